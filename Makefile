@@ -1,0 +1,95 @@
+# Lingocast: `make demo` shows it, `make test` proves it. Needs Python >= 3.11 and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= $(shell command -v python3 2>/dev/null || echo python3)
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAGE ?= dev
+export PATH := $(BIN):$(PATH)
+# Node and pip trust what the machine trusts (a company's TLS proxy, say), not only their own lists.
+export NODE_USE_SYSTEM_CA := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up -------------------------------------------------------------------------------------
+
+.PHONY: setup setup-dev
+setup: $(VENV)/.installed node_modules/.installed ## Install what running needs, into .venv and node_modules
+setup-dev: setup $(VENV)/.installed-dev ## Install what tests and checks need too
+
+$(VENV)/bin/pip:
+	@scripts/make-venv "$(PYTHON)" "$(VENV)"
+
+$(VENV)/.installed: requirements.txt constraints.txt lambda/requirements.txt | $(VENV)/bin/pip
+	@echo "==> Installing Python packages into $(VENV) (about a minute the first time)"
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "==> Installing test and check tools into $(VENV)"
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+node_modules/.installed: package.json package-lock.json .npmrc $(VENV)/.installed
+	@echo "==> Installing Node packages into node_modules"
+	npm ci --loglevel=error
+	touch $@
+
+# --- run ----------------------------------------------------------------------------------------
+
+.PHONY: demo run
+demo: setup ## Speech from one speaker to listeners in three languages; WAV=FILE for your own
+	@$(BIN)/python -m demo $(if $(WAV),"$(WAV)")
+
+run: setup ## Serve the stack on this machine until Ctrl-C
+	@exec $(BIN)/python -m local
+
+# --- check --------------------------------------------------------------------------------------
+
+.PHONY: test unit e2e lint types format
+test: setup-dev ## Every test: unit, integration, infrastructure, end to end
+	@echo "==> Running the tests"
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: setup-dev ## The fast tests alone
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+e2e: setup-dev ## The tests over the whole local stack alone
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+lint: setup-dev ## Style (ruff)
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-dev ## Types (mypy, strict)
+	@$(BIN)/mypy .
+
+format: setup-dev ## Rewrite the code in the project's style
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# --- deploy -------------------------------------------------------------------------------------
+
+.PHONY: synth template-check deploy destroy
+synth: setup ## Write the CloudFormation template to cdk.out
+	@$(BIN)/python app.py
+
+template-check: setup-dev ## Lint the synthesized template (cfn-lint)
+	@$(BIN)/python app.py
+	$(BIN)/cfn-lint --non-zero-exit-code warning cdk.out/*.template.json
+
+deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
+	@node_modules/.bin/cdk deploy --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+
+destroy: setup ## Remove the deployed stack; STAGE=dev
+	@node_modules/.bin/cdk destroy --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that was installed or generated here
+	@rm -rf $(VENV) node_modules cdk.out .local demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

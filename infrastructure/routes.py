@@ -1,0 +1,137 @@
+"""The one table of functions and routes: who serves what, with which settings and which rights.
+
+The stack is built from it, template tests read it, and the local server runs what the stack says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.models import messages
+from shared.models.messages import action_of
+from shared.utils.settings import AuthorizerSettings, ConnectSettings, SessionSettings, Settings
+
+# One full core: a fan-out is bound by CPU, and Lambda gives CPU in proportion to memory.
+FULL_CORE_MB = 1_769
+
+
+class Resource(Enum):
+    """What a function may be granted something on."""
+
+    SESSIONS = "sessions"
+    CONNECTIONS = "connections"
+    AUDIENCE_INDEX = "connections/index/audience"
+    POST_TO_CONNECTION = "POST/@connections/*"
+    CLOSE_CONNECTION = "DELETE/@connections/*"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Exact actions on one resource; @connections grants have none, their ARN holds the method."""
+
+    resource: Resource
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """One Lambda function; its code is `lambda/<name>/handler.py`."""
+
+    name: str
+    settings: type[Settings]
+    grants: tuple[Grant, ...] = ()
+    memory_mb: int = 512
+    timeout_seconds: int = 10
+
+
+@dataclass(frozen=True)
+class RouteSpec:
+    """One route of the WebSocket API; `replies` gives it a route response."""
+
+    key: str
+    function: FunctionSpec
+    replies: bool = False
+
+
+# What follows from a connection that turns out to be gone: its row and its seat are given up and,
+# if it was a source, those who heard it are told.
+_RELEASE = (
+    Grant(Resource.AUDIENCE_INDEX, ("dynamodb:Query",)),
+    Grant(Resource.POST_TO_CONNECTION),
+)
+
+AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
+CONNECT = FunctionSpec(
+    "connect",
+    ConnectSettings,
+    (Grant(Resource.CONNECTIONS, ("dynamodb:PutItem",)),),
+)
+DISCONNECT = FunctionSpec(
+    "disconnect",
+    SessionSettings,
+    (
+        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem",)),
+        *_RELEASE,
+    ),
+)
+CONTROL = FunctionSpec(
+    "control",
+    SessionSettings,
+    (
+        Grant(
+            Resource.SESSIONS,
+            (
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            ),
+        ),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        *_RELEASE,
+        Grant(Resource.CLOSE_CONNECTION),
+    ),
+)
+AUDIO_PROCESSOR = FunctionSpec(
+    "audio_processor",
+    SessionSettings,
+    (
+        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        *_RELEASE,
+    ),
+    memory_mb=FULL_CORE_MB,
+)
+BROADCAST = FunctionSpec(
+    "broadcast",
+    SessionSettings,
+    (
+        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem",)),
+        *_RELEASE,
+    ),
+    memory_mb=FULL_CORE_MB,
+)
+
+FUNCTIONS = (AUTHORIZER, CONNECT, DISCONNECT, CONTROL, AUDIO_PROCESSOR, BROADCAST)
+
+ROUTES = (
+    RouteSpec("$connect", CONNECT),
+    RouteSpec("$disconnect", DISCONNECT),
+    RouteSpec("$default", CONTROL, replies=True),
+    RouteSpec(action_of(messages.CreateSession), CONTROL, replies=True),
+    RouteSpec(action_of(messages.JoinSession), CONTROL, replies=True),
+    RouteSpec(action_of(messages.LeaveSession), CONTROL, replies=True),
+    RouteSpec(action_of(messages.ChangeLanguage), CONTROL, replies=True),
+    RouteSpec(action_of(messages.EndSession), CONTROL, replies=True),
+    RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
+    RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
+)

@@ -1,0 +1,1 @@
+"""What the functions share: models, data access, services, utilities."""

@@ -1,0 +1,40 @@
+"""The format of a session's audio, with the arithmetic that follows from it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+PCM: Final = "pcm_s16le"
+OPUS: Final = "opus"
+
+
+class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Encoding, rate in Hz, channels and chunk duration in ms. The default is PCM 16 kHz mono."""
+
+    encoding: Literal["pcm_s16le", "opus"] = PCM
+    sample_rate: int = 16_000
+    channels: int = 1
+    chunk_ms: int = 200
+
+    @property
+    def is_pcm(self) -> bool:
+        """True for the only encoding in which bytes and time are proportional."""
+        return self.encoding == PCM
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one PCM sample across all channels."""
+        return 2 * self.channels
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a full PCM chunk; a chunk of whole samples never exceeds it."""
+        return self.sample_rate * self.chunk_ms // 1000 * self.frame_bytes
+
+    def duration_ms(self, size: int) -> float:
+        """How long `size` bytes last, in ms; for opus, whose size tells nothing, one chunk."""
+        if not self.is_pcm:
+            return float(self.chunk_ms)
+        return size / self.frame_bytes / self.sample_rate * 1000

@@ -1,0 +1,97 @@
+"""The one catalogue of errors that a client can meet.
+
+Server, clients and documentation read it from here. A code is stable and says what is wrong;
+`status` follows HTTP; `retryable` tells a client whether the same request may work later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """The stable name of a failure, as it stands in an `error` message."""
+
+    INVALID_MESSAGE = "INVALID_MESSAGE"
+    UNKNOWN_ACTION = "UNKNOWN_ACTION"
+    INVALID_LANGUAGE = "INVALID_LANGUAGE"
+    INVALID_SESSION_ID = "INVALID_SESSION_ID"
+    INVALID_AUDIO = "INVALID_AUDIO"
+    INVALID_VOLUME = "INVALID_VOLUME"
+    INVALID_QUALITY_TIER = "INVALID_QUALITY_TIER"
+    INVALID_AUDIO_FORMAT = "INVALID_AUDIO_FORMAT"
+    AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
+    FORBIDDEN = "FORBIDDEN"
+    SESSION_NOT_FOUND = "SESSION_NOT_FOUND"
+    CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
+    NOT_IN_SESSION = "NOT_IN_SESSION"
+    ALREADY_IN_SESSION = "ALREADY_IN_SESSION"
+    LANGUAGE_TAKEN = "LANGUAGE_TAKEN"
+    SESSION_ENDED = "SESSION_ENDED"
+    MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
+    RATE_LIMITED = "RATE_LIMITED"
+    INTERNAL = "INTERNAL"
+    SESSION_FULL = "SESSION_FULL"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """A catalogue entry: the HTTP-like status, whether a retry may help, and when it is sent."""
+
+    status: int
+    retryable: bool
+    when: str
+
+
+CATALOGUE: dict[ErrorCode, ErrorKind] = {
+    ErrorCode.INVALID_MESSAGE: ErrorKind(
+        400, False, "not JSON, not an object, a field missing or ill-typed (the message names it)"
+    ),
+    ErrorCode.UNKNOWN_ACTION: ErrorKind(400, False, "no such action"),
+    ErrorCode.INVALID_LANGUAGE: ErrorKind(
+        400, False, "not a BCP 47 code, the floor's language for an interpreter, or one too many"
+    ),
+    ErrorCode.INVALID_SESSION_ID: ErrorKind(400, False, "not of the form golden-eagle-427"),
+    ErrorCode.INVALID_AUDIO: ErrorKind(
+        400, False, "a chunk, sequence number or time that the session's format does not allow"
+    ),
+    ErrorCode.INVALID_VOLUME: ErrorKind(400, False, "a volume outside 0.0-1.0"),
+    ErrorCode.INVALID_QUALITY_TIER: ErrorKind(400, False, "a tier other than standard, premium"),
+    ErrorCode.INVALID_AUDIO_FORMAT: ErrorKind(400, False, "a format outside the supported ranges"),
+    ErrorCode.AUTHENTICATION_REQUIRED: ErrorKind(401, False, "the request needs a token"),
+    ErrorCode.FORBIDDEN: ErrorKind(403, False, "the role may not"),
+    ErrorCode.SESSION_NOT_FOUND: ErrorKind(404, False, "no such session"),
+    ErrorCode.CONNECTION_NOT_FOUND: ErrorKind(404, False, "the connection is not registered"),
+    ErrorCode.NOT_IN_SESSION: ErrorKind(409, False, "the request needs a session, none is joined"),
+    ErrorCode.ALREADY_IN_SESSION: ErrorKind(409, False, "the connection is in an active session"),
+    ErrorCode.LANGUAGE_TAKEN: ErrorKind(409, False, "the language has an interpreter"),
+    ErrorCode.SESSION_ENDED: ErrorKind(410, False, "the session is over"),
+    ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "over the size for its kind"),
+    ErrorCode.RATE_LIMITED: ErrorKind(429, True, "audio comes faster than real time"),
+    ErrorCode.INTERNAL: ErrorKind(500, True, "a fault of the service"),
+    ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has all the listeners it may have"),
+    ErrorCode.UNAVAILABLE: ErrorKind(503, True, "a part of the service cannot be reached"),
+}
+
+
+class LingocastError(Exception):
+    """A failure that a client is told about, by a code of the catalogue.
+
+    `message` goes to the client as it is: it names the field and the remedy, never internals.
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class ValidationError(LingocastError):
+    """A value out of its domain; `field` names it as the client wrote it."""
+
+    def __init__(self, code: ErrorCode, field: str, reason: str) -> None:
+        super().__init__(code, f"{field}: {reason}")
+        self.field = field
+        self.reason = reason

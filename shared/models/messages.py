@@ -1,0 +1,223 @@
+"""Every message of the WebSocket protocol, version 1: requests by `action`, the rest by `type`.
+
+Field names are camelCase on the wire, times are ms since the Unix epoch. Types are checked by
+decoding; domains (a language code, a chunk's size) by `shared.utils.validators`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
+
+PROTOCOL_VERSION = 1
+
+RequestId = Annotated[str, msgspec.Meta(max_length=64)]
+Role = Literal["speaker", "listener", "interpreter"]
+ChannelSource = Literal["floor", "human", "machine"]
+EndReason = Literal["ended", "speakerLeft"]
+
+
+class Request(
+    msgspec.Struct,
+    tag_field="action",
+    tag=lambda name: name[0].lower() + name[1:],
+    rename="camel",
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+):
+    """What a client asks; its reply or error carries `request_id` back."""
+
+    request_id: RequestId | None = None
+
+
+class RequestedAudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """An audio format as asked for: well-typed, its values not yet checked."""
+
+    encoding: str = "pcm_s16le"
+    sample_rate: int = 16_000
+    channels: int = 1
+    chunk_ms: int = 200
+
+
+class CreateSession(Request, frozen=True, kw_only=True):
+    """A speaker opens a session and becomes the source of its floor."""
+
+    source_language: str
+    quality_tier: str = "standard"
+    audio_format: RequestedAudioFormat | None = None
+    max_listeners: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    interpreters: Annotated[list[str], msgspec.Meta(max_length=100)] | None = None
+
+
+class JoinSession(Request, frozen=True, kw_only=True):
+    """Join a session as listener or interpreter of a language, or as its owner coming back."""
+
+    session_id: str
+    target_language: str
+    role: Role = "listener"
+    resume_token: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+
+
+class SendAudio(Request, frozen=True, kw_only=True):
+    """One chunk of the floor (speaker) or of the own language (interpreter)."""
+
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+    timestamp: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+    audio: bytes
+
+
+class EndSession(Request, frozen=True, kw_only=True):
+    """The speaker ends the session for everyone."""
+
+
+class ChangeLanguage(Request, frozen=True, kw_only=True):
+    """A listener hears another language from now on."""
+
+    target_language: str
+
+
+class LeaveSession(Request, frozen=True, kw_only=True):
+    """A listener or interpreter leaves; the connection stays open."""
+
+
+class Heartbeat(Request, frozen=True, kw_only=True):
+    """Keeps a silent connection alive and yields both clocks."""
+
+    client_time: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+
+
+class ServerMessage(
+    msgspec.Struct,
+    tag_field="type",
+    tag=lambda name: name[0].lower() + name[1:],
+    rename="camel",
+    frozen=True,
+    kw_only=True,
+):
+    """What the server sends."""
+
+
+class Reply(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """A server message that may answer a request, and then carries its `request_id`."""
+
+    request_id: str | None = None
+
+
+class SessionCreated(Reply, frozen=True, kw_only=True):
+    session_id: str
+    source_language: str
+    quality_tier: str
+    audio_format: AudioFormat
+    broadcast_state: BroadcastState
+    created_at: int
+    epoch: int
+    connection_expires_at: int
+    resume_token: str
+
+
+class SessionJoined(Reply, frozen=True, kw_only=True):
+    session_id: str
+    role: Role
+    target_language: str
+    source_language: str
+    audio_format: AudioFormat
+    broadcast_state: BroadcastState
+    channel_source: ChannelSource
+    channels: dict[str, ChannelSource]
+    speaker_connected: bool
+    resumed: bool
+    connection_expires_at: int
+    resume_token: str
+    epoch: int | None = None
+
+
+class SessionEnded(Reply, frozen=True, kw_only=True):
+    session_id: str
+    reason: EndReason
+
+
+class SessionLeft(Reply, frozen=True, kw_only=True):
+    session_id: str
+
+
+class LanguageChanged(Reply, frozen=True, kw_only=True):
+    session_id: str
+    target_language: str
+    channel_source: ChannelSource
+
+
+class HeartbeatAck(Reply, frozen=True, kw_only=True):
+    timestamp: int
+    client_time: int | None = None
+
+
+class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
+    status: int
+    code: str
+    message: str
+    retryable: bool
+    action: str | None = None
+
+
+class Audio(ServerMessage, frozen=True, kw_only=True):
+    """One chunk as delivered; `language` is that of the sound."""
+
+    session_id: str
+    language: str
+    epoch: int
+    seq: int
+    timestamp: int
+    audio: bytes
+
+
+class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):
+    """Whom the listeners of `language` hear has changed."""
+
+    session_id: str
+    language: str
+    from_source: ChannelSource = msgspec.field(name="from")
+    to_source: ChannelSource = msgspec.field(name="to")
+    epoch: int
+
+
+class SpeakerReconnected(ServerMessage, frozen=True, kw_only=True):
+    """The owner took the floor on another connection; `epoch` is the floor's new one."""
+
+    session_id: str
+    epoch: int
+
+
+AnyRequest = (
+    CreateSession | JoinSession | SendAudio | EndSession | ChangeLanguage | LeaveSession | Heartbeat
+)
+AnyServerMessage = (
+    SessionCreated
+    | SessionJoined
+    | SessionEnded
+    | SessionLeft
+    | LanguageChanged
+    | HeartbeatAck
+    | ErrorMessage
+    | Audio
+    | ChannelSourceChanged
+    | SpeakerReconnected
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+def action_of(request: type[Request]) -> str:
+    """The wire name of a request type, which is its route key too."""
+    tag = request.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+def encode(message: ServerMessage | Request) -> bytes:
+    """The JSON text frame of a message, as UTF-8."""
+    return _encoder.encode(message)

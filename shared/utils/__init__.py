@@ -1,0 +1,1 @@
+"""Small tools of the functions: settings, clock, identifiers, validators, signing, routing."""

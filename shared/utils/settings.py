@@ -1,0 +1,113 @@
+"""Settings of the functions: frozen values read once from a mapping, every fault named at once.
+
+The environment names stand here alone; the stack sets exactly those that a function's settings
+class asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar
+
+SESSIONS_TABLE = "SESSIONS_TABLE"
+CONNECTIONS_TABLE = "CONNECTIONS_TABLE"
+API_GATEWAY_ENDPOINT = "API_GATEWAY_ENDPOINT"
+FANOUT_CONCURRENCY = "FANOUT_CONCURRENCY"
+MAX_LISTENERS = "MAX_LISTENERS"
+TOKEN_ISSUER = "TOKEN_ISSUER"
+TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
+
+SettingsType = TypeVar("SettingsType", bound="Settings")
+
+
+class SettingsError(Exception):
+    """The environment lacks settings or holds bad ones; the message lists all of them."""
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be at least 1")
+    return value
+
+
+def _http_url(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("must be an http(s) URL")
+    return text.rstrip("/")
+
+
+def _setting(
+    name: str, parse: Callable[[str], object] = str, default: object = MISSING
+) -> Any:  # Any, as dataclasses.field itself is typed: the annotation beside it says the type
+    return field(default=default, metadata={"name": name, "parse": parse})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of all settings classes."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Every environment name that this class reads."""
+        return [item.metadata["name"] for item in fields(cls)]
+
+    @classmethod
+    def required_names(cls) -> list[str]:
+        """The environment names without a default."""
+        return [item.metadata["name"] for item in fields(cls) if item.default is MISSING]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectSettings(Settings):
+    """What the connect function needs."""
+
+    connections_table: str = _setting(CONNECTIONS_TABLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizerSettings(Settings):
+    """Where tokens come from and for which client they must be."""
+
+    token_issuer: str = _setting(TOKEN_ISSUER, _http_url)
+    token_client_id: str = _setting(TOKEN_CLIENT_ID)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSettings(ConnectSettings):
+    """What every function needs that works on sessions and sends to connections."""
+
+    sessions_table: str = _setting(SESSIONS_TABLE)
+    api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
+    fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
+    max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
+
+
+def load(settings: type[SettingsType], environment: Mapping[str, str]) -> SettingsType:
+    """Read `settings` from `environment`.
+
+    Raises SettingsError naming every missing or malformed key, not only the first.
+    """
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    for item in fields(settings):
+        try:
+            _read(item, environment, values)
+        except ValueError as fault:
+            faults.append(str(fault))
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return settings(**values)
+
+
+def _read(item: Field[Any], environment: Mapping[str, str], values: dict[str, object]) -> None:
+    name = item.metadata["name"]
+    text = environment.get(name, "")
+    if text:
+        try:
+            values[item.name] = item.metadata["parse"](text)
+        except ValueError as fault:
+            raise ValueError(f"{name}: {fault}") from fault
+    elif item.default is MISSING:
+        raise ValueError(f"{name}: missing")
