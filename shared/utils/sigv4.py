@@ -1,0 +1,122 @@
+"""Signature Version 4 for many requests that differ only in their path.
+
+botocore signs each request from scratch, which costs more than sending it. Here the day's key is
+derived once, the payload hashed once, and what remains per request is one SHA-256 of the canonical
+request and one HMAC. Signed are the method, the host, the path, the time, the session token and the
+payload: what API Gateway and Lambda ask for.
+
+Rules: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+Property tests compare every signature with botocore's `SigV4Auth`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Credentials(Protocol):
+    """AWS credentials as botocore freezes them; it types what it never leaves out as optional."""
+
+    @property
+    def access_key(self) -> str | None:
+        """The access key id."""
+
+    @property
+    def secret_key(self) -> str | None:
+        """The secret access key."""
+
+    @property
+    def token(self) -> str | None:
+        """The session token of temporary credentials."""
+
+
+def host_of(url: str) -> str:
+    """The `Host` header a client sends to `url`: lower case, without the scheme's own port."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme):
+        return host
+    return f"{host}:{parts.port}"
+
+
+class PreparedRequests:
+    """All that requests with one method, host, time and body have in common."""
+
+    __slots__ = ("_after_path", "_authorization", "_before_path", "_key", "_to_sign", "headers")
+
+    def __init__(
+        self, key: bytes, signed: dict[str, str], method: str, credential: str, body: bytes
+    ) -> None:
+        names = ";".join(sorted(signed))
+        headers = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
+        timestamp = signed["x-amz-date"]
+        scope = credential.partition("/")[2]
+        self._key = key
+        self._before_path = f"{method}\n"
+        # The empty line is the query string, which no request here has.
+        self._after_path = f"\n\n{headers}\n{names}\n{sha256(body).hexdigest()}"
+        self._to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n"
+        self._authorization = (
+            f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature="
+        )
+        #: Header lines that go with every request, beside Host and Authorization.
+        self.headers = [f"{name}: {value}" for name, value in signed.items() if name != "host"]
+
+    def authorization(self, path: str) -> str:
+        """The Authorization header's value for `path`, encoded as it stands in the URL.
+
+        `path` must hold no empty, `.` or `..` segment: they would have to be normalised away.
+        """
+        # Every service but S3 wants the path encoded a second time.
+        canonical = f"{self._before_path}{quote(path, safe='/~')}{self._after_path}"
+        to_sign = f"{self._to_sign}{sha256(canonical.encode()).hexdigest()}"
+        return self._authorization + hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+
+
+class Signer:
+    """Signs for one service in one region with one set of credentials.
+
+    Raises ValueError if the credentials lack a key.
+    """
+
+    def __init__(self, credentials: Credentials, region: str, service: str) -> None:
+        if not credentials.access_key or not credentials.secret_key:
+            raise ValueError("credentials without a key")
+        self._access_key = credentials.access_key
+        self._secret_key = credentials.secret_key
+        self._token = credentials.token
+        self._region = region
+        self._service = service
+        self._day = ""
+        self._key = b""
+
+    def prepare(self, method: str, host: str, body: bytes, now_ms: int) -> PreparedRequests:
+        """Do once what does not depend on the path.
+
+        `host` is the Host header that will be sent (see `host_of`), `now_ms` the time in ms since
+        the epoch. AWS accepts a signature for five minutes around its time.
+        """
+        timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+        day = timestamp[:8]
+        if day != self._day:
+            self._day, self._key = day, self._derive(day)
+        signed = {"host": host, "x-amz-date": timestamp}
+        if self._token:
+            signed["x-amz-security-token"] = self._token
+        credential = f"{self._access_key}/{day}/{self._region}/{self._service}/aws4_request"
+        return PreparedRequests(self._key, signed, method, credential, body)
+
+    def _derive(self, day: str) -> bytes:
+        key = f"AWS4{self._secret_key}".encode()
+        for part in (day, self._region, self._service, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        return key
