@@ -1,0 +1,22 @@
+"""Names of the tables' key attributes and indexes, once for the stack and for the repositories."""
+
+from __future__ import annotations
+
+SESSION_ID = "sessionId"
+CONNECTION_ID = "connectionId"
+SEAT = "seat"
+LAST_ACTIVITY_TIME = "lastActivityTime"
+
+# Hash keys that spread an index over partitions; a row without one does not stand in that index.
+ACTIVE_BUCKET = "activeBucket"
+ACTIVITY_BUCKET = "activityBucket"
+
+# When DynamoDB may delete a row, in seconds since the epoch (what its TTL wants; the rest is ms).
+EXPIRES_AT = "expiresAt"
+
+# sessions: activeBucket, sessionId
+ACTIVE_INDEX = "active"
+# connections: sessionId, seat
+AUDIENCE_INDEX = "audience"
+# connections: activityBucket, lastActivityTime
+IDLE_INDEX = "idle"
