@@ -1,0 +1,1 @@
+"""Repositories: the only readers and writers of the tables."""

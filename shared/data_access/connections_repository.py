@@ -1,0 +1,170 @@
+"""The connections table: who is connected, and in which seat of which session."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.models import schema
+from shared.models.connection import CONNECTION_LIFETIME_MS, Connection, Membership, Seat
+
+# lastActivityTime is written at most this often a connection, whatever it sends (ms).
+ACTIVITY_INTERVAL_MS = 30_000
+_ACTIVITY_BUCKETS = 8
+# A row outlives its connection a little, so that a late $disconnect still finds it.
+_EXPIRY_MARGIN_SECONDS = 60 * 60
+
+
+class ConnectionsRepository:
+    """Reads and writes connections.
+
+    Only `register` puts a row. Leaving, disconnecting and being found gone are conditional writes
+    that return what was there: whoever gets it does the accounting, and nobody else.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def register(self, connection: Connection) -> bool:
+        """Remember a new connection; False if it is known already (a repeated $connect)."""
+        try:
+            self._table.put_new(_to_item(connection))
+        except ConditionFailedError:
+            return False
+        return True
+
+    def get(self, connection_id: str) -> Connection | None:
+        """The connection, strongly consistent."""
+        item = self._table.get(connection_id)
+        return None if item is None else _from_item(item)
+
+    def take_seat(self, connection_id: str, membership: Membership) -> bool:
+        """Sit down; False if the connection is gone or sits somewhere already."""
+        sets: dict[str, tuple[str, str | int]] = {
+            "#session": (schema.SESSION_ID, membership.session_id),
+            "#seat": (schema.SEAT, str(membership.seat)),
+        }
+        if membership.epoch is not None:
+            sets["#epoch"] = ("epoch", membership.epoch)
+        try:
+            self._table.update(
+                connection_id,
+                "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in sets),
+                condition="attribute_not_exists(#session)",
+                names={alias: name for alias, (name, _) in sets.items()},
+                values={f":{alias[1:]}": value for alias, (_, value) in sets.items()},
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def change_seat(self, connection_id: str, session_id: str, old: Seat, new: Seat) -> bool:
+        """Move from one seat to another; False if the connection no longer has the old one."""
+        try:
+            self._table.update(
+                connection_id,
+                "SET #seat = :new",
+                condition="#session = :session AND #seat = :old",
+                names={"#session": schema.SESSION_ID, "#seat": schema.SEAT},
+                values={":session": session_id, ":old": str(old), ":new": str(new)},
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def leave(self, connection_id: str, session_id: str) -> Membership | None:
+        """Stand up; returns the membership that ended, or None if there was none to end."""
+        try:
+            item = self._table.update(
+                connection_id,
+                "REMOVE #session, #seat, #epoch",
+                condition="#session = :session",
+                names={"#session": schema.SESSION_ID, "#seat": schema.SEAT, "#epoch": "epoch"},
+                values={":session": session_id},
+            )
+        except ConditionFailedError:
+            return None
+        return _from_item(item).membership
+
+    def delete(self, connection_id: str) -> Connection | None:
+        """Forget a connection; returns what it was, or None if it was forgotten before."""
+        item = self._table.delete(connection_id)
+        return None if item is None else _from_item(item)
+
+    def touch(self, connection_id: str, now_ms: int) -> bool:
+        """Note activity, at most every 30 s; False if the connection is not known."""
+        try:
+            self._table.update(
+                connection_id,
+                "SET #active = :now",
+                condition="#active <= :due",
+                names={"#active": schema.LAST_ACTIVITY_TIME},
+                values={":now": now_ms, ":due": now_ms - ACTIVITY_INTERVAL_MS},
+            )
+        except ConditionFailedError:
+            return self._table.get(connection_id) is not None
+        return True
+
+    def roster(self, session_id: str) -> list[tuple[str, Seat]]:
+        """Everyone who sits in a session; eventually consistent, one query whatever the size."""
+        return self._query("#session = :session", session_id)
+
+    def seated(self, session_id: str, seat: Seat) -> list[str]:
+        """The connections that have one kind of seat; eventually consistent."""
+        found = self._query(
+            "#session = :session AND #seat = :seat",
+            session_id,
+            names={"#seat": schema.SEAT},
+            values={":seat": str(seat)},
+        )
+        return [connection_id for connection_id, _ in found]
+
+    def _query(
+        self,
+        condition: str,
+        session_id: str,
+        names: dict[str, str] | None = None,
+        values: dict[str, Any] | None = None,
+    ) -> list[tuple[str, Seat]]:
+        items = self._table.query(
+            schema.AUDIENCE_INDEX,
+            condition,
+            names={"#session": schema.SESSION_ID, **(names or {})},
+            values={":session": session_id, **(values or {})},
+        )
+        return [(item[schema.CONNECTION_ID], Seat.parse(item[schema.SEAT])) for item in items]
+
+
+def activity_bucket(connection_id: str) -> str:
+    """The bucket of the idle index that a connection stands in."""
+    return str(zlib.crc32(connection_id.encode()) % _ACTIVITY_BUCKETS)
+
+
+def _to_item(connection: Connection) -> Item:
+    lifetime_seconds = CONNECTION_LIFETIME_MS // 1000
+    return {
+        schema.CONNECTION_ID: connection.connection_id,
+        schema.ACTIVITY_BUCKET: activity_bucket(connection.connection_id),
+        schema.LAST_ACTIVITY_TIME: connection.last_activity_time,
+        schema.EXPIRES_AT: connection.connected_at // 1000
+        + lifetime_seconds
+        + _EXPIRY_MARGIN_SECONDS,
+        "userId": connection.user_id,
+        "connectedAt": connection.connected_at,
+    }
+
+
+def _from_item(item: Item) -> Connection:
+    membership = None
+    if schema.SESSION_ID in item:
+        membership = Membership(
+            item[schema.SESSION_ID], Seat.parse(item[schema.SEAT]), item.get("epoch")
+        )
+    return Connection(
+        connection_id=item[schema.CONNECTION_ID],
+        user_id=item.get("userId"),
+        connected_at=item["connectedAt"],
+        last_activity_time=item[schema.LAST_ACTIVITY_TIME],
+        membership=membership,
+    )

@@ -1,0 +1,167 @@
+"""One DynamoDB table behind a few calls, with plain values in and out and typed failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.models.errors import ErrorCode, LingocastError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class ConditionFailedError(Exception):
+    """The condition of a write did not hold: somebody else was first, or the row is not there."""
+
+
+class StoreUnavailableError(LingocastError):
+    """The database refuses or cannot be reached; the client may try again."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(ErrorCode.UNAVAILABLE, "the service is busy; try again in a moment")
+        self.cause = cause
+
+
+def _plain(value: Any) -> Any:
+    """DynamoDB's Decimals as the int or float that they stand for."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _storable(value: Any) -> Any:
+    """Floats as the Decimals that boto3 insists on; everything else as it is."""
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, dict):
+        return {key: _storable(inner) for key, inner in value.items()}
+    return value
+
+
+def _to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _serialize(_storable(value)) for key, value in values.items()}
+
+
+def _from_wire(values: Mapping[str, Any]) -> Item:
+    return {key: _plain(_deserialize(value)) for key, value in values.items()}
+
+
+class Table:
+    """Reads and conditional writes of one table.
+
+    Every call raises StoreUnavailableError when DynamoDB refuses or is out of reach; how long it
+    is waited for is the client's configuration.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str, key: str) -> None:
+        self._client = client
+        self._name = name
+        self._key = key
+
+    def get(self, key: str) -> Item | None:
+        """The row, strongly consistent."""
+        answer = self._call("get_item", Key=self._key_of(key), ConsistentRead=True)
+        item = answer.get("Item")
+        return None if item is None else _from_wire(item)
+
+    def put_new(self, item: Item) -> None:
+        """Write a row that is not there yet. Raises ConditionFailedError if it is."""
+        self._call(
+            "put_item",
+            Item=_to_wire({name: value for name, value in item.items() if value is not None}),
+            ConditionExpression="attribute_not_exists(#key)",
+            ExpressionAttributeNames={"#key": self._key},
+        )
+
+    def update(
+        self,
+        key: str,
+        expression: str,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
+    ) -> Item:
+        """Change a row if `condition` holds; returns the row as it was before.
+
+        Raises ConditionFailedError otherwise. An update never creates a row: the condition gets
+        `attribute_exists` of the key added.
+        """
+        arguments: dict[str, Any] = {
+            "UpdateExpression": expression,
+            "ConditionExpression": f"attribute_exists(#key) AND ({condition})",
+            "ExpressionAttributeNames": {"#key": self._key, **names},
+            "ReturnValues": "ALL_OLD",
+        }
+        if values:
+            arguments["ExpressionAttributeValues"] = _to_wire(values)
+        answer = self._call("update_item", Key=self._key_of(key), **arguments)
+        return _from_wire(answer.get("Attributes", {}))
+
+    def delete(self, key: str) -> Item | None:
+        """Remove a row; returns it as it was, or None if there was none: safe to repeat."""
+        answer = self._call("delete_item", Key=self._key_of(key), ReturnValues="ALL_OLD")
+        item = answer.get("Attributes")
+        return _from_wire(item) if item else None
+
+    def delete_if(
+        self, key: str, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> None:
+        """Remove a row if `condition` holds. Raises ConditionFailedError otherwise."""
+        self._call(
+            "delete_item",
+            Key=self._key_of(key),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=dict(names),
+            ExpressionAttributeValues=_to_wire(values),
+        )
+
+    def query(
+        self, index: str, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> Iterator[Item]:
+        """All rows of an index that match, page by page; eventually consistent."""
+        arguments: dict[str, Any] = {
+            "IndexName": index,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": dict(names),
+            "ExpressionAttributeValues": _to_wire(values),
+        }
+        while True:
+            answer = self._call("query", **arguments)
+            for item in answer.get("Items", ()):
+                yield _from_wire(item)
+            last = answer.get("LastEvaluatedKey")
+            if not last:
+                return
+            arguments["ExclusiveStartKey"] = last
+
+    def _key_of(self, key: str) -> dict[str, Any]:
+        return {self._key: {"S": key}}
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(
+                TableName=self._name, **arguments
+            )
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ConditionalCheckFailedException":
+                raise ConditionFailedError from error
+            raise StoreUnavailableError(f"{operation}: {code}") from error
+        except BotoCoreError as error:
+            raise StoreUnavailableError(f"{operation}: {type(error).__name__}") from error
+        return answer

@@ -1,0 +1,83 @@
+"""A WebSocket connection as the service remembers it, and the seat that it holds in a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.models.messages import Role
+
+# API Gateway closes a connection after two hours, whatever it carries:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+CONNECTION_LIFETIME_MS = 2 * 60 * 60 * 1000
+
+UNKNOWN_LANGUAGE = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A role in a session with the language it is held for; stored as `listener#es`.
+
+    A speaker's seat has no language (`speaker#`): the floor's is the session's.
+    """
+
+    role: Role
+    language: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.role}#{self.language}"
+
+    @classmethod
+    def parse(cls, text: str) -> Seat:
+        """The seat that `str` wrote. Raises ValueError for anything else."""
+        role, _, language = text.partition("#")
+        if role == "speaker":
+            return SPEAKER_SEAT
+        if role == "listener":
+            return cls("listener", language or UNKNOWN_LANGUAGE)
+        if role == "interpreter":
+            return cls("interpreter", language)
+        raise ValueError(f"not a seat: {text!r}")
+
+
+SPEAKER_SEAT = Seat("speaker")
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That a connection sits in a session; a source's `epoch` fences what it did there."""
+
+    session_id: str
+    seat: Seat
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One row of the connections table; times are ms since the epoch."""
+
+    connection_id: str
+    user_id: str | None
+    connected_at: int
+    last_activity_time: int
+    membership: Membership | None = None
+
+    @property
+    def expires_at(self) -> int:
+        """When API Gateway ends the connection, in ms since the epoch."""
+        return self.connected_at + CONNECTION_LIFETIME_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, on which connection, and when it reached the gateway (ms)."""
+
+    connection_id: str
+    user_id: str | None
+    groups: frozenset[str]
+    received_at: int
+    connected_at: int
+
+    @property
+    def connection_expires_at(self) -> int:
+        """When API Gateway ends the caller's connection, in ms since the epoch."""
+        return self.connected_at + CONNECTION_LIFETIME_MS

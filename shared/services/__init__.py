@@ -1,0 +1,1 @@
+"""What happens: one service a concern. Repositories remember, the connection gateway sends."""

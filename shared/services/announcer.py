@@ -1,0 +1,76 @@
+"""What the members of a session are told when it changes: control pushes, each to its audience."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.models.messages import (
+    ChannelSource,
+    ChannelSourceChanged,
+    EndReason,
+    ServerMessage,
+    SessionEnded,
+    SpeakerReconnected,
+    encode,
+)
+from shared.services.audience import Audience, ListenersAudience, MembersAudience, RosterSource
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.utils.clock import Clock
+
+# How long a control push may take before it is given up (ms).
+CONTROL_DEADLINE_MS = 5_000
+
+
+class Announcer:
+    """Pushes what has changed; who is gone by then is dealt with by the fan-out."""
+
+    def __init__(
+        self,
+        broadcasts: BroadcastHandler,
+        rosters: RosterSource,
+        connections: ConnectionsRepository,
+        clock: Clock,
+    ) -> None:
+        self._broadcasts = broadcasts
+        self._rosters = rosters
+        self._connections = connections
+        self._clock = clock
+
+    def session_ended(self, session_id: str, reason: EndReason, *, except_for: str) -> None:
+        """Everyone hears that the session is over, but for the one who ended it."""
+        self._push(
+            MembersAudience(session_id, self._rosters, except_for),
+            SessionEnded(session_id=session_id, reason=reason),
+        )
+
+    def speaker_reconnected(self, session_id: str, epoch: int, *, except_for: str) -> None:
+        """Everyone hears that the owner speaks on another connection, with this epoch."""
+        self._push(
+            MembersAudience(session_id, self._rosters, except_for),
+            SpeakerReconnected(session_id=session_id, epoch=epoch),
+        )
+
+    def channel_source_changed(
+        self,
+        session_id: str,
+        language: str,
+        *,
+        from_source: ChannelSource,
+        to_source: ChannelSource,
+        epoch: int,
+    ) -> None:
+        """The listeners of a language learn whom they hear now, and with which epoch."""
+        self._push(
+            ListenersAudience(session_id, language, self._connections),
+            ChannelSourceChanged(
+                session_id=session_id,
+                language=language,
+                from_source=from_source,
+                to_source=to_source,
+                epoch=epoch,
+            ),
+        )
+
+    def _push(self, audience: Audience, message: ServerMessage) -> None:
+        self._broadcasts.broadcast(
+            [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
+        )

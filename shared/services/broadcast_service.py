@@ -1,0 +1,86 @@
+"""The door for anyone on AWS who has audio to send: the `broadcast` function's service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.errors import ErrorCode, LingocastError
+from shared.models.messages import Audio, encode
+from shared.services.audio_service import chunk_deadline_ms
+from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
+from shared.services.refusals import forbidden, session_ended, session_not_found
+from shared.utils.clock import Clock
+from shared.utils.validators import (
+    validate_audio_chunk_size,
+    validate_language_code,
+    validate_session_id,
+)
+
+
+class BroadcastRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A chunk of a language of a session. `epoch` is that of the channel, the floor's included:
+    whoever no longer holds the channel is refused. `deadline_at` is in ms since the epoch.
+    """
+
+    session_id: str
+    language: str
+    epoch: Annotated[int, msgspec.Meta(ge=0)]
+    seq: Annotated[int, msgspec.Meta(ge=0)]
+    timestamp: Annotated[int, msgspec.Meta(ge=0)]
+    audio: bytes
+    deadline_at: int | None = None
+
+
+class BroadcastService:
+    """Fans a chunk out by the same gates and the same rosters as the audio path."""
+
+    def __init__(
+        self, sessions: SessionsRepository, broadcasts: BroadcastHandler, clock: Clock
+    ) -> None:
+        self._sessions = sessions
+        self._broadcasts = broadcasts
+        self._clock = clock
+
+    def broadcast(self, request: BroadcastRequest) -> BroadcastResult:
+        """Look the audience up and send; nothing is sent while the session does not broadcast.
+
+        Raises INVALID_SESSION_ID, INVALID_LANGUAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE,
+        SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN.
+        """
+        session_id = validate_session_id(request.session_id)
+        language = validate_language_code(request.language, "language")
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise session_not_found()
+        if not session.is_active:
+            raise session_ended()
+        validate_audio_chunk_size(request.audio, session.audio_format)
+        if request.epoch != session.epoch_of(language):
+            raise forbidden("broadcast", "the present source of the language")
+        if not session.broadcast_state.is_broadcasting():
+            return BroadcastResult(session_id=session_id, language=language)
+        message = Audio(
+            session_id=session_id,
+            language=language,
+            epoch=request.epoch,
+            seq=request.seq,
+            timestamp=request.timestamp,
+            audio=request.audio,
+        )
+        deadline_at = request.deadline_at
+        if deadline_at is None:
+            deadline_at = self._clock.now_ms() + chunk_deadline_ms(session.audio_format)
+        return self._broadcasts.broadcast_to_language(
+            session, language, encode(message), deadline_at
+        )
+
+
+def decode_request(event: object) -> BroadcastRequest:
+    """The request of an invocation's payload. Raises INVALID_MESSAGE naming the field."""
+    try:
+        return msgspec.convert(event, BroadcastRequest)
+    except msgspec.ValidationError as error:
+        raise LingocastError(ErrorCode.INVALID_MESSAGE, str(error)) from error

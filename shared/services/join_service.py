@@ -1,0 +1,212 @@
+"""Joining a session: as a listener, as the interpreter of a language, as its owner coming back."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import SPEAKER_SEAT, Caller, Membership, Seat
+from shared.models.delivery import ConnectionSender
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.messages import JoinSession, SessionJoined
+from shared.models.session import MAX_LANGUAGES, Channel, Session
+from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.refusals import (
+    already_in_session,
+    forbidden,
+    require_group,
+    require_user,
+    session_ended,
+    session_not_found,
+    too_many_languages,
+)
+from shared.services.seating import Seated, Seating
+from shared.utils.clock import Clock
+from shared.utils.identifiers import Identifiers
+from shared.utils.validators import validate_language_code, validate_session_id
+
+# Losing a race for a channel or the floor twice in a row takes two others; then say so.
+_ATTEMPTS = 3
+
+
+class JoinService:
+    """Answers joinSession. First the session is changed under its condition, then the connection
+    under its own; if the second fails the first is undone, so neither needs a transaction.
+    """
+
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        seating: Seating,
+        announcer: Announcer,
+        sender: ConnectionSender,
+        *,
+        identifiers: Identifiers,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._connections = connections
+        self._seating = seating
+        self._announcer = announcer
+        self._sender = sender
+        self._identifiers = identifiers
+        self._clock = clock
+
+    def join_session(self, caller: Caller, request: JoinSession) -> SessionJoined:
+        """Sit down in a session.
+
+        Raises INVALID_SESSION_ID, INVALID_LANGUAGE, AUTHENTICATION_REQUIRED, FORBIDDEN,
+        SESSION_NOT_FOUND, SESSION_ENDED, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION,
+        LANGUAGE_TAKEN, SESSION_FULL.
+        """
+        session_id = validate_session_id(request.session_id)
+        language = validate_language_code(request.target_language)
+        session = self._admitted(caller, request, session_id)
+        if request.role == "interpreter" and language == session.source_language:
+            raise ValidationError(
+                ErrorCode.INVALID_LANGUAGE, "targetLanguage", "the speaker's own; choose another"
+            )
+        seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
+        seated = self._seating.current(caller)
+        if seated is not None:
+            return self._answered_again(caller, seated, session_id, seat)
+        if seat.role == "listener":
+            self._sit_listening(caller, session, seat)
+        elif seat.role == "interpreter":
+            self._sit_interpreting(caller, session, seat)
+        else:
+            self._take_floor(caller, session)
+        return self._joined(caller, self._read(session_id), seat)
+
+    def _admitted(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
+        """The session, once token, group and session have been found fit, in this order."""
+        if request.role == "speaker":
+            require_group(caller, "speakers", "joinSession")
+        elif request.role == "interpreter":
+            require_user(caller, "joinSession")
+        session = self._sessions.get(session_id)
+        if request.role == "interpreter":
+            _require_interpreter(caller, session)
+        return _active(session)
+
+    def _answered_again(
+        self, caller: Caller, seated: Seated, session_id: str, seat: Seat
+    ) -> SessionJoined:
+        if seated.session.session_id != session_id or seated.membership.seat != seat:
+            raise already_in_session()
+        return self._joined(caller, seated.session, seat)
+
+    def _sit_listening(self, caller: Caller, session: Session, seat: Seat) -> None:
+        session_id = session.session_id
+        if not self._sessions.count_in(session_id, seat.language):
+            raise self._why_not_counted(session_id, seat.language)
+        if not self._connections.take_seat(caller.connection_id, Membership(session_id, seat)):
+            self._sessions.count_out(session_id, seat.language)
+            raise self._seating.why_not_seated(caller)
+
+    def _why_not_counted(self, session_id: str, language: str) -> LingocastError:
+        session = self._read(session_id)
+        if session.listener_count < session.max_listeners and (
+            language not in session.languages_seen and len(session.languages_seen) >= MAX_LANGUAGES
+        ):
+            return too_many_languages()
+        return LingocastError(
+            ErrorCode.SESSION_FULL, f"the session has its {session.max_listeners} listeners"
+        )
+
+    def _sit_interpreting(self, caller: Caller, session: Session, seat: Seat) -> None:
+        channel = self._taken_channel(caller, session, seat.language)
+        membership = Membership(session.session_id, seat, channel.epoch)
+        if not self._connections.take_seat(caller.connection_id, membership):
+            self._sessions.clear_channel(
+                session.session_id, seat.language, caller.connection_id, channel.epoch
+            )
+            raise self._seating.why_not_seated(caller)
+        self._announcer.channel_source_changed(
+            session.session_id,
+            seat.language,
+            from_source="floor",
+            to_source=channel.source,
+            epoch=channel.epoch,
+        )
+
+    def _taken_channel(self, caller: Caller, session: Session, language: str) -> Channel:
+        for _ in range(_ATTEMPTS):
+            previous = session.channels.get(language)
+            if previous is not None and previous.connection_id is not None:
+                break
+            if previous is None and len(session.channels) >= MAX_LANGUAGES:
+                raise too_many_languages()
+            epoch = previous.epoch + 1 if previous else 1
+            channel = Channel(epoch, "human", caller.connection_id)
+            if self._sessions.take_channel(session.session_id, language, channel, previous):
+                return channel
+            session = self._read(session.session_id)
+        raise LingocastError(
+            ErrorCode.LANGUAGE_TAKEN, f"targetLanguage: {language} has an interpreter"
+        )
+
+    def _take_floor(self, caller: Caller, session: Session) -> None:
+        """The owner's newest connection always wins; an older one is closed."""
+        if caller.user_id != session.owner:
+            raise forbidden("joinSession as speaker", "the session's owner")
+        for _ in range(_ATTEMPTS):
+            epoch = session.speaker_epoch + 1
+            membership = Membership(session.session_id, SPEAKER_SEAT, epoch)
+            if not self._connections.take_seat(caller.connection_id, membership):
+                raise self._seating.why_not_seated(caller)
+            if self._sessions.take_floor(session, caller.connection_id):
+                self._displace(session, caller, epoch)
+                return
+            self._connections.leave(caller.connection_id, session.session_id)
+            session = self._read(session.session_id)
+        raise LingocastError(ErrorCode.UNAVAILABLE, "the floor keeps changing hands; try again")
+
+    def _displace(self, session: Session, caller: Caller, epoch: int) -> None:
+        self._announcer.speaker_reconnected(
+            session.session_id, epoch, except_for=caller.connection_id
+        )
+        # Its $disconnect ends nothing: the session no longer names it as the speaker.
+        self._sender.delete(
+            session.speaker_connection_id, self._clock.now_ms() + CONTROL_DEADLINE_MS
+        )
+
+    def _read(self, session_id: str) -> Session:
+        return _active(self._sessions.get(session_id))
+
+    def _joined(self, caller: Caller, session: Session, seat: Seat) -> SessionJoined:
+        source = session.source_of(caller.connection_id)
+        language = seat.language or session.source_language
+        return SessionJoined(
+            session_id=session.session_id,
+            role=seat.role,
+            target_language=language,
+            source_language=session.source_language,
+            audio_format=session.audio_format,
+            broadcast_state=session.broadcast_state,
+            # Interpreters and the speaker hear the floor, never themselves.
+            channel_source=session.channel_source(language) if seat.role == "listener" else "floor",
+            channels=session.interpreted(),
+            speaker_connected=True,
+            epoch=source.epoch if source else None,
+            resumed=False,
+            connection_expires_at=caller.connection_expires_at,
+            resume_token=self._identifiers.secret(),
+        )
+
+
+def _active(session: Session | None) -> Session:
+    if session is None:
+        raise session_not_found()
+    if not session.is_active:
+        raise session_ended()
+    return session
+
+
+def _require_interpreter(caller: Caller, session: Session | None) -> None:
+    """The session's list decides, or the group where there is none."""
+    if session is not None and session.interpreters is not None:
+        if caller.user_id not in session.interpreters:
+            raise forbidden("joinSession as interpreter", "the session's listed interpreters")
+    elif "interpreters" not in caller.groups:
+        raise forbidden("joinSession as interpreter", "members of the group interpreters")

@@ -1,0 +1,97 @@
+"""What members of a session do beside sending: change language and leave."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import Caller, Seat
+from shared.models.errors import ErrorCode, LingocastError
+from shared.models.messages import (
+    ChangeLanguage,
+    LanguageChanged,
+    LeaveSession,
+    SessionLeft,
+)
+from shared.models.session import Session
+from shared.services.departures import Departures
+from shared.services.refusals import (
+    forbidden,
+    not_in_session,
+    session_ended,
+    too_many_languages,
+)
+from shared.services.seating import Seating
+from shared.utils.validators import validate_language_code
+
+# A listener's own requests may overlap; more than this many at once are not one person's.
+_ATTEMPTS = 3
+
+
+class MembershipService:
+    """Answers changeLanguage and leaveSession."""
+
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        seating: Seating,
+        departures: Departures,
+    ) -> None:
+        self._sessions = sessions
+        self._connections = connections
+        self._seating = seating
+        self._departures = departures
+
+    def change_language(self, caller: Caller, request: ChangeLanguage) -> LanguageChanged:
+        """Hear another language from now on.
+
+        Raises INVALID_LANGUAGE, CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
+        """
+        language = validate_language_code(request.target_language)
+        for _ in range(_ATTEMPTS):
+            seated = self._seating.required(caller, "changeLanguage")
+            old = seated.membership.seat
+            if old.role != "listener":
+                raise forbidden("changeLanguage", "listeners")
+            session = seated.session
+            if old.language == language or self._moved(caller, session, old, language):
+                return self._changed(session.session_id, language)
+        raise LingocastError(
+            ErrorCode.UNAVAILABLE, "several changes of language at once; send one at a time"
+        )
+
+    def leave_session(self, caller: Caller, _request: LeaveSession) -> SessionLeft:
+        """Leave the session; the connection stays open.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
+        """
+        seated = self._seating.required(caller, "leaveSession")
+        if seated.membership.seat.role == "speaker":
+            raise forbidden("leaveSession", "listeners and interpreters (a speaker ends it)")
+        session_id = seated.session.session_id
+        if not self._departures.leave(caller.connection_id, session_id):
+            raise not_in_session("leaveSession")
+        return SessionLeft(session_id=session_id)
+
+    def _moved(self, caller: Caller, session: Session, old: Seat, language: str) -> bool:
+        session_id = session.session_id
+        if language not in session.languages_seen and not self._sessions.admit_language(
+            session_id, language
+        ):
+            raise too_many_languages()
+        new = Seat("listener", language)
+        if not self._connections.change_seat(caller.connection_id, session_id, old, new):
+            return False
+        self._sessions.count_moved(session_id, old.language, language)
+        return True
+
+    def _changed(self, session_id: str, language: str) -> LanguageChanged:
+        # Read after the change: an interpreter who came meanwhile either shows here or tells.
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise session_ended()
+        return LanguageChanged(
+            session_id=session_id,
+            target_language=language,
+            channel_source=session.channel_source(language),
+        )

@@ -1,0 +1,70 @@
+"""Refusals that several services give, each in one wording."""
+
+from __future__ import annotations
+
+from shared.models.connection import Caller
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.session import MAX_LANGUAGES
+
+
+def connection_not_found() -> LingocastError:
+    """The row of the connection is gone: it idled out, or was replaced."""
+    return LingocastError(
+        ErrorCode.CONNECTION_NOT_FOUND, "the connection is not registered; connect again"
+    )
+
+
+def not_in_session(action: str) -> LingocastError:
+    """The request needs a session that the connection has not joined."""
+    return LingocastError(ErrorCode.NOT_IN_SESSION, f"{action}: create or join a session first")
+
+
+def already_in_session() -> LingocastError:
+    """The connection sits in an active session."""
+    return LingocastError(
+        ErrorCode.ALREADY_IN_SESSION, "the connection is in a session; leave or end that one first"
+    )
+
+
+def session_not_found() -> LingocastError:
+    """There is no session of that id."""
+    return LingocastError(ErrorCode.SESSION_NOT_FOUND, "sessionId: no such session; check the id")
+
+
+def session_ended() -> LingocastError:
+    """The session is over; it never comes back."""
+    return LingocastError(ErrorCode.SESSION_ENDED, "the session is over; join or create another")
+
+
+def forbidden(action: str, who: str) -> LingocastError:
+    """The caller's role may not do that."""
+    return LingocastError(ErrorCode.FORBIDDEN, f"{action}: only {who} may")
+
+
+def require_group(caller: Caller, group: str, action: str) -> str:
+    """The user id of a caller who belongs to `group`.
+
+    Raises AUTHENTICATION_REQUIRED without a token, FORBIDDEN without the group.
+    """
+    user_id = require_user(caller, action)
+    if group not in caller.groups:
+        raise forbidden(action, f"members of the group {group}")
+    return user_id
+
+
+def require_user(caller: Caller, action: str) -> str:
+    """The user id of a caller with a token. Raises AUTHENTICATION_REQUIRED."""
+    if caller.user_id is None:
+        raise LingocastError(
+            ErrorCode.AUTHENTICATION_REQUIRED, f"{action}: connect with a token (?token=...)"
+        )
+    return caller.user_id
+
+
+def too_many_languages() -> LingocastError:
+    """The session has as many different languages as it may."""
+    return ValidationError(
+        ErrorCode.INVALID_LANGUAGE,
+        "targetLanguage",
+        f"the session has its {MAX_LANGUAGES} languages; choose one of them",
+    )

@@ -1,0 +1,77 @@
+"""Where a caller sits now: the reading side of membership, with the errors that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import Caller, Membership
+from shared.models.errors import LingocastError
+from shared.models.session import Session
+from shared.services.departures import Departures
+from shared.services.refusals import (
+    already_in_session,
+    connection_not_found,
+    not_in_session,
+    session_ended,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """A membership together with its session, as both were read just now."""
+
+    membership: Membership
+    session: Session
+
+
+class Seating:
+    """Looks up where a connection sits.
+
+    A session that has ended leaves its mark on the rows of its members: writing to thousands of
+    them at once would be a storm. Such a mark counts for nothing and is wiped off on sight.
+    """
+
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        departures: Departures,
+    ) -> None:
+        self._sessions = sessions
+        self._connections = connections
+        self._departures = departures
+
+    def current(self, caller: Caller) -> Seated | None:
+        """The caller's seat in an active session, or None. Raises CONNECTION_NOT_FOUND."""
+        membership = self._membership(caller)
+        if membership is None:
+            return None
+        session = self._sessions.get(membership.session_id)
+        if session is not None and session.is_active:
+            return Seated(membership, session)
+        self._departures.leave(caller.connection_id, membership.session_id)
+        return None
+
+    def required(self, caller: Caller, action: str) -> Seated:
+        """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION or SESSION_ENDED."""
+        membership = self._membership(caller)
+        if membership is None:
+            raise not_in_session(action)
+        session = self._sessions.get(membership.session_id)
+        if session is None or not session.is_active:
+            raise session_ended()
+        return Seated(membership, session)
+
+    def why_not_seated(self, caller: Caller) -> LingocastError:
+        """Why a seat could not be taken: the connection is gone, or sat down elsewhere."""
+        if self._connections.get(caller.connection_id) is None:
+            return connection_not_found()
+        return already_in_session()
+
+    def _membership(self, caller: Caller) -> Membership | None:
+        connection = self._connections.get(caller.connection_id)
+        if connection is None:
+            raise connection_not_found()
+        return connection.membership

@@ -1,0 +1,133 @@
+"""The speaker's side of a session: opening it, coming back to it, ending it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.broadcast_state import BroadcastState
+from shared.models.connection import SPEAKER_SEAT, Caller, Membership
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.messages import CreateSession, EndSession, SessionCreated, SessionEnded
+from shared.models.session import Session
+from shared.services.announcer import Announcer
+from shared.services.refusals import (
+    already_in_session,
+    forbidden,
+    require_group,
+    session_ended,
+)
+from shared.services.seating import Seating
+from shared.utils.clock import Clock
+from shared.utils.identifiers import Identifiers
+from shared.utils.validators import (
+    validate_audio_format,
+    validate_language_code,
+    validate_quality_tier,
+)
+
+# With ten million ids and some thousand sessions alive, five collisions in a row do not happen.
+_ID_ATTEMPTS = 5
+
+
+class SessionService:
+    """Creates and ends sessions. Only the session's speaker may end it."""
+
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        seating: Seating,
+        announcer: Announcer,
+        *,
+        identifiers: Identifiers,
+        clock: Clock,
+        max_listeners: int,
+    ) -> None:
+        self._sessions = sessions
+        self._connections = connections
+        self._seating = seating
+        self._announcer = announcer
+        self._identifiers = identifiers
+        self._clock = clock
+        self._max_listeners = max_listeners
+
+    def create_session(self, caller: Caller, request: CreateSession) -> SessionCreated:
+        """Open a session with the caller as its speaker.
+
+        Raises INVALID_LANGUAGE, INVALID_QUALITY_TIER, INVALID_AUDIO_FORMAT, INVALID_AUDIO,
+        INVALID_MESSAGE (maxListeners), AUTHENTICATION_REQUIRED, FORBIDDEN, ALREADY_IN_SESSION,
+        CONNECTION_NOT_FOUND.
+        """
+        source_language = validate_language_code(request.source_language, "sourceLanguage")
+        quality_tier = validate_quality_tier(request.quality_tier)
+        audio_format = validate_audio_format(request.audio_format)
+        max_listeners = self._checked_limit(request.max_listeners)
+        owner = require_group(caller, "speakers", "createSession")
+        if self._seating.current(caller) is not None:
+            raise already_in_session()
+        now = self._clock.now_ms()
+        session = self._created(
+            lambda session_id: Session(
+                session_id=session_id,
+                owner=owner,
+                speaker_connection_id=caller.connection_id,
+                speaker_epoch=1,
+                source_language=source_language,
+                quality_tier=quality_tier,
+                audio_format=audio_format,
+                created_at=now,
+                max_listeners=max_listeners,
+                broadcast_state=BroadcastState(last_state_change=now),
+                interpreters=None
+                if request.interpreters is None
+                else frozenset(request.interpreters),
+            )
+        )
+        membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
+        if not self._connections.take_seat(caller.connection_id, membership):
+            self._sessions.discard(session.session_id, caller.connection_id)
+            raise self._seating.why_not_seated(caller)
+        return SessionCreated(
+            session_id=session.session_id,
+            source_language=session.source_language,
+            quality_tier=session.quality_tier,
+            audio_format=session.audio_format,
+            broadcast_state=session.broadcast_state,
+            created_at=session.created_at,
+            epoch=session.speaker_epoch,
+            connection_expires_at=caller.connection_expires_at,
+            resume_token=self._identifiers.secret(),
+        )
+
+    def end_session(self, caller: Caller, _request: EndSession) -> SessionEnded:
+        """End the caller's session for everyone.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
+        """
+        seated = self._seating.required(caller, "endSession")
+        session_id = seated.session.session_id
+        if seated.session.speaker_connection_id != caller.connection_id:
+            raise forbidden("endSession", "the session's speaker")
+        # lastStateChange strictly increases, also if two instances' clocks disagree.
+        now = max(self._clock.now_ms(), seated.session.broadcast_state.last_state_change + 1)
+        if not self._sessions.end(session_id, caller.connection_id, now):
+            raise session_ended()
+        self._announcer.session_ended(session_id, "ended", except_for=caller.connection_id)
+        return SessionEnded(session_id=session_id, reason="ended")
+
+    def _checked_limit(self, requested: int | None) -> int:
+        if requested is not None and requested > self._max_listeners:
+            raise ValidationError(
+                ErrorCode.INVALID_MESSAGE, "maxListeners", f"at most {self._max_listeners}"
+            )
+        return requested or self._max_listeners
+
+    def _created(self, draft: Callable[[str], Session]) -> Session:
+        """The session under an id that was free."""
+        for _ in range(_ID_ATTEMPTS):
+            session = draft(self._identifiers.session_id())
+            if self._sessions.create(session):
+                return session
+        raise LingocastError(ErrorCode.UNAVAILABLE, "no free session id was found; try again")

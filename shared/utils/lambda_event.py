@@ -1,0 +1,23 @@
+"""The parts of API Gateway's WebSocket events that the functions read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.models.connection import Caller
+
+Event = Mapping[str, Any]
+
+
+def caller_of(event: Event) -> Caller:
+    """Who sent this event. The authorizer's context reaches every route as strings."""
+    context = event["requestContext"]
+    authorized = context.get("authorizer") or {}
+    return Caller(
+        connection_id=context["connectionId"],
+        user_id=authorized.get("userId") or None,
+        groups=frozenset(filter(None, authorized.get("groups", "").split(","))),
+        received_at=context["requestTimeEpoch"],
+        connected_at=context["connectedAt"],
+    )

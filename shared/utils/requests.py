@@ -1,0 +1,94 @@
+"""From the text of a request to a typed request, or to the error that says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, Union
+
+import msgspec
+
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.messages import AnyRequest, Request, action_of
+
+RequestType = TypeVar("RequestType", bound=Request)
+
+KNOWN_ACTIONS = frozenset(action_of(request) for request in AnyRequest.__args__)
+
+_MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
+_ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
+_ECHO_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What can be told of a request that does not decode: for the error that answers it."""
+
+    action: str | None = None
+    request_id: str | None = None
+
+
+class MalformedRequestError(LingocastError):
+    """A text that is no request of the expected kind; `head` is what could be read of it."""
+
+    def __init__(self, error: LingocastError, head: Head) -> None:
+        super().__init__(error.code, error.message)
+        self.head = head
+
+
+class RequestDecoder(Generic[RequestType]):
+    """Decodes requests of the given types in one pass; explains failures in a second."""
+
+    def __init__(self, types: Iterable[type[RequestType]]) -> None:
+        union: Any = Union[tuple(types)]  # noqa: UP007 - built from values
+        self._decoder: msgspec.json.Decoder[RequestType] = msgspec.json.Decoder(union)
+
+    def decode(self, text: str) -> RequestType:
+        """The request. Raises MalformedRequestError with INVALID_MESSAGE or UNKNOWN_ACTION."""
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.ValidationError, UnicodeError) as error:
+            raise _explained(text, error) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise MalformedRequestError(_invalid("message: not JSON"), Head()) from error
+
+
+def _invalid(message: str) -> LingocastError:
+    return LingocastError(ErrorCode.INVALID_MESSAGE, message)
+
+
+def _explained(text: str, error: Exception) -> MalformedRequestError:
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return MalformedRequestError(_invalid("message: not JSON"), Head())
+    if not isinstance(content, dict):
+        return MalformedRequestError(_invalid("message: not a JSON object"), Head())
+    action = content.get("action")
+    request_id = content.get("requestId")
+    head = Head(_short(action), _short(request_id))
+    if "action" not in content:
+        return MalformedRequestError(_invalid("action: missing; name what you ask for"), head)
+    if not isinstance(action, str):
+        return MalformedRequestError(_invalid("action: not a string"), head)
+    if action not in KNOWN_ACTIONS:
+        known = ", ".join(sorted(KNOWN_ACTIONS))
+        unknown = ValidationError(ErrorCode.UNKNOWN_ACTION, "action", f"not one of {known}")
+        return MalformedRequestError(unknown, head)
+    return MalformedRequestError(_invalid(_readable(str(error))), head)
+
+
+def _short(value: object) -> str | None:
+    """What an error repeats of the request: strings that are no longer than an id may be."""
+    return value if isinstance(value, str) and len(value) <= _ECHO_LENGTH else None
+
+
+def _readable(fault: str) -> str:
+    """msgspec's words with the field in front, as the client wrote it."""
+    if missing := _MISSING.fullmatch(fault):
+        field, parent = missing.groups()
+        return f"{parent}.{field}: missing" if parent else f"{field}: missing"
+    reason, path = _ELSEWHERE.fullmatch(fault).groups()  # type: ignore[union-attr]
+    reason = reason.replace("`", "").replace("Expected", "expected", 1)
+    return f"{path or 'message'}: {reason}"

@@ -1,0 +1,88 @@
+"""The decorators of every handler: decode, call one service, reply; a failure becomes an envelope.
+
+Whatever happens, API Gateway gets `{"statusCode": 200}`, with the reply as body if the route has a
+response: what it does with other statuses of message routes is not documented well enough to rely
+on, and an exception would reach the client as a message that is none of the protocol's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from shared.models.connection import Caller
+from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
+from shared.models.messages import ErrorMessage, Reply, Request, action_of, encode
+from shared.utils.lambda_event import Event, caller_of
+from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
+from shared.utils.telemetry import Telemetry
+
+Result = dict[str, Any]
+LambdaHandler = Callable[[Event, object], Result]
+# The request types differ by route; each service method takes its own.
+Service = Callable[[Caller, Any], Reply | None]
+
+
+def message_handler(
+    services: Mapping[type[Request], Service],
+    *,
+    check_size: Callable[[str], None],
+    telemetry: Telemetry,
+    push_error: Callable[[Caller, bytes], None] | None = None,
+) -> LambdaHandler:
+    """A Lambda handler for message routes.
+
+    `services` says who answers each request type. `check_size` refuses a text that is too large
+    before it is parsed. `push_error` sends errors where the route has no response.
+    """
+    decoder = RequestDecoder(services)
+
+    def answer(caller: Caller, text: str) -> Reply | None:
+        head = Head()
+        try:
+            check_size(text)
+            request = decoder.decode(text)
+            head = Head(action_of(type(request)), request.request_id)
+            reply = services[type(request)](caller, request)
+        except MalformedRequestError as error:
+            return _envelope(error, error.head)
+        except LingocastError as error:
+            if CATALOGUE[error.code].status >= 500:
+                telemetry.warn("request refused", code=error.code, cause=repr(error.__cause__))
+            return _envelope(error, head)
+        except Exception:  # noqa: BLE001 - the boundary: a fault is logged and told, never raised
+            telemetry.fault("request failed", action=head.action)
+            telemetry.count("InternalErrors")
+            internal = LingocastError(ErrorCode.INTERNAL, "a fault of the service; try again")
+            return _envelope(internal, head)
+        if reply is None or request.request_id is None:
+            return reply
+        return msgspec.structs.replace(reply, request_id=request.request_id)
+
+    def handler(event: Event, _context: object) -> Result:
+        caller = caller_of(event)
+        reply = answer(caller, event.get("body") or "")
+        telemetry.flush()
+        if reply is None:
+            return {"statusCode": 200}
+        body = encode(reply)
+        if push_error is not None:
+            push_error(caller, body)
+            return {"statusCode": 200}
+        return {"statusCode": 200, "body": body.decode()}
+
+    return handler
+
+
+def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
+    kind = CATALOGUE[error.code]
+    return ErrorMessage(
+        status=kind.status,
+        code=error.code,
+        message=error.message,
+        retryable=kind.retryable,
+        action=head.action,
+        request_id=head.request_id,
+    )

@@ -1,0 +1,65 @@
+"""What the functions tell operators: structured logs, and metrics as log lines (EMF).
+
+The only place that knows Powertools. Nothing here takes audio, tokens or message bodies.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+
+class Telemetry(Protocol):
+    """Counts, durations, warnings and faults of one function."""
+
+    def count(self, name: str, value: int = 1, **context: str | int) -> None:
+        """Add to a metric; `context` is logged with it."""
+
+    def duration(self, name: str, milliseconds: float) -> None:
+        """Add a raw duration; CloudWatch computes the percentiles."""
+
+    def warn(self, message: str, **context: object) -> None:
+        """Log something that was dealt with."""
+
+    def fault(self, message: str, **context: object) -> None:
+        """Log the exception that is being handled, with its trace."""
+
+    def flush(self) -> None:
+        """Write the metrics of this invocation as one line."""
+
+
+class PowertoolsTelemetry:
+    """Logs and metrics as Lambda and CloudWatch expect them, on standard output.
+
+    Service, namespace and level come from POWERTOOLS_SERVICE_NAME, POWERTOOLS_METRICS_NAMESPACE
+    and POWERTOOLS_LOG_LEVEL, which the stack sets.
+    """
+
+    def __init__(self, environment_service: str | None = None) -> None:
+        self._logger = Logger(service=environment_service)
+        self._metrics = Metrics(service=environment_service)
+
+    def count(self, name: str, value: int = 1, **context: str | int) -> None:
+        """Add to a metric; `context` stands beside it in the same line."""
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        for key, text in context.items():
+            self._metrics.add_metadata(key=key, value=text)
+
+    def duration(self, name: str, milliseconds: float) -> None:
+        """Add a raw duration in ms."""
+        self._metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=milliseconds)
+
+    def warn(self, message: str, **context: object) -> None:
+        """Log at WARNING."""
+        self._logger.warning(message, extra=context)
+
+    def fault(self, message: str, **context: object) -> None:
+        """Log at ERROR, with the trace."""
+        self._logger.exception(message, extra=context)
+
+    def flush(self) -> None:
+        """Write what was counted, if anything was."""
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
