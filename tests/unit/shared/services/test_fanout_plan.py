@@ -1,0 +1,208 @@
+"""The rules of a fan-out, in a time of the tests' own."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.models.delivery import Outcome
+from shared.services.fanout_plan import FanoutPlan, Reply
+
+
+def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
+    """Send what the plan gives, answer with `replies` one after the other; when it was sent."""
+    now = 0.0
+    times = []
+    for reply in replies:
+        request = plan.take(now)
+        if request is None:
+            now = plan.wake_at()
+            request = plan.take(now)
+        if request is None:
+            break
+        times.append(now)
+        plan.finish(request, reply, now)
+    return times
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (Reply.ACCEPTED, Outcome.SENT),
+        (Reply.GONE, Outcome.GONE),
+        (Reply.REFUSED, Outcome.FAILED),
+    ],
+)
+def test_a_final_reply_decides_at_once(reply: Reply, outcome: Outcome) -> None:
+    plan = FanoutPlan(1, 1, deadline=1.0)
+    assert sent_at(plan, [reply]) == [0.0]
+    assert plan.done
+    assert plan.outcomes() == [outcome]
+
+
+def test_retries_after_100_ms_and_again_after_200_ms() -> None:
+    plan = FanoutPlan(1, 1, deadline=1.0)
+    times = sent_at(plan, [Reply.TRY_LATER, Reply.TRY_LATER, Reply.ACCEPTED])
+    assert times == pytest.approx([0.0, 0.1, 0.3])
+    assert plan.outcomes() == [Outcome.SENT]
+
+
+def test_fails_after_the_second_retry() -> None:
+    plan = FanoutPlan(1, 1, deadline=1.0)
+    assert len(sent_at(plan, [Reply.TRY_LATER] * 4)) == 3
+    assert plan.outcomes() == [Outcome.FAILED]
+
+
+def test_drops_at_once_what_could_only_be_retried_after_the_deadline() -> None:
+    plan = FanoutPlan(1, 1, deadline=0.25)
+    assert sent_at(plan, [Reply.TRY_LATER, Reply.TRY_LATER]) == pytest.approx([0.0, 0.1])
+    assert plan.done
+    assert plan.outcomes() == [Outcome.DROPPED]
+
+
+def test_a_reset_is_repeated_at_once_uncounted_and_on_a_fresh_connection() -> None:
+    plan = FanoutPlan(2, 1, deadline=1.0)
+    assert plan.take(0.0) == 0
+    assert not plan.needs_fresh_connection(0)
+    plan.finish(0, Reply.RESET, 0.0)
+    assert plan.take(0.0) == 0
+    assert plan.needs_fresh_connection(0)
+    replies = [Reply.TRY_LATER, Reply.ACCEPTED, Reply.TRY_LATER, Reply.ACCEPTED]
+    plan.finish(0, replies.pop(0), 0.0)
+    assert sent_at(plan, replies) == pytest.approx([0.0, 0.1, 0.3])
+    assert plan.outcomes() == [Outcome.SENT, Outcome.SENT]
+
+
+def test_a_second_reset_is_a_failure() -> None:
+    plan = FanoutPlan(1, 1, deadline=1.0)
+    assert sent_at(plan, [Reply.RESET] * 3) == [0.0, 0.0]
+    assert plan.outcomes() == [Outcome.FAILED]
+
+
+def test_a_waiting_retry_leaves_its_place_to_others() -> None:
+    plan = FanoutPlan(2, 1, deadline=1.0)
+    assert plan.take(0.0) == 0
+    plan.finish(0, Reply.TRY_LATER, 0.0)
+    assert plan.take(0.0) == 1
+
+
+def test_a_retry_that_finds_no_place_does_not_wake_anybody() -> None:
+    plan = FanoutPlan(2, 1, deadline=1.0)
+    assert plan.take(0.0) == 0
+    plan.finish(0, Reply.TRY_LATER, 0.0)
+    assert plan.wake_at() == pytest.approx(0.1)
+    assert plan.take(0.05) == 1
+    assert plan.wake_at() == 1.0
+
+
+def test_the_deadline_drops_what_waits_and_what_is_in_flight() -> None:
+    plan = FanoutPlan(3, 1, deadline=1.0)
+    assert plan.take(0.0) == 0
+    assert not plan.expire(0.999)
+    assert plan.expire(1.0)
+    assert plan.done
+    assert plan.outcomes() == [Outcome.DROPPED] * 3
+
+
+def test_sends_nothing_when_the_deadline_has_passed() -> None:
+    plan = FanoutPlan(1, 1, deadline=1.0)
+    assert plan.take(1.0) is None
+
+
+def test_refuses_a_reply_to_what_was_not_sent() -> None:
+    with pytest.raises(KeyError):
+        FanoutPlan(1, 1, deadline=1.0).finish(0, Reply.ACCEPTED, 0.0)
+
+
+class AnyFanout(RuleBasedStateMachine):
+    """Whatever is answered whenever, the promises of the plan hold."""
+
+    @initialize(
+        count=st.integers(0, 12),
+        concurrency=st.integers(1, 4),
+        deadline=st.floats(0.0, 1.5),
+    )
+    def begin(self, count: int, concurrency: int, deadline: float) -> None:
+        self.count = count
+        self.concurrency = concurrency
+        self.deadline = deadline
+        self.now = 0.0
+        self.plan = FanoutPlan(count, concurrency, deadline)
+        self.in_flight: list[int] = []
+        self.attempts: Counter[int] = Counter()
+        self.resets: Counter[int] = Counter()
+        self.not_before: dict[int, float] = {}
+
+    @rule()
+    def send(self) -> None:
+        request = self.plan.take(self.now)
+        if request is None:
+            return
+        assert self.now < self.deadline
+        assert request not in self.in_flight
+        assert self.now >= self.not_before.get(request, 0.0)
+        assert self.plan.needs_fresh_connection(request) == bool(self.resets[request])
+        self.in_flight.append(request)
+        self.attempts[request] += 1
+
+    @precondition(lambda self: self.in_flight)
+    @rule(index=st.integers(0, 3), reply=st.sampled_from(Reply))
+    def answer(self, index: int, reply: Reply) -> None:
+        request = self.in_flight.pop(index % len(self.in_flight))
+        if reply is Reply.RESET:
+            self.resets[request] += 1
+        elif reply is Reply.TRY_LATER:
+            counted = self.attempts[request] - self.resets[request]
+            self.not_before[request] = self.now + (0.1 if counted == 1 else 0.2)
+        self.plan.finish(request, reply, self.now)
+
+    @rule(seconds=st.floats(0.0, 0.3))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def sleep(self) -> None:
+        """As the driver does when nothing ends."""
+        self.now = max(self.now, self.plan.wake_at())
+
+    @rule()
+    def look_at_the_clock(self) -> None:
+        if self.plan.expire(self.now):
+            assert self.now >= self.deadline
+            assert self.plan.done
+            self.in_flight.clear()
+
+    @invariant()
+    def keeps_its_promises(self) -> None:
+        assert len(self.in_flight) <= self.concurrency
+        for request, attempts in self.attempts.items():
+            assert attempts - min(self.resets[request], 1) <= 3
+        decided = len(self.plan.outcomes())
+        assert self.plan.done == (decided == self.count)
+        if self.plan.done:
+            assert not self.in_flight
+            assert self.plan.take(self.now) is None
+
+    def teardown(self) -> None:
+        """Driven to its end, every plan decides every request and never wakes for nothing."""
+        if not hasattr(self, "plan"):
+            return
+        for request in self.in_flight:
+            self.plan.finish(request, Reply.TRY_LATER, self.now)
+        for _ in range(4 * self.count + 2):
+            while (next_request := self.plan.take(self.now)) is not None:
+                self.plan.finish(next_request, Reply.TRY_LATER, self.now)
+            if self.plan.done or self.plan.expire(self.now):
+                break
+            assert self.plan.wake_at() > self.now
+            self.now = self.plan.wake_at()
+        assert self.plan.done
+        assert len(self.plan.outcomes()) == self.count
+
+
+AnyFanout.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+TestAnyFanout = AnyFanout.TestCase
