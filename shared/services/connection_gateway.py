@@ -1,0 +1,213 @@
+"""The only caller of API Gateway's @connections: sends to connections, looks at them, closes them.
+
+One audio chunk goes to hundreds of connections several times a second, so all requests of a call
+share one thread, one payload hash and kept-alive connections. What happens when is decided by
+`fanout_plan`, how bytes move by `curl_multi`; here are the addresses, the signatures and the port
+that services know (`shared.models.delivery.ConnectionSender`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from shared.models.delivery import Batch, Outcome
+from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.services.fanout_plan import FanoutPlan
+from shared.utils.clock import Clock
+from shared.utils.sigv4 import Credentials, Signer, host_of
+
+_logger = logging.getLogger(__name__)
+
+#: A signature is used for this long in ms; AWS would accept it for five minutes.
+_SIGNATURE_AGE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What `get` found: SENT with the details, or GONE, FAILED or DROPPED without."""
+
+    outcome: Outcome
+    #: `connectedAt`, `lastActiveAt` (ISO 8601) and `identity` (`sourceIp`, `userAgent`).
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+class ConnectionGateway:
+    """Sends to connections of one API. Belongs to one thread; starts none.
+
+    Outcomes of a request: 2xx SENT, 410 GONE, 429 and 5xx FAILED after two retries, any other
+    status and any trouble of the network FAILED, DROPPED what the deadline cut off, which may
+    have arrived nevertheless. A recipient can get a message twice if its connection was reset.
+
+    `credentials` is asked once a call, so that temporary ones may change (botocore's
+    `get_frozen_credentials`); what it raises, callers get. Nothing else is raised for what the
+    network or a recipient does. Neither payloads nor credentials are logged.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        *,
+        clock: Clock,
+        concurrency: int = 100,
+        ca_bundle: str | None = None,
+        connect_timeout_ms: int = 2_000,
+        request_timeout_ms: int = 5_000,
+    ) -> None:
+        """`endpoint` is the API's management address with its stage, `https://…/prod`.
+
+        `ca_bundle` is a file of trusted certificate authorities, by default the system's.
+        """
+        self._address = _Address.of(endpoint)
+        self._region = region
+        self._credentials = credentials
+        self._clock = clock
+        self._concurrency = concurrency
+        self._signer: Signer | None = None
+        self._signer_keys: tuple[str | None, str | None, str | None] | None = None
+        self._curl = CurlMulti(
+            clock=clock,
+            ca_bundle=ca_bundle or default_ca_bundle(),
+            max_connections=concurrency,
+            connect_timeout_ms=connect_timeout_ms,
+            request_timeout_ms=request_timeout_ms,
+        )
+
+    def post_many(
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+    ) -> dict[str, Outcome]:
+        """See `ConnectionSender.post_many`; an id that occurs twice is sent to once."""
+        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+
+    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+        """See `ConnectionSender.post_batches`; ids are unique within a batch, not across them.
+
+        Batches take turns, so that a deadline that comes too early hits all of them alike.
+        """
+        signer = self._current_signer()
+        messages = [self._message(signer, "POST", batch.data) for batch in batches]
+        turns = zip_longest(*(dict.fromkeys(batch.connection_ids) for batch in batches))
+        targets = [
+            (index, connection_id)
+            for turn in turns
+            for index, connection_id in enumerate(turn)
+            if connection_id is not None
+        ]
+        results: list[dict[str, Outcome]] = [{} for _ in batches]
+        requests = [(messages[index], connection_id) for index, connection_id in targets]
+        outcomes = self._run(requests, deadline_at)
+        for (index, connection_id), outcome in zip(targets, outcomes, strict=True):
+            results[index][connection_id] = outcome
+        return results
+
+    def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
+        """See `ConnectionSender.post`."""
+        return self.post_many([connection_id], data, deadline_at)[connection_id]
+
+    def delete(self, connection_id: str, deadline_at: int) -> Outcome:
+        """See `ConnectionSender.delete`."""
+        message = self._message(self._current_signer(), "DELETE")
+        return self._run([(message, connection_id)], deadline_at)[0]
+
+    def get(self, connection_id: str, deadline_at: int) -> Found:
+        """Look at one connection; `deadline_at` in ms since the epoch."""
+        bodies: list[bytes] = []
+        message = self._message(self._current_signer(), "GET")
+        outcome = self._run(
+            [(message, connection_id)], deadline_at, lambda _, body: bodies.append(body)
+        )[0]
+        if outcome is not Outcome.SENT:
+            return Found(outcome)
+        try:
+            return Found(outcome, json.loads(bodies[0]))
+        except ValueError:
+            return Found(Outcome.FAILED)
+
+    def close(self) -> None:
+        """Close all connections to the API; the gateway is of no use after this."""
+        self._curl.close()
+
+    def _run(
+        self,
+        requests: Sequence[tuple[_Message, str]],
+        deadline_at: int,
+        on_accepted: Callable[[int, bytes], None] | None = None,
+    ) -> list[Outcome]:
+        remaining = (deadline_at - self._clock.now_ms()) / 1000
+        plan = FanoutPlan(len(requests), self._concurrency, self._clock.monotonic() + remaining)
+
+        def request_of(number: int) -> Request:
+            message, connection_id = requests[number]
+            return message.to(connection_id)
+
+        troubles = self._curl.run(plan, request_of, on_accepted)
+        outcomes = plan.outcomes()
+        if failed := outcomes.count(Outcome.FAILED):
+            _logger.warning(
+                "%d of %d requests to connections failed",
+                failed,
+                len(outcomes),
+                extra={"troubles": dict(troubles)},
+            )
+        return outcomes
+
+    def _message(self, signer: Signer, method: str, body: bytes = b"") -> _Message:
+        return _Message(signer, self._clock, self._address, method, body)
+
+    def _current_signer(self) -> Signer:
+        credentials = self._credentials()
+        keys = (credentials.access_key, credentials.secret_key, credentials.token)
+        if self._signer is None or keys != self._signer_keys:
+            self._signer = Signer(credentials, self._region, "execute-api")
+            self._signer_keys = keys
+        return self._signer
+
+
+class _Address(NamedTuple):
+    origin: str
+    host: str
+    path: str
+
+    @classmethod
+    def of(cls, endpoint: str) -> _Address:
+        # The origin is rebuilt from the host, so that the Host header is the one that was signed.
+        parts, host = urlsplit(endpoint), host_of(endpoint)
+        path = f"{parts.path.rstrip('/')}/{quote('@connections', safe='')}/"
+        return cls(f"{parts.scheme}://{host}", host, path)
+
+
+class _Message:
+    """One method and body for any connection, signed anew when the signature ages."""
+
+    def __init__(
+        self, signer: Signer, clock: Clock, address: _Address, method: str, body: bytes
+    ) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._address = address
+        self._method = method
+        self._body = body
+        self._prepare(clock.now_ms())
+
+    def to(self, connection_id: str) -> Request:
+        """The signed request to one connection."""
+        now_ms = self._clock.now_ms()
+        if now_ms - self._prepared_at > _SIGNATURE_AGE_MS:
+            self._prepare(now_ms)
+        path = self._address.path + quote(connection_id, safe="")
+        authorization = f"Authorization: {self._prepared.authorization(path)}"
+        return Request(
+            self._method, self._address.origin + path, [authorization, *self._headers], self._body
+        )
+
+    def _prepare(self, now_ms: int) -> None:
+        self._prepared = self._signer.prepare(self._method, self._address.host, self._body, now_ms)
+        self._prepared_at = now_ms
+        self._headers = (*self._prepared.headers, "Content-Type: application/octet-stream")
