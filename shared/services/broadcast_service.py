@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.errors import ErrorCode, LingocastError
 from shared.models.messages import Audio, encode
 from shared.services.audio_service import chunk_deadline_ms
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
@@ -76,11 +75,3 @@ class BroadcastService:
         return self._broadcasts.broadcast_to_language(
             session, language, encode(message), deadline_at
         )
-
-
-def decode_request(event: object) -> BroadcastRequest:
-    """The request of an invocation's payload. Raises INVALID_MESSAGE naming the field."""
-    try:
-        return msgspec.convert(event, BroadcastRequest)
-    except msgspec.ValidationError as error:
-        raise LingocastError(ErrorCode.INVALID_MESSAGE, str(error)) from error

@@ -76,7 +76,7 @@ def _explained(text: str, error: Exception) -> MalformedRequestError:
         known = ", ".join(sorted(KNOWN_ACTIONS))
         unknown = ValidationError(ErrorCode.UNKNOWN_ACTION, "action", f"not one of {known}")
         return MalformedRequestError(unknown, head)
-    return MalformedRequestError(_invalid(_readable(str(error))), head)
+    return MalformedRequestError(_invalid(readable_fault(error)), head)
 
 
 def _short(value: object) -> str | None:
@@ -84,8 +84,9 @@ def _short(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= _ECHO_LENGTH else None
 
 
-def _readable(fault: str) -> str:
+def readable_fault(error: Exception) -> str:
     """msgspec's words with the field in front, as the client wrote it."""
+    fault = str(error)
     if missing := _MISSING.fullmatch(fault):
         field, parent = missing.groups()
         return f"{parent}.{field}: missing" if parent else f"{field}: missing"

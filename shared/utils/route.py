@@ -76,6 +76,24 @@ def message_handler(
     return handler
 
 
+def lifecycle_handler(
+    service: Callable[[Caller], object], *, telemetry: Telemetry
+) -> LambdaHandler:
+    """A Lambda handler for $connect and $disconnect. Of $connect, the status is the handshake's."""
+
+    def handler(event: Event, _context: object) -> Result:
+        try:
+            service(caller_of(event))
+        except LingocastError as error:
+            telemetry.warn("connection event failed", code=error.code, cause=repr(error.__cause__))
+            return {"statusCode": CATALOGUE[error.code].status}
+        finally:
+            telemetry.flush()
+        return {"statusCode": 200}
+
+    return handler
+
+
 def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
     kind = CATALOGUE[error.code]
     return ErrorMessage(

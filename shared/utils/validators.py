@@ -12,6 +12,8 @@ from shared.models.messages import RequestedAudioFormat
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_CONTROL_MESSAGE_BYTES = 4 * 1024
+# The largest chunk in base64, and as much JSON around it as a control message may have.
+MAX_AUDIO_MESSAGE_BYTES = (32 * 1024 + 2) // 3 * 4 + MAX_CONTROL_MESSAGE_BYTES
 MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
 # Base64 and JSON around it must fit one 32 KB frame, which is all that a browser sends.
@@ -59,6 +61,11 @@ def validate_message_size(message: str | bytes) -> None:
 def validate_control_message_size(message: str | bytes) -> None:
     """Any message but audio: at most 4 KB."""
     _check_size(message, MAX_CONTROL_MESSAGE_BYTES, "control message")
+
+
+def validate_audio_message_size(message: str | bytes) -> None:
+    """A sendAudio as text: the largest chunk in base64 with 4 KB around it."""
+    _check_size(message, MAX_AUDIO_MESSAGE_BYTES, "sendAudio")
 
 
 def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = None) -> None:

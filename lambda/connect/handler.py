@@ -1,0 +1,14 @@
+"""$connect: remember the connection. What is written here is all that later routes may change."""
+
+import os
+
+from shared.bootstrap import App
+from shared.utils.route import LambdaHandler, lifecycle_handler
+
+
+def build(app: App) -> LambdaHandler:
+    """The handler over the given parts."""
+    return lifecycle_handler(app.connection_service.register, telemetry=app.telemetry)
+
+
+lambda_handler = build(App(os.environ))

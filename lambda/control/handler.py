@@ -1,0 +1,34 @@
+"""Every request that is no audio, and $default: what no route is for."""
+
+import os
+
+from shared.bootstrap import App
+from shared.models.messages import (
+    ChangeLanguage,
+    CreateSession,
+    EndSession,
+    Heartbeat,
+    JoinSession,
+    LeaveSession,
+)
+from shared.utils.route import LambdaHandler, message_handler
+from shared.utils.validators import validate_control_message_size
+
+
+def build(app: App) -> LambdaHandler:
+    """The handler over the given parts."""
+    return message_handler(
+        {
+            CreateSession: app.session_service.create_session,
+            EndSession: app.session_service.end_session,
+            JoinSession: app.join_service.join_session,
+            ChangeLanguage: app.membership_service.change_language,
+            LeaveSession: app.membership_service.leave_session,
+            Heartbeat: app.connection_service.heartbeat,
+        },
+        check_size=validate_control_message_size,
+        telemetry=app.telemetry,
+    )
+
+
+lambda_handler = build(App(os.environ))

@@ -1,0 +1,177 @@
+"""The composition root: builds what a function needs from its environment, and nothing else.
+
+Every part is made at its first use, so a function needs only its own settings and grants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.table import Table
+from shared.models import schema
+from shared.models.connection import Caller
+from shared.models.delivery import ConnectionSender
+from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.audience import RosterCache, Rosters, RosterSource
+from shared.services.audio_service import AudioService
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.broadcast_service import BroadcastService
+from shared.services.connection_gateway import ConnectionGateway
+from shared.services.connection_service import ConnectionService
+from shared.services.departures import Departures
+from shared.services.join_service import JoinService
+from shared.services.membership_service import MembershipService
+from shared.services.seating import Seating
+from shared.services.session_service import SessionService
+from shared.utils import aws_clients
+from shared.utils.clock import Clock, SystemClock
+from shared.utils.identifiers import Identifiers, RandomIdentifiers
+from shared.utils.settings import ConnectSettings, SessionSettings, load
+from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class App:
+    """The parts of one function, wired from its environment.
+
+    What a test wants to see or to steer is given here; the rest is what production has.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        telemetry: Telemetry | None = None,
+        identifiers: Identifiers | None = None,
+        sender: ConnectionSender | None = None,
+    ) -> None:
+        self._environment = environment
+        self._given_sender = sender
+        self._identifiers = identifiers or RandomIdentifiers()
+        self.clock = clock or SystemClock()
+        self.telemetry = telemetry or PowertoolsTelemetry()
+
+    @cached_property
+    def settings(self) -> SessionSettings:
+        return load(SessionSettings, self._environment)
+
+    @cached_property
+    def connection_service(self) -> ConnectionService:
+        return ConnectionService(self._connections, self.clock)
+
+    @cached_property
+    def session_service(self) -> SessionService:
+        return SessionService(
+            self._sessions,
+            self._connections,
+            self._seating,
+            self._announcer,
+            identifiers=self._identifiers,
+            clock=self.clock,
+            max_listeners=self.settings.max_listeners,
+        )
+
+    @cached_property
+    def join_service(self) -> JoinService:
+        return JoinService(
+            self._sessions,
+            self._connections,
+            self._seating,
+            self._announcer,
+            self._sender,
+            identifiers=self._identifiers,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def membership_service(self) -> MembershipService:
+        return MembershipService(self._sessions, self._connections, self._seating, self.departures)
+
+    @cached_property
+    def departures(self) -> Departures:
+        return Departures(self._sessions, self._connections, self._announcer, self.clock)
+
+    @cached_property
+    def audio_service(self) -> AudioService:
+        return AudioService(
+            self._sessions,
+            self._connections,
+            self._broadcasts(self._roster_cache),
+            self._roster_cache,
+            self.clock,
+        )
+
+    @cached_property
+    def broadcast_service(self) -> BroadcastService:
+        return BroadcastService(self._sessions, self._broadcasts(self._rosters), self.clock)
+
+    def push_error(self, caller: Caller, body: bytes) -> None:
+        """Send an error where the route has no response to carry it."""
+        self._sender.post(caller.connection_id, body, self.clock.now_ms() + CONTROL_DEADLINE_MS)
+
+    @cached_property
+    def _sessions(self) -> SessionsRepository:
+        return SessionsRepository(
+            Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
+        )
+
+    @cached_property
+    def _connections(self) -> ConnectionsRepository:
+        # All that the connect function is given is this table's name.
+        table = load(ConnectSettings, self._environment).connections_table
+        return ConnectionsRepository(Table(self._dynamodb, table, schema.CONNECTION_ID))
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return aws_clients.dynamodb_client()
+
+    @cached_property
+    def _sender(self) -> ConnectionSender:
+        return self._given_sender or ConnectionGateway(
+            self.settings.api_gateway_endpoint,
+            aws_clients.region(),
+            aws_clients.credentials_source(),
+            concurrency=self.settings.fanout_concurrency,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _rosters(self) -> Rosters:
+        return Rosters(self._connections)
+
+    @cached_property
+    def _roster_cache(self) -> RosterCache:
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roster")
+        return RosterCache(self._rosters, executor, self.clock)
+
+    @cached_property
+    def _seating(self) -> Seating:
+        return Seating(self._sessions, self._connections, self.departures)
+
+    @cached_property
+    def _announcer(self) -> Announcer:
+        return Announcer(
+            self._broadcasts(self._rosters), self._rosters, self._connections, self.clock
+        )
+
+    def _broadcasts(self, rosters: RosterSource) -> BroadcastHandler:
+        return BroadcastHandler(
+            self._sender,
+            rosters,
+            remove_gone=self._remove_gone,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    def _remove_gone(self, session_id: str, connection_id: str) -> None:
+        # What the fan-out finds is dealt with by what itself fans out: hence not at construction.
+        self._roster_cache.forget(session_id, connection_id)
+        self.departures.remove(connection_id)

@@ -1,0 +1,53 @@
+"""The decorator of handlers that other AWS services and functions invoke, not clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
+from shared.utils.requests import readable_fault
+from shared.utils.telemetry import Telemetry
+
+InvocationHandler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+RequestType = TypeVar("RequestType", bound=msgspec.Struct)
+
+
+def invocation_handler(
+    request_type: type[RequestType],
+    service: Callable[[RequestType], object],
+    *,
+    telemetry: Telemetry,
+) -> InvocationHandler:
+    """A Lambda handler that takes a payload of `request_type` and returns the service's result.
+
+    The invoker gets {"result": ...}, or {"error": {status, code, message, retryable}} with the
+    catalogue's entry. Anything unforeseen is raised, for Lambda's own retries and alarms.
+    """
+
+    def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+        try:
+            result = service(_decoded(event))
+        except LingocastError as error:
+            kind = CATALOGUE[error.code]
+            return {
+                "error": {
+                    "status": kind.status,
+                    "code": error.code.value,
+                    "message": error.message,
+                    "retryable": kind.retryable,
+                }
+            }
+        finally:
+            telemetry.flush()
+        return {"result": msgspec.to_builtins(result)}
+
+    def _decoded(event: Mapping[str, Any]) -> RequestType:
+        try:
+            return msgspec.convert(event, request_type)
+        except msgspec.ValidationError as error:
+            raise LingocastError(ErrorCode.INVALID_MESSAGE, readable_fault(error)) from error
+
+    return handler
