@@ -1,0 +1,78 @@
+"""Who may speak and interpret: a Cognito user pool, its client, and the groups that give rights."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.naming import construct_id
+from shared.utils.tokens import ROLE_GROUPS
+
+
+class Identity:
+    """Users, made by an administrator; listeners need none."""
+
+    def __init__(self, scope: Construct, config: StageConfig) -> None:
+        self._pool = cognito.CfnUserPool(
+            scope,
+            "UserPool",
+            user_pool_name=config.resource_name("users"),
+            username_attributes=["email"],
+            auto_verified_attributes=["email"],
+            admin_create_user_config=cognito.CfnUserPool.AdminCreateUserConfigProperty(
+                allow_admin_create_user_only=True
+            ),
+            account_recovery_setting=cognito.CfnUserPool.AccountRecoverySettingProperty(
+                recovery_mechanisms=[
+                    cognito.CfnUserPool.RecoveryOptionProperty(name="verified_email", priority=1)
+                ]
+            ),
+            policies=cognito.CfnUserPool.PoliciesProperty(
+                password_policy=cognito.CfnUserPool.PasswordPolicyProperty(minimum_length=12)
+            ),
+        )
+        self._pool.apply_removal_policy(config.removal_policy)
+        self._client = cognito.CfnUserPoolClient(
+            scope,
+            "UserPoolClient",
+            client_name=config.resource_name("client"),
+            user_pool_id=self._pool.ref,
+            # Command line and browser: neither could keep a secret.
+            generate_secret=False,
+            explicit_auth_flows=[
+                "ALLOW_REFRESH_TOKEN_AUTH",
+                "ALLOW_USER_PASSWORD_AUTH",
+                "ALLOW_USER_SRP_AUTH",
+            ],
+            # The same answer for a wrong name as for a wrong password.
+            prevent_user_existence_errors="ENABLED",
+            enable_token_revocation=True,
+        )
+        for group in sorted(ROLE_GROUPS):
+            cognito.CfnUserPoolGroup(
+                scope,
+                construct_id(group, "Group"),
+                group_name=group,
+                user_pool_id=self._pool.ref,
+            )
+
+    @property
+    def user_pool_id(self) -> str:
+        """What a client signs in to."""
+        return self._pool.ref
+
+    @property
+    def client_id(self) -> str:
+        """Which client the tokens must be for."""
+        return self._client.ref
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of the pool's tokens, an https URL with no slash at its end.
+
+        `https://cognito-idp.<region>.amazonaws.com/<pool id>`, says
+        https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+        and so does the attribute; ProviderName is the one without the scheme.
+        """
+        return self._pool.attr_provider_url

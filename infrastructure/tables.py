@@ -1,0 +1,66 @@
+"""The two tables. Attribute and index names come from the module that the repositories use."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from shared.models import schema
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def _number(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.NUMBER)
+
+
+class Tables:
+    """Sessions and connections, with their indexes.
+
+    Indexes carry keys only: every write to a projected attribute would be paid for once more in
+    each index, and readers need no more than who there is.
+    """
+
+    def __init__(self, scope: Construct, config: StageConfig) -> None:
+        self._scope = scope
+        self._config = config
+
+        self.sessions = self._table("Sessions", schema.SESSION_ID)
+        # Sparse: a session that has ended gives up its bucket and so leaves the index.
+        self.sessions.add_global_secondary_index(
+            index_name=schema.ACTIVE_INDEX,
+            partition_key=_text(schema.ACTIVE_BUCKET),
+            sort_key=_text(schema.SESSION_ID),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+
+        self.connections = self._table("Connections", schema.CONNECTION_ID)
+        self.connections.add_global_secondary_index(
+            index_name=schema.AUDIENCE_INDEX,
+            partition_key=_text(schema.SESSION_ID),
+            sort_key=_text(schema.SEAT),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.connections.add_global_secondary_index(
+            index_name=schema.IDLE_INDEX,
+            partition_key=_text(schema.ACTIVITY_BUCKET),
+            sort_key=_number(schema.LAST_ACTIVITY_TIME),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+
+    def _table(self, construct_id: str, key: str) -> dynamodb.Table:
+        return dynamodb.Table(
+            self._scope,
+            construct_id,
+            table_name=self._config.resource_name(construct_id.lower()),
+            partition_key=_text(key),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute=schema.EXPIRES_AT,
+            removal_policy=self._config.removal_policy,
+        )
