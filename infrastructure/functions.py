@@ -1,0 +1,114 @@
+"""The Lambda functions: one way to make them all from the table of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.layer import ARCHITECTURE, RUNTIME
+from infrastructure.naming import construct_id
+from infrastructure.permissions import Permissions
+from infrastructure.routes import FunctionSpec
+
+_ROOT = Path(__file__).parent.parent
+# Everything is left out but the two packages that the functions are made of. The syntax is that of
+# a .dockerignore: the library's default one would let in .env and other files with a dot.
+_LEFT_OUT = ["*", "!lambda", "!shared", "**/.*", "**/__pycache__", "**/*.pyc"]
+_METRICS_NAMESPACE = "Lingocast"
+_LOG_LEVEL = "INFO"
+
+
+class UnknownSettingError(Exception):
+    """A function requires a setting that the stack has no value for."""
+
+
+def environment_of(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, str]:
+    """The settings that `spec` requires and no others. Raises UnknownSettingError."""
+    missing = [name for name in spec.settings.required_names() if name not in values]
+    if missing:
+        raise UnknownSettingError(
+            f"function {spec.name} requires {', '.join(missing)} ({spec.settings.__name__}), "
+            f"but the stack only knows {', '.join(sorted(values))}"
+        )
+    return {name: values[name] for name in spec.settings.required_names()}
+
+
+class FunctionFactory:
+    """Makes functions that share their code, their layer and the values of their settings."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        config: StageConfig,
+        *,
+        layer: lambda_.LayerVersion,
+        permissions: Permissions,
+        settings: Mapping[str, str],
+    ) -> None:
+        self._scope = scope
+        self._config = config
+        self._layer = layer
+        self._permissions = permissions
+        self._settings = settings
+        self._code = assets.Asset(
+            scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=_LEFT_OUT
+        )
+
+    def create(self, spec: FunctionSpec) -> lambda_.CfnFunction:
+        """The function of `spec`, with a role and a log group of its own."""
+        name = self._config.resource_name(spec.name)
+        log_group = logs.LogGroup(
+            self._scope,
+            construct_id(spec.name, "Logs"),
+            log_group_name=f"/aws/lambda/{name}",
+            retention=self._config.log_retention,
+            removal_policy=self._config.removal_policy,
+        )
+        return lambda_.CfnFunction(
+            self._scope,
+            construct_id(spec.name, "Function"),
+            function_name=name,
+            # Lambda imports the handler by its name as a string, so that it does not matter that
+            # `lambda` is a keyword of the language.
+            handler=f"lambda.{spec.name}.handler.lambda_handler",
+            runtime=RUNTIME.name,
+            architectures=[ARCHITECTURE.name],
+            code=lambda_.CfnFunction.CodeProperty(
+                s3_bucket=self._code.s3_bucket_name, s3_key=self._code.s3_object_key
+            ),
+            layers=[self._layer.layer_version_arn],
+            memory_size=spec.memory_mb,
+            timeout=spec.timeout_seconds,
+            environment=lambda_.CfnFunction.EnvironmentProperty(
+                variables=self._environment(spec, name)
+            ),
+            logging_config=lambda_.CfnFunction.LoggingConfigProperty(
+                log_group=log_group.log_group_name
+            ),
+            role=self._role(spec, log_group).role_arn,
+        )
+
+    def _environment(self, spec: FunctionSpec, name: str) -> dict[str, str]:
+        return {
+            **environment_of(spec, self._settings),
+            "POWERTOOLS_SERVICE_NAME": name,
+            "POWERTOOLS_METRICS_NAMESPACE": _METRICS_NAMESPACE,
+            "POWERTOOLS_LOG_LEVEL": _LOG_LEVEL,
+        }
+
+    def _role(self, spec: FunctionSpec, log_group: logs.LogGroup) -> iam.Role:
+        statements = [self._permissions.to_log(log_group), *self._permissions.of(spec.grants)]
+        return iam.Role(
+            self._scope,
+            construct_id(spec.name, "Role"),
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"grants": iam.PolicyDocument(statements=statements)},
+        )

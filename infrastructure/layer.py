@@ -1,0 +1,101 @@
+"""The layer of dependencies: wheels for Lambda, fetched by pip, without docker.
+
+The wheels are for the runtime's system and version, whatever this runs on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+
+_ROOT = Path(__file__).parent.parent
+_REQUIREMENTS = _ROOT / "lambda" / "requirements.txt"
+_CONSTRAINTS = _ROOT / "constraints.txt"
+# What the runtime's Amazon Linux 2023 can load: its glibc is 2.34 and aarch64 is Arm's name there.
+# https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
+_WHEEL_OPTIONS = (
+    "--only-binary=:all:",
+    "--implementation=cp",
+    "--python-version=3.13",
+    "--platform=manylinux_2_34_aarch64",
+    "--platform=manylinux_2_28_aarch64",
+    "--platform=manylinux2014_aarch64",
+    # Compiled here it would be for this interpreter's version, and stale by its dates in the zip.
+    "--no-compile",
+)
+
+
+class LayerBuildError(Exception):
+    """pip could not fetch the dependencies; the message says what it said."""
+
+
+def pip_command(target: Path) -> list[str]:
+    """The command that puts the dependencies, in wheels for Lambda, into `target`."""
+    return [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        *_WHEEL_OPTIONS,
+        f"--requirement={_REQUIREMENTS}",
+        f"--constraint={_CONSTRAINTS}",
+        f"--target={target}",
+    ]
+
+
+def install(command: list[str]) -> None:
+    """Run pip. Raises LayerBuildError."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip() or done.stdout.strip() or "it said nothing"
+        raise LayerBuildError(
+            f"the dependency layer could not be built: pip ended with {done.returncode}: {reason}"
+        )
+
+
+@jsii.implements(cdk.ILocalBundling)
+class WheelBundling:
+    """Fills the layer on this machine."""
+
+    def try_bundle(self, output_dir: str, *options: object, **named_options: object) -> bool:
+        """Always True: what goes wrong is raised, as docker would not set it right."""
+        # The runtime has /opt/python on its path:
+        # https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+        install(pip_command(Path(output_dir) / "python"))
+        return True
+
+
+def _asset_hash() -> str:
+    """What the contents follow from. The same whether the layer is built or, as in tests, not."""
+    source = "\n".join((_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS))
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def create_layer(scope: Construct) -> lambda_.LayerVersion:
+    """The layer; the context `aws:cdk:bundling-stacks` set to an empty list leaves it unbuilt."""
+    code = lambda_.Code.from_asset(
+        str(_REQUIREMENTS.parent),
+        asset_hash=_asset_hash(),
+        bundling=cdk.BundlingOptions(image=RUNTIME.bundling_image, local=WheelBundling()),
+    )
+    return lambda_.LayerVersion(
+        scope,
+        "Dependencies",
+        description="What the functions import beside boto3",
+        code=code,
+        compatible_runtimes=[RUNTIME],
+        compatible_architectures=[ARCHITECTURE],
+    )

@@ -1,0 +1,60 @@
+"""What the functions may do: each Grant as one statement, exact actions on exact resources.
+
+The library's own `grant_*` methods give more than is asked for: every index, Scan, DescribeTable.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+
+from infrastructure.routes import Grant, Resource
+from infrastructure.tables import Tables
+from infrastructure.websocket_api import WebSocketApi
+from shared.models import schema
+
+# The ARN of such a grant ends in the HTTP method, so one action serves posting and closing:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+_MANAGE_CONNECTIONS = ("execute-api:ManageConnections",)
+
+
+class Permissions:
+    """Turns grants into statements of IAM policies."""
+
+    def __init__(self, tables: Tables, api: WebSocketApi) -> None:
+        connections = tables.connections.table_arn
+        self._arns = {
+            Resource.SESSIONS: tables.sessions.table_arn,
+            Resource.CONNECTIONS: connections,
+            Resource.AUDIENCE_INDEX: f"{connections}/index/{schema.AUDIENCE_INDEX}",
+            Resource.POST_TO_CONNECTION: api.execute_arn(Resource.POST_TO_CONNECTION.value),
+            Resource.CLOSE_CONNECTION: api.execute_arn(Resource.CLOSE_CONNECTION.value),
+        }
+
+    def of(self, grants: tuple[Grant, ...]) -> list[iam.PolicyStatement]:
+        """One statement for each grant."""
+        return [
+            iam.PolicyStatement(
+                actions=list(grant.actions or _MANAGE_CONNECTIONS),
+                resources=[self._arns[grant.resource]],
+            )
+            for grant in grants
+        ]
+
+    def to_log(self, log_group: logs.LogGroup) -> iam.PolicyStatement:
+        """Writing to the streams of one log group; Lambda opens a stream an execution environment.
+
+        Without CreateLogGroup: the group exists, and one made by a function would never expire.
+        """
+        return iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[
+                Stack.of(log_group).format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=f"{log_group.log_group_name}:log-stream:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+        )

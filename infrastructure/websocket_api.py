@@ -1,0 +1,162 @@
+"""The WebSocket API: its routes from the table, its authorizer, its one stage.
+
+Made of the plain resources: the library's higher constructs make an integration a route, and let
+the API call a function from any stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.naming import construct_id
+from infrastructure.routes import FunctionSpec, RouteSpec
+
+CONNECT_ROUTE = "$connect"
+# Messages are JSON objects whose `action` names the route; others go to $default.
+_ROUTE_SELECTION = "$request.body.action"
+
+
+class WebSocketApi:
+    """The API by itself, so that functions can be told its address, then what it serves."""
+
+    def __init__(self, scope: Construct, config: StageConfig) -> None:
+        self._scope = scope
+        self._stack = Stack.of(scope)
+        self._stage = config.stage
+        self._api = apigateway.CfnApi(
+            scope,
+            "WebSocketApi",
+            name=config.resource_name("websocket"),
+            protocol_type="WEBSOCKET",
+            route_selection_expression=_ROUTE_SELECTION,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"wss://{self._host}/{self._stage}"
+
+    @property
+    def endpoint(self) -> str:
+        """Where functions post to connections.
+
+        Put together from the API alone: the stage needs the routes, and they the functions.
+        """
+        return f"https://{self._host}/{self._stage}"
+
+    def execute_arn(self, path: str) -> str:
+        """The ARN of a route key, or of an HTTP method and path below @connections."""
+        return self._arn(f"{self._stage}/{path}")
+
+    def serve(
+        self,
+        routes: Iterable[RouteSpec],
+        functions: Mapping[FunctionSpec, lambda_.CfnFunction],
+        authorizer: FunctionSpec,
+    ) -> None:
+        """Add the routes, behind the authorizer, and the stage that makes them reachable."""
+        authorizer_id = self._add_authorizer(functions[authorizer])
+        integrations: dict[FunctionSpec, apigateway.CfnIntegration] = {}
+        stage = apigateway.CfnStage(
+            self._scope,
+            "Stage",
+            api_id=self._api.ref,
+            stage_name=self._stage,
+            auto_deploy=True,
+        )
+        for spec in routes:
+            function = functions[spec.function]
+            if spec.function not in integrations:
+                integrations[spec.function] = self._integrate(spec.function, function)
+            authorized_by = authorizer_id if spec.key == CONNECT_ROUTE else None
+            for resource in self._add_route(spec, integrations[spec.function], authorized_by):
+                # A stage deploys as soon as it exists, and an API without routes cannot be.
+                stage.add_resource_dependency(resource)
+            self._permit(construct_id(spec.key), function, self.execute_arn(spec.key))
+
+    def _add_route(
+        self,
+        spec: RouteSpec,
+        integration: apigateway.CfnIntegration,
+        authorizer_id: str | None,
+    ) -> list[apigateway.CfnRoute | apigateway.CfnRouteResponse]:
+        route = apigateway.CfnRoute(
+            self._scope,
+            construct_id(spec.key, "Route"),
+            api_id=self._api.ref,
+            route_key=spec.key,
+            target=f"integrations/{integration.ref}",
+            # Other routes need none: API Gateway remembers who connected.
+            authorization_type="CUSTOM" if authorizer_id else "NONE",
+            authorizer_id=authorizer_id,
+            route_response_selection_expression="$default" if spec.replies else None,
+        )
+        if not spec.replies:
+            return [route]
+        # Without it the function's result goes nowhere:
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
+        response = apigateway.CfnRouteResponse(
+            self._scope,
+            construct_id(spec.key, "RouteResponse"),
+            api_id=self._api.ref,
+            route_id=route.ref,
+            route_response_key="$default",
+        )
+        return [route, response]
+
+    def _integrate(
+        self, spec: FunctionSpec, function: lambda_.CfnFunction
+    ) -> apigateway.CfnIntegration:
+        return apigateway.CfnIntegration(
+            self._scope,
+            construct_id(spec.name, "Integration"),
+            api_id=self._api.ref,
+            integration_type="AWS_PROXY",
+            integration_uri=self._invocation_uri(function),
+        )
+
+    def _add_authorizer(self, function: lambda_.CfnFunction) -> str:
+        authorizer = apigateway.CfnAuthorizer(
+            self._scope,
+            "ConnectAuthorizer",
+            api_id=self._api.ref,
+            name="connect",
+            authorizer_type="REQUEST",
+            authorizer_uri=self._invocation_uri(function),
+            # A handshake without a listed source is refused unasked, but listeners may come
+            # without a token.
+            identity_source=[],
+        )
+        self._permit("Authorizer", function, self._arn(f"authorizers/{authorizer.ref}"))
+        return authorizer.ref
+
+    def _permit(self, caller: str, function: lambda_.CfnFunction, source_arn: str) -> None:
+        lambda_.CfnPermission(
+            self._scope,
+            f"{caller}Permission",
+            action="lambda:InvokeFunction",
+            function_name=function.attr_arn,
+            principal="apigateway.amazonaws.com",
+            source_arn=source_arn,
+        )
+
+    def _invocation_uri(self, function: lambda_.CfnFunction) -> str:
+        return (
+            f"arn:{self._stack.partition}:apigateway:{self._stack.region}:lambda:"
+            f"path/2015-03-31/functions/{function.attr_arn}/invocations"
+        )
+
+    def _arn(self, path: str) -> str:
+        return self._stack.format_arn(
+            service="execute-api", resource=self._api.ref, resource_name=path
+        )
+
+    @property
+    def _host(self) -> str:
+        return f"{self._api.ref}.execute-api.{self._stack.region}.{self._stack.url_suffix}"
