@@ -1,0 +1,52 @@
+"""Entry of the CDK app: writes the CloudFormation template of one stage.
+
+Runs by itself (`python app.py`) or under the CDK's command line, with the same result: the context
+of `cdk.json` counts either way, and so does CDK_CONTEXT_JSON, which the command line fills from
+its `--context` options. It looks nothing up in AWS, so it needs no credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+
+from infrastructure.config import UnknownStageError, stage_config
+from infrastructure.stack import LingocastStack
+
+ROOT = Path(__file__).parent
+DEFAULT_STAGE = "dev"
+
+
+def cdk_json_context() -> dict[str, Any]:
+    """The context in `cdk.json`, which only the CDK's command line reads by itself."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
+
+
+def synthesize() -> None:
+    """Write the cloud assembly to CDK_OUTDIR (the command line sets it), or else to `cdk.out`."""
+    app = cdk.App(
+        outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"),
+        context=cdk_json_context(),
+        # No resource that reports to AWS which constructs are used: it would change the template
+        # with every version of the library.
+        analytics_reporting=False,
+        # Nobody reads them, and they take time: the tree of constructs, and where each was made.
+        tree_metadata=False,
+        stack_traces=False,
+    )
+    stage = app.node.try_get_context("stage") or DEFAULT_STAGE
+    LingocastStack(app, stage_config(stage))
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        synthesize()
+    except UnknownStageError as error:
+        sys.exit(f"app.py: {error}")

@@ -1,0 +1,54 @@
+"""The stack: what there is, and what is told to whom."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.functions import FunctionFactory
+from infrastructure.identity import Identity
+from infrastructure.layer import create_layer
+from infrastructure.permissions import Permissions
+from infrastructure.routes import AUTHORIZER, FUNCTIONS, ROUTES
+from infrastructure.tables import Tables
+from infrastructure.websocket_api import WebSocketApi
+from shared.utils import settings
+
+
+class LingocastStack(cdk.Stack):
+    """Everything of one stage, in whichever account and Region it is deployed to."""
+
+    def __init__(self, scope: Construct, config: StageConfig) -> None:
+        super().__init__(
+            scope,
+            config.stack_name,
+            stack_name=config.stack_name,
+            description="Lingocast: live multilingual audio broadcast",
+            # The command line checks the bootstrap stack's version itself before it deploys.
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        tables = Tables(self, config)
+        identity = Identity(self, config)
+        api = WebSocketApi(self, config)
+        factory = FunctionFactory(
+            self,
+            config,
+            layer=create_layer(self),
+            permissions=Permissions(tables, api),
+            # The one place that knows where the functions' settings come from.
+            settings={
+                settings.SESSIONS_TABLE: tables.sessions.table_name,
+                settings.CONNECTIONS_TABLE: tables.connections.table_name,
+                settings.API_GATEWAY_ENDPOINT: api.endpoint,
+                settings.TOKEN_ISSUER: identity.issuer,
+                settings.TOKEN_CLIENT_ID: identity.client_id,
+            },
+        )
+        functions = {spec: factory.create(spec) for spec in FUNCTIONS}
+        api.serve(ROUTES, functions, AUTHORIZER)
+
+        # What a client needs to find and enter this stage.
+        cdk.CfnOutput(self, "WebSocketUrl", value=api.url)
+        cdk.CfnOutput(self, "UserPoolId", value=identity.user_pool_id)
+        cdk.CfnOutput(self, "UserPoolClientId", value=identity.client_id)
