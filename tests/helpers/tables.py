@@ -1,0 +1,74 @@
+"""The two tables as the stack defines them, for moto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from moto import mock_aws
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.table import Table
+from shared.models import schema
+
+SESSIONS = "sessions"
+CONNECTIONS = "connections"
+
+
+@contextmanager
+def moto_tables() -> Iterator[None]:
+    """Both tables, empty, in moto's memory."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName=SESSIONS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": schema.SESSION_ID, "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": schema.SESSION_ID, "AttributeType": "S"},
+                {"AttributeName": schema.ACTIVE_BUCKET, "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": schema.ACTIVE_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": schema.ACTIVE_BUCKET, "KeyType": "HASH"},
+                        {"AttributeName": schema.SESSION_ID, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        )
+        client.create_table(
+            TableName=CONNECTIONS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": schema.CONNECTION_ID, "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": schema.CONNECTION_ID, "AttributeType": "S"},
+                {"AttributeName": schema.SESSION_ID, "AttributeType": "S"},
+                {"AttributeName": schema.SEAT, "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": schema.AUDIENCE_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": schema.SESSION_ID, "KeyType": "HASH"},
+                        {"AttributeName": schema.SEAT, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        )
+        yield
+
+
+def sessions_repository() -> SessionsRepository:
+    """A repository over the sessions table."""
+    return SessionsRepository(Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID))
+
+
+def connections_repository() -> ConnectionsRepository:
+    """A repository over the connections table."""
+    return ConnectionsRepository(Table(boto3.client("dynamodb"), CONNECTIONS, schema.CONNECTION_ID))

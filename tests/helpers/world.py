@@ -1,0 +1,180 @@
+"""The functions in one process: real handlers and repositories, moto's tables, steered doubles.
+
+Tests speak to it as clients do, in JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from shared.bootstrap import App
+from shared.models.session import Session
+from shared.utils.settings import (
+    API_GATEWAY_ENDPOINT,
+    CONNECTIONS_TABLE,
+    MAX_LISTENERS,
+    SESSIONS_TABLE,
+)
+from tests.helpers.doubles import CountingIdentifiers, ManualClock, RecordingTelemetry
+from tests.helpers.fake_connections import FakeConnections
+from tests.helpers.tables import (
+    CONNECTIONS,
+    SESSIONS,
+    connections_repository,
+    moto_tables,
+    sessions_repository,
+)
+
+Message = dict[str, Any]
+
+ENVIRONMENT = {
+    SESSIONS_TABLE: SESSIONS,
+    CONNECTIONS_TABLE: CONNECTIONS,
+    API_GATEWAY_ENDPOINT: "https://api.example.com/dev",
+    MAX_LISTENERS: "50",
+}
+CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
+
+
+class World:
+    """One service with its clients. `connect` first, then `ask` or `send_audio`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.identifiers = CountingIdentifiers()
+        self.telemetry = RecordingTelemetry()
+        self.sender = FakeConnections(self.clock)
+        self.sessions = sessions_repository()
+        self.connections = connections_repository()
+        self._names = itertools.count(1)
+        self._authorized: dict[str, dict[str, str]] = {}
+        with mock.patch.dict(os.environ, ENVIRONMENT):
+            modules = {
+                name: importlib.import_module(f"lambda.{name}.handler")
+                for name in ("connect", "disconnect", "control", "audio_processor", "broadcast")
+            }
+        self._handlers = {name: module.build(self.app()) for name, module in modules.items()}
+
+    def app(self) -> App:
+        """One more function instance, with caches of its own."""
+        return App(
+            ENVIRONMENT,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            identifiers=self.identifiers,
+            sender=self.sender,
+        )
+
+    def connect(self, user: str | None = None, *groups: str) -> str:
+        """A new connection, anonymous or of a user in some groups."""
+        connection = f"c{next(self._names)}"
+        if user is not None:
+            self._authorized[connection] = {"userId": user, "groups": ",".join(groups)}
+        result = self._invoke("connect", connection, "$connect")
+        assert result == {"statusCode": 200}
+        return connection
+
+    def disconnect(self, connection: str) -> None:
+        """What API Gateway's $disconnect does; may be repeated."""
+        self._invoke("disconnect", connection, "$disconnect")
+
+    def ask(self, connection: str, action: str, **fields: Any) -> Message:
+        """A control request and its reply."""
+        return self.ask_text(connection, json.dumps({"action": action, **fields}))
+
+    def ask_text(self, connection: str, text: str) -> Message:
+        """Any text to the control function, and its reply."""
+        result = self._invoke("control", connection, "$default", text)
+        assert result["statusCode"] == 200
+        reply: Message = json.loads(result["body"])
+        return reply
+
+    def send_audio(
+        self, connection: str, seq: object = 0, audio: object = CHUNK, **fields: Any
+    ) -> None:
+        """A chunk; errors arrive as pushes. What is no bytes is sent as it is."""
+        request: Message = {
+            "action": "sendAudio",
+            "seq": seq,
+            "timestamp": self.clock.now_ms(),
+            "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
+            **fields,
+        }
+        result = self._invoke("audio_processor", connection, "sendAudio", json.dumps(request))
+        assert result == {"statusCode": 200}
+
+    def broadcast(self, payload: Message) -> Message:
+        """An invocation of the broadcast function."""
+        result: Message = self._handlers["broadcast"](payload, None)
+        return result
+
+    def pushes(self, connection: str, kind: str | None = None) -> list[Message]:
+        """What was pushed to a connection, all or of one type."""
+        messages = [json.loads(data) for data in self.sender.received(connection)]
+        return [message for message in messages if kind in {None, message["type"]}]
+
+    def session(self, session_id: str) -> Session:
+        """The session as it is stored."""
+        session = self.sessions.get(session_id)
+        assert session is not None
+        return session
+
+    def create_session(self, **fields: Any) -> tuple[str, str]:
+        """A speaker (user alice) with a session: connection and session id."""
+        speaker = self.connect("alice", "speakers")
+        reply = self.ask(speaker, "createSession", sourceLanguage="en", **fields)
+        assert reply["type"] == "sessionCreated", reply
+        return speaker, reply["sessionId"]
+
+    def listener(self, session_id: str, language: str = "es") -> str:
+        """An anonymous listener of a language."""
+        connection = self.connect()
+        reply = self.ask(connection, "joinSession", sessionId=session_id, targetLanguage=language)
+        assert reply["type"] == "sessionJoined", reply
+        return connection
+
+    def interpreter(self, session_id: str, language: str = "es", user: str = "ines") -> str:
+        """An interpreter of a language."""
+        connection = self.connect(user, "interpreters")
+        reply = self.ask(
+            connection,
+            "joinSession",
+            sessionId=session_id,
+            targetLanguage=language,
+            role="interpreter",
+        )
+        assert reply["type"] == "sessionJoined", reply
+        return connection
+
+    def _invoke(
+        self, function: str, connection: str, route: str, body: str | None = None
+    ) -> Message:
+        event = {
+            "requestContext": {
+                "routeKey": route,
+                "connectionId": connection,
+                "connectedAt": self.clock.now_ms(),
+                "requestTimeEpoch": self.clock.now_ms(),
+                "authorizer": self._authorized.get(connection, {}),
+            },
+            "isBase64Encoded": False,
+        }
+        if body is not None:
+            event["body"] = body
+        result: Message = self._handlers[function](event, None)
+        return result
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """A world with empty tables."""
+    with moto_tables():
+        yield World()

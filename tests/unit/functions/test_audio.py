@@ -1,0 +1,343 @@
+"""sendAudio and the broadcast function: who hears what, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from shared.models.delivery import Outcome
+from tests.helpers.world import CHUNK, World
+
+
+def heard(world: World, connection: str) -> list[tuple[str, int, int]]:
+    return [(m["language"], m["epoch"], m["seq"]) for m in world.pushes(connection, "audio")]
+
+
+def errors(world: World, connection: str) -> list[str]:
+    return [message["code"] for message in world.pushes(connection, "error")]
+
+
+def test_floor_reaches_its_listeners_interpreters_and_whoever_has_none(world: World) -> None:
+    speaker, session_id = world.create_session()
+    english, french = world.listener(session_id, "en"), world.listener(session_id, "fr")
+    spanish = world.listener(session_id, "es")
+    interpreter = world.interpreter(session_id, "es")
+    stranger = world.listener(world.create_session()[1], "en")
+
+    world.send_audio(speaker, 7)
+    world.send_audio(interpreter, 3)
+
+    assert heard(world, english) == [("en", 1, 7)]
+    assert heard(world, french) == [("en", 1, 7)]
+    assert heard(world, interpreter) == [("en", 1, 7)]
+    assert heard(world, spanish) == [("es", 1, 3)]
+    assert heard(world, stranger) == heard(world, speaker) == []
+
+
+def test_chunk_arrives_as_it_was_sent(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    world.send_audio(speaker, 0, timestamp=123)
+
+    assert world.pushes(listener) == [
+        {
+            "type": "audio",
+            "sessionId": session_id,
+            "language": "en",
+            "epoch": 1,
+            "seq": 0,
+            "timestamp": 123,
+            "audio": base64.b64encode(CHUNK).decode(),
+        }
+    ]
+    assert world.pushes(speaker) == []
+
+
+def test_audience_follows_within_the_refresh(world: World) -> None:
+    speaker, session_id = world.create_session()
+    early = world.listener(session_id)
+    world.send_audio(speaker, 0)
+    late = world.listener(session_id)
+    world.ask(early, "leaveSession")
+
+    for seq in range(1, 9):
+        world.clock.advance(200)
+        world.send_audio(speaker, seq)
+
+    # The chunk a second after the reading starts the next one; from then on it is right.
+    assert heard(world, late) == [("en", 1, seq) for seq in range(6, 9)]
+    assert heard(world, early) == [("en", 1, seq) for seq in range(6)]
+
+
+def test_old_roster_is_not_used_at_all(world: World) -> None:
+    speaker, session_id = world.create_session()
+    early = world.listener(session_id)
+    world.send_audio(speaker, 0)
+    world.ask(early, "leaveSession")
+    world.clock.advance(1_500)
+
+    world.send_audio(speaker, 1)
+
+    assert heard(world, early) == [("en", 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("audio", "code"),
+    [
+        (b"", "INVALID_AUDIO"),
+        (bytes(99), "INVALID_AUDIO"),
+        (bytes(101), "INVALID_AUDIO"),
+        (bytes(6_402), "INVALID_AUDIO"),
+        (bytes(32_769), "MESSAGE_TOO_LARGE"),
+        (bytes(60_000), "MESSAGE_TOO_LARGE"),
+    ],
+)
+def test_bad_chunks_are_refused_and_heard_by_nobody(world: World, audio: bytes, code: str) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    world.send_audio(speaker, 0, audio)
+    world.send_audio(speaker, 1)
+
+    assert errors(world, speaker) == [code]
+    assert heard(world, listener) == [("en", 1, 1)]
+
+
+def test_short_last_chunk_is_fine(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    world.send_audio(speaker, 0, bytes(100))
+
+    assert heard(world, listener) == [("en", 1, 0)]
+
+
+def test_opus_has_no_minimum(world: World) -> None:
+    speaker, session_id = world.create_session(
+        audioFormat={"encoding": "opus", "sampleRate": 48000, "chunkMs": 100}
+    )
+    listener = world.listener(session_id)
+
+    world.send_audio(speaker, 0, b"\x01\x02\x03")
+
+    assert heard(world, listener) == [("en", 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"seq": -1}, "seq"),
+        ({"seq": "1"}, "seq"),
+        ({"seq": 1.5}, "seq"),
+        ({"timestamp": None}, "timestamp"),
+        ({"audio": "not base64!"}, "audio"),
+        ({"audio": 5}, "audio"),
+    ],
+)
+def test_ill_typed_fields_are_named(world: World, fields: dict[str, Any], named: str) -> None:
+    speaker, _ = world.create_session()
+
+    world.send_audio(speaker, **{"requestId": "r", **fields})
+
+    [error] = world.pushes(speaker)
+    assert (error["code"], error["requestId"]) == ("INVALID_MESSAGE", "r")
+    assert error["message"].startswith(f"{named}:")
+
+
+def test_only_sources_send(world: World) -> None:
+    _, session_id = world.create_session()
+    listener, outsider = world.listener(session_id), world.connect()
+
+    world.send_audio(listener)
+    world.send_audio(outsider)
+
+    assert errors(world, listener) == ["FORBIDDEN"]
+    assert errors(world, outsider) == ["NOT_IN_SESSION"]
+
+
+def test_values_are_reported_before_membership_and_role(world: World) -> None:
+    _, session_id = world.create_session()
+    listener, outsider = world.listener(session_id), world.connect()
+
+    world.send_audio(listener, 0, bytes(3))
+    world.send_audio(outsider, 0, bytes(3))
+
+    assert errors(world, listener) == errors(world, outsider) == ["INVALID_AUDIO"]
+
+
+def test_displaced_speaker_is_refused_at_once(world: World) -> None:
+    old, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.send_audio(old, 0)
+    new = world.connect("alice", "speakers")
+    world.ask(new, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
+
+    world.send_audio(old, 1)
+    world.send_audio(new, 0)
+
+    assert world.sender.deleted == [old]
+    assert heard(world, listener) == [("en", 1, 0), ("en", 2, 0)]
+
+
+def test_audio_after_the_end_is_dropped_without_an_error(world: World) -> None:
+    speaker, session_id = world.create_session()
+    interpreter = world.interpreter(session_id)
+    listener = world.listener(session_id)
+    world.ask(speaker, "endSession")
+
+    world.send_audio(speaker)
+    world.send_audio(interpreter)
+
+    assert errors(world, speaker) == errors(world, interpreter) == []
+    assert heard(world, listener) == []
+
+
+def test_next_session_of_a_connection_is_not_taken_for_the_last(world: World) -> None:
+    speaker, _ = world.create_session()
+    world.send_audio(speaker)
+    world.ask(speaker, "endSession")
+    created = world.ask(speaker, "createSession", sourceLanguage="de")
+    listener = world.listener(created["sessionId"], "de")
+
+    world.send_audio(speaker)
+
+    assert heard(world, listener) == [("de", 1, 0)]
+
+
+def test_faster_than_real_time_is_limited_and_recovers(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    for seq in range(12):
+        world.send_audio(speaker, seq)
+
+    assert [seq for _, _, seq in heard(world, listener)] == list(range(11))
+    [error] = world.pushes(speaker)
+    assert (error["status"], error["code"], error["retryable"]) == (429, "RATE_LIMITED", True)
+    world.clock.advance(200)
+    world.send_audio(speaker, 11)
+    assert heard(world, listener)[-1] == ("en", 1, 11)
+
+
+def test_repeating_a_number_is_no_way_around_the_limit(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    for _ in range(30):
+        world.send_audio(speaker, 5)
+
+    assert len(heard(world, listener)) == 11
+    assert set(errors(world, speaker)) == {"RATE_LIMITED"}
+
+
+def test_gone_listener_is_removed_and_the_others_hear_on(world: World) -> None:
+    speaker, session_id = world.create_session()
+    gone, stayer = world.listener(session_id), world.listener(session_id)
+    world.sender.gone.add(gone)
+
+    world.send_audio(speaker, 0)
+    world.send_audio(speaker, 1)
+
+    assert heard(world, stayer) == [("en", 1, 0), ("en", 1, 1)]
+    assert world.connections.get(gone) is None
+    assert world.session(session_id).listener_count == 1
+    assert world.telemetry.counts["FanoutStale"] == 1  # the second chunk no longer tries
+
+
+def test_gone_interpreter_gives_the_language_back(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    interpreter = world.interpreter(session_id, "es")
+    world.sender.gone.add(interpreter)
+
+    world.send_audio(speaker, 0)
+    world.clock.advance(1_500)
+    world.send_audio(speaker, 1)
+
+    assert [m["to"] for m in world.pushes(listener, "channelSourceChanged")] == [
+        "human",
+        "floor",
+    ]
+    assert heard(world, listener) == [("en", 1, 1)]
+
+
+def test_late_chunk_is_dropped_and_counted(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.sender.script(listener, Outcome.DROPPED)
+
+    world.send_audio(speaker)
+
+    assert heard(world, listener) == []
+    assert world.telemetry.counts["FanoutDropped"] == 1
+    assert world.sender.posts[-1].deadline_at == world.clock.now_ms() + 400
+
+
+def test_speaking_keeps_the_connection_alive(world: World) -> None:
+    speaker, _ = world.create_session()
+    for seq in range(3):
+        world.send_audio(speaker, seq)
+        world.clock.advance(30_000)
+
+    stored = world.connections.get(speaker)
+
+    assert stored is not None
+    assert stored.last_activity_time == world.clock.now_ms() - 30_000
+
+
+class TestBroadcastFunction:
+    """The door for audio that does not come over a WebSocket."""
+
+    @staticmethod
+    def payload(session_id: str, **fields: Any) -> dict[str, Any]:
+        return {
+            "sessionId": session_id,
+            "language": "en",
+            "epoch": 1,
+            "seq": 4,
+            "timestamp": 9,
+            "audio": base64.b64encode(CHUNK).decode(),
+            **fields,
+        }
+
+    def test_sends_to_whoever_hears_the_language(self, world: World) -> None:
+        _, session_id = world.create_session()
+        listeners = [world.listener(session_id, "en"), world.listener(session_id, "fr")]
+
+        answer = world.broadcast(self.payload(session_id))
+
+        assert answer["result"]["success_count"] == 2
+        assert [heard(world, listener) for listener in listeners] == [[("en", 1, 4)]] * 2
+        json.dumps(answer)
+
+    @pytest.mark.parametrize(
+        ("fields", "code"),
+        [
+            ({"sessionId": "no"}, "INVALID_SESSION_ID"),
+            ({"sessionId": "calm-otter-404"}, "SESSION_NOT_FOUND"),
+            ({"language": "es"}, "FORBIDDEN"),
+            ({"epoch": 2}, "FORBIDDEN"),
+            ({"audio": ""}, "INVALID_AUDIO"),
+            ({"seq": "x"}, "INVALID_MESSAGE"),
+        ],
+    )
+    def test_refuses_what_the_audio_path_refuses(
+        self, world: World, fields: dict[str, Any], code: str
+    ) -> None:
+        _, session_id = world.create_session()
+        listener = world.listener(session_id, "en")
+
+        answer = world.broadcast(self.payload(session_id, **fields))
+
+        assert answer["error"]["code"] == code
+        assert heard(world, listener) == []
+
+    def test_ended_session(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.ask(speaker, "endSession")
+
+        assert world.broadcast(self.payload(session_id))["error"]["code"] == "SESSION_ENDED"

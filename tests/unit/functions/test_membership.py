@@ -1,0 +1,337 @@
+"""joinSession, changeLanguage, leaveSession, heartbeat and the counters that follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.utils.validators import validate_session_id
+from tests.helpers.world import World
+
+
+def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+    session = world.session(session_id)
+    return session.listener_count, {
+        language: count for language, count in session.language_counts.items() if count
+    }
+
+
+def join(world: World, connection: str, session_id: str, language: str = "es", **more: Any) -> Any:
+    return world.ask(
+        connection, "joinSession", sessionId=session_id, targetLanguage=language, **more
+    )
+
+
+def test_listener_joins_and_is_counted(world: World) -> None:
+    _, session_id = world.create_session()
+    world.interpreter(session_id, "es")
+    listener = world.connect()
+
+    reply = join(world, listener, session_id, "ES", requestId="q")
+
+    assert reply.pop("resumeToken")
+    session = world.session(session_id)
+    assert reply == {
+        "type": "sessionJoined",
+        "requestId": "q",
+        "sessionId": session_id,
+        "role": "listener",
+        "targetLanguage": "es",
+        "sourceLanguage": "en",
+        "audioFormat": {
+            "encoding": "pcm_s16le",
+            "sampleRate": 16000,
+            "channels": 1,
+            "chunkMs": 200,
+        },
+        "broadcastState": {
+            "isActive": True,
+            "isPaused": False,
+            "isMuted": False,
+            "volume": 1.0,
+            "lastStateChange": session.broadcast_state.last_state_change,
+        },
+        "channelSource": "human",
+        "channels": {"es": "human"},
+        "speakerConnected": True,
+        "resumed": False,
+        "connectionExpiresAt": world.clock.now_ms() + 7_200_000,
+    }
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_listener_without_interpreter_is_told_of_the_floor(world: World) -> None:
+    _, session_id = world.create_session()
+
+    reply = join(world, world.connect(), session_id, "fr")
+
+    assert (reply["channelSource"], reply["channels"]) == ("floor", {})
+
+
+def test_repeated_join_is_answered_again_and_counted_once(world: World) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id)
+
+    again = join(world, listener, session_id)
+
+    assert again["type"] == "sessionJoined"
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_anything_else_while_in_a_session_is_refused(world: World) -> None:
+    speaker, session_id = world.create_session()
+    _, other = world.create_session()
+    listener = world.listener(session_id)
+
+    assert join(world, listener, session_id, "fr")["code"] == "ALREADY_IN_SESSION"
+    assert join(world, listener, other)["code"] == "ALREADY_IN_SESSION"
+    assert join(world, speaker, session_id)["code"] == "ALREADY_IN_SESSION"
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"sessionId": "golden-eagle-999", "targetLanguage": "es"}, 404, "SESSION_NOT_FOUND"),
+        ({"sessionId": "Golden Eagle", "targetLanguage": "es"}, 400, "INVALID_SESSION_ID"),
+        ({"sessionId": "golden-eagle-999", "targetLanguage": "e"}, 400, "INVALID_LANGUAGE"),
+        ({"sessionId": "golden-eagle-999"}, 400, "INVALID_MESSAGE"),
+        (
+            {"sessionId": "golden-eagle-999", "targetLanguage": "es", "role": "king"},
+            400,
+            "INVALID_MESSAGE",
+        ),
+        (
+            {"sessionId": "golden-eagle-999", "targetLanguage": "es", "role": "interpreter"},
+            401,
+            "AUTHENTICATION_REQUIRED",
+        ),
+        (
+            {"sessionId": "golden-eagle-999", "targetLanguage": "es", "role": "speaker"},
+            401,
+            "AUTHENTICATION_REQUIRED",
+        ),
+    ],
+)
+def test_refused_joins(world: World, fields: dict[str, Any], status: int, code: str) -> None:
+    reply = world.ask(world.connect(), "joinSession", **fields)
+
+    assert (reply["status"], reply["code"]) == (status, code)
+
+
+def test_ended_session_is_not_joined(world: World) -> None:
+    speaker, session_id = world.create_session()
+    world.ask(speaker, "endSession")
+
+    reply = join(world, world.connect(), session_id)
+
+    assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
+
+
+def test_full_session_refuses_and_has_room_again(world: World) -> None:
+    _, session_id = world.create_session(maxListeners=1)
+    first = world.listener(session_id)
+
+    refused = join(world, world.connect(), session_id)
+    world.disconnect(first)
+
+    assert (refused["status"], refused["code"], refused["retryable"]) == (
+        503,
+        "SESSION_FULL",
+        True,
+    )
+    assert join(world, world.connect(), session_id)["type"] == "sessionJoined"
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_hundred_languages_and_no_more(world: World) -> None:
+    _, session_id = world.create_session(maxListeners=50)
+    listener = world.listener(session_id, "es")
+    for number in range(98):
+        code = f"q{chr(97 + number // 26)}{chr(97 + number % 26)}"
+        assert world.ask(listener, "changeLanguage", targetLanguage=code)["type"] == (
+            "languageChanged"
+        )
+
+    changed = world.ask(listener, "changeLanguage", targetLanguage="fr")
+    joined = join(world, world.connect(), session_id, "fr")
+    known = world.ask(listener, "changeLanguage", targetLanguage="es")
+
+    assert changed["code"] == joined["code"] == "INVALID_LANGUAGE"
+    assert known["type"] == "languageChanged"
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_interpreter_holds_the_language_alone(world: World) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    unaffected = world.listener(session_id, "fr")
+    interpreter = world.connect("ines", "interpreters")
+
+    joined = join(world, interpreter, session_id, role="interpreter")
+    second = join(world, world.connect("ivan", "interpreters"), session_id, role="interpreter")
+
+    assert (joined["type"], joined["epoch"], joined["channelSource"]) == (
+        "sessionJoined",
+        1,
+        "floor",
+    )
+    assert (second["status"], second["code"]) == (409, "LANGUAGE_TAKEN")
+    assert world.pushes(listener) == [
+        {
+            "type": "channelSourceChanged",
+            "sessionId": session_id,
+            "language": "es",
+            "from": "floor",
+            "to": "human",
+            "epoch": 1,
+        }
+    ]
+    assert world.pushes(unaffected) == []
+    assert counts(world, session_id) == (2, {"es": 1, "fr": 1})
+
+
+def test_interpreter_who_goes_gives_the_language_back(world: World) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    first = world.interpreter(session_id, "es")
+
+    left = world.ask(first, "leaveSession")
+    world.disconnect(first)
+    second = join(world, world.connect("ivan", "interpreters"), session_id, role="interpreter")
+
+    assert left == {"type": "sessionLeft", "sessionId": session_id}
+    assert second["epoch"] == 2
+    changes = [(m["from"], m["to"], m["epoch"]) for m in world.pushes(listener)]
+    assert changes == [("floor", "human", 1), ("human", "floor", 1), ("floor", "human", 2)]
+
+
+def test_interpreters_need_the_group_or_the_sessions_list(world: World) -> None:
+    _, open_session = world.create_session()
+    _, listed = world.create_session(interpreters=["ivan"])
+    ivan, ines = world.connect("ivan"), world.connect("ines", "interpreters")
+
+    assert join(world, ivan, open_session, role="interpreter")["code"] == "FORBIDDEN"
+    assert join(world, ivan, "calm-otter-404", role="interpreter")["code"] == "FORBIDDEN"
+    assert join(world, ines, listed, role="interpreter")["code"] == "FORBIDDEN"
+    assert join(world, ivan, listed, role="interpreter")["type"] == "sessionJoined"
+    assert join(world, ines, open_session, role="interpreter")["type"] == "sessionJoined"
+
+
+def test_floor_has_no_interpreter(world: World) -> None:
+    _, session_id = world.create_session()
+
+    reply = join(world, world.connect("ines", "interpreters"), session_id, "en", role="interpreter")
+
+    assert reply["code"] == "INVALID_LANGUAGE"
+
+
+def test_language_changes_without_reconnecting(world: World) -> None:
+    _, session_id = world.create_session()
+    world.interpreter(session_id, "fr")
+    listener = world.listener(session_id, "es")
+
+    reply = world.ask(listener, "changeLanguage", targetLanguage="FR")
+    again = world.ask(listener, "changeLanguage", targetLanguage="fr")
+
+    assert (
+        reply
+        == again
+        == {
+            "type": "languageChanged",
+            "sessionId": session_id,
+            "targetLanguage": "fr",
+            "channelSource": "human",
+        }
+    )
+    assert counts(world, session_id) == (1, {"fr": 1})
+
+
+def test_language_is_for_listeners_to_change(world: World) -> None:
+    speaker, session_id = world.create_session()
+    ended_speaker, ended = world.create_session()
+    late = world.listener(ended)
+    world.ask(ended_speaker, "endSession")
+
+    def code(connection: str, language: str = "fr") -> str:
+        reply = world.ask(connection, "changeLanguage", targetLanguage=language)
+        return str(reply["code"])
+
+    assert code(speaker) == "FORBIDDEN"
+    assert code(world.interpreter(session_id)) == "FORBIDDEN"
+    assert code(world.connect()) == "NOT_IN_SESSION"
+    assert code(late) == "SESSION_ENDED"
+    assert code(world.connect(), "f") == "INVALID_LANGUAGE"
+
+
+def test_leaving_counts_out_once(world: World) -> None:
+    _, session_id = world.create_session()
+    leaver, stayer = world.listener(session_id, "es"), world.listener(session_id, "es")
+
+    left = world.ask(leaver, "leaveSession")
+    again = world.ask(leaver, "leaveSession")
+    world.disconnect(leaver)
+
+    assert left["type"] == "sessionLeft"
+    assert again["code"] == "NOT_IN_SESSION"
+    assert counts(world, session_id) == (1, {"es": 1})
+    assert world.ask(stayer, "leaveSession")["type"] == "sessionLeft"
+    assert counts(world, session_id) == (0, {})
+
+
+def test_a_speaker_ends_but_does_not_leave(world: World) -> None:
+    speaker, _ = world.create_session()
+
+    assert world.ask(speaker, "leaveSession")["code"] == "FORBIDDEN"
+
+
+def test_disconnect_is_idempotent_and_counts_out_by_the_latest_language(world: World) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    world.ask(listener, "changeLanguage", targetLanguage="fr")
+
+    for _ in range(3):
+        world.disconnect(listener)
+
+    assert counts(world, session_id) == (0, {})
+    assert world.connections.get(listener) is None
+
+
+def test_heartbeat_gives_both_clocks_and_writes_rarely(world: World) -> None:
+    connection = world.connect()
+    connected_at = world.clock.now_ms()
+    world.clock.advance(29_000)
+
+    reply = world.ask(connection, "heartbeat", clientTime=5, requestId="h")
+    stored = world.connections.get(connection)
+    world.clock.advance(1_000)
+    world.ask(connection, "heartbeat")
+    later = world.connections.get(connection)
+
+    assert reply == {
+        "type": "heartbeatAck",
+        "requestId": "h",
+        "timestamp": connected_at + 29_000,
+        "clientTime": 5,
+    }
+    assert stored is not None
+    assert stored.last_activity_time == connected_at
+    assert later is not None
+    assert later.last_activity_time == connected_at + 30_000
+
+
+def test_heartbeat_of_a_forgotten_connection(world: World) -> None:
+    connection = world.connect()
+    world.disconnect(connection)
+
+    assert world.ask(connection, "heartbeat")["code"] == "CONNECTION_NOT_FOUND"
+
+
+def test_generated_ids_are_valid() -> None:
+    from shared.utils.identifiers import RandomIdentifiers
+
+    identifiers = RandomIdentifiers()
+    for _ in range(500):
+        session_id = identifiers.session_id()
+        assert validate_session_id(session_id) == session_id

@@ -1,0 +1,113 @@
+"""Decoding: any text becomes a request or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.models.messages import AnyRequest, Heartbeat, JoinSession, Request, SendAudio, encode
+from shared.utils.requests import MalformedRequestError, RequestDecoder
+
+decoder: RequestDecoder[Request] = RequestDecoder(AnyRequest.__args__)
+
+
+def fault(text: str) -> MalformedRequestError:
+    with pytest.raises(MalformedRequestError) as caught:
+        decoder.decode(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("", "INVALID_MESSAGE", "message: not JSON"),
+        ("nope", "INVALID_MESSAGE", "message: not JSON"),
+        ("[" * 100_000, "INVALID_MESSAGE", "message: not JSON"),
+        ('"\ud800"', "INVALID_MESSAGE", "message: not JSON"),
+        ("[]", "INVALID_MESSAGE", "message: not a JSON object"),
+        ("{}", "INVALID_MESSAGE", "action: missing"),
+        ('{"action": 5}', "INVALID_MESSAGE", "action: not a string"),
+        ('{"action": "dance"}', "UNKNOWN_ACTION", "action: not one of"),
+        ('{"action": "joinSession"}', "INVALID_MESSAGE", "sessionId: missing"),
+        (
+            '{"action": "joinSession", "sessionId": 1}',
+            "INVALID_MESSAGE",
+            "sessionId: expected str, got int",
+        ),
+        (
+            '{"action": "createSession", "sourceLanguage": "en", "audioFormat": {"chunkMs": true}}',
+            "INVALID_MESSAGE",
+            "audioFormat.chunkMs: expected int",
+        ),
+        (
+            '{"action": "heartbeat", "clientTime": NaN}',
+            "INVALID_MESSAGE",
+            "message: not JSON",
+        ),
+    ],
+)
+def test_faults_name_the_field(text: str, code: str, message: str) -> None:
+    error = fault(text)
+
+    assert error.code == code
+    assert error.message.startswith(message)
+
+
+def test_what_could_be_read_is_given_back() -> None:
+    head = fault('{"action": "joinSession", "requestId": "r7"}').head
+    assert (head.action, head.request_id) == ("joinSession", "r7")
+
+    long = fault(json.dumps({"action": "heartbeat", "requestId": "r" * 65})).head
+    assert long.request_id is None
+
+
+def test_requests_come_back_as_they_were_encoded() -> None:
+    for request in (
+        Heartbeat(client_time=3, request_id="a"),
+        SendAudio(seq=1, timestamp=2, audio=b"\x00\xff"),
+        JoinSession(session_id="golden-eagle-427", target_language="es"),
+    ):
+        assert decoder.decode(encode(request).decode()) == request
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert decoder.decode('{"action": "heartbeat", "colour": "red"}') == Heartbeat()
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+actions = st.sampled_from(["createSession", "joinSession", "sendAudio", "heartbeat", "x", 5])
+fields = st.sampled_from(
+    ["sessionId", "targetLanguage", "role", "seq", "timestamp", "audio", "audioFormat", "requestId"]
+)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=50),
+        json_values.map(json.dumps),
+        st.builds(
+            lambda action, rest: json.dumps({"action": action, **rest}),
+            actions,
+            st.dictionaries(fields, json_values, max_size=5),
+        ),
+    )
+)
+def test_nothing_but_a_request_or_a_named_fault_comes_out(text: str) -> None:
+    outcome: Request | MalformedRequestError
+    try:
+        outcome = decoder.decode(text)
+    except MalformedRequestError as error:
+        outcome = error
+    if isinstance(outcome, MalformedRequestError):
+        assert outcome.code in {"INVALID_MESSAGE", "UNKNOWN_ACTION"}
+        assert ": " in outcome.message

@@ -1,0 +1,124 @@
+"""Sizes, codes, ids and formats, at their edges."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.models.audio_format import AudioFormat
+from shared.models.errors import LingocastError, ValidationError
+from shared.models.messages import RequestedAudioFormat
+from shared.utils import validators
+
+
+def refused(call: object, *arguments: object) -> str:
+    with pytest.raises(LingocastError) as caught:
+        call(*arguments)  # type: ignore[operator]
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("check", "limit"),
+    [
+        (validators.validate_message_size, 131_072),
+        (validators.validate_control_message_size, 4_096),
+        (validators.validate_audio_message_size, 47_788),
+    ],
+)
+def test_sizes_count_bytes_and_end_where_they_say(check: object, limit: int) -> None:
+    check("x" * limit)  # type: ignore[operator]
+    check(b"x" * limit)  # type: ignore[operator]
+    check("ü" * (limit // 2))  # type: ignore[operator]
+    assert refused(check, "x" * (limit + 1)) == "MESSAGE_TOO_LARGE"
+    assert refused(check, "ü" * (limit // 2 + 1)) == "MESSAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "code", ["en", "ES", "pt-BR", "zh-hant-tw", "gsw", "sl-rozaj-biske", "es-419", "de-x-phonebk"]
+)
+def test_language_codes_come_back_in_lower_case(code: str) -> None:
+    assert validators.validate_language_code(code) == code.lower()
+
+
+@pytest.mark.parametrize(
+    "code", ["", "e", "english", "unknown", "en_us", "en-", "-en", "e n", "é", "en#es", "x" * 36]
+)
+def test_other_codes_are_refused_with_the_field(code: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        validators.validate_language_code(code, "sourceLanguage")
+    assert (caught.value.code, caught.value.field) == ("INVALID_LANGUAGE", "sourceLanguage")
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_the_language_check(text: str) -> None:
+    try:
+        accepted = validators.validate_language_code(text)
+    except ValidationError:
+        return
+    assert accepted == accepted.lower()
+    assert "#" not in accepted
+
+
+@pytest.mark.parametrize("session_id", ["golden-eagle-427", "ab-cd-000"])
+def test_session_ids(session_id: str) -> None:
+    assert validators.validate_session_id(session_id) == session_id
+
+
+@pytest.mark.parametrize(
+    "session_id", ["", "golden-eagle", "golden-eagle-42", "Golden-eagle-427", "golden-eagle-427\n"]
+)
+def test_other_session_ids_are_refused(session_id: str) -> None:
+    assert refused(validators.validate_session_id, session_id) == "INVALID_SESSION_ID"
+
+
+def test_default_format_is_pcm_16_khz() -> None:
+    assert validators.validate_audio_format(None) == AudioFormat()
+    assert AudioFormat().chunk_bytes == 6_400
+
+
+@pytest.mark.parametrize(
+    ("requested", "code"),
+    [
+        (RequestedAudioFormat(encoding="mp3"), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(sample_rate=7_999), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(sample_rate=48_001), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(channels=2), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(chunk_ms=99), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(chunk_ms=1_001), "INVALID_AUDIO_FORMAT"),
+        (RequestedAudioFormat(sample_rate=16_000, chunk_ms=751), "INVALID_AUDIO"),
+    ],
+)
+def test_formats_outside_the_ranges(requested: RequestedAudioFormat, code: str) -> None:
+    assert refused(validators.validate_audio_format, requested) == code
+
+
+def test_formats_at_the_edges() -> None:
+    for requested in (
+        RequestedAudioFormat(sample_rate=8_000, chunk_ms=1_000),
+        RequestedAudioFormat(sample_rate=48_000, chunk_ms=250),
+        RequestedAudioFormat(encoding="opus", sample_rate=48_000, chunk_ms=1_000),
+    ):
+        assert validators.validate_audio_format(requested).chunk_ms == requested.chunk_ms
+
+
+def test_chunks_are_whole_samples_no_longer_than_chunk_ms() -> None:
+    for size in (100, 102, 6_400):
+        validators.validate_audio_chunk_size(bytes(size), AudioFormat())
+    for size in (0, 99, 101, 6_402):
+        assert (
+            refused(validators.validate_audio_chunk_size, bytes(size), AudioFormat())
+            == "INVALID_AUDIO"
+        )
+
+
+def test_chunks_of_no_known_format() -> None:
+    validators.validate_audio_chunk_size(bytes(101))
+    validators.validate_audio_chunk_size(bytes(32_768))
+    assert refused(validators.validate_audio_chunk_size, bytes(99)) == "INVALID_AUDIO"
+    assert refused(validators.validate_audio_chunk_size, bytes(32_769)) == "MESSAGE_TOO_LARGE"
+
+
+def test_tiers() -> None:
+    assert validators.validate_quality_tier("premium") == "premium"
+    assert refused(validators.validate_quality_tier, "Premium") == "INVALID_QUALITY_TIER"
