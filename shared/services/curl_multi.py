@@ -166,7 +166,7 @@ class CurlMulti:
             for curl, error, _ in failed:
                 transfer = self._take_out(curl)
                 troubles[f"curl {error}"] += 1
-                reset = error in _RESETS and not curl.getinfo(pycurl.STARTTRANSFER_TIME)
+                reset = error in _RESETS and not curl.getinfo(pycurl.HEADER_SIZE)
                 plan.finish(transfer.number, Reply.RESET if reset else Reply.REFUSED, now)
 
     def _take_out(self, curl: pycurl.Curl) -> _Transfer:

@@ -146,7 +146,7 @@ class ConnectionsServer:
             _reset(writer)
             raise ConnectionError
         if answer is Trouble.CUT:
-            writer.write(b"HTTP/1.1 2")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
             await writer.drain()
             writer.close()
             raise ConnectionError

@@ -1,0 +1,172 @@
+"""What the gateway makes of throttling, faults, resets, stalls and certificates."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from shared.models.delivery import Outcome
+from shared.services.connection_gateway import ConnectionGateway
+from shared.utils.clock import SystemClock
+from tests.helpers.connections_server import ConnectionsServer, Trouble
+
+CLOCK = SystemClock()
+
+Connect = Callable[..., ConnectionGateway]
+
+
+def in_ms(milliseconds: int) -> int:
+    return CLOCK.now_ms() + milliseconds
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_retries_throttling_and_faults(
+    server: ConnectionsServer, connect: Connect, status: int
+) -> None:
+    server.script("a", status, status, 200)
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.SENT
+    assert server.bodies("a") == [b"audio"] * 3
+
+
+def test_fails_when_throttled_three_times(server: ConnectionsServer, connect: Connect) -> None:
+    server.script("a", 429, 429, 429, 200)
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+    assert len(server.bodies("a")) == 3
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 413])
+def test_does_not_repeat_what_is_refused(
+    server: ConnectionsServer, connect: Connect, status: int
+) -> None:
+    server.statuses["a"] = status
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+    assert len(server.bodies("a")) == 1
+
+
+def test_drops_a_retry_that_would_come_too_late(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.statuses["a"] = 429
+    assert connect(server).post("a", b"audio", in_ms(95)) is Outcome.DROPPED
+    assert len(server.bodies("a")) <= 1
+
+
+def test_others_are_sent_while_one_waits_for_its_retry(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.script("a", 429)
+    gateway = connect(server, concurrency=1)
+    outcomes = gateway.post_many(["a", "b", "c"], b"audio", in_ms(5_000))
+    assert set(outcomes.values()) == {Outcome.SENT}
+    assert [request.connection_id for request in server.received] == ["a", "b", "c", "a"]
+
+
+def test_repeats_after_a_reset_on_a_fresh_connection(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    gateway = connect(server, concurrency=1)
+    server.script("a", Trouble.RESET, 429, 429, 200)
+    assert gateway.post("a", b"audio", in_ms(5_000)) is Outcome.SENT
+    assert len({request.over for request in server.received[:2]}) == 2
+    assert len(server.received) == 4
+
+
+def test_survives_connections_that_died_unseen(server: ConnectionsServer, connect: Connect) -> None:
+    ids = [f"L{n}" for n in range(20)]
+    gateway = connect(server, concurrency=10)
+    for _ in range(3):
+        assert set(gateway.post_many(ids, b"audio", in_ms(5_000)).values()) == {Outcome.SENT}
+        server.break_connections()
+
+
+def test_a_connection_that_is_always_reset_fails(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.script("a", *[Trouble.RESET] * 10)
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+    assert len(server.received) == 2
+
+
+def test_does_not_repeat_what_was_cut_off_within_the_response(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.script("a", Trouble.CUT, 200)
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+    assert len(server.received) == 1
+
+
+def test_a_stalled_recipient_is_dropped_at_the_deadline_and_delays_nobody(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.script("stalled", Trouble.STALL)
+    gateway = connect(server, concurrency=2)
+    others = [f"L{n}" for n in range(10)]
+    outcomes = gateway.post_many(["stalled", *others], b"audio", in_ms(1_000))
+    assert outcomes == {"stalled": Outcome.DROPPED, **dict.fromkeys(others, Outcome.SENT)}
+    assert gateway.post("stalled", b"next", in_ms(5_000)) is Outcome.SENT
+
+
+def test_a_request_that_takes_too_long_fails_before_the_deadline(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.script("stalled", Trouble.STALL)
+    gateway = connect(server, request_timeout_ms=100)
+    assert gateway.post("stalled", b"audio", in_ms(60_000)) is Outcome.FAILED
+
+
+def test_waits_without_spinning(server: ConnectionsServer, connect: Connect) -> None:
+    class CountingClock(SystemClock):
+        looks = 0
+
+        def monotonic(self) -> float:
+            self.looks += 1
+            return super().monotonic()
+
+    clock = CountingClock()
+    server.script("stalled", Trouble.STALL)
+    server.script("throttled", 429, 429)
+    gateway = connect(server, clock=clock)
+    gateway.post_many(["stalled", "throttled"], b"audio", in_ms(500))
+    assert clock.looks < 200
+
+
+def test_a_server_that_is_not_there_fails_everything(connect: Connect) -> None:
+    with ConnectionsServer() as server:
+        gateway = connect(server)
+    outcomes = gateway.post_many(["a", "b"], b"audio", in_ms(5_000))
+    assert outcomes == {"a": Outcome.FAILED, "b": Outcome.FAILED}
+
+
+@pytest.fixture
+def tls_server() -> Iterator[tuple[ConnectionsServer, trustme.CA]]:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with ConnectionsServer(tls=context) as running:
+        yield running, authority
+
+
+def test_sends_over_tls_to_whom_the_bundle_trusts(
+    tls_server: tuple[ConnectionsServer, trustme.CA], connect: Connect, tmp_path: Path
+) -> None:
+    server, authority = tls_server
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    gateway = connect(server, ca_bundle=str(bundle))
+    for _ in range(2):
+        outcomes = gateway.post_many(["a", "b", "c"], b"x" * 100_000, in_ms(5_000))
+        assert set(outcomes.values()) == {Outcome.SENT}
+    assert len({request.over for request in server.received}) <= 3
+
+
+def test_sends_nothing_to_whom_nobody_trusts(
+    tls_server: tuple[ConnectionsServer, trustme.CA], connect: Connect
+) -> None:
+    server, _ = tls_server
+    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+    assert server.received == []

@@ -1,0 +1,109 @@
+"""The loop around libcurl: what it leaves behind, and what it makes of statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.models.delivery import Outcome
+from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle, reply_to
+from shared.services.fanout_plan import FanoutPlan, Reply
+from shared.utils.clock import SystemClock
+from tests.helpers.connections_server import ConnectionsServer, Trouble
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def multi() -> Iterator[CurlMulti]:
+    made = CurlMulti(
+        clock=CLOCK,
+        ca_bundle=default_ca_bundle(),
+        max_connections=4,
+        connect_timeout_ms=1_000,
+        request_timeout_ms=5_000,
+    )
+    yield made
+    made.close()
+
+
+def plan_for(count: int) -> FanoutPlan:
+    return FanoutPlan(count, 4, CLOCK.monotonic() + 10)
+
+
+def test_is_usable_after_an_exception_in_mid_fanout(multi: CurlMulti) -> None:
+    with ConnectionsServer() as server:
+        server.script("0", Trouble.STALL)
+
+        def to(number: int) -> Request:
+            return Request("POST", f"{server.endpoint}/{number}", [], b"audio")
+
+        def failing(number: int) -> Request:
+            if number == 6:
+                raise RuntimeError("in mid-fan-out")
+            return to(number)
+
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                multi.run(plan_for(10), failing)
+            plan = plan_for(10)
+            assert not multi.run(plan, to)
+            assert plan.outcomes() == [Outcome.SENT] * 10
+
+
+def test_is_usable_after_an_exception_about_a_response(multi: CurlMulti) -> None:
+    def reject(number: int, body: bytes) -> None:
+        raise RuntimeError(f"{number} answered {len(body)} bytes")
+
+    with ConnectionsServer() as server:
+
+        def to(number: int) -> Request:
+            return Request("POST", f"{server.endpoint}/{number}", [], b"audio")
+
+        with pytest.raises(RuntimeError):
+            multi.run(plan_for(8), to, reject)
+        plan = plan_for(8)
+        multi.run(plan, to)
+        assert plan.outcomes() == [Outcome.SENT] * 8
+
+
+def test_hands_out_the_bodies_of_responses_by_number(multi: CurlMulti) -> None:
+    bodies: dict[int, bytes] = {}
+    with ConnectionsServer() as server:
+        server.gone.add("1")
+        multi.run(
+            plan_for(3),
+            lambda number: Request("GET", f"{server.endpoint}/{number}", []),
+            bodies.__setitem__,
+        )
+    assert bodies.keys() == {0, 2}
+    assert b"connectedAt" in bodies[0]
+
+
+def test_counts_what_went_wrong(multi: CurlMulti) -> None:
+    with ConnectionsServer() as server:
+        server.statuses["0"] = 403
+        server.script("1", 503)
+        troubles = multi.run(
+            plan_for(3), lambda number: Request("POST", f"{server.endpoint}/{number}", [], b"a")
+        )
+    assert troubles == {"HTTP 403": 1, "HTTP 503": 1}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reply"),
+    [
+        ((200, 202, 204), Reply.ACCEPTED),
+        ((410,), Reply.GONE),
+        ((429, 500, 502, 503, 504), Reply.TRY_LATER),
+        ((301, 400, 403, 404, 408, 413), Reply.REFUSED),
+    ],
+)
+def test_what_a_status_means(statuses: tuple[int, ...], reply: Reply) -> None:
+    assert {reply_to(status) for status in statuses} == {reply}
+
+
+def test_there_is_a_bundle_of_authorities_on_every_machine() -> None:
+    assert "BEGIN CERTIFICATE" in Path(default_ca_bundle()).read_text(encoding="utf-8")
