@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -170,6 +171,12 @@ class ConnectionGateway:
         return self._signer
 
 
+@lru_cache(maxsize=16_384)
+def _encode(connection_id: str) -> str:
+    """As a part of a path. The same connections come up with every chunk."""
+    return quote(connection_id, safe="")
+
+
 class _Address(NamedTuple):
     origin: str
     host: str
@@ -201,7 +208,7 @@ class _Message:
         now_ms = self._clock.now_ms()
         if now_ms - self._prepared_at > _SIGNATURE_AGE_MS:
             self._prepare(now_ms)
-        path = self._address.path + quote(connection_id, safe="")
+        path = self._address.path + _encode(connection_id)
         authorization = f"Authorization: {self._prepared.authorization(path)}"
         return Request(
             self._method, self._address.origin + path, [authorization, *self._headers], self._body
