@@ -1,0 +1,206 @@
+"""The whole path on this machine: speaker, gateway, functions, DynamoDB, fan-out, listeners.
+
+    python -m benchmarks.live --listeners 500 --seconds 20 --chunk-ms 200
+
+Everything shares the machine's cores with the clients. Latency is receipt - capture - chunk
+duration; a chunk is late that comes after a fixed playout delay. The last line is a JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import uvloop
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks.frame_listener import FrameListener
+from local.launch import Endpoints, launch
+
+SAMPLE_RATE_HZ = 16_000
+JOINS_AT_ONCE = 32
+# Chunks before the counting of database requests begins: caches fill, workers start.
+UNSTEADY_CHUNKS = 10
+
+
+@dataclass
+class Tally:
+    """What all listeners heard together."""
+
+    latencies_ms: list[float] = field(default_factory=list)
+    duplicates: int = 0
+    heard: set[tuple[int, int]] = field(default_factory=set)
+
+    def note(self, listener: int, seq: int, latency_ms: float) -> None:
+        """One chunk at one listener."""
+        if (listener, seq) in self.heard:
+            self.duplicates += 1
+            return
+        self.heard.add((listener, seq))
+        self.latencies_ms.append(latency_ms)
+
+    def percentile(self, share: float) -> float:
+        """The latency that `share` of the chunks do not exceed, in ms."""
+        ordered = sorted(self.latencies_ms)
+        if not ordered:
+            return float("nan")
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+
+
+def say(text: str) -> None:
+    """Progress, apart from the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def database_requests(endpoints: Endpoints) -> int:
+    """How many requests DynamoDB has had since it started."""
+    with urllib.request.urlopen(f"{endpoints.dynamodb_url}/_requests", timeout=5) as answer:
+        return sum(json.load(answer).values())
+
+
+def speaker_token(endpoints: Endpoints) -> str:
+    """A token for the speaker."""
+    body = json.dumps({"sub": "bench", "groups": ["speakers"]}).encode()
+    with urllib.request.urlopen(endpoints.token_url, body, timeout=5) as answer:
+        token: str = json.load(answer)["token"]
+        return token
+
+
+async def join_all(
+    endpoints: Endpoints, session_id: str, count: int, chunk_ms: int, tally: Tally
+) -> list[FrameListener]:
+    """`count` listeners of the floor, some at a time."""
+    url = endpoints.websocket_url
+    address = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    gate = asyncio.Semaphore(JOINS_AT_ONCE)
+
+    async def join(number: int) -> FrameListener:
+        def heard(seq: int, timestamp: int, received_at: float) -> None:
+            tally.note(number, seq, received_at - timestamp - chunk_ms)
+
+        async with gate:
+            _, listener = await loop.create_connection(
+                lambda: FrameListener(
+                    url, {"sessionId": session_id, "targetLanguage": "en"}, heard
+                ),
+                address.hostname,
+                address.port,
+            )
+            await asyncio.wait_for(listener.joined, 60)
+            return listener
+
+    return list(await asyncio.gather(*(join(number) for number in range(count))))
+
+
+async def speak(
+    speaker: ClientConnection, chunks: int, chunk_ms: int, endpoints: Endpoints
+) -> tuple[bytes, float]:
+    """Stream in real time; the last chunk, and DynamoDB requests a chunk once it runs steadily."""
+    size = SAMPLE_RATE_HZ * chunk_ms // 1000 * 2
+    start = time.time() + chunk_ms / 1000
+    before = 0
+    audio = b""
+    for seq in range(chunks):
+        audio = bytes((seq + offset) % 251 for offset in range(256)) * (size // 256 + 1)
+        audio = audio[:size]
+        captured_at = start + seq * chunk_ms / 1000
+        await asyncio.sleep(captured_at + chunk_ms / 1000 - time.time())
+        if seq == UNSTEADY_CHUNKS:
+            before = await asyncio.to_thread(database_requests, endpoints)
+        await speaker.send(
+            json.dumps(
+                {
+                    "action": "sendAudio",
+                    "seq": seq,
+                    "timestamp": round(captured_at * 1000),
+                    "audio": base64.b64encode(audio).decode(),
+                }
+            )
+        )
+    await asyncio.sleep(chunk_ms / 1000)
+    after = await asyncio.to_thread(database_requests, endpoints)
+    return audio, (after - before) / max(1, chunks - UNSTEADY_CHUNKS)
+
+
+async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
+    """One run against a stack that is up."""
+    chunks = options.seconds * 1000 // options.chunk_ms
+    tally = Tally()
+    url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
+    async with connect(url, compression=None, max_queue=None) as speaker:
+        await speaker.send(
+            json.dumps(
+                {
+                    "action": "createSession",
+                    "sourceLanguage": "en",
+                    "audioFormat": {"chunkMs": options.chunk_ms},
+                }
+            )
+        )
+        session_id = json.loads(await speaker.recv())["sessionId"]
+        say(f"{options.listeners} listeners join {session_id}")
+        started_at = time.monotonic()
+        listeners = await join_all(
+            endpoints, session_id, options.listeners, options.chunk_ms, tally
+        )
+        joining_s = time.monotonic() - started_at
+        say(f"all joined in {joining_s:.1f} s; {chunks} chunks of {options.chunk_ms} ms follow")
+        last, requests_per_chunk = await speak(speaker, chunks, options.chunk_ms, endpoints)
+        expected = chunks * options.listeners
+        deadline = time.monotonic() + 5
+        while len(tally.heard) < expected and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # an event a chunk would cost what is measured here
+        intact = all(
+            listener.sample is not None
+            and base64.b64decode(json.loads(listener.sample)["audio"]) == last
+            for listener in listeners[:10]
+        )
+        for listener in listeners:
+            listener.close()
+    return {
+        "listeners": options.listeners,
+        "seconds": options.seconds,
+        "chunk_ms": options.chunk_ms,
+        "expected": expected,
+        "delivered": len(tally.heard),
+        "missing": expected - len(tally.heard),
+        "late": sum(1 for latency in tally.latencies_ms if latency > options.playout_ms),
+        "duplicates": tally.duplicates,
+        "last_chunk_intact": intact,
+        "p50_ms": tally.percentile(0.50),
+        "p95_ms": tally.percentile(0.95),
+        "p99_ms": tally.percentile(0.99),
+        "max_ms": round(max(tally.latencies_ms, default=float("nan")), 1),
+        "dynamodb_requests_per_chunk": round(requests_per_chunk, 2),
+        "joins_per_s": round(options.listeners / joining_s, 1),
+    }
+
+
+def main() -> None:
+    """Start a stack, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--listeners", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=20, help="of audio (at most 300)")
+    parser.add_argument("--chunk-ms", type=int, default=200, help="100 to 750")
+    parser.add_argument("--playout-ms", type=int, default=400, help="what is later is late")
+    options = parser.parse_args()
+    if not (1 <= options.listeners <= 5_000 and 3 <= options.seconds <= 300):
+        parser.error("between 1 and 5000 listeners for 3 to 300 seconds")
+    if not 100 <= options.chunk_ms <= 750:
+        parser.error("--chunk-ms is between 100 and 750")
+    say("starting the local stack (signatures of @connections are not verified under load)")
+    with launch(port=0, verify_signatures=False) as endpoints:
+        result = uvloop.run(measure(endpoints, options))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""One local stack for all end-to-end tests: every function, DynamoDB and sockets are real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.launch import Endpoints, launch
+from tests.e2e.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> Iterator[Endpoints]:
+    """The stack as `make run` serves it, on ports of its own."""
+    with launch(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(endpoints: Endpoints) -> Stage:
+    """People with their tokens."""
+    return Stage(endpoints)

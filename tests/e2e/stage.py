@@ -1,0 +1,60 @@
+"""Speakers, interpreters and listeners of an end-to-end test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from local.launch import Endpoints
+from tests.helpers.wire import Message, Wire, fetch_token, wire
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Opens connections to a running stack, in the roles that a test needs."""
+
+    endpoints: Endpoints
+
+    def token(self, user: str, *groups: str, **more: Any) -> str:
+        """A token of the local issuer."""
+        return fetch_token(self.endpoints.token_url, user, *groups, **more)
+
+    @asynccontextmanager
+    async def connection(self, user: str | None = None, *groups: str) -> AsyncIterator[Wire]:
+        """Anybody, in no session yet."""
+        token = None if user is None else self.token(user, *groups)
+        async with wire(self.endpoints.websocket_url, token) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def session(self, **fields: Any) -> AsyncIterator[tuple[Wire, str]]:
+        """A speaker with a session of their own."""
+        async with self.connection("alice", "speakers") as speaker:
+            reply = await speaker.ask("createSession", **{"sourceLanguage": "en", **fields})
+            assert reply["type"] == "sessionCreated", reply
+            yield speaker, reply["sessionId"]
+
+    @asynccontextmanager
+    async def listener(self, session_id: str, language: str = "es") -> AsyncIterator[Wire]:
+        """An anonymous listener."""
+        async with self.connection() as listener:
+            await joined(listener, session_id, language)
+            yield listener
+
+    @asynccontextmanager
+    async def interpreter(self, session_id: str, language: str = "es") -> AsyncIterator[Wire]:
+        """An interpreter of a language."""
+        async with self.connection("ines", "interpreters") as interpreter:
+            await joined(interpreter, session_id, language, role="interpreter")
+            yield interpreter
+
+
+async def joined(connection: Wire, session_id: str, language: str, **fields: Any) -> Message:
+    """Join, and see that it worked."""
+    reply = await connection.ask(
+        "joinSession", sessionId=session_id, targetLanguage=language, **fields
+    )
+    assert reply["type"] == "sessionJoined", reply
+    return reply

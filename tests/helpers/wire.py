@@ -1,0 +1,97 @@
+"""A bare WebSocket client: JSON in, JSON out, no help from the project's own client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import time
+import urllib.request
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+Message = dict[str, Any]
+CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
+PATIENCE_SECONDS = 10
+
+
+class Wire:
+    """One connection; `ask` for a reply, `expect` for what is pushed."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self._kept: deque[Message] = deque()
+        self._numbers = itertools.count(1)
+
+    async def ask(self, action: str, **fields: Any) -> Message:
+        """Send a request; its reply or error, found by requestId. Other messages are kept."""
+        request_id = f"q{next(self._numbers)}"
+        await self.send({"action": action, "requestId": request_id, **fields})
+        return await self.expect(lambda message: message.get("requestId") == request_id)
+
+    async def send(self, message: object) -> None:
+        """Any text, or an object as JSON."""
+        await self.socket.send(message if isinstance(message, str) else json.dumps(message))
+
+    async def send_audio(self, seq: int, audio: bytes = CHUNK, **fields: Any) -> None:
+        """A chunk, captured now."""
+        await self.send(
+            {
+                "action": "sendAudio",
+                "seq": seq,
+                "timestamp": time.time_ns() // 1_000_000,
+                "audio": base64.b64encode(audio).decode(),
+                **fields,
+            }
+        )
+
+    async def expect(self, wanted: Callable[[Message], bool] | str) -> Message:
+        """The next message of a type, or that a test of it accepts; others are kept."""
+        accepts = wanted if callable(wanted) else lambda message: message.get("type") == wanted
+        for kept in self._kept:
+            if accepts(kept):
+                self._kept.remove(kept)
+                return kept
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                message: Message = json.loads(await self.socket.recv())
+                if accepts(message):
+                    return message
+                self._kept.append(message)
+
+    async def drained(self) -> list[Message]:
+        """Everything that arrived before a heartbeat's answer."""
+        await self.ask("heartbeat")
+        kept, self._kept = list(self._kept), deque()
+        return kept
+
+    async def closed(self) -> int | None:
+        """The code with which the other side closes."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.socket.wait_closed()
+        return self.socket.close_code
+
+
+@asynccontextmanager
+async def wire(url: str, token: str | None = None) -> AsyncIterator[Wire]:
+    """A connection to `url`, with a token or anonymous."""
+    target = url if token is None else f"{url}?token={token}"
+    async with connect(target, compression=None, open_timeout=PATIENCE_SECONDS) as socket:
+        yield Wire(socket)
+
+
+def fetch_token(token_url: str, user: str, *groups: str, **more: Any) -> str:
+    """A token from the local issuer."""
+    request = urllib.request.Request(
+        token_url,
+        json.dumps({"sub": user, "groups": groups, **more}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        token: str = json.load(answer)["token"]
+    return token
