@@ -1,0 +1,294 @@
+"""A WebSocket connection to the service, for asyncio: bytes for the protocol core, and timing.
+
+    async with connect("ws://127.0.0.1:8765/dev") as connection:
+        await connection.join("golden-eagle-427", "es")
+        async for event in connection.events():
+            ...
+
+A background task reads at once whatever arrives, another sends heartbeats; both end with the
+`async with` block. Received audio that nobody fetches is given up after a while, oldest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from client.clock_offset import ClockOffset
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    RequestRefusedError,
+    RequestTimeoutError,
+)
+from client.event_queue import EventQueue
+from client.events import Answered, Event, Refused
+from client.protocol import SessionCore
+from client.session_state import SessionState
+from client.transport import lost, open_socket
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import (
+    ChangeLanguage,
+    CreateSession,
+    EndSession,
+    Heartbeat,
+    HeartbeatAck,
+    JoinSession,
+    LanguageChanged,
+    LeaveSession,
+    Reply,
+    Request,
+    RequestedAudioFormat,
+    Role,
+    SessionCreated,
+    SessionEnded,
+    SessionJoined,
+    SessionLeft,
+)
+from shared.utils.clock import Clock, SystemClock
+
+HEARTBEAT_SECONDS = 30.0
+REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds
+
+_ReplyType = TypeVar("_ReplyType", bound=Reply)
+_log = logging.getLogger("lingocast.client")
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    token: str | None = None,
+    clock: Clock | None = None,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    reply_timeout_seconds: float = REPLY_TIMEOUT_SECONDS,
+) -> AsyncIterator[Connection]:
+    """Open a connection; it is closed at the end of the block.
+
+    Raises UnreachableError or HandshakeRefusedError.
+    """
+    socket = await open_socket(url, token)
+    connection = Connection(
+        socket,
+        clock=clock or SystemClock(),
+        heartbeat_seconds=heartbeat_seconds,
+        reply_timeout_seconds=reply_timeout_seconds,
+    )
+    connection.start()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
+    ConnectionLostError; everything that is not a reply comes out of `events`.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        *,
+        clock: Clock,
+        heartbeat_seconds: float,
+        reply_timeout_seconds: float,
+    ) -> None:
+        self._socket = socket
+        self._clock = clock
+        self._heartbeat_seconds = heartbeat_seconds
+        self._reply_timeout_seconds = reply_timeout_seconds
+        self._core = SessionCore()
+        self._queue = EventQueue()
+        self._offset = ClockOffset()
+        self._replies: dict[str, asyncio.Future[Reply]] = {}
+        self._last_sent = clock.monotonic()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to read and to keep the connection alive."""
+        self._tasks = [
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._keep_alive()),
+        ]
+
+    async def close(self) -> None:
+        """Close the connection and end its tasks; harmless when it is closed already."""
+        self._closing = True
+        await self._socket.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._end(None)
+
+    @property
+    def state(self) -> SessionState | None:
+        """The session that this connection is in, or None."""
+        return self._core.state
+
+    @property
+    def dropped_events(self) -> int:
+        """How many received events nobody fetched in time."""
+        return self._queue.dropped
+
+    def now_ms(self) -> float:
+        """The time in ms since the epoch by the server's clock, as far as that is known."""
+        return self._clock.now_ms() + self._offset.offset_ms
+
+    async def create_session(
+        self,
+        source_language: str,
+        *,
+        quality_tier: str = "standard",
+        audio_format: AudioFormat | None = None,
+        max_listeners: int | None = None,
+        interpreters: list[str] | None = None,
+    ) -> SessionCreated:
+        """Open a session and become its speaker. Needs a token of the group `speakers`."""
+        request = CreateSession(
+            source_language=source_language.lower(),
+            quality_tier=quality_tier,
+            audio_format=_requested(audio_format),
+            max_listeners=max_listeners,
+            interpreters=interpreters,
+        )
+        return await self._ask(request, SessionCreated)
+
+    async def join(
+        self,
+        session_id: str,
+        language: str,
+        role: Role = "listener",
+        resume_token: str | None = None,
+    ) -> SessionJoined:
+        """Join a session in a language; as interpreter with a token of `interpreters`."""
+        request = JoinSession(
+            session_id=session_id,
+            target_language=language.lower(),
+            role=role,
+            resume_token=resume_token,
+        )
+        return await self._ask(request, SessionJoined)
+
+    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+        """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply."""
+        await self._send(self._core.audio_frame(seq, timestamp, audio))
+
+    async def end_session(self) -> SessionEnded:
+        """End the session for everyone; only its speaker may."""
+        return await self._ask(EndSession(), SessionEnded)
+
+    async def leave(self) -> SessionLeft:
+        """Leave the session; the connection stays open."""
+        return await self._ask(LeaveSession(), SessionLeft)
+
+    async def change_language(self, language: str) -> LanguageChanged:
+        """Listen in another language from now on."""
+        return await self._ask(ChangeLanguage(target_language=language.lower()), LanguageChanged)
+
+    async def heartbeat(self) -> None:
+        """Keep the connection alive, and compare the clocks. Also done every 30 s of silence."""
+        sent_at = self._clock.now_ms()
+        ack = await self._ask(Heartbeat(client_time=sent_at), HeartbeatAck)
+        self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
+
+    async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
+        """The next event, None when the time is over or the connection was closed by us.
+
+        Raises ConnectionLostError when it ended otherwise.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Events as they come, until we close the connection. Raises ConnectionLostError."""
+        while (event := await self._queue.get()) is not None:
+            yield event
+
+    async def _ask(self, request: Request, expected: type[_ReplyType]) -> _ReplyType:
+        request_id, frame = self._core.ask(request)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[request_id] = future
+        try:
+            await self._send(frame)
+            async with asyncio.timeout(self._reply_timeout_seconds):
+                reply = await future
+        except TimeoutError:
+            name = type(request).__name__
+            limit = self._reply_timeout_seconds
+            raise RequestTimeoutError(f"{name}: no reply within {limit:g} s") from None
+        finally:
+            del self._replies[request_id]
+            self._core.give_up(request_id)
+        if not isinstance(reply, expected):
+            raise RequestRefusedError("INTERNAL", 500, "an unexpected reply", retryable=False)
+        return reply
+
+    async def _send(self, frame: bytes) -> None:
+        self._last_sent = self._clock.monotonic()
+        try:
+            await self._socket.send(frame, text=True)
+        except ConnectionClosed as closed:
+            raise lost(closed) from None
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                frame = await self._socket.recv(decode=False)
+                self._take(frame)
+        except ConnectionClosed as closed:
+            self._end(None if self._closing else lost(closed))
+
+    def _take(self, frame: bytes) -> None:
+        for event in self._core.receive(frame, self.now_ms()):
+            if isinstance(event, Answered):
+                self._settle(event.request_id, event.reply)
+            elif isinstance(event, Refused):
+                self._settle(event.request_id, event.error)
+            else:
+                self._queue.put(event)
+
+    def _settle(self, request_id: str, outcome: Reply | ClientError) -> None:
+        future = self._replies.get(request_id)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, ClientError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _end(self, fault: ConnectionLostError | None) -> None:
+        self._queue.close(fault)
+        for request_id in list(self._replies):
+            self._settle(request_id, fault or ConnectionLostError("the connection was closed"))
+
+    async def _keep_alive(self) -> None:
+        while True:
+            due = self._last_sent + self._heartbeat_seconds
+            wait = due - self._clock.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+                continue
+            try:
+                await self.heartbeat()
+            except ConnectionLostError:
+                return
+            except ClientError as fault:
+                _log.warning("a heartbeat failed: %s", fault)
+
+
+def _requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
+    if audio_format is None:
+        return None
+    return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))

@@ -1,0 +1,110 @@
+"""What the command line shows: lines that stay, and one line of progress that changes.
+
+Without a terminal (a pipe, a log file) the progress becomes a plain line every few seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from client.jitter import JitterCounts
+from client.latency import LatencySummary
+from client.playout import ListenStats, Playout
+from client.streaming import StreamReport
+
+_PLAIN_SECONDS = 5.0
+_LIVE_SECONDS = 0.1
+
+
+class Display:
+    """Shows lines and progress; a context manager that cleans the terminal up."""
+
+    def __init__(
+        self, console: Console | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._monotonic = monotonic
+        self._status: Status | None = None
+        self._next = monotonic() + _PLAIN_SECONDS
+        self.playout: Playout | None = None  # what is heard, for the summary of a listener
+
+    def say(self, line: str, style: str = "") -> None:
+        """Print a line that stays."""
+        self._console.print(Text(line, style=style))
+
+    def progress(self, describe: Callable[[], str]) -> None:
+        """Show how it goes, now and then."""
+        now = self._monotonic()
+        if self._console.is_terminal:
+            if self._status is None:
+                self._status = self._console.status("")
+                self._status.start()
+                self._next = now
+            if now >= self._next:
+                self._status.update(Text(describe()))
+                self._next = now + _LIVE_SECONDS
+        elif now >= self._next:
+            self.say(describe())
+            self._next = now + _PLAIN_SECONDS
+
+    def sent(self, report: StreamReport) -> None:
+        """Progress of a stream of one's own."""
+        self.progress(lambda: describe_stream(report))
+
+    def heard(self, playout: Playout) -> None:
+        """Progress of what is heard."""
+        self.playout = playout
+        self.progress(lambda: describe_hearing(playout.stats()))
+
+    def close(self) -> None:
+        """End the line of progress; lines may still be said."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def describe_stream(report: StreamReport) -> str:
+    """`speaking: 3.2 s of 7.1 s, 16 chunks sent`, with what went wrong."""
+    seconds = report.captured * report.chunk_ms / 1000
+    total = "" if report.total is None else f" of {report.total * report.chunk_ms / 1000:.1f} s"
+    line = f"speaking: {seconds:.1f} s{total}, {report.sent} chunks sent"
+    if report.dropped:
+        line += f", {report.dropped} dropped because the network was too slow"
+    if report.refused:
+        line += f", {report.refused} refused"
+    return line
+
+
+def describe_hearing(stats: ListenStats) -> str:
+    """`heard: 16 chunks, 0 gaps, 0 late, latency p50 12 ms, p95 18 ms, p99 31 ms`."""
+    return f"heard: {_counts(stats.counts)}{_latency(stats.latency)}"
+
+
+def _counts(counts: JitterCounts) -> str:
+    line = f"{counts.played} chunks, {counts.gaps} gaps, {counts.late} late"
+    if counts.gap_chunks:
+        line += f", {counts.gap_chunks} not played"
+    return line
+
+
+def _latency(latency: LatencySummary | None) -> str:
+    if latency is None:
+        return ""
+    return f", latency p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"

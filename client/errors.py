@@ -1,0 +1,79 @@
+"""What can go wrong for a client, as exceptions.
+
+ClientError
+├── UnreachableError          no WebSocket server answers at the address
+├── HandshakeRefusedError     a server answers, but refuses the connection (403: the token)
+├── ConnectionLostError       the connection ended while it was in use
+├── RequestTimeoutError       no reply came in time
+├── RequestRefusedError       the service answered a request with an error
+├── TokenError                no token could be fetched
+└── SoundError                a sound file cannot be read or written
+"""
+
+from __future__ import annotations
+
+from shared.models.messages import ErrorMessage
+
+GATEWAY_FAULT = "GATEWAY_FAULT"
+
+
+class ClientError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class UnreachableError(ClientError):
+    """There is no WebSocket server at the address, or the network does not lead to it."""
+
+
+class HandshakeRefusedError(ClientError):
+    """The server refused the WebSocket handshake with HTTP `status`."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the server refused the connection with HTTP status {status}")
+        self.status = status
+
+
+class ConnectionLostError(ClientError):
+    """The connection ended without our doing."""
+
+
+class RequestTimeoutError(ClientError):
+    """A request got no reply in time; whether it took effect is unknown."""
+
+
+class RequestRefusedError(ClientError):
+    """The service refused a request.
+
+    `code` is of the catalogue in `shared.models.errors`, or GATEWAY_FAULT when the gateway in
+    front of the service failed; `retryable` says whether the same request may work later.
+    """
+
+    def __init__(
+        self, code: str, status: int, message: str, *, retryable: bool, action: str | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.status = status
+        self.message = message
+        self.retryable = retryable
+        self.action = action
+
+    @classmethod
+    def from_message(cls, error: ErrorMessage) -> RequestRefusedError:
+        """The exception for an `error` message of the server."""
+        return cls(
+            error.code, error.status, error.message, retryable=error.retryable, action=error.action
+        )
+
+    @classmethod
+    def from_gateway(cls, message: str) -> RequestRefusedError:
+        """The exception for an object that the gateway sent by itself, which has no `type`."""
+        return cls(GATEWAY_FAULT, 500, message, retryable=True)
+
+
+class TokenError(ClientError):
+    """The token service did not give a token."""
+
+
+class SoundError(ClientError):
+    """A sound file is missing, no sound, or of a kind that cannot be read."""

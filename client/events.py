@@ -1,0 +1,51 @@
+"""What a client hears of: the values that the protocol core and the connection yield."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.errors import RequestRefusedError
+from shared.models.messages import Audio, Reply, ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A chunk of what this client listens to, and when it arrived (ms, the receiver's clock)."""
+
+    audio: Audio
+    received_at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRefused:
+    """A chunk that the service did not take; `seq` is its number, None if that is not known."""
+
+    seq: int | None
+    error: RequestRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Something happened in the session without our asking; already applied to the state."""
+
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply to the request of that id."""
+
+    request_id: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request of that id got an error."""
+
+    request_id: str
+    error: RequestRefusedError
+
+
+Event = Heard | AudioRefused | Notified
+Outcome = Answered | Refused

@@ -1,0 +1,110 @@
+"""The listener's flow: join a session in a language and hear it through a jitter buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from client.connection import Connection
+from client.errors import ClientError
+from client.events import AudioRefused, Event, Heard, Notified
+from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.playout import ListenStats, NullSink, Playout, Sink
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionEnded, SessionJoined
+
+OpenSink = Callable[[AudioFormat], Sink]
+# At least so often does a quiet listener look at the time and report progress.
+_TICK_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What a user interface wants to know while a flow runs; all do nothing by default."""
+
+    on_joined: Callable[[SessionJoined], None] = lambda joined: None
+    on_progress: Callable[[Playout], None] = lambda playout: None
+    on_notice: Callable[[Notified], None] = lambda notice: None
+
+
+@dataclass(slots=True)
+class Hearing:
+    """Hears a session until it ends. Cancelling is fine: `finish` plays what had arrived."""
+
+    connection: Connection
+    playout: Playout
+    hooks: Hooks = field(default_factory=Hooks)
+    on_first_chunk: Callable[[], None] = lambda: None
+    on_refused: Callable[[AudioRefused], None] = lambda refused: None
+    ended: str | None = None  # the reason, once the session is over
+    _heard_any: bool = False
+
+    async def run(self, seconds: float | None = None) -> None:
+        """Hear until the session ends, or for so long. Raises ConnectionLostError."""
+        connection, playout = self.connection, self.playout
+        until_ms = None if seconds is None else connection.now_ms() + seconds * 1000
+        while self.ended is None:
+            now_ms = connection.now_ms()
+            if until_ms is not None and now_ms >= until_ms:
+                break
+            waits = [until_ms, playout.next_due_ms, now_ms + _TICK_SECONDS * 1000]
+            wake_ms = min(time for time in waits if time is not None)
+            event = await connection.next_event(max(wake_ms - now_ms, 0) / 1000)
+            if event is not None:
+                self._handle(event)
+            playout.advance(connection.now_ms())
+            self.hooks.on_progress(playout)
+        playout.finish()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Heard():
+                self.playout.push(event)
+                if not self._heard_any:
+                    self._heard_any = True
+                    self.on_first_chunk()
+            case AudioRefused():
+                self.on_refused(event)
+            case Notified(message=SessionEnded(reason=reason)):
+                self.ended = reason
+                self.hooks.on_notice(event)
+            case Notified():
+                self.hooks.on_notice(event)
+
+
+async def compare_clocks(connection: Connection) -> None:
+    """One heartbeat, to learn how far our clock is from the server's; a failure costs nothing but
+    the precision of latencies.
+    """
+    try:
+        await connection.heartbeat()
+    except ClientError:
+        return
+
+
+async def listen(
+    connection: Connection,
+    session_id: str,
+    language: str,
+    *,
+    open_sink: OpenSink = lambda audio_format: NullSink(),
+    playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
+    seconds: float | None = None,
+    hooks: Hooks | None = None,
+) -> ListenStats:
+    """Hear a session until it ends, or for `seconds`. Raises ClientError."""
+    hooks = hooks or Hooks()
+    joined = await connection.join(session_id, language)
+    hooks.on_joined(joined)
+    await compare_clocks(connection)
+    playout = Playout(
+        joined.audio_format,
+        open_sink(joined.audio_format),
+        playout_delay_ms,
+        joined.broadcast_state.volume,
+    )
+    try:
+        await Hearing(connection, playout, hooks).run(seconds)
+    finally:
+        playout.finish()  # what arrived before a cancellation or a broken connection counts too
+    return playout.stats()

@@ -1,0 +1,62 @@
+"""What happens in a session, in words."""
+
+from __future__ import annotations
+
+from client.console import Display
+from client.events import Notified
+from shared.models.messages import (
+    ChannelSource,
+    ChannelSourceChanged,
+    SessionEnded,
+    SessionJoined,
+    SpeakerReconnected,
+)
+
+_REASONS = {"ended": "the speaker ended it", "speakerLeft": "the speaker left"}
+_SOURCES: dict[ChannelSource, str] = {
+    "floor": "the floor, because nobody interprets it now",
+    "human": "an interpreter",
+    "machine": "a machine that interprets",
+}
+
+
+def invite(display: Display, session_id: str, url: str | None) -> None:
+    """Tell the speaker the session's id, and how others come in; `url` if it is no default."""
+    at = f" --url {url}" if url else ""
+    display.say(f"Session {session_id}", style="bold green")
+    display.say(f"  listen:    python -m client listen {session_id} --language es{at}")
+    display.say(f"  interpret: python -m client interpret {session_id} FILE.wav --language es{at}")
+
+
+def joined(display: Display, reply: SessionJoined) -> None:
+    """Tell what one joined and whom one hears."""
+    if reply.role == "interpreter":
+        display.say(f"You are the voice of {reply.target_language} in {reply.session_id}.")
+    elif reply.target_language == reply.source_language:
+        display.say(f"You are in {reply.session_id} and hear the speaker.")
+    else:
+        heard = _SOURCES[reply.channel_source]
+        display.say(f"You are in {reply.session_id}; in {reply.target_language} you hear {heard}.")
+    if not reply.speaker_connected:
+        display.say("The speaker is not connected at the moment.")
+
+
+def notice(display: Display, event: Notified) -> None:
+    """Tell what changed, if it means something to a person."""
+    match event.message:
+        case ChannelSourceChanged() as change:
+            display.say(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
+        case SpeakerReconnected():
+            display.say("The speaker is back.")
+        case SessionEnded(reason=reason):
+            over(display, reason)
+        case _:
+            pass
+
+
+def over(display: Display, reason: str | None) -> None:
+    """Tell that the session is over, or (None) that it goes on."""
+    if reason is None:
+        display.say("The session stays open.")
+    else:
+        display.say(f"The session is over: {_REASONS.get(reason, reason)}.")

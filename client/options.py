@@ -1,0 +1,91 @@
+"""The options that the commands share, and what they mean."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from client.connection import Connection, connect
+from client.tokens import fetch_token
+
+DEFAULT_URL = "ws://127.0.0.1:8765/dev"
+
+UrlOption = Annotated[
+    str, typer.Option(envvar="LINGOCAST_URL", help="WebSocket address of the service.")
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(envvar="LINGOCAST_TOKEN", help="Who you are: a JWT. Listeners need none."),
+]
+TokenUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="LINGOCAST_TOKEN_URL",
+        help="Fetch a token here instead: the token address that a local server prints.",
+    ),
+]
+UserOption = Annotated[
+    str | None,
+    typer.Option(help="Whom to fetch a token for.", show_default="your login name"),
+]
+LanguageOption = Annotated[
+    str, typer.Option("--language", "-l", help="Language code (BCP 47) such as en, es or pt-br.")
+]
+SessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        envvar="LINGOCAST_SESSION",
+        metavar="SESSION",
+        help="The session's id, as `speak` printed it: golden-eagle-427.",
+        show_default=False,
+    ),
+]
+SoundArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE.wav",
+        help="What to say: a WAV file, or - for raw 16-bit mono samples on standard input.",
+    ),
+]
+DelayOption = Annotated[
+    int,
+    typer.Option(
+        min=0, max=10_000, help="Milliseconds from capture to playing; what comes later is lost."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where to connect, and who one is: a token, or `groups` to fetch one for."""
+
+    url: str
+    token: str | None
+    token_url: str | None
+    user: str | None
+    groups: Sequence[str] = ()
+
+    @contextlib.asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """A connection, with a fetched token if none was given. Raises ClientError."""
+        token = self.token
+        if token is None and self.token_url and self.groups:
+            token = await fetch_token(self.token_url, self.user or getpass.getuser(), self.groups)
+        async with connect(self.url, token=token) as connection:
+            yield connection
+
+
+def required_session(session: str | None) -> str:
+    """The session's id. Raises typer.BadParameter, saying where to find it, if there is none."""
+    if not session:
+        raise typer.BadParameter(
+            "which session? `speak` prints its id, for example golden-eagle-427; "
+            "pass it as the first argument or in LINGOCAST_SESSION",
+            param_hint="SESSION",
+        )
+    return session

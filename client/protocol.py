@@ -1,0 +1,174 @@
+"""The client's side of the WebSocket protocol, without any input or output.
+
+Requests become frames, frames become events, and `state` is the session as it stands. Whoever
+owns the socket passes bytes in both directions (see `client.connection`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from typing import get_args
+
+import msgspec
+
+from client.errors import RequestRefusedError
+from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
+from client.session_state import SessionState, after
+from shared.models.messages import (
+    AnyServerMessage,
+    Audio,
+    ChangeLanguage,
+    ChannelSourceChanged,
+    ErrorMessage,
+    JoinSession,
+    Reply,
+    Request,
+    SendAudio,
+    ServerMessage,
+    encode,
+)
+
+_AUDIO_ID = "audio-"
+# While a join or a change of language is under way: what arrives for it before its reply. Enough
+# for the replies of a slow service; live audio older than that is not worth keeping.
+_HELD = 64
+
+
+class _Header(msgspec.Struct):
+    """What tells one frame from another; the gateway's own objects have a message and no type."""
+
+    type: str | None = None
+    message: object = None
+
+
+def _decoders() -> dict[str, msgspec.json.Decoder[ServerMessage]]:
+    decoders = {}
+    for kind in get_args(AnyServerMessage):
+        decoders[kind.__struct_config__.tag] = msgspec.json.Decoder(kind)
+    return decoders
+
+
+class SessionCore:
+    """One connection's view of the protocol; `ignored` counts frames that meant nothing to it."""
+
+    def __init__(self) -> None:
+        self.state: SessionState | None = None
+        self.ignored = 0
+        self._ids = itertools.count(1)
+        self._pending: dict[str, Request] = {}
+        self._held: deque[tuple[ServerMessage, float]] = deque(maxlen=_HELD)
+        self._decoders = _decoders()
+        self._header_decoder = msgspec.json.Decoder(_Header)
+
+    def ask(self, request: Request) -> tuple[str, bytes]:
+        """The request's id and its frame; an Answered or a Refused of that id will follow."""
+        request_id = f"r{next(self._ids)}"
+        self._pending[request_id] = request
+        return request_id, encode(msgspec.structs.replace(request, request_id=request_id))
+
+    def give_up(self, request_id: str) -> None:
+        """Expect no reply to the request any more."""
+        self._pending.pop(request_id, None)
+
+    @staticmethod
+    def audio_frame(seq: int, timestamp: int, audio: bytes) -> bytes:
+        """The frame of a chunk; success has no reply, a refusal becomes an AudioRefused."""
+        request_id = f"{_AUDIO_ID}{seq}"
+        return encode(SendAudio(request_id=request_id, seq=seq, timestamp=timestamp, audio=audio))
+
+    def receive(self, frame: bytes | str, received_at_ms: float) -> list[Event | Outcome]:
+        """What a frame means. Unknown types and malformed frames mean nothing and are counted:
+        a newer server may send what this client does not know.
+        """
+        try:
+            header = self._header_decoder.decode(frame)
+            if header.type is None and isinstance(header.message, str):
+                return self._gateway_fault(header.message)
+            decoder = self._decoders.get(header.type or "")
+            message = decoder.decode(frame) if decoder else None
+        except msgspec.DecodeError:
+            message = None
+        match message:
+            case None:
+                self.ignored += 1
+                return []
+            case ErrorMessage():
+                return self._refuse(message)
+            case Reply(request_id=str(request_id)) if request_id in self._pending:
+                return self._answer(request_id, message)
+            case _:
+                return self._push(message, received_at_ms)
+
+    def _answer(self, request_id: str, reply: Reply) -> list[Event | Outcome]:
+        del self._pending[request_id]
+        self.state = after(self.state, reply)
+        return [Answered(request_id, reply), *self._release()]
+
+    def _refuse(self, message: ErrorMessage) -> list[Event | Outcome]:
+        error = RequestRefusedError.from_message(message)
+        request_id = message.request_id
+        if request_id in self._pending:
+            return self._fail(request_id, error)
+        if request_id is None:
+            # The service could not even read the request: it is one of those under way.
+            return self._blame(None if message.action == "sendAudio" else self._oldest(), error)
+        if request_id.startswith(_AUDIO_ID):
+            number = request_id.removeprefix(_AUDIO_ID)
+            return [AudioRefused(int(number) if number.isdecimal() else None, error)]
+        self.ignored += 1  # nobody waits for it any more
+        return []
+
+    def _gateway_fault(self, text: str) -> list[Event | Outcome]:
+        """PROTOCOL rule 14. The id in such an object is the gateway's own and names no request."""
+        return self._blame(self._oldest(), RequestRefusedError.from_gateway(text))
+
+    def _oldest(self) -> str | None:
+        return next(iter(self._pending), None)
+
+    def _blame(self, request_id: str | None, error: RequestRefusedError) -> list[Event | Outcome]:
+        if request_id is None:  # only audio waits for no reply
+            return [AudioRefused(None, error)]
+        return self._fail(request_id, error)
+
+    def _fail(self, request_id: str, error: RequestRefusedError) -> list[Event | Outcome]:
+        del self._pending[request_id]
+        return [Refused(request_id, error), *self._release()]
+
+    def _push(self, message: ServerMessage, received_at_ms: float) -> list[Event | Outcome]:
+        if not self._concerns_us(message):
+            if self._moves():
+                # PROTOCOL rule 8: it may belong to where we are about to be.
+                self._held.append((message, received_at_ms))
+            else:
+                self.ignored += 1
+            return []
+        if isinstance(message, Audio):
+            return [Heard(message, received_at_ms)]
+        self.state = after(self.state, message)
+        return [Notified(message)]
+
+    def _concerns_us(self, message: ServerMessage) -> bool:
+        if isinstance(message, Audio):
+            return self.state is not None and self.state.hears(message)
+        if isinstance(message, ChannelSourceChanged) and message.language in self._moves():
+            return False  # newer than the reply that is still to come
+        session_id = getattr(message, "session_id", None)
+        here = self.state.session_id if self.state else None
+        return session_id is None or session_id == here
+
+    def _moves(self) -> list[str]:
+        """The languages that we have asked to hear and not been answered about."""
+        return [
+            request.target_language
+            for request in self._pending.values()
+            if isinstance(request, JoinSession | ChangeLanguage)
+        ]
+
+    def _release(self) -> list[Event | Outcome]:
+        held, self._held = self._held, deque(maxlen=_HELD)
+        return [
+            event
+            for message, received_at_ms in held
+            for event in self._push(message, received_at_ms)
+        ]

@@ -1,0 +1,48 @@
+"""What a person can do about an error: one line each."""
+
+from __future__ import annotations
+
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    RequestRefusedError,
+    RequestTimeoutError,
+    TokenError,
+    UnreachableError,
+)
+from shared.models.errors import ErrorCode
+
+_GET_TOKEN = "pass --token, or --token-url with the token address that the local server printed"
+_BY_CODE = {
+    ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
+    ErrorCode.FORBIDDEN: "use a token of a user who may (groups: speakers, interpreters)",
+    ErrorCode.SESSION_NOT_FOUND: "check the id, which `speak` prints when it begins",
+    ErrorCode.INVALID_SESSION_ID: "check the id, which `speak` prints when it begins",
+    ErrorCode.SESSION_ENDED: "ask the speaker for the id of a new session",
+    ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
+    ErrorCode.INVALID_LANGUAGE: "use a BCP 47 code such as en, es or pt-br",
+    ErrorCode.SESSION_FULL: "try again when somebody has left",
+}
+
+
+_TRY_AGAIN = "try again; a service that has just been started is slow at first"
+_BY_KIND: dict[type[ClientError], str] = {
+    UnreachableError: "is the server running, and is --url right? `make run` starts one",
+    TokenError: "is the local server running, and is --token-url what it printed?",
+    ConnectionLostError: "check the network and the server, then start again",
+    RequestTimeoutError: _TRY_AGAIN,
+}
+
+
+def remedy(error: ClientError) -> str | None:
+    """What to do about the error; None if its own message says so, or nobody knows."""
+    match error:
+        case HandshakeRefusedError(status=403):
+            return f"the token is wrong or expired: {_GET_TOKEN}"
+        case RequestRefusedError(code=code) if code in _BY_CODE:
+            return _BY_CODE[ErrorCode(code)]
+        case RequestRefusedError(retryable=True):
+            return _TRY_AGAIN
+        case _:
+            return _BY_KIND.get(type(error))

@@ -1,0 +1,136 @@
+"""What a client knows of the session that it is in, and how messages change that. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
+from shared.models.messages import (
+    Audio,
+    ChannelSource,
+    ChannelSourceChanged,
+    LanguageChanged,
+    Role,
+    ServerMessage,
+    SessionCreated,
+    SessionEnded,
+    SessionJoined,
+    SessionLeft,
+    SpeakerReconnected,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    """A seat in a session; times are ms since the epoch."""
+
+    session_id: str
+    role: Role
+    source_language: str
+    target_language: str
+    audio_format: AudioFormat
+    broadcast_state: BroadcastState
+    connection_expires_at: int
+    resume_token: str = field(repr=False)  # a secret, which must not get into a log
+    channel_source: ChannelSource = "floor"
+    channels: Mapping[str, ChannelSource] = field(default_factory=dict)
+    speaker_connected: bool = True
+    epoch: int | None = None
+    # A language's former interpreter has a lower epoch than this one's, and is heard no more.
+    first_epochs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def heard_language(self) -> str | None:
+        """The language of the sound that this client should get; a speaker gets none."""
+        if self.role == "speaker":
+            return None
+        if self.role == "interpreter" or self.channel_source == "floor":
+            return self.source_language
+        return self.target_language
+
+    def hears(self, audio: Audio) -> bool:
+        """Whether a chunk is meant for us as we are now (PROTOCOL rule 9).
+
+        It need not be of the newest epoch: for two seconds two are heard, which is for the jitter
+        buffer to sort out.
+        """
+        return (
+            audio.session_id == self.session_id
+            and audio.language == self.heard_language
+            and audio.epoch >= self.first_epochs.get(audio.language, 0)
+        )
+
+    def with_source(self, change: ChannelSourceChanged) -> SessionState:
+        """The state after someone else took over a language."""
+        first_epochs = dict(self.first_epochs)
+        if change.to_source not in {"floor", change.from_source}:
+            first_epochs[change.language] = change.epoch
+        ours = change.language == self.target_language
+        return replace(
+            self,
+            channels={**self.channels, change.language: change.to_source},
+            channel_source=change.to_source if ours else self.channel_source,
+            first_epochs=first_epochs,
+        )
+
+
+def after(state: SessionState | None, message: ServerMessage) -> SessionState | None:
+    """The state that follows from a message that concerns it."""
+    match message:
+        case SessionCreated():
+            return _created(message)
+        case SessionJoined():
+            return _joined(message)
+        case SessionEnded() | SessionLeft():
+            return None
+        case _:
+            return _changed(state, message) if state else None
+
+
+def _changed(state: SessionState, message: ServerMessage) -> SessionState:
+    match message:
+        case LanguageChanged():
+            return replace(
+                state,
+                target_language=message.target_language,
+                channel_source=message.channel_source,
+            )
+        case ChannelSourceChanged():
+            return state.with_source(message)
+        case SpeakerReconnected():
+            return replace(state, speaker_connected=True)
+        case _:
+            return state
+
+
+def _created(reply: SessionCreated) -> SessionState:
+    return SessionState(
+        session_id=reply.session_id,
+        role="speaker",
+        source_language=reply.source_language,
+        target_language=reply.source_language,
+        audio_format=reply.audio_format,
+        broadcast_state=reply.broadcast_state,
+        connection_expires_at=reply.connection_expires_at,
+        resume_token=reply.resume_token,
+        epoch=reply.epoch,
+    )
+
+
+def _joined(reply: SessionJoined) -> SessionState:
+    return SessionState(
+        session_id=reply.session_id,
+        role=reply.role,
+        source_language=reply.source_language,
+        target_language=reply.target_language,
+        audio_format=reply.audio_format,
+        broadcast_state=reply.broadcast_state,
+        connection_expires_at=reply.connection_expires_at,
+        resume_token=reply.resume_token,
+        channel_source=reply.channel_source,
+        channels=reply.channels,
+        speaker_connected=reply.speaker_connected,
+        epoch=reply.epoch,
+    )

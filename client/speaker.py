@@ -1,0 +1,92 @@
+"""The speaker's flow: open a session, stream into it in real time, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from client.capture import ChunkSource, Sleep
+from client.connection import Connection
+from client.errors import ClientError
+from client.events import AudioRefused, Notified
+from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated, SessionEnded
+from shared.utils.clock import Clock, SystemClock
+
+# How long an interrupted speaker tries to end the session.
+_PARTING_SECONDS = 3.0
+
+OpenSource = Callable[[AudioFormat], ChunkSource]
+SessionHook = Callable[[SessionCreated], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakReport:
+    """How a broadcast went; `ended_early` is the reason if the service ended the session first."""
+
+    session_id: str
+    stream: StreamReport
+    ended_early: str | None = None
+
+
+async def speak(
+    connection: Connection,
+    language: str,
+    open_source: OpenSource,
+    *,
+    audio_format: AudioFormat | None = None,
+    quality_tier: str = "standard",
+    on_created: SessionHook | None = None,
+    on_progress: ProgressHook = lambda report: None,
+    keep_open_seconds: float = 0.0,
+    end: bool = True,
+    clock: Clock | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> SpeakReport:
+    """Broadcast one source.
+
+    `on_created` runs before the first chunk: tell the listeners the session's id, and wait for
+    them there. After the last chunk the session stays open for `keep_open_seconds`, and anyway
+    until that chunk is surely delivered; `end=False` leaves it open. Raises ClientError.
+    """
+    session = await connection.create_session(
+        language, quality_tier=quality_tier, audio_format=audio_format
+    )
+    streamer = Streamer(
+        connection,
+        session.audio_format,
+        clock=clock or SystemClock(),
+        sleep=sleep,
+        on_progress=on_progress,
+    )
+    reasons: list[str] = []
+
+    async def broadcast() -> None:
+        source = open_source(session.audio_format)
+        if on_created is not None:
+            await on_created(session)
+        await streamer.run(source)
+        await sleep(max(keep_open_seconds, settle_seconds(session.audio_format)))
+        if end:
+            await connection.end_session()
+
+    async def watch() -> None:
+        async for event in connection.events():
+            if isinstance(event, AudioRefused):
+                streamer.refused(event)
+            elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
+                reasons.append(event.message.reason)
+                return
+
+    try:
+        await either(broadcast(), watch())
+    except asyncio.CancelledError:
+        if end:  # interrupted: the listeners should learn that no more will come
+            with contextlib.suppress(ClientError, TimeoutError):
+                async with asyncio.timeout(_PARTING_SECONDS):
+                    await connection.end_session()
+        raise
+    return SpeakReport(session.session_id, streamer.report, reasons[0] if reasons else None)

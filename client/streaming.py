@@ -1,0 +1,119 @@
+"""Sending captured sound in real time, for speakers and interpreters alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from client.capture import Captured, ChunkSource, Sleep, capture
+from client.events import AudioRefused
+from shared.models.audio_format import AudioFormat
+from shared.utils.clock import Clock
+
+# The service delivers a chunk within the longer of two chunks and this, or not at all.
+_MIN_DEADLINE_MS = 400
+# Beyond that deadline: the way there, and a service that has just woken up.
+_MARGIN_MS = 300
+
+
+class AudioSender(Protocol):
+    """What chunks are sent with: a Connection."""
+
+    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+        """Send one chunk; may wait while the network is slow."""
+
+
+@dataclass(slots=True)
+class StreamReport:
+    """What became of the chunks so far; `total` is None for a live source."""
+
+    chunk_ms: int
+    total: int | None = None
+    captured: int = 0
+    sent: int = 0
+    dropped: int = 0  # captured, but the network was too slow to send them in time
+    refused: int = 0  # sent, but not taken by the service
+
+
+ProgressHook = Callable[[StreamReport], None]
+
+
+def settle_seconds(audio_format: AudioFormat) -> float:
+    """How long after its last chunk a stream is surely delivered, so that one may leave."""
+    return (max(2 * audio_format.chunk_ms, _MIN_DEADLINE_MS) + _MARGIN_MS) / 1000
+
+
+class Streamer:
+    """Sends one stream of chunks; `report` tells how it goes."""
+
+    def __init__(
+        self,
+        sender: AudioSender,
+        audio_format: AudioFormat,
+        *,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        on_progress: ProgressHook = lambda report: None,
+    ) -> None:
+        self.report = StreamReport(audio_format.chunk_ms)
+        self._sender = sender
+        self._format = audio_format
+        self._clock = clock
+        self._sleep = sleep
+        self._on_progress = on_progress
+        # Live audio is not queued behind old audio: what cannot be sent while it is of use goes.
+        waiting = max(2, _MIN_DEADLINE_MS // audio_format.chunk_ms)
+        self._waiting: deque[Captured] = deque(maxlen=waiting)
+        self._changed = asyncio.Event()
+        self._complete = False
+
+    async def run(self, source: ChunkSource) -> None:
+        """Send the whole source, each chunk when it is complete. Raises ConnectionLostError."""
+        self.report.total = source.total
+        await either(self._send(), self._capture(source))
+
+    def refused(self, event: AudioRefused) -> None:
+        """Count a refusal that may pass. Raises it if sending on is of no use."""
+        if not event.error.retryable:
+            raise event.error
+        self.report.refused += 1
+
+    async def _capture(self, source: ChunkSource) -> None:
+        async for chunk in capture(source, self._format, self._clock, self._sleep):
+            self.report.captured += 1
+            if len(self._waiting) == self._waiting.maxlen:
+                self.report.dropped += 1
+            self._waiting.append(chunk)
+            self._changed.set()
+        self._complete = True
+        self._changed.set()
+        await asyncio.Event().wait()  # for the sender, which ends both
+
+    async def _send(self) -> None:
+        while True:
+            while self._waiting:
+                chunk = self._waiting.popleft()
+                await self._sender.send_audio(chunk.seq, chunk.timestamp, chunk.audio)
+                self.report.sent += 1
+                self._on_progress(self.report)
+            if self._complete:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def either(*work: Coroutine[Any, Any, None]) -> None:
+    """Run until the first of them ends, cancel the others, and raise if one failed."""
+    tasks = [asyncio.create_task(item) for item in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if task in done:
+            task.result()

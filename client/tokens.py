@@ -1,0 +1,45 @@
+"""Fetching a token from a development server's token service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from client.errors import TokenError
+from client.transport import is_local
+
+_TIMEOUT_SECONDS = 10.0
+
+
+async def fetch_token(url: str, user: str, groups: Sequence[str]) -> str:
+    """A token for `user` as a member of `groups`, from `POST url {"sub", "groups"}`.
+
+    Raises TokenError.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise TokenError(f"{url} is no http address to fetch a token from")
+    body = json.dumps({"sub": user, "groups": list(groups)}).encode()
+    return await asyncio.to_thread(_post, url, body)
+
+
+def _post(url: str, body: bytes) -> str:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - the scheme was checked
+    # What is on this machine is not reached through a proxy.
+    proxies = urllib.request.ProxyHandler({} if is_local(url) else None)
+    try:
+        with urllib.request.build_opener(proxies).open(request, timeout=_TIMEOUT_SECONDS) as reply:
+            token = json.load(reply)["token"]
+    except urllib.error.HTTPError as refused:
+        raise TokenError(f"{url} gave no token: HTTP status {refused.code}") from None
+    except OSError as fault:
+        cause = getattr(fault, "reason", fault)
+        reason = getattr(cause, "strerror", None) or cause
+        raise TokenError(f"{url} cannot be reached for a token: {reason}") from None
+    except (ValueError, KeyError, TypeError):
+        raise TokenError(f"what {url} answered holds no token") from None
+    return str(token)

@@ -1,0 +1,83 @@
+"""Opening a WebSocket, and what its ends mean: the library's exceptions become ours."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
+
+from client.errors import ConnectionLostError, HandshakeRefusedError, UnreachableError
+from shared.utils.validators import MAX_MESSAGE_BYTES
+
+_OPEN_TIMEOUT_SECONDS = 15.0
+_CLOSE_TIMEOUT_SECONDS = 3.0
+
+# At its debug level the library writes handshakes and frames, which carry tokens and audio.
+_wire_log = logging.getLogger("lingocast.client.wire")
+_wire_log.setLevel(logging.WARNING)
+
+
+async def open_socket(url: str, token: str | None) -> ClientConnection:
+    """A connected socket. Raises UnreachableError or HandshakeRefusedError."""
+    shown = url.partition("?")[0]  # a token may stand in the query
+    try:
+        return await connect(
+            _with_token(url, token),
+            compression=None,  # API Gateway has none, and speech would not shrink
+            open_timeout=_OPEN_TIMEOUT_SECONDS,
+            close_timeout=_CLOSE_TIMEOUT_SECONDS,
+            max_size=MAX_MESSAGE_BYTES,
+            proxy=None if is_local(url) else True,
+            logger=_wire_log,
+        )
+    except InvalidStatus as refused:
+        raise HandshakeRefusedError(refused.response.status_code) from None
+    except (InvalidURI, ValueError):
+        raise UnreachableError(f"{shown} is no WebSocket address (ws://… or wss://…)") from None
+    except (InvalidMessage, InvalidHandshake):
+        raise UnreachableError(f"what answers at {shown} is no WebSocket server") from None
+    except TimeoutError:
+        raise UnreachableError(f"nothing answers at {shown}") from None
+    except OSError as fault:
+        raise UnreachableError(f"{shown} cannot be reached: {_reason(fault)}") from None
+
+
+def _reason(fault: OSError) -> str:
+    if isinstance(fault, ConnectionRefusedError) or "Connect call failed" in str(fault):
+        return "nothing listens there"
+    return fault.strerror or str(fault)
+
+
+def _with_token(url: str, token: str | None) -> str:
+    if not token:
+        return url
+    parts = urlsplit(url)
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] != "token"]
+    return urlunsplit(parts._replace(query=urlencode([*query, ("token", token)])))
+
+
+def is_local(url: str) -> bool:
+    """Whether the URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def lost(closed: ConnectionClosed) -> ConnectionLostError:
+    """The end of a connection as our exception, with the reason that was given."""
+    frame = closed.rcvd or closed.sent
+    if frame is None:
+        return ConnectionLostError("the connection broke off")
+    reason = f" ({frame.reason})" if frame.reason else ""
+    return ConnectionLostError(f"the server closed the connection, code {frame.code}{reason}")
