@@ -37,9 +37,9 @@ class PowertoolsTelemetry:
     and POWERTOOLS_LOG_LEVEL, which the stack sets.
     """
 
-    def __init__(self, environment_service: str | None = None) -> None:
-        self._logger = Logger(service=environment_service)
-        self._metrics = Metrics(service=environment_service)
+    def __init__(self) -> None:
+        self._logger = Logger()
+        self._metrics = Metrics()
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
         """Add to a metric; `context` stands beside it in the same line."""

@@ -12,10 +12,10 @@ from shared.models.messages import RequestedAudioFormat
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_CONTROL_MESSAGE_BYTES = 4 * 1024
-# The largest chunk in base64, and as much JSON around it as a control message may have.
-MAX_AUDIO_MESSAGE_BYTES = (32 * 1024 + 2) // 3 * 4 + MAX_CONTROL_MESSAGE_BYTES
 MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
+# The largest chunk in base64, and as much JSON around it as a control message may have.
+MAX_AUDIO_MESSAGE_BYTES = (MAX_AUDIO_CHUNK_BYTES + 2) // 3 * 4 + MAX_CONTROL_MESSAGE_BYTES
 # Base64 and JSON around it must fit one 32 KB frame, which is all that a browser sends.
 MAX_PCM_CHUNK_BYTES = 24_000
 

@@ -1,0 +1,155 @@
+"""The roster cache: one query a second, off the path of a chunk, and never too old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from shared.data_access.table import StoreUnavailableError
+from shared.models.connection import Seat
+from shared.services.audience import Roster, RosterCache
+from tests.helpers.doubles import ManualClock
+
+
+class Beside(Executor):
+    """Runs what it is given when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except StoreUnavailableError as error:
+                future.set_exception(error)
+
+        self.waiting.append(run)
+        return future
+
+    def run(self) -> None:
+        while self.waiting:
+            self.waiting.pop()()
+
+
+@dataclass
+class Source:
+    """Rosters of growing size, so that each reading can be told apart."""
+
+    reads: int = 0
+    down: bool = False
+    sizes: list[int] = field(default_factory=list)
+
+    def of(self, _session_id: str) -> Roster:
+        if self.down:
+            raise StoreUnavailableError("query: down")
+        self.reads += 1
+        seat = Seat("listener", "es")
+        return Roster(tuple((f"c{number}", seat) for number in range(self.reads)))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def beside() -> Beside:
+    return Beside()
+
+
+@pytest.fixture
+def cache(source: Source, beside: Beside, clock: ManualClock) -> RosterCache:
+    return RosterCache(source, beside, clock)
+
+
+def chunk(cache: RosterCache, beside: Beside) -> int:
+    """One chunk's use of the roster: how many it was sent to."""
+    size = len(cache.of("s").seats)
+    beside.run()
+    cache.settle()
+    return size
+
+
+def test_young_roster_is_used_without_reading(
+    cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
+) -> None:
+    for _ in range(5):
+        assert chunk(cache, beside) == 1
+        clock.advance(199)
+    assert source.reads == 1
+
+
+def test_due_roster_serves_one_more_chunk_while_it_is_read_again(
+    cache: RosterCache, beside: Beside, clock: ManualClock
+) -> None:
+    chunk(cache, beside)
+    clock.advance(1_000)
+
+    assert chunk(cache, beside) == 1
+    assert chunk(cache, beside) == 2
+
+
+def test_age_counts_from_the_start_of_the_reading(
+    cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
+) -> None:
+    chunk(cache, beside)
+    clock.advance(1_000)
+    chunk(cache, beside)
+    clock.advance(1_000)
+    chunk(cache, beside)
+
+    assert source.reads == 3
+
+
+def test_old_roster_is_read_before_it_is_used(
+    cache: RosterCache, beside: Beside, clock: ManualClock
+) -> None:
+    chunk(cache, beside)
+    clock.advance(1_500)
+
+    assert chunk(cache, beside) == 2
+
+
+def test_failing_refresh_is_survived_until_the_roster_is_too_old(
+    cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
+) -> None:
+    chunk(cache, beside)
+    source.down = True
+    clock.advance(1_200)
+
+    assert chunk(cache, beside) == 1
+    clock.advance(300)
+    with pytest.raises(StoreUnavailableError):
+        cache.of("s")
+    source.down = False
+    assert chunk(cache, beside) == 2
+
+
+def test_gone_member_is_left_out_at_once(cache: RosterCache, beside: Beside) -> None:
+    chunk(cache, beside)
+    cache.forget("s", "c0")
+    cache.forget("other", "c0")
+
+    assert chunk(cache, beside) == 0
+
+
+def test_cache_is_bounded(cache: RosterCache, source: Source) -> None:
+    for number in range(300):
+        cache.of(f"s{number}")
+    cache.of("s299")
+    assert source.reads == 300
+
+    cache.of("s0")
+    assert source.reads == 301
