@@ -6,18 +6,18 @@ from collections import deque
 
 # How far back the fastest chunk is looked for. Long enough to survive a slow spell, short enough
 # to follow two quartz clocks that drift apart, and to recover when the network got slower for good.
-WINDOW_MS = 30_000
+WINDOW_MS = 10_000
 # A chunk from further in the future than this comes from a clock that is wrong, not just imprecise.
 FUTURE_TOLERANCE_MS = 1_000
-# More chunks than 30 s can hold at the shortest chunk duration, 100 ms.
-_MOST_KEPT = 512
+# More chunks than the window can hold at the shortest chunk duration, 100 ms.
+_MOST_KEPT = 256
 
 
 class ClockAnchor:
     """Tells how much to add to a sender's timestamps to get the receiver's time.
 
     The rule: the clocks are taken as agreeing (offset 0) unless the fastest chunk of the last
-    30 s shows that they cannot. If even that one took longer than the playout delay, everything
+    10 s shows that they cannot. If even that one took longer than the playout delay, everything
     would be late for ever; if it came from the future by more than a second, everything would
     wait. In both cases the fastest chunk is taken to have travelled in no time, and the others
     are played relative to it.

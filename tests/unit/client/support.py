@@ -1,0 +1,171 @@
+"""What the tests of the client share: a clock of their own, chunks, and a service in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import Audio
+
+T0 = 1_700_000_000_000
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps, or a test says so."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+
+    def now_ms(self) -> int:
+        return T0 + round(self.ms)
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+    def advance(self, ms: float) -> None:
+        self.ms += ms
+
+    async def sleep(self, seconds: float) -> None:
+        self.ms += seconds * 1000
+        await asyncio.sleep(0)
+
+
+def audio(
+    seq: int, epoch: int = 1, timestamp: int | None = None, language: str = "en", size: int = 6_400
+) -> Audio:
+    """A chunk of 200 ms whose first byte is its number; captured in step with that number."""
+    return Audio(
+        session_id="golden-eagle-427",
+        language=language,
+        epoch=epoch,
+        seq=seq,
+        timestamp=T0 + 200 * seq if timestamp is None else timestamp,
+        audio=bytes([seq % 256]) + bytes(size - 1),
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    """The address of a WebSocket server on this machine that runs `handler` for each client."""
+    async with serve(handler, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"ws://127.0.0.1:{port}/dev"
+
+
+STATE = {"isActive": True, "isPaused": False, "isMuted": False, "volume": 1.0, "lastStateChange": 0}
+CREATED: dict[str, Any] = {
+    "type": "sessionCreated",
+    "sessionId": "golden-eagle-427",
+    "sourceLanguage": "en",
+    "qualityTier": "standard",
+    "audioFormat": {"encoding": "pcm_s16le", "sampleRate": 16000, "channels": 1, "chunkMs": 200},
+    "broadcastState": STATE,
+    "createdAt": T0,
+    "epoch": 1,
+    "connectionExpiresAt": T0 + 7_200_000,
+    "resumeToken": "secret-resume-token",
+}
+JOINED: dict[str, Any] = {
+    "type": "sessionJoined",
+    "sessionId": "golden-eagle-427",
+    "role": "listener",
+    "targetLanguage": "es",
+    "sourceLanguage": "en",
+    "audioFormat": CREATED["audioFormat"],
+    "broadcastState": STATE,
+    "channelSource": "floor",
+    "channels": {},
+    "speakerConnected": True,
+    "epoch": None,
+    "resumed": False,
+    "connectionExpiresAt": T0 + 7_200_000,
+    "resumeToken": "secret-resume-token",
+}
+FORMAT = AudioFormat()
+
+
+class FakeService:
+    """One session, as far as the client's flows need it: audio goes to whom the protocol says."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.audio_format = CREATED["audioFormat"]
+        self._languages: dict[ServerConnection, str] = {}  # of listeners
+        self._interpreters: dict[ServerConnection, str] = {}
+        self._speaker: ServerConnection | None = None
+
+    async def handle(self, connection: ServerConnection) -> None:
+        async for frame in connection:
+            request = json.loads(frame)
+            self.requests.append(request)
+            await getattr(self, "_" + request["action"])(connection, request)
+
+    def actions(self) -> list[str]:
+        """What was asked, in order."""
+        return [request["action"] for request in self.requests]
+
+    async def push(self, message: dict[str, Any]) -> None:
+        """Send a message to everyone but the speaker."""
+        for connection in [*self._languages, *self._interpreters]:
+            await connection.send(json.dumps(message))
+
+    @staticmethod
+    async def _reply(
+        connection: ServerConnection, request: dict[str, Any], reply: dict[str, Any]
+    ) -> None:
+        await connection.send(json.dumps({**reply, "requestId": request.get("requestId")}))
+
+    async def _createSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        self._speaker = connection
+        self.audio_format = request.get("audioFormat") or self.audio_format
+        await self._reply(connection, request, {**CREATED, "audioFormat": self.audio_format})
+
+    async def _joinSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        language, role = request["targetLanguage"], request.get("role", "listener")
+        if role == "interpreter":
+            self._interpreters[connection] = language
+        else:
+            self._languages[connection] = language
+        human = language in self._interpreters.values()
+        joined = {
+            **JOINED,
+            "role": role,
+            "targetLanguage": language,
+            "audioFormat": self.audio_format,
+            "channelSource": "human" if human else "floor",
+        }
+        await self._reply(connection, request, joined)
+
+    async def _heartbeat(self, connection: ServerConnection, request: dict[str, Any]) -> None:
+        sent = request["clientTime"]
+        ack = {"type": "heartbeatAck", "timestamp": sent, "clientTime": sent}
+        await self._reply(connection, request, ack)
+
+    async def _sendAudio(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        language = self._interpreters.get(connection, "en")
+        chunk = {"type": "audio", "sessionId": "golden-eagle-427", "epoch": 1, "language": language}
+        chunk |= {key: request[key] for key in ("seq", "timestamp", "audio")}
+        for listener, wanted in [*self._languages.items()]:
+            interpreted = wanted in self._interpreters.values()
+            if (wanted if interpreted else "en") == language:
+                await listener.send(json.dumps(chunk))
+        if language == "en":
+            for interpreter in self._interpreters:
+                await interpreter.send(json.dumps(chunk))
+
+    async def _leaveSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        self._interpreters.pop(connection, None)
+        left = {"type": "sessionLeft", "sessionId": "golden-eagle-427"}
+        await self._reply(connection, request, left)
+
+    async def _endSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        ended = {"type": "sessionEnded", "sessionId": "golden-eagle-427", "reason": "ended"}
+        await self._reply(connection, request, ended)
+        await self.push(ended)
