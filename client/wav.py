@@ -156,9 +156,10 @@ class WavWriter:
         self._sample_rate = sample_rate
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by `close`
+            self._raw = path.open("wb")
         except OSError as fault:
             raise SoundError(f"{path} cannot be written: {fault.strerror}") from fault
+        self._file = wave.open(self._raw, "wb")
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
         self._file.setframerate(sample_rate)
@@ -175,6 +176,7 @@ class WavWriter:
     def close(self) -> None:
         """Complete the file."""
         self._file.close()
+        self._raw.close()
 
     def __enter__(self) -> WavWriter:
         return self

@@ -12,7 +12,6 @@ from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
 from tests.unit.client.support import audio
 
-
 # Opus chunks last chunkMs whatever their size: examples stay short enough to read.
 FORMAT = AudioFormat(encoding="opus")
 

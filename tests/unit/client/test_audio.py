@@ -1,0 +1,92 @@
+"""Mixing, resampling, chunking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.audio import at_volume, chunks, load_pcm, to_pcm
+from client.errors import SoundError
+from client.wav import Sound, WavWriter
+from shared.models.audio_format import AudioFormat
+from shared.utils.validators import validate_audio_chunk_size
+
+FORMAT = AudioFormat()
+
+
+def _sound(samples: np.ndarray, rate: int = 16_000) -> Sound:
+    return Sound(samples.reshape(len(samples), -1).astype(np.float64), rate)
+
+
+@given(st.lists(st.integers(-32_768, 32_767), min_size=1, max_size=300))
+def test_16_bit_mono_at_the_sessions_rate_stays_as_it_is(samples: list[int]) -> None:
+    pcm = np.array(samples, dtype="<i2").tobytes()
+    assert to_pcm(_sound(np.array(samples) / 32_768), FORMAT) == pcm
+
+
+def test_a_written_file_is_read_back_sample_for_sample(tmp_path: Path) -> None:
+    pcm = np.arange(-32_768, 32_768, dtype="<i4").astype("<i2").tobytes()
+    with WavWriter(tmp_path / "a.wav", 16_000) as writer:
+        writer.write(pcm)
+    assert load_pcm(tmp_path / "a.wav", FORMAT) == pcm
+
+
+def test_channels_are_mixed_to_their_mean() -> None:
+    stereo = np.array([[0.5, 0.25], [-1.0, 1.0]])
+    assert np.frombuffer(to_pcm(_sound(stereo), FORMAT), "<i2").tolist() == [12_288, 0]
+
+
+def test_what_is_too_loud_is_clipped() -> None:
+    pcm = to_pcm(_sound(np.array([1.0, 3.0, -3.0])), FORMAT)
+    assert np.frombuffer(pcm, "<i2").tolist() == [32_767, 32_767, -32_768]
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000])
+def test_a_tone_survives_resampling(rate: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    pcm = np.frombuffer(to_pcm(_sound(tone, rate), FORMAT), "<i2") / 32_768
+    assert abs(len(pcm) - 16_000) <= 1
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(pcm)) / 16_000)
+    middle = slice(2_000, 14_000)
+    assert np.abs(pcm[middle] - expected[middle]).max() < 0.01
+
+
+def test_an_opus_session_cannot_be_spoken_into() -> None:
+    with pytest.raises(SoundError, match="opus"):
+        to_pcm(_sound(np.zeros(3)), AudioFormat(encoding="opus"))
+
+
+@given(
+    st.integers(1, 40_000).map(lambda samples: bytes(range(1, 255)) * (2 * samples // 254 + 1)),
+    st.integers(1, 20_000),
+    st.integers(100, 1000),
+    st.sampled_from([8_000, 11_025, 16_000]),
+)
+def test_chunks_are_what_the_server_takes(
+    source: bytes, samples: int, chunk_ms: int, rate: int
+) -> None:
+    audio_format = AudioFormat(sample_rate=rate, chunk_ms=chunk_ms)
+    pcm = source[: 2 * samples]
+    parts = list(chunks(pcm, audio_format))
+    assert all(len(part) == audio_format.chunk_bytes for part in parts[:-1])
+    for part in parts:
+        validate_audio_chunk_size(part, audio_format)
+    joined = b"".join(parts)
+    assert joined[: len(pcm)] == pcm
+    assert not any(joined[len(pcm) :]), "padded with zeros"
+    assert len(joined) - len(pcm) < 100
+
+
+def test_no_sound_is_no_chunk() -> None:
+    assert list(chunks(b"", FORMAT)) == []
+
+
+def test_the_volume_scales_and_full_volume_touches_nothing() -> None:
+    pcm = np.array([-32_768, 100, 32_767], dtype="<i2").tobytes()
+    assert at_volume(pcm, 1.0) is pcm
+    assert np.frombuffer(at_volume(pcm, 0.5), "<i2").tolist() == [-16_384, 50, 16_384]
+    assert not any(at_volume(pcm, 0.0))
