@@ -1,0 +1,76 @@
+"""Draws the figures of benchmarks/README.md from results, as SVG without a library.
+
+    python -m benchmarks.plot
+
+The results stand in benchmarks/results.json: the last lines of the runs that the README quotes.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+WIDTH, ROW, LEFT, RIGHT = 640, 26, 250, 90
+
+
+def bars(title: str, unit: str, rows: list[tuple[str, float]], limit: float | None = None) -> str:
+    """A chart of horizontal bars; `limit` draws the line that no bar should cross."""
+    longest = max([value for _, value in rows] + [limit or 0])
+    scale = (WIDTH - LEFT - RIGHT) / longest
+    height = 44 + ROW * len(rows)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
+        ' font-family="sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        f'<text x="8" y="20" font-weight="bold">{escape(title)}</text>',
+    ]
+    for index, (label, value) in enumerate(rows):
+        top = 34 + ROW * index
+        parts += [
+            f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(label)}</text>',
+            f'<rect x="{LEFT}" y="{top}" width="{max(1, value * scale):.1f}" height="18"'
+            ' fill="#2a6f97"/>',
+            f'<text x="{LEFT + value * scale + 6:.1f}" y="{top + 14}">{value:g} {unit}</text>',
+        ]
+    if limit is not None:
+        x = LEFT + limit * scale
+        parts.append(
+            f'<line x1="{x:.1f}" y1="30" x2="{x:.1f}" y2="{height - 6}" stroke="#c1121f"'
+            ' stroke-dasharray="4 3"/>'
+        )
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def main() -> None:
+    """Write one file a figure."""
+    results = json.loads((FOLDER / "results.json").read_text())
+    fanout = results["fanout"]
+    (FOLDER / "fanout.svg").write_text(
+        bars(
+            "CPU of one PostToConnection, 8.6 KB over TLS, 100 in flight",
+            "µs",
+            [
+                ("connection gateway", fanout["ours_us"]),
+                ("boto3 in 100 threads", fanout["boto3_us"]),
+            ],
+        )
+    )
+    live = results["live"]
+    (FOLDER / "live.svg").write_text(
+        bars(
+            "Latency over the whole local path (late from 400 ms)",
+            "ms",
+            [
+                (f"{run['listeners']} listeners, {name}", run[f"{name}_ms"])
+                for run in live
+                for name in ("p50", "p95", "p99")
+            ],
+            limit=400,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
