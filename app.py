@@ -46,6 +46,8 @@ def synthesize() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit('app.py: no options here; set CDK_CONTEXT_JSON, say to \'{"stage": "prod"}\'')
     try:
         synthesize()
     except UnknownStageError as error:

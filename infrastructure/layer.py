@@ -26,7 +26,7 @@ _CONSTRAINTS = _ROOT / "constraints.txt"
 _WHEEL_OPTIONS = (
     "--only-binary=:all:",
     "--implementation=cp",
-    "--python-version=3.13",
+    f"--python-version={RUNTIME.name.removeprefix('python')}",
     "--platform=manylinux_2_34_aarch64",
     "--platform=manylinux_2_28_aarch64",
     "--platform=manylinux2014_aarch64",
@@ -62,7 +62,9 @@ def install(command: list[str]) -> None:
     if done.returncode:
         reason = done.stderr.strip() or done.stdout.strip() or "it said nothing"
         raise LayerBuildError(
-            f"the dependency layer could not be built: pip ended with {done.returncode}: {reason}"
+            f"the dependency layer could not be built: pip ended with {done.returncode}: {reason}\n"
+            "(pip also speaks of conflicts when it cannot reach the package index, or when there "
+            "is no wheel for Lambda)"
         )
 
 
@@ -78,17 +80,20 @@ class WheelBundling:
         return True
 
 
-def _asset_hash() -> str:
-    """What the contents follow from. The same whether the layer is built or, as in tests, not."""
-    source = "\n".join((_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS))
-    return hashlib.sha256(source.encode()).hexdigest()
+def _asset_hash(*, built: bool) -> str:
+    """What the contents follow from; not the contents, which differ a little from run to run.
+
+    An unbuilt layer has another: what is uploaded once under a hash is never uploaded again.
+    """
+    source = (_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS, str(built))
+    return hashlib.sha256("\n".join(source).encode()).hexdigest()
 
 
 def create_layer(scope: Construct) -> lambda_.LayerVersion:
     """The layer; the context `aws:cdk:bundling-stacks` set to an empty list leaves it unbuilt."""
     code = lambda_.Code.from_asset(
         str(_REQUIREMENTS.parent),
-        asset_hash=_asset_hash(),
+        asset_hash=_asset_hash(built=cdk.Stack.of(scope).bundling_required),
         bundling=cdk.BundlingOptions(image=RUNTIME.bundling_image, local=WheelBundling()),
     )
     return lambda_.LayerVersion(
