@@ -1,0 +1,1 @@
+"""Tests of the synthesized template: what would be deployed, not how it was written."""

@@ -1,0 +1,156 @@
+"""Synthesizing as a user would, and reading what came out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+# Where this interpreter's node is; the rest is what a bare shell has.
+SEARCH_PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+# Leaves the layer of dependencies unbuilt, as it takes network and seconds.
+NO_BUNDLING: Mapping[str, Any] = {"aws:cdk:bundling-stacks": []}
+
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+def run_app(
+    output: Path,
+    context: Mapping[str, Any] = NO_BUNDLING,
+    options: Sequence[str] = (),
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run app.py with nothing of this machine's environment: no AWS variables, no home."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "app.py"), *options],
+        env={
+            "PATH": SEARCH_PATH,
+            "CDK_VALIDATION": "false",
+            "CDK_OUTDIR": str(output),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            **environment,
+        },
+        cwd=output.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def synthesize(
+    output: Path, stage: str | None = None, context: Mapping[str, Any] = NO_BUNDLING
+) -> Assembly:
+    """The assembly of a stage; of the default one if none is named."""
+    done = run_app(output, {**context, **({"stage": stage} if stage else {})})
+    assert done.returncode == 0, done.stderr
+    return Assembly(output, stage or "dev")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A directory that the CDK wrote, and the one template in it."""
+
+    directory: Path
+    stage: str
+
+    @property
+    def template_file(self) -> Path:
+        """Where other tools find the template."""
+        return self.directory / f"lingocast-{self.stage}.template.json"
+
+    @cached_property
+    def template(self) -> dict[str, Any]:
+        """The whole template."""
+        template: dict[str, Any] = json.loads(self.template_file.read_text())
+        return template
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, intrinsics resolved, by logical id."""
+        return {
+            logical_id: resolve(resource.get("Properties", {}))
+            for logical_id, resource in self.template["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def only(self, resource_type: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        (properties,) = self.of_type(resource_type).values()
+        return properties
+
+    def function(self, name: str) -> dict[str, Any]:
+        """The properties of the function that serves `lambda/<name>`."""
+        handler = f"lambda.{name}.handler.lambda_handler"
+        (properties,) = (
+            function
+            for function in self.of_type("AWS::Lambda::Function").values()
+            if function["Handler"] == handler
+        )
+        return properties
+
+    def function_named_by(self, arn: str) -> str:
+        """The handler's folder of the function whose (resolved) ARN occurs in `arn`."""
+        (name,) = (
+            function["Handler"].split(".")[1]
+            for logical_id, function in self.of_type("AWS::Lambda::Function").items()
+            if f"<{logical_id}.Arn>" in arn
+        )
+        return str(name)
+
+    def table(self, name: str) -> tuple[str, dict[str, Any]]:
+        """Logical id and properties of the table of that name, less stack and stage."""
+        (found,) = (
+            (logical_id, table)
+            for logical_id, table in self.of_type("AWS::DynamoDB::Table").items()
+            if table["TableName"] == f"lingocast-{self.stage}-{name}"
+        )
+        return found
+
+    @property
+    def code(self) -> Path:
+        """The staged code of the functions, which all share it."""
+        (key,) = {
+            function["Code"]["S3Key"] for function in self.of_type("AWS::Lambda::Function").values()
+        }
+        return self.directory / f"asset.{key.removesuffix('.zip')}"
+
+
+def resolve(value: Any) -> Any:
+    """Replace intrinsics by text: `<Id>` for a resource, `<Id.Attribute>` for what it yields.
+
+    Raises ValueError for an intrinsic that it does not know.
+    """
+    if isinstance(value, list):
+        return [resolve(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name = next(iter(value), "")
+    if name == "Ref" or name.startswith("Fn::"):
+        return _text_of(name, value[name])
+    return {key: resolve(item) for key, item in value.items()}
+
+
+def _text_of(intrinsic: str, argument: Any) -> str:
+    if intrinsic == "Ref":
+        return _PSEUDO_PARAMETERS.get(argument, f"<{argument}>")
+    if intrinsic == "Fn::GetAtt":
+        return f"<{'.'.join(argument)}>"
+    if intrinsic == "Fn::Join":
+        separator, parts = argument
+        return str(separator).join(resolve(parts))
+    if intrinsic == "Fn::Sub":
+        text = str(argument)
+        for pseudo, replacement in _PSEUDO_PARAMETERS.items():
+            text = text.replace(f"${{{pseudo}}}", replacement)
+        return text
+    raise ValueError(f"unknown intrinsic {intrinsic}")

@@ -1,0 +1,34 @@
+"""Users, groups and the client that signs them in."""
+
+from __future__ import annotations
+
+from shared.utils.tokens import ROLE_GROUPS
+from tests.infrastructure.assembly import Assembly
+
+
+def test_the_groups_are_those_that_give_rights(assembly: Assembly) -> None:
+    groups = assembly.of_type("AWS::Cognito::UserPoolGroup").values()
+
+    assert {group["GroupName"] for group in groups} == ROLE_GROUPS
+    assert {group["UserPoolId"] for group in groups} == {"<UserPool>"}
+
+
+def test_nobody_gives_themselves_an_account(assembly: Assembly) -> None:
+    pool = assembly.only("AWS::Cognito::UserPool")
+
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_the_client_has_no_secret_and_no_hosted_sign_in(assembly: Assembly) -> None:
+    client = assembly.only("AWS::Cognito::UserPoolClient")
+
+    assert client["GenerateSecret"] is False
+    assert "AllowedOAuthFlows" not in client
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+def test_the_authorizer_trusts_this_pool_and_this_client(assembly: Assembly) -> None:
+    variables = assembly.function("authorizer")["Environment"]["Variables"]
+
+    assert variables["TOKEN_ISSUER"] == "<UserPool.ProviderURL>"
+    assert variables["TOKEN_CLIENT_ID"] == "<UserPoolClient>"

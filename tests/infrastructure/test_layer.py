@@ -1,0 +1,65 @@
+"""The layer of dependencies: how it is built. No test here needs the network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from infrastructure import layer
+from infrastructure.layer import LayerBuildError, WheelBundling, install, pip_command
+from tests.infrastructure.assembly import ROOT, Assembly
+
+
+def test_pip_takes_wheels_for_lambda_and_never_builds(tmp_path: Path) -> None:
+    command = pip_command(tmp_path)
+
+    assert command[:4] == [sys.executable, "-m", "pip", "install"]
+    assert "--only-binary=:all:" in command
+    assert "--python-version=3.13" in command
+    assert "--implementation=cp" in command
+    assert f"--target={tmp_path}" in command
+    platforms = [option for option in command if option.startswith("--platform=")]
+    assert platforms
+    assert all(option.endswith("_aarch64") for option in platforms)
+
+
+def test_pip_takes_the_pinned_versions_of_what_functions_state(tmp_path: Path) -> None:
+    command = pip_command(tmp_path)
+
+    assert f"--requirement={ROOT / 'lambda' / 'requirements.txt'}" in command
+    assert f"--constraint={ROOT / 'constraints.txt'}" in command
+
+
+def test_packages_go_where_the_runtime_looks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(layer, "install", commands.append)
+
+    assert WheelBundling().try_bundle(str(tmp_path)) is True
+    assert commands == [pip_command(tmp_path / "python")]
+
+
+def test_a_failure_says_what_pip_said() -> None:
+    failing = [sys.executable, "-c", "import sys; sys.exit('ERROR: no matching distribution')"]
+
+    with pytest.raises(LayerBuildError, match=r"pip ended with 1: ERROR: no matching distribution"):
+        install(failing)
+
+
+def test_a_failure_without_words_is_one_too() -> None:
+    with pytest.raises(LayerBuildError, match=r"pip ended with 3: it said nothing"):
+        install([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_an_unbuilt_layer_does_not_pass_for_a_built_one() -> None:
+    assert layer._asset_hash(built=False) != layer._asset_hash(built=True)
+
+
+def test_the_layer_suits_the_functions(assembly: Assembly) -> None:
+    version = assembly.only("AWS::Lambda::LayerVersion")
+
+    assert version["CompatibleRuntimes"] == ["python3.13"]
+    assert version["CompatibleArchitectures"] == ["arm64"]

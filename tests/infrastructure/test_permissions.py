@@ -1,0 +1,126 @@
+"""What the functions may do: what the table grants, and nothing beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infrastructure.routes import FUNCTIONS, FunctionSpec, Resource
+from tests.infrastructure.assembly import Assembly
+
+EXECUTE_ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>/dev"
+
+# Ends of resources that may hold a wildcard, and why no exact one will do.
+REASONED_WILDCARDS = {
+    ":log-stream:*": "Lambda opens a stream for each execution environment, and names it",
+    "/POST/@connections/*": "API Gateway names connections when they open",
+    "/DELETE/@connections/*": "API Gateway names connections when they open",
+}
+
+every_function = pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def role_of(assembly: Assembly, spec: FunctionSpec) -> dict[str, Any]:
+    logical_id = assembly.function(spec.name)["Role"].removeprefix("<").removesuffix(".Arn>")
+    return assembly.of_type("AWS::IAM::Role")[logical_id]
+
+
+def all_statements(assembly: Assembly) -> list[dict[str, Any]]:
+    return [
+        statement
+        for role in assembly.of_type("AWS::IAM::Role").values()
+        for statement in statements(role)
+    ]
+
+
+@every_function
+def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpec) -> None:
+    sessions, _ = assembly.table("sessions")
+    connections, _ = assembly.table("connections")
+    arns = {
+        Resource.SESSIONS: f"<{sessions}.Arn>",
+        Resource.CONNECTIONS: f"<{connections}.Arn>",
+        Resource.AUDIENCE_INDEX: f"<{connections}.Arn>/index/audience",
+        Resource.POST_TO_CONNECTION: f"{EXECUTE_ARN}/POST/@connections/*",
+        Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
+    }
+    log_group = assembly.function(spec.name)["LoggingConfig"]["LogGroup"]
+    log_streams = f"arn:aws:logs:eu-central-1:123456789012:log-group:{log_group}:log-stream:*"
+    role = role_of(assembly, spec)
+
+    granted = {
+        (action, resource)
+        for statement in statements(role)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+    assert granted == {
+        ("logs:CreateLogStream", log_streams),
+        ("logs:PutLogEvents", log_streams),
+        *(
+            (action, arns[grant.resource])
+            for grant in spec.grants
+            for action in grant.actions or ("execute-api:ManageConnections",)
+        ),
+    }
+
+
+def test_statements_only_allow(assembly: Assembly) -> None:
+    for statement in all_statements(assembly):
+        assert set(statement) == {"Action", "Effect", "Resource"}
+        assert statement["Effect"] == "Allow"
+
+
+def test_there_is_a_role_for_each_function_and_no_other_policy(assembly: Assembly) -> None:
+    roles = assembly.of_type("AWS::IAM::Role")
+    iam = [
+        resource["Type"]
+        for resource in assembly.template["Resources"].values()
+        if resource["Type"].startswith("AWS::IAM::")
+    ]
+
+    assert iam == ["AWS::IAM::Role"] * len(FUNCTIONS)
+    assert len({assembly.function(spec.name)["Role"] for spec in FUNCTIONS}) == len(FUNCTIONS)
+    assert not [role for role in roles.values() if "ManagedPolicyArns" in role]
+
+
+def test_only_lambda_takes_the_roles(assembly: Assembly) -> None:
+    for role in assembly.of_type("AWS::IAM::Role").values():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_no_action_is_a_wildcard(assembly: Assembly) -> None:
+    actions = [
+        action for statement in all_statements(assembly) for action in as_list(statement["Action"])
+    ]
+
+    assert actions
+    assert not [action for action in actions if "*" in action or "?" in action]
+
+
+def test_resources_are_exact_but_for_what_is_named_at_run_time(assembly: Assembly) -> None:
+    resources = {
+        resource
+        for statement in all_statements(assembly)
+        for resource in as_list(statement["Resource"])
+    }
+
+    assert resources
+    for resource in resources:
+        end = next((end for end in REASONED_WILDCARDS if resource.endswith(end)), "")
+        assert "*" not in resource.removesuffix(end), resource

@@ -1,0 +1,144 @@
+"""Synthesis: what it needs, what it promises, and what the template is as a whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.assembly import ROOT, SEARCH_PATH, Assembly, run_app, synthesize
+
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+
+
+def test_the_template_is_where_the_local_run_looks_for_it(assembly: Assembly) -> None:
+    assert assembly.template_file.name == "lingocast-dev.template.json"
+    assert assembly.template_file.exists()
+
+
+def test_two_syntheses_give_the_same_template(assembly: Assembly, tmp_path: Path) -> None:
+    again = tmp_path / "elsewhere"
+    done = run_app(again, PYTHONHASHSEED="4711")
+
+    assert done.returncode == 0, done.stderr
+    assert Assembly(again, "dev").template_file.read_text() == assembly.template_file.read_text()
+
+
+@pytest.mark.skipif(not CDK.exists(), reason="the CDK's command line is not installed")
+def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path) -> None:
+    # `list` is the one command that synthesizes without building the layer.
+    done = subprocess.run(
+        [
+            CDK,
+            "list",
+            f"--app={sys.executable} app.py",
+            f"--output={tmp_path}",
+            "--context=stage=prod",
+            "--no-notices",
+        ],
+        env={
+            "PATH": SEARCH_PATH,
+            "HOME": str(tmp_path),
+            "CDK_VALIDATION": "false",
+            "CDK_DISABLE_VERSION_CHECK": "1",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "lingocast-prod" in done.stdout
+    assert Assembly(tmp_path, "prod").template == prod.template
+
+
+def test_an_unknown_stage_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    done = run_app(tmp_path / "cdk.out", {"stage": "staging"})
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == "app.py: unknown stage 'staging'; there are: dev, prod"
+
+
+def test_an_option_is_not_silently_ignored(tmp_path: Path) -> None:
+    done = run_app(tmp_path / "cdk.out", options=["--context", "stage=prod"])
+
+    assert done.returncode == 1
+    assert "CDK_CONTEXT_JSON" in done.stderr
+
+
+def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -> None:
+    manifest = json.loads((assembly.directory / "manifest.json").read_text())
+
+    assert "missing" not in manifest
+    assert manifest["artifacts"]["lingocast-dev"]["environment"] == (
+        "aws://unknown-account/unknown-region"
+    )
+    assert not assembly.of_type("AWS::CDK::Metadata")
+    assert "Parameters" not in assembly.template
+
+
+def test_outputs_tell_a_client_where_to_go(assembly: Assembly) -> None:
+    assert set(assembly.template["Outputs"]) == {"WebSocketUrl", "UserPoolId", "UserPoolClientId"}
+
+
+def test_dev_keeps_nothing_and_prod_keeps_its_data(assembly: Assembly, prod: Assembly) -> None:
+    def policies(of: Assembly) -> dict[str, set[str | None]]:
+        found: dict[str, set[str | None]] = {}
+        for resource in of.template["Resources"].values():
+            found.setdefault(resource["Type"], set()).add(resource.get("DeletionPolicy"))
+        return found
+
+    data = ("AWS::Cognito::UserPool", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
+    for resource_type in data:
+        assert policies(assembly)[resource_type] == {"Delete"}
+        assert policies(prod)[resource_type] == {"RetainExceptOnCreate"}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_linter_has_nothing_to_say(stage: str, request: pytest.FixtureRequest) -> None:
+    linted: Assembly = request.getfixturevalue("assembly" if stage == "dev" else "prod")
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            "--non-zero-exit-code=informational",
+            linted.template_file,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_layer_that_cannot_be_built_says_why(tmp_path: Path) -> None:
+    done = run_app(tmp_path / "cdk.out", {}, PIP_NO_INDEX="1")
+
+    assert done.returncode != 0
+    assert "the dependency layer could not be built" in done.stderr
+    assert "Cannot install aws-lambda-powertools" in done.stderr
+    assert "it cannot reach the package index" in done.stderr
+    assert "docker" not in done.stderr
+
+
+def test_stages_can_live_in_one_account(assembly: Assembly, prod: Assembly) -> None:
+    named = {
+        "AWS::ApiGatewayV2::Api": "Name",
+        "AWS::Cognito::UserPool": "UserPoolName",
+        "AWS::DynamoDB::Table": "TableName",
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::Logs::LogGroup": "LogGroupName",
+    }
+    for resource_type, name in named.items():
+        ours = {properties[name] for properties in assembly.of_type(resource_type).values()}
+        others = {properties[name] for properties in prod.of_type(resource_type).values()}
+        assert len(ours) == len(others) > 0
+        assert not ours & others
+
+
+def test_a_named_stage_is_the_default_one_too(assembly: Assembly, tmp_path: Path) -> None:
+    assert synthesize(tmp_path / "cdk.out", stage="dev").template == assembly.template

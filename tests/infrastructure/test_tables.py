@@ -1,0 +1,66 @@
+"""The tables: the names here are written out, since stored data depends on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.assembly import Assembly
+
+every_table = pytest.mark.parametrize("name", ["sessions", "connections"])
+
+
+def key(partition: str, sort: str | None = None) -> list[dict[str, str]]:
+    schema = [{"AttributeName": partition, "KeyType": "HASH"}]
+    return schema + ([{"AttributeName": sort, "KeyType": "RANGE"}] if sort else [])
+
+
+def index(name: str, partition: str, sort: str) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": key(partition, sort),
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+def attribute_types(table: dict[str, Any]) -> dict[str, str]:
+    return {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]}
+
+
+def test_sessions_are_found_by_id_and_while_active(assembly: Assembly) -> None:
+    _, table = assembly.table("sessions")
+
+    assert table["KeySchema"] == key("sessionId")
+    assert table["GlobalSecondaryIndexes"] == [index("active", "activeBucket", "sessionId")]
+    assert attribute_types(table) == {"sessionId": "S", "activeBucket": "S"}
+
+
+def test_connections_are_found_by_id_seat_and_idleness(assembly: Assembly) -> None:
+    _, table = assembly.table("connections")
+
+    assert table["KeySchema"] == key("connectionId")
+    assert table["GlobalSecondaryIndexes"] == [
+        index("audience", "sessionId", "seat"),
+        index("idle", "activityBucket", "lastActivityTime"),
+    ]
+    assert attribute_types(table) == {
+        "connectionId": "S",
+        "sessionId": "S",
+        "seat": "S",
+        "activityBucket": "S",
+        "lastActivityTime": "N",
+    }
+
+
+def test_there_are_no_other_tables(assembly: Assembly) -> None:
+    assert len(assembly.of_type("AWS::DynamoDB::Table")) == 2
+
+
+@every_table
+def test_it_is_paid_by_use_restorable_and_cleans_up(assembly: Assembly, name: str) -> None:
+    _, table = assembly.table(name)
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}

@@ -1,0 +1,119 @@
+"""The WebSocket API against the table of routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infrastructure.routes import AUTHORIZER, ROUTES
+from tests.infrastructure.assembly import Assembly
+
+ROUTE = "AWS::ApiGatewayV2::Route"
+ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"
+
+
+def routes_by_key(assembly: Assembly) -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
+        route["RouteKey"]: (logical_id, route)
+        for logical_id, route in assembly.of_type(ROUTE).items()
+    }
+
+
+def served_by(assembly: Assembly, route: dict[str, Any]) -> str:
+    integration_id = route["Target"].removeprefix("integrations/").strip("<>")
+    integration = assembly.of_type("AWS::ApiGatewayV2::Integration")[integration_id]
+    assert integration["IntegrationType"] == "AWS_PROXY"
+    assert integration["IntegrationUri"].startswith(
+        "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/<"
+    )
+    assert integration["IntegrationUri"].endswith(">/invocations")
+    return assembly.function_named_by(integration["IntegrationUri"])
+
+
+def test_routes_are_those_of_the_table(assembly: Assembly) -> None:
+    served = {
+        key: served_by(assembly, route) for key, (_, route) in routes_by_key(assembly).items()
+    }
+
+    assert served == {spec.key: spec.function.name for spec in ROUTES}
+
+
+def test_messages_name_their_route_by_action(assembly: Assembly) -> None:
+    api = assembly.only("AWS::ApiGatewayV2::Api")
+
+    assert api["ProtocolType"] == "WEBSOCKET"
+    assert api["RouteSelectionExpression"] == "$request.body.action"
+
+
+def test_only_replying_routes_have_a_response(assembly: Assembly) -> None:
+    responses = assembly.of_type("AWS::ApiGatewayV2::RouteResponse").values()
+    answered = {
+        key
+        for key, (logical_id, _) in routes_by_key(assembly).items()
+        for response in responses
+        if response["RouteId"] == f"<{logical_id}>"
+    }
+
+    assert answered == {spec.key for spec in ROUTES if spec.replies}
+    assert len(responses) == len(answered)
+    assert {response["RouteResponseKey"] for response in responses} == {"$default"}
+
+
+def test_only_replying_routes_select_a_response(assembly: Assembly) -> None:
+    selecting = {
+        key: route["RouteResponseSelectionExpression"]
+        for key, (_, route) in routes_by_key(assembly).items()
+        if "RouteResponseSelectionExpression" in route
+    }
+
+    assert selecting == {spec.key: "$default" for spec in ROUTES if spec.replies}
+
+
+def test_a_function_has_one_integration_whatever_its_routes(assembly: Assembly) -> None:
+    integrations = assembly.of_type("AWS::ApiGatewayV2::Integration")
+
+    assert len(integrations) == len({spec.function for spec in ROUTES})
+
+
+def test_connecting_alone_is_authorized(assembly: Assembly) -> None:
+    authorization = {
+        key: route["AuthorizationType"] for key, (_, route) in routes_by_key(assembly).items()
+    }
+
+    assert authorization.pop("$connect") == "CUSTOM"
+    assert set(authorization.values()) == {"NONE"}
+    assert routes_by_key(assembly)["$connect"][1]["AuthorizerId"] == "<ConnectAuthorizer>"
+
+
+def test_a_handshake_without_a_token_reaches_the_authorizer(assembly: Assembly) -> None:
+    authorizer = assembly.only("AWS::ApiGatewayV2::Authorizer")
+
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["IdentitySource"] == []
+    assert assembly.function_named_by(authorizer["AuthorizerUri"]) == AUTHORIZER.name
+
+
+def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:
+    permissions = assembly.of_type("AWS::Lambda::Permission").values()
+    permitted = {
+        (assembly.function_named_by(permission["FunctionName"]), permission["SourceArn"])
+        for permission in permissions
+    }
+
+    assert permitted == {
+        *((spec.function.name, f"{ARN}/dev/{spec.key}") for spec in ROUTES),
+        (AUTHORIZER.name, f"{ARN}/authorizers/<ConnectAuthorizer>"),
+    }
+    assert {(item["Action"], item["Principal"]) for item in permissions} == {
+        ("lambda:InvokeFunction", "apigateway.amazonaws.com")
+    }
+
+
+def test_the_stage_deploys_once_its_routes_are_there(assembly: Assembly) -> None:
+    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    parts = (
+        *assembly.of_type(ROUTE),
+        *assembly.of_type("AWS::ApiGatewayV2::RouteResponse"),
+    )
+
+    assert stage == {"ApiId": "<WebSocketApi>", "AutoDeploy": True, "StageName": "dev"}
+    assert set(assembly.template["Resources"]["Stage"]["DependsOn"]) == set(parts)
