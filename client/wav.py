@@ -156,10 +156,10 @@ class WavWriter:
         self._sample_rate = sample_rate
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._raw = path.open("wb")
+            self._raw = path.open("wb")  # both are closed by `close`
         except OSError as fault:
             raise SoundError(f"{path} cannot be written: {fault.strerror}") from fault
-        self._file = wave.open(self._raw, "wb")
+        self._file = wave.open(self._raw, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
         self._file.setframerate(sample_rate)

@@ -8,11 +8,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgspec
 from websockets.asyncio.server import ServerConnection, serve
 
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
 
+FORMAT = AudioFormat()
 T0 = 1_700_000_000_000
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -88,15 +90,14 @@ JOINED: dict[str, Any] = {
     "connectionExpiresAt": T0 + 7_200_000,
     "resumeToken": "secret-resume-token",
 }
-FORMAT = AudioFormat()
 
 
 class FakeService:
     """One session, as far as the client's flows need it: audio goes to whom the protocol says."""
 
-    def __init__(self) -> None:
+    def __init__(self, audio_format: AudioFormat = FORMAT) -> None:
         self.requests: list[dict[str, Any]] = []
-        self.audio_format = CREATED["audioFormat"]
+        self.audio_format = msgspec.to_builtins(audio_format)
         self._languages: dict[ServerConnection, str] = {}  # of listeners
         self._interpreters: dict[ServerConnection, str] = {}
         self._speaker: ServerConnection | None = None
@@ -124,7 +125,6 @@ class FakeService:
 
     async def _createSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         self._speaker = connection
-        self.audio_format = request.get("audioFormat") or self.audio_format
         await self._reply(connection, request, {**CREATED, "audioFormat": self.audio_format})
 
     async def _joinSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802

@@ -1,0 +1,99 @@
+"""Capturing in real time: when chunks are complete, and how they are dated."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from client.capture import Captured, PcmInput, Recording, capture
+from shared.models.audio_format import AudioFormat
+from tests.unit.client.support import FORMAT, T0, FakeClock
+
+CHUNK = FORMAT.chunk_bytes
+
+
+class Microphone:
+    """A live source whose chunks take their time; sleeping is its way of listening."""
+
+    live = True
+    total = None
+
+    def __init__(self, clock: FakeClock, chunk_takes_ms: list[int]) -> None:
+        self._clock = clock
+        self._chunk_takes_ms = chunk_takes_ms
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for duration in self._chunk_takes_ms:
+            self._clock.advance(duration)
+            yield bytes(CHUNK)
+
+
+async def _captured(source: Recording | Microphone, clock: FakeClock) -> list[tuple[Captured, int]]:
+    return [(chunk, clock.now_ms()) async for chunk in capture(source, FORMAT, clock, clock.sleep)]
+
+
+async def test_a_recording_is_captured_at_its_own_pace() -> None:
+    clock = FakeClock()
+    result = await _captured(Recording(bytes(2 * CHUNK + 3_200), FORMAT), clock)
+    assert [(chunk.seq, chunk.timestamp - T0, at - T0) for chunk, at in result] == [
+        (0, 0, 200),
+        (1, 200, 400),
+        (2, 400, 500),  # the last is half as long, and complete that much earlier
+    ]
+
+
+async def test_a_chunk_that_is_no_whole_number_of_samples_long_does_not_drift() -> None:
+    clock, audio_format = FakeClock(), AudioFormat(sample_rate=11_025, chunk_ms=100)
+    recording = Recording(bytes(audio_format.chunk_bytes * 100), audio_format)
+    chunks = [chunk async for chunk in capture(recording, audio_format, clock, clock.sleep)]
+    assert chunks[-1].timestamp == T0 + round(99 * 1102 / 11.025)
+
+
+async def test_a_source_that_gives_chunks_too_early_is_held_to_real_time() -> None:
+    clock = FakeClock()
+    result = await _captured(Microphone(clock, [0, 0, 0]), clock)
+    assert [at - T0 for _, at in result] == [200, 400, 600]
+
+
+async def test_a_live_source_that_stalled_dates_its_later_chunks_later() -> None:
+    clock = FakeClock()
+    result = await _captured(Microphone(clock, [200, 200, 1_200, 200]), clock)
+    assert [(chunk.timestamp - T0, at - T0) for chunk, at in result] == [
+        (0, 200),
+        (200, 400),
+        (1_400, 1_600),
+        (1_600, 1_800),
+    ]
+
+
+def _pipe(data: bytes) -> io.FileIO:
+    read, write = os.pipe()
+    os.write(write, data)
+    os.close(write)
+    return os.fdopen(read, "rb", buffering=0)
+
+
+async def _read(source: PcmInput) -> list[int]:
+    async with asyncio.timeout(5):
+        return [len(chunk) async for chunk in source]
+
+
+async def test_raw_samples_come_from_a_pipe() -> None:
+    with _pipe(bytes(2 * CHUNK + 1_001)) as stream:
+        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, CHUNK, 1_000]
+
+
+async def test_a_short_rest_is_padded_and_none_is_none() -> None:
+    with _pipe(bytes(CHUNK + 2)) as stream:
+        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, 100]
+    with _pipe(b"") as stream:
+        assert await _read(PcmInput(stream, FORMAT)) == []
+
+
+async def test_raw_samples_come_from_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "speech.raw").write_bytes(bytes(CHUNK + 400))
+    with (tmp_path / "speech.raw").open("rb") as stream:
+        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, 400]

@@ -1,0 +1,224 @@
+"""The command line: errors are one line with a remedy, and the flows work from end to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from client.audio import load_pcm
+from client.cli import app
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    RequestRefusedError,
+    RequestTimeoutError,
+    SoundError,
+)
+from client.remedies import remedy
+from client.wav import WavWriter, read_wav
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import Audio, encode
+from shared.utils.clock import SystemClock
+from tests.unit.client.support import FakeService
+
+SESSION = "golden-eagle-427"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URL", "TOKEN", "TOKEN_URL", "SESSION"):
+        monkeypatch.delenv(f"LINGOCAST_{name}", raising=False)
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> str:
+    path = tmp_path / "speech.wav"
+    with WavWriter(path, 16_000) as writer:
+        writer.write(bytes(range(100)) * 64)  # 200 ms
+    return str(path)
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@contextlib.contextmanager
+def _server(service: FakeService, refuse: int | None = None) -> Iterator[str]:
+    """A service in a thread of its own: the command line brings its own event loop."""
+    listening, stop = threading.Event(), threading.Event()
+    address: list[str] = []
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(refuse, "no") if refuse else None
+
+    async def run() -> None:
+        async with serve(service.handle, "127.0.0.1", 0, process_request=check) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            address.append(f"ws://127.0.0.1:{port}/dev")
+            listening.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    listening.wait(5)
+    try:
+        yield address[0]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _fails(result: Result, *parts: str) -> None:
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_no_command_teaches() -> None:
+    result = _run()
+    assert "python -m client listen golden-eagle-427 --language es" in result.output
+
+
+@pytest.mark.parametrize("command", ["speak", "listen", "interpret"])
+def test_every_command_has_an_example(command: str) -> None:
+    result = _run(command, "--help")
+    assert result.exit_code == 0
+    assert f"python -m client {command}" in result.output
+
+
+@pytest.mark.parametrize("command", ["listen", "interpret"])
+def test_a_missing_session_is_told_with_where_to_find_one(command: str) -> None:
+    result = _run(command, "--language", "es")
+    assert result.exit_code == 2
+    assert "which session?" in result.stderr
+
+
+def test_no_server_is_told(speech: str) -> None:
+    _fails(_run("speak", speech, "--url", "ws://127.0.0.1:1"), "nothing listens", "`make run`")
+
+
+def test_a_missing_file_is_told_before_anything_else() -> None:
+    _fails(_run("speak", "nowhere.wav", "--url", "ws://127.0.0.1:1"), "nowhere.wav: there is no")
+
+
+def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"ID3 something else")
+    _fails(_run("interpret", SESSION, str(tmp_path / "a.wav")), "not a WAV file", "ffmpeg")
+
+
+def test_a_refused_handshake_is_told() -> None:
+    with _server(FakeService(), refuse=403) as url:
+        result = _run("listen", SESSION, "--url", url, "--token", "secret.token.x")
+    _fails(result, "status 403", "the token is wrong or expired")
+    assert "secret" not in result.output
+
+
+def test_no_token_service_is_told(speech: str) -> None:
+    result = _run("speak", speech, "--token-url", "http://127.0.0.1:1/token")
+    _fails(result, "cannot be reached for a token")
+
+
+def test_an_unknown_session_is_told() -> None:
+    class Empty(FakeService):
+        async def _joinSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            error = {"type": "error", "status": 404, "code": "SESSION_NOT_FOUND"}
+            error |= {"message": "sessionId: no such session", "retryable": False}
+            await self._reply(connection, request, error)
+
+    with _server(Empty()) as url:
+        result = _run("listen", SESSION, "--url", url)
+    _fails(result, "SESSION_NOT_FOUND: sessionId: no such session", "which `speak` prints")
+
+
+def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
+    service = FakeService()
+    with _server(service) as url:
+        result = _run("speak", speech, "--url", url, "--language", "de", "--wait", "0.01")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Session golden-eagle-427"
+    assert f"python -m client listen {SESSION} --language es --url {url}" in lines[1]
+    assert "speaking: 0.2 s of 0.2 s, 1 chunks sent" in lines
+    assert lines[-1] == "The session is over: the speaker ended it."
+    assert service.requests[0]["sourceLanguage"] == "de"
+    assert service.actions() == ["createSession", "sendAudio", "endSession"]
+
+
+def test_a_session_can_be_left_open(speech: str) -> None:
+    service = FakeService()
+    with _server(service) as url:
+        result = _run("speak", speech, "--url", url, "--no-end")
+    assert result.stdout.splitlines()[-1] == "The session stays open."
+    assert "endSession" not in service.actions()
+
+
+def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
+    class OneChunk(FakeService):
+        async def _heartbeat(self, connection, request) -> None:  # type: ignore[no-untyped-def]
+            await super()._heartbeat(connection, request)
+            chunk = load_pcm(Path(speech), AudioFormat())
+            timestamp = SystemClock().now_ms() - 200
+            message = Audio(
+                session_id=SESSION, language="en", epoch=1, seq=0, timestamp=timestamp, audio=chunk
+            )
+            await connection.send(encode(message), text=True)
+            await self.push({"type": "sessionEnded", "sessionId": SESSION, "reason": "ended"})
+
+    out = tmp_path / "heard.wav"
+    with _server(OneChunk()) as url:
+        result = _run("listen", SESSION, "--url", url, "-l", "es", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        "You are in golden-eagle-427; in es you hear the floor, because nobody interprets it now."
+    )
+    assert lines[1] == "The session is over: the speaker ended it."
+    assert lines[2].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
+    assert lines[3] == f"What was heard is in {out}"
+    assert read_wav(out).samples.tolist() == read_wav(Path(speech)).samples.tolist()
+
+
+def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
+    with _server(FakeService()) as url:
+        result = _run("interpret", SESSION, speech, "--url", url, "--start", "now")
+    assert result.exit_code == 0, result.output
+    assert "You are the voice of es in golden-eagle-427." in result.stdout
+    assert "1 chunks sent" in result.stdout
+
+
+def test_the_enter_key_and_sound_cannot_share_standard_input() -> None:
+    result = _run("speak", "-", "--wait-enter")
+    assert result.exit_code == 2
+    assert "both" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (HandshakeRefusedError(403), "--token"),
+        (ConnectionLostError("gone"), "network"),
+        (RequestTimeoutError("slow"), "try again"),
+        (RequestRefusedError("AUTHENTICATION_REQUIRED", 401, "m", retryable=False), "--token-url"),
+        (RequestRefusedError("UNAVAILABLE", 503, "m", retryable=True), "try again"),
+        (RequestRefusedError("GATEWAY_FAULT", 500, "m", retryable=True), "try again"),
+    ],
+)
+def test_errors_have_remedies(error: ClientError, part: str) -> None:
+    assert part in (remedy(error) or "")
+
+
+@pytest.mark.parametrize("error", [SoundError("x"), HandshakeRefusedError(500)])
+def test_no_remedy_is_made_up(error: ClientError) -> None:
+    assert remedy(error) is None

@@ -1,0 +1,86 @@
+"""What people see: lines that stay, progress now and then, and what happened in words."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from client import notices
+from client.console import Display, describe_hearing, describe_stream
+from client.events import Notified
+from client.jitter import JitterCounts
+from client.latency import LatencySummary
+from client.playout import ListenStats
+from client.streaming import StreamReport
+from shared.models.messages import (
+    ChannelSourceChanged,
+    HeartbeatAck,
+    SessionEnded,
+    SpeakerReconnected,
+)
+from tests.unit.client.support import FakeClock
+
+
+def _display(clock: FakeClock, terminal: bool = False) -> tuple[Display, io.StringIO]:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=100, highlight=False)
+    return Display(console, clock.monotonic), output
+
+
+def test_without_a_terminal_progress_is_a_plain_line_now_and_then() -> None:
+    clock = FakeClock()
+    display, output = _display(clock)
+    with display:
+        for _ in range(100):  # 20 s
+            clock.advance(200)
+            display.sent(StreamReport(200, total=100, captured=1, sent=1))
+    lines = output.getvalue().splitlines()
+    assert lines == ["speaking: 0.2 s of 20.0 s, 1 chunks sent"] * 4
+
+
+def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
+    clock = FakeClock()
+    display, output = _display(clock, terminal=True)
+    with display:
+        display.sent(StreamReport(200))
+        display.say("Session [golden]-eagle-427")
+    assert "Session [golden]-eagle-427" in output.getvalue()
+    assert display._status is None
+
+
+def test_a_stream_tells_what_went_wrong() -> None:
+    report = StreamReport(200, captured=10, sent=7, dropped=3, refused=1)
+    assert describe_stream(report) == (
+        "speaking: 2.0 s, 7 chunks sent, 3 dropped because the network was too slow, 1 refused"
+    )
+
+
+def test_what_was_heard_is_told_with_its_latency() -> None:
+    counts = JitterCounts(received=9, played=8, late=1, gaps=1, gap_chunks=2)
+    stats = ListenStats("es", counts, LatencySummary(9, 12.4, 30, 41, 50))
+    assert describe_hearing(stats) == (
+        "heard: 8 chunks, 1 gaps, 1 late, 2 not played, latency p50 12 ms, p95 30 ms, p99 41 ms"
+    )
+    assert describe_hearing(ListenStats(None, JitterCounts(), None)) == (
+        "heard: 0 chunks, 0 gaps, 0 late"
+    )
+
+
+def test_what_happens_is_told_in_words() -> None:
+    display, output = _display(FakeClock())
+    change = ChannelSourceChanged(
+        session_id="s", language="es", from_source="floor", to_source="human", epoch=1
+    )
+    for message in (
+        change,
+        SpeakerReconnected(session_id="s", epoch=2),
+        HeartbeatAck(timestamp=1),
+        SessionEnded(session_id="s", reason="speakerLeft"),
+    ):
+        notices.notice(display, Notified(message))
+    assert output.getvalue().splitlines() == [
+        "In es you now hear an interpreter.",
+        "The speaker is back.",
+        "The session is over: the speaker left.",
+    ]

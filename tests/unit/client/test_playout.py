@@ -1,0 +1,62 @@
+"""What reaches the loudspeaker."""
+
+from __future__ import annotations
+
+from client.events import Heard
+from client.playout import Playout
+from tests.unit.client.support import FORMAT, T0, audio
+
+
+class Loudspeaker:
+    """Remembers the first byte of every chunk, and silences as negative durations."""
+
+    def __init__(self) -> None:
+        self.played: list[float] = []
+
+    def write(self, pcm: bytes) -> None:
+        self.played.append(pcm[0])
+
+    def silence(self, duration_ms: float) -> None:
+        self.played.append(-duration_ms)
+
+
+def _playout() -> tuple[Playout, Loudspeaker]:
+    speaker = Loudspeaker()
+    return Playout(FORMAT, speaker, playout_delay_ms=400), speaker
+
+
+def test_chunks_and_gaps_are_played_when_due() -> None:
+    playout, speaker = _playout()
+    for seq in (1, 4, 5):
+        playout.push(Heard(audio(seq), T0 + 200 * (seq + 1)))
+    assert playout.next_due_ms == T0 + 800
+    playout.advance(T0 + 1_400)
+    assert speaker.played == [1, -400, 4]
+    playout.finish()
+    assert speaker.played == [1, -400, 4, 5]
+
+
+def test_another_language_begins_anew_after_what_had_arrived() -> None:
+    playout, speaker = _playout()
+    playout.push(Heard(audio(7, epoch=9), T0 + 1_600))
+    playout.push(Heard(audio(2, epoch=1, language="es"), T0 + 1_700))
+    assert speaker.played == [7]
+    playout.finish()
+    assert speaker.played == [7, 2]
+    stats = playout.stats()
+    assert (stats.language, stats.counts.played, stats.counts.gaps) == ("es", 2, 0)
+    assert stats.latency is not None
+    assert stats.latency.count == 2
+
+
+def test_the_volume_is_applied() -> None:
+    speaker = Loudspeaker()
+    playout = Playout(FORMAT, speaker, volume=0.5)
+    playout.push(Heard(audio(100), T0))
+    playout.finish()
+    assert speaker.played == [50]
+
+
+def test_without_sound_there_is_no_latency() -> None:
+    stats = _playout()[0].stats()
+    assert (stats.language, stats.counts.received, stats.latency) == (None, 0, None)

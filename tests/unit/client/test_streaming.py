@@ -1,0 +1,100 @@
+"""Sending in real time: nothing is queued behind what cannot be sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from client.capture import Recording
+from client.errors import ConnectionLostError, RequestRefusedError
+from client.events import AudioRefused
+from client.streaming import Streamer, StreamReport, either, settle_seconds
+from shared.models.audio_format import AudioFormat
+from tests.unit.client.support import FORMAT, T0, FakeClock
+
+
+class Wire:
+    """Remembers what was sent; `block` makes sending wait, as a full socket does."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, int]] = []
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+        await self.free.wait()
+        self.sent.append((seq, timestamp - T0))
+
+
+def _streamer(wire: Wire, clock: FakeClock, progress: list[int] | None = None) -> Streamer:
+    def note(report: StreamReport) -> None:
+        if progress is not None:
+            progress.append(report.sent)
+
+    return Streamer(wire, FORMAT, clock=clock, sleep=clock.sleep, on_progress=note)
+
+
+async def test_every_chunk_is_sent_once_in_order_with_its_time() -> None:
+    wire, clock, progress = Wire(), FakeClock(), list[int]()
+    streamer = _streamer(wire, clock, progress)
+    await streamer.run(Recording(bytes(3 * FORMAT.chunk_bytes), FORMAT))
+    assert wire.sent == [(0, 0), (1, 200), (2, 400)]
+    assert streamer.report == StreamReport(200, total=3, captured=3, sent=3)
+    assert progress == [1, 2, 3]
+
+
+async def test_what_the_network_could_not_take_in_time_is_dropped() -> None:
+    wire, clock = Wire(), FakeClock()
+    wire.free.clear()
+
+    async def unblock_later(seconds: float) -> None:
+        await clock.sleep(seconds)
+        if clock.ms >= 2_000:
+            wire.free.set()
+
+    streamer = Streamer(wire, FORMAT, clock=clock, sleep=unblock_later)
+    await streamer.run(Recording(bytes(20 * FORMAT.chunk_bytes), FORMAT))
+    numbers = [seq for seq, _ in wire.sent]
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 0, "the one that was being sent"
+    assert numbers[1] >= 7, "what waited behind it is of no use any more"
+    assert numbers[-1] == 19
+    assert streamer.report.sent + streamer.report.dropped == 20
+
+
+async def test_a_broken_connection_ends_the_stream() -> None:
+    class Broken(Wire):
+        async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+            raise ConnectionLostError("gone")
+
+    with pytest.raises(ConnectionLostError):
+        await _streamer(Broken(), FakeClock()).run(Recording(bytes(6_400), FORMAT))
+
+
+def test_only_a_refusal_that_may_pass_is_counted() -> None:
+    streamer = _streamer(Wire(), FakeClock())
+    streamer.refused(AudioRefused(1, RequestRefusedError("RATE_LIMITED", 429, "", retryable=True)))
+    assert streamer.report.refused == 1
+    forbidden = RequestRefusedError("FORBIDDEN", 403, "", retryable=False)
+    with pytest.raises(RequestRefusedError):
+        streamer.refused(AudioRefused(2, forbidden))
+
+
+async def test_either_ends_with_the_first_and_cancels_the_other() -> None:
+    cancelled = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    await either(asyncio.sleep(0), forever())
+    assert cancelled == [True]
+
+
+def test_a_stream_has_settled_after_the_services_deadline() -> None:
+    assert settle_seconds(AudioFormat(chunk_ms=100)) > 0.4
+    assert settle_seconds(AudioFormat(chunk_ms=600)) > 1.2
