@@ -78,10 +78,10 @@ format: setup-dev ## Rewrite the code in the project's style
 
 .PHONY: synth template-check deploy destroy
 synth: setup ## Write the CloudFormation template to cdk.out
-	@CDK_CONTEXT_JSON='{"aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
+	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
 
 template-check: setup-dev ## Lint the synthesized template (cfn-lint)
-	@CDK_CONTEXT_JSON='{"aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
+	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
 	$(BIN)/cfn-lint --non-zero-exit-code warning cdk.out/*.template.json
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev

@@ -40,7 +40,7 @@ def region() -> str:
     """The Region that this process works in. Raises RuntimeError if none is configured."""
     name = _session().region_name
     if not name:
-        raise RuntimeError("no AWS Region is configured; set AWS_REGION")
+        raise RuntimeError("no AWS Region is configured; set AWS_DEFAULT_REGION")
     return name
 
 
