@@ -52,9 +52,11 @@ class App:
         telemetry: Telemetry | None = None,
         identifiers: Identifiers | None = None,
         sender: ConnectionSender | None = None,
+        sessions: SessionsRepository | None = None,
     ) -> None:
         self._environment = environment
         self._given_sender = sender
+        self._given_sessions = sessions
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
@@ -119,7 +121,7 @@ class App:
 
     @cached_property
     def _sessions(self) -> SessionsRepository:
-        return SessionsRepository(
+        return self._given_sessions or SessionsRepository(
             Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
         )
 

@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 from shared.bootstrap import App
+from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
@@ -61,9 +62,14 @@ class World:
                 name: importlib.import_module(f"lambda.{name}.handler")
                 for name in ("connect", "disconnect", "control", "audio_processor", "broadcast")
             }
-        self._handlers = {name: module.build(self.app()) for name, module in modules.items()}
+        self._modules = modules
+        self._handlers = {name: module.build(self._app()) for name, module in modules.items()}
 
-    def app(self) -> App:
+    def use_sessions(self, sessions: Any) -> None:
+        """Let the control function work on other sessions than the table's own."""
+        self._handlers["control"] = self._modules["control"].build(self._app(sessions))
+
+    def _app(self, sessions: SessionsRepository | None = None) -> App:
         """One more function instance, with caches of its own."""
         return App(
             ENVIRONMENT,
@@ -71,6 +77,7 @@ class World:
             telemetry=self.telemetry,
             identifiers=self.identifiers,
             sender=self.sender,
+            sessions=sessions,
         )
 
     def connect(self, user: str | None = None, *groups: str) -> str:

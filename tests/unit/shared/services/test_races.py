@@ -1,0 +1,189 @@
+"""What happens between the two writes of a change: the loser is undone, the counters stay true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import SPEAKER_SEAT, Membership
+from shared.models.session import Channel, Session
+from tests.helpers.world import World
+
+Meddle = Callable[[], object]
+
+
+class Meddled:
+    """Sessions whose next write of a kind is followed, or preceded, by somebody else's doing."""
+
+    def __init__(self, real: SessionsRepository) -> None:
+        self._real = real
+        self.after: dict[str, Meddle] = {}
+        self.before: dict[str, Meddle] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._real, name)
+
+        def meddled(*arguments: Any) -> Any:
+            if name in self.before:
+                self.before.pop(name)()
+            result = call(*arguments)
+            if name in self.after:
+                self.after.pop(name)()
+            return result
+
+        return meddled
+
+
+@pytest.fixture
+def meddled(world: World) -> Meddled:
+    """The sessions that the control function works on from now on."""
+    sessions = Meddled(world.sessions)
+    world.use_sessions(sessions)
+    return sessions
+
+
+def truth(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+    session = world.session(session_id)
+    return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
+
+
+def test_listener_vanishes_while_joining(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    listener = world.connect()
+    meddled.after["count_in"] = lambda: world.disconnect(listener)
+
+    reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
+
+    assert reply["code"] == "CONNECTION_NOT_FOUND"
+    assert truth(world, session_id) == (0, {})
+
+
+def test_listener_joins_two_sessions_at_once(world: World, meddled: Meddled) -> None:
+    _, first = world.create_session()
+    _, second = world.create_session()
+    listener = world.connect()
+    meddled.after["count_in"] = lambda: world.ask(
+        listener, "joinSession", sessionId=second, targetLanguage="fr"
+    )
+
+    reply = world.ask(listener, "joinSession", sessionId=first, targetLanguage="es")
+
+    assert reply["code"] == "ALREADY_IN_SESSION"
+    assert truth(world, first) == (0, {})
+    assert truth(world, second) == (1, {"fr": 1})
+
+
+def test_session_ends_while_a_listener_joins(world: World, meddled: Meddled) -> None:
+    speaker, session_id = world.create_session()
+    meddled.before["count_in"] = lambda: world.ask(speaker, "endSession")
+
+    reply = world.ask(world.connect(), "joinSession", sessionId=session_id, targetLanguage="es")
+
+    assert reply["code"] == "SESSION_ENDED"
+    assert truth(world, session_id) == (0, {})
+
+
+def test_interpreter_vanishes_while_joining(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    interpreter = world.connect("ines", "interpreters")
+    meddled.after["take_channel"] = lambda: world.disconnect(interpreter)
+
+    reply = world.ask(
+        interpreter,
+        "joinSession",
+        sessionId=session_id,
+        targetLanguage="es",
+        role="interpreter",
+    )
+
+    assert reply["code"] == "CONNECTION_NOT_FOUND"
+    assert world.session(session_id).channels == {"es": Channel(1, "human")}
+
+
+def test_two_interpreters_want_one_language(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    second = world.connect("ivan", "interpreters")
+    meddled.before["take_channel"] = lambda: world.interpreter(session_id, "es")
+
+    reply = world.ask(
+        second, "joinSession", sessionId=session_id, targetLanguage="es", role="interpreter"
+    )
+
+    assert reply["code"] == "LANGUAGE_TAKEN"
+    assert world.ask(second, "leaveSession")["code"] == "NOT_IN_SESSION"
+
+
+def test_language_is_given_back_while_another_wants_it(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+
+    def come_and_go() -> None:
+        world.disconnect(world.interpreter(session_id, "es"))
+
+    meddled.before["take_channel"] = come_and_go
+
+    second = world.interpreter(session_id, "es", "ivan")
+
+    assert world.session(session_id).channels == {"es": Channel(2, "human", second)}
+
+
+def test_speaker_vanishes_while_creating(world: World, meddled: Meddled) -> None:
+    speaker = world.connect("alice", "speakers")
+    meddled.after["create"] = lambda: world.disconnect(speaker)
+
+    reply = world.ask(speaker, "createSession", sourceLanguage="en")
+
+    assert reply["code"] == "CONNECTION_NOT_FOUND"
+    assert world.sessions.get("golden-eagle-001") is None
+
+
+def test_listener_leaves_while_changing_language(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    meddled.before["admit_language"] = lambda: world.disconnect(listener)
+
+    reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
+
+    assert reply["code"] == "CONNECTION_NOT_FOUND"
+    assert truth(world, session_id) == (0, {})
+
+
+def test_listener_vanishes_between_seat_and_counters(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    meddled.before["count_moved"] = lambda: world.disconnect(listener)
+
+    world.ask(listener, "changeLanguage", targetLanguage="fr")
+
+    assert truth(world, session_id) == (0, {})
+
+
+def test_two_changes_of_language_at_once(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    meddled.before["admit_language"] = lambda: world.ask(
+        listener, "changeLanguage", targetLanguage="de"
+    )
+
+    reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
+
+    assert reply["targetLanguage"] == "fr"
+    assert truth(world, session_id) == (1, {"fr": 1})
+
+
+def test_owner_comes_back_twice_at_once(world: World, meddled: Meddled) -> None:
+    _, session_id = world.create_session()
+    first, second = world.connect("alice", "speakers"), world.connect("alice", "speakers")
+    come_back = {"sessionId": session_id, "targetLanguage": "en", "role": "speaker"}
+    meddled.before["take_floor"] = lambda: world.ask(first, "joinSession", **come_back)
+
+    reply = world.ask(second, "joinSession", **come_back)
+
+    session: Session = world.session(session_id)
+    assert reply["epoch"] == session.speaker_epoch == 3
+    assert session.speaker_connection_id == second
+    connection = world.connections.get(second)
+    assert connection is not None
+    assert connection.membership == Membership(session_id, SPEAKER_SEAT, 3)
