@@ -1,0 +1,91 @@
+"""`python -m demo [FILE.wav]`: start the stack on this machine and broadcast real speech."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.errors import ClientError
+from client.remedies import remedy
+from client.wav import read_wav
+from demo.scenario import Performance, Scenario
+from demo.show import Show
+from demo.verdict import judge
+
+SAMPLES = Path(__file__).parent / "samples"
+FLOOR = SAMPLES / "leisure-to-consider.wav"
+INTERPRETATION = SAMPLES / "more-respectable.wav"
+OUTPUT = Path("demo-output")
+_INTERRUPTED = 130
+
+
+def main(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.wav", help="What the speaker says: any WAV file.")
+    ] = FLOOR,
+    out: Annotated[Path, typer.Option(help="Where to write what was heard.")] = OUTPUT,
+) -> None:
+    """Stream speech from one speaker to listeners in three languages, and check what they heard.
+
+    Everything runs on this machine: the same functions, tables and routes that would be deployed.
+    """
+    show = Show()
+    show.title()
+    try:
+        fine = _run(show, file, out)
+    except ClientError as error:
+        advice = remedy(error)
+        show.failure(f"{error}; {advice}" if advice else str(error))
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    show.farewell()
+    if not fine:
+        raise typer.Exit(1)
+
+
+def _run(show: Show, file: Path, out: Path) -> bool:
+    floor, interpretation = read_wav(file), read_wav(INTERPRETATION)
+    # Only now: what is wrong with the file should be told at once.
+    from local.launch import launch  # noqa: PLC0415
+
+    show.step("The stack starts on this machine, from the template that would be deployed.")
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        with show.waiting("   this takes some seconds …"):
+            endpoints = stack.enter_context(launch())
+        show.detail(f"Ready after {time.monotonic() - began:.0f} s at {endpoints.websocket_url}")
+        show.step("Alice opens a session to speak English.")
+        scenario = Scenario(endpoints, floor, interpretation, out)
+        performance = asyncio.run(_perform(scenario, show))
+    show.said(performance)
+    rows = [judge(outcome) for outcome in performance.listeners]
+    show.step("What everyone heard")
+    show.table(rows)
+    show.files(out, rows)
+    return show.verdict(rows)
+
+
+async def _perform(scenario: Scenario, show: Show) -> Performance:
+    """The performance. Raises the first ClientError of those that may come together."""
+    try:
+        return await scenario.perform(show)
+    except ExceptionGroup as group:
+        ours, others = group.split(ClientError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(group: ExceptionGroup[ClientError]) -> ClientError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
+
+
+if __name__ == "__main__":
+    typer.run(main)

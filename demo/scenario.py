@@ -1,0 +1,180 @@
+"""What is shown: one speaker, one interpreter, listeners in three languages, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from client.audio import to_pcm
+from client.capture import Recording
+from client.connection import connect
+from client.interpreter import InterpretReport, interpret
+from client.listener import Hooks, listen
+from client.playout import ListenStats
+from client.speaker import SessionHook, SpeakReport, speak
+from client.streaming import ProgressHook, StreamReport
+from client.tokens import fetch_token
+from client.wav import Sound, WavWriter
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated, SessionJoined
+
+FORMAT = AudioFormat()
+FLOOR_LANGUAGE = "en"
+INTERPRETED_LANGUAGE = "es"
+LANGUAGES = (FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, "fr")
+# The interpreter begins when the floor is first heard; the session must outlast that delay.
+_INTERPRETERS_DELAY_SECONDS = 2.0
+
+
+class Endpoints(Protocol):
+    """Where the service is."""
+
+    @property
+    def websocket_url(self) -> str:
+        """Address for clients."""
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one listener should have heard, and what the client counted and wrote."""
+
+    language: str
+    expected: Recording
+    stats: ListenStats
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """How it went, for everyone."""
+
+    speaker: SpeakReport
+    interpreter: InterpretReport
+    listeners: list[Outcome]
+
+
+class Audience(Protocol):
+    """Who is told what happens, as it happens."""
+
+    def opened(self, session_id: str) -> None:
+        """The speaker has a session."""
+
+    def joined(self, reply: SessionJoined) -> None:
+        """Somebody took a seat."""
+
+    def complete(self, seconds: float) -> None:
+        """Everyone is there; the speaker begins, and will speak for so long."""
+
+    def speaking(self, report: StreamReport) -> None:
+        """The speaker sent one more chunk."""
+
+
+class Scenario:
+    """One performance of two recordings against a running service."""
+
+    def __init__(
+        self, endpoints: Endpoints, floor: Sound, interpretation: Sound, directory: Path
+    ) -> None:
+        self.floor = Recording(to_pcm(floor, FORMAT), FORMAT)
+        self.interpretation = Recording(to_pcm(interpretation, FORMAT), FORMAT)
+        self._endpoints = endpoints
+        self._directory = directory
+
+    async def perform(self, audience: Audience) -> Performance:
+        """Play it, in real time. Raises ClientError, or an ExceptionGroup of them."""
+        others: list[asyncio.Task[Outcome]] = []
+        interpreter: list[asyncio.Task[InterpretReport]] = []
+        async with asyncio.TaskGroup() as group:
+
+            async def gather(session: SessionCreated) -> None:
+                """Everyone takes a seat before the first word."""
+                audience.opened(session.session_id)
+                seats = _Seats(audience.joined)
+                interpreter.append(
+                    group.create_task(self._interpret(session.session_id, seats.hooks()))
+                )
+                # Listeners learn whom they hear when they join; the interpreter comes first.
+                await seats.taken()
+                for language in LANGUAGES:
+                    listening = self._listen(session.session_id, language, seats.hooks())
+                    others.append(group.create_task(listening))
+                await seats.taken()
+                audience.complete(self.floor.total * FORMAT.chunk_ms / 1000)
+
+            speaker = await self._speak(gather, audience.speaking)
+        return Performance(speaker, interpreter[0].result(), [task.result() for task in others])
+
+    async def _speak(self, gather: SessionHook, progress: ProgressHook) -> SpeakReport:
+        token = await fetch_token(self._endpoints.token_url, "alice", ["speakers"])
+        longer = max(0, self.interpretation.total - self.floor.total) * FORMAT.chunk_ms / 1000
+        async with connect(self._endpoints.websocket_url, token=token) as connection:
+            return await speak(
+                connection,
+                FLOOR_LANGUAGE,
+                lambda audio_format: self.floor,
+                audio_format=FORMAT,
+                on_created=gather,
+                on_progress=progress,
+                keep_open_seconds=longer + _INTERPRETERS_DELAY_SECONDS,
+            )
+
+    async def _interpret(self, session_id: str, hooks: Hooks) -> InterpretReport:
+        token = await fetch_token(self._endpoints.token_url, "carlos", ["interpreters"])
+        async with connect(self._endpoints.websocket_url, token=token) as connection:
+            return await interpret(
+                connection,
+                session_id,
+                INTERPRETED_LANGUAGE,
+                lambda audio_format: self.interpretation,
+                stay=True,
+                hooks=hooks,
+            )
+
+    async def _listen(self, session_id: str, language: str, hooks: Hooks) -> Outcome:
+        file = self._directory / f"heard-{language}.wav"
+        with contextlib.ExitStack() as files:
+            async with connect(self._endpoints.websocket_url) as connection:
+                stats = await listen(
+                    connection,
+                    session_id,
+                    language,
+                    open_sink=lambda audio_format: files.enter_context(
+                        WavWriter(file, audio_format.sample_rate)
+                    ),
+                    hooks=hooks,
+                )
+        interpreted = language == INTERPRETED_LANGUAGE
+        expected = self.interpretation if interpreted else self.floor
+        return Outcome(language, expected, stats, file)
+
+
+class _Seats:
+    """Tells when everyone who was given hooks has joined."""
+
+    def __init__(self, announce: Callable[[SessionJoined], None]) -> None:
+        self._announce = announce
+        self._events: list[asyncio.Event] = []
+
+    def hooks(self) -> Hooks:
+        """Hooks for one more participant."""
+        event = asyncio.Event()
+        self._events.append(event)
+
+        def joined(reply: SessionJoined) -> None:
+            self._announce(reply)
+            event.set()
+
+        return Hooks(on_joined=joined)
+
+    async def taken(self) -> None:
+        """Wait for all of them."""
+        for event in self._events:
+            await event.wait()

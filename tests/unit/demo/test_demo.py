@@ -1,0 +1,111 @@
+"""The demonstration: what it plays, how it judges, what it says; against a service in memory."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from client.capture import Recording
+from client.jitter import JitterCounts
+from client.latency import LatencySummary
+from client.playout import ListenStats
+from client.wav import Sound, WavWriter, read_wav
+from demo.__main__ import FLOOR, INTERPRETATION
+from demo.scenario import FORMAT, Outcome, Scenario
+from demo.show import Show
+from demo.verdict import difference, judge
+from tests.unit.client.support import FakeService, serving, token_service
+
+
+@dataclass(frozen=True)
+class Places:
+    websocket_url: str
+    token_url: str
+
+
+def _tone(hertz: int, samples: int) -> Sound:
+    wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(samples) / 16_000)
+    return Sound(wave.reshape(-1, 1), 16_000)
+
+
+def _show() -> tuple[Show, io.StringIO]:
+    output = io.StringIO()
+    return Show(Console(file=output, width=120, highlight=False)), output
+
+
+async def test_everyone_hears_what_is_meant_for_them(tmp_path: Path) -> None:
+    show, output = _show()
+    with token_service(200, '{"token": "t"}') as (token_url, asked):
+        async with serving(FakeService().handle) as url:
+            places = Places(url, token_url)
+            scenario = Scenario(places, _tone(440, 10_000), _tone(880, 7_000), tmp_path)
+            performance = await scenario.perform(show)
+    rows = [judge(outcome) for outcome in performance.listeners]
+    show.said(performance)
+    show.table(rows)
+    assert [(row.language, row.heard, row.expected, row.delivered) for row in rows] == [
+        ("en", "en", 4, 4),
+        ("es", "es", 3, 3),
+        ("fr", "en", 4, 4),
+    ]
+    assert all(row.fine for row in rows), output.getvalue()
+    assert show.verdict(rows)
+    assert {"sub": "carlos", "groups": ["interpreters"]} in asked
+    for part in ("golden-eagle-427", "Carlos will be the Spanish voice.", "sample for sample"):
+        assert part in output.getvalue()
+
+
+def _outcome(tmp_path: Path, heard: bytes, counts: JitterCounts) -> Outcome:
+    said = Recording(b"\1\2" * 12_800, FORMAT)
+    with WavWriter(tmp_path / "heard.wav", 16_000) as writer:
+        writer.write(heard)
+    stats = ListenStats("en", counts, LatencySummary(2, 20, 30, 30, 30))
+    return Outcome("en", said, stats, tmp_path / "heard.wav")
+
+
+def test_what_is_missing_or_late_is_not_hidden(tmp_path: Path) -> None:
+    show, output = _show()
+    row = judge(_outcome(tmp_path, b"\1\2" * 3_200, JitterCounts(received=3, played=1, late=1)))
+    assert (row.expected, row.delivered, row.missing, row.late) == (4, 3, 1, 1)
+    assert not show.verdict([row])
+    for part in (
+        "it ends after 0.20 s of 0.80 s",
+        "1 of 4 chunks never arrived",
+        "1 chunks came later than 400 ms",
+        "Not everything arrived",
+    ):
+        assert part in output.getvalue()
+
+
+def test_a_slow_but_complete_delivery_is_fine_and_said(tmp_path: Path) -> None:
+    show, output = _show()
+    row = judge(_outcome(tmp_path, b"\1\2" * 12_800, JitterCounts(received=4, played=4)))
+    assert show.verdict([replace(row, p99=700)])
+    assert "only just in time" in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("heard", "words"),
+    [
+        (b"", "nothing was heard"),
+        (b"\1\0\2\0", "it ends after"),
+        (b"\1\0\2\0\3\0\4\0", "it goes on for"),
+        (b"\1\0\2\0\4\0", "it differs from 0.00 s on"),
+    ],
+)
+def test_a_difference_is_put_in_words(heard: bytes, words: str) -> None:
+    assert words in (difference(b"\1\0\2\0\3\0", heard) or "")
+    assert difference(heard, heard) is None
+
+
+def test_the_samples_are_speech_of_a_few_seconds() -> None:
+    for path in (FLOOR, INTERPRETATION):
+        sound = read_wav(path)
+        assert sound.sample_rate == 16_000
+        assert 4 <= sound.seconds <= 8
+        assert path.stat().st_size < 300_000
