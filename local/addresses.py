@@ -1,0 +1,62 @@
+"""Where deployed addresses lead on this machine: the only place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local.model import Stack
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The ports of everything that functions or people call."""
+
+    management_port: int
+    token_port: int
+    lambda_port: int
+    dynamodb_port: int
+
+    @property
+    def lambda_url(self) -> str:
+        """The Lambda API's endpoint."""
+        return f"http://{HOST}:{self.lambda_port}"
+
+    @property
+    def dynamodb_url(self) -> str:
+        """DynamoDB's endpoint."""
+        return f"http://{HOST}:{self.dynamodb_port}"
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are asked for."""
+        return f"http://{HOST}:{self.token_port}/token"
+
+    def management_url(self, stack: Stack) -> str:
+        """The endpoint of @connections, with the stage."""
+        return f"http://{HOST}:{self.management_port}/{stack.websocket.stage}"
+
+    def issuer_url(self, stack: Stack) -> str | None:
+        """The issuer of tokens, if the stack has a user pool."""
+        if stack.identity is None:
+            return None
+        return f"http://{HOST}:{self.token_port}/{stack.identity.pool_id}"
+
+    def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a function, with local addresses in place of deployed ones."""
+        websocket, place = stack.websocket, stack.place
+        replacements = {
+            place.management_url(websocket.api_id, websocket.stage): self.management_url(stack)
+        }
+        if stack.identity is not None:
+            deployed = place.issuer_url(stack.identity.pool_id)
+            replacements[deployed] = f"http://{HOST}:{self.token_port}/{stack.identity.pool_id}"
+        localized = {}
+        for key, value in environment.items():
+            text = value
+            for deployed, here in replacements.items():
+                text = text.replace(deployed, here)
+            localized[key] = text
+        return localized

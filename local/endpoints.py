@@ -1,0 +1,43 @@
+"""Where a running stack is reached, as an object and as the line of `--ready-json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The addresses of one run; None for what the stack does not have."""
+
+    websocket_url: str
+    management_url: str
+    token_url: str | None
+    lambda_url: str
+    dynamodb_url: str
+    http_url: str | None = None
+    web_url: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """The content of the ready line."""
+        return {
+            "websocketUrl": self.websocket_url,
+            "managementUrl": self.management_url,
+            "tokenUrl": self.token_url,
+            "lambdaUrl": self.lambda_url,
+            "dynamodbUrl": self.dynamodb_url,
+            "httpUrl": self.http_url,
+            "webUrl": self.web_url,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, str]) -> Endpoints:
+        """The reverse of `as_json`."""
+        return cls(
+            websocket_url=content["websocketUrl"],
+            management_url=content["managementUrl"],
+            token_url=content["tokenUrl"],
+            lambda_url=content["lambdaUrl"],
+            dynamodb_url=content["dynamodbUrl"],
+            http_url=content["httpUrl"],
+            web_url=content["webUrl"],
+        )

@@ -1,0 +1,34 @@
+"""What can keep the local stack from working, as one family of exceptions.
+
+Their messages are for whoever started the stack: what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class LocalError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class SynthesisError(LocalError):
+    """The CDK app did not produce a template."""
+
+
+class TemplateError(LocalError):
+    """The template says something that this package does not understand, or contradicts itself."""
+
+
+class StartError(LocalError):
+    """A part of the stack did not come up."""
+
+
+class FunctionInitError(StartError):
+    """A function's code failed before it could serve anything."""
+
+
+class ThrottledError(LocalError):
+    """Too many invocations wait for a function already."""
+
+
+class UnknownFunctionError(LocalError):
+    """There is no function of that name."""

@@ -1,0 +1,160 @@
+"""The events that API Gateway sends to the functions of a WebSocket API.
+
+Shapes as in
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
+and https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html.
+CONNECT and DISCONNECT events have headers, MESSAGE events have none.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from local.model import Stack
+
+Event = dict[str, Any]
+
+# API Gateway's ids: 11 random bytes in base64, so they end in "=" and may hold "/" and "+".
+_ID_BYTES = 11
+
+
+def new_id() -> str:
+    """A random id as API Gateway gives to connections, requests and messages."""
+    return base64.b64encode(secrets.token_bytes(_ID_BYTES)).decode()
+
+
+def encode(event: Event) -> bytes:
+    """The event as a function gets it."""
+    return msgspec.json.encode(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a client sent to open its connection; names of headers as they came in."""
+
+    headers: Sequence[tuple[str, str]]
+    query: str
+    source_ip: str
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+@dataclass
+class EventSource:
+    """Makes the events of one connection. `authorizer` is its context: strings on every route."""
+
+    stack: Stack
+    connection_id: str
+    connected_at: int
+    opening: Opening
+    authorizer: Mapping[str, str] | None = None
+    _identity: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._identity = {"sourceIp": self.opening.source_ip}
+        if agent := self.opening.header("User-Agent"):
+            self._identity["userAgent"] = agent
+
+    def authorize(self, now_ms: int) -> Event:
+        """For the REQUEST authorizer of $connect."""
+        return {
+            "type": "REQUEST",
+            "methodArn": self.method_arn("$connect"),
+            **self._from_opening(),
+            "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
+        }
+
+    def connect(self, now_ms: int) -> Event:
+        """For $connect."""
+        return {
+            **self._from_opening(),
+            "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
+            "isBase64Encoded": False,
+        }
+
+    def message(self, route_key: str, body: str, request_id: str, now_ms: int) -> Event:
+        """For a message on any other route."""
+        context = self._context(route_key, "MESSAGE", request_id, now_ms)
+        context["messageId"] = new_id()
+        return {"requestContext": context, "body": body, "isBase64Encoded": False}
+
+    def disconnect(self, status: int, reason: str, now_ms: int) -> Event:
+        """For $disconnect; `status` and `reason` are those of the closing frame."""
+        host = self.domain_name
+        context = self._context("$disconnect", "DISCONNECT", new_id(), now_ms)
+        context["disconnectStatusCode"] = status
+        context["disconnectReason"] = reason
+        return {
+            "headers": {"Host": host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""},
+            "multiValueHeaders": {
+                "Host": [host],
+                "x-api-key": [""],
+                "X-Forwarded-For": [""],
+                "x-restapi": [""],
+            },
+            "requestContext": context,
+            "isBase64Encoded": False,
+        }
+
+    def method_arn(self, route_key: str) -> str:
+        """What the authorizer allows or denies."""
+        websocket = self.stack.websocket
+        return self.stack.place.arn(
+            "execute-api", f"{websocket.api_id}/{websocket.stage}/{route_key}"
+        )
+
+    @property
+    def domain_name(self) -> str:
+        """The deployed API's host."""
+        place = self.stack.place
+        return f"{self.stack.websocket.api_id}.execute-api.{place.region}.{place.url_suffix}"
+
+    def _context(self, route_key: str, event_type: str, request_id: str, now_ms: int) -> Event:
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        context: Event = {
+            "routeKey": route_key,
+            "eventType": event_type,
+            "extendedRequestId": request_id,
+            "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "messageDirection": "IN",
+            "stage": self.stack.websocket.stage,
+            "connectedAt": self.connected_at,
+            "requestTimeEpoch": now_ms,
+            "identity": self._identity,
+            "requestId": request_id,
+            "domainName": self.domain_name,
+            "connectionId": self.connection_id,
+            "apiId": self.stack.websocket.api_id,
+        }
+        if self.authorizer is not None:
+            context["authorizer"] = dict(self.authorizer)
+        return context
+
+    def _from_opening(self) -> Event:
+        """Headers and query, each with the last value and with all of them; no query, no key."""
+        event: Event = {
+            "headers": dict(self.opening.headers),
+            "multiValueHeaders": _grouped(self.opening.headers),
+        }
+        parameters = parse_qsl(self.opening.query, keep_blank_values=True)
+        if parameters:
+            event["queryStringParameters"] = dict(parameters)
+            event["multiValueQueryStringParameters"] = _grouped(parameters)
+        return event
+
+
+def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for key, value in pairs:
+        grouped.setdefault(key, []).append(value)
+    return grouped

@@ -1,0 +1,267 @@
+"""API Gateway's WebSocket side: handshakes, routes, quotas and limits, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.protocol import CONNECTING
+from websockets.typing import Subprotocol
+
+from local import routing
+from local.addresses import HOST
+from local.authorization import Verdict, judge
+from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
+from local.errors import LocalError, StartError
+from local.events import EventSource, Opening, encode, new_id
+from local.invocation import Invoker, Outcome
+from local.model import Stack
+from shared.utils.clock import Clock
+
+# Message and frame: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+_MAX_SIZES = (routing.MAX_MESSAGE_BYTES, 32 * 1024)
+# How long a client may take to answer a closing frame (s).
+_CLOSE_SECONDS = 4.0
+_LOGGER = logging.getLogger("local.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """API Gateway's quotas, in seconds and bytes; see the table above."""
+
+    idle: float = 600.0
+    lifetime: float = 7_200.0
+    integration: float = 29.0
+    max_buffer_bytes: int = DEFAULT_MAX_BUFFER_BYTES
+    # Invocations of one connection at a time; then its messages wait in the network.
+    in_flight: int = 32
+    # How often idle time and lifetime are looked at.
+    sweep: float = 1.0
+
+
+def bind(port: int) -> socket.socket:
+    """A socket for the API, not listening yet; port 0 takes a free one. Raises StartError."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise _port_taken(port) from error
+    return listener
+
+
+def _port_taken(port: int) -> StartError:
+    return StartError(
+        f"port {port} of {HOST} is taken; stop what uses it, or choose another with --port"
+    )
+
+
+class _Socket(ServerConnection):
+    """A connection that knows its link once $connect has accepted it."""
+
+    link: Link | None = None
+
+
+class Gateway:
+    """Serves the stack's WebSocket API at ws://127.0.0.1:port/stage."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        connections: Connections,
+        invoker: Invoker,
+        clock: Clock,
+        limits: GatewayLimits | None = None,
+    ) -> None:
+        self._stack = stack
+        self._connections = connections
+        self._invoker = invoker
+        self._clock = clock
+        self._limits = limits or GatewayLimits()
+        self._routes = routing.RouteTable(stack.websocket)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: Server | None = None
+        self._stopping = False
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Open the API on a bound socket. Raises StartError."""
+        try:
+            self._server = await serve(
+                self._run,
+                sock=listener,
+                process_request=self._handshake,
+                create_connection=_Socket,
+                compression=None,
+                max_size=_MAX_SIZES,
+                # Authorizer and $connect may both take what an integration may take.
+                open_timeout=3 * self._limits.integration,
+                # API Gateway sends no pings of its own.
+                ping_interval=None,
+                close_timeout=_CLOSE_SECONDS,
+                server_header=None,
+                logger=_LOGGER,
+                backlog=1024,
+            )
+        except OSError as error:
+            raise _port_taken(listener.getsockname()[1]) from error
+        self._spawn(self._sweep())
+
+    async def stop(self) -> None:
+        """Close all connections with 1001; what functions still do does not matter any more."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await self._connections.stop()
+        if self._server is None:
+            return
+        self._server.close()
+        try:
+            async with asyncio.timeout(2):
+                await self._server.wait_closed()
+        except TimeoutError:
+            for client in tuple(self._server.all_connections):
+                client.transport.abort()
+
+    # Opening
+
+    async def _handshake(self, client: ServerConnection, request: Request) -> Response | None:
+        """The response to the opening request: 101 as soon as authorizer and $connect agree."""
+        assert isinstance(client, _Socket)
+        response = client.protocol.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            return response
+        path, _, query = request.path.partition("?")
+        if path.removesuffix("/") != f"/{self._stack.websocket.stage}":
+            return _refuse(client, 403, "Forbidden", new_id())
+        opening = Opening(tuple(request.headers.raw_items()), query, client.remote_address[0])
+        source = EventSource(self._stack, new_id(), self._clock.now_ms(), opening)
+        verdict = await self._authorize(source)
+        if not verdict.allowed:
+            return _refuse(client, verdict.status, "", source.connection_id)
+        source.authorizer = verdict.context or None
+        if client.protocol.state is not CONNECTING:  # the client left meanwhile
+            return response
+        subprotocol = None
+        if (connect := self._stack.websocket.routes.get("$connect")) is not None:
+            event = source.connect(self._clock.now_ms())
+            outcome = await self._invoke(connect.function, event)
+            status = routing.connect_status(outcome)
+            if status >= 300:
+                return _refuse(client, status, "", source.connection_id)
+            subprotocol = routing.chosen_subprotocol(outcome)
+        if subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = subprotocol
+            client.protocol.subprotocol = Subprotocol(subprotocol)
+        link = Link(client, source, self._clock, self._limits.max_buffer_bytes)
+        client.link = link
+        # From here on there is something to clean up, whether or not the client is still there.
+        client.connection_lost_waiter.add_done_callback(lambda _: self._lost(client, link))
+        return response
+
+    async def _authorize(self, source: EventSource) -> Verdict:
+        authorizer = self._stack.websocket.authorizer
+        if authorizer is None:
+            return Verdict(200, {})
+        outcome = await self._invoke(authorizer, source.authorize(self._clock.now_ms()))
+        return judge(outcome, source.method_arn("$connect"))
+
+    # While it is open
+
+    async def _run(self, client: ServerConnection) -> None:
+        assert isinstance(client, _Socket)
+        assert client.link is not None
+        link = client.link
+        self._connections.add(link)
+        slots = asyncio.Semaphore(self._limits.in_flight)
+        try:
+            while True:
+                await slots.acquire()
+                # Ends at the latest when the connection's lifetime is over.
+                message = await client.recv()
+                link.touch()
+                if isinstance(message, bytes):
+                    await link.close(1003, "binary messages are not supported")
+                    return
+                task = self._spawn(self._serve(link, message))
+                task.add_done_callback(lambda _: slots.release())
+        except ConnectionClosed:
+            pass
+        finally:
+            self._connections.remove(link)
+
+    async def _serve(self, link: Link, body: str) -> None:
+        """One message: its route's function, and what the client gets of its result."""
+        request_id = new_id()
+        route = self._routes.find(body)
+        if route is None:
+            message = routing.gateway_message("Forbidden", link.connection_id, request_id)
+            await link.reply(message)
+            return
+        event = link.source.message(route.key, body, request_id, self._clock.now_ms())
+        outcome = await self._invoke(route.function, event)
+        if routing.failed(outcome):
+            text = "Internal server error"
+            await link.reply(routing.gateway_message(text, link.connection_id, request_id))
+        elif route.replies and (reply := routing.reply_body(outcome)) is not None:
+            await link.reply(reply)
+
+    # The end
+
+    def _lost(self, client: _Socket, link: Link) -> None:
+        self._connections.remove(link)
+        if not self._stopping:
+            # 1006: there was no closing frame.
+            code = client.protocol.close_code or 1006
+            self._spawn(self._disconnect(link, code, client.protocol.close_reason or ""))
+
+    async def _disconnect(self, link: Link, code: int, reason: str) -> None:
+        if (route := self._stack.websocket.routes.get("$disconnect")) is not None:
+            event = link.source.disconnect(code, reason, self._clock.now_ms())
+            await self._invoke(route.function, event)
+
+    async def _sweep(self) -> None:
+        """Close what was idle or open for too long."""
+        while True:
+            now = self._clock.monotonic()
+            for link in self._connections:
+                if now - link.last_active >= self._limits.idle:
+                    self._connections.close(link, 1001, "Idle timeout")
+                elif now - link.opened >= self._limits.lifetime:
+                    self._connections.close(link, 1001, "Going away")
+            await asyncio.sleep(self._limits.sweep)
+
+    async def _invoke(self, function: str, event: dict[str, Any]) -> Outcome:
+        try:
+            async with asyncio.timeout(self._limits.integration):
+                return await self._invoker.invoke(function, encode(event))
+        except TimeoutError:
+            return Outcome.failure("Endpoint.Timedout", "Endpoint request timed out")
+        except LocalError as error:
+            return Outcome.failure(type(error).__name__, str(error))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _refuse(client: ServerConnection, status: int, message: str, connection_id: str) -> Response:
+    with suppress(ValueError):
+        message = message or HTTPStatus(status).phrase
+    body = {"message": message, "connectionId": connection_id, "requestId": new_id()}
+    response = client.respond(status, json.dumps(body))
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response

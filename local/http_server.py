@@ -1,0 +1,276 @@
+"""A small HTTP/1.1 server for every endpoint of the local stack: keep-alive, one handler.
+
+It exists for its price: at a delivery each, @connections is called as often as there are listeners
+times chunks, and larger servers cost three times as much (see `benchmarks`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+
+import httptools
+
+from local.addresses import HOST
+from local.errors import StartError
+
+_MAX_HEAD_BYTES = 64 * 1024
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Request(NamedTuple):
+    """One request; names of headers in lower case, `target` as it stands in the request line."""
+
+    method: str
+    target: str
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers; of repeated ones the values in one, as HTTP has it."""
+        headers: dict[str, str] = {}
+        for name, value in self.raw_headers:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            headers[key] = f"{headers[key]},{text}" if key in headers else text
+        return headers
+
+
+class Response:
+    """A response, encoded once: those that never change are made once and sent often."""
+
+    __slots__ = ("body", "status", "wire")
+
+    def __init__(
+        self, status: int, body: bytes = b"", headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if status != HTTPStatus.NO_CONTENT:
+            lines.append(f"Content-Length: {len(body)}")
+        self.status = status
+        self.body = body
+        self.wire = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+    @classmethod
+    def json(
+        cls, status: int, content: object, headers: Sequence[tuple[str, str]] = ()
+    ) -> Response:
+        """A response with a JSON body."""
+        body = json.dumps(content).encode()
+        return cls(status, body, [("Content-Type", "application/json"), *headers])
+
+
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+
+
+class HttpServer:
+    """A listening server; `close` also ends its connections and what they wait for."""
+
+    def __init__(self, server: asyncio.Server, connections: set[_HttpConnection]) -> None:
+        self._server = server  # uvloop stops serving when nobody holds it
+        self._connections = connections
+        self.port: int = server.sockets[0].getsockname()[1]
+
+    @classmethod
+    async def listen(cls, handler: Handler, *, port: int = 0, max_body_bytes: int) -> HttpServer:
+        """Serve on 127.0.0.1; port 0 takes a free one. Raises StartError if it is taken."""
+        connections: set[_HttpConnection] = set()
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: _HttpConnection(handler, max_body_bytes, connections),
+                HOST,
+                port,
+                backlog=1024,
+            )
+        except OSError as error:
+            raise StartError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
+        return cls(server, connections)
+
+    def close(self) -> None:
+        """Stop listening and drop all connections."""
+        self._server.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+
+class _HttpConnection(asyncio.Protocol):
+    """Parses requests and answers them one after the other, however they come in."""
+
+    def __init__(
+        self, handler: Handler, max_body_bytes: int, connections: set[_HttpConnection]
+    ) -> None:
+        self._handler = handler
+        self._max_body_bytes = max_body_bytes
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+        self._queue: deque[tuple[Request, bool]] = deque()
+        self._task: asyncio.Task[Response] | None = None
+        self._refusal: Response | None = None
+        self._writable = True
+        self._reading = True
+        self._closing = False
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._connections.discard(self)
+        self._closing = True
+        self._queue.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None or self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # Raised for what this class refuses from within a callback, too.
+            if self._refusal is None:
+                self._refusal = Response.json(400, {"message": "malformed HTTP request"})
+        self._proceed()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+        self._read(False)
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._proceed()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+        self._head_bytes = 0
+        self._body = []
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            self._refuse(Response.json(400, {"message": "no other protocol is spoken here"}))
+        if not self._queue and self._task is None:
+            for name, value in self._headers:
+                if name == b"expect" and value.lower() == b"100-continue":
+                    self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > self._max_body_bytes:
+            self._refuse(Response.json(413, {"message": "request body too large"}))
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        request = Request(
+            self._parser.get_method().decode("latin-1"),
+            self._target.decode("latin-1"),
+            self._headers,
+            b"".join(self._body),
+        )
+        self._queue.append((request, self._parser.should_keep_alive()))
+
+    # Requests in, responses out
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            self._refuse(Response.json(431, {"message": "request head too large"}))
+
+    def _refuse(self, response: Response) -> None:
+        self._refusal = response
+        raise ValueError("refused")  # ends parsing; what follows cannot be told apart
+
+    def _proceed(self) -> None:
+        """Answer what can be answered; stop reading while something waits."""
+        while self._queue and self._task is None and self._writable and not self._closing:
+            request, keep_alive = self._queue.popleft()
+            self._serve(request, keep_alive=keep_alive)
+        if self._closing or self._transport.is_closing():
+            return
+        if self._task is None and not self._queue and self._refusal is not None:
+            self._answer(self._refusal, keep_alive=False)
+        else:
+            self._read(self._writable and not self._queue)
+
+    def _read(self, reading: bool) -> None:
+        if reading is not self._reading:
+            self._reading = reading
+            if reading:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
+    def _serve(self, request: Request, *, keep_alive: bool) -> None:
+        try:
+            result = self._handler(request)
+        except Exception:  # noqa: BLE001 - the boundary: one request fails, not the server
+            self._answer(_internal_error(), keep_alive=keep_alive)
+            return
+        if isinstance(result, Response):
+            self._answer(result, keep_alive=keep_alive)
+            return
+        self._task = self._loop.create_task(result)
+        self._task.add_done_callback(lambda task: self._finished(task, keep_alive=keep_alive))
+
+    def _finished(self, task: asyncio.Task[Response], *, keep_alive: bool) -> None:
+        self._task = None
+        if self._closing or self._transport.is_closing():
+            if not task.cancelled():
+                task.exception()  # nobody is left to be told
+            return
+        if task.cancelled():
+            self._answer(Response(503), keep_alive=False)
+            return
+        error = task.exception()
+        response = task.result() if error is None else _internal_error(error)
+        self._answer(response, keep_alive=keep_alive)
+        self._proceed()
+
+    def _answer(self, response: Response, *, keep_alive: bool) -> None:
+        self._transport.write(response.wire)
+        if not keep_alive:
+            self._closing = True
+            self._transport.close()
+
+
+def _internal_error(error: BaseException | None = None) -> Response:
+    """A fault of the local stack itself, told to whoever runs it."""
+    lines = traceback.format_exception(error) if error else [traceback.format_exc()]
+    print("".join(lines), file=sys.stderr, end="")
+    return Response.json(500, {"message": "fault of the local stack; see its output"})

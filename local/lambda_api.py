@@ -1,0 +1,90 @@
+"""Lambda's Invoke: POST /2015-03-31/functions/{name}/invocations.
+
+See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from local.errors import ThrottledError, UnknownFunctionError
+from local.functions import Functions
+from local.http_server import Request, Response
+from local.invocation import MAX_PAYLOAD_BYTES
+from local.signatures import Verifier
+
+# More than a payload may have, so that what is too large is answered as Lambda does.
+MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES
+_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+# Checks the syntax without building anything.
+_JSON = msgspec.json.Decoder(msgspec.Raw)
+_INVOCATION_TYPE = b"x-amz-invocation-type"
+
+
+class LambdaApi:
+    """Invokes the functions of the stack for whoever signs with this run's credentials."""
+
+    def __init__(self, functions: Functions, verify: Verifier) -> None:
+        self._functions = functions
+        self._verify = verify
+
+    def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Answer one request."""
+        fault = self._verify(request)
+        if fault is not None:
+            return _error(403, "InvalidSignatureException", fault)
+        path = _PATH.fullmatch(request.path)
+        if path is None or request.method != "POST":
+            return _error(404, "UnknownOperationException", "only Invoke is served here")
+        if len(request.body) > MAX_PAYLOAD_BYTES:
+            return _error(413, "RequestTooLargeException", f"more than {MAX_PAYLOAD_BYTES} bytes")
+        payload = request.body or b"{}"
+        try:
+            _JSON.decode(payload)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _error(400, "InvalidRequestContentException", "the payload is not JSON")
+        # A name, an ARN, or the end of one.
+        name = unquote(path[1]).rpartition(":")[2]
+        return self._invoke(name, payload, _invocation_type(request))
+
+    async def _invoke(self, name: str, payload: bytes, kind: str) -> Response:
+        request_id = ("x-amzn-RequestId", str(uuid.uuid4()))
+        try:
+            if kind == "DryRun":
+                self._functions.require(name)
+                return Response(204, headers=[request_id])
+            if kind == "Event":
+                self._functions.start_invocation(name, payload)
+                return Response(202, headers=[request_id])
+            if kind != "RequestResponse":
+                return _error(400, "InvalidParameterValueException", f"no such type: {kind}")
+            outcome = await self._functions.invoke(name, payload)
+        except UnknownFunctionError as error:
+            return _error(404, "ResourceNotFoundException", str(error))
+        except ThrottledError as error:
+            return _error(429, "TooManyRequestsException", str(error))
+        headers = [
+            request_id,
+            ("Content-Type", "application/json"),
+            ("X-Amz-Executed-Version", "$LATEST"),
+        ]
+        if outcome.error is not None:
+            headers.append(("X-Amz-Function-Error", "Unhandled"))
+        return Response(200, outcome.payload, headers)
+
+
+def _invocation_type(request: Request) -> str:
+    for name, value in request.raw_headers:
+        if name == _INVOCATION_TYPE:
+            return value.decode("latin-1")
+    return "RequestResponse"
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    return Response.json(status, {"Type": "User", "Message": message}, [("x-amzn-ErrorType", kind)])

@@ -1,0 +1,93 @@
+"""The local stack for other programs: started as a process of its own, stopped afterwards.
+
+with launch(verify_signatures=False) as endpoints:
+    connect(endpoints.websocket_url)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from local import processes
+from local.endpoints import Endpoints
+from local.errors import StartError
+
+_ROOT = Path(__file__).resolve().parent.parent
+_STOP_TIMEOUT_SECONDS = 15.0
+
+
+@contextlib.contextmanager
+def launch(
+    *,
+    port: int = 0,
+    verify_signatures: bool = True,
+    extra_args: Sequence[str] = (),
+    ready_timeout_seconds: float = 120.0,
+) -> Iterator[Endpoints]:
+    """Run `python -m local` until the block ends; `port` 0 takes a free one.
+
+    `extra_args` go to the command line as they are. The stack ends with the thread that called
+    this, whatever happens. Raises StartError with the end of what the
+    stack had to say if it does not come up.
+    """
+    command = [sys.executable, "-m", "local", "--ready-json", f"--port={port}", *extra_args]
+    if not verify_signatures:
+        command.append("--no-verify-signatures")
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # However the caller ends, the stack ends with it. What this runs after the fork is one
+            # system call, which other threads' locks cannot hold up.
+            preexec_fn=processes.dies_with(os.getpid()),  # noqa: PLW1509
+        )
+        try:
+            yield _ready(process, errors, ready_timeout_seconds)
+        finally:
+            _stop(process)
+
+
+def _ready(process: subprocess.Popen[bytes], errors: IO[bytes], timeout: float) -> Endpoints:
+    assert process.stdout is not None
+    deadline = time.monotonic() + timeout
+    line = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while not line.endswith(b"\n"):
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise StartError(f"not ready within {timeout:g} s\n{_tail(errors)}")
+            chunk = os.read(process.stdout.fileno(), 65_536)
+            if not chunk:
+                status = process.wait(_STOP_TIMEOUT_SECONDS)
+                raise StartError(f"ended with status {status}\n{_tail(errors)}")
+            line += chunk
+    return Endpoints.from_json(json.loads(line))
+
+
+def _tail(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return "\n".join(errors.read().decode(errors="replace").splitlines()[-20:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP_TIMEOUT_SECONDS)
+    assert process.stdout is not None
+    process.stdout.close()

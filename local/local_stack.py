@@ -1,0 +1,182 @@
+"""The whole stack in one object: started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from local import lambda_api, management, processes, synth, template, tokens
+from local.addresses import HOST, Addresses
+from local.connections import Connections
+from local.credentials import LocalCredentials
+from local.database import Database
+from local.endpoints import Endpoints
+from local.functions import Functions, build_pools
+from local.gateway import Gateway, bind
+from local.http_server import Handler, HttpServer
+from local.model import Stack
+from local.signatures import SignatureVerifier, Verifier, accept_all
+from local.state_dir import StateDir
+from local.tasks import all_of
+from shared.utils.clock import Clock, SystemClock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. `template` None synthesizes `stage` first; `warm` None is up to the functions."""
+
+    port: int = 0
+    stage: str = "dev"
+    template: Path | None = None
+    verify_signatures: bool = True
+    warm: int | None = None
+    state: Path = synth.ROOT / ".local"
+
+
+class LocalStack:
+    """Runs one stack in the current event loop, which must be the main thread's."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        progress: Callable[[str], None] = lambda _line: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._options = options
+        self._progress = progress
+        self._clock = clock or SystemClock()
+        self._credentials = LocalCredentials()
+        self._cleanup = AsyncExitStack()
+        self._database: Database | None = None
+        self.logs: Path | None = None
+
+    async def start(self) -> Endpoints:
+        """Start everything; returns when every function has a warm worker.
+
+        Raises LocalError, after it has stopped what was started.
+        """
+        processes.require_linux()
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything: clients first, then functions, then what they call."""
+        await self._cleanup.aclose()
+
+    async def failed(self) -> str:
+        """Wait for something to end that must not; says what."""
+        assert self._database is not None
+        return await self._database.ended()
+
+    async def _start(self) -> Endpoints:
+        options = self._options
+        # First: a port that is taken shall not be found out after everything else has started.
+        socket = bind(options.port)
+        self._cleanup.callback(socket.close)
+        state = StateDir.acquire(options.state)
+        self._cleanup.callback(state.close)
+        self.logs = logs = state.fresh_logs()
+        loop = asyncio.get_running_loop()
+        starting = loop.create_task(self._start_database(logs))
+        loading = loop.create_task(self._timed("template", self._load(state)))
+        await all_of(starting, loading)
+        database, stack = starting.result(), loading.result()
+        create = database.create(stack.tables, stack.place.region, self._credentials)
+        await self._timed("tables", create)
+
+        connections, functions = Connections(), Functions()
+        addresses = await self._open_endpoints(stack, connections, functions, database.port)
+        pools = build_pools(
+            stack.functions,
+            variables={
+                name: addresses.localize(stack, function.environment)
+                for name, function in stack.functions.items()
+            },
+            shared=self._shared_environment(stack, addresses),
+            logs=logs,
+            warm=options.warm,
+            clock=self._clock,
+        )
+        self._cleanup.push_async_callback(functions.stop)
+        await self._timed(f"{len(pools)} functions", functions.start(pools))
+
+        # Last, so that nobody gets in before everything is ready.
+        gateway = Gateway(stack, connections, functions, self._clock)
+        self._cleanup.push_async_callback(gateway.stop)
+        await gateway.listen(socket)
+        return Endpoints(
+            websocket_url=f"ws://{HOST}:{socket.getsockname()[1]}/{stack.websocket.stage}",
+            management_url=addresses.management_url(stack),
+            token_url=addresses.token_url if stack.identity else None,
+            lambda_url=addresses.lambda_url,
+            dynamodb_url=addresses.dynamodb_url,
+        )
+
+    async def _load(self, state: StateDir) -> Stack:
+        path = self._options.template
+        if path is None:
+            path = await synth.synthesize(state.assembly, self._options.stage)
+        return template.load(path)
+
+    async def _start_database(self, logs: Path) -> Database:
+        self._database = database = await self._timed("database", Database.start(logs))
+        self._cleanup.push_async_callback(database.stop)
+        return database
+
+    async def _open_endpoints(
+        self, stack: Stack, connections: Connections, functions: Functions, dynamodb_port: int
+    ) -> Addresses:
+        """Open what functions call; their environment names its ports."""
+        api = management.ManagementApi(
+            stack.websocket.stage, connections, self._verifier(stack, "execute-api")
+        )
+        manager = await self._serve(api.handle, management.MAX_BODY_BYTES)
+        invoke = lambda_api.LambdaApi(functions, self._verifier(stack, "lambda"))
+        invoker = await self._serve(invoke.handle, lambda_api.MAX_BODY_BYTES)
+        token_port = 0
+        if stack.identity is not None:
+            identity = stack.identity
+            issuer = tokens.TokenIssuer(identity.pool_id, identity.client_id, self._clock)
+            server = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES)
+            token_port = server.port
+            issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
+        return Addresses(manager.port, token_port, invoker.port, dynamodb_port)
+
+    def _shared_environment(self, stack: Stack, addresses: Addresses) -> dict[str, str]:
+        return {
+            "AWS_REGION": stack.place.region,
+            "AWS_DEFAULT_REGION": stack.place.region,
+            "AWS_ACCESS_KEY_ID": self._credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_key,
+            "AWS_SESSION_TOKEN": self._credentials.token,
+            "AWS_ENDPOINT_URL_DYNAMODB": addresses.dynamodb_url,
+            "AWS_ENDPOINT_URL_LAMBDA": addresses.lambda_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _verifier(self, stack: Stack, service: str) -> Verifier:
+        if not self._options.verify_signatures:
+            return accept_all
+        return SignatureVerifier(self._credentials, stack.place.region, service, self._clock)
+
+    async def _serve(self, handler: Handler, max_body_bytes: int) -> HttpServer:
+        server = await HttpServer.listen(handler, max_body_bytes=max_body_bytes)
+        self._cleanup.callback(server.close)
+        return server
+
+    async def _timed(self, what: str, work: Awaitable[T]) -> T:
+        started = time.perf_counter()
+        result = await work
+        self._progress(f"{what:<12} {time.perf_counter() - started:5.2f} s")
+        return result

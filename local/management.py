@@ -1,0 +1,99 @@
+"""The @connections endpoint: post to a connection, ask about it, close it.
+
+Statuses, error types and the form of the path as in
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+from local.connections import Connections, Link, Posted
+from local.http_server import Request, Response
+from local.routing import MAX_MESSAGE_BYTES
+from local.signatures import Verifier
+
+# More than a message may have, so that what is too large is answered as AWS does.
+MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    return Response.json(status, {"message": message}, [("x-amzn-ErrorType", kind)])
+
+
+_POSTED = {
+    Posted.SENT: Response(200),
+    Posted.GONE: _error(410, "GoneException", "the connection is over or not open yet"),
+    Posted.BUFFER_FULL: _error(429, "LimitExceededException", "the client does not keep up"),
+}
+_CLOSED = Response(204)
+_TOO_LARGE = _error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE_BYTES} bytes")
+_NOT_TEXT = _error(400, "BadRequestException", "the message is not UTF-8")
+_NOT_FOUND = _error(404, "NotFoundException", "no such stage or resource")
+
+
+class ManagementApi:
+    """Serves /{stage}/@connections/{connection id}."""
+
+    def __init__(self, stage: str, connections: Connections, verify: Verifier) -> None:
+        # The @ may be encoded or not; clients of AWS do either.
+        self._prefixes = tuple(f"/{stage}/{at}connections/" for at in ("@", "%40"))
+        self._connections = connections
+        self._verify = verify
+
+    def handle(self, request: Request) -> Response:
+        """Answer at once: nothing here waits for a client."""
+        fault = self._verify(request)
+        if fault is not None:
+            return _error(403, "ForbiddenException", fault)
+        for prefix in self._prefixes:
+            if request.target.startswith(prefix):
+                connection_id = unquote(request.target[len(prefix) :])
+                return self._serve(request, self._connections.find(connection_id))
+        return _NOT_FOUND
+
+    def _serve(self, request: Request, link: Link | None) -> Response:
+        if request.method == "POST":
+            return self._post(request.body, link)
+        if request.method not in {"GET", "DELETE"}:
+            return _NOT_FOUND
+        if link is None:
+            return _POSTED[Posted.GONE]
+        if request.method == "GET":
+            return _describe(link)
+        self._connections.close(link, 1000, "Connection Closed Normally")
+        return _CLOSED
+
+    @staticmethod
+    def _post(body: bytes, link: Link | None) -> Response:
+        if len(body) > MAX_MESSAGE_BYTES:
+            return _TOO_LARGE
+        # ASCII is by far the most frequent, and the fastest to check.
+        if not body.isascii():
+            try:
+                body.decode()
+            except UnicodeDecodeError:
+                # As a text frame it would make the client drop its connection.
+                return _NOT_TEXT
+        return _POSTED[Posted.GONE if link is None else link.post(body)]
+
+
+def _describe(link: Link) -> Response:
+    source = link.source
+    identity = {"sourceIp": source.opening.source_ip}
+    if agent := source.opening.header("User-Agent"):
+        identity["userAgent"] = agent
+    return Response.json(
+        200,
+        {
+            "connectedAt": _timestamp(source.connected_at),
+            "identity": identity,
+            "lastActiveAt": _timestamp(link.last_active_ms),
+        },
+    )
+
+
+def _timestamp(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,117 @@
+"""The stack as this package runs it: what the template says, resolved and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Lambda function."""
+
+    logical_id: str
+    name: str
+    arn: str
+    handler: str
+    code: Path
+    environment: Mapping[str, str]
+    timeout_seconds: int
+    memory_mb: int
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The handler's parts: packages, module, attribute."""
+        return tuple(self.handler.replace("/", ".").split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the WebSocket API; `replies` if the function's result goes to the client."""
+
+    key: str
+    function: str
+    replies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketApi:
+    """The WebSocket API with its one stage. Functions are named by their names."""
+
+    api_id: str
+    stage: str
+    # The field of a message's body that names the route.
+    action_field: str
+    routes: Mapping[str, Route]
+    authorizer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttribute:
+    """An attribute of a key; `kind` is HASH or RANGE."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index; `non_key` are the attributes of an INCLUDE projection."""
+
+    name: str
+    keys: tuple[KeyAttribute, ...]
+    projection: str
+    non_key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A DynamoDB table; `attributes` gives the types (S, N, B) of all key attributes."""
+
+    name: str
+    keys: tuple[KeyAttribute, ...]
+    attributes: Mapping[str, str]
+    indexes: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user pool as tokens show it."""
+
+    pool_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the stack pretends to be: the values of CloudFormation's pseudo parameters."""
+
+    region: str = "eu-central-1"
+    account: str = "000000000000"
+    partition: str = "aws"
+    url_suffix: str = "amazonaws.com"
+
+    def management_url(self, api_id: str, stage: str) -> str:
+        """The deployed address of @connections and, with wss, of the WebSocket API."""
+        return f"https://{api_id}.execute-api.{self.region}.{self.url_suffix}/{stage}"
+
+    def issuer_url(self, pool_id: str) -> str:
+        """The deployed issuer of a user pool's tokens."""
+        return f"https://cognito-idp.{self.region}.{self.url_suffix}/{pool_id}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything there is to run."""
+
+    name: str
+    place: Place
+    functions: Mapping[str, Function]
+    websocket: WebSocketApi
+    tables: tuple[Table, ...]
+    identity: Identity | None

@@ -1,0 +1,211 @@
+"""The workers of one function: started before they are needed, more on demand, replaced if lost."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import processes
+from local.errors import FunctionInitError, ThrottledError
+from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
+from local.model import Function
+from local.workers import Worker
+from shared.utils.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many workers and waiting invocations a function may have; times in seconds."""
+
+    warm: int = 1
+    most: int = 4
+    queue: int = 1_000
+    init_timeout: float = 30.0
+    # Between attempts to start a worker whose predecessors failed before they served anything;
+    # doubled each time up to the second value.
+    first_backoff: float = 0.5
+    last_backoff: float = 30.0
+
+
+Report = Callable[[str], None]
+
+
+class FunctionPool:
+    """Invokes one function."""
+
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        log: Path,
+        limits: PoolLimits,
+        *,
+        clock: Clock,
+        report: Report | None = None,
+    ) -> None:
+        self._function = function
+        self._environment = environment
+        self._log = log
+        self._limits = limits
+        self._clock = clock
+        self._report = report or _to_stderr
+        self._workers: set[Worker] = set()
+        # The last one used is the first to be used again, as Lambda does: its caches are warm.
+        self._idle: list[Worker] = []
+        self._waiting: deque[Invocation] = deque()
+        self._failures = 0
+        self._last_error: Outcome | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._warm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start the warm workers; returns when all wait for work. Raises FunctionInitError."""
+        for _ in range(self._limits.warm):
+            self._add_worker()
+        # Each worker is ready, or has ended, within the limit of its init phase.
+        async with asyncio.timeout(self._limits.init_timeout + 10):
+            await self._warm
+
+    async def stop(self) -> None:
+        """End all workers; whoever waits for an outcome is told."""
+        self._stopping = True
+        if self._retry is not None:
+            self._retry.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        self._fail_waiting(Outcome.failure("Runtime.Stopped", "the local stack is stopping"))
+
+    async def invoke(self, payload: bytes) -> Outcome:
+        """Run the function once. A caller that is cancelled before the start takes its place out.
+
+        Raises ThrottledError if too many wait already, ValueError for a payload over 6 MB.
+        """
+        invocation = self._submit(payload)
+        # Bounded: by the queue's length, the function's timeout, and the workers' init limit.
+        return await invocation.done
+
+    def submit(self, payload: bytes) -> None:
+        """Run the function once without waiting for it. Raises as `invoke` does."""
+        self._submit(payload)
+
+    # What workers tell
+
+    def worker_idle(self, worker: Worker) -> None:
+        if worker.used:
+            self._failures = 0
+        while self._waiting:
+            invocation = self._waiting.popleft()
+            if not invocation.done.done():
+                worker.assign(invocation)
+                self._grow()
+                return
+        self._last_error = None
+        self._idle.append(worker)
+        if len(self._idle) >= self._limits.warm and not self._warm.done():
+            self._warm.set_result(None)
+
+    def worker_ended(self, worker: Worker) -> None:
+        self._workers.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if self._stopping:
+            return
+        if not worker.used:
+            self._failed_unused(worker)
+        elif len(self._workers) < self._limits.warm or self._waiting:
+            self._add_worker()
+
+    # Inside
+
+    def _submit(self, payload: bytes) -> Invocation:
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"payload of {len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+        invocation = Invocation(payload)
+        invocation.done.add_done_callback(lambda done: self._tell(invocation, done))
+        if self._stopping or (not self._workers and self._last_error is not None):
+            # Nothing serves it until the back-off is over: failing now is what Lambda does, too.
+            error = self._last_error or Outcome.failure("Runtime.Stopped", "stopping")
+            invocation.finish(error)
+        elif self._idle:
+            self._idle.pop().assign(invocation)
+        elif len(self._waiting) >= self._limits.queue:
+            raise ThrottledError(f"{len(self._waiting)} wait for {self._function.name} already")
+        else:
+            self._waiting.append(invocation)
+            self._grow()
+        return invocation
+
+    def _grow(self) -> None:
+        """One more worker if there is work for it, none is on its way and none has just failed."""
+        starting = any(not worker.ready for worker in self._workers)
+        free = len(self._workers) < self._limits.most
+        if self._waiting and free and not starting and self._retry is None:
+            self._add_worker()
+
+    def _add_worker(self) -> None:
+        worker = Worker(self._function, self._environment, self._log, self, self._clock)
+        self._workers.add(worker)
+        task = asyncio.get_running_loop().create_task(self._start_worker(worker))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_worker(self, worker: Worker) -> None:
+        try:
+            await worker.start(self._limits.init_timeout)
+        except OSError as error:
+            worker.init_error = Outcome.failure("Sandbox.StartFailed", str(error))
+            self.worker_ended(worker)
+
+    def _failed_unused(self, worker: Worker) -> None:
+        """A worker that ended before it served anything would do so again: not at once, then."""
+        error = worker.init_error or Outcome.failure("Runtime.ExitError", "ended while idle")
+        self._last_error = error
+        if not self._workers:
+            self._fail_waiting(error)
+        if not self._warm.done():
+            self._warm.set_exception(FunctionInitError(self._init_failure(error)))
+            return
+        self._report(self._init_failure(error))
+        if self._retry is None:
+            limits = self._limits
+            delay = min(limits.last_backoff, limits.first_backoff * 2**self._failures)
+            self._failures += 1
+            self._retry = asyncio.get_running_loop().call_later(delay, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if len(self._workers) < self._limits.warm:
+            self._add_worker()
+        else:
+            self._grow()
+
+    def _fail_waiting(self, outcome: Outcome) -> None:
+        while self._waiting:
+            self._waiting.popleft().finish(outcome)
+
+    def _tell(self, invocation: Invocation, done: asyncio.Future[Outcome]) -> None:
+        """One line about a failed invocation, never what was in it."""
+        if done.cancelled() or self._stopping:
+            return
+        error = done.result().error
+        if error is not None:
+            request = invocation.request_id
+            self._report(f"{self._function.name}: {error} (request {request}); see {self._log}")
+
+    def _init_failure(self, error: Outcome) -> str:
+        return (
+            f"{self._function.name} cannot start: {error.error}: {error.error_message}\n"
+            f"--- end of {self._log}\n{processes.log_tail(self._log)}"
+        )
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

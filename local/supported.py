@@ -1,0 +1,171 @@
+"""What of CloudFormation this package understands, resource type by resource type.
+
+A property is either used or ignored for a stated reason; any other one stops the start, because
+running on without it would mean to test something else than what gets deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from local.errors import TemplateError
+
+_NAME_ONLY = "a name for people"
+_TAGS = "tags change nothing at run time"
+_LOGS = "functions log into files here"
+_IAM = "permissions are not enforced on this machine"
+_USERS = "tokens are issued without users, passwords or sign-in flows"
+_DURABILITY = "the tables live in memory for one run"
+
+
+@dataclass(frozen=True)
+class Support:
+    """The properties of one resource type: those used, and those ignored with the reason."""
+
+    used: frozenset[str] = frozenset()
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    # All that this type says is without effect here.
+    ignored_whole: str = ""
+
+
+def _support(used: str, **ignored: str) -> Support:
+    return Support(frozenset(used.split()), ignored)
+
+
+def _ignore(reason: str) -> Support:
+    return Support(ignored_whole=reason)
+
+
+SUPPORT: Mapping[str, Support] = {
+    "AWS::ApiGatewayV2::Api": _support(
+        "ProtocolType RouteSelectionExpression", Name=_NAME_ONLY, Description=_NAME_ONLY, Tags=_TAGS
+    ),
+    "AWS::ApiGatewayV2::Stage": _support(
+        "ApiId StageName",
+        AutoDeploy="the template as it stands is what runs",
+        DeploymentId="the template as it stands is what runs",
+        AccessLogSettings=_LOGS,
+        DefaultRouteSettings="throttling and metrics of the account are not imitated",
+        RouteSettings="throttling and metrics of the account are not imitated",
+        Description=_NAME_ONLY,
+        Tags=_TAGS,
+    ),
+    "AWS::ApiGatewayV2::Deployment": _ignore("the template as it stands is what runs"),
+    "AWS::ApiGatewayV2::Route": _support(
+        "ApiId RouteKey Target AuthorizationType AuthorizerId RouteResponseSelectionExpression",
+        OperationName=_NAME_ONLY,
+    ),
+    "AWS::ApiGatewayV2::RouteResponse": _support("ApiId RouteId RouteResponseKey"),
+    "AWS::ApiGatewayV2::Integration": _support(
+        "ApiId IntegrationType IntegrationUri", Description=_NAME_ONLY
+    ),
+    # A proxy integration returns what the function returns, with or without such a resource.
+    "AWS::ApiGatewayV2::IntegrationResponse": _support(
+        "ApiId IntegrationId IntegrationResponseKey"
+    ),
+    "AWS::ApiGatewayV2::Authorizer": _support(
+        "ApiId AuthorizerType AuthorizerUri IdentitySource", Name=_NAME_ONLY
+    ),
+    "AWS::Lambda::Function": _support(
+        "FunctionName Handler Code Environment Timeout MemorySize Runtime LoggingConfig",
+        Architectures="the functions run on this machine's processor",
+        Layers="the virtual environment holds the same pinned packages",
+        Role=_IAM,
+        Description=_NAME_ONLY,
+        TracingConfig="there is no X-Ray here",
+        RecursiveLoop="loop detection is not imitated",
+        ReservedConcurrentExecutions="the number of workers is a setting of the local run",
+        Tags=_TAGS,
+    ),
+    "AWS::Lambda::Permission": _support(
+        "Action FunctionName Principal",
+        SourceArn="one API is the only caller here",
+        SourceAccount="one API is the only caller here",
+    ),
+    "AWS::Lambda::LayerVersion": _ignore("the virtual environment holds the same pinned packages"),
+    "AWS::DynamoDB::Table": _support(
+        "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes",
+        BillingMode="nothing is billed here",
+        ProvisionedThroughput="the local database has no capacity limit",
+        OnDemandThroughput="the local database has no capacity limit",
+        PointInTimeRecoverySpecification=_DURABILITY,
+        DeletionProtectionEnabled=_DURABILITY,
+        SSESpecification=_DURABILITY,
+        TableClass="nothing is billed here",
+        TimeToLiveSpecification="deletion comes hours late in AWS; readers filter anyway",
+        ContributorInsightsSpecification="there is no CloudWatch here",
+        Tags=_TAGS,
+    ),
+    "AWS::IAM::Role": _ignore(_IAM),
+    "AWS::IAM::Policy": _ignore(_IAM),
+    "AWS::IAM::ManagedPolicy": _ignore(_IAM),
+    "AWS::Logs::LogGroup": _ignore(_LOGS),
+    "AWS::CloudWatch::Alarm": _ignore("there is no CloudWatch here"),
+    "AWS::CloudWatch::Dashboard": _ignore("there is no CloudWatch here"),
+    "AWS::Cognito::UserPool": _ignore(_USERS),
+    "AWS::Cognito::UserPoolClient": _support(
+        "UserPoolId",
+        AccessTokenValidity=_USERS,
+        AllowedOAuthFlows=_USERS,
+        AllowedOAuthFlowsUserPoolClient=_USERS,
+        AllowedOAuthScopes=_USERS,
+        CallbackURLs=_USERS,
+        ClientName=_NAME_ONLY,
+        EnableTokenRevocation=_USERS,
+        ExplicitAuthFlows=_USERS,
+        GenerateSecret=_USERS,
+        IdTokenValidity=_USERS,
+        PreventUserExistenceErrors=_USERS,
+        RefreshTokenValidity=_USERS,
+        SupportedIdentityProviders=_USERS,
+        TokenValidityUnits=_USERS,
+    ),
+    "AWS::Cognito::UserPoolGroup": _ignore("tokens name any groups that they are asked for"),
+    "AWS::CDK::Metadata": _ignore("statistics for AWS"),
+}
+
+# What may stand beside Type and Properties. A Condition may not: it is not evaluated.
+_RESOURCE_ATTRIBUTES = frozenset(
+    {"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
+)
+# Parameters are read where something refers to them; Rules and Outputs concern deployment.
+_SECTIONS = frozenset(
+    {
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+    }
+)
+
+
+def check_section(name: str) -> None:
+    """Refuse a section of the template whose meaning would be lost."""
+    if name not in _SECTIONS:
+        raise TemplateError(f"section {name!r} of the template is not supported")
+
+
+def check_resource(logical_id: str, resource: Mapping[str, object]) -> None:
+    """Refuse what this package neither uses nor ignores for a reason."""
+    kind = resource.get("Type")
+    support = SUPPORT.get(str(kind))
+    if support is None:
+        raise TemplateError(f"{logical_id}: resource type {kind} is not supported")
+    for attribute in resource:
+        if attribute not in _RESOURCE_ATTRIBUTES and not support.ignored_whole:
+            raise TemplateError(f"{logical_id} ({kind}): attribute {attribute} is not supported")
+    properties = resource.get("Properties", {})
+    if not isinstance(properties, Mapping):
+        raise TemplateError(f"{logical_id} ({kind}): Properties is no object")
+    if support.ignored_whole:
+        return
+    for name in properties:
+        if name not in support.used and name not in support.ignored:
+            raise TemplateError(
+                f"{logical_id} ({kind}): property {name} is neither used nor known to be without "
+                f"effect on this machine; see local/supported.py"
+            )

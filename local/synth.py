@@ -1,0 +1,65 @@
+"""Runs the CDK app to get the template of a stage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from local import processes
+from local.errors import SynthesisError
+
+ROOT = Path(__file__).resolve().parent.parent
+_TIMEOUT_SECONDS = 120.0
+_PROJECT = "lingocast"
+
+
+async def synthesize(outdir: Path, stage: str, app: Path = ROOT / "app.py") -> Path:
+    """Write the cloud assembly to `outdir`; returns the stage's template. Raises SynthesisError.
+
+    Dependencies are not bundled into a layer: the functions run in this virtual environment.
+    """
+    context = {"stage": stage, "aws:cdk:bundling-stacks": []}
+    environment = os.environ | {
+        "PATH": processes.venv_path(),
+        # jsii starts Node by this name; the one in PATH is a wrapper that costs half a second.
+        "JSII_NODE": processes.node_binary(),
+        "CDK_OUTDIR": str(outdir),
+        "CDK_VALIDATION": "false",
+        "CDK_CONTEXT_JSON": json.dumps(context),
+    }
+    process = await processes.spawn(
+        (sys.executable, str(app)),
+        environment=environment,
+        cwd=app.parent,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
+    except TimeoutError:
+        raise SynthesisError(f"{app.name} did not finish within {_TIMEOUT_SECONDS:g} s") from None
+    finally:
+        await processes.kill(process)
+    if process.returncode != 0:
+        tail = "\n".join(output.decode(errors="replace").splitlines()[-20:])
+        raise SynthesisError(f"{app.name} failed with status {process.returncode}:\n{tail}")
+    template = outdir / f"{_PROJECT}-{stage}.template.json"
+    if not template.exists():
+        raise SynthesisError(f"{app.name} wrote no {template.name} to {outdir}")
+    _remove_old_assets(outdir, template)
+    return template
+
+
+def _remove_old_assets(outdir: Path, template: Path) -> None:
+    """Every version of the code leaves its own folder behind."""
+    manifest = template.with_name(template.name.replace(".template.", ".assets."))
+    current = {
+        item["source"]["path"] for item in json.loads(manifest.read_text())["files"].values()
+    }
+    for asset in outdir.glob("asset.*"):
+        if asset.name not in current:
+            shutil.rmtree(asset, ignore_errors=True)

@@ -1,0 +1,180 @@
+"""Worker processes: AWS's own runtime client around a function's handler."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from local import processes
+from local.addresses import HOST
+from local.http_server import HttpServer
+from local.invocation import Invocation, Outcome
+from local.model import Function
+from local.runtime import MAX_BODY_BYTES, RuntimeApi
+from shared.utils.clock import Clock
+
+
+class WorkerOwner(Protocol):
+    """Who is told what becomes of a worker."""
+
+    def worker_idle(self, worker: Worker) -> None:
+        """It waits for work."""
+
+    def worker_ended(self, worker: Worker) -> None:
+        """Its process is gone, and its last invocation has been finished."""
+
+
+class Worker:
+    """One process of a function: at most one invocation at a time, killed when that takes too long.
+
+    Its outputs go straight into the function's log.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        log: Path,
+        owner: WorkerOwner,
+        clock: Clock,
+    ) -> None:
+        self._function = function
+        self._environment = environment
+        self._log = log
+        self._owner = owner
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._process: asyncio.subprocess.Process | None = None
+        self._server: HttpServer | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.init_error: Outcome | None = None
+        #: Whether it got as far as waiting for work.
+        self.ready = False
+        #: Whether it was given any.
+        self.used = False
+        self._api = RuntimeApi(
+            function.arn,
+            on_idle=self._on_idle,
+            on_done=self._on_done,
+            on_init_error=self._on_init_error,
+        )
+
+    async def start(self, init_timeout_seconds: float) -> None:
+        """Start the process; the owner hears when it is idle, or that it ended."""
+        self._server = await HttpServer.listen(self._api.handle, max_body_bytes=MAX_BODY_BYTES)
+        environment = {
+            **self._environment,
+            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{self._server.port}",
+        }
+        with self._log.open("ab") as log:
+            self._process = await processes.spawn(
+                (sys.executable, "-m", "awslambdaric", self._function.handler),
+                environment=environment,
+                cwd=self._function.code,
+                stdout=log,
+                stderr=log,
+            )
+        self._timer = self._loop.call_later(init_timeout_seconds, self._init_timed_out)
+        self._watch = self._loop.create_task(self._watch_process(self._process))
+
+    def assign(self, invocation: Invocation) -> None:
+        """Give work to it while it is idle."""
+        self.used = True
+        limit = self._function.timeout_seconds
+        self._timer = self._loop.call_later(limit, self._timed_out, invocation)
+        self._api.assign(invocation, self._clock.now_ms() + limit * 1000)
+
+    async def stop(self) -> None:
+        """End it, without telling the owner."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._process is not None:
+            await processes.kill(self._process)
+        if self._api.current is not None:
+            self._api.current.finish(Outcome.failure("Runtime.Stopped", "the local stack stops"))
+        self._cleanup()
+
+    def _on_idle(self) -> None:
+        if not self.ready:
+            self.ready = True
+            self._cancel_timer()
+        self._owner.worker_idle(self)
+
+    def _on_done(self, invocation: Invocation, outcome: Outcome) -> None:
+        self._cancel_timer()
+        invocation.finish(outcome)
+
+    def _on_init_error(self, outcome: Outcome) -> None:
+        self.init_error = outcome
+
+    def _init_timed_out(self) -> None:
+        self.init_error = Outcome.failure("Sandbox.Timedout", "the init phase took too long")
+        self._kill()
+
+    def _timed_out(self, invocation: Invocation) -> None:
+        seconds = self._function.timeout_seconds
+        message = (
+            f"RequestId: {invocation.request_id} Error: Task timed out after {seconds:.2f} seconds"
+        )
+        invocation.finish(Outcome.failure("Sandbox.Timedout", message))
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            processes.signal_group(self._process)
+
+    async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
+        status = await process.wait()
+        current = self._api.current
+        if current is not None:
+            how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+            message = f"RequestId: {current.request_id} Error: Runtime exited with error: {how}"
+            current.finish(Outcome.failure("Runtime.ExitError", message))
+        elif not self.ready and self.init_error is None:
+            message = f"the process ended with {status} before it was ready"
+            self.init_error = Outcome.failure("Runtime.ExitError", message)
+        self._cleanup()
+        self._owner.worker_ended(self)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cleanup(self) -> None:
+        self._cancel_timer()
+        if self._server is not None:
+            self._server.close()
+
+
+def worker_environment(
+    function: Function, variables: Mapping[str, str], shared: Mapping[str, str]
+) -> dict[str, str]:
+    """All that a worker of `function` sees, beside its Runtime API's address.
+
+    `variables` are those that the template gives it, `shared` what all functions of this run share:
+    region, credentials, endpoints. Nothing of the environment of whoever started the stack; see
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+    """
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "LAMBDA_TASK_ROOT": str(function.code),
+        "_HANDLER": function.handler,
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": str(function.code),
+        "PYTHONUNBUFFERED": "1",
+        **shared,
+        **variables,
+    }
