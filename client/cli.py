@@ -31,6 +31,7 @@ from client.options import (
     UserOption,
     required_session,
 )
+from client.playout import Playout
 from client.remedies import remedy
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
@@ -97,7 +98,8 @@ def speak_command(
 
     async def flow(display: Display) -> None:
         async def created(session: SessionCreated) -> None:
-            notices.invite(display, session.session_id, None if url == DEFAULT_URL else url)
+            at = None if url == DEFAULT_URL else url
+            notices.invite(display, session.session_id, at, token_url)
             if wait:
                 display.say(f"Speaking in {wait:g} s …")
                 await asyncio.sleep(wait)
@@ -119,7 +121,7 @@ def speak_command(
                 end=end,
             )
         display.close()
-        display.say(describe_stream(report.stream))
+        display.say(describe_stream(report.stream, "spoken"))
         notices.over(display, report.ended_early or ("ended" if end else None))
 
     _run(flow)
@@ -158,7 +160,7 @@ def listen_command(
                     open_sink=sink_named(out, files),
                     playout_delay_ms=playout_delay,
                     seconds=seconds,
-                    hooks=_hooks(display),
+                    hooks=_hooks(display, display.heard),
                 )
 
     _run(flow, interrupted_exit_code=0)
@@ -202,6 +204,8 @@ def interpret_command(
 
     async def flow(display: Display) -> None:
         source = source_named(file)
+        if begin is Start.FLOOR:
+            display.say("You will speak as soon as the floor is heard.")
         with contextlib.ExitStack() as files:
             files.callback(lambda: _summarize_hearing(display, out))
             async with access.connect() as connection:
@@ -214,19 +218,19 @@ def interpret_command(
                     stay=stay,
                     open_sink=sink_named(out, files),
                     playout_delay_ms=playout_delay,
-                    hooks=_hooks(display),
+                    hooks=_hooks(display, display.hears),
                     on_progress=display.sent,
                 )
             display.close()
-            display.say(describe_stream(report.stream))
+            display.say(describe_stream(report.stream, "spoken"))
 
     _run(flow)
 
 
-def _hooks(display: Display) -> Hooks:
+def _hooks(display: Display, on_progress: Callable[[Playout], None]) -> Hooks:
     return Hooks(
         on_joined=lambda joined: notices.joined(display, joined),
-        on_progress=display.heard,
+        on_progress=on_progress,
         on_notice=lambda notice: notices.notice(display, notice),
     )
 
@@ -267,4 +271,6 @@ def _run(
         typer.echo(f"error: {error}" + (f"; {advice}" if advice else ""), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
+        if interrupted_exit_code:
+            display.say("Interrupted.")
         raise typer.Exit(interrupted_exit_code) from None

@@ -57,9 +57,13 @@ class Display:
         """Progress of a stream of one's own."""
         self.progress(lambda: describe_stream(report))
 
+    def hears(self, playout: Playout) -> None:
+        """Remember what is heard, for the summary, without showing it."""
+        self.playout = playout
+
     def heard(self, playout: Playout) -> None:
         """Progress of what is heard."""
-        self.playout = playout
+        self.hears(playout)
         self.progress(lambda: describe_hearing(playout.stats()))
 
     def close(self) -> None:
@@ -80,11 +84,11 @@ class Display:
         self.close()
 
 
-def describe_stream(report: StreamReport) -> str:
+def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
     """`speaking: 3.2 s of 7.1 s, 16 chunks sent`, with what went wrong."""
     seconds = report.captured * report.chunk_ms / 1000
     total = "" if report.total is None else f" of {report.total * report.chunk_ms / 1000:.1f} s"
-    line = f"speaking: {seconds:.1f} s{total}, {report.sent} chunks sent"
+    line = f"{verb}: {seconds:.1f} s{total}, {report.sent} chunks sent"
     if report.dropped:
         line += f", {report.dropped} dropped because the network was too slow"
     if report.refused:

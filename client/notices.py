@@ -20,12 +20,16 @@ _SOURCES: dict[ChannelSource, str] = {
 }
 
 
-def invite(display: Display, session_id: str, url: str | None) -> None:
-    """Tell the speaker the session's id, and how others come in; `url` if it is no default."""
+def invite(display: Display, session_id: str, url: str | None, token_url: str | None) -> None:
+    """Tell the speaker the session's id, and how others come in: at `url` if it is no default,
+    interpreters with a token from `token_url`.
+    """
     at = f" --url {url}" if url else ""
+    tokens = f" --token-url {token_url}" if token_url else ""
+    client = "python -m client"
     display.say(f"Session {session_id}", style="bold green")
-    display.say(f"  listen:    python -m client listen {session_id} --language es{at}")
-    display.say(f"  interpret: python -m client interpret {session_id} FILE.wav --language es{at}")
+    display.say(f"  listen:    {client} listen {session_id} --language es{at}")
+    display.say(f"  interpret: {client} interpret {session_id} FILE.wav --language es{at}{tokens}")
 
 
 def joined(display: Display, reply: SessionJoined) -> None:

@@ -16,6 +16,8 @@ from client.wav import read_wav
 from demo.scenario import Performance, Scenario
 from demo.show import Show
 from demo.verdict import judge
+from local.errors import LocalError
+from local.launch import launch
 
 SAMPLES = Path(__file__).parent / "samples"
 FLOOR = SAMPLES / "leisure-to-consider.wav"
@@ -26,7 +28,12 @@ _INTERRUPTED = 130
 
 def main(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.wav", help="What the speaker says: any WAV file.")
+        Path,
+        typer.Argument(
+            metavar="FILE.wav",
+            help="What the speaker says: any WAV file.",
+            show_default="a sentence of real speech",
+        ),
     ] = FLOOR,
     out: Annotated[Path, typer.Option(help="Where to write what was heard.")] = OUTPUT,
 ) -> None:
@@ -42,6 +49,9 @@ def main(
         advice = remedy(error)
         show.failure(f"{error}; {advice}" if advice else str(error))
         raise typer.Exit(1) from None
+    except LocalError as error:
+        show.failure(f"the stack does not start: {error}")
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     show.farewell()
@@ -51,9 +61,6 @@ def main(
 
 def _run(show: Show, file: Path, out: Path) -> bool:
     floor, interpretation = read_wav(file), read_wav(INTERPRETATION)
-    # Only now: what is wrong with the file should be told at once.
-    from local.launch import launch  # noqa: PLC0415
-
     show.step("The stack starts on this machine, from the template that would be deployed.")
     began = time.monotonic()
     with contextlib.ExitStack() as stack:

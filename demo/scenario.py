@@ -38,8 +38,8 @@ class Endpoints(Protocol):
         """Address for clients."""
 
     @property
-    def token_url(self) -> str:
-        """Where tokens come from."""
+    def token_url(self) -> str | None:
+        """Where tokens come from; None if the stack has no users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Scenario:
         return Performance(speaker, interpreter[0].result(), [task.result() for task in others])
 
     async def _speak(self, gather: SessionHook, progress: ProgressHook) -> SpeakReport:
-        token = await fetch_token(self._endpoints.token_url, "alice", ["speakers"])
+        token = await self._token("alice", "speakers")
         longer = max(0, self.interpretation.total - self.floor.total) * FORMAT.chunk_ms / 1000
         async with connect(self._endpoints.websocket_url, token=token) as connection:
             return await speak(
@@ -126,8 +126,12 @@ class Scenario:
                 keep_open_seconds=longer + _INTERPRETERS_DELAY_SECONDS,
             )
 
+    async def _token(self, user: str, group: str) -> str | None:
+        url = self._endpoints.token_url
+        return await fetch_token(url, user, [group]) if url else None
+
     async def _interpret(self, session_id: str, hooks: Hooks) -> InterpretReport:
-        token = await fetch_token(self._endpoints.token_url, "carlos", ["interpreters"])
+        token = await self._token("carlos", "interpreters")
         async with connect(self._endpoints.websocket_url, token=token) as connection:
             return await interpret(
                 connection,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -87,12 +88,13 @@ class Show:
 
     def table(self, rows: Sequence[Row]) -> None:
         """The account of every listener."""
-        table = Table(title="Chunks, and latency from captured to received", title_justify="left")
-        table.add_column("listener")
-        table.add_column("heard")
-        for name in ("expected", "delivered", "missing", "late", "p50 ms", "p95 ms", "p99 ms"):
-            table.add_column(name, justify="right")
-        table.add_column("sound")
+        self.detail("In chunks; latency, from captured to received, in ms.")
+        table = Table(box=SIMPLE_HEAD, padding=0)  # fits 80 columns
+        for name in ("listener", "heard"):
+            table.add_column(name, no_wrap=True)
+        for name in ("expected", "delivered", "missing", "late", "p50", "p95", "p99"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("sound", no_wrap=True)
         for row in rows:
             numbers = (row.expected, row.delivered, row.missing, row.late)
             latencies = ("-" if value is None else f"{value:.0f}" for value in _latencies(row))

@@ -150,7 +150,7 @@ def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == "Session golden-eagle-427"
     assert f"python -m client listen {SESSION} --language es --url {url}" in lines[1]
-    assert "speaking: 0.2 s of 0.2 s, 1 chunks sent" in lines
+    assert "spoken: 0.2 s of 0.2 s, 1 chunks sent" in lines
     assert lines[-1] == "The session is over: the speaker ended it."
     assert service.requests[0]["sourceLanguage"] == "de"
     assert service.actions() == ["createSession", "sendAudio", "endSession"]

@@ -84,3 +84,14 @@ def test_what_happens_is_told_in_words() -> None:
         "The speaker is back.",
         "The session is over: the speaker left.",
     ]
+
+
+def test_an_invitation_works_when_pasted() -> None:
+    display, output = _display(FakeClock())
+    notices.invite(display, "golden-eagle-427", "ws://x:1/dev", "http://x:2/token")
+    assert output.getvalue().splitlines() == [
+        "Session golden-eagle-427",
+        "  listen:    python -m client listen golden-eagle-427 --language es --url ws://x:1/dev",
+        "  interpret: python -m client interpret golden-eagle-427 FILE.wav --language es"
+        " --url ws://x:1/dev --token-url http://x:2/token",
+    ]
