@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Endpoints:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, str]) -> Endpoints:
+    def from_json(cls, content: dict[str, Any]) -> Endpoints:
         """The reverse of `as_json`."""
         return cls(
             websocket_url=content["websocketUrl"],

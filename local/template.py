@@ -45,6 +45,8 @@ def load(template: Path, place: Place | None = None) -> Stack:
         manifest = json.loads((template.parent / f"{name}.assets.json").read_text())
     except (OSError, ValueError) as error:
         raise TemplateError(f"cannot read {template} or its assets manifest: {error}") from error
+    if not isinstance(content, dict):
+        raise TemplateError(f"{template} is no CloudFormation template")
     assets = {
         destination["objectKey"]: template.parent.resolve() / item["source"]["path"]
         for item in manifest["files"].values()

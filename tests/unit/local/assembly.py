@@ -1,0 +1,195 @@
+"""A small cloud assembly as the CDK writes it: template, assets manifest, one code asset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STACK = "fixture-dev"
+STAGE = "dev"
+_KEY = "c0de.zip"
+
+Template = dict[str, Any]
+
+
+def function(handler: str, *, timeout: int = 10, **variables: object) -> dict[str, Any]:
+    """A Lambda function resource."""
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Architectures": ["arm64"],
+            "Code": {"S3Bucket": {"Fn::Sub": "assets-${AWS::AccountId}"}, "S3Key": _KEY},
+            "Environment": {"Variables": variables},
+            "Handler": handler,
+            "Layers": [{"Ref": "Layer"}],
+            "MemorySize": 256,
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Runtime": "python3.13",
+            "Timeout": timeout,
+        },
+    }
+
+
+def permission(function_id: str) -> dict[str, Any]:
+    """API Gateway's permission to invoke a function."""
+    return {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Fn::GetAtt": [function_id, "Arn"]},
+            "Principal": "apigateway.amazonaws.com",
+        },
+    }
+
+
+def invocation_uri(function_id: str) -> dict[str, Any]:
+    """What an integration or an authorizer invokes."""
+    return {
+        "Fn::Join": [
+            "",
+            [
+                "arn:",
+                {"Ref": "AWS::Partition"},
+                ":apigateway:",
+                {"Ref": "AWS::Region"},
+                ":lambda:path/2015-03-31/functions/",
+                {"Fn::GetAtt": [function_id, "Arn"]},
+                "/invocations",
+            ],
+        ]
+    }
+
+
+def integration(function_id: str) -> dict[str, Any]:
+    """A proxy integration."""
+    return _of_api(
+        "Integration", IntegrationType="AWS_PROXY", IntegrationUri=invocation_uri(function_id)
+    )
+
+
+def route(key: str, integration_id: str, *, replies: bool = False) -> dict[str, Any]:
+    """A route; one that replies needs a `route_response`, too."""
+    target = {"Fn::Join": ["", ["integrations/", {"Ref": integration_id}]]}
+    resource = _of_api("Route", RouteKey=key, Target=target)
+    if replies:
+        resource["Properties"]["RouteResponseSelectionExpression"] = "$default"
+    return resource
+
+
+def route_response(route_id: str) -> dict[str, Any]:
+    """What lets a route reply."""
+    return _of_api("RouteResponse", RouteId={"Ref": route_id}, RouteResponseKey="$default")
+
+
+def _of_api(kind: str, **properties: object) -> dict[str, Any]:
+    return {
+        "Type": f"AWS::ApiGatewayV2::{kind}",
+        "Properties": {"ApiId": {"Ref": "Api"}, **properties},
+    }
+
+
+def base() -> Template:
+    """An API with its stage, a user pool and a table; no functions and no routes."""
+    return {
+        "Description": "fixture",
+        "Outputs": {"Url": {"Value": {"Ref": "Api"}}},
+        "Resources": {
+            "Api": {
+                "Type": "AWS::ApiGatewayV2::Api",
+                "Properties": {
+                    "Name": "fixture",
+                    "ProtocolType": "WEBSOCKET",
+                    "RouteSelectionExpression": "$request.body.action",
+                },
+            },
+            "Stage": _of_api("Stage", StageName=STAGE, AutoDeploy=True),
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}},
+            "Layer": {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": {}}},
+            "Pool": {"Type": "AWS::Cognito::UserPool"},
+            "Client": {
+                "Type": "AWS::Cognito::UserPoolClient",
+                "Properties": {"UserPoolId": {"Ref": "Pool"}},
+            },
+            "Notes": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "AttributeDefinitions": [
+                        {"AttributeName": "id", "AttributeType": "S"},
+                        {"AttributeName": "when", "AttributeType": "N"},
+                    ],
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "GlobalSecondaryIndexes": [
+                        {
+                            "IndexName": "recent",
+                            "KeySchema": [
+                                {"AttributeName": "id", "KeyType": "HASH"},
+                                {"AttributeName": "when", "KeyType": "RANGE"},
+                            ],
+                            "Projection": {"ProjectionType": "KEYS_ONLY"},
+                        }
+                    ],
+                    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                    "TableName": "fixture-notes",
+                },
+                "DeletionPolicy": "Delete",
+            },
+        },
+    }
+
+
+def with_routes(
+    routes: Mapping[str, str], replies: set[str] | None = None, **functions: dict[str, Any]
+) -> Template:
+    """`base` with functions by logical id, and routes: route key to logical id of a function."""
+    template = base()
+    resources = template["Resources"]
+    for logical_id, resource in functions.items():
+        resources[logical_id] = resource
+        resources[f"{logical_id}Permission"] = permission(logical_id)
+        resources[f"{logical_id}Integration"] = integration(logical_id)
+    for number, (key, logical_id) in enumerate(routes.items()):
+        answers = key in (replies or set())
+        resources[f"Route{number}"] = route(key, f"{logical_id}Integration", replies=answers)
+        if answers:
+            resources[f"Route{number}Response"] = route_response(f"Route{number}")
+    return template
+
+
+def with_authorizer(template: Template, logical_id: str) -> Template:
+    """The template with a function as the authorizer of $connect."""
+    resources = template["Resources"]
+    resources["Authorizer"] = _of_api(
+        "Authorizer",
+        AuthorizerType="REQUEST",
+        AuthorizerUri=invocation_uri(logical_id),
+        IdentitySource=[],
+        Name="connect",
+    )
+    for resource in resources.values():
+        if resource.get("Properties", {}).get("RouteKey") == "$connect":
+            resource["Properties"] |= {
+                "AuthorizationType": "CUSTOM",
+                "AuthorizerId": {"Ref": "Authorizer"},
+            }
+    return template
+
+
+def write(folder: Path, template: Template, code: str = "") -> Path:
+    """Write the assembly; the code becomes the asset's `functions.py`. Returns the template."""
+    asset = folder / "asset.c0de"
+    asset.mkdir(parents=True, exist_ok=True)
+    (asset / "functions.py").write_text(code)
+    manifest = {
+        "files": {
+            "c0de": {
+                "source": {"path": asset.name, "packaging": "zip"},
+                "destinations": {"here": {"objectKey": _KEY}},
+            }
+        }
+    }
+    (folder / f"{STACK}.assets.json").write_text(json.dumps(manifest))
+    path = folder / f"{STACK}.template.json"
+    path.write_text(json.dumps(template))
+    return path

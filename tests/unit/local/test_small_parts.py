@@ -1,0 +1,95 @@
+"""Addresses, endpoints, folders, table requests: small things with one rule each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local.addresses import Addresses
+from local.database import create_table_request
+from local.endpoints import Endpoints
+from local.errors import StartError
+from local.invocation import Outcome
+from local.model import Index, KeyAttribute, Table
+from local.state_dir import StateDir
+from tests.unit.local.stacks import stack
+
+ADDRESSES = Addresses(management_port=1001, token_port=1002, lambda_port=1003, dynamodb_port=1004)
+
+
+def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None:
+    one = stack()
+    deployed = one.place.management_url("api", "dev")
+    environment = {
+        "ENDPOINT": deployed,
+        "CALLBACK": deployed + "/@connections",
+        "ISSUER": one.place.issuer_url("pool"),
+        "OTHER": "https://example.com/dev",
+        "TABLE": "sessions",
+    }
+    assert ADDRESSES.localize(one, environment) == {
+        "ENDPOINT": "http://127.0.0.1:1001/dev",
+        "CALLBACK": "http://127.0.0.1:1001/dev/@connections",
+        "ISSUER": "http://127.0.0.1:1002/pool",
+        "OTHER": "https://example.com/dev",
+        "TABLE": "sessions",
+    }
+
+
+def test_endpoints_survive_the_ready_line() -> None:
+    endpoints = Endpoints("ws://a", "http://b", None, "http://c", "http://d")
+    assert Endpoints.from_json(endpoints.as_json()) == endpoints
+    assert endpoints.as_json()["websocketUrl"] == "ws://a"
+    assert endpoints.as_json()["webUrl"] is None
+
+
+def test_runs_at_the_same_time_have_folders_of_their_own(tmp_path: Path) -> None:
+    first = StateDir.acquire(tmp_path / "state")
+    second = StateDir.acquire(tmp_path / "state")
+    assert first.path == tmp_path / "state"
+    assert second.path == tmp_path / "state" / "2"
+
+    first.close()
+    assert StateDir.acquire(tmp_path / "state").path == first.path
+    second.close()
+
+
+def test_too_many_runs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.state_dir._MAX_RUNS", 1)
+    held = StateDir.acquire(tmp_path)
+    with pytest.raises(StartError, match="run from"):
+        StateDir.acquire(tmp_path)
+    held.close()
+
+
+def test_a_run_starts_without_the_logs_of_the_one_before(tmp_path: Path) -> None:
+    state = StateDir.acquire(tmp_path)
+    (state.fresh_logs() / "old.log").write_text("x")
+    assert list(state.fresh_logs().iterdir()) == []
+    state.close()
+
+
+def test_a_table_is_asked_for_in_dynamodbs_words() -> None:
+    key = KeyAttribute("id", "HASH")
+    table = Table("t", (key,), {"id": "S"}, (Index("i", (key,), "INCLUDE", ("a",)),))
+    assert create_table_request(table) == {
+        "TableName": "t",
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "i",
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["a"]},
+            }
+        ],
+    }
+    assert "GlobalSecondaryIndexes" not in create_table_request(Table("t", (key,), {"id": "S"}, ()))
+
+
+def test_an_outcome_knows_what_the_exception_said() -> None:
+    assert Outcome.failure("Kind", "why").error_message == "why"
+    assert Outcome(b"{}").error_message == ""
+    assert Outcome(b"not json", "Kind").error_message == ""

@@ -1,0 +1,205 @@
+"""From a template to a stack; and what is not understood stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.errors import TemplateError
+from local.model import Identity, KeyAttribute, Place, Route, Stack
+from local.supported import SUPPORT
+from local.template import load
+from tests.unit.local import assembly
+from tests.unit.local.assembly import Template
+
+
+def example() -> Template:
+    deployed = {
+        "Fn::Join": ["", ["https://", {"Ref": "Api"}, ".execute-api.", {"Ref": "AWS::Region"}]]
+    }
+    template = assembly.with_routes(
+        {"$connect": "Life", "$default": "Talk", "say": "Talk"},
+        {"$default"},
+        Life=assembly.function("functions.life"),
+        Talk=assembly.function("functions.talk", timeout=7, TABLE={"Ref": "Notes"}, URL=deployed),
+        Guard=assembly.function("functions.guard", ISSUER={"Fn::GetAtt": ["Pool", "ProviderURL"]}),
+    )
+    return assembly.with_authorizer(template, "Guard")
+
+
+def read(folder: Path, template: Template) -> Stack:
+    return load(assembly.write(folder, template))
+
+
+def test_functions_have_name_handler_code_and_resolved_environment(tmp_path: Path) -> None:
+    stack = read(tmp_path, example())
+
+    talk = stack.functions["fixture-dev-Talk"]
+    assert talk.handler == "functions.talk"
+    assert talk.modules == ("functions", "talk")
+    assert (talk.timeout_seconds, talk.memory_mb) == (7, 256)
+    assert talk.code == tmp_path.resolve() / "asset.c0de"
+    assert talk.arn == "arn:aws:lambda:eu-central-1:000000000000:function:fixture-dev-Talk"
+    assert talk.environment == {
+        "TABLE": "fixture-notes",
+        "URL": "https://api.execute-api.eu-central-1",
+    }
+
+
+def test_routes_name_functions_and_say_whether_they_reply(tmp_path: Path) -> None:
+    websocket = read(tmp_path, example()).websocket
+
+    assert websocket.stage == "dev"
+    assert websocket.action_field == "action"
+    assert websocket.authorizer == "fixture-dev-Guard"
+    assert websocket.routes == {
+        "$connect": Route("$connect", "fixture-dev-Life", replies=False),
+        "$default": Route("$default", "fixture-dev-Talk", replies=True),
+        "say": Route("say", "fixture-dev-Talk", replies=False),
+    }
+
+
+def test_tables_have_keys_and_indexes(tmp_path: Path) -> None:
+    (table,) = read(tmp_path, example()).tables
+
+    assert table.name == "fixture-notes"
+    assert table.keys == (KeyAttribute("id", "HASH"),)
+    assert table.attributes == {"id": "S", "when": "N"}
+    (index,) = table.indexes
+    assert (index.name, index.projection) == ("recent", "KEYS_ONLY")
+    assert index.keys == (KeyAttribute("id", "HASH"), KeyAttribute("when", "RANGE"))
+
+
+def test_the_user_pool_gives_issuer_and_client(tmp_path: Path) -> None:
+    stack = read(tmp_path, example())
+
+    assert stack.identity == Identity("eu-central-1_pool", "client")
+    issuer = stack.functions["fixture-dev-Guard"].environment["ISSUER"]
+    assert issuer == stack.place.issuer_url("eu-central-1_pool")
+
+
+def test_a_place_changes_what_pseudo_parameters_give(tmp_path: Path) -> None:
+    stack = load(assembly.write(tmp_path, example()), Place(region="us-east-1"))
+
+    assert stack.functions["fixture-dev-Talk"].environment["URL"].endswith("us-east-1")
+
+
+def test_a_stack_without_user_pool_has_no_identity(tmp_path: Path) -> None:
+    template = example()
+    del template["Resources"]["Client"], template["Resources"]["Pool"]
+    del template["Resources"]["Guard"]["Properties"]["Environment"]["Variables"]["ISSUER"]
+
+    assert read(tmp_path, template).identity is None
+
+
+def change(resources: dict[str, Any], path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    target = resources
+    for name in parents:
+        target = target[name]
+    target[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("Bucket", {"Type": "AWS::S3::Bucket"}, "AWS::S3::Bucket"),
+        ("Talk.Properties.EphemeralStorage", {"Size": 512}, "EphemeralStorage"),
+        ("Talk.Condition", "IsProd", "Condition"),
+        ("Talk.Properties.Runtime", "nodejs24.x", "Python"),
+        ("Talk.Properties.Code", {"ZipFile": "x"}, "asset"),
+        ("Talk.Properties.LoggingConfig", {"LogFormat": "JSON"}, "LogFormat"),
+        ("Talk.Properties.LoggingConfig", {"SystemLogLevel": "INFO"}, "SystemLogLevel"),
+        ("Talk.Properties.Environment", {"Variables": {"X": {"Fn::If": []}}}, "Fn::If"),
+        ("Talk.Properties.Environment", {"Variables": {"X": {"Ref": "Nobody"}}}, "Nobody"),
+        ("Talk.Properties.Environment", {"Variables": {"X": ["list"]}}, "Environment.X"),
+        ("Talk.Properties.Handler", {"Ref": "Layer.x"}, "Layer.x"),
+        ("Api.Properties.ProtocolType", "HTTP", "HTTP"),
+        ("Api.Properties.RouteSelectionExpression", "$request.header.x", "RouteSelection"),
+        ("Stage.Properties.ApiId", "other", "other"),
+        ("Stage.Properties.StageVariables", {"a": "b"}, "StageVariables"),
+        ("TalkIntegration.Properties.IntegrationType", "MOCK", "MOCK"),
+        ("TalkIntegration.Properties.IntegrationUri", "https://example.com", "IntegrationUri"),
+        ("TalkPermission.Properties.Principal", "events.amazonaws.com", "Principal"),
+        ("Route0.Properties.AuthorizationType", "AWS_IAM", "AWS_IAM"),
+        ("Route1.Properties.Target", "integrations/none", "integrations/none"),
+        ("Route1.Properties.ApiKeyRequired", True, "ApiKeyRequired"),
+        ("Authorizer.Properties.IdentitySource", ["route.request.header.x"], "IdentitySource"),
+        ("Notes.Properties.StreamSpecification", {}, "StreamSpecification"),
+        ("Notes.Properties.TableName", {"Fn::GetAtt": ["Role", "RoleId"]}, "RoleId"),
+    ],
+)
+def test_what_is_not_understood_fails_by_name(
+    tmp_path: Path, path: str, value: object, named: str
+) -> None:
+    template = example()
+    change(template["Resources"], path, value)
+
+    with pytest.raises(TemplateError, match=named):
+        read(tmp_path, template)
+
+
+@pytest.mark.parametrize("section", ["Conditions", "Mappings", "Transform"])
+def test_sections_that_change_meaning_fail(tmp_path: Path, section: str) -> None:
+    with pytest.raises(TemplateError, match=section):
+        read(tmp_path, example() | {section: {}})
+
+
+@pytest.mark.parametrize(
+    "missing", ["TalkPermission", "Route1Response", "Stage", "TalkIntegration"]
+)
+def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, missing: str) -> None:
+    template = example()
+    del template["Resources"][missing]
+
+    with pytest.raises(TemplateError):
+        read(tmp_path, template)
+
+
+def test_a_response_without_selection_expression_fails(tmp_path: Path) -> None:
+    template = example()
+    del template["Resources"]["Route1"]["Properties"]["RouteResponseSelectionExpression"]
+
+    with pytest.raises(TemplateError, match="RouteResponse"):
+        read(tmp_path, template)
+
+
+def test_an_authorizer_belongs_to_connect_only(tmp_path: Path) -> None:
+    template = example()
+    change(template["Resources"], "Route1.Properties.AuthorizationType", "CUSTOM")
+    change(template["Resources"], "Route1.Properties.AuthorizerId", {"Ref": "Authorizer"})
+
+    with pytest.raises(TemplateError, match=r"\$connect"):
+        read(tmp_path, template)
+
+
+def test_parameters_give_their_default(tmp_path: Path) -> None:
+    template = example() | {"Parameters": {"Size": {"Default": "9"}, "Bare": {"Type": "String"}}}
+    change(template["Resources"], "Talk.Properties.Timeout", {"Ref": "Size"})
+    assert read(tmp_path, template).functions["fixture-dev-Talk"].timeout_seconds == 9
+
+    change(template["Resources"], "Talk.Properties.Timeout", {"Ref": "Bare"})
+    with pytest.raises(TemplateError, match="Bare"):
+        read(tmp_path, template)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_file_that_is_no_template_fails(tmp_path: Path, content: str) -> None:
+    path = assembly.write(tmp_path, example())
+    path.write_text(content)
+
+    with pytest.raises(TemplateError, match="template"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"none\.template\.json"):
+        load(tmp_path / "none.template.json")
+
+
+def test_every_ignored_property_has_its_reason() -> None:
+    for kind, support in SUPPORT.items():
+        assert not support.used & support.ignored.keys(), kind
+        assert all(len(reason) > 10 for reason in support.ignored.values()), kind
