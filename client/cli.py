@@ -31,11 +31,10 @@ from client.options import (
     UserOption,
     required_session,
 )
-from client.playout import Playout
 from client.remedies import remedy
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated
+from shared.models.messages import SessionCreated, SessionJoined
 
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 
@@ -150,6 +149,11 @@ def listen_command(
     access = Access(url, token, None, None)
 
     async def flow(display: Display) -> None:
+        hooks = Hooks(
+            lambda reply: notices.joined(display, reply),
+            display.heard,
+            lambda notice: notices.notice(display, notice),
+        )
         with contextlib.ExitStack() as files:
             files.callback(lambda: _summarize_hearing(display, out))
             async with access.connect() as connection:
@@ -160,7 +164,7 @@ def listen_command(
                     open_sink=sink_named(out, files),
                     playout_delay_ms=playout_delay,
                     seconds=seconds,
-                    hooks=_hooks(display, display.heard),
+                    hooks=hooks,
                 )
 
     _run(flow, interrupted_exit_code=0)
@@ -203,9 +207,13 @@ def interpret_command(
     begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
 
     async def flow(display: Display) -> None:
+        def joined(reply: SessionJoined) -> None:
+            notices.joined(display, reply)
+            if begin is Start.FLOOR:
+                display.say("Your words begin when the floor is first heard.")
+
         source = source_named(file)
-        if begin is Start.FLOOR:
-            display.say("You will speak as soon as the floor is heard.")
+        hooks = Hooks(joined, display.hears, lambda notice: notices.notice(display, notice))
         with contextlib.ExitStack() as files:
             files.callback(lambda: _summarize_hearing(display, out))
             async with access.connect() as connection:
@@ -218,21 +226,13 @@ def interpret_command(
                     stay=stay,
                     open_sink=sink_named(out, files),
                     playout_delay_ms=playout_delay,
-                    hooks=_hooks(display, display.hears),
+                    hooks=hooks,
                     on_progress=display.sent,
                 )
             display.close()
             display.say(describe_stream(report.stream, "spoken"))
 
     _run(flow)
-
-
-def _hooks(display: Display, on_progress: Callable[[Playout], None]) -> Hooks:
-    return Hooks(
-        on_joined=lambda joined: notices.joined(display, joined),
-        on_progress=on_progress,
-        on_notice=lambda notice: notices.notice(display, notice),
-    )
 
 
 def _summarize_hearing(display: Display, out: Path | None) -> None:

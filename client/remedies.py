@@ -17,11 +17,10 @@ _GET_TOKEN = "pass --token, or --token-url with the token address that the local
 _BY_CODE = {
     ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
     ErrorCode.FORBIDDEN: "use a token of a user who may (groups: speakers, interpreters)",
-    ErrorCode.SESSION_NOT_FOUND: "check the id, which `speak` prints when it begins",
-    ErrorCode.INVALID_SESSION_ID: "check the id, which `speak` prints when it begins",
+    ErrorCode.SESSION_NOT_FOUND: "`speak` prints it when it begins",
+    ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
     ErrorCode.SESSION_ENDED: "ask the speaker for the id of a new session",
     ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
-    ErrorCode.INVALID_LANGUAGE: "use a BCP 47 code such as en, es or pt-br",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
 }
 
@@ -39,7 +38,7 @@ def remedy(error: ClientError) -> str | None:
     """What to do about the error; None if its own message says so, or nobody knows."""
     match error:
         case HandshakeRefusedError(status=403):
-            return f"the token is wrong or expired: {_GET_TOKEN}"
+            return "the token is wrong or expired, or --url does not end in a stage such as /dev"
         case RequestRefusedError(code=code) if code in _BY_CODE:
             return _BY_CODE[ErrorCode(code)]
         case RequestRefusedError(retryable=True):

@@ -24,7 +24,9 @@ from tests.unit.client.support import FakeClock
 
 def _display(clock: FakeClock, terminal: bool = False) -> tuple[Display, io.StringIO]:
     output = io.StringIO()
-    console = Console(file=output, force_terminal=terminal, width=100, highlight=False)
+    console = Console(
+        file=output, force_terminal=terminal, width=100, highlight=False, soft_wrap=True
+    )
     return Display(console, clock.monotonic), output
 
 
