@@ -22,7 +22,8 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.frame_listener import FrameListener
-from local.launch import Endpoints, launch
+from local.endpoints import Endpoints
+from local.launch import launch
 
 SAMPLE_RATE_HZ = 16_000
 JOINS_AT_ONCE = 32
@@ -68,6 +69,7 @@ def database_requests(endpoints: Endpoints) -> int:
 def speaker_token(endpoints: Endpoints) -> str:
     """A token for the speaker."""
     body = json.dumps({"sub": "bench", "groups": ["speakers"]}).encode()
+    assert endpoints.token_url is not None
     with urllib.request.urlopen(endpoints.token_url, body, timeout=5) as answer:
         token: str = json.load(answer)["token"]
         return token
@@ -79,6 +81,7 @@ async def join_all(
     """`count` listeners of the floor, some at a time."""
     url = endpoints.websocket_url
     address = urlsplit(url)
+    host, port = str(address.hostname), int(address.port or 80)
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(JOINS_AT_ONCE)
 
@@ -91,8 +94,8 @@ async def join_all(
                 lambda: FrameListener(
                     url, {"sessionId": session_id, "targetLanguage": "en"}, heard
                 ),
-                address.hostname,
-                address.port,
+                host,
+                port,
             )
             await asyncio.wait_for(listener.joined, 60)
             return listener

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.launch import Endpoints, launch
+from local.endpoints import Endpoints
+from local.launch import launch
 from tests.e2e.stage import Stage
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local.launch import Endpoints
+from local.endpoints import Endpoints
 from tests.helpers.wire import Message, Wire, fetch_token, wire
 
 
@@ -19,6 +19,7 @@ class Stage:
 
     def token(self, user: str, *groups: str, **more: Any) -> str:
         """A token of the local issuer."""
+        assert self.endpoints.token_url is not None
         return fetch_token(self.endpoints.token_url, user, *groups, **more)
 
     @asynccontextmanager

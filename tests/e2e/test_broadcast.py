@@ -9,6 +9,8 @@ import json
 import boto3
 from botocore.config import Config
 
+from local.credentials import LocalCredentials
+from local.model import Place
 from tests.e2e.stage import Stage, joined
 from tests.helpers.wire import CHUNK, Wire
 
@@ -143,9 +145,14 @@ async def test_broadcast_function_is_a_door_for_audio(stage: Stage) -> None:
         stage.session() as (_, session_id),
         stage.listener(session_id, "fr") as listener,
     ):
+        credentials = LocalCredentials()
         client = boto3.client(
             "lambda",
             endpoint_url=stage.endpoints.lambda_url,
+            region_name=Place().region,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
             config=Config(retries={"total_max_attempts": 1}, read_timeout=10),
         )
         payload = {

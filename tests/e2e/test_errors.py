@@ -195,7 +195,7 @@ async def test_of_audio(stage: Stage, fields: dict[str, Any], code: str, field: 
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "en") as listener,
     ):
-        await speaker.send_audio(0, requestId="a1", **fields)
+        await speaker.send_audio(**{"seq": 0, "requestId": "a1", **fields})
 
         error = await speaker.expect("error")
         assert error["requestId"] == "a1"

@@ -38,14 +38,14 @@ class Wire:
         """Any text, or an object as JSON."""
         await self.socket.send(message if isinstance(message, str) else json.dumps(message))
 
-    async def send_audio(self, seq: int, audio: bytes = CHUNK, **fields: Any) -> None:
-        """A chunk, captured now."""
+    async def send_audio(self, seq: object, audio: object = CHUNK, **fields: Any) -> None:
+        """A chunk, captured now. What is no bytes is sent as it is."""
         await self.send(
             {
                 "action": "sendAudio",
                 "seq": seq,
                 "timestamp": time.time_ns() // 1_000_000,
-                "audio": base64.b64encode(audio).decode(),
+                "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
                 **fields,
             }
         )
