@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "infrastructure": (*PLAIN, "infrastructure"),
     "local": (*PLAIN, "local"),
     "client": (*PLAIN, "client"),
-    "demo": ("client", "local", "demo"),
+    # The demonstration reads the client's results, which are of the models.
+    "demo": ("shared.models", "client", "local", "demo"),
     "app": ("infrastructure",),
 }
 
