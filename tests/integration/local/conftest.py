@@ -1,0 +1,105 @@
+"""Fixtures: a gateway over scripted functions, and a real assembly of small functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from local.connections import Connections
+from local.gateway import Gateway, GatewayLimits, bind
+from local.http_server import HttpServer
+from local.management import MAX_BODY_BYTES, ManagementApi
+from local.model import Stack
+from local.signatures import accept_all
+from shared.utils.clock import Clock, SystemClock
+from tests.integration.local.support import Answer, ScriptedInvoker, call, management_path
+
+
+class Served:
+    """A gateway with its management endpoint, on ports of their own."""
+
+    def __init__(self, stack: Stack, limits: GatewayLimits, clock: Clock) -> None:
+        self.invoker = ScriptedInvoker()
+        self.connections = Connections()
+        self.gateway = Gateway(stack, self.connections, self.invoker, clock, limits)
+        self._api = ManagementApi(stack.websocket.stage, self.connections, accept_all)
+        self._listener = bind(0)
+        self.port: int = self._listener.getsockname()[1]
+        self._clients: list[ClientConnection] = []
+
+    async def start(self) -> None:
+        self._server = await HttpServer.listen(self._api.handle, max_body_bytes=MAX_BODY_BYTES)
+        self.management_port = self._server.port
+        await self.gateway.listen(self._listener)
+
+    async def stop(self) -> None:
+        for client in self._clients:
+            client.transport.abort()
+        await self.gateway.stop()
+        self._server.close()
+
+    async def connect(
+        self, query: str = "", path: str = "/dev", **options: Any
+    ) -> ClientConnection:
+        """A client with an open connection."""
+        options = {"compression": None, "ping_interval": None, "close_timeout": 1} | options
+        url = f"ws://127.0.0.1:{self.port}{path}{query}"
+        client = await connect(url, **options)
+        self._clients.append(client)
+        return client
+
+    def connection_id(self, number: int = -1) -> str:
+        """The id that $connect saw."""
+        event = self.invoker.seen("$connect")[number]
+        return str(event["requestContext"]["connectionId"])
+
+    def has_seen(self, function: str, count: int) -> bool:
+        """Whether a function was invoked so often."""
+        return len(self.invoker.seen(function)) == count
+
+    async def manage(
+        self, method: str, connection_id: str, body: bytes = b"", stage: str = "dev"
+    ) -> Answer:
+        """Call @connections."""
+        path = management_path(connection_id, stage)
+        return await call(self.management_port, method, path, body)
+
+    async def manage_path(self, method: str, path: str) -> Answer:
+        """Call any path of the management endpoint."""
+        return await call(self.management_port, method, path)
+
+
+class ServeFactory:
+    """Starts gateways for a test, and stops them after it."""
+
+    def __init__(self) -> None:
+        self._served: list[Served] = []
+
+    async def __call__(
+        self, stack: Stack, *, limits: GatewayLimits | None = None, clock: Clock | None = None
+    ) -> Served:
+        served = Served(stack, limits or GatewayLimits(), clock or SystemClock())
+        await served.start()
+        self._served.append(served)
+        return served
+
+    async def stop(self) -> None:
+        for served in self._served:
+            await served.stop()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[ServeFactory]:
+    """Serves a stack of scripted functions."""
+    factory = ServeFactory()
+    yield factory
+    await factory.stop()
+
+
+async def received(client: ClientConnection) -> Any:
+    """The next message of a client, as JSON."""
+    return json.loads(await client.recv())

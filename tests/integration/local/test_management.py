@@ -1,0 +1,152 @@
+"""@connections: who can be reached, and what happens to who cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.integration.local.conftest import Served, ServeFactory
+from tests.integration.local.support import call, eventually
+from tests.unit.local.stacks import stack
+
+LIMIT = 128 * 1024
+
+
+@pytest.fixture
+async def served(serve: ServeFactory) -> Served:
+    return await serve(stack({"$connect": False, "$disconnect": False}))
+
+
+@pytest.mark.parametrize("body", [b"x", "grüße 🎧".encode(), b"", b"y" * LIMIT])
+async def test_what_is_posted_arrives_as_one_text_message(served: Served, body: bytes) -> None:
+    client = await served.connect(max_size=None)
+    answer = await served.manage("POST", served.connection_id(), body)
+    assert (answer.status, answer.body) == (200, b"")
+    assert await client.recv() == body.decode()
+
+
+async def test_the_at_sign_may_be_written_as_it_is(served: Served) -> None:
+    client = await served.connect()
+    path = f"/dev/@connections/{served.connection_id().replace('/', '%2F')}"
+    assert (await served.manage_path("POST", path)).status == 200
+    assert await client.recv() == ""
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+async def test_a_connection_that_is_over_is_gone(served: Served, method: str) -> None:
+    client = await served.connect()
+    await client.close()
+    await eventually(lambda: not len(served.connections))
+    for connection_id in (served.connection_id(), "never=", ""):
+        answer = await served.manage(method, connection_id, b"x")
+        assert answer.status == 410
+        assert answer.headers["x-amzn-errortype"] == "goneexception"
+        assert answer.json()["message"]
+
+
+async def test_a_message_over_the_quota_is_too_large(served: Served) -> None:
+    await served.connect()
+    answer = await served.manage("POST", served.connection_id(), b"x" * (LIMIT + 1))
+    assert answer.status == 413
+    assert answer.headers["x-amzn-errortype"] == "payloadtoolargeexception"
+
+
+async def test_what_is_no_text_is_refused_and_breaks_nobody(served: Served) -> None:
+    client = await served.connect()
+    assert (await served.manage("POST", served.connection_id(), b"\xff\xfe")).status == 400
+    await served.manage("POST", served.connection_id(), b"text")
+    assert await client.recv() == "text"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/prod/%40connections/a%3D"),
+        ("POST", "/dev/connections/a%3D"),
+        ("POST", "/"),
+        ("PUT", "/dev/%40connections/a%3D"),
+    ],
+)
+async def test_other_paths_and_methods_are_not_found(
+    served: Served, method: str, path: str
+) -> None:
+    assert (await served.manage_path(method, path)).status == 404
+
+
+async def test_get_tells_about_a_connection(served: Served) -> None:
+    await served.connect(user_agent_header="test/1")
+    answer = await served.manage("GET", served.connection_id())
+    about = answer.json()
+    assert answer.status == 200
+    assert about["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "test/1"}
+    connected = datetime.fromisoformat(about["connectedAt"])
+    event = served.invoker.seen("$connect")[0]
+    assert connected.timestamp() * 1000 == event["requestContext"]["connectedAt"]
+    assert datetime.fromisoformat(about["lastActiveAt"]) >= connected
+
+
+async def test_delete_closes_a_connection_at_once_for_whoever_posts(served: Served) -> None:
+    client = await served.connect()
+    client.transport.pause_reading()  # it answers the closing frame later
+    assert (await served.manage("DELETE", served.connection_id())).status == 204
+    assert (await served.manage("POST", served.connection_id(), b"x")).status == 410
+    assert (await served.manage("DELETE", served.connection_id())).status == 410
+
+    client.transport.resume_reading()
+    with pytest.raises(ConnectionClosed) as closed:
+        await client.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+    await eventually(lambda: served.invoker.seen("$disconnect"))
+
+
+async def test_a_listener_that_does_not_read_costs_nobody_else_anything(served: Served) -> None:
+    slow = await served.connect(max_queue=1, max_size=None)
+    slow_id = served.connection_id()
+    quick = await served.connect(max_queue=None, max_size=None)
+    quick_id = served.connection_id()
+    slow.transport.pause_reading()
+    body = b"z" * 100_000
+
+    statuses: list[int] = []
+    delivered = 0
+    async with asyncio.timeout(10):
+        # Until the socket buffers of both ends and the limit are full; then some more.
+        while statuses.count(429) < 5:
+            answer = await served.manage("POST", slow_id, body)
+            statuses.append(answer.status)
+            assert (await served.manage("POST", quick_id, body)).status == 200
+            assert len(await quick.recv()) == len(body)
+            delivered += 1
+    assert set(statuses) == {200, 429}
+    assert statuses[-5:] == [429] * 5
+    assert answer.headers["x-amzn-errortype"] == "limitexceededexception"
+
+    slow.transport.resume_reading()
+    async with asyncio.timeout(10):
+        for _ in range(statuses.count(200)):
+            assert len(await slow.recv()) == len(body)
+    assert (await served.manage("POST", slow_id, b"again")).status == 200
+    assert await slow.recv() == "again"
+
+
+async def test_posts_keep_their_order(served: Served) -> None:
+    client = await served.connect()
+    for number in range(20):
+        await served.manage("POST", served.connection_id(), str(number).encode())
+    assert [await client.recv() for _ in range(20)] == [str(number) for number in range(20)]
+
+
+async def test_a_malformed_request_hurts_nobody(served: Served) -> None:
+    client = await served.connect()
+    port = served.management_port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    assert (await call(port, "GET", "/")).status == 404
+    assert (await served.manage("POST", served.connection_id(), b"fine")).status == 200
+    assert await client.recv() == "fine"
