@@ -6,13 +6,13 @@ nothing: the stack listens on the loopback interface alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class LocalCredentials:
-    """Temporary credentials, in form like those that a function's role gives it."""
+    """Temporary credentials, in form like those that a function's role gives it; repr hides them."""
 
     access_key: str = "ASIALINGOCASTLOCAL00"
-    secret_key: str = "lingocast-local-secret"
-    token: str = "lingocast-local-session-token"
+    secret_key: str = field(default="lingocast-local-secret", repr=False)
+    token: str = field(default="lingocast-local-session-token", repr=False)

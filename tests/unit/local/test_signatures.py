@@ -125,7 +125,7 @@ def test_headers_that_are_missing_or_changed_are_named(
 @pytest.mark.parametrize(
     "other",
     [
-        {"credentials": LocalCredentials()},
+        {"credentials": LocalCredentials(access_key="ASIAELSEWHERE")},
         {"credentials": LocalCredentials(CREDENTIALS.access_key, "wrong", CREDENTIALS.token)},
         {"region": "us-east-1"},
         {"service": "lambda"},
