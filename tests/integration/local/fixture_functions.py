@@ -1,0 +1,66 @@
+"""Code of the functions that the tests of the whole local stack run, as text for an asset."""
+
+CODE = '''
+import json, os, time
+import boto3
+
+def guard(event, context):
+    """Anonymous without a token; the token is the user otherwise."""
+    token = (event.get("queryStringParameters") or {}).get("token")
+    if token == "bad":
+        raise Exception("Unauthorized")
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
+    return {
+        "principalId": token or "anonymous",
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"userId": token} if token else {},
+    }
+
+def life(event, context):
+    return {"statusCode": 200}
+
+_api = None
+
+def talk(event, context):
+    global _api
+    request = json.loads(event["body"]) if event.get("body") else {}
+    me = event["requestContext"]["connectionId"] if "requestContext" in event else None
+    action = request.get("action")
+    if action == "fail":
+        raise ValueError("words of the client")
+    if action == "exit":
+        os._exit(3)
+    if action == "slow":
+        time.sleep(60)
+    if action == "push":
+        _api = _api or boto3.client(
+            "apigatewaymanagementapi", endpoint_url=os.environ["API_GATEWAY_ENDPOINT"]
+        )
+        _api.post_to_connection(ConnectionId=request["to"], Data=request["text"].encode())
+    if action == "store":
+        table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+        table.put_item(Item={"id": request["id"], "when": 1})
+        item = table.query(
+            IndexName="recent",
+            KeyConditionExpression="id = :id",
+            ExpressionAttributeValues={":id": request["id"]},
+        )["Items"][0]
+        return {"statusCode": 200, "body": item["id"]}
+    if action == "invoke":
+        answer = boto3.client("lambda").invoke(
+            FunctionName=os.environ["OTHER"], Payload=json.dumps({"n": 1})
+        )
+        return {"statusCode": 200, "body": answer["Payload"].read().decode()}
+    body = {
+        "me": me,
+        "user": event["requestContext"].get("authorizer", {}).get("userId"),
+        "environment": dict(os.environ),
+        "action": action,
+    }
+    return {"statusCode": 200, "body": json.dumps(body)}
+
+def other(event, context):
+    if event.get("fail"):
+        raise KeyError("x")
+    return {"got": event, "memory": context.memory_limit_in_mb}
+'''
