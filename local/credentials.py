@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class LocalCredentials:
-    """Temporary credentials, in form like those that a function's role gives it; repr hides them."""
+    """Temporary credentials in the form that a function's role gives it; repr hides them."""
 
     access_key: str = "ASIALINGOCASTLOCAL00"
     secret_key: str = field(default="lingocast-local-secret", repr=False)

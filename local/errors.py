@@ -5,6 +5,11 @@ Their messages are for whoever started the stack: what is wrong, where, and what
 
 from __future__ import annotations
 
+NEEDS_LINUX = (
+    "the local stack needs Linux, or WSL on Windows: AWS's runtime client for Python and the "
+    "clean-up of child processes exist only there"
+)
+
 
 class LocalError(Exception):
     """Base of everything that this package raises on purpose."""

@@ -144,7 +144,9 @@ class Gateway:
         path, _, query = request.path.partition("?")
         if path.removesuffix("/") != f"/{self._stack.websocket.stage}":
             return _refuse(client, 403, "Forbidden", new_id())
-        opening = Opening(tuple(request.headers.raw_items()), query, client.remote_address[0])
+        # There is no address any more if the client has left already.
+        address = (client.remote_address or ("",))[0]
+        opening = Opening(tuple(request.headers.raw_items()), query, address)
         source = EventSource(self._stack, new_id(), self._clock.now_ms(), opening)
         verdict = await self._authorize(source)
         if not verdict.allowed:
@@ -210,11 +212,12 @@ class Gateway:
             return
         event = link.source.message(route.key, body, request_id, self._clock.now_ms())
         outcome = await self._invoke(route.function, event)
-        if routing.failed(outcome):
+        answer = routing.answer(outcome)
+        if answer is routing.FAILURE:
             text = "Internal server error"
             await link.reply(routing.gateway_message(text, link.connection_id, request_id))
-        elif route.replies and (reply := routing.reply_body(outcome)) is not None:
-            await link.reply(reply)
+        elif route.replies and answer.body is not None:
+            await link.reply(answer.body)
 
     # The end
 

@@ -25,10 +25,12 @@ class PoolLimits:
     most: int = 4
     queue: int = 1_000
     init_timeout: float = 30.0
-    # Between attempts to start a worker whose predecessors failed before they served anything;
+    # Between attempts to start a worker whose predecessors failed before they were of any use;
     # doubled each time up to the second value.
     first_backoff: float = 0.5
     last_backoff: float = 30.0
+    # An idle worker that lived so long is replaced at once; dying sooner is a failure to start.
+    stable_after: float = 1.0
 
 
 Report = Callable[[str], None]
@@ -69,8 +71,10 @@ class FunctionPool:
         for _ in range(self._limits.warm):
             self._add_worker()
         # Each worker is ready, or has ended, within the limit of its init phase.
-        async with asyncio.timeout(self._limits.init_timeout + 10):
-            await self._warm
+        try:
+            await asyncio.wait_for(self._warm, self._limits.init_timeout + 10)
+        except TimeoutError:
+            raise FunctionInitError(f"{self._function.name} did not start in time") from None
 
     async def stop(self) -> None:
         """End all workers; whoever waits for an outcome is told."""
@@ -103,8 +107,7 @@ class FunctionPool:
             self._failures = 0
         while self._waiting:
             invocation = self._waiting.popleft()
-            if not invocation.done.done():
-                worker.assign(invocation)
+            if not invocation.done.done() and worker.assign(invocation):
                 self._grow()
                 return
         self._last_error = None
@@ -118,10 +121,11 @@ class FunctionPool:
             self._idle.remove(worker)
         if self._stopping:
             return
-        if not worker.used:
+        stable = worker.ready and worker.ready_seconds >= self._limits.stable_after
+        if worker.used or stable:
+            self._fill()
+        else:
             self._failed_unused(worker)
-        elif len(self._workers) < self._limits.warm or self._waiting:
-            self._add_worker()
 
     # Inside
 
@@ -134,14 +138,27 @@ class FunctionPool:
             # Nothing serves it until the back-off is over: failing now is what Lambda does, too.
             error = self._last_error or Outcome.failure("Runtime.Stopped", "stopping")
             invocation.finish(error)
-        elif self._idle:
-            self._idle.pop().assign(invocation)
+        elif self._assigned(invocation):
+            pass
         elif len(self._waiting) >= self._limits.queue:
             raise ThrottledError(f"{len(self._waiting)} wait for {self._function.name} already")
         else:
             self._waiting.append(invocation)
             self._grow()
         return invocation
+
+    def _assigned(self, invocation: Invocation) -> bool:
+        """Whether an idle worker takes it. One that does not has died; its end is told soon."""
+        while self._idle:
+            if self._idle.pop().assign(invocation):
+                return True
+        return False
+
+    def _fill(self) -> None:
+        """As many workers as there shall always be, and one more if there is work for it."""
+        while len(self._workers) < self._limits.warm:
+            self._add_worker()
+        self._grow()
 
     def _grow(self) -> None:
         """One more worker if there is work for it, none is on its way and none has just failed."""
@@ -165,7 +182,7 @@ class FunctionPool:
             self.worker_ended(worker)
 
     def _failed_unused(self, worker: Worker) -> None:
-        """A worker that ended before it served anything would do so again: not at once, then."""
+        """The next one would probably end in the same way: not at once, then."""
         error = worker.init_error or Outcome.failure("Runtime.ExitError", "ended while idle")
         self._last_error = error
         if not self._workers:
@@ -182,10 +199,7 @@ class FunctionPool:
 
     def _try_again(self) -> None:
         self._retry = None
-        if len(self._workers) < self._limits.warm:
-            self._add_worker()
-        else:
-            self._grow()
+        self._fill()
 
     def _fail_waiting(self, outcome: Outcome) -> None:
         while self._waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +14,26 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from local.errors import StartError
+from local.errors import NEEDS_LINUX, StartError
 
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1
+_OPEN_FILES = 65_536
 _REAP_TIMEOUT_SECONDS = 5.0
 
 
 def require_linux() -> None:
     """Raise StartError elsewhere: workers and their clean-up need Linux."""
     if sys.platform != "linux":
-        raise StartError(
-            "the local stack needs Linux, or WSL on Windows: AWS's runtime client for Python and "
-            "the clean-up of child processes exist only there"
-        )
+        raise StartError(NEEDS_LINUX)
+
+
+def allow_many_connections() -> None:
+    """Raise this process's limit on open files: a listener is one, and so is each post to it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def node_binary() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -43,19 +44,31 @@ def gateway_message(message: str, connection_id: str, request_id: str) -> str:
     return json.dumps({"message": message, "connectionId": connection_id, "requestId": request_id})
 
 
-def failed(outcome: Outcome) -> bool:
-    """Whether the client is told of an internal server error."""
-    if outcome.error is not None:
-        return True
-    body = reply_body(outcome)
-    return body is not None and len(body.encode()) > MAX_MESSAGE_BYTES
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a message's result gives the client, if its route replies."""
+
+    body: str | None
 
 
-def reply_body(outcome: Outcome) -> str | None:
+#: The client is told of an internal server error, whether its route replies or not.
+FAILURE = Answer(None)
+_NOTHING = Answer(None)
+
+
+def answer(outcome: Outcome) -> Answer:
     """The body of a result with status 200; what other statuses do, reports disagree on."""
+    if outcome.error is not None:
+        return FAILURE
     result = _result(outcome)
     body = result.get("body")
-    return body if result.get("statusCode") == 200 and isinstance(body, str) else None
+    if result.get("statusCode") != 200 or not isinstance(body, str):
+        return _NOTHING
+    try:
+        size = len(body.encode())
+    except UnicodeEncodeError:  # half a surrogate pair is no text
+        return FAILURE
+    return Answer(body) if size <= MAX_MESSAGE_BYTES else FAILURE
 
 
 def connect_status(outcome: Outcome) -> int:

@@ -47,9 +47,13 @@ class RuntimeApi:
         self._next: asyncio.Future[Response] | None = None
         self.current: Invocation | None = None
 
-    def assign(self, invocation: Invocation, deadline_ms: int) -> None:
-        """Give work to the process, which must be waiting; `deadline_ms` since the epoch."""
-        assert self._next is not None
+    def assign(self, invocation: Invocation, deadline_ms: int) -> bool:
+        """Give work to the process if it waits for any; `deadline_ms` since the epoch.
+
+        A process that has just died waits no more, even if nobody has noticed its end yet.
+        """
+        if self._next is None or self._next.done():
+            return False
         self.current = invocation
         headers = [
             ("Content-Type", "application/json"),
@@ -59,6 +63,7 @@ class RuntimeApi:
         ]
         self._next.set_result(Response(200, invocation.payload, headers))
         self._next = None
+        return True
 
     async def handle(self, request: Request) -> Response:
         """Answer one request of the process."""

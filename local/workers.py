@@ -53,8 +53,9 @@ class Worker:
         self._watch: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.init_error: Outcome | None = None
-        #: Whether it got as far as waiting for work.
+        #: Whether it got as far as waiting for work, and since when (monotonic seconds).
         self.ready = False
+        self._ready_at = 0.0
         #: Whether it was given any.
         self.used = False
         self._api = RuntimeApi(
@@ -82,12 +83,19 @@ class Worker:
         self._timer = self._loop.call_later(init_timeout_seconds, self._init_timed_out)
         self._watch = self._loop.create_task(self._watch_process(self._process))
 
-    def assign(self, invocation: Invocation) -> None:
-        """Give work to it while it is idle."""
-        self.used = True
+    @property
+    def ready_seconds(self) -> float:
+        """How long ago it first waited for work; it must be `ready`."""
+        return self._clock.monotonic() - self._ready_at
+
+    def assign(self, invocation: Invocation) -> bool:
+        """Give work to it if it is idle still."""
         limit = self._function.timeout_seconds
+        if not self._api.assign(invocation, self._clock.now_ms() + limit * 1000):
+            return False
+        self.used = True
         self._timer = self._loop.call_later(limit, self._timed_out, invocation)
-        self._api.assign(invocation, self._clock.now_ms() + limit * 1000)
+        return True
 
     async def stop(self) -> None:
         """End it, without telling the owner."""
@@ -102,6 +110,7 @@ class Worker:
     def _on_idle(self) -> None:
         if not self.ready:
             self.ready = True
+            self._ready_at = self._clock.monotonic()
             self._cancel_timer()
         self._owner.worker_idle(self)
 

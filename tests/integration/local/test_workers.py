@@ -218,6 +218,19 @@ async def test_a_worker_that_dies_idle_is_replaced(pools: Build) -> None:
     assert (await result(pool))["pid"] != pid
 
 
+async def test_no_invocation_is_lost_around_a_workers_death(pools: Build) -> None:
+    pool = pools(warm=2, stable_after=0.0)
+    await pool.start()
+    for turns in range(12):
+        await eventually(lambda: len(pool._idle) >= 2)
+        for worker in workers():
+            worker.kill()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        # Given to a dead worker, it fails; given to a new one, it succeeds; it never hangs.
+        assert (await invoke(pool)).error in {None, "Runtime.ExitError"}
+
+
 @pytest.mark.parametrize(
     ("handler", "error"),
     [

@@ -79,17 +79,26 @@ def test_gateway_messages_name_connection_and_request() -> None:
     ],
 )
 def test_only_the_body_of_a_200_is_a_reply(outcome: Outcome, body: str | None) -> None:
-    assert routing.reply_body(outcome) == body
-    assert not routing.failed(outcome)
+    answer = routing.answer(outcome)
+    assert answer.body == body
+    assert answer is not routing.FAILURE
 
 
-def test_a_function_error_is_a_failure() -> None:
-    assert routing.failed(Outcome.failure("Exception", "x"))
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome.failure("Exception", "x"),
+        result(statusCode=200, body="é" * routing.MAX_MESSAGE_BYTES),
+        result(statusCode=200, body="\ud800"),
+    ],
+)
+def test_errors_and_bodies_that_no_frame_can_carry_are_failures(outcome: Outcome) -> None:
+    assert routing.answer(outcome) is routing.FAILURE
 
 
-def test_a_reply_over_the_quota_is_a_failure() -> None:
-    assert not routing.failed(result(statusCode=200, body="x" * routing.MAX_MESSAGE_BYTES))
-    assert routing.failed(result(statusCode=200, body="é" * routing.MAX_MESSAGE_BYTES))
+def test_a_reply_may_be_as_long_as_the_quota() -> None:
+    text = "x" * routing.MAX_MESSAGE_BYTES
+    assert routing.answer(result(statusCode=200, body=text)).body == text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""The command line: serve the stack on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from local import processes
+from local.endpoints import Endpoints
+from local.errors import LocalError
+from local.local_stack import LocalStack, Options
+
+DEFAULT_PORT = 8765
+
+# What to do with a running stack; the client's own help says more.
+_USAGE = """\
+Lingocast runs at {websocket_url}
+
+  speak    python -m client speak FILE.wav --url {websocket_url} --token-url {token_url}
+  listen   python -m client listen SESSION --language es --url {websocket_url}
+  token    curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
+
+Logs of the functions: {logs}
+Ctrl-C stops everything; sessions are forgotten then."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until a signal; returns the exit status."""
+    options, ready_json = _parse(arguments)
+    # Handshakes that clients give up are no news.
+    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
+    try:
+        processes.allow_many_connections()
+        return uvloop.run(_run(options, ready_json=ready_json))
+    except LocalError as error:
+        print(f"local: {error}", file=sys.stderr)
+        return 1
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description="Serve the stack on this machine until Ctrl-C."
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="port of the WebSocket API; 0 takes a free one (default: %(default)s)",
+    )
+    parser.add_argument("--stage", default="dev", help="stage to run (default: %(default)s)")
+    parser.add_argument(
+        "--template",
+        type=Path,
+        metavar="FILE",
+        help="a synthesized template to run, instead of synthesizing app.py",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="warm workers of each function (default: 1, of busy functions 2)",
+    )
+    parser.add_argument(
+        "--no-verify-signatures",
+        action="store_true",
+        help="accept @connections and Invoke calls without checking who signed them",
+    )
+    parser.add_argument(
+        "--ready-json",
+        action="store_true",
+        help="print one line of JSON on standard output when everything is up",
+    )
+    given = parser.parse_args(arguments)
+    if not 0 <= given.port <= 65_535:
+        parser.error("--port: expected 0 to 65535")
+    if given.workers is not None and not 1 <= given.workers <= 32:
+        parser.error("--workers: expected 1 to 32")
+    options = Options(
+        port=given.port,
+        stage=given.stage,
+        template=given.template,
+        verify_signatures=not given.no_verify_signatures,
+        warm=given.workers,
+    )
+    return options, given.ready_json
+
+
+async def _run(options: Options, *, ready_json: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    stack = LocalStack(options, progress=_progress)
+    running = asyncio.ensure_future(_serve(stack, stop, ready_json=ready_json))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A second one, while the stack starts or stops, is the same wish.
+        loop.add_signal_handler(number, stop.set)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+        await asyncio.wait((running,))
+    await stack.stop()
+    return 0 if running.cancelled() else running.result()
+
+
+async def _serve(stack: LocalStack, stop: asyncio.Event, *, ready_json: bool) -> int:
+    """Start, say so, and wait; returns only if something fails."""
+    endpoints = await stack.start()
+    if ready_json:
+        print(json.dumps(endpoints.as_json()), flush=True)
+    else:
+        print(_summary(endpoints, stack.logs), flush=True)
+    failure = await stack.failed()
+    if not stop.is_set():
+        print(f"local: {failure}", file=sys.stderr)
+    return 1
+
+
+def _summary(endpoints: Endpoints, logs: Path | None) -> str:
+    return _USAGE.format(
+        websocket_url=endpoints.websocket_url, token_url=endpoints.token_url, logs=logs
+    )
+
+
+def _progress(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)
