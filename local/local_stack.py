@@ -148,7 +148,7 @@ class LocalStack:
         if stack.identity is not None:
             identity = stack.identity
             issuer = tokens.TokenIssuer(identity.pool_id, identity.client_id, self._clock)
-            server = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES)
+            server = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, self._token_port())
             token_port = server.port
             issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
         return Addresses(manager.port, token_port, invoker.port, dynamodb_port)
@@ -170,8 +170,13 @@ class LocalStack:
             return accept_all
         return SignatureVerifier(self._credentials, stack.place.region, service, self._clock)
 
-    async def _serve(self, handler: Handler, max_body_bytes: int) -> HttpServer:
-        server = await HttpServer.listen(handler, max_body_bytes=max_body_bytes)
+    def _token_port(self) -> int:
+        """The one after the WebSocket API's, where clients look for it; or any, like that."""
+        port = self._options.port
+        return port + 1 if 0 < port < 65_535 else 0
+
+    async def _serve(self, handler: Handler, max_body_bytes: int, port: int = 0) -> HttpServer:
+        server = await HttpServer.listen(handler, port=port, max_body_bytes=max_body_bytes)
         self._cleanup.callback(server.close)
         return server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from local.management import MAX_BODY_BYTES, ManagementApi
 from local.model import Stack
 from local.signatures import accept_all
 from shared.utils.clock import Clock, SystemClock
+from tests.integration.local import fixture_assembly
+from tests.integration.local.pool_support import Pools, workers
 from tests.integration.local.support import Answer, ScriptedInvoker, call, management_path
+from tests.unit.local import assembly
 
 
 class Served:
@@ -98,6 +102,22 @@ async def serve() -> AsyncIterator[ServeFactory]:
     factory = ServeFactory()
     yield factory
     await factory.stop()
+
+
+@pytest.fixture(scope="session")
+def fixture_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template of an assembly with real functions."""
+    folder = tmp_path_factory.mktemp("assembly")
+    return assembly.write(folder, fixture_assembly.template(), fixture_assembly.CODE)
+
+
+@pytest.fixture
+async def pools(tmp_path: Path) -> AsyncIterator[Pools]:
+    """Builds pools of real workers."""
+    built = Pools(tmp_path)
+    yield built
+    await built.stop()
+    assert not workers(), "a stopped pool leaves no process behind"
 
 
 async def received(client: ClientConnection) -> Any:

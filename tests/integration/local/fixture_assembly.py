@@ -1,4 +1,15 @@
-"""Code of the functions that the tests of the whole local stack run, as text for an asset."""
+"""A small assembly for the tests of the whole local stack: a template, and its functions' code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from websockets.sync.client import ClientConnection
+
+from tests.unit.local import assembly
+
+PATIENCE_SECONDS = 10
 
 CODE = '''
 import json, os, time
@@ -64,3 +75,30 @@ def other(event, context):
         raise KeyError("x")
     return {"got": event, "memory": context.memory_limit_in_mb}
 '''
+
+
+def template() -> assembly.Template:
+    """An authorizer, a function of each kind of route, and one that is only invoked."""
+    endpoint = {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"}
+    template = assembly.with_routes(
+        {"$connect": "Life", "$disconnect": "Life", "$default": "Talk", "quiet": "Talk"},
+        {"$default"},
+        Life=assembly.function("functions.life"),
+        Talk=assembly.function(
+            "functions.talk",
+            timeout=1,
+            API_GATEWAY_ENDPOINT=endpoint,
+            TABLE={"Ref": "Notes"},
+            OTHER={"Ref": "Other"},
+            TOKEN_ISSUER={"Fn::GetAtt": ["Pool", "ProviderURL"]},
+        ),
+        Other=assembly.function("functions.other"),
+        Guard=assembly.function("functions.guard"),
+    )
+    return assembly.with_authorizer(template, "Guard")
+
+
+def ask(client: ClientConnection, action: str, **fields: object) -> Any:
+    """Send a request, and get the next message."""
+    client.send(json.dumps({"action": action, **fields}))
+    return json.loads(client.recv(PATIENCE_SECONDS))

@@ -1,0 +1,123 @@
+"""Pools of real workers around one small function, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local.invocation import Outcome
+from local.model import Function
+from local.pool import FunctionPool, PoolLimits
+from local.workers import worker_environment
+from shared.utils.clock import SystemClock
+
+CODE = """
+import json, os, sys, time, pathlib
+
+def do(event, context):
+    what = event.get("do")
+    if what == "sleep":
+        print("sleeping", flush=True)
+        time.sleep(event["seconds"])
+    elif what == "meet":  # until so many are here at the same time
+        folder = pathlib.Path(event["folder"])
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < event["count"]:
+            time.sleep(0.005)
+    elif what == "exit":
+        os._exit(3)
+    elif what == "raise":
+        raise ValueError("the event's own words")
+    elif what == "big":
+        return "x" * event["bytes"]
+    elif what == "spawn":
+        os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")
+        time.sleep(60)
+    return {
+        "pid": os.getpid(),
+        "cwd": os.getcwd(),
+        "environment": dict(os.environ),
+        "name": context.function_name,
+        "arn": context.invoked_function_arn,
+        "request": context.aws_request_id,
+        "remaining": context.get_remaining_time_in_millis(),
+        "event": event,
+    }
+"""
+
+
+class Pools:
+    """Builds pools; `reported` is what whoever runs the stack would read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "do.log"
+        self.reported: list[str] = []
+        self._folder = folder / "code"
+        self._folder.mkdir()
+        self._built: list[FunctionPool] = []
+        self.write_code(CODE)
+
+    def write_code(self, code: str) -> None:
+        """Replace the function's code for workers that start from now on."""
+        (self._folder / "functions.py").write_text(code)
+
+    def __call__(
+        self, handler: str = "functions.do", *, timeout: int = 10, code: str = CODE, **limits: Any
+    ) -> FunctionPool:
+        """A pool that is not started yet; `limits` are those of PoolLimits."""
+        self.write_code(code)
+        function = Function(
+            "Do", "do", "arn:do", handler, self._folder, {"OWN": "value"}, timeout, 256
+        )
+        pool = FunctionPool(
+            function,
+            worker_environment(function, function.environment, {"AWS_REGION": "here"}),
+            self.log,
+            PoolLimits(**{"first_backoff": 0.05} | limits),
+            clock=SystemClock(),
+            report=self.reported.append,
+        )
+        self._built.append(pool)
+        return pool
+
+    async def stop(self) -> None:
+        """Stop all pools."""
+        for pool in self._built:
+            await pool.stop()
+
+
+def workers() -> list[psutil.Process]:
+    """Running worker processes of this test."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if "awslambdaric" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def over(process: psutil.Process) -> bool:
+    """Whether a process has ended, waited for or not."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def invoke(pool: FunctionPool, **event: object) -> Outcome:
+    """The outcome of an invocation with this event."""
+    return await asyncio.wait_for(pool.invoke(json.dumps(event).encode()), 10)
+
+
+async def result(pool: FunctionPool, **event: object) -> dict[str, Any]:
+    """The result of an invocation that must succeed."""
+    outcome = await invoke(pool, **event)
+    assert outcome.error is None, outcome.error_message
+    content: dict[str, Any] = json.loads(outcome.payload)
+    return content

@@ -1,0 +1,150 @@
+"""A pool of real workers: how it starts, grows, recovers, refuses and stops."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from local.errors import FunctionInitError, ThrottledError
+from tests.integration.local.pool_support import CODE, Pools, invoke, result, workers
+from tests.integration.local.support import eventually
+
+
+async def test_no_invocation_is_lost_around_a_workers_death(pools: Pools) -> None:
+    pool = pools(warm=2, stable_after=0.0)
+    await pool.start()
+    for turns in range(12):
+        await eventually(lambda: len(pool._idle) >= 2)
+        for worker in workers():
+            worker.kill()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        # Given to a dead worker, it fails; given to a new one, it succeeds; it never hangs.
+        assert (await invoke(pool)).error in {None, "Runtime.ExitError"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        ("functions.missing", "Runtime.HandlerNotFound"),
+        ("nothing.do", "Runtime.ImportModuleError"),
+        ("do", "Runtime.MalformedHandlerName"),
+    ],
+)
+async def test_a_wrong_handler_is_told_at_the_start_with_the_log(
+    pools: Pools, handler: str, error: str
+) -> None:
+    pool = pools(handler)
+    with pytest.raises(FunctionInitError) as told:
+        await pool.start()
+    assert error in str(told.value)
+    assert "[ERROR]" in str(told.value)
+
+
+async def test_code_that_ends_its_process_at_import_is_told_at_the_start(pools: Pools) -> None:
+    pool = pools(code="import os\nprint('so far', flush=True)\nos._exit(5)")
+    with pytest.raises(FunctionInitError, match="ended with 5 before it was ready") as told:
+        await pool.start()
+    assert "so far" in str(told.value)
+
+
+async def test_an_init_phase_that_takes_too_long_is_ended(pools: Pools) -> None:
+    pool = pools(code="import time\ntime.sleep(60)", init_timeout=0.3)
+    with pytest.raises(FunctionInitError, match="init phase took too long"):
+        await pool.start()
+
+
+async def test_code_that_breaks_while_running_fails_fast_and_recovers(
+    pools: Pools, tmp_path: Path
+) -> None:
+    pool = pools(most=1)
+    await pool.start()
+    pools.write_code("raise RuntimeError('broken')")
+    await invoke(pool, do="exit")
+    outcome = await invoke(pool)
+    assert outcome.error == "RuntimeError"
+
+    def complaints() -> list[str]:
+        return [line for line in pools.reported if "cannot start" in line]
+
+    await eventually(lambda: len(complaints()) >= 3)
+    assert "broken" in complaints()[0]
+    assert (await invoke(pool)).error == "RuntimeError"
+    pools.write_code(CODE)
+
+    for _ in range(500):
+        if (await invoke(pool)).error is None:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("it never recovered")
+    # Doubled each time: in the seconds that this took, a loop would have tried hundreds of times.
+    assert len(complaints()) < 10
+
+
+async def test_a_pool_grows_when_invocations_wait_and_not_beyond_its_limit(
+    pools: Pools, tmp_path: Path
+) -> None:
+    pool = pools(most=2)
+    await pool.start()
+    assert len(workers()) == 1
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    event = {"do": "meet", "folder": str(meeting), "count": 2}
+    results = await asyncio.gather(*(result(pool, **event) for _ in range(5)))
+    assert len({each["pid"] for each in results}) == 2
+    assert len(workers()) == 2
+
+
+async def test_the_worker_used_last_is_used_again_first(pools: Pools) -> None:
+    pool = pools(warm=3)
+    await pool.start()
+    pids = set()
+    for _ in range(5):
+        # A result comes a moment before its worker asks for more.
+        await eventually(lambda: len(pool._idle) == 3)
+        pids.add((await result(pool))["pid"])
+    assert len(pids) == 1
+
+
+async def test_more_than_the_queue_holds_is_throttled(pools: Pools, tmp_path: Path) -> None:
+    pool = pools(most=1, queue=1)
+    await pool.start()
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    event = {"do": "meet", "folder": str(meeting), "count": 2}
+    running = asyncio.ensure_future(invoke(pool, **event))
+    waiting = asyncio.ensure_future(invoke(pool))
+    await asyncio.sleep(0)
+    with pytest.raises(ThrottledError, match="wait for do"):
+        await invoke(pool)
+    (meeting / "me").touch()
+    assert [(await each).error for each in (running, waiting)] == [None, None]
+
+
+async def test_who_gives_up_waiting_is_not_served(pools: Pools, tmp_path: Path) -> None:
+    pool = pools(most=1)
+    await pool.start()
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    running = asyncio.ensure_future(invoke(pool, do="meet", folder=str(meeting), count=2))
+    await eventually(lambda: list(meeting.iterdir()))
+    given_up = asyncio.ensure_future(invoke(pool, do="exit"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    (meeting / "me").touch()
+    await running
+    await result(pool)
+    assert pools.reported == []
+
+
+async def test_stopping_ends_what_runs_and_what_waits(pools: Pools) -> None:
+    pool = pools(most=1)
+    await pool.start()
+    work = [asyncio.ensure_future(invoke(pool, do="sleep", seconds=60)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(pool.stop(), 5)
+    assert [(await each).error for each in work] == ["Runtime.Stopped"] * 3
+    assert (await invoke(pool)).error == "Runtime.Stopped"

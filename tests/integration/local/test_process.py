@@ -1,0 +1,167 @@
+"""The local stack as a process: ready, told to stop, killed, unable to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+from local.errors import StartError
+from local.launch import launch
+from tests.integration.local import fixture_assembly
+from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask
+from tests.unit.local import assembly
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def start(fixture_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", "--port=0", "--template", str(fixture_path), *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    found = []
+    for process in processes:
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)]
+)
+def test_no_process_is_left_however_the_stack_ends(
+    fixture_path: Path, number: signal.Signals, status: int
+) -> None:
+    process = start(fixture_path, "--ready-json")
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready.keys() >= {"websocketUrl", "managementUrl", "tokenUrl", "httpUrl", "webUrl"}
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 5  # four functions and the database
+        with connect(ready["websocketUrl"], compression=None) as client:
+            ask(client, "show")
+            process.send_signal(number)
+            assert process.wait(PATIENCE_SECONDS) == status
+        eventually(lambda: not alive(children), f"children end after {number.name}")
+        assert process.stdout.read() == "", "one line is all that stands on standard output"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_stop_while_it_starts_leaves_nothing_either(fixture_path: Path) -> None:
+    process = start(fixture_path, "--ready-json")
+    try:
+        parent = psutil.Process(process.pid)
+        eventually(lambda: parent.children(recursive=True), "something starts")
+        children = parent.children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+        eventually(lambda: not alive(children), "children end")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> None:
+    process = start(fixture_path)
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(8)]
+        assert any("python -m client listen" in line for line in lines)
+        assert any("Logs of the functions" in line for line in lines)
+    finally:
+        process.terminate()
+        _, progress = process.communicate(timeout=PATIENCE_SECONDS)
+    assert "4 functions" in progress
+
+
+def test_the_end_of_the_database_ends_the_stack_and_says_so(fixture_path: Path) -> None:
+    process = start(fixture_path, "--ready-json")
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        (database,) = [
+            child
+            for child in psutil.Process(process.pid).children()
+            if "dynalite" in " ".join(child.cmdline())
+        ]
+        os.kill(database.pid, signal.SIGKILL)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 1
+        assert "the local DynamoDB ended" in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def failure(*arguments: str) -> str:
+    """What the stack has to say when it cannot start."""
+    with pytest.raises(StartError) as told, launch(extra_args=arguments):
+        pass
+    return str(told.value)
+
+
+def test_a_taken_port_is_told_at_once(fixture_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 is taken" in failure("--port", str(port))
+
+
+def test_a_template_that_is_not_understood_is_told(tmp_path: Path) -> None:
+    template = fixture_assembly.template()
+    template["Resources"]["Bucket"] = {"Type": "AWS::S3::Bucket"}
+    told = failure("--template", str(assembly.write(tmp_path, template, fixture_assembly.CODE)))
+    assert "local: Bucket: resource type AWS::S3::Bucket is not supported" in told
+    assert "Traceback" not in told
+
+
+def test_a_function_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
+    path = assembly.write(
+        tmp_path, fixture_assembly.template(), "raise RuntimeError('no settings')"
+    )
+    told = failure("--template", str(path))
+    assert "cannot start: RuntimeError: no settings" in told
+    assert "Traceback" in told, "the function's own, from its log"
+
+
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--workers", "0"], ["--nonsense"]])
+def test_wrong_arguments_are_told(arguments: list[str]) -> None:
+    assert "usage:" in failure(*arguments)
+
+
+def test_a_stack_that_is_not_ready_in_time_is_stopped(fixture_path: Path) -> None:
+    with (
+        pytest.raises(StartError, match="not ready within"),
+        launch(extra_args=["--template", str(fixture_path)], ready_timeout_seconds=0.05),
+    ):
+        pass
