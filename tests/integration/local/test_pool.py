@@ -56,9 +56,7 @@ async def test_an_init_phase_that_takes_too_long_is_ended(pools: Pools) -> None:
         await pool.start()
 
 
-async def test_code_that_breaks_while_running_fails_fast_and_recovers(
-    pools: Pools, tmp_path: Path
-) -> None:
+async def test_code_that_breaks_while_running_fails_fast_and_recovers(pools: Pools) -> None:
     pool = pools(most=1)
     await pool.start()
     pools.write_code("raise RuntimeError('broken')")

@@ -43,7 +43,7 @@ async def test_a_worker_sees_its_own_environment_only(
 
 
 async def test_an_exception_is_a_function_error_and_is_logged_but_not_repeated(
-    pools: Pools, tmp_path: Path
+    pools: Pools,
 ) -> None:
     pool = pools()
     await pool.start()
@@ -58,9 +58,7 @@ async def test_an_exception_is_a_function_error_and_is_logged_but_not_repeated(
     assert (await result(pool))["event"] == {}
 
 
-async def test_a_function_that_takes_too_long_is_killed_and_replaced(
-    pools: Pools, tmp_path: Path
-) -> None:
+async def test_a_function_that_takes_too_long_is_killed_and_replaced(pools: Pools) -> None:
     pool = pools(timeout=1)
     await pool.start()
     before = (await result(pool))["pid"]
