@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from client.connection import Connection, connect
-from client.tokens import fetch_token
+from client.errors import TokenError
+from client.tokens import fetch_token, local_token_url
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
 
@@ -26,7 +27,7 @@ TokenUrlOption = Annotated[
     str | None,
     typer.Option(
         envvar="LINGOCAST_TOKEN_URL",
-        help="Fetch a token here instead: the token address that a local server prints.",
+        help="Fetch a token here instead; of a server on this machine it is known.",
     ),
 ]
 UserOption = Annotated[
@@ -73,11 +74,20 @@ class Access:
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
         """A connection, with a fetched token if none was given. Raises ClientError."""
-        token = self.token
-        if token is None and self.token_url and self.groups:
-            token = await fetch_token(self.token_url, self.user or getpass.getuser(), self.groups)
-        async with connect(self.url, token=token) as connection:
+        async with connect(self.url, token=await self._token()) as connection:
             yield connection
+
+    async def _token(self) -> str | None:
+        if self.token is not None or not self.groups:
+            return self.token
+        user = self.user or getpass.getuser()
+        if self.token_url:
+            return await fetch_token(self.token_url, user, self.groups)
+        if guess := local_token_url(self.url):
+            # Nobody asked for it: if nothing is there, the server says what is missing.
+            with contextlib.suppress(TokenError):
+                return await fetch_token(guess, user, self.groups)
+        return None
 
 
 def required_session(session: str | None) -> str:

@@ -13,7 +13,7 @@ from client.errors import (
 )
 from shared.models.errors import ErrorCode
 
-_GET_TOKEN = "pass --token, or --token-url with the token address that the local server printed"
+_GET_TOKEN = "pass --token (a local server also gives them out: --token-url)"
 _BY_CODE = {
     ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
     ErrorCode.FORBIDDEN: "use a token of a user who may (groups: speakers, interpreters)",

@@ -15,6 +15,20 @@ from client.transport import is_local
 _TIMEOUT_SECONDS = 10.0
 
 
+def local_token_url(websocket_url: str) -> str | None:
+    """Where a development server gives out tokens: by convention the port after its WebSocket's.
+
+    None for a server that is not on this machine, or whose port cannot be told.
+    """
+    try:
+        port = urlsplit(websocket_url).port
+    except ValueError:
+        return None
+    if port is None or not is_local(websocket_url):
+        return None
+    return f"http://127.0.0.1:{port + 1}/token"
+
+
 async def fetch_token(url: str, user: str, groups: Sequence[str]) -> str:
     """A token for `user` as a member of `groups`, from `POST url {"sub", "groups"}`.
 

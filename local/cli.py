@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 
 from local import processes
+from local.addresses import HOST
 from local.endpoints import Endpoints
 from local.errors import LocalError
 from local.local_stack import LocalStack, Options
@@ -24,9 +25,10 @@ DEFAULT_PORT = 8765
 _USAGE = """\
 Lingocast runs at {websocket_url}
 
-  speak    python -m client speak FILE.wav --url {websocket_url} --token-url {token_url}
-  listen   python -m client listen SESSION --language es --url {websocket_url}
-  token    curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
+  speak      python -m client speak FILE.wav --wait 20{url}
+  listen     python -m client listen SESSION --language es{url}
+  interpret  python -m client interpret SESSION FILE.wav --language es{url}
+  token      curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
 
 Logs of the functions: {logs}
 Ctrl-C stops everything; sessions are forgotten then."""
@@ -53,7 +55,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         "--port",
         type=int,
         default=DEFAULT_PORT,
-        help="port of the WebSocket API; 0 takes a free one (default: %(default)s)",
+        help="port of the WebSocket API, the next one gives out tokens; 0 takes free ones"
+        " (default: %(default)s)",
     )
     parser.add_argument("--stage", default="dev", help="stage to run (default: %(default)s)")
     parser.add_argument(
@@ -125,8 +128,14 @@ async def _serve(stack: LocalStack, stop: asyncio.Event, *, ready_json: bool) ->
 
 
 def _summary(endpoints: Endpoints, logs: Path | None) -> str:
+    # The client knows the default address, and from any address of a local server its tokens.
+    address = endpoints.websocket_url
+    default = address == f"ws://{HOST}:{DEFAULT_PORT}/dev"
     return _USAGE.format(
-        websocket_url=endpoints.websocket_url, token_url=endpoints.token_url, logs=logs
+        websocket_url=address,
+        url="" if default else f" --url {address}",
+        token_url=endpoints.token_url,
+        logs=logs,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client.errors import TokenError
-from client.tokens import fetch_token
+from client.tokens import fetch_token, local_token_url
 from tests.unit.client.support import token_service
 
 
@@ -40,3 +40,20 @@ async def test_no_token_is_told(status: int, body: str, message: str) -> None:
 async def test_no_token_service_is_told(url: str, message: str) -> None:
     with pytest.raises(TokenError, match=message):
         await fetch_token(url, "alice", ())
+
+
+@pytest.mark.parametrize(
+    ("websocket_url", "expected"),
+    [
+        ("ws://127.0.0.1:8765/dev", "http://127.0.0.1:8766/token"),
+        ("ws://localhost:9000/dev", "http://127.0.0.1:9001/token"),
+        ("ws://127.0.0.1/dev", None),
+        ("ws://127.0.0.1:x/dev", None),
+        ("wss://abc.execute-api.eu-central-1.amazonaws.com/dev", None),
+        ("wss://abc.example:8765/dev", None),
+    ],
+)
+def test_tokens_of_a_local_server_are_on_the_next_port(
+    websocket_url: str, expected: str | None
+) -> None:
+    assert local_token_url(websocket_url) == expected
