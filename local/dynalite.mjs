@@ -1,8 +1,25 @@
 // DynamoDB in memory for one run: dynalite on a free port of 127.0.0.1, which it prints as its only
 // line. `GET /_requests` tells how often each operation was called. It ends when stdin does, so it
 // does not outlive whoever started it.
-import dynalite from 'dynalite'
+import { createRequire } from 'node:module'
 
+const require = createRequire(import.meta.url)
+
+// dynalite tells index entries of one key apart by the first 24 bits of an MD5, so that among a
+// thousand listeners of one language two are taken for one in every thirtieth run, and one of them
+// hears nothing. It is the only user of MD5 here: what it cuts from the digest is the digest.
+const crypto = require('node:crypto')
+const { createHash } = crypto
+crypto.createHash = (algorithm, ...rest) => {
+  const hash = createHash(algorithm, ...rest)
+  if (algorithm === 'md5') {
+    const digest = hash.digest.bind(hash)
+    hash.digest = (encoding) => ({ slice: () => digest(encoding) })
+  }
+  return hash
+}
+
+const dynalite = require('dynalite')
 const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 })
 const [serve] = server.listeners('request')
 const counts = Object.create(null)
