@@ -91,9 +91,9 @@ class Pools:
 
 
 def workers() -> list[psutil.Process]:
-    """Running worker processes of this test."""
+    """Running worker processes of this process; those of a launched stack are its runner's."""
     found = []
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
         try:
             if "awslambdaric" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
