@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.data_access.table import StoreUnavailableError
 from shared.models.delivery import Batch, ConnectionSender, Outcome
@@ -13,8 +14,7 @@ from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
 
-@dataclass(frozen=True, slots=True)
-class BroadcastResult:
+class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """How a fan-out went. `failure_count` holds the refused and those that retries did not help,
     `dropped_count` what the deadline cut off; `error` says why nobody could be looked up.
     """

@@ -170,5 +170,5 @@ async def test_broadcast_function_is_a_door_for_audio(stage: Stage) -> None:
         )
 
         result = json.loads(answer["Payload"].read())["result"]
-        assert (result["success_count"], result["error"]) == (1, None)
+        assert (result["successCount"], result["error"]) == (1, None)
         assert await seqs(listener, 1) == [("en", 9)]

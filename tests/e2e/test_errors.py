@@ -12,31 +12,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from shared.models.errors import CATALOGUE, ErrorCode
+from shared.models.errors import ErrorCode
+from tests.e2e.envelopes import assert_error, still_works
 from tests.e2e.stage import Stage, joined
-from tests.helpers.wire import CHUNK, Message, Wire
-
-
-def assert_error(message: Message, code: str, action: str | None, field: str = "") -> None:
-    """The envelope, field by field."""
-    kind = CATALOGUE[ErrorCode(code)]
-    text = message.pop("message")
-    expected = {
-        "type": "error",
-        "status": kind.status,
-        "code": code,
-        "retryable": kind.retryable,
-        "action": action,
-    }
-    message.pop("requestId", None)
-    assert message == {key: value for key, value in expected.items() if value is not None}
-    assert text.startswith(field)
-    assert "Traceback" not in text
-
-
-async def still_works(connection: Wire) -> None:
-    """The connection answers."""
-    assert (await connection.ask("heartbeat", clientTime=1))["clientTime"] == 1
+from tests.helpers.wire import Wire, wire
 
 
 @pytest.mark.parametrize(
@@ -180,76 +159,6 @@ async def test_of_sessions_that_are_full_or_over(stage: Stage) -> None:
             await still_works(connection)
 
 
-@pytest.mark.parametrize(
-    ("fields", "code", "field"),
-    [
-        ({"seq": -1}, "INVALID_MESSAGE", "seq"),
-        ({"timestamp": "now"}, "INVALID_MESSAGE", "timestamp"),
-        ({"audio": "%%%"}, "INVALID_MESSAGE", "audio"),
-        ({"audio": ""}, "INVALID_AUDIO", "audio"),
-        ({"audio": "AAAA"}, "INVALID_AUDIO", "audio"),
-    ],
-)
-async def test_of_audio(stage: Stage, fields: dict[str, Any], code: str, field: str) -> None:
-    async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
-    ):
-        await speaker.send_audio(**{"seq": 0, "requestId": "a1", **fields})
-
-        error = await speaker.expect("error")
-        assert error["requestId"] == "a1"
-        assert_error(error, code, "sendAudio", field)
-        await speaker.send_audio(1)
-        assert (await listener.expect("audio"))["seq"] == 1
-
-
-async def test_of_audio_sizes(stage: Stage) -> None:
-    async with stage.session() as (speaker, _):
-        for size, code in ((99, "INVALID_AUDIO"), (6_402, "INVALID_AUDIO"), (101, "INVALID_AUDIO")):
-            await speaker.send_audio(0, bytes(size))
-            assert_error(await speaker.expect("error"), code, "sendAudio", "audio")
-        await still_works(speaker)
-
-
-async def test_of_fragmented_audio_over_32_kb(stage: Stage) -> None:
-    async with stage.session() as (speaker, _):
-        text = json.dumps({"action": "sendAudio", "seq": 0, "timestamp": 1, "audio": "A" * 43_696})
-        # Frames of 16 KB: the message passes the gateway, the chunk is refused by its size.
-        await speaker.socket.send(text[at : at + 16_384] for at in range(0, len(text), 16_384))
-
-        assert_error(await speaker.expect("error"), "MESSAGE_TOO_LARGE", "sendAudio", "audio")
-        await still_works(speaker)
-
-
-async def test_of_senders_without_a_right(stage: Stage) -> None:
-    async with (
-        stage.session() as (_, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.listener(session_id, "en") as intruder,
-        stage.connection() as outsider,
-    ):
-        await intruder.send_audio(0)
-        await outsider.send_audio(0)
-
-        assert_error(await intruder.expect("error"), "FORBIDDEN", "sendAudio")
-        assert_error(await outsider.expect("error"), "NOT_IN_SESSION", "sendAudio")
-        assert await listener.drained() == []
-
-
-async def test_of_haste(stage: Stage) -> None:
-    async with (
-        stage.session(audioFormat={"chunkMs": 1000, "sampleRate": 8000}) as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
-    ):
-        for seq in range(12):
-            await speaker.send_audio(seq, CHUNK)
-
-        assert_error(await speaker.expect("error"), "RATE_LIMITED", "sendAudio", "seq")
-        await listener.expect("audio")
-        await still_works(speaker)
-
-
 async def test_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
     expired = stage.token("alice", "speakers", expiresIn=-10)
     for token in ("", "nonsense", expired, stage.token("alice")[:-5]):
@@ -261,8 +170,6 @@ async def test_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
 
 def stage_connection(stage: Stage, token: str) -> Any:
     """A connection with exactly this token."""
-    from tests.helpers.wire import wire
-
     return wire(stage.endpoints.websocket_url, token)
 
 

@@ -27,7 +27,6 @@ def test_two_syntheses_give_the_same_template(assembly: Assembly, tmp_path: Path
     assert Assembly(again, "dev").template_file.read_text() == assembly.template_file.read_text()
 
 
-@pytest.mark.skipif(not CDK.exists(), reason="the CDK's command line is not installed")
 def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path) -> None:
     # `list` is the one command that synthesizes without building the layer.
     done = subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
 import pytest
@@ -287,57 +286,3 @@ def test_speaking_keeps_the_connection_alive(world: World) -> None:
 
     assert stored is not None
     assert stored.last_activity_time == world.clock.now_ms() - 30_000
-
-
-class TestBroadcastFunction:
-    """The door for audio that does not come over a WebSocket."""
-
-    @staticmethod
-    def payload(session_id: str, **fields: Any) -> dict[str, Any]:
-        return {
-            "sessionId": session_id,
-            "language": "en",
-            "epoch": 1,
-            "seq": 4,
-            "timestamp": 9,
-            "audio": base64.b64encode(CHUNK).decode(),
-            **fields,
-        }
-
-    def test_sends_to_whoever_hears_the_language(self, world: World) -> None:
-        _, session_id = world.create_session()
-        listeners = [world.listener(session_id, "en"), world.listener(session_id, "fr")]
-
-        answer = world.broadcast(self.payload(session_id))
-
-        assert answer["result"]["success_count"] == 2
-        assert [heard(world, listener) for listener in listeners] == [[("en", 1, 4)]] * 2
-        json.dumps(answer)
-
-    @pytest.mark.parametrize(
-        ("fields", "code"),
-        [
-            ({"sessionId": "no"}, "INVALID_SESSION_ID"),
-            ({"sessionId": "calm-otter-404"}, "SESSION_NOT_FOUND"),
-            ({"language": "es"}, "FORBIDDEN"),
-            ({"epoch": 2}, "FORBIDDEN"),
-            ({"audio": ""}, "INVALID_AUDIO"),
-            ({"seq": "x"}, "INVALID_MESSAGE"),
-        ],
-    )
-    def test_refuses_what_the_audio_path_refuses(
-        self, world: World, fields: dict[str, Any], code: str
-    ) -> None:
-        _, session_id = world.create_session()
-        listener = world.listener(session_id, "en")
-
-        answer = world.broadcast(self.payload(session_id, **fields))
-
-        assert answer["error"]["code"] == code
-        assert heard(world, listener) == []
-
-    def test_ended_session(self, world: World) -> None:
-        speaker, session_id = world.create_session()
-        world.ask(speaker, "endSession")
-
-        assert world.broadcast(self.payload(session_id))["error"]["code"] == "SESSION_ENDED"

@@ -1,0 +1,28 @@
+"""What an error looks like on the wire, and how a connection shows that it still works."""
+
+from __future__ import annotations
+
+from shared.models.errors import CATALOGUE, ErrorCode
+from tests.helpers.wire import Message, Wire
+
+
+def assert_error(message: Message, code: str, action: str | None, field: str = "") -> None:
+    """The envelope, field by field."""
+    kind = CATALOGUE[ErrorCode(code)]
+    text = message.pop("message")
+    expected = {
+        "type": "error",
+        "status": kind.status,
+        "code": code,
+        "retryable": kind.retryable,
+        "action": action,
+    }
+    message.pop("requestId", None)
+    assert message == {key: value for key, value in expected.items() if value is not None}
+    assert text.startswith(field)
+    assert "Traceback" not in text
+
+
+async def still_works(connection: Wire) -> None:
+    """The connection answers."""
+    assert (await connection.ask("heartbeat", clientTime=1))["clientTime"] == 1
