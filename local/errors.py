@@ -27,6 +27,15 @@ class StartError(LocalError):
     """A part of the stack did not come up."""
 
 
+class PortTakenError(StartError):
+    """Somebody else listens where this stack should."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"port {port} of {host} is taken; stop what uses it, or choose others with --port"
+        )
+
+
 class FunctionInitError(StartError):
     """A function's code failed before it could serve anything."""
 

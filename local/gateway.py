@@ -22,7 +22,7 @@ from local import routing
 from local.addresses import HOST
 from local.authorization import Verdict, judge
 from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
-from local.errors import LocalError, StartError
+from local.errors import LocalError, PortTakenError
 from local.events import EventSource, Opening, encode, new_id
 from local.invocation import Invoker, Outcome
 from local.model import Stack
@@ -50,21 +50,15 @@ class GatewayLimits:
 
 
 def bind(port: int) -> socket.socket:
-    """A socket for the API, not listening yet; port 0 takes a free one. Raises StartError."""
+    """A socket for the API, not listening yet; port 0 takes a free one. Raises PortTakenError."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
     except OSError as error:
         listener.close()
-        raise _port_taken(port) from error
+        raise PortTakenError(HOST, port) from error
     return listener
-
-
-def _port_taken(port: int) -> StartError:
-    return StartError(
-        f"port {port} of {HOST} is taken; stop what uses it, or choose another with --port"
-    )
 
 
 class _Socket(ServerConnection):
@@ -95,7 +89,7 @@ class Gateway:
         self._stopping = False
 
     async def listen(self, listener: socket.socket) -> None:
-        """Open the API on a bound socket. Raises StartError."""
+        """Open the API on a bound socket. Raises PortTakenError."""
         try:
             self._server = await serve(
                 self._run,
@@ -114,7 +108,7 @@ class Gateway:
                 backlog=1024,
             )
         except OSError as error:
-            raise _port_taken(listener.getsockname()[1]) from error
+            raise PortTakenError(HOST, listener.getsockname()[1]) from error
         self._spawn(self._sweep())
 
     async def stop(self) -> None:

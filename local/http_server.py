@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 import httptools
 
 from local.addresses import HOST
-from local.errors import StartError
+from local.errors import PortTakenError
 
 _MAX_HEAD_BYTES = 64 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -85,7 +85,7 @@ class HttpServer:
 
     @classmethod
     async def listen(cls, handler: Handler, *, port: int = 0, max_body_bytes: int) -> HttpServer:
-        """Serve on 127.0.0.1; port 0 takes a free one. Raises StartError if it is taken."""
+        """Serve on 127.0.0.1; port 0 takes a free one. Raises PortTakenError."""
         connections: set[_HttpConnection] = set()
         try:
             server = await asyncio.get_running_loop().create_server(
@@ -95,7 +95,7 @@ class HttpServer:
                 backlog=1024,
             )
         except OSError as error:
-            raise StartError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
+            raise PortTakenError(HOST, port) from error
         return cls(server, connections)
 
     def close(self) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union, get_args
 
 import msgspec
 
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.messages import AnyRequest, Request, action_of
+from shared.models.messages import AnyRequest, Request, Role, action_of
 
 RequestType = TypeVar("RequestType", bound=Request)
 
 KNOWN_ACTIONS = frozenset(action_of(request) for request in AnyRequest.__args__)
 
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
+_BAD_ROLE = re.compile(r"Invalid enum value ('.*') - at `\$\.role`", re.DOTALL)
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
 _ECHO_LENGTH = 64
 
@@ -90,6 +91,9 @@ def readable_fault(error: Exception) -> str:
     if missing := _MISSING.fullmatch(fault):
         field, parent = missing.groups()
         return f"{parent}.{field}: missing" if parent else f"{field}: missing"
+    # msgspec says what a word is not, but not which ones there are.
+    if role := _BAD_ROLE.fullmatch(fault):
+        return f"role: {role[1]} is not one of {', '.join(get_args(Role))}"
     reason, path = _ELSEWHERE.fullmatch(fault).groups()  # type: ignore[union-attr]
     reason = reason.replace("`", "").replace("Expected", "expected", 1)
     return f"{path or 'message'}: {reason}"

@@ -44,6 +44,11 @@ def fault(text: str) -> MalformedRequestError:
             "audioFormat.chunkMs: expected int",
         ),
         (
+            '{"action": "joinSession", "sessionId": "s", "targetLanguage": "t", "role": "king"}',
+            "INVALID_MESSAGE",
+            "role: 'king' is not one of speaker, listener, interpreter",
+        ),
+        (
             '{"action": "heartbeat", "clientTime": NaN}',
             "INVALID_MESSAGE",
             "message: not JSON",
