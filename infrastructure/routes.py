@@ -72,7 +72,7 @@ DISCONNECT = FunctionSpec(
     SessionSettings,
     (
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem",)),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
     ),
 )
@@ -115,7 +115,7 @@ BROADCAST = FunctionSpec(
     SessionSettings,
     (
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem",)),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
     ),
     memory_mb=FULL_CORE_MB,

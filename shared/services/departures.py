@@ -1,7 +1,9 @@
 """How a connection's place in a session is given up: left, disconnected, or found gone.
 
-All three are one operation. A conditional write ends the membership and returns it; whoever gets
-it back does the accounting, so it is done once, however often and by whomever it is tried.
+All three are one operation. A source is silenced first, fenced by its connection id and epoch, so
+that this may be repeated; only then does its row change, and until it does whoever comes next finds
+the way to the rest. That change is a conditional write which returns the membership that it ended:
+whoever gets a listener's back counts it out, so it is done once, however often it is tried.
 """
 
 from __future__ import annotations
@@ -28,40 +30,52 @@ class Departures:
         self._announcer = announcer
         self._clock = clock
 
-    def leave(self, connection_id: str, session_id: str) -> bool:
+    def leave(self, connection_id: str, membership: Membership) -> bool:
         """Leave a session, the connection stays; False if it was not in there any more."""
-        membership = self._connections.leave(connection_id, session_id)
-        if membership is None:
+        self._silence(connection_id, membership)
+        left = self._connections.leave(connection_id, membership.session_id)
+        if left is None:
             return False
-        self._vacate(connection_id, membership)
+        self._count_out(left)
         return True
 
     def remove(self, connection_id: str) -> bool:
         """Forget a connection that is over; False if it had been forgotten before."""
-        connection = self._connections.delete(connection_id)
-        if connection is None:
+        known = self._connections.get(connection_id)
+        if known is None:
             return False
-        if connection.membership is not None:
-            self._vacate(connection_id, connection.membership)
+        if known.membership is not None:
+            self._silence(connection_id, known.membership)
+        forgotten = self._connections.delete(connection_id)
+        if forgotten is None:
+            return False
+        if forgotten.membership is not None:
+            if forgotten.membership != known.membership:
+                # It sat down between the two: a join that was under way when it disconnected.
+                self._silence(connection_id, forgotten.membership)
+            self._count_out(forgotten.membership)
         return True
 
-    def _vacate(self, connection_id: str, membership: Membership) -> None:
-        session_id, seat = membership.session_id, membership.seat
-        if seat.role == "listener":
-            self._sessions.count_out(session_id, seat.language)
-        elif seat.role == "interpreter":
-            self._silence(connection_id, membership)
-        elif self._sessions.end(session_id, connection_id, self._clock.now_ms()):
-            # Fenced: a speaker who has been replaced meanwhile ends nothing.
-            self._announcer.session_ended(session_id, "speakerLeft", except_for=connection_id)
+    def _count_out(self, membership: Membership) -> None:
+        if membership.seat.role == "listener":
+            self._sessions.count_out(membership.session_id, membership.seat.language)
 
     def _silence(self, connection_id: str, membership: Membership) -> None:
-        """An interpreter's language falls back to the floor, unless it is someone else's by now."""
+        """What a source held is nobody's now, unless it is somebody else's already."""
+        if membership.seat.role == "speaker":
+            self._end_session(connection_id, membership.session_id)
+        elif membership.seat.role == "interpreter":
+            self._free_channel(connection_id, membership)
+
+    def _end_session(self, connection_id: str, session_id: str) -> None:
+        if self._sessions.end(session_id, connection_id, self._clock.now_ms()):
+            self._announcer.session_ended(session_id, "speakerLeft", except_for=connection_id)
+
+    def _free_channel(self, connection_id: str, membership: Membership) -> None:
         session_id, language = membership.session_id, membership.seat.language
-        epoch = membership.epoch or 0
         session = self._sessions.get(session_id)
         if session is None or not self._sessions.clear_channel(
-            session_id, language, connection_id, epoch
+            session_id, language, connection_id, membership.epoch or 0
         ):
             return
         if session.is_active:

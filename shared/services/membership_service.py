@@ -69,7 +69,7 @@ class MembershipService:
         if seated.membership.seat.role == "speaker":
             raise forbidden("leaveSession", "listeners and interpreters (a speaker ends it)")
         session_id = seated.session.session_id
-        if not self._departures.leave(caller.connection_id, session_id):
+        if not self._departures.leave(caller.connection_id, seated.membership):
             raise not_in_session("leaveSession")
         return SessionLeft(session_id=session_id)
 

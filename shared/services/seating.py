@@ -51,7 +51,7 @@ class Seating:
         session = self._sessions.get(membership.session_id)
         if session is not None and session.is_active:
             return Seated(membership, session)
-        self._departures.leave(caller.connection_id, membership.session_id)
+        self._departures.leave(caller.connection_id, membership)
         return None
 
     def required(self, caller: Caller, action: str) -> Seated:

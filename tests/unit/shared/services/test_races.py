@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.table import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Channel, Session
 from tests.helpers.world import World
@@ -187,3 +188,36 @@ def test_owner_comes_back_twice_at_once(world: World, meddled: Meddled) -> None:
     connection = world.connections.get(second)
     assert connection is not None
     assert connection.membership == Membership(session_id, SPEAKER_SEAT, 3)
+
+
+def test_failed_farewell_of_an_interpreter_is_made_good(world: World, meddled: Meddled) -> None:
+    """The database refuses in the middle; the next fan-out finds the row, and finishes."""
+
+    def refuse() -> None:
+        raise StoreUnavailableError("update_item: ThrottlingException")
+
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id, "es")
+    interpreter = world.interpreter(session_id, "es")
+    meddled.before["clear_channel"] = refuse
+    refused = world.ask(interpreter, "leaveSession")
+    assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
+
+    world.sender.gone.add(interpreter)
+    world.send_audio(speaker)
+
+    assert world.session(session_id).interpreted() == {}
+    assert [m["to"] for m in world.pushes(listener, "channelSourceChanged")] == ["human", "floor"]
+
+
+def test_leaving_again_after_a_failure_works(world: World, meddled: Meddled) -> None:
+    def refuse() -> None:
+        raise StoreUnavailableError("update_item: ThrottlingException")
+
+    _, session_id = world.create_session()
+    interpreter = world.interpreter(session_id, "es")
+    meddled.after["clear_channel"] = refuse
+
+    assert world.ask(interpreter, "leaveSession")["code"] == "UNAVAILABLE"
+    assert world.ask(interpreter, "leaveSession")["type"] == "sessionLeft"
+    assert world.session(session_id).interpreted() == {}
