@@ -24,8 +24,8 @@ from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.validators import validate_language_code, validate_session_id
 
-# Losing a race for a channel or the floor twice in a row takes two others; then say so.
-_ATTEMPTS = 3
+# Each lost race for a channel or the floor was won by somebody else; this many at once are a fault.
+_ATTEMPTS = 5
 
 
 class JoinService:
