@@ -8,6 +8,22 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a role allows: exact actions, on resources whose ARNs may hold `*` and `?`."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a function may do, by the name that errors of AWS give it."""
+
+    name: str
+    statements: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One Lambda function."""
 
@@ -19,6 +35,7 @@ class Function:
     environment: Mapping[str, str]
     timeout_seconds: int
     memory_mb: int
+    role: Role
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -76,6 +93,39 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Where a queue's message goes after it was received `max_receive_count` times."""
+
+    queue: str
+    max_receive_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A standard SQS queue; `delay_seconds` is for messages that name none themselves."""
+
+    name: str
+    arn: str
+    delay_seconds: int = 0
+    visibility_timeout_seconds: int = 30
+    dead_letters: DeadLetters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """A queue whose messages invoke a function, both by name.
+
+    `report_failures`: the function says which messages of a batch are to come again.
+    """
+
+    queue: str
+    function: str
+    batch_size: int = 10
+    batching_window_seconds: int = 0
+    report_failures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The user pool as tokens show it."""
 
@@ -115,3 +165,5 @@ class Stack:
     websocket: WebSocketApi
     tables: tuple[Table, ...]
     identity: Identity | None
+    queues: tuple[Queue, ...] = ()
+    event_sources: tuple[EventSource, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from local.invocation import Outcome
-from local.model import Function
+from local.model import Function, Role
 from local.pool import FunctionPool, PoolLimits
 from local.workers import worker_environment
 from shared.utils.clock import SystemClock

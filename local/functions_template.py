@@ -1,0 +1,61 @@
+"""The Lambda functions in a template, each with the code of its asset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.model import Function, Place, Role
+from local.resources import Resource, Resources
+
+# Lambda's defaults: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
+_DEFAULT_TIMEOUT_SECONDS = 3
+_DEFAULT_MEMORY_MB = 128
+
+
+class FunctionReader:
+    """Reads the functions of a template; `assets` are the folders of code by their keys."""
+
+    def __init__(self, resources: Resources, place: Place, assets: Mapping[str, Path]) -> None:
+        self._resources = resources
+        self._place = place
+        self._assets = assets
+
+    def read(self) -> dict[str, Function]:
+        """The functions by name. Raises TemplateError for what this package does not run."""
+        found = map(self._function, self._resources.all("Lambda::Function"))
+        return {item.name: item for item in found}
+
+    def _function(self, resource: Resource) -> Function:
+        if not resource.text("Runtime").startswith("python3."):
+            raise resource.error("only Python runtimes are supported")
+        name = self._resources.ref(resource)
+        variables = resource.get("Environment", {}).get("Variables", {})
+        logging = resource.get("LoggingConfig", {})
+        if unknown := logging.keys() - {"LogGroup", "LogFormat"}:
+            raise resource.error(f"LoggingConfig.{min(unknown)} is not supported")
+        if logging.get("LogFormat", "Text") != "Text":
+            raise resource.error("LoggingConfig.LogFormat: only Text is supported")
+        return Function(
+            logical_id=resource.id,
+            name=name,
+            arn=self._place.arn("lambda", f"function:{name}"),
+            handler=resource.text("Handler"),
+            code=self._code(resource),
+            environment={
+                key: self._resources.text(value, f"{resource.id}.Environment.{key}")
+                for key, value in variables.items()
+            },
+            timeout_seconds=int(resource.text("Timeout", str(_DEFAULT_TIMEOUT_SECONDS))),
+            memory_mb=int(resource.text("MemorySize", str(_DEFAULT_MEMORY_MB))),
+            role=Role(resource.text("Role", "").rpartition("/")[2]),
+        )
+
+    def _code(self, resource: Resource) -> Path:
+        key = resource.get("Code", {}).get("S3Key")
+        if key not in self._assets:
+            raise resource.error("Code is no asset of this assembly")
+        folder = self._assets[key]
+        if not folder.is_dir():
+            raise resource.error(f"its code {folder} is no folder")
+        return folder

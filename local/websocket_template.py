@@ -1,0 +1,128 @@
+"""The WebSocket API in a template: routes, integrations, authorizer, stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from local.model import Route, WebSocketApi
+from local.resources import Resource, Resources
+
+_INVOCATION_URI = re.compile(
+    r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(arn:.+)/invocations"
+)
+_BODY_FIELD = re.compile(r"\$request\.body\.(\w+)")
+# What belongs to the one API.
+_PARTS = tuple(
+    f"ApiGatewayV2::{kind}"
+    for kind in (
+        "Stage",
+        "Deployment",
+        "Route",
+        "RouteResponse",
+        "Integration",
+        "IntegrationResponse",
+        "Authorizer",
+    )
+)
+
+
+class WebSocketReader:
+    """Reads the one API of a template; `functions` are the names by their ARNs."""
+
+    def __init__(self, resources: Resources, functions: Mapping[str, str]) -> None:
+        self._resources = resources
+        self._functions = functions
+
+    def read(self) -> WebSocketApi:
+        """The API. Raises TemplateError for what this package does not run."""
+        functions = self._functions
+        api, stage = (
+            self._resources.only("ApiGatewayV2::Api"),
+            self._resources.only("ApiGatewayV2::Stage"),
+        )
+        api.expect("ProtocolType", "WEBSOCKET")
+        selection = _BODY_FIELD.fullmatch(api.text("RouteSelectionExpression"))
+        if selection is None:
+            raise api.error("RouteSelectionExpression: only $request.body.<field> is supported")
+        api_id = self._resources.ref(api)
+        for resource in self._resources.all(*_PARTS):
+            resource.expect("ApiId", api_id)
+        permitted = self._permitted(functions)
+        integrations = {
+            f"integrations/{self._resources.ref(item)}": self._integrated(
+                item, functions, permitted
+            )
+            for item in self._resources.all("ApiGatewayV2::Integration")
+        }
+        routes = {item.key: item for item in self._routes(integrations)}
+        return WebSocketApi(
+            api_id,
+            stage.text("StageName"),
+            selection[1],
+            routes,
+            self._authorizer(functions, permitted),
+        )
+
+    def _permitted(self, functions: Mapping[str, str]) -> set[str]:
+        """The functions that API Gateway may invoke; without permission it answers 500."""
+        permitted = set()
+        for permission in self._resources.all("Lambda::Permission"):
+            permission.expect("Action", "lambda:InvokeFunction")
+            permission.expect("Principal", "apigateway.amazonaws.com")
+            target = permission.text("FunctionName")
+            permitted.add(functions.get(target, target))
+        return permitted
+
+    def _integrated(
+        self, resource: Resource, functions: Mapping[str, str], permitted: set[str]
+    ) -> str:
+        resource.expect("IntegrationType", "AWS_PROXY")
+        return self._invoked(resource, "IntegrationUri", functions, permitted)
+
+    def _invoked(
+        self, resource: Resource, name: str, functions: Mapping[str, str], permitted: set[str]
+    ) -> str:
+        uri = _INVOCATION_URI.fullmatch(resource.text(name))
+        if uri is None or uri[1] not in functions:
+            raise resource.error(f"{name} invokes no function of this stack")
+        function = functions[uri[1]]
+        if function not in permitted:
+            raise resource.error(f"no AWS::Lambda::Permission lets it invoke {function}")
+        return function
+
+    def _routes(self, integrations: Mapping[str, str]) -> Iterator[Route]:
+        responses = set()
+        for response in self._resources.all("ApiGatewayV2::RouteResponse"):
+            response.expect("RouteResponseKey", "$default")
+            responses.add(response.text("RouteId"))
+        for route in self._resources.all("ApiGatewayV2::Route"):
+            target = route.text("Target")
+            if target not in integrations:
+                raise route.error(f"Target {target} is no integration of this stack")
+            route.expect("RouteResponseSelectionExpression", "$default", "", default="")
+            selects = route.text("RouteResponseSelectionExpression", "") == "$default"
+            if selects != (self._resources.ref(route) in responses):
+                # Either alone has no effect in AWS, which nobody wants.
+                raise route.error("a reply needs a RouteResponse and its selection expression")
+            yield Route(route.text("RouteKey"), integrations[target], selects)
+
+    def _authorizer(self, functions: Mapping[str, str], permitted: set[str]) -> str | None:
+        authorizers = {
+            self._resources.ref(item): item
+            for item in self._resources.all("ApiGatewayV2::Authorizer")
+        }
+        chosen = None
+        for route in self._resources.all("ApiGatewayV2::Route"):
+            route.expect("AuthorizationType", "NONE", "CUSTOM", default="NONE")
+            if route.text("AuthorizationType", "NONE") == "NONE":
+                continue
+            chosen = authorizers.get(route.text("AuthorizerId"))
+            if chosen is None or route.text("RouteKey") != "$connect":
+                raise route.error("only $connect can have an authorizer, one of this stack")
+        if chosen is None:
+            return None
+        chosen.expect("AuthorizerType", "REQUEST")
+        if chosen.get("IdentitySource", []):
+            raise chosen.error("IdentitySource: only an empty list is supported")
+        return self._invoked(chosen, "AuthorizerUri", functions, permitted)
