@@ -71,7 +71,15 @@ class Pools:
         """A pool that is not started yet; `limits` are those of PoolLimits."""
         self.write_code(code)
         function = Function(
-            "Do", "do", "arn:do", handler, self._folder, {"OWN": "value"}, timeout, 256
+            "Do",
+            "do",
+            "arn:do",
+            handler,
+            self._folder,
+            {"OWN": "value"},
+            timeout,
+            256,
+            Role("do"),
         )
         pool = FunctionPool(
             function,
