@@ -15,7 +15,8 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from infrastructure.config import UnknownStageError, stage_config
+from infrastructure.config import ConfigError, stage_config
+from infrastructure.context import settings_from
 from infrastructure.stack import LingocastStack
 
 ROOT = Path(__file__).parent
@@ -41,7 +42,8 @@ def synthesize() -> None:
         stack_traces=False,
     )
     stage = app.node.try_get_context("stage") or DEFAULT_STAGE
-    LingocastStack(app, stage_config(stage))
+    settings = settings_from(app.node.try_get_context("settings"))
+    LingocastStack(app, stage_config(stage, settings))
     app.synth()
 
 
@@ -50,5 +52,5 @@ if __name__ == "__main__":
         sys.exit('app.py: no options here; set CDK_CONTEXT_JSON, say to \'{"stage": "prod"}\'')
     try:
         synthesize()
-    except UnknownStageError as error:
+    except ConfigError as error:
         sys.exit(f"app.py: {error}")

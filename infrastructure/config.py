@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
+from shared.utils import settings
+
 PROJECT = "lingocast"
 
 
-class UnknownStageError(Exception):
+class ConfigError(Exception):
+    """The app was asked for something that it cannot synthesize; the message says what it can."""
+
+
+class UnknownStageError(ConfigError):
     """There is no stage of that name; the message lists those that exist."""
 
 
@@ -22,6 +29,9 @@ class StageConfig:
     # Of what holds data: tables, users, logs.
     removal_policy: RemovalPolicy
     log_retention: logs.RetentionDays
+    # Settings of the functions that differ from their defaults, by environment name
+    # (shared/utils/settings.py).
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stack_name(self) -> str:
@@ -52,10 +62,18 @@ _STAGES = {
 }
 
 
-def stage_config(stage: str) -> StageConfig:
-    """The configuration of a stage. Raises UnknownStageError."""
-    try:
-        return _STAGES[stage]
-    except KeyError:
+def stage_config(stage: str, overrides: Mapping[str, str] | None = None) -> StageConfig:
+    """The configuration of a stage, with `overrides` of functions' settings on top of its own.
+
+    Raises ConfigError naming an unknown stage, or every setting that is unknown or refused.
+    """
+    if stage not in _STAGES:
         known = ", ".join(_STAGES)
-        raise UnknownStageError(f"unknown stage {stage!r}; there are: {known}") from None
+        raise UnknownStageError(f"unknown stage {stage!r}; there are: {known}")
+    config = _STAGES[stage]
+    chosen = {**config.settings, **(overrides or {})}
+    try:
+        settings.check_tunable(chosen)
+    except settings.SettingsError as error:
+        raise ConfigError(f"settings: {error}") from None
+    return replace(config, settings=chosen)

@@ -31,14 +31,17 @@ class UnknownSettingError(Exception):
 
 
 def environment_of(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, str]:
-    """The settings that `spec` requires and no others. Raises UnknownSettingError."""
+    """The settings of `spec` that `values` holds, and no others.
+
+    Raises UnknownSettingError for one that it requires and `values` lacks.
+    """
     missing = [name for name in spec.settings.required_names() if name not in values]
     if missing:
         raise UnknownSettingError(
             f"function {spec.name} requires {', '.join(missing)} ({spec.settings.__name__}), "
             f"but the stack only knows {', '.join(sorted(values))}"
         )
-    return {name: values[name] for name in spec.settings.required_names()}
+    return {name: values[name] for name in spec.settings.names() if name in values}
 
 
 class FunctionFactory:
@@ -57,7 +60,8 @@ class FunctionFactory:
         self._config = config
         self._layer = layer
         self._permissions = permissions
-        self._settings = settings
+        # What the stack knows of itself is not for an operator to change.
+        self._settings = {**config.settings, **settings}
         self._code = assets.Asset(
             scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=_LEFT_OUT
         )

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from local.addresses import HOST
 from local.endpoints import Endpoints
 from local.errors import LocalError
 from local.local_stack import LocalStack, Options
+from local.overrides import function_settings
+from shared.utils.settings import SettingsError
 
 DEFAULT_PORT = 8765
 
@@ -66,6 +69,15 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         help="a synthesized template to run, instead of synthesizing app.py",
     )
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="a setting of the functions, before the environment variable of that name, say"
+        " SHARD_SIZE=10; repeat for more (not with --template)",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
@@ -86,12 +98,19 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         parser.error("--port: expected 0 to 65535")
     if given.workers is not None and not 1 <= given.workers <= 32:
         parser.error("--workers: expected 1 to 32")
+    if given.settings and given.template:
+        parser.error("--set: the values stand in the template already")
+    try:
+        settings = function_settings(given.settings, os.environ)
+    except SettingsError as error:
+        parser.error(f"--set: {error}")
     options = Options(
         port=given.port,
         stage=given.stage,
         template=given.template,
         verify_signatures=not given.no_verify_signatures,
         warm=given.workers,
+        settings=settings,
     )
     return options, given.ready_json
 

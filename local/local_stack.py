@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. `template` None synthesizes `stage` first; `warm` None is up to the functions."""
+    """How to run. `template` None synthesizes `stage` first; `warm` None is up to the functions.
+
+    `settings` are of the functions, by environment name; they count when it synthesizes.
+    """
 
     port: int = 0
     stage: str = "dev"
@@ -38,6 +41,7 @@ class Options:
     verify_signatures: bool = True
     warm: int | None = None
     state: Path = synth.ROOT / ".local"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class LocalStack:
@@ -126,7 +130,9 @@ class LocalStack:
     async def _load(self, state: StateDir) -> Stack:
         path = self._options.template
         if path is None:
-            path = await synth.synthesize(state.assembly, self._options.stage)
+            path = await synth.synthesize(
+                state.assembly, self._options.stage, settings=self._options.settings
+            )
         return template.load(path)
 
     async def _start_database(self, logs: Path) -> Database:

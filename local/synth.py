@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from local import processes
@@ -17,12 +18,22 @@ _TIMEOUT_SECONDS = 120.0
 _PROJECT = "lingocast"
 
 
-async def synthesize(outdir: Path, stage: str, app: Path = ROOT / "app.py") -> Path:
+async def synthesize(
+    outdir: Path,
+    stage: str,
+    app: Path = ROOT / "app.py",
+    settings: Mapping[str, str] | None = None,
+) -> Path:
     """Write the cloud assembly to `outdir`; returns the stage's template. Raises SynthesisError.
 
+    `settings` are of the functions, by environment name, in place of the stage's own values.
     Dependencies are not bundled into a layer: the functions run in this virtual environment.
     """
-    context = {"stage": stage, "aws:cdk:bundling-stacks": []}
+    context = {
+        "stage": stage,
+        "settings": dict(settings or {}),
+        "aws:cdk:bundling-stacks": [],
+    }
     environment = os.environ | {
         "PATH": processes.venv_path(),
         # jsii starts Node by this name; the one in PATH is a wrapper that costs half a second.

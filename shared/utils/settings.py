@@ -26,9 +26,9 @@ class SettingsError(Exception):
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = int(text) if text.isascii() and text.isdecimal() else 0
     if value < 1:
-        raise ValueError("must be at least 1")
+        raise ValueError(f"must be a whole number of at least 1, not {text!r}")
     return value
 
 
@@ -99,6 +99,38 @@ def load(settings: type[SettingsType], environment: Mapping[str, str]) -> Settin
     if faults:
         raise SettingsError("; ".join(faults))
     return settings(**values)
+
+
+def tunable() -> dict[str, Callable[[str], object]]:
+    """What an operator may change, each with what reads its text: the settings with a default.
+
+    The others follow from the stack.
+    """
+    found: dict[str, Callable[[str], object]] = {}
+    waiting = Settings.__subclasses__()
+    while waiting:
+        settings = waiting.pop()
+        waiting += settings.__subclasses__()
+        for item in fields(settings):
+            if item.default is not MISSING:
+                found[item.metadata["name"]] = item.metadata["parse"]
+    return found
+
+
+def check_tunable(given: Mapping[str, str]) -> None:
+    """Raise SettingsError naming every unknown setting and every value that would be refused."""
+    known = tunable()
+    faults: list[str] = []
+    for name, text in given.items():
+        if name not in known:
+            faults.append(f"{name}: no such setting; there are: {', '.join(sorted(known))}")
+            continue
+        try:
+            known[name](text)
+        except ValueError as fault:
+            faults.append(f"{name}: {fault}")
+    if faults:
+        raise SettingsError("; ".join(faults))
 
 
 def _read(item: Field[Any], environment: Mapping[str, str], values: dict[str, object]) -> None:

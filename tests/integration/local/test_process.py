@@ -154,7 +154,16 @@ def test_a_function_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> No
     assert "Traceback" in told, "the function's own, from its log"
 
 
-@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--workers", "0"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--workers", "0"],
+        ["--nonsense"],
+        ["--set", "NONSENSE=1"],
+        ["--set", "MAX_LISTENERS=5", "--template", "some.template.json"],
+    ],
+)
 def test_wrong_arguments_are_told(arguments: list[str]) -> None:
     assert "usage:" in failure(*arguments)
 

@@ -24,6 +24,7 @@ async def test_the_app_gets_stage_folder_and_flags_and_old_assets_go(tmp_path: P
         out = pathlib.Path(os.environ["CDK_OUTDIR"])
         context = json.loads(os.environ["CDK_CONTEXT_JSON"])
         assert context["aws:cdk:bundling-stacks"] == []
+        assert context["settings"] == {"MAX_LISTENERS": "5"}
         assert os.environ["CDK_VALIDATION"] == "false"
         assert os.access(os.environ["JSII_NODE"], os.X_OK)
         name = "lingocast-" + context["stage"]
@@ -34,7 +35,8 @@ async def test_the_app_gets_stage_folder_and_flags_and_old_assets_go(tmp_path: P
     """
     out = tmp_path / "out"
     (out / "asset.old").mkdir(parents=True)
-    template = await synthesize(out, "prod", app(tmp_path, code))
+    settings = {"MAX_LISTENERS": "5"}
+    template = await synthesize(out, "prod", app(tmp_path, code), settings)
     assert template == out / "lingocast-prod.template.json"
     assert json.loads(template.read_text()) == {}
     assert [asset.name for asset in out.glob("asset.*")] == ["asset.new"]

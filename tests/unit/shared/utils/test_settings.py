@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.utils.settings import SessionSettings, SettingsError, load
+from shared.utils.settings import (
+    SessionSettings,
+    SettingsError,
+    check_tunable,
+    load,
+    tunable,
+)
 
 GOOD = {
     "SESSIONS_TABLE": "s",
@@ -34,7 +40,7 @@ def test_all_faults_are_named_together() -> None:
         "CONNECTIONS_TABLE: missing",
         "API_GATEWAY_ENDPOINT: must be",
         "FANOUT_CONCURRENCY: must be",
-        "MAX_LISTENERS: invalid literal",
+        "MAX_LISTENERS: must be",
     ):
         assert name in str(caught.value)
 
@@ -42,3 +48,19 @@ def test_all_faults_are_named_together() -> None:
 def test_names_are_what_the_stack_must_set() -> None:
     assert set(SessionSettings.required_names()) == set(GOOD)
     assert {"FANOUT_CONCURRENCY", "MAX_LISTENERS"} < set(SessionSettings.names())
+
+
+def test_what_has_a_default_may_be_tuned_and_nothing_else() -> None:
+    assert {"FANOUT_CONCURRENCY", "MAX_LISTENERS"} <= tunable().keys()
+    assert not {"SESSIONS_TABLE", "API_GATEWAY_ENDPOINT", "TOKEN_ISSUER"} & tunable().keys()
+    check_tunable({"FANOUT_CONCURRENCY": "50", "MAX_LISTENERS": "1"})
+
+
+def test_what_cannot_be_tuned_so_is_named_with_what_can() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_tunable({"SESSIONS_TABLE": "mine", "MAX_LISTENERS": "many", "FANOUT_CONCURRENCY": ""})
+
+    assert "SESSIONS_TABLE: no such setting; there are: " in str(caught.value)
+    assert ", MAX_LISTENERS" in str(caught.value)
+    assert "MAX_LISTENERS: must be a whole number of at least 1, not 'many'" in str(caught.value)
+    assert "FANOUT_CONCURRENCY: must be a whole number of at least 1, not ''" in str(caught.value)

@@ -1,0 +1,23 @@
+"""Settings of the functions for one local run, from the command line and the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shared.utils.settings import SettingsError, check_tunable, tunable
+
+
+def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Each NAME=VALUE of `arguments`, and what `environment` holds of the same names.
+
+    An argument beats the environment, a later argument an earlier one. Raises SettingsError naming
+    everything that is unknown or refused.
+    """
+    chosen = {name: environment[name] for name in tunable() if environment.get(name)}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals:
+            raise SettingsError(f"expected NAME=VALUE, not {argument!r}")
+        chosen[name.strip()] = value.strip()
+    check_tunable(chosen)
+    return chosen

@@ -1,0 +1,68 @@
+"""Settings of the functions: from the stage's configuration and the context to the functions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.config import ConfigError, stage_config
+from infrastructure.context import settings_from
+from infrastructure.routes import AUDIO_PROCESSOR, CONTROL, FunctionSpec
+from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app, synthesize
+
+
+def variables(assembly: Assembly, spec: FunctionSpec) -> dict[str, Any]:
+    found: dict[str, Any] = assembly.function(spec.name)["Environment"]["Variables"]
+    return found
+
+
+def test_the_context_reaches_every_function_that_reads_the_setting(tmp_path: Path) -> None:
+    # As text, which is all that the command line can pass.
+    text = json.dumps({"MAX_LISTENERS": "50", "FANOUT_CONCURRENCY": 7})
+    tuned = synthesize(tmp_path / "cdk.out", context={**NO_BUNDLING, "settings": text})
+
+    for spec in (AUDIO_PROCESSOR, CONTROL):
+        assert variables(tuned, spec)["MAX_LISTENERS"] == "50"
+        assert variables(tuned, spec)["FANOUT_CONCURRENCY"] == "7"
+    authorizer = tuned.function("authorizer")["Environment"]["Variables"]
+    assert not {"MAX_LISTENERS", "FANOUT_CONCURRENCY"} & set(authorizer)
+
+
+def test_bad_settings_are_told_before_anything_is_written(tmp_path: Path) -> None:
+    context = {**NO_BUNDLING, "settings": {"MAX_LISTENER": "50", "MAX_LISTENERS": "none"}}
+    done = run_app(tmp_path / "cdk.out", context)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("app.py: settings: MAX_LISTENER: no such setting; there are: ")
+    assert "MAX_LISTENERS: must be a whole number of at least 1, not 'none'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("cdk.out/*.template.json"))
+
+
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ("SHARD_SIZE=10", r"settings: no JSON .*; expected \{"),
+        ("[1]", "settings: expected an object"),
+        ({"MAX_LISTENERS": True}, "settings: MAX_LISTENERS: expected text or a whole number"),
+        ({"MAX_LISTENERS": None}, "settings: MAX_LISTENERS: expected text or a whole number"),
+    ],
+)
+def test_a_context_of_another_shape_is_told(context: object, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        settings_from(context)
+
+
+def test_no_context_changes_nothing() -> None:
+    assert settings_from(None) == {}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_an_override_replaces_what_the_stage_says_and_nothing_else(stage: str) -> None:
+    before, after = stage_config(stage), stage_config(stage, {"MAX_LISTENERS": "50"})
+
+    assert after.settings == {**before.settings, "MAX_LISTENERS": "50"}
+    assert after.resource_name("users") == before.resource_name("users")

@@ -1,0 +1,42 @@
+"""Settings of the functions for a local run: where they come from, and who wins."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.overrides import function_settings
+from shared.utils.settings import SettingsError
+
+
+def test_the_environment_counts_with_the_names_that_functions_use() -> None:
+    environment = {"MAX_LISTENERS": "5", "HOME": "/root", "SESSIONS_TABLE": "not to be tuned"}
+
+    assert function_settings([], environment) == {"MAX_LISTENERS": "5"}
+
+
+def test_an_argument_beats_the_environment_and_the_last_one_the_others() -> None:
+    arguments = ["MAX_LISTENERS=6", "MAX_LISTENERS=7", "FANOUT_CONCURRENCY = 3"]
+
+    assert function_settings(arguments, {"MAX_LISTENERS": "5"}) == {
+        "MAX_LISTENERS": "7",
+        "FANOUT_CONCURRENCY": "3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("MAX_LISTENER=6", "MAX_LISTENER: no such setting; there are: .*MAX_LISTENERS"),
+        ("MAX_LISTENERS=none", "MAX_LISTENERS: must be a whole number of at least 1, not 'none'"),
+        ("MAX_LISTENERS", "expected NAME=VALUE, not 'MAX_LISTENERS'"),
+        ("=6", ": no such setting"),
+    ],
+)
+def test_what_is_wrong_is_told_with_what_is_allowed(argument: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        function_settings([argument], {})
+
+
+def test_a_bad_value_of_the_environment_is_told_too() -> None:
+    with pytest.raises(SettingsError, match="FANOUT_CONCURRENCY: must be"):
+        function_settings([], {"FANOUT_CONCURRENCY": "0"})
