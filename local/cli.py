@@ -118,7 +118,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
 async def _run(options: Options, *, ready_json: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    stack = LocalStack(options, progress=_progress)
+    stack = LocalStack(options, progress=_progress, report=_report)
     running = asyncio.ensure_future(_serve(stack, stop, ready_json=ready_json))
     for number in (signal.SIGINT, signal.SIGTERM):
         # A second one, while the stack starts or stops, is the same wish.
@@ -142,7 +142,7 @@ async def _serve(stack: LocalStack, stop: asyncio.Event, *, ready_json: bool) ->
         print(_summary(endpoints, stack.logs), flush=True)
     failure = await stack.failed()
     if not stop.is_set():
-        print(f"local: {failure}", file=sys.stderr)
+        _report(failure)
     return 1
 
 
@@ -160,3 +160,7 @@ def _summary(endpoints: Endpoints, logs: Path | None) -> str:
 
 def _progress(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def _report(line: str) -> None:
+    print(f"local: {line}", file=sys.stderr, flush=True)

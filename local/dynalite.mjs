@@ -1,6 +1,6 @@
-// DynamoDB in memory for one run: dynalite on a free port of 127.0.0.1, which it prints as its only
-// line. `GET /_requests` tells how often each operation was called. It ends when stdin does, so it
-// does not outlive whoever started it.
+// DynamoDB for one run: node dynalite.mjs FOLDER PORT keeps the tables in FOLDER and serves them at
+// PORT of 127.0.0.1 (0: a free one). It prints the port as its only line. `GET /_requests` tells how
+// often each operation was called. It ends when stdin does, so it does not outlive whoever started it.
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
@@ -20,7 +20,8 @@ crypto.createHash = (algorithm, ...rest) => {
 }
 
 const dynalite = require('dynalite')
-const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 })
+const [folder, port] = process.argv.slice(2)
+const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 })
 const [serve] = server.listeners('request')
 const counts = Object.create(null)
 
@@ -39,7 +40,7 @@ server.on('request', (request, response) => {
 // Clients keep their connections; a shorter time would end some just as they are used again.
 server.keepAliveTimeout = 3_600_000
 server.requestTimeout = 0
-server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+server.listen(Number(port), '127.0.0.1', () => console.log(server.address().port))
 
 process.stdin.on('end', () => process.exit(0))
 process.stdin.resume()

@@ -52,10 +52,13 @@ class LocalStack:
         options: Options,
         *,
         progress: Callable[[str], None] = lambda _line: None,
+        report: Callable[[str], None] = lambda _line: None,
         clock: Clock | None = None,
     ) -> None:
         self._options = options
         self._progress = progress
+        # One line each about what goes wrong, or right again, while the stack runs.
+        self._report = report
         self._clock = clock or SystemClock()
         self._credentials = LocalCredentials()
         self._cleanup = AsyncExitStack()
@@ -79,9 +82,9 @@ class LocalStack:
         await self._cleanup.aclose()
 
     async def failed(self) -> str:
-        """Wait for something to end that must not; says what."""
+        """Wait for something to end that cannot be had again; says what."""
         assert self._database is not None
-        return await self._database.ended()
+        return await self._database.failed()
 
     async def _start(self) -> Endpoints:
         options = self._options
@@ -92,7 +95,7 @@ class LocalStack:
         self._cleanup.callback(state.close)
         self.logs = logs = state.fresh_logs()
         loop = asyncio.get_running_loop()
-        starting = loop.create_task(self._start_database(logs))
+        starting = loop.create_task(self._start_database(state, logs))
         loading = loop.create_task(self._timed("template", self._load(state)))
         await all_of(starting, loading)
         database, stack = starting.result(), loading.result()
@@ -135,8 +138,9 @@ class LocalStack:
             )
         return template.load(path)
 
-    async def _start_database(self, logs: Path) -> Database:
-        self._database = database = await self._timed("database", Database.start(logs))
+    async def _start_database(self, state: StateDir, logs: Path) -> Database:
+        starting = Database.start(state.fresh_folder("tables"), logs, report=self._report)
+        self._database = database = await self._timed("database", starting)
         self._cleanup.push_async_callback(database.stop)
         return database
 

@@ -1,4 +1,4 @@
-"""A folder for what a run writes: the synthesized template and the logs.
+"""A folder for what a run writes: the synthesized template, the tables and the logs.
 
 Runs at the same time get folders of their own: `.local`, then `.local/2`, and so on. A lock that
 the kernel drops with the process says which are in use, so none is left behind locked.
@@ -7,6 +7,7 @@ the kernel drops with the process says which are in use, so none is left behind 
 from __future__ import annotations
 
 import fcntl
+import shutil
 from pathlib import Path
 from typing import IO
 
@@ -49,6 +50,13 @@ class StateDir:
         for log in logs.glob("*.log"):
             log.unlink()
         return logs
+
+    def fresh_folder(self, name: str) -> Path:
+        """An empty folder, whatever the run before has left in it."""
+        folder = self.path / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
 
     def close(self) -> None:
         """Let another run have this folder."""

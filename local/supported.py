@@ -16,7 +16,7 @@ _TAGS = "tags change nothing at run time"
 _LOGS = "functions log into files here"
 _IAM = "permissions are not enforced on this machine"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
-_DURABILITY = "the tables live in memory for one run"
+_DURABILITY = "the tables live for one run"
 
 
 @dataclass(frozen=True)

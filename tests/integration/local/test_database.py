@@ -1,4 +1,6 @@
-"""The local DynamoDB keeps every item of an index, also where dynalite by itself loses some."""
+"""The local DynamoDB keeps what is in it: every item of an index, also where dynalite by itself
+loses some, and all of it when its process is killed.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 
 from local.credentials import LocalCredentials
-from local.database import Database
+from local.database import Database, Restarts
 from local.model import Index, KeyAttribute, Place, Table
+from tests.integration.local.support import eventually
 
 TABLE = Table(
     name="people",
@@ -64,13 +68,35 @@ class People:
 
 
 @pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    database = await Database.start(tmp_path)
+def reported() -> list[str]:
+    """What whoever runs the stack would read."""
+    return []
+
+
+@pytest.fixture
+async def database(tmp_path: Path, reported: list[str]) -> AsyncIterator[Database]:
+    folder = tmp_path / "tables"
+    restarts = Restarts(first=0.01, last=0.04, most=3)
+    running = await Database.start(folder, tmp_path, report=reported.append, restarts=restarts)
     try:
-        await database.create([TABLE], Place().region, LocalCredentials())
-        yield People(database.port)
+        await running.create([TABLE], Place().region, LocalCredentials())
+        yield running
     finally:
-        await database.stop()
+        await running.stop()
+
+
+@pytest.fixture
+def people(database: Database) -> People:
+    return People(database.port)
+
+
+def dynalites() -> list[psutil.Process]:
+    """Running databases of this process."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "dynalite" in " ".join(child.cmdline())
+    ]
 
 
 def twins() -> tuple[str, str]:
@@ -104,3 +130,43 @@ async def test_index_follows_every_change(people: People) -> None:
 
     assert await people.found("b") == set(names[::3]) - set(names[::2])
     assert await people.found("a") == set(names) - set(names[::2]) - set(names[::3])
+
+
+async def test_a_killed_database_comes_back_at_its_port_with_everything_in_it(
+    people: People, reported: list[str]
+) -> None:
+    for name in ("ana", "bo", "cy"):
+        await people.seat(name)
+    await people.remove("bo")
+
+    dynalites()[0].kill()
+    await eventually(lambda: len(reported) == 2)
+
+    assert "ended with signal 9; starting it again in 0.01 s" in reported[0]
+    assert "is back" in reported[1]
+    assert await people.found() == {"ana", "cy"}
+    await people.seat("bo", "b")
+    assert await people.found("b") == {"bo"}
+
+
+async def test_a_database_that_keeps_ending_is_given_up_after_longer_and_longer_delays(
+    database: Database, reported: list[str]
+) -> None:
+    failed = asyncio.ensure_future(database.failed())
+    while not failed.done():
+        for process in dynalites():
+            process.kill()
+        await asyncio.sleep(0.01)
+
+    assert "stays away" in await failed
+    endings = [line for line in reported if "starting it again" in line]
+    assert [line.rpartition(" in ")[2] for line in endings] == ["0.01 s", "0.02 s", "0.04 s"]
+
+
+async def test_a_stopped_database_is_not_started_again(
+    database: Database, reported: list[str]
+) -> None:
+    await database.stop()
+
+    assert dynalites() == []
+    assert reported == []

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -105,20 +106,29 @@ def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> No
     assert "4 functions" in progress
 
 
-def test_the_end_of_the_database_ends_the_stack_and_says_so(fixture_path: Path) -> None:
+def line_with(text: str, stream: IO[str]) -> str:
+    """The next line of a stream that has `text` in it; the test's time limit is its end."""
+    return next(line for line in stream if text in line)
+
+
+def test_a_database_that_is_killed_is_told_of_and_comes_back(fixture_path: Path) -> None:
     process = start(fixture_path, "--ready-json")
     try:
         assert process.stdout is not None
-        assert process.stdout.readline()
+        assert process.stderr is not None
+        ready = json.loads(process.stdout.readline())
         (database,) = [
             child
             for child in psutil.Process(process.pid).children()
             if "dynalite" in " ".join(child.cmdline())
         ]
-        os.kill(database.pid, signal.SIGKILL)
-        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 1
-        assert "the local DynamoDB ended" in errors
+        with connect(ready["websocketUrl"], compression=None) as client:
+            os.kill(database.pid, signal.SIGKILL)
+            told = line_with("DynamoDB", process.stderr)
+            assert "ended with signal 9; starting it again in 2 s" in told
+            line_with("DynamoDB is back", process.stderr)
+            client.send(json.dumps({"action": "store", "id": "first"}))
+            assert client.recv(PATIENCE_SECONDS) == "first"
     finally:
         process.kill()
         process.communicate()

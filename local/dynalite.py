@@ -1,0 +1,62 @@
+"""One process of dynalite, the local DynamoDB."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from local import processes
+from local.errors import StartError
+
+_SCRIPT = Path(__file__).with_name("dynalite.mjs")
+_START_TIMEOUT_SECONDS = 30.0
+
+
+class Dynalite:
+    """A process that serves the tables in `folder`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
+        self.folder = folder
+        self.log = log
+        self._process = process
+
+    async def ended(self) -> str:
+        """Wait for its end; says how it came, in a few words."""
+        status = await self._process.wait()
+        return f"status {status}" if status >= 0 else f"signal {-status}"
+
+    async def stop(self) -> None:
+        """End it; what it has written stays in its folder."""
+        await processes.kill(self._process)
+
+    def log_tail(self) -> str:
+        """The end of its log."""
+        return processes.log_tail(self.log)
+
+
+async def start(folder: Path, port: int, logs: Path) -> Dynalite:
+    """Start dynalite over `folder`, new or as another one has left it. Raises StartError."""
+    log = logs / "dynalite.log"
+    with log.open("ab") as stderr:
+        process = await processes.spawn(
+            (processes.node_binary(), str(_SCRIPT), str(folder), str(port)),
+            environment={"PATH": os.defpath},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_SECONDS)
+        int(line)  # the port, printed when it listens; a process that failed printed nothing
+    except (TimeoutError, ValueError) as error:
+        await processes.kill(process)
+        raise StartError(
+            "the local DynamoDB did not start; `make setup` installs what it needs\n"
+            + processes.log_tail(log)
+        ) from error
+    except BaseException:
+        processes.signal_group(process)
+        raise
+    return Dynalite(process, folder, log)
