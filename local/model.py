@@ -102,12 +102,16 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A standard SQS queue; `delay_seconds` is for messages that name none themselves."""
+    """A standard SQS queue; `delay_seconds` is for messages that name none themselves.
+
+    A message is dropped `retention_seconds` after it was sent.
+    """
 
     name: str
     arn: str
     delay_seconds: int = 0
     visibility_timeout_seconds: int = 30
+    retention_seconds: int = 345_600
     dead_letters: DeadLetters | None = None
 
 
@@ -116,6 +120,7 @@ class EventSource:
     """A queue whose messages invoke a function, both by name.
 
     `report_failures`: the function says which messages of a batch are to come again.
+    `max_concurrency`: how many batches are with the function at a time.
     """
 
     queue: str
@@ -123,6 +128,7 @@ class EventSource:
     batch_size: int = 10
     batching_window_seconds: int = 0
     report_failures: bool = False
+    max_concurrency: int = 5
 
 
 @dataclass(frozen=True, slots=True)

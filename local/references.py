@@ -33,6 +33,7 @@ _IDS = frozenset(
         "AWS::ApiGatewayV2::RouteResponse",
         "AWS::ApiGatewayV2::Deployment",
         "AWS::Cognito::UserPoolClient",
+        "AWS::Lambda::EventSourceMapping",
     }
 )
 _ARN_RESOURCES = {
@@ -41,6 +42,8 @@ _ARN_RESOURCES = {
     "AWS::Lambda::Function": ("lambda", "function:"),
     "AWS::Logs::LogGroup": ("logs", "log-group:"),
 }
+# Ref gives its URL.
+_QUEUE = "AWS::SQS::Queue"
 _WITH_ATTRIBUTES = frozenset(
     {"AWS::ApiGatewayV2::Api", "AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"}
 )
@@ -82,7 +85,11 @@ class References:
             return self._parameters[name]["Default"]
         kind = self._type(name)
         if kind in _NAME_PROPERTIES:
-            return self._property(name, _NAME_PROPERTIES[kind]) or f"{self._stack_name}-{name}"
+            return self._name(name, _NAME_PROPERTIES[kind])
+        if kind == _QUEUE:
+            place = self._place
+            host = f"https://sqs.{place.region}.{place.url_suffix}/{place.account}/"
+            return {"Fn::Join": ["", [host, self._name(name, "QueueName")]]}
         identifier = re.sub(r"[^a-z0-9]", "", name.lower())
         made_up = {
             "AWS::ApiGatewayV2::Api": identifier[:10],
@@ -100,6 +107,9 @@ class References:
         if attribute == "Arn" and kind in _ARN_RESOURCES:
             service, prefix = _ARN_RESOURCES[kind]
             return {"Fn::Join": ["", [self._place.arn(service, prefix), {"Ref": name}]]}
+        if kind == _QUEUE and attribute in {"Arn", "QueueName"}:
+            prefix = self._place.arn("sqs", "") if attribute == "Arn" else ""
+            return {"Fn::Join": ["", [prefix, self._name(name, "QueueName")]]}
         known = self._attributes(kind, str(self.ref(name))) if kind in _WITH_ATTRIBUTES else {}
         if attribute not in known:
             raise TemplateError(f"Fn::GetAtt of {name}.{attribute} ({kind}) is not supported")
@@ -126,6 +136,9 @@ class References:
         if name not in self._resources:
             raise TemplateError(f"the template refers to {name}, which it does not define")
         return str(self._resources[name].get("Type"))
+
+    def _name(self, name: str, key: str) -> object:
+        return self._property(name, key) or f"{self._stack_name}-{name}"
 
     def _property(self, name: str, key: str) -> object:
         properties = self._resources[name].get("Properties")

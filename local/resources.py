@@ -31,6 +31,24 @@ class Resource:
             return default
         return self._resolver.text(self._properties[name], f"{self.id}.{name}")
 
+    def whole(
+        self, name: str, least: int, most: int, default: int, *, part: str | None = None
+    ) -> int:
+        """The property as a whole number, or that of the object it is, within its range."""
+        where = f"{name}.{part}" if part else name
+        value = self.get(name, {} if part else default)
+        if part:
+            if not isinstance(value, dict):
+                raise self.error(f"{name}: expected an object")
+            value = value.get(part, default)
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise self.error(f"{where}: expected a whole number") from None
+        if not least <= number <= most:
+            raise self.error(f"{where} is {number}; allowed are {least} to {most}")
+        return number
+
     def expect(self, name: str, *expected: str, default: str | None = None) -> None:
         """Refuse any value but the expected ones."""
         value = self.text(name, default)

@@ -16,6 +16,7 @@ _TAGS = "tags change nothing at run time"
 _LOGS = "functions log into files here"
 _IAM = "permissions are not enforced on this machine"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
+_ONE_RUN = "messages live in memory for one run"
 _DURABILITY = "the tables live for one run"
 
 
@@ -95,6 +96,18 @@ SUPPORT: Mapping[str, Support] = {
         TableClass="nothing is billed here",
         TimeToLiveSpecification="deletion comes hours late in AWS; readers filter anyway",
         ContributorInsightsSpecification="there is no CloudWatch here",
+        Tags=_TAGS,
+    ),
+    "AWS::SQS::Queue": _support(
+        "QueueName DelaySeconds VisibilityTimeout MessageRetentionPeriod RedrivePolicy",
+        SqsManagedSseEnabled=_ONE_RUN,
+        Tags=_TAGS,
+    ),
+    "AWS::SQS::QueuePolicy": _ignore("queues are reached over the loopback interface only"),
+    "AWS::Lambda::EventSourceMapping": _support(
+        "EventSourceArn FunctionName BatchSize MaximumBatchingWindowInSeconds Enabled"
+        " FunctionResponseTypes ScalingConfig",
+        MetricsConfig="there is no CloudWatch here",
         Tags=_TAGS,
     ),
     "AWS::IAM::Role": _ignore(_IAM),

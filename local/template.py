@@ -11,6 +11,7 @@ from local.errors import TemplateError
 from local.functions_template import FunctionReader
 from local.intrinsics import Resolver
 from local.model import Identity, Index, KeyAttribute, Place, Stack, Table
+from local.queues_template import QueueReader
 from local.references import References
 from local.resources import Resource, Resources
 from local.supported import check_resource, check_section
@@ -63,6 +64,8 @@ class _Reader:
     def stack(self) -> Stack:
         resources = self._resources
         functions = FunctionReader(resources, self._place, self._assets).read()
+        queue_reader = QueueReader(resources, functions)
+        queues = queue_reader.queues()
         by_arn = {item.arn: item.name for item in functions.values()}
         return Stack(
             self._name,
@@ -71,6 +74,8 @@ class _Reader:
             WebSocketReader(resources, by_arn).read(),
             tuple(map(self._table, resources.all("DynamoDB::Table"))),
             self._identity(),
+            queues,
+            queue_reader.event_sources(queues),
         )
 
     def _table(self, resource: Resource) -> Table:

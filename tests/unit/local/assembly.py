@@ -176,6 +176,45 @@ def with_authorizer(template: Template, logical_id: str) -> Template:
     return template
 
 
+def with_queue(template: Template, logical_id: str, function_id: str, **more: Any) -> Template:
+    """The template with a queue that feeds a function, its policy and its dead letters.
+
+    `more` are properties of the queue.
+    """
+    dead = f"{logical_id}Dead"
+    template["Resources"] |= {
+        dead: {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True},
+        },
+        logical_id: {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": f"fixture-{logical_id.lower()}",
+                "DelaySeconds": 1,
+                "RedrivePolicy": {
+                    "deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]},
+                    "maxReceiveCount": 3,
+                },
+                **more,
+            },
+        },
+        f"{logical_id}Policy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"PolicyDocument": {}, "Queues": [{"Ref": logical_id}]},
+        },
+        f"{logical_id}Source": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": [logical_id, "Arn"]},
+                "FunctionName": {"Ref": function_id},
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            },
+        },
+    }
+    return template
+
+
 def write(folder: Path, template: Template, code: str = "") -> Path:
     """Write the assembly; the code becomes the asset's `functions.py`. Returns the template."""
     asset = folder / "asset.c0de"

@@ -1,0 +1,133 @@
+"""The queues in a template, and the functions that their messages invoke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from local.model import DeadLetters, EventSource, Function, Queue
+from local.resources import Resource, Resources
+
+# SQS's ranges and defaults, in seconds:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+_DELAY = (0, 900, 0)
+_VISIBILITY = (0, 43_200, 30)
+_RETENTION = (60, 1_209_600, 345_600)
+_MAX_RECEIVES = (1, 1_000, 10)
+# Lambda's for standard queues; it starts with five batches at a time:
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_BATCH = (1, 10_000, 10)
+_WINDOW = (0, 300, 0)
+_CONCURRENCY = (2, 1_000, 5)
+# A larger batch is not filled by one call of ReceiveMessage, and so needs a batching window.
+_ONE_CALL = 10
+_REPORT_FAILURES = "ReportBatchItemFailures"
+
+
+class QueueReader:
+    """Reads the queues of a template and the event source mappings to its functions."""
+
+    def __init__(self, resources: Resources, functions: Mapping[str, Function]) -> None:
+        self._resources = resources
+        self._functions = functions
+        self._by_arn = {item.arn: item for item in functions.values()}
+        self._names = {
+            resources.attribute(item, "Arn"): resources.attribute(item, "QueueName")
+            for item in resources.all("SQS::Queue")
+        }
+
+    def queues(self) -> tuple[Queue, ...]:
+        """The queues. Raises TemplateError for what this package does not run."""
+        return tuple(map(self._queue, self._resources.all("SQS::Queue")))
+
+    def event_sources(self, queues: tuple[Queue, ...]) -> tuple[EventSource, ...]:
+        """The mappings that are enabled. Raises TemplateError for those that AWS refuses, too."""
+        by_name = {queue.name: queue for queue in queues}
+        return tuple(self._enabled_sources(by_name))
+
+    def _queue(self, resource: Resource) -> Queue:
+        return Queue(
+            name=self._resources.attribute(resource, "QueueName"),
+            arn=self._resources.attribute(resource, "Arn"),
+            delay_seconds=resource.whole("DelaySeconds", *_DELAY),
+            visibility_timeout_seconds=resource.whole("VisibilityTimeout", *_VISIBILITY),
+            retention_seconds=resource.whole("MessageRetentionPeriod", *_RETENTION),
+            dead_letters=self._dead_letters(resource),
+        )
+
+    def _dead_letters(self, resource: Resource) -> DeadLetters | None:
+        policy = resource.get("RedrivePolicy")
+        if policy is None:
+            return None
+        if not isinstance(policy, dict) or policy.keys() != {
+            "deadLetterTargetArn",
+            "maxReceiveCount",
+        }:
+            raise resource.error(
+                "RedrivePolicy: expected an object with deadLetterTargetArn and maxReceiveCount"
+            )
+        target = policy["deadLetterTargetArn"]
+        if target not in self._names:
+            raise resource.error(f"RedrivePolicy: {target} is no queue of this stack")
+        if target in self._redriven():
+            raise resource.error(
+                "RedrivePolicy: a queue of dead letters that has dead letters of its own "
+                "is not supported"
+            )
+        count = resource.whole("RedrivePolicy", *_MAX_RECEIVES, part="maxReceiveCount")
+        return DeadLetters(self._names[target], count)
+
+    def _redriven(self) -> set[str]:
+        """The ARNs of the queues that have dead letters."""
+        return {
+            self._resources.attribute(item, "Arn")
+            for item in self._resources.all("SQS::Queue")
+            if item.get("RedrivePolicy") is not None
+        }
+
+    def _enabled_sources(self, queues: Mapping[str, Queue]) -> Iterator[EventSource]:
+        for resource in self._resources.all("Lambda::EventSourceMapping"):
+            source = self._source(resource, queues)
+            resource.expect("Enabled", "true", "false", default="true")
+            if resource.text("Enabled", "true") == "true":
+                yield source
+
+    def _source(self, resource: Resource, queues: Mapping[str, Queue]) -> EventSource:
+        arn = resource.text("EventSourceArn")
+        if arn not in self._names:
+            raise resource.error(f"EventSourceArn: {arn} is no queue of this stack")
+        queue, function = queues[self._names[arn]], self._function(resource)
+        if queue.visibility_timeout_seconds < function.timeout_seconds:
+            # AWS refuses such a mapping in these words.
+            raise resource.error(
+                f"Queue visibility timeout: {queue.visibility_timeout_seconds} seconds is less "
+                f"than Function timeout: {function.timeout_seconds} seconds; raise "
+                f"VisibilityTimeout of {queue.name} or lower Timeout of {function.name}"
+            )
+        size = resource.whole("BatchSize", *_BATCH)
+        window = resource.whole("MaximumBatchingWindowInSeconds", *_WINDOW)
+        if size > _ONE_CALL and window < 1:
+            raise resource.error(
+                f"BatchSize {size} is more than {_ONE_CALL}, which needs a "
+                f"MaximumBatchingWindowInSeconds of at least 1"
+            )
+        answers = resource.get("FunctionResponseTypes", [])
+        if answers not in ([], [_REPORT_FAILURES]):
+            raise resource.error(f"FunctionResponseTypes: supported is {_REPORT_FAILURES}")
+        return EventSource(
+            queue=queue.name,
+            function=function.name,
+            batch_size=size,
+            batching_window_seconds=window,
+            report_failures=bool(answers),
+            max_concurrency=resource.whole(
+                "ScalingConfig", *_CONCURRENCY, part="MaximumConcurrency"
+            ),
+        )
+
+    def _function(self, resource: Resource) -> Function:
+        given = resource.text("FunctionName")
+        function = self._by_arn.get(given) or self._functions.get(given)
+        if function is None:
+            raise resource.error(f"FunctionName: {given} is no function of this stack")
+        return function

@@ -1,0 +1,147 @@
+"""Queues and event source mappings in a template; what AWS refuses stops the start, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.errors import TemplateError
+from local.model import DeadLetters, EventSource, Queue, Stack
+from local.template import load
+from tests.unit.local import assembly
+from tests.unit.local.assembly import Template
+
+ARN = "arn:aws:sqs:eu-central-1:000000000000:"
+
+
+def example() -> Template:
+    template = assembly.with_routes(
+        {"$connect": "Ring"},
+        Ring=assembly.function(
+            "functions.ring",
+            timeout=5,
+            QUEUE={"Ref": "Bells"},
+            NAME={"Fn::GetAtt": ["Bells", "QueueName"]},
+        ),
+    )
+    return assembly.with_queue(template, "Bells", "Ring")
+
+
+def read(folder: Path, template: Template) -> Stack:
+    return load(assembly.write(folder, template))
+
+
+def test_a_queue_has_its_attributes_and_dead_letters(tmp_path: Path) -> None:
+    assert read(tmp_path, example()).queues == (
+        Queue("fixture-dev-BellsDead", f"{ARN}fixture-dev-BellsDead", retention_seconds=1_209_600),
+        Queue(
+            name="fixture-bells",
+            arn=f"{ARN}fixture-bells",
+            delay_seconds=1,
+            visibility_timeout_seconds=30,
+            retention_seconds=345_600,
+            dead_letters=DeadLetters("fixture-dev-BellsDead", 3),
+        ),
+    )
+
+
+def test_a_mapping_names_queue_and_function(tmp_path: Path) -> None:
+    assert read(tmp_path, example()).event_sources == (
+        EventSource("fixture-bells", "fixture-dev-Ring", report_failures=True),
+    )
+
+
+def test_a_mapping_may_say_how_much_at_a_time(tmp_path: Path) -> None:
+    template = example()
+    template["Resources"]["BellsSource"]["Properties"] |= {
+        "BatchSize": 25,
+        "MaximumBatchingWindowInSeconds": 1,
+        "FunctionName": {"Fn::GetAtt": ["Ring", "Arn"]},
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+    del template["Resources"]["BellsSource"]["Properties"]["FunctionResponseTypes"]
+
+    assert read(tmp_path, template).event_sources == (
+        EventSource("fixture-bells", "fixture-dev-Ring", 25, 1, False, 2),
+    )
+
+
+def test_a_mapping_that_is_not_enabled_does_nothing(tmp_path: Path) -> None:
+    template = example()
+    template["Resources"]["BellsSource"]["Properties"]["Enabled"] = False
+
+    assert read(tmp_path, template).event_sources == ()
+
+
+def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
+    environment = read(tmp_path, example()).functions["fixture-dev-Ring"].environment
+
+    assert environment == {
+        "QUEUE": "https://sqs.eu-central-1.amazonaws.com/000000000000/fixture-bells",
+        "NAME": "fixture-bells",
+    }
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "name", "value", "named"),
+    [
+        ("Bells", "FifoQueue", True, "FifoQueue"),
+        ("Bells", "KmsMasterKeyId", "alias/x", "KmsMasterKeyId"),
+        ("Bells", "DelaySeconds", 901, "DelaySeconds is 901; allowed are 0 to 900"),
+        ("Bells", "VisibilityTimeout", 43_201, "VisibilityTimeout"),
+        ("Bells", "MessageRetentionPeriod", 59, "MessageRetentionPeriod"),
+        ("Bells", "MessageRetentionPeriod", "long", "whole number"),
+        ("Bells", "RedrivePolicy", {"maxReceiveCount": 1}, "deadLetterTargetArn"),
+        ("Bells", "RedrivePolicy", "{}", "RedrivePolicy"),
+        (
+            "Bells",
+            "RedrivePolicy",
+            {"deadLetterTargetArn": "arn:other", "maxReceiveCount": 1},
+            "arn:other is no queue",
+        ),
+        (
+            "Bells",
+            "RedrivePolicy",
+            {
+                "deadLetterTargetArn": {"Fn::GetAtt": ["BellsDead", "Arn"]},
+                "maxReceiveCount": 0,
+            },
+            "maxReceiveCount is 0",
+        ),
+        (
+            "Bells",
+            "RedrivePolicy",
+            {"deadLetterTargetArn": f"{ARN}fixture-bells", "maxReceiveCount": 1},
+            "dead letters of its own",
+        ),
+        ("Bells", "VisibilityTimeout", 4, "4 seconds is less than Function timeout: 5 seconds"),
+        ("BellsSource", "EventSourceArn", "arn:aws:kinesis:x", "EventSourceArn"),
+        ("BellsSource", "FunctionName", "nobody", "nobody is no function"),
+        ("BellsSource", "FilterCriteria", {}, "FilterCriteria"),
+        ("BellsSource", "BatchSize", 11, "MaximumBatchingWindowInSeconds"),
+        ("BellsSource", "FunctionResponseTypes", ["Other"], "ReportBatchItemFailures"),
+        ("BellsSource", "ScalingConfig", {"MaximumConcurrency": 1}, "MaximumConcurrency is 1"),
+        ("BellsSource", "ScalingConfig", 5, "ScalingConfig"),
+        ("BellsSource", "Enabled", "maybe", "Enabled"),
+        ("BellsDead", "TopicArn", {"Fn::GetAtt": ["Bells", "Size"]}, "TopicArn"),
+        ("Ring", "Handler", {"Fn::GetAtt": ["Bells", "Size"]}, "Bells.Size"),
+    ],
+)
+def test_what_is_not_understood_or_refused_by_aws_fails_by_name(
+    tmp_path: Path, logical_id: str, name: str, value: Any, named: str
+) -> None:
+    template = example()
+    template["Resources"][logical_id]["Properties"][name] = value
+
+    with pytest.raises(TemplateError, match=named):
+        read(tmp_path, template)
+
+
+def test_rules_are_refused_by_their_type(tmp_path: Path) -> None:
+    template = example()
+    template["Resources"]["Every"] = {"Type": "AWS::Events::Rule", "Properties": {}}
+
+    with pytest.raises(TemplateError, match="AWS::Events::Rule"):
+        read(tmp_path, template)
