@@ -23,6 +23,7 @@ from client.options import (
     Access,
     DelayOption,
     LanguageOption,
+    ReconnectOption,
     SessionArgument,
     SoundArgument,
     TokenOption,
@@ -31,6 +32,7 @@ from client.options import (
     UserOption,
     required_session,
 )
+from client.reconnection import GRACE_SECONDS
 from client.remedies import remedy
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
@@ -82,6 +84,7 @@ def speak_command(
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="End the session when all is said.")
     ] = True,
+    reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     """Open a session and speak into it, in real time.
 
@@ -92,7 +95,7 @@ def speak_command(
     """
     if wait_enter and file == STANDARD_INPUT:
         raise typer.BadParameter("standard input cannot be both sound and the Enter key")
-    access = Access(url, token, token_url, user, ("speakers",))
+    access = Access(url, token, token_url, user, ("speakers",), reconnect)
     audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
 
     async def flow(display: Display) -> None:
@@ -116,6 +119,7 @@ def speak_command(
                 quality_tier=quality,
                 on_created=created,
                 on_progress=display.sent,
+                on_notice=lambda notice: notices.notice(display, notice),
                 keep_open_seconds=keep_open,
                 end=end,
             )
@@ -138,6 +142,7 @@ def listen_command(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long; else when the session ends.")
     ] = None,
+    reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     """Hear a session in a language, until it ends or you press Ctrl-C.
 
@@ -146,7 +151,7 @@ def listen_command(
     Example: `python -m client listen golden-eagle-427 --language es --out heard.wav`
     """
     session_id = required_session(session)
-    access = Access(url, token, None, None)
+    access = Access(url, token, None, None, (), reconnect)
 
     async def flow(display: Display) -> None:
         hooks = Hooks(
@@ -194,6 +199,7 @@ def interpret_command(
         bool, typer.Option("--stay", help="Stay silently until the session ends.")
     ] = False,
     playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
+    reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     """Be the voice of another language in a session, and hear the floor meanwhile.
 
@@ -203,7 +209,7 @@ def interpret_command(
     * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client interpret golden-eagle-427 -`
     """
     session_id = required_session(session)
-    access = Access(url, token, token_url, user, ("interpreters",))
+    access = Access(url, token, token_url, user, ("interpreters",), reconnect)
     begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
 
     async def flow(display: Display) -> None:

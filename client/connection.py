@@ -69,10 +69,12 @@ async def connect(
     clock: Clock | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     reply_timeout_seconds: float = REPLY_TIMEOUT_SECONDS,
+    offset: ClockOffset | None = None,
 ) -> AsyncIterator[Connection]:
     """Open a connection; it is closed at the end of the block.
 
-    Raises UnreachableError or HandshakeRefusedError.
+    Connections that share an `offset` share what they learn of the server's clock. Raises
+    UnreachableError or HandshakeRefusedError.
     """
     socket = await open_socket(url, token)
     connection = Connection(
@@ -80,6 +82,7 @@ async def connect(
         clock=clock or SystemClock(),
         heartbeat_seconds=heartbeat_seconds,
         reply_timeout_seconds=reply_timeout_seconds,
+        offset=offset or ClockOffset(),
     )
     connection.start()
     try:
@@ -100,6 +103,7 @@ class Connection:
         clock: Clock,
         heartbeat_seconds: float,
         reply_timeout_seconds: float,
+        offset: ClockOffset,
     ) -> None:
         self._socket = socket
         self._clock = clock
@@ -107,7 +111,7 @@ class Connection:
         self._reply_timeout_seconds = reply_timeout_seconds
         self._core = SessionCore()
         self._queue = EventQueue()
-        self._offset = ClockOffset()
+        self._offset = offset
         self._replies: dict[str, asyncio.Future[Reply]] = {}
         self._last_sent = clock.monotonic()
         self._closing = False

@@ -90,7 +90,7 @@ def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
     total = "" if report.total is None else f" of {report.total * report.chunk_ms / 1000:.1f} s"
     line = f"{verb}: {seconds:.1f} s{total}, {report.sent} chunks sent"
     if report.dropped:
-        line += f", {report.dropped} dropped because the network was too slow"
+        line += f", {report.dropped} dropped because the network was too slow or away"
     if report.refused:
         line += f", {report.refused} refused"
     return line

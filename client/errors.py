@@ -4,6 +4,9 @@ ClientError
 ├── UnreachableError          no WebSocket server answers at the address
 ├── HandshakeRefusedError     a server answers, but refuses the connection (403: the token)
 ├── ConnectionLostError       the connection ended while it was in use
+│   ├── DisplacedError        another connection of the same person has the floor now
+│   └── GaveUpError           it was lost, and could not be opened again in time
+├── AwayError                 the connection is lost at the moment, and may come back
 ├── RequestTimeoutError       no reply came in time
 ├── RequestRefusedError       the service answered a request with an error
 ├── TokenError                no token could be fetched
@@ -34,7 +37,37 @@ class HandshakeRefusedError(ClientError):
 
 
 class ConnectionLostError(ClientError):
-    """The connection ended without our doing."""
+    """The connection ended without our doing; `code` is the WebSocket's, if the server gave one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DisplacedError(ConnectionLostError):
+    """The owner of the session took the floor on another connection. Coming back would take it
+    away from there again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("another connection of yours has taken the floor")
+
+
+class GaveUpError(ConnectionLostError):
+    """The connection was lost, and `last` is why it could not be had again in time."""
+
+    def __init__(self, seconds: float, last: ClientError) -> None:
+        super().__init__(
+            f"the connection was lost and could not be had again within {seconds:g} s ({last})"
+        )
+        self.last = last
+
+
+class AwayError(ClientError):
+    """Nothing can be sent at the moment, because the connection is lost."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection is lost at the moment")
 
 
 class RequestTimeoutError(ClientError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.errors import RequestRefusedError
-from shared.models.messages import Audio, Reply, ServerMessage
+from shared.models.messages import Audio, Reply, ServerMessage, SessionJoined
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +47,22 @@ class Refused:
     error: RequestRefusedError
 
 
-Event = Heard | AudioRefused | Notified
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The connection is lost; for `seconds` at most it will be tried to have it again."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The connection is there again, after `seconds`, and has its seat back as `reply` says."""
+
+    reply: SessionJoined
+    seconds: float
+
+
+Notice = Notified | Away | Returned
+Event = Heard | AudioRefused | Notice
 Outcome = Answered | Refused

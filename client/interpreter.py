@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from client.capture import Sleep
-from client.connection import Connection
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.lasting import AnyConnection
 from client.listener import Hearing, Hooks, OpenSink, compare_clocks
 from client.playout import ListenStats, NullSink, Playout
 from client.speaker import OpenSource
@@ -33,7 +33,7 @@ class InterpretReport:
 
 
 async def interpret(
-    connection: Connection,
+    connection: AnyConnection,
     session_id: str,
     language: str,
     open_source: OpenSource,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.connection import Connection
 from client.errors import ClientError
-from client.events import AudioRefused, Event, Heard, Notified
+from client.events import AudioRefused, Event, Heard, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.lasting import AnyConnection
 from client.playout import ListenStats, NullSink, Playout, Sink
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionEnded, SessionJoined
@@ -24,14 +24,14 @@ class Hooks:
 
     on_joined: Callable[[SessionJoined], None] = lambda joined: None
     on_progress: Callable[[Playout], None] = lambda playout: None
-    on_notice: Callable[[Notified], None] = lambda notice: None
+    on_notice: Callable[[Notice], None] = lambda notice: None
 
 
 @dataclass(slots=True)
 class Hearing:
     """Hears a session until it ends. Cancelling is fine: `finish` plays what had arrived."""
 
-    connection: Connection
+    connection: AnyConnection
     playout: Playout
     hooks: Hooks = field(default_factory=Hooks)
     on_first_chunk: Callable[[], None] = lambda: None
@@ -68,11 +68,11 @@ class Hearing:
             case Notified(message=SessionEnded(reason=reason)):
                 self.ended = reason
                 self.hooks.on_notice(event)
-            case Notified():
+            case _:
                 self.hooks.on_notice(event)
 
 
-async def compare_clocks(connection: Connection) -> None:
+async def compare_clocks(connection: AnyConnection) -> None:
     """One heartbeat, to learn how far our clock is from the server's; a failure costs nothing but
     the precision of latencies.
     """
@@ -83,7 +83,7 @@ async def compare_clocks(connection: Connection) -> None:
 
 
 async def listen(
-    connection: Connection,
+    connection: AnyConnection,
     session_id: str,
     language: str,
     *,

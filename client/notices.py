@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from client.console import Display
-from client.events import Notified
+from client.events import Away, Notice, Notified, Returned
 from shared.models.messages import (
     ChannelSource,
     ChannelSourceChanged,
     SessionEnded,
     SessionJoined,
+    SpeakerDisconnected,
     SpeakerReconnected,
 )
 
@@ -41,15 +42,32 @@ def joined(display: Display, reply: SessionJoined) -> None:
     else:
         heard = _SOURCES[reply.channel_source]
         display.say(f"You are in {reply.session_id}; in {reply.target_language} you hear {heard}.")
+    _absence(display, reply)
+
+
+def _absence(display: Display, reply: SessionJoined) -> None:
     if not reply.speaker_connected:
         display.say("The speaker is not connected at the moment.")
 
 
-def notice(display: Display, event: Notified) -> None:
+def notice(display: Display, event: Notice) -> None:
     """Tell what changed, if it means something to a person."""
+    match event:
+        case Away(reason=reason, seconds=seconds):
+            display.say(f"Lost: {reason}. Trying for {seconds:.0f} s to come back …")
+        case Returned(reply=reply, seconds=seconds):
+            display.say(f"Back in {reply.session_id} after {seconds:.1f} s.")
+            _absence(display, reply)
+        case Notified():
+            _told(display, event)
+
+
+def _told(display: Display, event: Notified) -> None:
     match event.message:
         case ChannelSourceChanged() as change:
             display.say(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
+        case SpeakerDisconnected(grace_seconds=seconds):
+            display.say(f"The speaker has lost the connection; up to {seconds} s to come back.")
         case SpeakerReconnected():
             display.say("The speaker is back.")
         case SessionEnded(reason=reason):

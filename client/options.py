@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import getpass
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
 from client.errors import TokenError
+from client.lasting import LastingConnection, lasting
+from client.reconnection import GRACE_SECONDS
 from client.tokens import fetch_token, local_token_url
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
@@ -33,6 +37,14 @@ TokenUrlOption = Annotated[
 UserOption = Annotated[
     str | None,
     typer.Option(help="Whom to fetch a token for.", show_default="your login name"),
+]
+ReconnectOption = Annotated[
+    float,
+    typer.Option(
+        "--reconnect",
+        min=0,
+        help="Seconds to try to come back when the connection is lost; 0: not at all.",
+    ),
 ]
 LanguageOption = Annotated[
     str, typer.Option("--language", "-l", help="Language code (BCP 47) such as en, es or pt-br.")
@@ -70,14 +82,20 @@ class Access:
     token_url: str | None
     user: str | None
     groups: Sequence[str] = ()
+    reconnect_seconds: float = GRACE_SECONDS
+
+    def connect(self) -> AbstractAsyncContextManager[LastingConnection]:
+        """A connection that comes back by itself when it is lost. Raises ClientError."""
+        return lasting(self.open, grace_seconds=self.reconnect_seconds)
 
     @contextlib.asynccontextmanager
-    async def connect(self) -> AsyncIterator[Connection]:
-        """A connection, with a fetched token if none was given. Raises ClientError."""
-        async with connect(self.url, token=await self._token()) as connection:
+    async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
+        """One connection, with a newly fetched token if none was given. Raises ClientError."""
+        async with connect(self.url, token=await self.token_to_use(), offset=offset) as connection:
             yield connection
 
-    async def _token(self) -> str | None:
+    async def token_to_use(self) -> str | None:
+        """The token that was given, or else one that is fetched now, if there is where."""
         if self.token is not None or not self.groups:
             return self.token
         user = self.user or getpass.getuser()

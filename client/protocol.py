@@ -26,6 +26,7 @@ from shared.models.messages import (
     Request,
     SendAudio,
     ServerMessage,
+    SpeakerReconnected,
     encode,
 )
 
@@ -96,13 +97,13 @@ class SessionCore:
             case ErrorMessage():
                 return self._refuse(message)
             case Reply(request_id=str(request_id)) if request_id in self._pending:
-                return self._answer(request_id, message)
+                return self._answer(request_id, message, received_at_ms)
             case _:
                 return self._push(message, received_at_ms)
 
-    def _answer(self, request_id: str, reply: Reply) -> list[Event | Outcome]:
+    def _answer(self, request_id: str, reply: Reply, at_ms: float) -> list[Event | Outcome]:
         del self._pending[request_id]
-        self.state = after(self.state, reply)
+        self.state = after(self.state, reply, at_ms)
         return [Answered(request_id, reply), *self._release()]
 
     def _refuse(self, message: ErrorMessage) -> list[Event | Outcome]:
@@ -143,10 +144,22 @@ class SessionCore:
             else:
                 self.ignored += 1
             return []
-        if isinstance(message, Audio):
-            return [Heard(message, received_at_ms)]
-        self.state = after(self.state, message)
-        return [Notified(message)]
+        before, self.state = self.state, after(self.state, message, received_at_ms)
+        match message:
+            case Audio():
+                return [*self._found_back(before, message), Heard(message, received_at_ms)]
+            case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
+                return []  # its sound was faster
+            case _:
+                return [Notified(message)]
+
+    def _found_back(self, before: SessionState | None, audio: Audio) -> list[Event | Outcome]:
+        """The news that the speaker is back, if the sound brings it."""
+        if before is None or self.state is None or before.speaker_connected:
+            return []
+        if not self.state.speaker_connected:
+            return []
+        return [Notified(SpeakerReconnected(session_id=audio.session_id, epoch=audio.epoch))]
 
     def _concerns_us(self, message: ServerMessage) -> bool:
         if isinstance(message, Audio):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from client.errors import (
     ClientError,
     ConnectionLostError,
+    DisplacedError,
+    GaveUpError,
     HandshakeRefusedError,
     RequestRefusedError,
     RequestTimeoutError,
@@ -29,6 +31,8 @@ _TRY_AGAIN = "try again; a service that has just been started is slow at first"
 _BY_KIND: dict[type[ClientError], str] = {
     UnreachableError: "is the server running, and is --url right? `make run` starts one",
     TokenError: "is the local server running, and is --token-url what it printed?",
+    DisplacedError: "go on there, or end that one first",
+    GaveUpError: "check the network and the server, then start again",
     ConnectionLostError: "check the network and the server, then start again",
     RequestTimeoutError: _TRY_AGAIN,
 }

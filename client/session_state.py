@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from client.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import (
@@ -18,6 +19,7 @@ from shared.models.messages import (
     SessionEnded,
     SessionJoined,
     SessionLeft,
+    SpeakerDisconnected,
     SpeakerReconnected,
 )
 
@@ -36,10 +38,15 @@ class SessionState:
     resume_token: str = field(repr=False)  # a secret, which must not get into a log
     channel_source: ChannelSource = "floor"
     channels: Mapping[str, ChannelSource] = field(default_factory=dict)
-    speaker_connected: bool = True
+    floor: Floor = field(default_factory=Floor)
     epoch: int | None = None
     # A language's former interpreter has a lower epoch than this one's, and is heard no more.
     first_epochs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def speaker_connected(self) -> bool:
+        """Whether the speaker is there, as far as is known."""
+        return self.floor.connected
 
     @property
     def heard_language(self) -> str | None:
@@ -76,7 +83,9 @@ class SessionState:
         )
 
 
-def after(state: SessionState | None, message: ServerMessage) -> SessionState | None:
+def after(
+    state: SessionState | None, message: ServerMessage, received_at_ms: float
+) -> SessionState | None:
     """The state that follows from a message that concerns it."""
     match message:
         case SessionCreated():
@@ -86,10 +95,10 @@ def after(state: SessionState | None, message: ServerMessage) -> SessionState | 
         case SessionEnded() | SessionLeft():
             return None
         case _:
-            return _changed(state, message) if state else None
+            return _changed(state, message, received_at_ms) if state else None
 
 
-def _changed(state: SessionState, message: ServerMessage) -> SessionState:
+def _changed(state: SessionState, message: ServerMessage, at_ms: float) -> SessionState:
     match message:
         case LanguageChanged():
             return replace(
@@ -99,8 +108,13 @@ def _changed(state: SessionState, message: ServerMessage) -> SessionState:
             )
         case ChannelSourceChanged():
             return state.with_source(message)
+        case Audio() if message.language == state.source_language:
+            floor = state.floor.heard(message.epoch, at_ms)
+            return state if floor is state.floor else replace(state, floor=floor)
+        case SpeakerDisconnected():
+            return replace(state, floor=state.floor.left(at_ms))
         case SpeakerReconnected():
-            return replace(state, speaker_connected=True)
+            return replace(state, floor=state.floor.returned())
         case _:
             return state
 
@@ -131,6 +145,6 @@ def _joined(reply: SessionJoined) -> SessionState:
         resume_token=reply.resume_token,
         channel_source=reply.channel_source,
         channels=reply.channels,
-        speaker_connected=reply.speaker_connected,
+        floor=Floor(connected=reply.speaker_connected),
         epoch=reply.epoch,
     )

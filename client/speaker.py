@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from client.capture import ChunkSource, Sleep
-from client.connection import Connection
 from client.errors import ClientError
-from client.events import AudioRefused, Notified
+from client.events import AudioRefused, Away, Notice, Notified, Returned
+from client.lasting import AnyConnection
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionEnded
@@ -33,7 +33,7 @@ class SpeakReport:
 
 
 async def speak(
-    connection: Connection,
+    connection: AnyConnection,
     language: str,
     open_source: OpenSource,
     *,
@@ -41,6 +41,7 @@ async def speak(
     quality_tier: str = "standard",
     on_created: SessionHook | None = None,
     on_progress: ProgressHook = lambda report: None,
+    on_notice: Callable[[Notice], None] = lambda notice: None,
     keep_open_seconds: float = 0.0,
     end: bool = True,
     clock: Clock | None = None,
@@ -50,7 +51,8 @@ async def speak(
 
     `on_created` runs before the first chunk: tell the listeners the session's id, and wait for
     them there. After the last chunk the session stays open for `keep_open_seconds`, and anyway
-    until that chunk is surely delivered; `end=False` leaves it open. Raises ClientError.
+    until that chunk is surely delivered; `end=False` leaves it open. What is said while a lasting
+    connection is away is dropped and counted. Raises ClientError.
     """
     session = await connection.create_session(
         language, quality_tier=quality_tier, audio_format=audio_format
@@ -80,6 +82,8 @@ async def speak(
             elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return
+            elif isinstance(event, Away | Returned):
+                on_notice(event)
 
     try:
         await either(broadcast(), watch())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.capture import Captured, ChunkSource, Sleep, capture
+from client.errors import AwayError
 from client.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
@@ -23,7 +24,7 @@ class AudioSender(Protocol):
     """What chunks are sent with: a Connection."""
 
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
-        """Send one chunk; may wait while the network is slow."""
+        """Send one chunk; may wait while the network is slow. Raises AwayError if it cannot."""
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class StreamReport:
     total: int | None = None
     captured: int = 0
     sent: int = 0
-    dropped: int = 0  # captured, but the network was too slow to send them in time
+    dropped: int = 0  # captured, but the network was too slow, or away, to send them in time
     refused: int = 0  # sent, but not taken by the service
 
 
@@ -96,8 +97,11 @@ class Streamer:
         while True:
             while self._waiting:
                 chunk = self._waiting.popleft()
-                await self._sender.send_audio(chunk.seq, chunk.timestamp, chunk.audio)
-                self.report.sent += 1
+                try:
+                    await self._sender.send_audio(chunk.seq, chunk.timestamp, chunk.audio)
+                    self.report.sent += 1
+                except AwayError:
+                    self.report.dropped += 1
                 self._on_progress(self.report)
             if self._complete:
                 return

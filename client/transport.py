@@ -20,6 +20,9 @@ from shared.utils.validators import MAX_MESSAGE_BYTES
 
 _OPEN_TIMEOUT_SECONDS = 15.0
 _CLOSE_TIMEOUT_SECONDS = 3.0
+# A network that is gone says nothing. Pings find it out within twice this, which leaves most of a
+# speaker's time of grace for coming back.
+_PING_SECONDS = 10.0
 
 # At its debug level the library writes handshakes and frames, which carry tokens and audio.
 _wire_log = logging.getLogger("lingocast.client.wire")
@@ -35,6 +38,8 @@ async def open_socket(url: str, token: str | None) -> ClientConnection:
             compression=None,  # API Gateway has none, and speech would not shrink
             open_timeout=_OPEN_TIMEOUT_SECONDS,
             close_timeout=_CLOSE_TIMEOUT_SECONDS,
+            ping_interval=_PING_SECONDS,
+            ping_timeout=_PING_SECONDS,
             max_size=MAX_MESSAGE_BYTES,
             proxy=None if is_local(url) else True,
             logger=_wire_log,
@@ -80,4 +85,5 @@ def lost(closed: ConnectionClosed) -> ConnectionLostError:
     if frame is None:
         return ConnectionLostError("the connection broke off")
     reason = f" ({frame.reason})" if frame.reason else ""
-    return ConnectionLostError(f"the server closed the connection, code {frame.code}{reason}")
+    text = f"the server closed the connection, code {frame.code}{reason}"
+    return ConnectionLostError(text, closed.rcvd.code if closed.rcvd else None)

@@ -185,6 +185,13 @@ class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):
     epoch: int
 
 
+class SpeakerDisconnected(ServerMessage, frozen=True, kw_only=True):
+    """The speaker is away, and has this long to come back before the session ends."""
+
+    session_id: str
+    grace_seconds: int
+
+
 class SpeakerReconnected(ServerMessage, frozen=True, kw_only=True):
     """The owner took the floor on another connection; `epoch` is the floor's new one."""
 
@@ -205,6 +212,7 @@ AnyServerMessage = (
     | ErrorMessage
     | Audio
     | ChannelSourceChanged
+    | SpeakerDisconnected
     | SpeakerReconnected
 )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
@@ -102,13 +103,21 @@ class FakeService:
         self.audio_format = msgspec.to_builtins(audio_format)
         self._languages: dict[ServerConnection, str] = {}  # of listeners
         self._interpreters: dict[ServerConnection, str] = {}
-        self._speaker: ServerConnection | None = None
+        self.speaker: ServerConnection | None = None
+        self.epoch = 1
+        self.refusals: list[dict[str, Any]] = []  # errors for the next joins
 
     async def handle(self, connection: ServerConnection) -> None:
-        async for frame in connection:
-            request = json.loads(frame)
-            self.requests.append(request)
-            await getattr(self, "_" + request["action"])(connection, request)
+        try:
+            async for frame in connection:
+                request = json.loads(frame)
+                self.requests.append(request)
+                await getattr(self, "_" + request["action"])(connection, request)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._languages.pop(connection, None)
+            self._interpreters.pop(connection, None)
 
     def actions(self) -> list[str]:
         """What was asked, in order."""
@@ -119,6 +128,10 @@ class FakeService:
         for connection in [*self._languages, *self._interpreters]:
             await connection.send(json.dumps(message))
 
+    def everyone(self) -> list[ServerConnection]:
+        """All who are in the session."""
+        return [*self._languages, *self._interpreters, *filter(None, [self.speaker])]
+
     @staticmethod
     async def _reply(
         connection: ServerConnection, request: dict[str, Any], reply: dict[str, Any]
@@ -126,12 +139,17 @@ class FakeService:
         await connection.send(json.dumps({**reply, "requestId": request.get("requestId")}))
 
     async def _createSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
-        self._speaker = connection
+        self.speaker = connection
         await self._reply(connection, request, {**CREATED, "audioFormat": self.audio_format})
 
     async def _joinSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         language, role = request["targetLanguage"], request.get("role", "listener")
-        if role == "interpreter":
+        if self.refusals:
+            return await self._reply(connection, request, self.refusals.pop(0))
+        if role == "speaker":
+            self.speaker = connection
+            self.epoch += 1
+        elif role == "interpreter":
             self._interpreters[connection] = language
         else:
             self._languages[connection] = language
@@ -142,6 +160,7 @@ class FakeService:
             "targetLanguage": language,
             "audioFormat": self.audio_format,
             "channelSource": "human" if human else "floor",
+            "epoch": self.epoch if role == "speaker" else None,
         }
         await self._reply(connection, request, joined)
 
@@ -152,8 +171,9 @@ class FakeService:
 
     async def _sendAudio(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         language = self._interpreters.get(connection, "en")
-        chunk = {"type": "audio", "sessionId": "golden-eagle-427", "epoch": 1, "language": language}
+        chunk: dict[str, Any] = {"type": "audio", "sessionId": "golden-eagle-427"}
         chunk |= {key: request[key] for key in ("seq", "timestamp", "audio")}
+        chunk |= {"language": language, "epoch": self.epoch if language == "en" else 1}
         for listener, wanted in [*self._languages.items()]:
             interpreted = wanted in self._interpreters.values()
             if (wanted if interpreted else "en") == language:
@@ -161,6 +181,12 @@ class FakeService:
         if language == "en":
             for interpreter in self._interpreters:
                 await interpreter.send(json.dumps(chunk))
+
+    async def _changeLanguage(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        self._languages[connection] = request["targetLanguage"]
+        changed = {"type": "languageChanged", "sessionId": "golden-eagle-427"}
+        changed |= {"targetLanguage": request["targetLanguage"], "channelSource": "floor"}
+        await self._reply(connection, request, changed)
 
     async def _leaveSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         self._interpreters.pop(connection, None)

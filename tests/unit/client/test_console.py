@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 from rich.console import Console
 
 from client import notices
 from client.console import Display, describe_hearing, describe_stream
-from client.events import Notified
+from client.events import Away, Notified, Returned
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.playout import ListenStats
@@ -17,9 +18,11 @@ from shared.models.messages import (
     ChannelSourceChanged,
     HeartbeatAck,
     SessionEnded,
+    SessionJoined,
+    SpeakerDisconnected,
     SpeakerReconnected,
 )
-from tests.unit.client.support import FakeClock
+from tests.unit.client.support import JOINED, FakeClock
 
 
 def _display(clock: FakeClock, terminal: bool = False) -> tuple[Display, io.StringIO]:
@@ -54,7 +57,8 @@ def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
 def test_a_stream_tells_what_went_wrong() -> None:
     report = StreamReport(200, captured=10, sent=7, dropped=3, refused=1)
     assert describe_stream(report) == (
-        "speaking: 2.0 s, 7 chunks sent, 3 dropped because the network was too slow, 1 refused"
+        "speaking: 2.0 s, 7 chunks sent, "
+        "3 dropped because the network was too slow or away, 1 refused"
     )
 
 
@@ -76,6 +80,7 @@ def test_what_happens_is_told_in_words() -> None:
     )
     for message in (
         change,
+        SpeakerDisconnected(session_id="s", grace_seconds=60),
         SpeakerReconnected(session_id="s", epoch=2),
         HeartbeatAck(timestamp=1),
         SessionEnded(session_id="s", reason="speakerLeft"),
@@ -83,8 +88,27 @@ def test_what_happens_is_told_in_words() -> None:
         notices.notice(display, Notified(message))
     assert output.getvalue().splitlines() == [
         "In es you now hear an interpreter.",
+        "The speaker has lost the connection; up to 60 s to come back.",
         "The speaker is back.",
         "The session is over: the speaker left.",
+    ]
+
+
+def test_ones_own_absence_and_return_are_told() -> None:
+    display, output = _display(FakeClock())
+    reply = msgspec.convert(JOINED, SessionJoined)
+    absent = msgspec.structs.replace(reply, speaker_connected=False)
+    for notice in (
+        Away("the connection broke off", 60),
+        Returned(reply, 1.26),
+        Returned(absent, 2),
+    ):
+        notices.notice(display, notice)
+    assert output.getvalue().splitlines() == [
+        "Lost: the connection broke off. Trying for 60 s to come back …",
+        "Back in golden-eagle-427 after 1.3 s.",
+        "Back in golden-eagle-427 after 2.0 s.",
+        "The speaker is not connected at the moment.",
     ]
 
 

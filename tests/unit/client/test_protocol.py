@@ -278,11 +278,3 @@ def test_the_end_of_the_session_is_told() -> None:
     (event,) = _receive(core, ended)
     assert event == Notified(SessionEnded(session_id=SESSION, reason="speakerLeft"))
     assert core.state is None
-
-
-def test_the_speakers_return_is_told() -> None:
-    core = _joined(speakerConnected=False)
-    back = {"type": "speakerReconnected", "sessionId": SESSION, "epoch": 2}
-    assert [type(event) for event in _receive(core, back)] == [Notified]
-    assert core.state is not None
-    assert core.state.speaker_connected

@@ -1,0 +1,115 @@
+"""Whether, when and as what a client comes back after it has lost its connection.
+
+Pure: no clock, no chance and no input or output of its own. Times are seconds of a monotonic
+clock. `client.lasting` acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    DisplacedError,
+    GaveUpError,
+    HandshakeRefusedError,
+    RequestRefusedError,
+    RequestTimeoutError,
+    TokenError,
+    UnreachableError,
+)
+from client.session_state import SessionState
+from shared.models.errors import ErrorCode
+from shared.models.messages import Role
+
+# The service keeps a speaker's session open for so long by default; nobody else needs longer.
+GRACE_SECONDS = 60.0
+# How long a connection must have held for the next loss to be a new one. Otherwise two clients
+# that push each other out, or a server that drops everybody at once, would go on for ever.
+STEADY_SECONDS = 10.0
+# Each wait is anything from nothing to a ceiling, which doubles: thousands of listeners that were
+# dropped together do not come back together.
+_FIRST_CEILING_SECONDS = 0.5
+_LAST_CEILING_SECONDS = 8.0
+# What a client sees when the service itself removes its connection.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+_REMOVED = 1000
+
+Chance = Callable[[], float]  # evenly from 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a client was, and asks to be again."""
+
+    session_id: str
+    language: str
+    role: Role
+
+    @classmethod
+    def of(cls, state: SessionState) -> Seat:
+        """The seat that a session's state describes."""
+        return cls(state.session_id, state.target_language, state.role)
+
+
+class Reconnection:
+    """One client's attempts to get its seat back, within `grace_seconds` of the loss."""
+
+    def __init__(self, *, grace_seconds: float = GRACE_SECONDS, chance: Chance) -> None:
+        self._grace = grace_seconds
+        self._chance = chance
+        self._ceiling = _FIRST_CEILING_SECONDS
+        self._deadline = 0.0
+        self._returned_at: float | None = None
+
+    def lost(self, now: float) -> None:
+        """The connection was lost. Soon after a return, that is still the former loss."""
+        if self._returned_at is None or now - self._returned_at >= STEADY_SECONDS:
+            self._ceiling = _FIRST_CEILING_SECONDS
+            self._deadline = now + self._grace
+
+    def returned(self, now: float) -> None:
+        """The seat was got back."""
+        self._returned_at = now
+
+    def remaining(self, now: float) -> float:
+        """For how many seconds more it is worth trying."""
+        return max(self._deadline - now, 0.0)
+
+    def delay_after(self, fault: ClientError, seat: Seat, now: float) -> float:
+        """How many seconds to wait before the next attempt, given what ended the last one.
+
+        Raises `fault` if no attempt can succeed, DisplacedError if another connection of the same
+        person has the floor, GaveUpError when the time is over.
+        """
+        if seat.role == "speaker" and _removed(fault):
+            raise DisplacedError
+        if not _may_pass(fault, seat.role):
+            raise fault
+        remaining = self.remaining(now)
+        if remaining == 0:
+            raise GaveUpError(self._grace, fault)
+        ceiling = self._ceiling
+        self._ceiling = min(2 * ceiling, _LAST_CEILING_SECONDS)
+        return min(self._chance() * ceiling, remaining)
+
+
+def _removed(fault: ClientError) -> bool:
+    return isinstance(fault, ConnectionLostError) and fault.code == _REMOVED
+
+
+def _may_pass(fault: ClientError, role: Role) -> bool:
+    match fault:
+        case ConnectionLostError() | UnreachableError() | RequestTimeoutError() | TokenError():
+            return True
+        case HandshakeRefusedError(status=status):
+            return status == 429 or status >= 500
+        case RequestRefusedError(code=ErrorCode.LANGUAGE_TAKEN):
+            # By one's own former connection, perhaps, which the service has not yet found gone.
+            return role == "interpreter"
+        case RequestRefusedError(retryable=retryable):
+            return retryable
+        case _:
+            return False

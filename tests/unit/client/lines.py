@@ -1,0 +1,54 @@
+"""Connections that break, and come back over the same service."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from client.clock_offset import ClockOffset
+from client.connection import Connection, connect
+from client.errors import ClientError
+from client.lasting import LastingConnection, lasting
+from tests.unit.client.support import FakeClock, FakeService, serving
+
+
+class Line:
+    """Opens connections to a service; `faults` are raised by the next openings instead."""
+
+    def __init__(self, url: str) -> None:
+        self.faults: list[ClientError] = []
+        self.opened = 0
+        self.url = url
+
+    @contextlib.asynccontextmanager
+    async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
+        if self.opened and self.faults:
+            raise self.faults.pop(0)
+        self.opened += 1
+        async with connect(self.url, offset=offset) as connection:
+            yield connection
+
+
+@contextlib.asynccontextmanager
+async def steadfast(
+    service: FakeService, clock: FakeClock, grace_seconds: float = 60
+) -> AsyncIterator[tuple[LastingConnection, Line]]:
+    async with serving(service.handle) as url:
+        line = Line(url)
+        async with lasting(
+            line.open,
+            grace_seconds=grace_seconds,
+            clock=clock,
+            sleep=clock.sleep,
+            chance=lambda: 1.0,
+        ) as connection:
+            yield connection, line
+
+
+async def cut(service: FakeService, close_code: int | None = None) -> None:
+    """End everybody's connection: abruptly, or with a code."""
+    for connection in service.everyone():
+        if close_code is None:
+            connection.transport.abort()
+        else:
+            await connection.close(close_code)

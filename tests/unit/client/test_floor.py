@@ -1,0 +1,121 @@
+"""Whether the speaker is there, whichever of audio and messages comes first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from client.events import Notified
+from client.floor import Floor
+from client.protocol import SessionCore
+from shared.models.messages import (
+    Audio,
+    JoinSession,
+    ServerMessage,
+    SpeakerDisconnected,
+    SpeakerReconnected,
+    encode,
+)
+from tests.unit.client.support import JOINED, audio
+
+LEFT = Floor().heard(1, 0).left(1_000)
+
+
+def test_a_chunk_of_the_lost_connection_does_not_bring_the_speaker_back() -> None:
+    assert not LEFT.heard(1, 1_500).connected
+
+
+def test_a_chunk_of_a_newer_epoch_does() -> None:
+    assert LEFT.heard(2, 1_001).connected
+
+
+def test_sound_that_goes_on_after_the_news_of_the_loss_was_overtaken() -> None:
+    late_news = Floor().heard(1, 0).heard(2, 900).left(1_000)
+    assert not late_news.heard(2, 2_900).connected
+    assert late_news.heard(2, 3_100).connected
+
+
+def test_whoever_came_during_the_absence_knows_no_epoch() -> None:
+    assert Floor(connected=False).heard(7, 10).connected
+
+
+@pytest.mark.parametrize(
+    ("floor", "known"),
+    [
+        (LEFT.heard(2, 1_001), True),
+        (LEFT, False),
+        (LEFT.returned(), False),
+        (LEFT.heard(2, 1_001).left(5_000), False),
+    ],
+)
+def test_a_return_that_was_heard_need_not_be_told(floor: Floor, known: bool) -> None:
+    assert floor.knows_of(2) is known
+
+
+def test_nothing_new_is_the_same() -> None:
+    floor = Floor().heard(1, 0)
+    assert floor.heard(1, 200) is floor
+
+
+SESSION = "golden-eagle-427"
+
+
+def _listening(**changes: Any) -> SessionCore:
+    core = SessionCore()
+    request_id, _ = core.ask(JoinSession(session_id=SESSION, target_language="es"))
+    core.receive(json.dumps({**JOINED, **changes, "requestId": request_id}), 0)
+    return core
+
+
+def _away(core: SessionCore) -> None:
+    away = {"type": "speakerDisconnected", "sessionId": SESSION, "graceSeconds": 60}
+    assert _news(core, away, 1_000) == [SpeakerDisconnected(session_id=SESSION, grace_seconds=60)]
+    assert not _connected(core)
+
+
+def _connected(core: SessionCore) -> bool:
+    assert core.state is not None
+    return core.state.speaker_connected
+
+
+def _news(core: SessionCore, message: dict[str, Any] | Audio, at: float) -> list[ServerMessage]:
+    frame = encode(message) if isinstance(message, Audio) else json.dumps(message)
+    return [event.message for event in core.receive(frame, at) if isinstance(event, Notified)]
+
+
+BACK = {"type": "speakerReconnected", "sessionId": SESSION, "epoch": 2}
+
+
+def test_a_loss_and_a_return_are_told() -> None:
+    core = _listening()
+    _away(core)
+    assert _news(core, BACK, 2_000) == [SpeakerReconnected(session_id=SESSION, epoch=2)]
+    assert _connected(core)
+
+
+def test_the_first_sound_tells_the_return_once() -> None:
+    core = _listening()
+    assert _news(core, audio(5, epoch=1), 900) == []
+    _away(core)
+    assert _news(core, audio(6, epoch=1), 1_100) == []
+    assert _news(core, audio(40, epoch=2), 1_200) == [
+        SpeakerReconnected(session_id=SESSION, epoch=2)
+    ]
+    assert _connected(core)
+    assert _news(core, audio(41, epoch=2), 1_400) == []
+    assert _news(core, BACK, 1_500) == []
+
+
+def test_a_floor_that_is_taken_over_without_a_loss_is_told_after_its_sound_too() -> None:
+    core = _listening()
+    _news(core, audio(5, epoch=2), 900)
+    assert len(_news(core, BACK, 1_000)) == 1
+
+
+def test_whoever_joins_during_the_absence_knows_of_it() -> None:
+    core = _listening(speakerConnected=False)
+    assert not _connected(core)
+    assert len(_news(core, audio(3, epoch=4), 10)) == 1
+    assert _connected(core)

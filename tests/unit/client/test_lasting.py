@@ -1,0 +1,201 @@
+"""A connection that comes back by itself, against a service in memory whose connections break."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from client.clock_offset import ClockOffset
+from client.connection import Connection, connect
+from client.errors import (
+    AwayError,
+    ConnectionLostError,
+    GaveUpError,
+    RequestRefusedError,
+    TokenError,
+)
+from client.events import Away, Heard, Returned
+from client.lasting import LastingConnection, lasting
+from client.options import Access
+from tests.unit.client.lines import Line, cut, steadfast
+from tests.unit.client.support import T0, FakeClock, FakeService, serving, token_service
+
+SESSION = "golden-eagle-427"
+
+
+def _error(code: str, *, retryable: bool = False) -> dict[str, object]:
+    return {"type": "error", "status": 409, "code": code, "message": "m", "retryable": retryable}
+
+
+async def _away_and_back(connection: LastingConnection) -> Returned:
+    assert isinstance(await connection.next_event(5), Away)
+    returned = await connection.next_event(5)
+    assert isinstance(returned, Returned)
+    return returned
+
+
+@pytest.mark.parametrize("close_code", [None, 1001, 1012])
+async def test_a_speaker_takes_the_floor_again_with_a_new_epoch(close_code: int | None) -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock) as (connection, _):
+        await connection.create_session("en")
+        await cut(service, close_code)
+        returned = await _away_and_back(connection)
+        assert (returned.reply.epoch, returned.seconds) == (2, 0.5)
+        assert connection.state is not None
+        assert (connection.state.role, connection.state.epoch) == ("speaker", 2)
+        await connection.end_session()
+    join = service.requests[1]
+    assert (join["action"], join["role"], join["sessionId"]) == ("joinSession", "speaker", SESSION)
+
+
+async def test_a_listener_comes_back_in_the_language_that_it_heard_last() -> None:
+    service = FakeService()
+    async with steadfast(service, FakeClock()) as (connection, _):
+        await connection.join(SESSION, "es")
+        await connection.change_language("fr")
+        await cut(service)
+        await _away_and_back(connection)
+    joins = [request for request in service.requests if request["action"] == "joinSession"]
+    assert [join["targetLanguage"] for join in joins] == ["es", "fr"]
+
+
+async def test_an_interpreter_waits_until_its_own_seat_is_free() -> None:
+    service = FakeService()
+    async with steadfast(service, FakeClock()) as (connection, _):
+        await connection.join(SESSION, "es", "interpreter")
+        service.refusals = [_error("LANGUAGE_TAKEN"), _error("LANGUAGE_TAKEN")]
+        await cut(service)
+        returned = await _away_and_back(connection)
+    assert returned.reply.role == "interpreter"
+    assert returned.seconds == 0.5 + 1 + 2
+
+
+async def test_everything_that_may_pass_is_outlasted() -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock) as (connection, line):
+        await connection.create_session("en")
+        line.faults = [TokenError("no token"), ConnectionLostError("gone")]
+        service.refusals = [_error("UNAVAILABLE", retryable=True)]
+        await cut(service)
+        await _away_and_back(connection)
+
+
+@pytest.mark.parametrize("code", ["SESSION_ENDED", "FORBIDDEN"])
+async def test_a_refusal_for_good_ends_everything_at_once(code: str) -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock) as (connection, _):
+        await connection.create_session("en")
+        service.refusals = [_error(code)]
+        await cut(service)
+        assert isinstance(await connection.next_event(5), Away)
+        for ask in (connection.next_event, connection.end_session, connection.heartbeat):
+            with pytest.raises(RequestRefusedError, match=code):
+                await ask()
+        with pytest.raises(RequestRefusedError, match=code):
+            await connection.send_audio(0, T0, bytes(100))
+    assert clock.ms == 500
+
+
+async def test_the_time_of_grace_bounds_it() -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock, grace_seconds=10) as (connection, line):
+        await connection.create_session("en")
+        line.faults = [ConnectionLostError("no network")] * 100
+        await cut(service)
+        assert await connection.next_event(5) == Away("the connection broke off", 10)
+        with pytest.raises(GaveUpError, match=r"within 10 s \(no network\)"):
+            await connection.next_event(5)
+    assert clock.ms == 10_000
+
+
+async def test_before_there_is_a_session_there_is_nothing_to_come_back_to() -> None:
+    async def slam(connection: object) -> None:
+        """Close at once."""
+
+    async with serving(slam) as url, lasting(Line(url).open) as connection:
+        with pytest.raises(ConnectionLostError, match="code 1000"):
+            await connection.create_session("en")
+
+
+async def test_while_away_chunks_are_refused_and_requests_wait() -> None:
+    service, asleep, awake = FakeService(), asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        await awake.wait()
+
+    async with serving(service.handle) as url, lasting(Line(url).open, sleep=sleep) as connection:
+        await connection.create_session("en")
+        await cut(service)
+        await asleep.wait()
+        assert connection.state is None
+        with pytest.raises(AwayError):
+            await connection.send_audio(0, T0, bytes(100))
+        ending = asyncio.create_task(connection.end_session())
+        awake.set()
+        assert (await ending).reason == "ended"
+    assert service.actions() == ["createSession", "joinSession", "endSession"]
+
+
+async def test_what_is_known_of_the_servers_clock_outlives_a_connection() -> None:
+    class Ahead(FakeService):
+        async def _heartbeat(self, connection, request) -> None:  # type: ignore[no-untyped-def]
+            ack = {"type": "heartbeatAck", "timestamp": T0 + 60_000, "clientTime": T0}
+            await self._reply(connection, request, ack)
+
+    service, clock = Ahead(), FakeClock()
+    async with serving(service.handle) as url:
+
+        def opened(offset: ClockOffset) -> contextlib.AbstractAsyncContextManager[Connection]:
+            return connect(url, offset=offset, clock=clock)
+
+        async with lasting(opened, clock=clock, sleep=clock.sleep, chance=lambda: 0) as connection:
+            await connection.join(SESSION, "en")
+            await connection.heartbeat()
+            assert connection.now_ms() == T0 + 60_000
+            await cut(service)
+            await _away_and_back(connection)
+            assert connection.now_ms() == T0 + 60_000
+
+
+async def test_closing_while_away_ends_it() -> None:
+    service, asleep = FakeService(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        await asyncio.Event().wait()
+
+    async with serving(service.handle) as url, lasting(Line(url).open, sleep=sleep) as connection:
+        await connection.create_session("en")
+        await cut(service)
+        await asleep.wait()
+    with pytest.raises(ConnectionLostError):
+        await connection.heartbeat()
+
+
+async def test_each_connection_has_a_token_of_its_own() -> None:
+    service = FakeService()
+    with token_service(200, '{"token": "t"}') as (token_url, asked):
+        async with serving(service.handle) as url:
+            access = Access(url, None, token_url, "alice", ("speakers",))
+            clock = FakeClock()
+            async with lasting(access.open, clock=clock, sleep=clock.sleep) as connection:
+                await connection.create_session("en")
+                await cut(service)
+                await _away_and_back(connection)
+    assert asked == [{"sub": "alice", "groups": ["speakers"]}] * 2
+
+
+async def test_events_before_the_loss_come_before_it() -> None:
+    service = FakeService()
+    async with steadfast(service, FakeClock()) as (connection, line), connect(line.url) as speaker:
+        await speaker.create_session("en")
+        await connection.join(SESSION, "en")
+        await speaker.send_audio(0, T0, bytes(100))
+        await speaker.heartbeat()
+        await cut(service)
+        kinds = [type(await connection.next_event(5)) for _ in range(3)]
+    assert kinds == [Heard, Away, Returned]
