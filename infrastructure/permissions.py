@@ -9,6 +9,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
+from infrastructure.queues import Timers
 from infrastructure.routes import Grant, Resource
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
@@ -22,7 +23,9 @@ _MANAGE_CONNECTIONS = ("execute-api:ManageConnections",)
 class Permissions:
     """Turns grants into statements of IAM policies."""
 
-    def __init__(self, tables: Tables, api: WebSocketApi) -> None:
+    def __init__(
+        self, tables: Tables, api: WebSocketApi, timers: Timers, broadcast_arn: str
+    ) -> None:
         connections = tables.connections.table_arn
         self._arns = {
             Resource.SESSIONS: tables.sessions.table_arn,
@@ -30,6 +33,8 @@ class Permissions:
             Resource.AUDIENCE_INDEX: f"{connections}/index/{schema.AUDIENCE_INDEX}",
             Resource.POST_TO_CONNECTION: api.execute_arn(Resource.POST_TO_CONNECTION.value),
             Resource.CLOSE_CONNECTION: api.execute_arn(Resource.CLOSE_CONNECTION.value),
+            Resource.TIMER_QUEUE: timers.queue.queue_arn,
+            Resource.BROADCAST_FUNCTION: broadcast_arn,
         }
 
     def of(self, grants: tuple[Grant, ...]) -> list[iam.PolicyStatement]:

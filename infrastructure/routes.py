@@ -10,7 +10,14 @@ from enum import Enum
 
 from shared.models import messages
 from shared.models.messages import action_of
-from shared.utils.settings import AuthorizerSettings, ConnectSettings, SessionSettings, Settings
+from shared.utils.settings import (
+    AuthorizerSettings,
+    ConnectSettings,
+    FanoutSettings,
+    FloorSettings,
+    SessionSettings,
+    Settings,
+)
 
 # One full core: a fan-out is bound by CPU, and Lambda gives CPU in proportion to memory.
 FULL_CORE_MB = 1_769
@@ -24,6 +31,8 @@ class Resource(Enum):
     AUDIENCE_INDEX = "connections/index/audience"
     POST_TO_CONNECTION = "POST/@connections/*"
     CLOSE_CONNECTION = "DELETE/@connections/*"
+    TIMER_QUEUE = "timers"
+    BROADCAST_FUNCTION = "broadcast"
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ _RELEASE = (
     Grant(Resource.POST_TO_CONNECTION),
 )
 
+_SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
+_SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
+
 AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
 CONNECT = FunctionSpec(
     "connect",
@@ -69,8 +81,9 @@ CONNECT = FunctionSpec(
 )
 DISCONNECT = FunctionSpec(
     "disconnect",
-    SessionSettings,
+    FloorSettings,
     (
+        _SET_TIMER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
@@ -78,8 +91,9 @@ DISCONNECT = FunctionSpec(
 )
 CONTROL = FunctionSpec(
     "control",
-    SessionSettings,
+    FloorSettings,
     (
+        _SET_TIMER,
         Grant(
             Resource.SESSIONS,
             (
@@ -99,8 +113,9 @@ CONTROL = FunctionSpec(
 )
 AUDIO_PROCESSOR = FunctionSpec(
     "audio_processor",
-    SessionSettings,
+    FanoutSettings,
     (
+        _SHARD,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
@@ -112,16 +127,31 @@ AUDIO_PROCESSOR = FunctionSpec(
 )
 BROADCAST = FunctionSpec(
     "broadcast",
-    SessionSettings,
+    FanoutSettings,
     (
+        _SHARD,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
     ),
     memory_mb=FULL_CORE_MB,
 )
+TIMEOUT = FunctionSpec(
+    "timeout",
+    SessionSettings,
+    (
+        # What Lambda itself does with the queue, it does by the function's role.
+        Grant(
+            Resource.TIMER_QUEUE,
+            ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        ),
+        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        *_RELEASE,
+    ),
+)
 
-FUNCTIONS = (AUTHORIZER, CONNECT, DISCONNECT, CONTROL, AUDIO_PROCESSOR, BROADCAST)
+FUNCTIONS = (AUTHORIZER, CONNECT, DISCONNECT, CONTROL, AUDIO_PROCESSOR, BROADCAST, TIMEOUT)
 
 ROUTES = (
     RouteSpec("$connect", CONNECT),

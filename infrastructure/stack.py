@@ -10,7 +10,8 @@ from infrastructure.functions import FunctionFactory
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
 from infrastructure.permissions import Permissions
-from infrastructure.routes import AUTHORIZER, FUNCTIONS, ROUTES
+from infrastructure.queues import Timers
+from infrastructure.routes import AUTHORIZER, BROADCAST, FUNCTIONS, ROUTES, TIMEOUT
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.utils import settings
@@ -31,22 +32,34 @@ class LingocastStack(cdk.Stack):
         tables = Tables(self, config)
         identity = Identity(self, config)
         api = WebSocketApi(self, config)
+        timers = Timers(self, config, TIMEOUT.timeout_seconds)
+        # By its name: its role names the function, so the role cannot refer to it.
+        broadcast = config.resource_name(BROADCAST.name)
+        broadcast_arn = self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=broadcast,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
         factory = FunctionFactory(
             self,
             config,
             layer=create_layer(self),
-            permissions=Permissions(tables, api),
+            permissions=Permissions(tables, api, timers, broadcast_arn),
             # The one place that knows where the functions' settings come from.
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
                 settings.CONNECTIONS_TABLE: tables.connections.table_name,
                 settings.API_GATEWAY_ENDPOINT: api.endpoint,
+                settings.TIMER_QUEUE_URL: timers.queue.queue_url,
+                settings.BROADCAST_FUNCTION: broadcast,
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
             },
         )
         functions = {spec: factory.create(spec) for spec in FUNCTIONS}
         api.serve(ROUTES, functions, AUTHORIZER)
+        timers.feed(functions[TIMEOUT])
 
         # What a client needs to find and enter this stage.
         cdk.CfnOutput(self, "WebSocketUrl", value=api.url)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
+from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
+from shared.models.timers import Timers
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.audience import RosterCache, Rosters, RosterSource
 from shared.services.audio_service import AudioService
@@ -24,14 +26,25 @@ from shared.services.broadcast_service import BroadcastService
 from shared.services.connection_gateway import ConnectionGateway
 from shared.services.connection_service import ConnectionService
 from shared.services.departures import Departures
+from shared.services.function_invoker import LambdaInvoker
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
+from shared.services.shard_service import ShardService
+from shared.services.sharded_sender import FunctionInvoker, ShardedSender
+from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.utils import aws_clients
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
-from shared.utils.settings import ConnectSettings, SessionSettings, load
+from shared.utils.settings import (
+    TIMER_QUEUE_URL,
+    ConnectSettings,
+    FanoutSettings,
+    FloorSettings,
+    SessionSettings,
+    load,
+)
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
 
 if TYPE_CHECKING:
@@ -52,10 +65,14 @@ class App:
         telemetry: Telemetry | None = None,
         identifiers: Identifiers | None = None,
         sender: ConnectionSender | None = None,
+        invoker: FunctionInvoker | None = None,
+        timers: Timers | None = None,
         sessions: SessionsRepository | None = None,
     ) -> None:
         self._environment = environment
         self._given_sender = sender
+        self._given_invoker = invoker
+        self._given_timers = timers
         self._given_sessions = sessions
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
@@ -88,7 +105,8 @@ class App:
             self._connections,
             self._seating,
             self._announcer,
-            self._sender,
+            sender=self._sender,
+            grace=self.speaker_grace,
             identifiers=self._identifiers,
             clock=self.clock,
         )
@@ -99,21 +117,31 @@ class App:
 
     @cached_property
     def departures(self) -> Departures:
-        return Departures(self._sessions, self._connections, self._announcer, self.clock)
+        return Departures(self._sessions, self._connections, self._announcer, self._floor_keeper)
+
+    @cached_property
+    def speaker_grace(self) -> SpeakerGrace:
+        return SpeakerGrace(self._sessions, self._announcer, self.clock)
 
     @cached_property
     def audio_service(self) -> AudioService:
         return AudioService(
             self._sessions,
             self._connections,
-            self._broadcasts(self._roster_cache),
+            self._broadcasts(self._roster_cache, self._sharded_sender),
             self._roster_cache,
             self.clock,
         )
 
     @cached_property
     def broadcast_service(self) -> BroadcastService:
-        return BroadcastService(self._sessions, self._broadcasts(self._rosters), self.clock)
+        return BroadcastService(
+            self._sessions, self._broadcasts(self._rosters, self._sharded_sender), self.clock
+        )
+
+    @cached_property
+    def shard_service(self) -> ShardService:
+        return ShardService(self._sender)
 
     def push_error(self, caller: Caller, body: bytes) -> None:
         """Send an error where the route has no response to carry it."""
@@ -146,6 +174,31 @@ class App:
         )
 
     @cached_property
+    def _sharded_sender(self) -> ConnectionSender:
+        settings = load(FanoutSettings, self._environment)
+        invoker = self._given_invoker or LambdaInvoker(
+            aws_clients.lambda_endpoint(),
+            aws_clients.region(),
+            aws_clients.credentials_source(),
+            settings.broadcast_function,
+            clock=self.clock,
+        )
+        return ShardedSender(self._sender, invoker, shard_size=settings.shard_size)
+
+    @cached_property
+    def _floor_keeper(self) -> FloorKeeper | None:
+        if TIMER_QUEUE_URL not in self._environment:
+            return None
+        settings = load(FloorSettings, self._environment)
+        return FloorKeeper(
+            self._sessions,
+            self._announcer,
+            self._given_timers or TimerQueue(aws_clients.sqs_client, settings.timer_queue_url),
+            grace_seconds=settings.speaker_grace_seconds,
+            clock=self.clock,
+        )
+
+    @cached_property
     def _rosters(self) -> Rosters:
         return Rosters(self._connections)
 
@@ -161,12 +214,15 @@ class App:
     @cached_property
     def _announcer(self) -> Announcer:
         return Announcer(
-            self._broadcasts(self._rosters), self._rosters, self._connections, self.clock
+            self._broadcasts(self._rosters, self._sender),
+            self._rosters,
+            self._connections,
+            self.clock,
         )
 
-    def _broadcasts(self, rosters: RosterSource) -> BroadcastHandler:
+    def _broadcasts(self, rosters: RosterSource, sender: ConnectionSender) -> BroadcastHandler:
         return BroadcastHandler(
-            self._sender,
+            sender,
             rosters,
             remove_gone=self._remove_gone,
             clock=self.clock,

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.data_access.session_items import channel_item, from_item, to_item
+from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from shared.models.audio_format import AudioFormat
-from shared.models.broadcast_state import BroadcastState
+from shared.models.messages import EndReason
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus
 
-# One partition for all active sessions would be a hot one for the whole Region.
-ACTIVE_BUCKETS = 8
 # How long an ended session stays readable, so that late requests hear SESSION_ENDED.
 _KEEP_ENDED_SECONDS = 24 * 60 * 60
-# An active session that nobody ended (all clean-up lost) goes after this long.
-_KEEP_ACTIVE_SECONDS = 7 * 24 * 60 * 60
 
 _ACTIVE = "#status = :active"
 
@@ -33,7 +25,7 @@ class SessionsRepository:
     def create(self, session: Session) -> bool:
         """Write a new session; False if its id is taken."""
         try:
-            self._table.put_new(_to_item(session))
+            self._table.put_new(to_item(session))
         except ConditionFailedError:
             return False
         return True
@@ -41,7 +33,7 @@ class SessionsRepository:
     def get(self, session_id: str) -> Session | None:
         """The session, strongly consistent: what decides every chunk and every request."""
         item = self._table.get(session_id)
-        return None if item is None else _from_item(item)
+        return None if item is None else from_item(item)
 
     def discard(self, session_id: str, speaker_connection_id: str) -> bool:
         """Remove a session that its speaker has just created and could not enter."""
@@ -123,7 +115,7 @@ class SessionsRepository:
         names = {"#status": "status", "#channels": "channels", "#language": language}
         values: dict[str, Any] = {
             ":active": SessionStatus.ACTIVE.value,
-            ":channel": _channel_item(channel),
+            ":channel": channel_item(channel),
         }
         if previous is None:
             condition = "attribute_not_exists(#channels.#language) AND size(#channels) < :most"
@@ -165,12 +157,13 @@ class SessionsRepository:
         """
         return self._update(
             session.session_id,
-            "SET #speaker = :connection, #epoch = :next",
+            "SET #speaker = :connection, #epoch = :next REMOVE #grace",
             condition=f"{_ACTIVE} AND #epoch = :epoch",
             names={
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
                 "#epoch": "speakerEpoch",
+                "#grace": "graceUntil",
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -180,29 +173,84 @@ class SessionsRepository:
             },
         )
 
-    def end(self, session_id: str, speaker_connection_id: str, now_ms: int) -> bool:
-        """End a session; False unless it is active and this connection is still its speaker."""
+    def start_grace(self, session_id: str, connection_id: str, until_ms: int) -> bool:
+        """Let the speaker be away until then; False unless this connection is the speaker, is not
+        away already, and the session active.
+        """
         return self._update(
             session_id,
-            "SET #status = :ended, #state.#isActive = :false, #state.#changed = :now,"
-            " #expires = :expires REMOVE #bucket",
-            condition=f"{_ACTIVE} AND #speaker = :speaker",
+            "SET #grace = :until",
+            condition=f"{_ACTIVE} AND #speaker = :speaker AND attribute_not_exists(#grace)",
             names={
                 "#status": "status",
+                "#speaker": "speakerConnectionId",
+                "#grace": "graceUntil",
+            },
+            values={
+                ":active": SessionStatus.ACTIVE.value,
+                ":speaker": connection_id,
+                ":until": until_ms,
+            },
+        )
+
+    def end(self, session_id: str, speaker_connection_id: str, now_ms: int) -> bool:
+        """End a session; False unless it is active and this connection is still its speaker."""
+        return self._end(
+            session_id,
+            "ended",
+            now_ms,
+            condition="#speaker = :speaker AND attribute_not_exists(#grace)",
+            names={"#speaker": "speakerConnectionId"},
+            values={":speaker": speaker_connection_id},
+        )
+
+    def end_abandoned(self, session_id: str, speaker_epoch: int, now_ms: int) -> bool:
+        """End a session whose speaker has not come back; False unless it is active and the speaker
+        of this epoch is away.
+        """
+        return self._end(
+            session_id,
+            "speakerLeft",
+            now_ms,
+            condition="#epoch = :epoch AND attribute_exists(#grace)",
+            names={"#epoch": "speakerEpoch"},
+            values={":epoch": speaker_epoch},
+        )
+
+    def _end(
+        self,
+        session_id: str,
+        reason: EndReason,
+        now_ms: int,
+        *,
+        condition: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+    ) -> bool:
+        return self._update(
+            session_id,
+            "SET #status = :ended, #reason = :reason, #state.#isActive = :false,"
+            " #state.#changed = :now, #expires = :expires REMOVE #bucket, #grace",
+            condition=f"{_ACTIVE} AND {condition}",
+            names={
+                "#status": "status",
+                "#reason": "endReason",
                 "#state": "broadcastState",
                 "#isActive": "isActive",
                 "#changed": "lastStateChange",
                 "#expires": schema.EXPIRES_AT,
                 "#bucket": schema.ACTIVE_BUCKET,
-                "#speaker": "speakerConnectionId",
+                "#grace": "graceUntil",
+                **names,
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
                 ":ended": SessionStatus.ENDED.value,
+                ":reason": reason,
                 ":false": False,
                 ":now": now_ms,
                 ":expires": now_ms // 1000 + _KEEP_ENDED_SECONDS,
-                ":speaker": speaker_connection_id,
+                **values,
             },
         )
 
@@ -229,68 +277,3 @@ _LANGUAGE_FITS = "(size(#seen) < :most OR contains(#seen, :language))"
 
 def _seen(language: str) -> dict[str, Any]:
     return {":seen": {language}, ":language": language, ":most": MAX_LANGUAGES}
-
-
-def active_bucket(session_id: str) -> str:
-    """The bucket of the active index that a session stands in."""
-    return str(zlib.crc32(session_id.encode()) % ACTIVE_BUCKETS)
-
-
-def _channel_item(channel: Channel) -> Item:
-    item: Item = {"epoch": channel.epoch, "source": channel.source}
-    if channel.connection_id is not None:
-        item["connectionId"] = channel.connection_id
-    return item
-
-
-def _string_set(values: Iterable[str]) -> set[str] | None:
-    # DynamoDB has no empty sets.
-    return set(values) or None
-
-
-def _to_item(session: Session) -> Item:
-    return {
-        schema.SESSION_ID: session.session_id,
-        schema.ACTIVE_BUCKET: active_bucket(session.session_id),
-        schema.EXPIRES_AT: session.created_at // 1000 + _KEEP_ACTIVE_SECONDS,
-        "owner": session.owner,
-        "speakerConnectionId": session.speaker_connection_id,
-        "speakerEpoch": session.speaker_epoch,
-        "sourceLanguage": session.source_language,
-        "qualityTier": session.quality_tier,
-        "audioFormat": msgspec.to_builtins(session.audio_format),
-        "status": session.status.value,
-        "broadcastState": msgspec.to_builtins(session.broadcast_state),
-        "createdAt": session.created_at,
-        "maxListeners": session.max_listeners,
-        "restricted": session.interpreters is not None,
-        "interpreters": _string_set(session.interpreters or ()),
-        "listenerCount": session.listener_count,
-        "languageCounts": dict(session.language_counts),
-        "languagesSeen": {session.source_language, *session.languages_seen},
-        "channels": {lang: _channel_item(item) for lang, item in session.channels.items()},
-    }
-
-
-def _from_item(item: Item) -> Session:
-    return Session(
-        session_id=item[schema.SESSION_ID],
-        owner=item["owner"],
-        speaker_connection_id=item["speakerConnectionId"],
-        speaker_epoch=item["speakerEpoch"],
-        source_language=item["sourceLanguage"],
-        quality_tier=item["qualityTier"],
-        audio_format=msgspec.convert(item["audioFormat"], AudioFormat),
-        created_at=item["createdAt"],
-        max_listeners=item["maxListeners"],
-        status=SessionStatus(item["status"]),
-        broadcast_state=msgspec.convert(item.get("broadcastState", {}), BroadcastState),
-        interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
-        listener_count=item["listenerCount"],
-        language_counts=item["languageCounts"],
-        languages_seen=frozenset(item["languagesSeen"]),
-        channels={
-            language: Channel(channel["epoch"], channel["source"], channel.get("connectionId"))
-            for language, channel in item["channels"].items()
-        },
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.models.errors import ErrorCode, LingocastError
+from shared.data_access.failures import unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,14 +22,6 @@ _deserialize = TypeDeserializer().deserialize
 
 class ConditionFailedError(Exception):
     """The condition of a write did not hold: somebody else was first, or the row is not there."""
-
-
-class StoreUnavailableError(LingocastError):
-    """The database refuses or cannot be reached; the client may try again."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(ErrorCode.UNAVAILABLE, "the service is busy; try again in a moment")
-        self.cause = cause
 
 
 def _plain(value: Any) -> Any:
@@ -161,7 +153,7 @@ class Table:
             code = error.response.get("Error", {}).get("Code", "")
             if code == "ConditionalCheckFailedException":
                 raise ConditionFailedError from error
-            raise StoreUnavailableError(f"{operation}: {code}") from error
+            raise unavailable(operation, error) from error
         except BotoCoreError as error:
-            raise StoreUnavailableError(f"{operation}: {type(error).__name__}") from error
+            raise unavailable(operation, error) from error
         return answer

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.messages import ChannelSource
+from shared.models.messages import ChannelSource, EndReason
 
 MAX_LANGUAGES = 100
 
@@ -43,7 +43,10 @@ class AudioSource:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One row of the sessions table; times are ms since the epoch."""
+    """One row of the sessions table; times are ms since the epoch.
+
+    `grace_until` is there while the speaker is away: until then the owner may come back.
+    """
 
     session_id: str
     owner: str
@@ -61,15 +64,22 @@ class Session:
     language_counts: Mapping[str, int] = field(default_factory=dict)
     languages_seen: frozenset[str] = frozenset()
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    grace_until: int | None = None
+    end_reason: EndReason | None = None
 
     @property
     def is_active(self) -> bool:
         """False once the session has ended."""
         return self.status is SessionStatus.ACTIVE
 
+    @property
+    def speaker_connected(self) -> bool:
+        """False while the speaker is away, for good or to come back."""
+        return self.is_active and self.grace_until is None
+
     def source_of(self, connection_id: str) -> AudioSource | None:
         """What the connection sends: the floor, a language, or (None) nothing at all."""
-        if connection_id == self.speaker_connection_id:
+        if connection_id == self.speaker_connection_id and self.grace_until is None:
             return AudioSource(self.source_language, self.speaker_epoch)
         for language, channel in self.channels.items():
             if channel.connection_id == connection_id:

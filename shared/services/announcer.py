@@ -9,6 +9,7 @@ from shared.models.messages import (
     EndReason,
     ServerMessage,
     SessionEnded,
+    SpeakerDisconnected,
     SpeakerReconnected,
     encode,
 )
@@ -35,11 +36,20 @@ class Announcer:
         self._connections = connections
         self._clock = clock
 
-    def session_ended(self, session_id: str, reason: EndReason, *, except_for: str) -> None:
+    def session_ended(
+        self, session_id: str, reason: EndReason, *, except_for: str | None = None
+    ) -> None:
         """Everyone hears that the session is over, but for the one who ended it."""
         self._push(
             MembersAudience(session_id, self._rosters, except_for),
             SessionEnded(session_id=session_id, reason=reason),
+        )
+
+    def speaker_disconnected(self, session_id: str, grace_seconds: int) -> None:
+        """Everyone hears that the speaker is away, and for how long that may be."""
+        self._push(
+            MembersAudience(session_id, self._rosters),
+            SpeakerDisconnected(session_id=session_id, grace_seconds=grace_seconds),
         )
 
     def speaker_reconnected(self, session_id: str, epoch: int, *, except_for: str) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from shared.data_access.table import StoreUnavailableError
+from shared.data_access.failures import StoreUnavailableError
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.session import Session
 from shared.services.audience import Audience, LanguageAudience, RosterSource
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
+
+# How long the clean-up after one fan-out may take (s).
+_REMOVAL_SECONDS = 1.0
 
 
 class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -124,9 +127,13 @@ class BroadcastHandler:
         return result
 
     def _remove(self, audience: Audience, outcomes: Mapping[str, Outcome]) -> None:
+        # A whole audience can be gone at once: what is not removed now, the next fan-out finds.
+        enough = self._clock.monotonic() + _REMOVAL_SECONDS
         for connection_id, outcome in outcomes.items():
             if outcome is not Outcome.GONE:
                 continue
+            if self._clock.monotonic() >= enough:
+                return
             try:
                 self._remove_gone(audience.session_id, connection_id)
             except StoreUnavailableError as error:

@@ -21,7 +21,7 @@ from shared.models.delivery import Batch, Outcome
 from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
 from shared.services.fanout_plan import FanoutPlan
 from shared.utils.clock import Clock
-from shared.utils.sigv4 import Credentials, Signer, host_of
+from shared.utils.sigv4 import Credentials, Signer, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
 
@@ -67,12 +67,9 @@ class ConnectionGateway:
         `ca_bundle` is a file of trusted certificate authorities, by default the system's.
         """
         self._address = _Address.of(endpoint)
-        self._region = region
-        self._credentials = credentials
+        self._signers = SignerSource(credentials, region, "execute-api")
         self._clock = clock
         self._concurrency = concurrency
-        self._signer: Signer | None = None
-        self._signer_keys: tuple[str | None, str | None, str | None] | None = None
         self._curl = CurlMulti(
             clock=clock,
             ca_bundle=ca_bundle or default_ca_bundle(),
@@ -92,7 +89,7 @@ class ConnectionGateway:
 
         Batches take turns, so that a deadline that comes too early hits all of them alike.
         """
-        signer = self._current_signer()
+        signer = self._signers.current()
         messages = [self._message(signer, "POST", batch.data) for batch in batches]
         turns = zip_longest(*(dict.fromkeys(batch.connection_ids) for batch in batches))
         targets = [
@@ -114,13 +111,13 @@ class ConnectionGateway:
 
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
         """See `ConnectionSender.delete`."""
-        message = self._message(self._current_signer(), "DELETE")
+        message = self._message(self._signers.current(), "DELETE")
         return self._run([(message, connection_id)], deadline_at)[0]
 
     def get(self, connection_id: str, deadline_at: int) -> Found:
         """Look at one connection; `deadline_at` in ms since the epoch."""
         bodies: list[bytes] = []
-        message = self._message(self._current_signer(), "GET")
+        message = self._message(self._signers.current(), "GET")
         outcome = self._run(
             [(message, connection_id)], deadline_at, lambda _, body: bodies.append(body)
         )[0]
@@ -161,14 +158,6 @@ class ConnectionGateway:
 
     def _message(self, signer: Signer, method: str, body: bytes = b"") -> _Message:
         return _Message(signer, self._clock, self._address, method, body)
-
-    def _current_signer(self) -> Signer:
-        credentials = self._credentials()
-        keys = (credentials.access_key, credentials.secret_key, credentials.token)
-        if self._signer is None or keys != self._signer_keys:
-            self._signer = Signer(credentials, self._region, "execute-api")
-            self._signer_keys = keys
-        return self._signer
 
 
 @lru_cache(maxsize=16_384)

@@ -12,23 +12,27 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Membership
 from shared.services.announcer import Announcer
-from shared.utils.clock import Clock
+from shared.services.speaker_grace import FloorKeeper
 
 
 class Departures:
-    """Ends memberships, with everything that follows for the session and its audience."""
+    """Ends memberships, with everything that follows for the session and its audience.
+
+    Without a `floor_keeper` this function has no timer to set; it leaves a speaker's farewell to
+    those who have, `$disconnect` first of all.
+    """
 
     def __init__(
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         announcer: Announcer,
-        clock: Clock,
+        floor_keeper: FloorKeeper | None,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
         self._announcer = announcer
-        self._clock = clock
+        self._floor_keeper = floor_keeper
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
         """Leave a session, the connection stays; False if it was not in there any more."""
@@ -45,6 +49,8 @@ class Departures:
         if known is None:
             return False
         if known.membership is not None:
+            if known.membership.seat.role == "speaker" and self._floor_keeper is None:
+                return False
             self._silence(connection_id, known.membership)
         forgotten = self._connections.delete(connection_id)
         if forgotten is None:
@@ -63,13 +69,10 @@ class Departures:
     def _silence(self, connection_id: str, membership: Membership) -> None:
         """What a source held is nobody's now, unless it is somebody else's already."""
         if membership.seat.role == "speaker":
-            self._end_session(connection_id, membership.session_id)
+            if self._floor_keeper is not None:
+                self._floor_keeper.vacate(membership.session_id, connection_id)
         elif membership.seat.role == "interpreter":
             self._free_channel(connection_id, membership)
-
-    def _end_session(self, connection_id: str, session_id: str) -> None:
-        if self._sessions.end(session_id, connection_id, self._clock.now_ms()):
-            self._announcer.session_ended(session_id, "speakerLeft", except_for=connection_id)
 
     def _free_channel(self, connection_id: str, membership: Membership) -> None:
         session_id, language = membership.session_id, membership.seat.language

@@ -20,6 +20,7 @@ from shared.services.refusals import (
     too_many_languages,
 )
 from shared.services.seating import Seated, Seating
+from shared.services.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.validators import validate_language_code, validate_session_id
@@ -39,8 +40,9 @@ class JoinService:
         connections: ConnectionsRepository,
         seating: Seating,
         announcer: Announcer,
-        sender: ConnectionSender,
         *,
+        sender: ConnectionSender,
+        grace: SpeakerGrace,
         identifiers: Identifiers,
         clock: Clock,
     ) -> None:
@@ -49,6 +51,7 @@ class JoinService:
         self._seating = seating
         self._announcer = announcer
         self._sender = sender
+        self._grace = grace
         self._identifiers = identifiers
         self._clock = clock
 
@@ -87,7 +90,10 @@ class JoinService:
         session = self._sessions.get(session_id)
         if request.role == "interpreter":
             _require_interpreter(caller, session)
-        return _active(session)
+        session = _active(session)
+        if self._grace.finish_overdue(session):
+            raise session_ended()
+        return session
 
     def _answered_again(
         self, caller: Caller, seated: Seated, session_id: str, seat: Seat
@@ -166,7 +172,9 @@ class JoinService:
         self._announcer.speaker_reconnected(
             session.session_id, epoch, except_for=caller.connection_id
         )
-        # Its $disconnect ends nothing: the session no longer names it as the speaker.
+        if not session.speaker_connected:
+            return
+        # Its $disconnect starts no grace: the session no longer names it as the speaker.
         self._sender.delete(
             session.speaker_connection_id, self._clock.now_ms() + CONTROL_DEADLINE_MS
         )
@@ -187,7 +195,7 @@ class JoinService:
             # Interpreters and the speaker hear the floor, never themselves.
             channel_source=session.channel_source(language) if seat.role == "listener" else "floor",
             channels=session.interpreted(),
-            speaker_connected=True,
+            speaker_connected=session.speaker_connected,
             epoch=source.epoch if source else None,
             resumed=False,
             connection_expires_at=caller.connection_expires_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
 # One retry, so that the worst case stays far below API Gateway's 29 s and a chunk's loss is all
 # that a slow partition costs (s).
@@ -22,6 +24,12 @@ _DYNAMODB = Config(
     # The refresh of a roster runs beside the read of a session.
     max_pool_connections=4,
     tcp_keepalive=True,
+)
+# Tried three times: what is not sent here, nobody sends (s).
+_SQS = Config(
+    connect_timeout=1.0,
+    read_timeout=2.0,
+    retries={"mode": "standard", "total_max_attempts": 3},
 )
 
 
@@ -36,12 +44,26 @@ def dynamodb_client() -> DynamoDBClient:
     return _session().client("dynamodb", config=_DYNAMODB)
 
 
+def sqs_client() -> SQSClient:
+    """An SQS client, configured like the above."""
+    return _session().client("sqs", config=_SQS)
+
+
 def region() -> str:
     """The Region that this process works in. Raises RuntimeError if none is configured."""
     name = _session().region_name
     if not name:
         raise RuntimeError("no AWS Region is configured; set AWS_DEFAULT_REGION")
     return name
+
+
+def lambda_endpoint() -> str:
+    """Where functions are invoked: AWS_ENDPOINT_URL_LAMBDA as in boto3, else the Region's."""
+    given = os.environ.get("AWS_ENDPOINT_URL_LAMBDA")
+    if given:
+        return given
+    suffix = "amazonaws.com.cn" if region().startswith("cn-") else "amazonaws.com"
+    return f"https://lambda.{region()}.{suffix}"
 
 
 def credentials_source() -> Callable[[], ReadOnlyCredentials]:

@@ -15,6 +15,10 @@ CONNECTIONS_TABLE = "CONNECTIONS_TABLE"
 API_GATEWAY_ENDPOINT = "API_GATEWAY_ENDPOINT"
 FANOUT_CONCURRENCY = "FANOUT_CONCURRENCY"
 MAX_LISTENERS = "MAX_LISTENERS"
+SHARD_SIZE = "SHARD_SIZE"
+BROADCAST_FUNCTION = "BROADCAST_FUNCTION"
+SPEAKER_GRACE_SECONDS = "SPEAKER_GRACE_SECONDS"
+TIMER_QUEUE_URL = "TIMER_QUEUE_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 
@@ -29,6 +33,14 @@ def _positive(text: str) -> int:
     value = int(text) if text.isascii() and text.isdecimal() else 0
     if value < 1:
         raise ValueError(f"must be a whole number of at least 1, not {text!r}")
+    return value
+
+
+def _queue_delay(text: str) -> int:
+    value = _positive(text)
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    if value > 900:
+        raise ValueError("must be at most 900, the longest delay of a queue")
     return value
 
 
@@ -82,6 +94,22 @@ class SessionSettings(ConnectSettings):
     api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
     fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
     max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorSettings(SessionSettings):
+    """What a function needs that may find a speaker gone and so starts the grace period (s)."""
+
+    timer_queue_url: str = _setting(TIMER_QUEUE_URL, _http_url)
+    speaker_grace_seconds: int = _setting(SPEAKER_GRACE_SECONDS, _queue_delay, 60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FanoutSettings(SessionSettings):
+    """What a function needs that sends audio: above `shard_size` recipients, it asks for help."""
+
+    broadcast_function: str = _setting(BROADCAST_FUNCTION)
+    shard_size: int = _setting(SHARD_SIZE, _positive, 500)
 
 
 def load(settings: type[SettingsType], environment: Mapping[str, str]) -> SettingsType:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
@@ -129,3 +130,27 @@ class Signer:
         for part in (day, self._region, self._service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         return key
+
+
+class SignerSource:
+    """Gives the signer for the credentials of the moment, from a source where they may change.
+
+    `credentials` is asked each time (botocore's `get_frozen_credentials`); what it raises, callers
+    get.
+    """
+
+    def __init__(self, credentials: Callable[[], Credentials], region: str, service: str) -> None:
+        self._credentials = credentials
+        self._region = region
+        self._service = service
+        self._signer: Signer | None = None
+        self._keys: tuple[str | None, str | None, str | None] | None = None
+
+    def current(self) -> Signer:
+        """The signer to use now; the same one as long as the credentials stay."""
+        credentials = self._credentials()
+        keys = (credentials.access_key, credentials.secret_key, credentials.token)
+        if self._signer is None or keys != self._keys:
+            self._signer = Signer(credentials, self._region, self._service)
+            self._keys = keys
+        return self._signer

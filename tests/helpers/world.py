@@ -10,22 +10,29 @@ import importlib
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 from shared.bootstrap import App
 from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.delivery import Outcome
 from shared.models.session import Session
+from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
+    BROADCAST_FUNCTION,
     CONNECTIONS_TABLE,
     MAX_LISTENERS,
     SESSIONS_TABLE,
+    SHARD_SIZE,
+    SPEAKER_GRACE_SECONDS,
+    TIMER_QUEUE_URL,
 )
 from tests.helpers.doubles import CountingIdentifiers, ManualClock, RecordingTelemetry
 from tests.helpers.fake_connections import FakeConnections
+from tests.helpers.fake_timers import FakeTimers
 from tests.helpers.tables import (
     CONNECTIONS,
     SESSIONS,
@@ -41,7 +48,17 @@ ENVIRONMENT = {
     CONNECTIONS_TABLE: CONNECTIONS,
     API_GATEWAY_ENDPOINT: "https://api.example.com/dev",
     MAX_LISTENERS: "50",
+    SPEAKER_GRACE_SECONDS: "60",
+    TIMER_QUEUE_URL: "https://sqs.example.com/timers",
+    BROADCAST_FUNCTION: "broadcast",
+    SHARD_SIZE: "10",
 }
+# What the stack does not give to every function.
+_ONLY = {
+    TIMER_QUEUE_URL: {"control", "disconnect"},
+    BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
+}
+FUNCTIONS = ("connect", "disconnect", "control", "audio_processor", "broadcast", "timeout")
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
@@ -53,30 +70,38 @@ class World:
         self.identifiers = CountingIdentifiers()
         self.telemetry = RecordingTelemetry()
         self.sender = FakeConnections(self.clock)
+        self.timers = FakeTimers()
+        #: Shards that were asked for, each as the function's payload.
+        self.shards: list[Message] = []
         self.sessions = sessions_repository()
         self.connections = connections_repository()
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
         with mock.patch.dict(os.environ, ENVIRONMENT):
             modules = {
-                name: importlib.import_module(f"lambda.{name}.handler")
-                for name in ("connect", "disconnect", "control", "audio_processor", "broadcast")
+                name: importlib.import_module(f"lambda.{name}.handler") for name in FUNCTIONS
             }
         self._modules = modules
-        self._handlers = {name: module.build(self._app()) for name, module in modules.items()}
+        self._handlers = {name: module.build(self._app(name)) for name, module in modules.items()}
 
     def use_sessions(self, sessions: Any) -> None:
         """Let the control function work on other sessions than the table's own."""
-        self._handlers["control"] = self._modules["control"].build(self._app(sessions))
+        self._handlers["control"] = self._modules["control"].build(self._app("control", sessions))
 
-    def _app(self, sessions: SessionsRepository | None = None) -> App:
-        """One more function instance, with caches of its own."""
+    def _app(self, function: str, sessions: SessionsRepository | None = None) -> App:
+        """One more instance of a function, with caches of its own."""
         return App(
-            ENVIRONMENT,
+            {
+                name: value
+                for name, value in ENVIRONMENT.items()
+                if function in _ONLY.get(name, {function})
+            },
             clock=self.clock,
             telemetry=self.telemetry,
             identifiers=self.identifiers,
             sender=self.sender,
+            invoker=self,
+            timers=self.timers,
             sessions=sessions,
         )
 
@@ -121,6 +146,24 @@ class World:
     def broadcast(self, payload: Message) -> Message:
         """An invocation of the broadcast function."""
         result: Message = self._handlers["broadcast"](payload, None)
+        return result
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        """Lambda's Invoke of the broadcast function, as a function sees it."""
+        requests = [json.loads(payload) for payload in payloads]
+        self.shards += requests
+        return [
+            Invocation(Outcome.SENT, json.dumps(self.broadcast(request)).encode())
+            for request in requests
+        ]
+
+    def ring(self) -> Message:
+        """Let every timer ring that was set; returns which of them failed."""
+        records = [
+            {"messageId": str(number), "eventSource": "aws:sqs", "body": body}
+            for number, body in enumerate(self.timers.bodies())
+        ]
+        result: Message = self._handlers["timeout"]({"Records": records}, None)
         return result
 
     def pushes(self, connection: str, kind: str | None = None) -> list[Message]:

@@ -9,8 +9,9 @@ import boto3
 import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.data_access.table import StoreUnavailableError, Table
+from shared.data_access.table import Table
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Connection, Membership, Seat

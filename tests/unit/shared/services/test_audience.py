@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.data_access.table import StoreUnavailableError
+from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Seat
 from shared.services.audience import Roster, RosterCache
 from tests.helpers.doubles import ManualClock

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.data_access.table import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Channel, Session
 from tests.helpers.world import World

@@ -1,0 +1,89 @@
+"""A session as the item that DynamoDB keeps, and back."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+import msgspec
+
+from shared.data_access.table import Item
+from shared.models import schema
+from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
+from shared.models.session import Channel, Session, SessionStatus
+
+# One partition for all active sessions would be a hot one for the whole Region.
+ACTIVE_BUCKETS = 8
+# An active session that nobody ended (all clean-up lost) goes after this long.
+_KEEP_ACTIVE_SECONDS = 7 * 24 * 60 * 60
+
+
+def active_bucket(session_id: str) -> str:
+    """The bucket of the active index that a session stands in."""
+    return str(zlib.crc32(session_id.encode()) % ACTIVE_BUCKETS)
+
+
+def channel_item(channel: Channel) -> Item:
+    """A channel inside the session's item."""
+    item: Item = {"epoch": channel.epoch, "source": channel.source}
+    if channel.connection_id is not None:
+        item["connectionId"] = channel.connection_id
+    return item
+
+
+def _string_set(values: Iterable[str]) -> set[str] | None:
+    # DynamoDB has no empty sets.
+    return set(values) or None
+
+
+def to_item(session: Session) -> Item:
+    """The item of a new session."""
+    return {
+        schema.SESSION_ID: session.session_id,
+        schema.ACTIVE_BUCKET: active_bucket(session.session_id),
+        schema.EXPIRES_AT: session.created_at // 1000 + _KEEP_ACTIVE_SECONDS,
+        "owner": session.owner,
+        "speakerConnectionId": session.speaker_connection_id,
+        "speakerEpoch": session.speaker_epoch,
+        "sourceLanguage": session.source_language,
+        "qualityTier": session.quality_tier,
+        "audioFormat": msgspec.to_builtins(session.audio_format),
+        "status": session.status.value,
+        "broadcastState": msgspec.to_builtins(session.broadcast_state),
+        "createdAt": session.created_at,
+        "maxListeners": session.max_listeners,
+        "restricted": session.interpreters is not None,
+        "interpreters": _string_set(session.interpreters or ()),
+        "listenerCount": session.listener_count,
+        "languageCounts": dict(session.language_counts),
+        "languagesSeen": {session.source_language, *session.languages_seen},
+        "channels": {lang: channel_item(item) for lang, item in session.channels.items()},
+    }
+
+
+def from_item(item: Item) -> Session:
+    """The session of an item."""
+    return Session(
+        session_id=item[schema.SESSION_ID],
+        owner=item["owner"],
+        speaker_connection_id=item["speakerConnectionId"],
+        speaker_epoch=item["speakerEpoch"],
+        source_language=item["sourceLanguage"],
+        quality_tier=item["qualityTier"],
+        audio_format=msgspec.convert(item["audioFormat"], AudioFormat),
+        created_at=item["createdAt"],
+        max_listeners=item["maxListeners"],
+        status=SessionStatus(item["status"]),
+        broadcast_state=msgspec.convert(item.get("broadcastState", {}), BroadcastState),
+        interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
+        listener_count=item["listenerCount"],
+        language_counts=item["languageCounts"],
+        languages_seen=frozenset(item["languagesSeen"]),
+        channels={
+            language: Channel(channel["epoch"], channel["source"], channel.get("connectionId"))
+            for language, channel in item["channels"].items()
+        },
+        grace_until=item.get("graceUntil"),
+        end_reason=item.get("endReason"),
+    )

@@ -1,0 +1,90 @@
+"""Lambda's Invoke for the audio path: several invocations at once, in one thread, under a deadline.
+
+boto3 would take a thread for each and retry by rules that are not made for live audio. Invoke:
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, urlsplit
+
+from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.services.fanout_plan import FanoutPlan
+from shared.services.sharded_sender import Invocation
+from shared.utils.clock import Clock
+from shared.utils.sigv4 import Credentials, SignerSource, host_of
+
+_logger = logging.getLogger(__name__)
+
+
+class LambdaInvoker:
+    """Invokes one function and waits for its answers. Belongs to one thread; starts none.
+
+    Outcomes: SENT with the answer (which may be the function's error), FAILED for a refusal or
+    after two retries of throttling and faults, DROPPED what the deadline cut off; that may have
+    been carried out nevertheless. A dead connection is replaced once, which does not count. Neither
+    payloads nor credentials are logged. `endpoint` is the Lambda API's.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        function: str,
+        *,
+        clock: Clock,
+        concurrency: int = 100,
+        ca_bundle: str | None = None,
+        connect_timeout_ms: int = 2_000,
+        request_timeout_ms: int = 10_000,
+    ) -> None:
+        self._clock = clock
+        self._concurrency = concurrency
+        self._signers = SignerSource(credentials, region, "lambda")
+        # Rebuilt from the host, so that the Host header is the one that was signed.
+        self._host = host_of(endpoint)
+        self._path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+        self._url = f"{urlsplit(endpoint).scheme}://{self._host}{self._path}"
+        self._curl = CurlMulti(
+            clock=clock,
+            ca_bundle=ca_bundle or default_ca_bundle(),
+            max_connections=concurrency,
+            connect_timeout_ms=connect_timeout_ms,
+            request_timeout_ms=request_timeout_ms,
+        )
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        """See `shared.services.sharded_sender.FunctionInvoker`. What the credentials' source
+        raises, callers get.
+        """
+        signer = self._signers.current()
+        answers: dict[int, bytes] = {}
+
+        def request_of(number: int) -> Request:
+            body = payloads[number]
+            prepared = signer.prepare("POST", self._host, body, self._clock.now_ms())
+            headers = [
+                f"Authorization: {prepared.authorization(self._path)}",
+                *prepared.headers,
+                "Content-Type: application/json",
+                # libcurl would ask first whether the body may come.
+                "Expect:",
+            ]
+            return Request("POST", self._url, headers, body)
+
+        remaining = (deadline_at - self._clock.now_ms()) / 1000
+        plan = FanoutPlan(len(payloads), self._concurrency, self._clock.monotonic() + remaining)
+        troubles = self._curl.run(plan, request_of, answers.__setitem__)
+        if troubles:
+            _logger.warning("invocations met trouble", extra={"troubles": dict(troubles)})
+        return [
+            Invocation(outcome, answers.get(number, b""))
+            for number, outcome in enumerate(plan.outcomes())
+        ]
+
+    def close(self) -> None:
+        """Close all connections; of no use after this."""
+        self._curl.close()

@@ -1,0 +1,30 @@
+"""The other end of a sharded fan-out: sends one shard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.models.delivery import ConnectionSender, Outcome
+from shared.models.shard import ShardRequest, ShardResult
+
+
+class ShardService:
+    """Sends what `shared.services.sharded_sender` hands out; clean-up is left to the sender."""
+
+    def __init__(self, sender: ConnectionSender) -> None:
+        self._sender = sender
+
+    def send(self, request: ShardRequest) -> ShardResult:
+        """Post to every connection of the shard."""
+        outcomes = self._sender.post_many(
+            request.connection_ids, request.message.encode(), request.deadline_at
+        )
+        return ShardResult(
+            gone=_with(Outcome.GONE, outcomes),
+            failed=_with(Outcome.FAILED, outcomes),
+            dropped=_with(Outcome.DROPPED, outcomes),
+        )
+
+
+def _with(wanted: Outcome, outcomes: Mapping[str, Outcome]) -> list[str]:
+    return [connection_id for connection_id, outcome in outcomes.items() if outcome is wanted]

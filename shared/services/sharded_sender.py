@@ -1,0 +1,126 @@
+"""Large fan-outs, split among several functions so that their time does not grow with the audience.
+
+One function sends as fast as one core can, to 100 connections at a time; a large audience would
+take longer than a chunk lasts. Above a size the recipients are therefore dealt out to as many
+invocations of the `broadcast` function as it takes. Their results come back, so that to the caller
+it is a `ConnectionSender` like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from shared.models.delivery import Batch, ConnectionSender, Outcome
+from shared.models.shard import ShardRequest, ShardResult
+
+# How long after the deadline a shard's result is waited for (ms): it stops at the deadline itself,
+# and has only to say so.
+_RESULT_MARGIN_MS = 250
+
+
+class Invocation(NamedTuple):
+    """How an invocation ended: with SENT there is the function's answer."""
+
+    outcome: Outcome
+    payload: bytes = b""
+
+
+class FunctionInvoker(Protocol):
+    """Invokes one function; see `shared.services.function_invoker`."""
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        """Invoke it once for each payload, in parallel, and wait for the answers; what has none by
+        `deadline_at` (ms since the epoch) is DROPPED.
+        """
+
+
+class _Answer(msgspec.Struct):
+    """What `shared.utils.invocation` makes of the result; without one the shard failed."""
+
+    result: ShardResult
+
+
+class _Shard(NamedTuple):
+    batch: int
+    connection_ids: Sequence[str]
+
+
+class ShardedSender:
+    """Sends to up to `shard_size` recipients itself, and has more of them sent to by shards.
+
+    If an invocation fails, so do the posts of its shard. One that was throttled or met a fault is
+    repeated as a post would be, so a recipient can get a message twice; sequence numbers tell.
+    """
+
+    def __init__(
+        self, direct: ConnectionSender, invoker: FunctionInvoker, *, shard_size: int
+    ) -> None:
+        self._direct = direct
+        self._invoker = invoker
+        self._shard_size = shard_size
+        self._decoder = msgspec.json.Decoder(_Answer)
+
+    def post_many(
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+    ) -> dict[str, Outcome]:
+        """See `ConnectionSender.post_many`."""
+        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+
+    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+        """See `ConnectionSender.post_batches`."""
+        if sum(len(batch.connection_ids) for batch in batches) <= self._shard_size:
+            return self._direct.post_batches(batches, deadline_at)
+        shards = [
+            _Shard(index, share)
+            for index, batch in enumerate(batches)
+            for share in _shares(list(dict.fromkeys(batch.connection_ids)), self._shard_size)
+        ]
+        payloads = [
+            msgspec.json.encode(
+                ShardRequest(
+                    connection_ids=list(shard.connection_ids),
+                    message=batches[shard.batch].data.decode(),
+                    deadline_at=deadline_at,
+                )
+            )
+            for shard in shards
+        ]
+        invocations = self._invoker.invoke_many(payloads, deadline_at + _RESULT_MARGIN_MS)
+        results: list[dict[str, Outcome]] = [{} for _ in batches]
+        for shard, invocation in zip(shards, invocations, strict=True):
+            results[shard.batch] |= self._outcomes(shard, invocation)
+        return results
+
+    def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
+        """See `ConnectionSender.post`."""
+        return self._direct.post(connection_id, data, deadline_at)
+
+    def delete(self, connection_id: str, deadline_at: int) -> Outcome:
+        """See `ConnectionSender.delete`."""
+        return self._direct.delete(connection_id, deadline_at)
+
+    def _outcomes(self, shard: _Shard, invocation: Invocation) -> dict[str, Outcome]:
+        if invocation.outcome is Outcome.DROPPED:
+            return dict.fromkeys(shard.connection_ids, Outcome.DROPPED)
+        if invocation.outcome is not Outcome.SENT:
+            return dict.fromkeys(shard.connection_ids, Outcome.FAILED)
+        try:
+            result = self._decoder.decode(invocation.payload).result
+        except msgspec.DecodeError:
+            # The function failed, or timed out: Lambda says so in the same place.
+            return dict.fromkeys(shard.connection_ids, Outcome.FAILED)
+        return {
+            **dict.fromkeys(shard.connection_ids, Outcome.SENT),
+            **dict.fromkeys(result.gone, Outcome.GONE),
+            **dict.fromkeys(result.failed, Outcome.FAILED),
+            **dict.fromkeys(result.dropped, Outcome.DROPPED),
+        }
+
+
+def _shares(ids: list[str], most: int) -> list[list[str]]:
+    """`ids` in as few parts of at most `most` as there can be, of nearly the same size."""
+    count = -(-len(ids) // most)
+    return [ids[number::count] for number in range(count)]

@@ -1,0 +1,92 @@
+"""The grace period: a speaker whose connection is over may come back, and else the session ends.
+
+Nothing here can hurt a speaker who has come back: every return gives the floor a new epoch, and the
+end is conditional on the one that the timer was set for.
+"""
+
+from __future__ import annotations
+
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.session import Session
+from shared.models.timers import GraceOver, Timers
+from shared.services.announcer import Announcer
+from shared.utils.clock import Clock
+
+# A timer that should have rung by so much (ms) is not waited for any longer: whoever meets the
+# session ends it.
+_TIMER_LATE_MS = 10_000
+
+
+class SpeakerGrace:
+    """Ends sessions whose speaker stays away."""
+
+    def __init__(self, sessions: SessionsRepository, announcer: Announcer, clock: Clock) -> None:
+        self._sessions = sessions
+        self._announcer = announcer
+        self._clock = clock
+
+    def finish(self, timer: GraceOver) -> None:
+        """End the session if its speaker is still away in the timer's epoch. Safe to repeat: who
+        may not have been told the first time is told again.
+        """
+        session_id, epoch = timer.session_id, timer.speaker_epoch
+        if not self._sessions.end_abandoned(session_id, epoch, self._clock.now_ms()):
+            session = self._sessions.get(session_id)
+            if (
+                session is None
+                or session.end_reason != "speakerLeft"
+                or session.speaker_epoch != epoch
+            ):
+                return
+        self._announcer.session_ended(session_id, "speakerLeft")
+
+    def finish_overdue(self, session: Session) -> bool:
+        """End `session` if its grace is over and no timer came; True says that it is over now.
+
+        The second way: a timer can be lost, and then whoever meets the session is the next.
+        """
+        grace_until = session.grace_until
+        if grace_until is None or self._clock.now_ms() < grace_until + _TIMER_LATE_MS:
+            return False
+        self.finish(GraceOver(session_id=session.session_id, speaker_epoch=session.speaker_epoch))
+        return True
+
+
+class FloorKeeper:
+    """Starts the grace period when a speaker's connection is over."""
+
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        announcer: Announcer,
+        timers: Timers,
+        *,
+        grace_seconds: int,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._announcer = announcer
+        self._timers = timers
+        self._grace_seconds = grace_seconds
+        self._clock = clock
+
+    def vacate(self, session_id: str, connection_id: str) -> None:
+        """Let the speaker be away, if this connection is the speaker. Safe to repeat.
+
+        Raises StoreUnavailableError; then the caller, or whoever finds the connection next, comes
+        again, and the timer gets set.
+        """
+        until = self._clock.now_ms() + self._grace_seconds * 1000
+        if self._sessions.start_grace(session_id, connection_id, until):
+            self._announcer.speaker_disconnected(session_id, self._grace_seconds)
+        session = self._sessions.get(session_id)
+        if (
+            session is None
+            or session.speaker_connection_id != connection_id
+            or session.grace_until is None
+        ):
+            return
+        self._timers.set(
+            GraceOver(session_id=session_id, speaker_epoch=session.speaker_epoch),
+            self._grace_seconds,
+        )

@@ -1,0 +1,26 @@
+"""Timers in memory: remembers what was set; the test lets them ring."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.timers import GraceOver
+
+
+class FakeTimers:
+    """Passes the same contract suite as `TimerQueue`. `failing` refuses to set any."""
+
+    def __init__(self) -> None:
+        self.set_: list[tuple[GraceOver, int]] = []
+        self.failing = False
+
+    def set(self, timer: GraceOver, delay_seconds: int) -> None:
+        """Remember the timer and its delay."""
+        if self.failing:
+            raise StoreUnavailableError("send_message: test")
+        self.set_.append((timer, delay_seconds))
+
+    def bodies(self) -> list[str]:
+        """What would come out of the queue."""
+        return [msgspec.json.encode(timer).decode() for timer, _ in self.set_]
