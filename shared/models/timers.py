@@ -7,7 +7,9 @@ from typing import Annotated, Protocol
 import msgspec
 
 
-class GraceOver(msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag="graceOver"):
+class GraceOver(
+    msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="graceOver"
+):
     """The speaker of this epoch has had the time to come back. Of no effect if there is another
     epoch by then: every return gives a new one.
     """

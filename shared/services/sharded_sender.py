@@ -73,10 +73,11 @@ class ShardedSender:
         """See `ConnectionSender.post_batches`."""
         if sum(len(batch.connection_ids) for batch in batches) <= self._shard_size:
             return self._direct.post_batches(batches, deadline_at)
+        recipients = [list(dict.fromkeys(batch.connection_ids)) for batch in batches]
         shards = [
             _Shard(index, share)
-            for index, batch in enumerate(batches)
-            for share in _shares(list(dict.fromkeys(batch.connection_ids)), self._shard_size)
+            for index, ids in enumerate(recipients)
+            for share in _shares(ids, self._shard_size)
         ]
         payloads = [
             msgspec.json.encode(
@@ -89,10 +90,13 @@ class ShardedSender:
             for shard in shards
         ]
         invocations = self._invoker.invoke_many(payloads, deadline_at + _RESULT_MARGIN_MS)
-        results: list[dict[str, Outcome]] = [{} for _ in batches]
+        found: list[dict[str, Outcome]] = [{} for _ in batches]
         for shard, invocation in zip(shards, invocations, strict=True):
-            results[shard.batch] |= self._outcomes(shard, invocation)
-        return results
+            found[shard.batch] |= self._outcomes(shard, invocation)
+        return [
+            {connection_id: outcomes[connection_id] for connection_id in ids}
+            for ids, outcomes in zip(recipients, found, strict=True)
+        ]
 
     def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
         """See `ConnectionSender.post`."""

@@ -54,6 +54,8 @@ class ConnectionsServer:
     answer_in_groups_of: int = 1
     gone: set[str] = field(default_factory=set)
     statuses: dict[str, int] = field(default_factory=dict)
+    #: What successful posts are answered with.
+    reply: bytes = b""
     received: list[Received] = field(default_factory=list)
     most_in_flight: int = 0
     port: int = 0
@@ -151,7 +153,7 @@ class ConnectionsServer:
             writer.close()
             raise ConnectionError
         assert isinstance(answer, int)
-        writer.write(_response(answer, request.method))
+        writer.write(_response(answer, request.method, self.reply))
 
     async def _hold_back(self) -> None:
         if self.answer_in_groups_of == 1:
@@ -189,8 +191,10 @@ async def _read(reader: asyncio.StreamReader, over: int) -> Received:
     return Received(method, path, headers, body, over)
 
 
-def _response(status: int, method: str) -> bytes:
-    body = b"" if status in (200, 204) else json.dumps({"message": "no"}).encode()
+def _response(status: int, method: str, reply: bytes) -> bytes:
+    body = (
+        reply if status == 200 else b"" if status == 204 else json.dumps({"message": "no"}).encode()
+    )
     if method == "GET" and status == 200:
         body = json.dumps({"connectedAt": "2026-01-01T00:00:00Z"}).encode()
     length = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)

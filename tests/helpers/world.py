@@ -157,11 +157,11 @@ class World:
             for request in requests
         ]
 
-    def ring(self) -> Message:
-        """Let every timer ring that was set; returns which of them failed."""
+    def ring(self, *more: str) -> Message:
+        """Let every timer ring that was set, and `more` messages; returns which failed."""
         records = [
             {"messageId": str(number), "eventSource": "aws:sqs", "body": body}
-            for number, body in enumerate(self.timers.bodies())
+            for number, body in enumerate([*self.timers.bodies(), *more])
         ]
         result: Message = self._handlers["timeout"]({"Records": records}, None)
         return result

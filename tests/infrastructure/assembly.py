@@ -116,6 +116,15 @@ class Assembly:
         )
         return found
 
+    def queue(self, name: str) -> str:
+        """Logical id of the queue of that name, less stack and stage."""
+        (found,) = (
+            logical_id
+            for logical_id, queue in self.of_type("AWS::SQS::Queue").items()
+            if queue["QueueName"] == f"lingocast-{self.stage}-{name}"
+        )
+        return found
+
     @property
     def code(self) -> Path:
         """The staged code of the functions, which all share it."""

@@ -56,6 +56,10 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.AUDIENCE_INDEX: f"<{connections}.Arn>/index/audience",
         Resource.POST_TO_CONNECTION: f"{EXECUTE_ARN}/POST/@connections/*",
         Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
+        Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
+        Resource.BROADCAST_FUNCTION: (
+            "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev-broadcast"
+        ),
     }
     log_group = assembly.function(spec.name)["LoggingConfig"]["LogGroup"]
     log_streams = f"arn:aws:logs:eu-central-1:123456789012:log-group:{log_group}:log-stream:*"

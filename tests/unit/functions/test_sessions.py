@@ -190,19 +190,6 @@ def test_after_the_end_the_same_connections_may_go_on(world: World) -> None:
     assert world.session(session_id).listener_count == 0
 
 
-def test_speaker_gone_ends_the_session_for_all(world: World) -> None:
-    speaker, session_id = world.create_session()
-    listener = world.listener(session_id)
-
-    world.disconnect(speaker)
-    world.disconnect(speaker)
-
-    assert world.pushes(listener) == [
-        {"type": "sessionEnded", "sessionId": session_id, "reason": "speakerLeft"}
-    ]
-    assert not world.session(session_id).is_active
-
-
 def test_owner_takes_the_floor_on_a_new_connection(world: World) -> None:
     old, session_id = world.create_session()
     listener = world.listener(session_id)

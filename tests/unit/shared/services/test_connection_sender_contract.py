@@ -1,15 +1,19 @@
-"""What every `ConnectionSender` promises; the fake that other tests use, and the real one."""
+"""What every `ConnectionSender` promises; the fake that other tests use, and the real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import msgspec
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from shared.models.delivery import Batch, ConnectionSender, Outcome
+from shared.models.shard import ShardRequest
 from shared.services.connection_gateway import ConnectionGateway
+from shared.services.shard_service import ShardService
+from shared.services.sharded_sender import Invocation, ShardedSender
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer
 from tests.helpers.fake_connections import FakeConnections
@@ -48,6 +52,22 @@ class Fake:
         return self.fake.received(connection_id)
 
 
+class Sharded(Fake):
+    """Shards of two at most, sent by the service of the other end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._service = ShardService(self.fake)
+        self.sender = ShardedSender(self.fake, self, shard_size=2)
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        return [Invocation(Outcome.SENT, self._send(payload)) for payload in payloads]
+
+    def _send(self, payload: bytes) -> bytes:
+        result = self._service.send(msgspec.json.decode(payload, type=ShardRequest))
+        return msgspec.json.encode({"result": result})
+
+
 class Real:
     def __init__(self, server: ConnectionsServer, gateway: ConnectionGateway) -> None:
         self.server = server
@@ -63,10 +83,13 @@ class Real:
         return self.server.bodies(connection_id)
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "sharded", "real"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     if request.param == "fake":
         yield Fake()
+        return
+    if request.param == "sharded":
+        yield Sharded()
         return
     with ConnectionsServer() as server:
         gateway = ConnectionGateway(

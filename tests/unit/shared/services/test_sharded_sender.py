@@ -1,0 +1,160 @@
+"""How a large fan-out is dealt out, and what becomes of shards that fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.models.delivery import Batch, Outcome
+from shared.services.sharded_sender import Invocation, ShardedSender
+from tests.helpers.fake_connections import FakeConnections
+
+DEADLINE = 1_700_000_000_000
+
+
+class Invoker:
+    """Answers every invocation as scripted, else that all were reached."""
+
+    def __init__(self, *script: Invocation) -> None:
+        self.script = list(script)
+        self.payloads: list[dict[str, object]] = []
+        self.deadlines: list[int] = []
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        self.payloads += [json.loads(payload) for payload in payloads]
+        self.deadlines.append(deadline_at)
+        return [
+            self.script.pop(0) if self.script else Invocation(Outcome.SENT, b'{"result": {}}')
+            for _ in payloads
+        ]
+
+    def shards(self) -> list[list[str]]:
+        return [list(payload["connectionIds"]) for payload in self.payloads]  # type: ignore[call-overload]
+
+
+def ids(count: int) -> list[str]:
+    return [f"c{number}" for number in range(count)]
+
+
+def sharded(invoker: Invoker, shard_size: int = 10) -> tuple[ShardedSender, FakeConnections]:
+    direct = FakeConnections()
+    return ShardedSender(direct, invoker, shard_size=shard_size), direct
+
+
+def test_up_to_the_size_it_sends_itself() -> None:
+    invoker = Invoker()
+    sender, direct = sharded(invoker)
+
+    outcomes = sender.post_many(ids(10), b"chunk", DEADLINE)
+
+    assert outcomes == dict.fromkeys(ids(10), Outcome.SENT)
+    assert direct.recipients() == ids(10)
+    assert invoker.payloads == []
+
+
+def test_above_the_size_others_send_all_of_it() -> None:
+    invoker = Invoker()
+    sender, direct = sharded(invoker)
+
+    outcomes = sender.post_many(ids(25), '{"text": "ñ"}'.encode(), DEADLINE)
+
+    assert outcomes == dict.fromkeys(ids(25), Outcome.SENT)
+    assert direct.posts == []
+    assert sorted(map(len, invoker.shards())) == [8, 8, 9]
+    assert {payload["message"] for payload in invoker.payloads} == {'{"text": "ñ"}'}
+    assert {payload["deadlineAt"] for payload in invoker.payloads} == {DEADLINE}
+    # The shards stop at the deadline; their results need a moment more.
+    assert invoker.deadlines == [DEADLINE + 250]
+
+
+def test_what_a_shard_could_not_reach_comes_back() -> None:
+    answer = {"result": {"gone": ["c0"], "failed": ["c2"], "dropped": ["c4"]}}
+    sender, _ = sharded(Invoker(Invocation(Outcome.SENT, json.dumps(answer).encode())), 3)
+
+    outcomes = sender.post_many(ids(6), b"chunk", DEADLINE)
+
+    assert outcomes == {
+        "c0": Outcome.GONE,
+        "c1": Outcome.SENT,
+        "c2": Outcome.FAILED,
+        "c3": Outcome.SENT,
+        "c4": Outcome.DROPPED,
+        "c5": Outcome.SENT,
+    }
+
+
+@pytest.mark.parametrize(
+    ("ended", "outcome"),
+    [
+        (Invocation(Outcome.FAILED), Outcome.FAILED),
+        (Invocation(Outcome.GONE), Outcome.FAILED),
+        (Invocation(Outcome.DROPPED), Outcome.DROPPED),
+        (Invocation(Outcome.SENT, b'{"errorMessage": "timed out"}'), Outcome.FAILED),
+        (Invocation(Outcome.SENT, b'{"error": {"code": "INTERNAL"}}'), Outcome.FAILED),
+        (Invocation(Outcome.SENT, b"not json"), Outcome.FAILED),
+        (Invocation(Outcome.SENT, b""), Outcome.FAILED),
+    ],
+)
+def test_a_shard_that_fails_fails_alone(ended: Invocation, outcome: Outcome) -> None:
+    sender, _ = sharded(Invoker(ended), 2)
+
+    outcomes = sender.post_many(ids(4), b"chunk", DEADLINE)
+
+    assert outcomes == {
+        "c0": outcome,
+        "c1": Outcome.SENT,
+        "c2": outcome,
+        "c3": Outcome.SENT,
+    }
+
+
+def test_batches_share_the_size_and_keep_their_messages() -> None:
+    invoker = Invoker()
+    sender, direct = sharded(invoker, 3)
+
+    results = sender.post_batches(
+        [Batch(["a", "b"], b"one"), Batch([], b"none"), Batch(["c", "d"], b"two")], DEADLINE
+    )
+
+    assert results == [
+        {"a": Outcome.SENT, "b": Outcome.SENT},
+        {},
+        {"c": Outcome.SENT, "d": Outcome.SENT},
+    ]
+    assert [(p["message"], p["connectionIds"]) for p in invoker.payloads] == [
+        ("one", ["a", "b"]),
+        ("two", ["c", "d"]),
+    ]
+    assert direct.posts == []
+
+
+def test_single_posts_and_closings_are_not_sharded() -> None:
+    invoker = Invoker()
+    sender, direct = sharded(invoker, 1)
+
+    assert sender.post("a", b"error", DEADLINE) is Outcome.SENT
+    assert sender.delete("a", DEADLINE) is Outcome.SENT
+
+    assert direct.recipients() == ["a"]
+    assert direct.deleted == ["a"]
+    assert invoker.payloads == []
+
+
+@given(count=st.integers(1, 300), shard_size=st.integers(1, 100))
+def test_every_recipient_is_in_one_shard_of_nearly_equal_ones(count: int, shard_size: int) -> None:
+    invoker = Invoker()
+    sender, direct = sharded(invoker, shard_size)
+
+    sender.post_many(ids(count), b"chunk", DEADLINE)
+
+    shards = invoker.shards() or [direct.recipients()]
+    assert sorted(chain.from_iterable(shards)) == sorted(ids(count))
+    sizes = [len(shard) for shard in shards]
+    assert max(sizes) <= shard_size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(shards) == -(-count // shard_size)
