@@ -1,0 +1,48 @@
+"""Audio to more listeners than a shard holds, through real invocations of the broadcast function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from local.launch import launch
+from tests.e2e.stage import Stage
+
+LISTENERS = 35
+CHUNKS = 5
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A stack of its own, with small shards."""
+    with launch(extra_args=["--set", "SHARD_SIZE=10"]) as endpoints:
+        yield Stage(endpoints)
+
+
+async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+        listeners = [
+            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+        ]
+        for seq in range(CHUNKS):
+            await speaker.send_audio(seq)
+            for listener in listeners:
+                assert (await listener.expect("audio"))["seq"] == seq
+        for listener in listeners:
+            assert [m for m in await listener.drained() if m["type"] == "audio"] == []
+
+
+async def test_listeners_who_vanish_are_no_loss_to_others(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+        listeners = [
+            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+        ]
+        for listener in listeners[:5]:
+            listener.socket.transport.abort()
+        for seq in range(CHUNKS):
+            await speaker.send_audio(seq)
+        for listener in listeners[5:]:
+            heard = {(await listener.expect("audio"))["seq"] for _ in range(CHUNKS)}
+            assert heard == set(range(CHUNKS))
