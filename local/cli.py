@@ -86,7 +86,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
     parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
-        help="accept @connections and Invoke calls without checking who signed them",
+        help="accept calls of functions without checking who signed them and what they may do",
     )
     parser.add_argument(
         "--ready-json",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local.model import Function, Place, Role
 from local.resources import Resource, Resources
+from local.role_template import RoleReader
 
 # Lambda's defaults: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
 _DEFAULT_TIMEOUT_SECONDS = 3
@@ -14,12 +15,16 @@ _DEFAULT_MEMORY_MB = 128
 
 
 class FunctionReader:
-    """Reads the functions of a template; `assets` are the folders of code by their keys."""
+    """Reads the functions of a template; `assets` are the folders of code by their keys.
+
+    Raises TemplateError for roles that this package cannot enforce.
+    """
 
     def __init__(self, resources: Resources, place: Place, assets: Mapping[str, Path]) -> None:
         self._resources = resources
         self._place = place
         self._assets = assets
+        self._roles = RoleReader(resources).read()
 
     def read(self) -> dict[str, Function]:
         """The functions by name. Raises TemplateError for what this package does not run."""
@@ -48,8 +53,14 @@ class FunctionReader:
             },
             timeout_seconds=int(resource.text("Timeout", str(_DEFAULT_TIMEOUT_SECONDS))),
             memory_mb=int(resource.text("MemorySize", str(_DEFAULT_MEMORY_MB))),
-            role=Role(resource.text("Role", "").rpartition("/")[2]),
+            role=self._role(resource),
         )
+
+    def _role(self, resource: Resource) -> Role:
+        arn = resource.text("Role")
+        if arn not in self._roles:
+            raise resource.error(f"Role {arn} is no role of this template")
+        return self._roles[arn]
 
     def _code(self, resource: Resource) -> Path:
         key = resource.get("Code", {}).get("S3Key")

@@ -5,41 +5,39 @@ See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
 from local.errors import ThrottledError, UnknownFunctionError
 from local.functions import Functions
+from local.guard import Guard
 from local.http_server import Request, Response
 from local.invocation import MAX_PAYLOAD_BYTES
-from local.signatures import Verifier
+from local.needs import INVOKE_PATH, function_name
 
 # More than a payload may have, so that what is too large is answered as Lambda does.
 MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES
-_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 # Checks the syntax without building anything.
 _JSON = msgspec.json.Decoder(msgspec.Raw)
 _INVOCATION_TYPE = b"x-amz-invocation-type"
 
 
 class LambdaApi:
-    """Invokes the functions of the stack for whoever signs with this run's credentials."""
+    """Invokes the functions of the stack for whoever may."""
 
-    def __init__(self, functions: Functions, verify: Verifier) -> None:
+    def __init__(self, functions: Functions, guard: Guard) -> None:
         self._functions = functions
-        self._verify = verify
+        self._guard = guard
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer one request."""
-        fault = self._verify(request)
-        if fault is not None:
-            return _error(403, "InvalidSignatureException", fault)
-        path = _PATH.fullmatch(request.path)
+        refusal = self._guard(request)
+        if refusal is not None:
+            return refusal
+        path = INVOKE_PATH.fullmatch(request.path)
         if path is None or request.method != "POST":
             return _error(404, "UnknownOperationException", "only Invoke is served here")
         if len(request.body) > MAX_PAYLOAD_BYTES:
@@ -49,9 +47,7 @@ class LambdaApi:
             _JSON.decode(payload)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return _error(400, "InvalidRequestContentException", "the payload is not JSON")
-        # A name, an ARN, or the end of one.
-        name = unquote(path[1]).rpartition(":")[2]
-        return self._invoke(name, payload, _invocation_type(request))
+        return self._invoke(function_name(path[1]), payload, _invocation_type(request))
 
     async def _invoke(self, name: str, payload: bytes, kind: str) -> Response:
         request_id = ("x-amzn-RequestId", str(uuid.uuid4()))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import lambda_api, management, processes, synth, template, tokens
+from local import lambda_api, management, processes, service_proxy, synth, template, tokens
+from local.access import Access
 from local.addresses import HOST, Addresses
 from local.connections import Connections
 from local.credentials import LocalCredentials
@@ -20,7 +21,6 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway, bind
 from local.http_server import Handler, HttpServer
 from local.model import Stack
-from local.signatures import SignatureVerifier, Verifier, accept_all
 from local.state_dir import StateDir
 from local.tasks import all_of
 from shared.utils.clock import Clock, SystemClock
@@ -63,6 +63,8 @@ class LocalStack:
         self._credentials = LocalCredentials()
         self._cleanup = AsyncExitStack()
         self._database: Database | None = None
+        #: What the functions may do; None until everything has started.
+        self.access: Access | None = None
         self.logs: Path | None = None
 
     async def start(self) -> Endpoints:
@@ -103,11 +105,13 @@ class LocalStack:
         await self._timed("tables", create)
 
         connections, functions = Connections(), Functions()
-        addresses = await self._open_endpoints(stack, connections, functions, database.port)
+        self.access = access = Access(stack, self._clock, verify=options.verify_signatures)
+        addresses = await self._open_endpoints(stack, access, connections, functions, database.port)
         pools = build_pools(
             stack.functions,
             variables={
                 name: addresses.localize(stack, function.environment)
+                | access.credentials(name).environment()
                 for name, function in stack.functions.items()
             },
             shared=self._shared_environment(stack, addresses),
@@ -145,15 +149,21 @@ class LocalStack:
         return database
 
     async def _open_endpoints(
-        self, stack: Stack, connections: Connections, functions: Functions, dynamodb_port: int
+        self,
+        stack: Stack,
+        access: Access,
+        connections: Connections,
+        functions: Functions,
+        dynamodb_port: int,
     ) -> Addresses:
         """Open what functions call; their environment names its ports."""
-        api = management.ManagementApi(
-            stack.websocket.stage, connections, self._verifier(stack, "execute-api")
-        )
+        api = management.ManagementApi(stack.websocket.stage, connections, access.connections())
         manager = await self._serve(api.handle, management.MAX_BODY_BYTES)
-        invoke = lambda_api.LambdaApi(functions, self._verifier(stack, "lambda"))
+        invoke = lambda_api.LambdaApi(functions, access.invocations())
         invoker = await self._serve(invoke.handle, lambda_api.MAX_BODY_BYTES)
+        database = access.database(dynamodb_port)
+        self._cleanup.callback(database.close)
+        store = await self._serve(database.handle, service_proxy.MAX_BODY_BYTES)
         token_port = 0
         if stack.identity is not None:
             identity = stack.identity
@@ -161,24 +171,16 @@ class LocalStack:
             server = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, self._token_port())
             token_port = server.port
             issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
-        return Addresses(manager.port, token_port, invoker.port, dynamodb_port)
+        return Addresses(manager.port, token_port, invoker.port, store.port)
 
     def _shared_environment(self, stack: Stack, addresses: Addresses) -> dict[str, str]:
         return {
             "AWS_REGION": stack.place.region,
             "AWS_DEFAULT_REGION": stack.place.region,
-            "AWS_ACCESS_KEY_ID": self._credentials.access_key,
-            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_key,
-            "AWS_SESSION_TOKEN": self._credentials.token,
             "AWS_ENDPOINT_URL_DYNAMODB": addresses.dynamodb_url,
             "AWS_ENDPOINT_URL_LAMBDA": addresses.lambda_url,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-    def _verifier(self, stack: Stack, service: str) -> Verifier:
-        if not self._options.verify_signatures:
-            return accept_all
-        return SignatureVerifier(self._credentials, stack.place.region, service, self._clock)
 
     def _token_port(self) -> int:
         """The one after the WebSocket API's, where clients look for it; or any, like that."""

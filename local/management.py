@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from local.connections import Connections, Link, Posted
+from local.guard import Guard
 from local.http_server import Request, Response
 from local.routing import MAX_MESSAGE_BYTES
-from local.signatures import Verifier
 
 # More than a message may have, so that what is too large is answered as AWS does.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
@@ -36,17 +36,17 @@ _NOT_FOUND = _error(404, "NotFoundException", "no such stage or resource")
 class ManagementApi:
     """Serves /{stage}/@connections/{connection id}."""
 
-    def __init__(self, stage: str, connections: Connections, verify: Verifier) -> None:
+    def __init__(self, stage: str, connections: Connections, guard: Guard) -> None:
         # The @ may be encoded or not; clients of AWS do either.
         self._prefixes = tuple(f"/{stage}/{at}connections/" for at in ("@", "%40"))
         self._connections = connections
-        self._verify = verify
+        self._guard = guard
 
     def handle(self, request: Request) -> Response:
         """Answer at once: nothing here waits for a client."""
-        fault = self._verify(request)
-        if fault is not None:
-            return _error(403, "ForbiddenException", fault)
+        refusal = self._guard(request)
+        if refusal is not None:
+            return refusal
         for prefix in self._prefixes:
             if request.target.startswith(prefix):
                 connection_id = unquote(request.target[len(prefix) :])

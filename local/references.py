@@ -38,7 +38,6 @@ _IDS = frozenset(
 )
 _ARN_RESOURCES = {
     "AWS::DynamoDB::Table": ("dynamodb", "table/"),
-    "AWS::IAM::Role": ("iam", "role/"),
     "AWS::Lambda::Function": ("lambda", "function:"),
     "AWS::Logs::LogGroup": ("logs", "log-group:"),
 }
@@ -104,6 +103,10 @@ class References:
     def attribute(self, name: str, attribute: str) -> object:
         """What `Fn::GetAtt` gives; its parts may hold intrinsics still."""
         kind = self._type(name)
+        if attribute == "Arn" and kind == "AWS::IAM::Role":
+            # IAM's ARNs name no region.
+            prefix = f"arn:{self._place.partition}:iam::{self._place.account}:role/"
+            return {"Fn::Join": ["", [prefix, {"Ref": name}]]}
         if attribute == "Arn" and kind in _ARN_RESOURCES:
             service, prefix = _ARN_RESOURCES[kind]
             return {"Fn::Join": ["", [self._place.arn(service, prefix), {"Ref": name}]]}

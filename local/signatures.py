@@ -1,111 +1,176 @@
-"""Checks Signature Version 4 with botocore's own signer: it signs again and compares.
+"""Checks Signature Version 4, and finds out whose it is.
 
-That is slow (some 40 µs) and independent of the project's own signer, which is the point.
+The canonical request is built from the rules, for any request that AWS's own clients send, and
+apart from the project's own signer, so that one checks the other:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Property
+tests compare with botocore's `SigV4Auth`, which takes five times as long.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import lru_cache
 from hashlib import sha256
+from urllib.parse import quote
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.utils import normalize_url_path
 
-from local.credentials import LocalCredentials
 from local.http_server import Request
+from local.principals import Principal, Principals
 from shared.utils.clock import Clock
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html: a request
 # must reach AWS within five minutes of its time stamp.
 MAX_SKEW_SECONDS = 300
+_ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=([^,]+),\s*SignedHeaders=([^,]+),\s*Signature=([0-9a-f]{64})"
+    rf"{_ALGORITHM} Credential=([^/,]+)/([^,]+),\s*SignedHeaders=([^,]+),"
+    r"\s*Signature=([0-9a-f]{64})"
 )
 _BODY_HASH = "x-amz-content-sha256"
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+_MUST_BE_SIGNED = frozenset({"host", "x-amz-date", "x-amz-security-token"})
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9\-_~%][A-Za-z0-9\-._~%]*)*/?")
+# One a caller, service and day; a run that lasts longer forgets the old ones.
+_MAX_KEYS = 256
 
-#: Why a request is refused, in AWS's words, or None if its signature is right.
-Verifier = Callable[[Request], str | None]
+
+class FaultKind(Enum):
+    """Why a request is refused before its caller's policy is asked; services word it differently.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+    """
+
+    MISSING = auto()
+    INCOMPLETE = auto()
+    UNKNOWN_CALLER = auto()
+    WRONG = auto()
 
 
-def accept_all(_request: Request) -> None:
-    """A verifier for load: signatures are made, but nobody spends time on checking them."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A refusal, with AWS's words for it."""
+
+    kind: FaultKind
+    message: str
+
+
+_MISSING = Fault(FaultKind.MISSING, "Missing Authentication Token")
+_UNKNOWN = Fault(FaultKind.UNKNOWN_CALLER, "The security token included in the request is invalid.")
+_MISMATCH = Fault(
+    FaultKind.WRONG,
+    "The request signature we calculated does not match the signature you provided. Check your "
+    "AWS Secret Access Key and signing method. Consult the service documentation for details.",
+)
 
 
 class SignatureVerifier:
-    """Accepts what was signed with this run's credentials for one service."""
+    """Finds out who signed a request for one service, or why it is refused."""
 
-    def __init__(
-        self, credentials: LocalCredentials, region: str, service: str, clock: Clock
-    ) -> None:
-        self._credentials = credentials
+    def __init__(self, principals: Principals, region: str, service: str, clock: Clock) -> None:
+        self._principals = principals
         self._region = region
         self._service = service
         self._clock = clock
+        self._keys: dict[tuple[str, str], bytes] = {}
 
-    def __call__(self, request: Request) -> str | None:
-        """Why the request is refused, or None."""
+    def __call__(self, request: Request) -> Principal | Fault:
+        """Who sent it, or what is wrong with it."""
         headers = request.headers
         authorization = headers.get("authorization")
-        if authorization is None:
-            return "Missing Authentication Token"
+        if authorization is None or not authorization.startswith("AWS4-"):
+            return _MISSING
         parsed = _AUTHORIZATION.fullmatch(authorization)
         if parsed is None:
-            return "Authorization header is no AWS4-HMAC-SHA256 signature"
-        credential, names, signature = parsed.groups()
-        signed = names.split(";")
-        for fault in self._faults(request, headers, credential, signed):
+            return _incomplete("Authorization header is no AWS4-HMAC-SHA256 signature.")
+        access_key, scope, names, signature = parsed.groups()
+        caller = self._principals.find(access_key)
+        if caller is None or headers.get("x-amz-security-token") != caller.credentials.token:
+            return _UNKNOWN
+        signed = sorted(names.split(";"))
+        body_hash = sha256(request.body).hexdigest()
+        for fault in self._faults(headers, scope, signed, body_hash):
             return fault
-        try:
-            expected = self._sign(request, headers, signed)
-        except ValueError:  # of a target that is no path
-            expected = ""
-        if not hmac.compare_digest(expected, signature):
-            return "The request signature we calculated does not match the signature you provided."
-        return None
+        canonical = _canonical(request, headers, signed, body_hash)
+        if canonical is None:
+            return _MISMATCH
+        timestamp = headers["x-amz-date"]
+        digest = sha256(canonical.encode()).hexdigest()
+        to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
+        key = self._key(caller, timestamp[:8])
+        expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
+        return caller if hmac.compare_digest(expected, signature) else _MISMATCH
 
     def _faults(
-        self, request: Request, headers: dict[str, str], credential: str, signed: list[str]
-    ) -> Iterator[str]:
+        self, headers: dict[str, str], scope: str, signed: list[str], body_hash: str
+    ) -> Iterator[Fault]:
         """What is wrong whatever the signature is."""
         timestamp = headers.get("x-amz-date", "")
-        scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
-        if credential != f"{self._credentials.access_key}/{scope}":
-            yield f"Credential should be of this run and scoped to {scope}"
-        if headers.get("x-amz-security-token") != self._credentials.token:
-            yield "The security token included in the request is invalid."
-        if not {"host", "x-amz-date", "x-amz-security-token"} <= set(signed):
-            yield "'host', 'x-amz-date' and 'x-amz-security-token' must be signed headers"
-        if missing := [name for name in signed if name not in headers]:
-            yield f"Signed headers are not there: {', '.join(missing)}"
-        # botocore would believe this header.
-        if headers.get(_BODY_HASH, digest := sha256(request.body).hexdigest()) != digest:
-            yield f"{_BODY_HASH} is not the hash of the body"
         try:
-            signed_at = datetime.strptime(timestamp, _DATE_FORMAT).replace(tzinfo=UTC)
+            signed_at = _seconds(timestamp)
         except ValueError:
-            yield "x-amz-date is not in the form 20260131T235959Z"
+            yield _incomplete("X-Amz-Date is not in the form 20260131T235959Z.")
             return
-        if abs(signed_at.timestamp() - self._clock.now_ms() / 1000) > MAX_SKEW_SECONDS:
-            yield f"Signature expired: {timestamp} is more than five minutes away"
+        expected = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
+        if scope != expected:
+            yield _wrong(f"Credential should be scoped to {expected}.")
+        if abs(signed_at - self._clock.now_ms() / 1000) > MAX_SKEW_SECONDS:
+            yield _wrong(f"Signature expired: {timestamp} is more than five minutes away.")
+        if not _MUST_BE_SIGNED.issubset(signed):
+            yield _wrong(
+                "'host', 'x-amz-date' and 'x-amz-security-token' must be 'SignedHeaders' in the "
+                "AWS Authorization."
+            )
+        if missing := [name for name in signed if name not in headers]:
+            yield _wrong(f"Signed headers are not there: {', '.join(missing)}.")
+        if headers.get(_BODY_HASH, body_hash) != body_hash:
+            yield _wrong(f"The value for the {_BODY_HASH} header does not match the body.")
 
-    def _sign(self, request: Request, headers: dict[str, str], signed: list[str]) -> str:
-        copy = AWSRequest(
-            method=request.method,
-            url=f"http://{headers['host']}{request.target}",
-            data=request.body,
-            headers={name: headers[name] for name in signed},
-        )
-        copy.context["timestamp"] = headers["x-amz-date"]
-        credentials = self._credentials
-        auth = SigV4Auth(
-            Credentials(credentials.access_key, credentials.secret_key, credentials.token),
-            self._service,
-            self._region,
-        )
-        to_sign = auth.string_to_sign(copy, auth.canonical_request(copy))
-        return str(auth.signature(to_sign, copy))
+    def _key(self, caller: Principal, day: str) -> bytes:
+        found = self._keys.get((caller.arn, day))
+        if found is None:
+            if len(self._keys) >= _MAX_KEYS:
+                self._keys.clear()
+            found = f"AWS4{caller.credentials.secret_key}".encode()
+            for part in (day, self._region, self._service, "aws4_request"):
+                found = hmac.digest(found, part.encode(), "sha256")
+            self._keys[caller.arn, day] = found
+        return found
+
+
+@lru_cache(64)
+def _seconds(timestamp: str) -> float:
+    """Seconds since the epoch; many requests are signed in one second. Raises ValueError."""
+    return datetime.strptime(timestamp, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
+
+
+def _canonical(
+    request: Request, headers: dict[str, str], signed: list[str], body_hash: str
+) -> str | None:
+    """The canonical request; None for a target that is no path."""
+    path, _, query = request.target.partition("?")
+    if not path.startswith("/"):
+        return None
+    if _PLAIN_PATH.fullmatch(path):
+        # Nearly every path: what there is to do is to encode its escapes once more.
+        path = path.replace("%", "%25")
+    else:
+        path = quote(normalize_url_path(path), safe="/~")
+    if query:
+        pairs = sorted(item.partition("=")[::2] for item in query.split("&"))
+        query = "&".join(f"{name}={value}" for name, value in pairs)
+    values = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in signed)
+    return f"{request.method}\n{path}\n{query}\n{values}\n{';'.join(signed)}\n{body_hash}"
+
+
+def _incomplete(message: str) -> Fault:
+    return Fault(FaultKind.INCOMPLETE, message)
+
+
+def _wrong(message: str) -> Fault:
+    return Fault(FaultKind.WRONG, message)

@@ -14,7 +14,6 @@ from local.errors import TemplateError
 _NAME_ONLY = "a name for people"
 _TAGS = "tags change nothing at run time"
 _LOGS = "functions log into files here"
-_IAM = "permissions are not enforced on this machine"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
 _ONE_RUN = "messages live in memory for one run"
 _DURABILITY = "the tables live for one run"
@@ -69,10 +68,9 @@ SUPPORT: Mapping[str, Support] = {
         "ApiId AuthorizerType AuthorizerUri IdentitySource", Name=_NAME_ONLY
     ),
     "AWS::Lambda::Function": _support(
-        "FunctionName Handler Code Environment Timeout MemorySize Runtime LoggingConfig",
+        "FunctionName Handler Code Environment Timeout MemorySize Runtime LoggingConfig Role",
         Architectures="the functions run on this machine's processor",
         Layers="the virtual environment holds the same pinned packages",
-        Role=_IAM,
         Description=_NAME_ONLY,
         TracingConfig="there is no X-Ray here",
         RecursiveLoop="loop detection is not imitated",
@@ -110,9 +108,15 @@ SUPPORT: Mapping[str, Support] = {
         MetricsConfig="there is no CloudWatch here",
         Tags=_TAGS,
     ),
-    "AWS::IAM::Role": _ignore(_IAM),
-    "AWS::IAM::Policy": _ignore(_IAM),
-    "AWS::IAM::ManagedPolicy": _ignore(_IAM),
+    # Enforced; what a role may not say here is refused by its reader.
+    "AWS::IAM::Role": _support(
+        "RoleName AssumeRolePolicyDocument Policies ManagedPolicyArns PermissionsBoundary",
+        Description=_NAME_ONLY,
+        MaxSessionDuration="the credentials last as long as the run",
+        Path=_NAME_ONLY,
+        Tags=_TAGS,
+    ),
+    "AWS::IAM::Policy": _support("PolicyDocument Roles", PolicyName=_NAME_ONLY),
     "AWS::Logs::LogGroup": _ignore(_LOGS),
     "AWS::CloudWatch::Alarm": _ignore("there is no CloudWatch here"),
     "AWS::CloudWatch::Dashboard": _ignore("there is no CloudWatch here"),

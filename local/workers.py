@@ -166,8 +166,9 @@ def worker_environment(
 ) -> dict[str, str]:
     """All that a worker of `function` sees, beside its Runtime API's address.
 
-    `variables` are those that the template gives it, `shared` what all functions of this run share:
-    region, credentials, endpoints. Nothing of the environment of whoever started the stack; see
+    `variables` are its own: those that the template gives it, and its credentials. `shared` is what
+    all functions of this run share: region, endpoints. Nothing of the environment of whoever
+    started the stack; see
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
     """
     return {

@@ -12,10 +12,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from local.connections import Connections
 from local.gateway import Gateway, GatewayLimits, bind
+from local.guard import admit_all
 from local.http_server import HttpServer
 from local.management import MAX_BODY_BYTES, ManagementApi
 from local.model import Stack
-from local.signatures import accept_all
 from shared.utils.clock import Clock, SystemClock
 from tests.integration.local import fixture_assembly
 from tests.integration.local.pool_support import Pools, workers
@@ -30,7 +30,7 @@ class Served:
         self.invoker = ScriptedInvoker()
         self.connections = Connections()
         self.gateway = Gateway(stack, self.connections, self.invoker, clock, limits)
-        self._api = ManagementApi(stack.websocket.stage, self.connections, accept_all)
+        self._api = ManagementApi(stack.websocket.stage, self.connections, admit_all)
         self._listener = bind(0)
         self.port: int = self._listener.getsockname()[1]
         self._clients: list[ClientConnection] = []

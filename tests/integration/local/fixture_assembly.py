@@ -95,6 +95,18 @@ def template() -> assembly.Template:
         Other=assembly.function("functions.other"),
         Guard=assembly.function("functions.guard"),
     )
+    template["Resources"]["Role"] = assembly.role(
+        assembly.allow("dynamodb:PutItem", {"Fn::GetAtt": ["Notes", "Arn"]}),
+        assembly.allow("dynamodb:Query", {"Fn::Sub": "${Notes.Arn}/index/recent"}),
+        assembly.allow("lambda:InvokeFunction", {"Fn::GetAtt": ["Other", "Arn"]}),
+        assembly.allow(
+            "execute-api:ManageConnections",
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+                "${Api}/${Stage}/POST/@connections/*"
+            },
+        ),
+    )
     return assembly.with_authorizer(template, "Guard")
 
 

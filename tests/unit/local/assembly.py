@@ -32,6 +32,28 @@ def function(handler: str, *, timeout: int = 10, **variables: object) -> dict[st
     }
 
 
+def role(*statements: dict[str, Any]) -> dict[str, Any]:
+    """A role for functions with one inline policy."""
+    assume = {
+        "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+    policy = {"PolicyName": "grants", "PolicyDocument": {"Statement": list(statements)}}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Statement": [assume]},
+            "Policies": [policy] if statements else [],
+        },
+    }
+
+
+def allow(action: str | list[str], resource: object) -> dict[str, Any]:
+    """A statement of a policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
 def permission(function_id: str) -> dict[str, Any]:
     """API Gateway's permission to invoke a function."""
     return {
@@ -105,7 +127,7 @@ def base() -> Template:
                 },
             },
             "Stage": _of_api("Stage", StageName=STAGE, AutoDeploy=True),
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}},
+            "Role": role(),
             "Layer": {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": {}}},
             "Pool": {"Type": "AWS::Cognito::UserPool"},
             "Client": {

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from local.model import Identity, Place, Route, Stack, WebSocketApi
+from local.model import (
+    Function,
+    Identity,
+    Place,
+    Role,
+    Route,
+    Stack,
+    Statement,
+    WebSocketApi,
+)
 
 FUNCTION = "one"
 
@@ -14,3 +24,18 @@ def stack(routes: Mapping[str, bool] | None = None, *, authorizer: str | None = 
     table = {key: Route(key, key, replies) for key, replies in (routes or {}).items()}
     websocket = WebSocketApi("api", "dev", "action", table, authorizer)
     return Stack("fixture-dev", Place(), {}, websocket, (), Identity("pool", "client"))
+
+
+def function(name: str, *statements: Statement) -> Function:
+    """A function whose role allows just that."""
+    return Function(
+        logical_id=name,
+        name=name,
+        arn=Place().arn("lambda", f"function:{name}"),
+        handler="functions.do",
+        code=Path(),
+        environment={},
+        timeout_seconds=10,
+        memory_mb=256,
+        role=Role(f"role-of-{name}", statements),
+    )

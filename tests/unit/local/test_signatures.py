@@ -14,20 +14,24 @@ from hypothesis import strategies as st
 
 from local.credentials import LocalCredentials
 from local.http_server import Request
-from local.signatures import MAX_SKEW_SECONDS, SignatureVerifier, accept_all
+from local.model import Place
+from local.principals import Principal, Principals
+from local.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
 from shared.utils.clock import SystemClock
 from shared.utils.sigv4 import Signer
 from tests.helpers.doubles import ManualClock
+from tests.unit.local import stacks
 
 REGION = "eu-central-1"
 HOST = "127.0.0.1:4321"
-CREDENTIALS = LocalCredentials()
+OPERATOR = LocalCredentials()
+CALLERS = Principals([stacks.function("f"), stacks.function("g")], Place())
 PATH = "/dev/%40connections/" + quote("a+/b=", safe="")
 BODY = b'{"type":"audio"}'
 
 
 def verifier(clock: Any = None, service: str = "execute-api") -> SignatureVerifier:
-    return SignatureVerifier(CREDENTIALS, REGION, service, clock or SystemClock())
+    return SignatureVerifier(CALLERS, REGION, service, clock or SystemClock())
 
 
 def signed(
@@ -35,16 +39,19 @@ def signed(
     path: str = PATH,
     body: bytes = BODY,
     *,
-    credentials: LocalCredentials = CREDENTIALS,
+    credentials: LocalCredentials = OPERATOR,
     region: str = REGION,
     service: str = "execute-api",
+    headers: dict[str, str] | None = None,
 ) -> Request:
     """A request as botocore signs and sends it, now."""
-    request = AWSRequest(method=method, url=f"http://{HOST}{path}", data=body)
+    request = AWSRequest(
+        method=method, url=f"http://{HOST}{path}", data=body, headers=headers or {}
+    )
     keys = Credentials(credentials.access_key, credentials.secret_key, credentials.token)
     SigV4Auth(keys, service, region).add_auth(request)
-    headers = {"host": HOST} | {name.lower(): value for name, value in request.headers.items()}
-    return make(method, path, body, headers)
+    sent = {"host": HOST} | {name.lower(): value for name, value in request.headers.items()}
+    return make(method, path, body, sent)
 
 
 def make(method: str, path: str, body: bytes, headers: dict[str, str]) -> Request:
@@ -52,32 +59,84 @@ def make(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reques
     return Request(method, path, raw, body)
 
 
-paths = st.text("abcXYZ019-_.~+/= @%é", max_size=20).map(
-    lambda text: "/dev/" + quote(text, safe="")
+def fault(request: Request, verify: SignatureVerifier | None = None) -> Fault:
+    found = (verify or verifier())(request)
+    assert isinstance(found, Fault)
+    return found
+
+
+def caller(request: Request, verify: SignatureVerifier | None = None) -> Principal:
+    found = (verify or verifier())(request)
+    assert isinstance(found, Principal), found
+    return found
+
+
+paths = st.lists(st.text("abcXYZ019-_.~+= @%é", max_size=8), max_size=4).map(
+    lambda segments: "/" + "/".join(quote(segment, safe="@") for segment in segments)
 )
+queries = st.lists(
+    st.tuples(st.text("abAB01-", min_size=1, max_size=4), st.text("ab01+/", max_size=4)),
+    max_size=4,
+).map(lambda pairs: "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in pairs))
+header_values = st.text("abc 019;=", min_size=1, max_size=12).filter(str.strip)
 
 
-@given(st.sampled_from(["GET", "POST", "DELETE"]), paths, st.binary(max_size=50))
-def test_what_botocore_signed_is_accepted(method: str, path: str, body: bytes) -> None:
-    assert verifier()(signed(method, path, body)) is None
+@given(
+    st.sampled_from(["GET", "POST", "DELETE"]),
+    paths,
+    queries,
+    st.binary(max_size=50),
+    st.dictionaries(st.sampled_from(["X-Amz-Target", "Content-Type", "X-Other"]), header_values),
+)
+def test_what_botocore_signed_is_accepted(
+    method: str, path: str, query: str, body: bytes, headers: dict[str, str]
+) -> None:
+    target = f"{path}?{query}" if query else path
+    assert caller(signed(method, target, body, headers=headers)).function is None
 
 
 def test_a_query_is_part_of_what_is_signed() -> None:
     request = signed(path="/2015-03-31/functions/f/invocations?Qualifier=1&A=b")
-    assert verifier()(request) is None
-    assert verifier()(request._replace(target=request.target.replace("=1", "=2"))) is not None
+    assert caller(request)
+    changed = request._replace(target=request.target.replace("=1", "=2"))
+    assert fault(changed).kind is FaultKind.WRONG
 
 
 @given(st.text("abc019+/=", min_size=1, max_size=16))
 def test_what_the_projects_own_signer_signed_is_accepted(connection_id: str) -> None:
     clock = SystemClock()
-    keys = ReadOnlyCredentials(CREDENTIALS.access_key, CREDENTIALS.secret_key, CREDENTIALS.token)
+    keys = ReadOnlyCredentials(OPERATOR.access_key, OPERATOR.secret_key, OPERATOR.token)
     prepared = Signer(keys, REGION, "execute-api").prepare("POST", HOST, BODY, clock.now_ms())
     path = "/dev/%40connections/" + quote(connection_id, safe="")
     lines = [*prepared.headers, f"host: {HOST}", f"authorization: {prepared.authorization(path)}"]
     headers = dict(line.split(": ", 1) for line in lines)
 
-    assert verifier(clock)(make("POST", path, BODY, headers)) is None
+    assert caller(make("POST", path, BODY, headers), verifier(clock))
+
+
+@pytest.mark.parametrize("name", ["f", "g"])
+def test_a_function_is_known_by_its_signature(name: str) -> None:
+    found = caller(signed(credentials=LocalCredentials.of_function(name)))
+    assert found.function == name
+    assert found.arn == f"arn:aws:sts::000000000000:assumed-role/role-of-{name}/{name}"
+
+
+def test_functions_have_credentials_of_their_own_that_are_the_same_in_every_run() -> None:
+    first, second = LocalCredentials.of_function("f"), LocalCredentials.of_function("g")
+    assert first == LocalCredentials.of_function("f")
+    assert first.access_key != second.access_key
+    assert first.secret_key != second.secret_key
+    assert first.token != second.token
+    # As IAM makes them: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
+    assert (len(first.access_key), len(first.secret_key)) == (20, 40)
+
+
+def test_one_functions_token_does_not_serve_another() -> None:
+    first, second = LocalCredentials.of_function("f"), LocalCredentials.of_function("g")
+    mixed = LocalCredentials(first.access_key, first.secret_key, second.token)
+    assert fault(signed(credentials=mixed)).kind is FaultKind.UNKNOWN_CALLER
+    mixed = LocalCredentials(first.access_key, second.secret_key, first.token)
+    assert fault(signed(credentials=mixed)).kind is FaultKind.WRONG
 
 
 @pytest.mark.parametrize(
@@ -90,81 +149,77 @@ def test_what_the_projects_own_signer_signed_is_accepted(connection_id: str) -> 
     ],
 )
 def test_nothing_that_is_signed_can_be_changed(change: dict[str, Any]) -> None:
-    fault = verifier()(signed()._replace(**change))
-    assert fault is not None
-    assert "does not match" in fault
+    assert "does not match" in fault(signed()._replace(**change)).message
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "named"),
+    ("header", "value", "kind", "named"),
     [
-        ("authorization", None, "Missing Authentication Token"),
-        ("authorization", "Bearer abc", "AWS4-HMAC-SHA256"),
-        ("authorization", "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host", "AWS4-HMAC-SHA256"),
-        ("x-amz-date", None, "Credential"),
-        ("x-amz-security-token", None, "token"),
-        ("x-amz-security-token", "other", "token"),
-        ("host", "elsewhere", "does not match"),
-        ("host", None, "host"),
-        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD", "hash of the body"),
+        ("authorization", None, FaultKind.MISSING, "Missing Authentication Token"),
+        ("authorization", "Bearer abc", FaultKind.MISSING, "Missing Authentication Token"),
+        ("authorization", "AWS4-HMAC-SHA256 x", FaultKind.INCOMPLETE, "AWS4-HMAC-SHA256"),
+        ("x-amz-date", None, FaultKind.INCOMPLETE, "X-Amz-Date"),
+        ("x-amz-security-token", None, FaultKind.UNKNOWN_CALLER, "token"),
+        ("x-amz-security-token", "other", FaultKind.UNKNOWN_CALLER, "token"),
+        ("host", "elsewhere", FaultKind.WRONG, "does not match"),
+        ("host", None, FaultKind.WRONG, "host"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD", FaultKind.WRONG, "does not match the body"),
     ],
 )
 def test_headers_that_are_missing_or_changed_are_named(
-    header: str, value: str | None, named: str
+    header: str, value: str | None, kind: FaultKind, named: str
 ) -> None:
     request = signed()
     headers = request.headers
     headers.pop(header, None)
     if value is not None:
         headers[header] = value
-    fault = verifier()(make(request.method, request.target, request.body, headers))
-    assert fault is not None
-    assert named in fault
+    found = fault(make(request.method, request.target, request.body, headers))
+    assert found.kind is kind
+    assert named in found.message
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "kind"),
     [
-        {"credentials": LocalCredentials(access_key="ASIAELSEWHERE")},
-        {"credentials": LocalCredentials(CREDENTIALS.access_key, "wrong", CREDENTIALS.token)},
-        {"region": "us-east-1"},
-        {"service": "lambda"},
+        ({"credentials": LocalCredentials(access_key="ASIAELSE")}, FaultKind.UNKNOWN_CALLER),
+        (
+            {"credentials": LocalCredentials(OPERATOR.access_key, "wrong", OPERATOR.token)},
+            FaultKind.WRONG,
+        ),
+        ({"region": "us-east-1"}, FaultKind.WRONG),
+        ({"service": "lambda"}, FaultKind.WRONG),
     ],
 )
-def test_other_keys_regions_and_services_are_refused(other: dict[str, Any]) -> None:
-    assert verifier()(signed(**other)) is not None
+def test_other_keys_regions_and_services_are_refused(
+    other: dict[str, Any], kind: FaultKind
+) -> None:
+    assert fault(signed(**other)).kind is kind
 
 
 def test_headers_that_should_be_signed_must_be() -> None:
     request = signed()
     headers = request.headers
     headers["authorization"] = headers["authorization"].replace("host;", "")
-    fault = verifier()(make(request.method, request.target, request.body, headers))
-    assert fault is not None
-    assert "must be signed" in fault
+    found = fault(make(request.method, request.target, request.body, headers))
+    assert "must be 'SignedHeaders'" in found.message
 
 
 @pytest.mark.parametrize("seconds", [-MAX_SKEW_SECONDS - 10, MAX_SKEW_SECONDS + 10])
 def test_a_request_that_is_old_or_of_the_future_is_refused(seconds: int) -> None:
     clock = ManualClock(SystemClock().now_ms() + seconds * 1000)
-    fault = verifier(clock)(signed())
-    assert fault is not None
-    assert "Signature expired" in fault
+    assert "Signature expired" in fault(signed(), verifier(clock)).message
 
 
 def test_a_malformed_date_is_refused() -> None:
     request = signed()
     headers = request.headers
     headers["x-amz-date"] = headers["x-amz-date"][:8]
-    fault = verifier()(make(request.method, request.target, request.body, headers))
-    assert fault is not None
-    assert "x-amz-date" in fault
+    found = fault(make(request.method, request.target, request.body, headers))
+    assert "X-Amz-Date" in found.message
 
 
 def test_credentials_show_no_secret() -> None:
-    assert CREDENTIALS.secret_key not in repr(CREDENTIALS)
-    assert CREDENTIALS.token not in repr(CREDENTIALS)
-
-
-def test_all_is_accepted_where_nothing_is_verified() -> None:
-    assert accept_all(make("POST", "/", b"", {})) is None  # type: ignore[func-returns-value]
+    for credentials in (OPERATOR, LocalCredentials.of_function("f")):
+        assert credentials.secret_key not in repr(credentials)
+        assert credentials.token not in repr(credentials)

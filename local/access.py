@@ -1,0 +1,73 @@
+"""Least privilege in one run: the guards of all services, over one set of callers and policies."""
+
+from __future__ import annotations
+
+from local.credentials import LocalCredentials
+from local.dynamodb_needs import dynamodb_needs
+from local.guard import Guard, Needs, ServiceGuard, admit_all
+from local.model import Stack
+from local.needs import connections_needs, lambda_needs, sqs_needs
+from local.principals import Principals
+from local.refusals import (
+    ConnectionsRefusals,
+    DynamoDbRefusals,
+    LambdaRefusals,
+    Refusals,
+    SqsRefusals,
+)
+from local.role_policies import RolePolicies
+from local.service_proxy import ServiceProxy
+from local.signatures import SignatureVerifier
+from local.upstream import Upstream
+from shared.utils.clock import Clock
+
+# A call to the local database takes a millisecond; a stack that hangs shall say so soon.
+_DATABASE_TIMEOUT_SECONDS = 8.0
+# ReceiveMessage waits for messages for 20 s at most.
+_QUEUES_TIMEOUT_SECONDS = 25.0
+
+
+class Access:
+    """Makes the guards; with `verify` off they let everybody in."""
+
+    def __init__(self, stack: Stack, clock: Clock, *, verify: bool) -> None:
+        self._stack = stack
+        self._place = stack.place
+        self._clock = clock
+        self._verify = verify
+        self._principals = Principals(stack.functions.values(), stack.place)
+        #: What the functions' roles allow; may be changed while the stack runs.
+        self.policies = RolePolicies(stack.functions.values())
+
+    def credentials(self, function: str) -> LocalCredentials:
+        """A function's own credentials. Raises KeyError."""
+        return self._principals.of_function(function).credentials
+
+    def connections(self) -> Guard:
+        """Before @connections."""
+        needs = connections_needs(self._place, self._stack.websocket)
+        return self._guard("execute-api", needs, ConnectionsRefusals())
+
+    def invocations(self) -> Guard:
+        """Before Lambda's Invoke."""
+        return self._guard("lambda", lambda_needs(self._place), LambdaRefusals())
+
+    def database(self, port: int) -> ServiceProxy:
+        """Before the DynamoDB on a port of this machine."""
+        refusals = DynamoDbRefusals()
+        guard = self._guard("dynamodb", dynamodb_needs(self._place), refusals)
+        upstream = Upstream(port, _DATABASE_TIMEOUT_SECONDS)
+        return ServiceProxy(guard, upstream, refusals.unavailable)
+
+    def queues(self, port: int) -> ServiceProxy:
+        """Before the SQS on a port of this machine."""
+        refusals = SqsRefusals()
+        guard = self._guard("sqs", sqs_needs(self._place), refusals)
+        upstream = Upstream(port, _QUEUES_TIMEOUT_SECONDS)
+        return ServiceProxy(guard, upstream, refusals.unavailable)
+
+    def _guard(self, service: str, needs: Needs, refusals: Refusals) -> Guard:
+        if not self._verify:
+            return admit_all
+        verify = SignatureVerifier(self._principals, self._place.region, service, self._clock)
+        return ServiceGuard(verify, needs, self.policies, refusals)

@@ -1,0 +1,64 @@
+"""The door of one service: whose signature, then what they may, before anything is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from local.http_server import Request, Response
+from local.principals import Principal
+from local.refusals import Refusals
+from local.role_policies import RolePolicies
+from local.signatures import Fault
+
+
+class Need(NamedTuple):
+    """An action on a resource that a request asks for."""
+
+    action: str
+    resource: str
+
+
+#: None for a request that may be served, else the answer that refuses it.
+Guard = Callable[[Request], Response | None]
+#: What a request asks for. Raises UnreadableError if that cannot be told.
+Needs = Callable[[Request], Sequence[Need]]
+Verifier = Callable[[Request], Principal | Fault]
+
+
+class UnreadableError(Exception):
+    """A request that the service would not understand either; `answer` is what it says."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__("unreadable request")
+        self.answer = answer
+
+
+def admit_all(_request: Request) -> None:
+    """A guard for load: requests are signed, but nobody spends time on checking them."""
+
+
+class ServiceGuard:
+    """Lets in what is rightly signed and allowed by the caller's role."""
+
+    def __init__(
+        self, verify: Verifier, needs: Needs, policies: RolePolicies, refusals: Refusals
+    ) -> None:
+        self._verify = verify
+        self._needs = needs
+        self._policies = policies
+        self._refusals = refusals
+
+    def __call__(self, request: Request) -> Response | None:
+        """Why not, in the service's words, or None."""
+        caller = self._verify(request)
+        if isinstance(caller, Fault):
+            return self._refusals.fault(caller)
+        try:
+            needs = self._needs(request)
+        except UnreadableError as error:
+            return error.answer
+        for action, resource in needs:
+            if not self._policies.allow(caller, action, resource):
+                return self._refusals.denied(caller.arn, action, resource)
+        return None

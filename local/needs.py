@@ -1,0 +1,101 @@
+"""What a request asks for in IAM's terms, service by service. DynamoDB has a module of its own.
+
+Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
+(list_awslambda.html, list_amazonapigateway.html, list_amazonsqs.html).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from local.guard import Need, Needs, UnreadableError
+from local.http_server import Request, Response
+from local.model import Place, WebSocketApi
+
+INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_TARGET = b"x-amz-target"
+# https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+_UNREADABLE = Response(
+    400,
+    b'{"__type":"com.amazon.coral.service#SerializationException"}',
+    [("Content-Type", "application/x-amz-json-1.0")],
+)
+
+_T = TypeVar("_T")
+
+
+def function_name(path_part: str) -> str:
+    """The function that Invoke names by its name, its ARN, or the end of one."""
+    return unquote(path_part).rpartition(":")[2]
+
+
+def lambda_needs(place: Place) -> Needs:
+    """lambda:InvokeFunction on the function's ARN."""
+
+    def needs(request: Request) -> Sequence[Need]:
+        path = INVOKE_PATH.fullmatch(request.path)
+        if path is None:
+            return ()
+        arn = place.arn("lambda", f"function:{function_name(path[1])}")
+        return (Need("lambda:InvokeFunction", arn),)
+
+    return needs
+
+
+def connections_needs(place: Place, api: WebSocketApi) -> Needs:
+    """execute-api:ManageConnections; the ARN holds the method.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+    """
+    base = place.arn("execute-api", api.api_id)
+
+    def needs(request: Request) -> Sequence[Need]:
+        stage, _, path = unquote(request.path).removeprefix("/").partition("/")
+        resource = f"{base}/{stage}/{request.method}/{path}"
+        return (Need("execute-api:ManageConnections", resource),)
+
+    return needs
+
+
+class _QueueCall(msgspec.Struct):
+    """What requests to SQS name their queue by."""
+
+    queue_url: str | None = msgspec.field(default=None, name="QueueUrl")
+    queue_name: str | None = msgspec.field(default=None, name="QueueName")
+
+
+def sqs_needs(place: Place) -> Needs:
+    """sqs:<operation> on the queue's ARN; a batch needs what its single messages need.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+    decoder = msgspec.json.Decoder(_QueueCall)
+
+    def needs(request: Request) -> Sequence[Need]:
+        operation = operation_of(request).removesuffix("Batch")
+        call = decoded(decoder, request)
+        name = call.queue_name or (call.queue_url or "").rstrip("/").rpartition("/")[2]
+        return (Need(f"sqs:{operation}", place.arn("sqs", name) if name else "*"),)
+
+    return needs
+
+
+def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:
+    """The fields of a JSON body that matter. Raises UnreadableError."""
+    try:
+        return decoder.decode(request.body or b"{}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise UnreadableError(_UNREADABLE) from error
+
+
+def operation_of(request: Request) -> str:
+    """The operation that the JSON protocols name in a header; empty if they name none."""
+    for name, value in request.raw_headers:
+        if name == _TARGET:
+            return value.decode("latin-1").rpartition(".")[2]
+    return ""

@@ -1,0 +1,143 @@
+"""How each service words that it refuses a call: status, headers, body.
+
+The text of a denial is that of
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. What the pages
+of AWS leave open is as recorded from the services by others:
+
+- DynamoDB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+  and https://github.com/architect/dynalite (`index.js`, and `test/helpers.js`: `Message` of an
+  AccessDeniedException in upper case, `message` of the others not).
+- SQS: https://github.com/aws/serverless-application-model/issues/3633 (the action in lower case),
+  the status 403 and the header of
+  https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#x-amzn-query-error.
+- Lambda: https://github.com/slackapi/bolt-python/issues/632 and
+  https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html.
+- @connections: https://github.com/aws-solutions/innovation-sandbox-on-aws/pull/59 (most of the
+  account's digits and the connection's id are not shown).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Protocol
+
+from local.http_server import Response
+from local.signatures import Fault, FaultKind
+
+_CORAL = "com.amazon.coral.service#"
+_JSON = "application/x-amz-json-1.0"
+_EXCEPTIONS: Mapping[FaultKind, str] = {
+    FaultKind.MISSING: "MissingAuthenticationTokenException",
+    FaultKind.INCOMPLETE: "IncompleteSignatureException",
+    FaultKind.UNKNOWN_CALLER: "UnrecognizedClientException",
+    FaultKind.WRONG: "InvalidSignatureException",
+}
+_ACCESS_DENIED = "AccessDeniedException"
+
+
+class Refusals(Protocol):
+    """A service's words."""
+
+    def fault(self, fault: Fault) -> Response:
+        """The caller is not who they say, or says nothing."""
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        """The caller, named by ARN, may not do that."""
+
+
+def _denial(caller: str, action: str, resource: str) -> str:
+    return (
+        f"User: {caller} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+
+
+def _typed_body(status: int, kind: str, *headers: tuple[str, str], **text: str) -> Response:
+    """The JSON protocols' errors: the type stands in the body."""
+    body = json.dumps({"__type": kind, **text}, separators=(",", ":")).encode()
+    request_id = ("x-amzn-RequestId", str(uuid.uuid4()))
+    return Response(status, body, [("Content-Type", _JSON), request_id, *headers])
+
+
+def _typed_header(status: int, kind: str, **text: str) -> Response:
+    """The REST protocols' errors: the type stands in a header."""
+    request_id = ("x-amzn-RequestId", str(uuid.uuid4()))
+    return Response.json(status, text, [("x-amzn-ErrorType", kind), request_id])
+
+
+class DynamoDbRefusals:
+    """DynamoDB answers everything with 400."""
+
+    def fault(self, fault: Fault) -> Response:
+        message = fault.message
+        if fault.kind is FaultKind.MISSING:
+            message = "Request is missing Authentication Token"
+        return _typed_body(400, _CORAL + _EXCEPTIONS[fault.kind], message=message)
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        return _typed_body(400, _CORAL + _ACCESS_DENIED, Message=_denial(caller, action, resource))
+
+    def unavailable(self) -> Response:
+        """The database does not answer. SDKs try again."""
+        return _typed_body(
+            503,
+            _CORAL + "ServiceUnavailableException",
+            message="DynamoDB is currently unavailable. Try your request again.",
+        )
+
+
+class SqsRefusals:
+    """SQS answers with 403, and with the code of its older protocol in a header."""
+
+    _CODES: Mapping[FaultKind, tuple[int, str, str]] = {
+        FaultKind.MISSING: (403, _ACCESS_DENIED, "AccessDenied"),
+        FaultKind.INCOMPLETE: (400, "IncompleteSignatureException", "IncompleteSignature"),
+        FaultKind.UNKNOWN_CALLER: (403, "UnrecognizedClientException", "InvalidClientTokenId"),
+        FaultKind.WRONG: (403, "InvalidSignatureException", "SignatureDoesNotMatch"),
+    }
+
+    def fault(self, fault: Fault) -> Response:
+        status, kind, code = self._CODES[fault.kind]
+        return _typed_body(status, _CORAL + kind, _query_error(code), message=fault.message)
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        service, _, name = action.partition(":")
+        text = _denial(caller, f"{service}:{name.lower()}", resource)
+        return _typed_body(403, _CORAL + _ACCESS_DENIED, _query_error("AccessDenied"), Message=text)
+
+    def unavailable(self) -> Response:
+        """The queues do not answer. SDKs try again."""
+        return _typed_body(
+            503,
+            _CORAL + "ServiceUnavailableException",
+            ("x-amzn-query-error", "ServiceUnavailable;Receiver"),
+            message="Service is unavailable.",
+        )
+
+
+def _query_error(code: str) -> tuple[str, str]:
+    return ("x-amzn-query-error", f"{code};Sender")
+
+
+class LambdaRefusals:
+    """Lambda answers with 403."""
+
+    def fault(self, fault: Fault) -> Response:
+        return _typed_header(403, _EXCEPTIONS[fault.kind], message=fault.message)
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        return _typed_header(403, _ACCESS_DENIED, Message=_denial(caller, action, resource))
+
+
+class ConnectionsRefusals(LambdaRefusals):
+    """API Gateway answers as Lambda does, but hides parts of the resource."""
+
+    _ACCOUNT = re.compile(r"(?<=:)\d{8}(?=\d{4}:)")
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        shown = self._ACCOUNT.sub("*" * 8, resource)
+        path, _, _ = shown.partition("/@connections/")
+        return super().denied(caller, action, f"{path}/@connections/{{connectionId}}")
