@@ -1,4 +1,4 @@
-"""Audio to more listeners than a shard holds, through real invocations of the broadcast function."""
+"""Audio to more listeners than a shard holds, through real invocations of `broadcast`."""
 
 from __future__ import annotations
 
