@@ -16,11 +16,11 @@ import sys
 import time
 import urllib.request
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from local.endpoints import Endpoints
 from local.launch import launch
@@ -49,10 +49,7 @@ class Tally:
 
     def percentile(self, share: float) -> float:
         """The latency that `share` of the chunks do not exceed, in ms."""
-        ordered = sorted(self.latencies_ms)
-        if not ordered:
-            return float("nan")
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+        return round(percentile(self.latencies_ms, share), 1)
 
 
 def say(text: str) -> None:
@@ -79,10 +76,6 @@ async def join_all(
     endpoints: Endpoints, session_id: str, count: int, chunk_ms: int, tally: Tally
 ) -> list[FrameListener]:
     """`count` listeners of the floor, some at a time."""
-    url = endpoints.websocket_url
-    address = urlsplit(url)
-    host, port = str(address.hostname), int(address.port or 80)
-    loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(JOINS_AT_ONCE)
 
     async def join(number: int) -> FrameListener:
@@ -90,14 +83,9 @@ async def join_all(
             tally.note(number, seq, received_at - timestamp - chunk_ms)
 
         async with gate:
-            _, listener = await loop.create_connection(
-                lambda: FrameListener(
-                    url, {"sessionId": session_id, "targetLanguage": "en"}, heard
-                ),
-                host,
-                port,
-            )
-            await asyncio.wait_for(listener.joined, 60)
+            join = {"sessionId": session_id, "targetLanguage": "en"}
+            listener = FrameListener(endpoints.websocket_url, join, heard)
+            await listener.open()
             return listener
 
     return list(await asyncio.gather(*(join(number) for number in range(count))))

@@ -1,0 +1,129 @@
+"""A WebSocket client that costs next to nothing, for measuring servers.
+
+A thousand clients of a full library would measure themselves. This one speaks just enough of RFC
+6455 for a server that neither fragments nor compresses its messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import struct
+from typing import cast
+from urllib.parse import urlsplit
+
+_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
+_ACCEPTED = b"HTTP/1.1 101"
+
+
+class FrameClient(asyncio.Protocol):
+    """Connects, asks for the upgrade, and hands every message to `text_received`.
+
+    `ready` is set by the subclass when it has what it needs; it gets a ConnectionError if the
+    connection ends or is refused before that.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._url = urlsplit(url)
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._upgraded = False
+
+    async def open(self, timeout_seconds: float = 60) -> str:
+        """Connect; what `ready` was set to. Raises ConnectionError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        host, port = str(self._url.hostname), int(self._url.port or 80)
+        async with asyncio.timeout(timeout_seconds):
+            await loop.create_connection(lambda: self, host, port)
+            return await self.ready
+
+    def upgraded(self) -> None:
+        """The handshake is over."""
+        raise NotImplementedError
+
+    def text_received(self, payload: bytes) -> None:
+        """One message."""
+        raise NotImplementedError
+
+    def send(self, payload: bytes) -> None:
+        """Send a text message of less than 64 KiB."""
+        self._send(_TEXT, payload)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the upgrade."""
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._transport.write(
+            f"GET {self._url.path} HTTP/1.1\r\nHost: {self._url.netloc}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A client that never got ready says so."""
+        if not self.ready.done():
+            self.ready.set_exception(exc or ConnectionError("closed before it was ready"))
+
+    def data_received(self, data: bytes) -> None:
+        """Take what is complete, keep the rest."""
+        self._buffer += data
+        if not self._upgraded and not self._upgrade():
+            return
+        while (end := self._frame_end()) is not None:
+            start, stop = end
+            self._take(self._buffer[0] & 0x0F, bytes(self._buffer[start:stop]))
+            del self._buffer[:stop]
+
+    def _upgrade(self) -> bool:
+        head, separator, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+        if not separator:
+            return False
+        if not head.startswith(_ACCEPTED):
+            self.ready.set_exception(ConnectionError(head.split(b"\r\n")[0].decode()))
+            self.close()
+            return False
+        self._upgraded = True
+        self._buffer[:] = rest
+        self.upgraded()
+        return True
+
+    def _frame_end(self) -> tuple[int, int] | None:
+        """Where the payload of the first whole frame starts and stops."""
+        if len(self._buffer) < 2:
+            return None
+        length, start = self._buffer[1] & 0x7F, 2
+        if length == 126:
+            if len(self._buffer) < 4:
+                return None
+            length, start = struct.unpack_from("!H", self._buffer, 2)[0], 4
+        elif length == 127:
+            if len(self._buffer) < 10:
+                return None
+            length, start = struct.unpack_from("!Q", self._buffer, 2)[0], 10
+        stop = start + length
+        return (start, stop) if len(self._buffer) >= stop else None
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        if opcode == _TEXT:
+            self.text_received(payload)
+        elif opcode == _PING:
+            self._send(_PONG, payload)
+        elif opcode == _CLOSE:
+            self.close()
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        assert self._transport is not None
+        # Clients must mask; a mask of zeros leaves the payload as it is.
+        length = len(payload)
+        size = bytes([0x80 | length]) if length < 126 else struct.pack("!BH", 0x80 | 126, length)
+        self._transport.write(bytes([0x80 | opcode]) + size + bytes(4) + payload)

@@ -1,0 +1,288 @@
+"""The local gateway beside npm's serverless-offline: echo round trips and deliveries a second.
+
+    python -m benchmarks.gateway
+
+The same echo app runs in both, each server in a process of its own; one client measures all of
+them in turn, with as many connections to each. The last line is a JSON object.
+
+A round trip is a message to the app and its route response, in a closed loop on every connection.
+A delivery is a POST to @connections, answered with 200, whose message a listener has received.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+import uvloop
+
+from benchmarks.cpu_time import cpu_seconds
+from benchmarks.echo_servers import EchoServer, install, local_gateway, serverless_offline
+from benchmarks.figures import percentile
+from benchmarks.frame_client import FrameClient
+from local import processes
+from local.credentials import LocalCredentials
+from shared.models.delivery import Outcome
+from shared.services.connection_gateway import ConnectionGateway
+from shared.utils.clock import SystemClock
+
+REGION = "eu-central-1"
+#: Posts in flight, as a function has them.
+IN_FLIGHT = 100
+CONNECTING_AT_ONCE = 16
+ECHO = json.dumps({"action": "echo", "text": "x" * 64}).encode()
+#: 200 ms of 16 kHz PCM in base64, with the JSON around it.
+AUDIO = json.dumps({"type": "audio", "audio": "A" * 8_540}).encode()
+
+SERVERS: dict[str, Callable[[], AbstractContextManager[EchoServer]]] = {
+    "ours": partial(local_gateway, verify_signatures=True),
+    # serverless-offline looks at no signature: this is like for like.
+    "ours_unverified": partial(local_gateway, verify_signatures=False),
+    "serverless_offline": partial(serverless_offline, in_process=False),
+    "serverless_offline_in_process": partial(serverless_offline, in_process=True),
+}
+
+
+class Client(FrameClient):
+    """Asks for its connection's id; then it counts what it gets, or plays echo."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.frames = 0
+        self.unexpected = 0
+        self._latencies_ms: list[float] = []
+        self._sent_at = 0.0
+        self._asking = False
+
+    def upgraded(self) -> None:
+        """Ask for the id."""
+        self.send(b'{"action": "whoami"}')
+
+    def start_echo(self) -> None:
+        """Send, and send again with every echo."""
+        self._latencies_ms = []
+        self._asking = True
+        self._ask()
+
+    def stop_echo(self) -> list[float]:
+        """Send no more; how long each round trip took, in ms."""
+        self._asking = False
+        return self._latencies_ms
+
+    def text_received(self, payload: bytes) -> None:
+        """The id, an echo, or what somebody has posted."""
+        if not self.ready.done():
+            self.ready.set_result(payload.decode())
+            return
+        self.frames += 1
+        if payload == AUDIO:
+            return
+        if payload != ECHO:
+            self.unexpected += 1
+        elif self._asking:
+            self._latencies_ms.append((time.perf_counter() - self._sent_at) * 1_000)
+            self._ask()
+
+    def _ask(self) -> None:
+        self._sent_at = time.perf_counter()
+        self.send(ECHO)
+
+
+@dataclass
+class Audience:
+    """The connections to one server, and what was measured with them, round by round."""
+
+    server: EchoServer
+    clients: list[Client]
+    ids: list[str]
+    rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+    @classmethod
+    async def connect(cls, server: EchoServer, count: int) -> Audience:
+        """`count` connections, some at a time."""
+        gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        clients = [Client(server.websocket_url) for _ in range(count)]
+
+        async def opened(client: Client) -> str:
+            async with gate:
+                return await client.open()
+
+        return cls(server, clients, list(await asyncio.gather(*map(opened, clients))))
+
+    async def echo(self, connections: int, seconds: float) -> dict[str, float]:
+        """Round trips on some of the connections."""
+        clients = self.clients[:connections]
+        for client in clients:
+            client.start_echo()
+        await asyncio.sleep(seconds / 4)  # uncounted: workers start, code gets compiled
+        for client in clients:
+            client.stop_echo()
+        await asyncio.sleep(0.2)  # the last echoes
+        for client in clients:
+            client.start_echo()
+        cpu, started_at = cpu_seconds(self.server.pid), time.perf_counter()
+        await asyncio.sleep(seconds)
+        taken = time.perf_counter() - started_at
+        cpu = cpu_seconds(self.server.pid) - cpu
+        latencies = [value for client in clients for value in client.stop_echo()]
+        await asyncio.sleep(0.2)
+        return {
+            "rps": len(latencies) / taken,
+            "p50_ms": percentile(latencies, 0.50),
+            "p99_ms": percentile(latencies, 0.99),
+            "server_cpu_us": cpu * 1e6 / max(1, len(latencies)),
+        }
+
+    async def deliver(self, sender: Executor, seconds: float) -> dict[str, float]:
+        """Posts to all connections, from a process that does nothing else."""
+        before = sum(client.frames for client in self.clients)
+        cpu = cpu_seconds(self.server.pid)
+        loop = asyncio.get_running_loop()
+        posted, taken = await loop.run_in_executor(
+            sender, post_for, self.server.management_url, self.ids, seconds
+        )
+        deadline = time.monotonic() + 5
+        while (got := sum(client.frames for client in self.clients) - before) < posted:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{posted} posts were accepted, {got} arrived")
+            await asyncio.sleep(0.01)
+        cpu = cpu_seconds(self.server.pid) - cpu
+        return {"rps": posted / taken, "server_cpu_us": cpu * 1e6 / posted}
+
+    def note(self, kind: str, figures: dict[str, float]) -> None:
+        """Remember a round."""
+        self.rounds.setdefault(kind, []).append(figures)
+
+    def medians(self) -> dict[str, dict[str, float]]:
+        """Of all rounds: one that was disturbed does not count."""
+        return {
+            kind: {
+                key: round(statistics.median(figures[key] for figures in rounds), 2)
+                for key in rounds[0]
+            }
+            for kind, rounds in self.rounds.items()
+        }
+
+
+def post_for(management_url: str, ids: list[str], seconds: float) -> tuple[int, float]:
+    """Post to all connections again and again; how often that was, and the seconds it took."""
+    clock = SystemClock()
+    gateway = ConnectionGateway(
+        management_url, REGION, LocalCredentials, clock=clock, concurrency=IN_FLIGHT
+    )
+    posted, started_at = 0, time.perf_counter()
+    while (taken := time.perf_counter() - started_at) < seconds:
+        outcomes = gateway.post_many(ids, AUDIO, clock.now_ms() + 30_000)
+        if set(outcomes.values()) != {Outcome.SENT}:
+            raise RuntimeError("not every post was accepted")
+        posted += len(ids)
+    gateway.close()
+    return posted, taken
+
+
+def say(text: str) -> None:
+    """Progress, apart from the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def measure(
+    servers: dict[str, EchoServer], options: argparse.Namespace, sender: Executor
+) -> dict[str, Audience]:
+    """All rounds; the servers take turns in each."""
+    audiences = {
+        name: await Audience.connect(server, options.connections)
+        for name, server in servers.items()
+    }
+    for number in range(options.rounds):
+        for name, audience in audiences.items():
+            say(f"round {number + 1} of {options.rounds}: {name}")
+            audience.note("alone", await audience.echo(1, options.seconds / 2))
+            audience.note("echo", await audience.echo(options.echoing, options.seconds))
+            audience.note("deliveries", await audience.deliver(sender, options.seconds))
+    for audience in audiences.values():
+        if any(client.unexpected for client in audience.clients):
+            raise RuntimeError("a client received something that nobody had sent to it")
+        for client in audience.clients:
+            client.close()
+    return audiences
+
+
+def report(audiences: dict[str, Audience], options: argparse.Namespace) -> dict[str, object]:
+    """A table for people; returns the figures."""
+    medians = {name: audience.medians() for name, audience in audiences.items()}
+    columns = [
+        ("deliveries/s", "deliveries", "rps"),
+        ("CPU µs each", "deliveries", "server_cpu_us"),
+        ("echoes/s", "echo", "rps"),
+        ("p50 ms", "echo", "p50_ms"),
+        ("p99 ms", "echo", "p99_ms"),
+        ("alone p50 ms", "alone", "p50_ms"),
+    ]
+    say(f"\n{'':30}" + "".join(f"{title:>14}" for title, _, _ in columns))
+    for name, figures in medians.items():
+        say(f"{name:30}" + "".join(f"{figures[kind][key]:14.1f}" for _, kind, key in columns))
+    ours, unverified = medians["ours"], medians["ours_unverified"]
+    # The better of its two ways each time.
+    theirs = [figures for name, figures in medians.items() if name.startswith("serverless")]
+    rps = max(figures["deliveries"]["rps"] for figures in theirs)
+    return {
+        "ours_rps": ours["deliveries"]["rps"],
+        "ours_unverified_rps": unverified["deliveries"]["rps"],
+        "serverless_offline_rps": rps,
+        "ratio": round(ours["deliveries"]["rps"] / rps, 2),
+        "ratio_unverified": round(unverified["deliveries"]["rps"] / rps, 2),
+        "ours_p99_ms": ours["echo"]["p99_ms"],
+        "serverless_offline_p99_ms": min(figures["echo"]["p99_ms"] for figures in theirs),
+        "servers": medians,
+        "connections": options.connections,
+        "echoing": options.echoing,
+        "seconds": options.seconds,
+        "rounds": options.rounds,
+        "in_flight": IN_FLIGHT,
+        "body_bytes": len(AUDIO),
+    }
+
+
+def start(stack: ExitStack, names: Iterable[str]) -> dict[str, EchoServer]:
+    """Start the servers one after the other."""
+    servers = {}
+    for name in names:
+        say(f"starting {name}")
+        servers[name] = stack.enter_context(SERVERS[name]())
+    return servers
+
+
+def main() -> None:
+    """Start the servers, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--connections", type=int, default=200, help="to each server")
+    parser.add_argument("--echoing", type=int, default=50, help="of them, at the same time")
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    if not (1 <= options.echoing <= options.connections <= 2_000):
+        parser.error("--echoing of --connections, 2000 at most")
+    if not (0.5 <= options.seconds <= 30 and 1 <= options.rounds <= 20):
+        parser.error("--seconds 0.5 to 30, --rounds 1 to 20")
+    processes.allow_many_connections()
+    say("installing serverless-offline (the first time only)")
+    install()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as sender, ExitStack() as stack:
+        servers = start(stack, SERVERS)
+        figures = report(uvloop.run(measure(servers, options, sender)), options)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
