@@ -50,6 +50,11 @@ demo: setup ## Speech from one speaker to listeners in three languages; WAV=FILE
 run: setup ## Serve the stack on this machine until Ctrl-C
 	@exec $(BIN)/python -m local
 
+.PHONY: smoke
+smoke: setup ## Try a running stack, local or deployed: URL=wss://… TOKEN=…
+	@LINGOCAST_TOKEN="$${TOKEN:-$${LINGOCAST_TOKEN:-}}" \
+	  $(BIN)/python -m client smoke $(if $(URL),--url "$(URL)") $(ARGS)
+
 # --- check --------------------------------------------------------------------------------------
 
 .PHONY: test unit e2e lint types format

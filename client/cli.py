@@ -1,4 +1,4 @@
-"""The command line: speak, listen, interpret."""
+"""The command line: speak, listen, interpret; smoke tests a stack."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from client.options import (
 )
 from client.reconnection import GRACE_SECONDS
 from client.remedies import remedy
+from client.smoke_command import smoke_command
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined
@@ -52,6 +53,9 @@ app = typer.Typer(
     * `python -m client speak speech.wav --wait 30`
     * `python -m client listen golden-eagle-427 --language es --out heard.wav`
     * `python -m client interpret golden-eagle-427 spanish.wav --language es`
+
+    When its connection is lost, each comes back by itself. `python -m client smoke` tries whether
+    a stack works.
     """,
 )
 
@@ -239,6 +243,9 @@ def interpret_command(
             display.say(describe_stream(report.stream, "spoken"))
 
     _run(flow)
+
+
+app.command("smoke")(smoke_command)
 
 
 def _summarize_hearing(display: Display, out: Path | None) -> None:

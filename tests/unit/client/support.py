@@ -177,7 +177,7 @@ class FakeService:
         for listener, wanted in [*self._languages.items()]:
             interpreted = wanted in self._interpreters.values()
             if (wanted if interpreted else "en") == language:
-                await listener.send(json.dumps(chunk))
+                await self.deliver(listener, wanted, chunk)
         if language == "en":
             for interpreter in self._interpreters:
                 await interpreter.send(json.dumps(chunk))
@@ -187,6 +187,10 @@ class FakeService:
         changed = {"type": "languageChanged", "sessionId": "golden-eagle-427"}
         changed |= {"targetLanguage": request["targetLanguage"], "channelSource": "floor"}
         await self._reply(connection, request, changed)
+
+    async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
+        """Send a chunk to a listener of a language: tests lose and spoil chunks here."""
+        await to.send(json.dumps(chunk))
 
     async def _leaveSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         self._interpreters.pop(connection, None)

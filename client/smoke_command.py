@@ -1,0 +1,58 @@
+"""The command line's `smoke`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from client.options import (
+    DEFAULT_URL,
+    Access,
+    TokenOption,
+    TokenUrlOption,
+    UrlOption,
+    UserOption,
+)
+from client.smoke import Plan, smoke
+from client.smoke_report import as_json, show
+
+_DEFAULT = Plan()
+
+
+def smoke_command(
+    *,
+    url: UrlOption = DEFAULT_URL,
+    token: TokenOption = None,
+    token_url: TokenUrlOption = None,
+    user: UserOption = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.6, max=60, help="Seconds of sound that are compared.")
+    ] = _DEFAULT.seconds,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=600, help="Seconds that all of it may take.")
+    ] = _DEFAULT.timeout_seconds,
+    machine: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
+    ] = False,
+) -> None:
+    """Try a running stack, local or deployed: one speaker, two listeners, a few seconds of sound.
+
+    Tells for each step whether it worked, how long it took, and if not, what to do. The exit
+    status is 0 if everything works, else 1. A deployed stack needs a token of a user in the group
+    `speakers` (docs/operations.md).
+
+    Examples:
+
+    * `python -m client smoke`
+    * `LINGOCAST_TOKEN=… python -m client smoke --url wss://HOST/STAGE`
+    """
+    access = Access(url, token, token_url, user, ("speakers",))
+    report = asyncio.run(smoke(access, Plan(seconds=seconds, timeout_seconds=timeout)))
+    if machine:
+        typer.echo(as_json(report))
+    else:
+        show(report, Console(highlight=False, soft_wrap=True))
+    raise typer.Exit(0 if report.ok else 1)

@@ -1,0 +1,66 @@
+"""The likely cause of what a smoke test found, and what to do about it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from client.errors import (
+    ClientError,
+    HandshakeRefusedError,
+    RequestRefusedError,
+    RequestTimeoutError,
+    TokenError,
+    UnreachableError,
+)
+from client.remedies import remedy
+from client.transport import is_local
+from shared.models.errors import ErrorCode
+
+GET_TOKEN = (
+    "docs/operations.md says how to get one; pass it with --token, LINGOCAST_TOKEN or "
+    "`make smoke TOKEN=…`"
+)
+TOKEN_REFUSED = f"the token is expired, or of another stack's user pool: get a new one. {GET_TOKEN}"
+STAGE_WRONG = (
+    "the URL names no stage of this API: use the stack's output WebSocketUrl (wss://HOST/STAGE)"
+)
+_NO_SPEAKER = (
+    "the token's user is in no group `speakers`: add the user to it, then get a new token, which "
+    "names the groups of its time. docs/operations.md says how"
+)
+_LOCAL_TOKEN = "pass --token-url as the local server printed it (tokenUrl), or --token"
+_LOCAL_SERVER = "is the server running? `make run` starts one; --url is what it printed"
+_DEPLOYED = "is --url the output WebSocketUrl (wss://HOST/STAGE), and does the network lead there?"
+_TOO_MANY = "API Gateway limits new connections: wait, or raise the quota"
+
+
+def logs_of(function: str, url: str) -> str:
+    """Where a function of the stack at `url` says what went wrong."""
+    if is_local(url):
+        return f"look into the local server's log of {function} (.local/logs)"
+    stage = urlsplit(url).path.strip("/") or "STAGE"
+    group = f"/aws/lambda/lingocast-{stage}-{function}"
+    return f"look into the log group {group}: aws logs tail {group} --since 10m"
+
+
+def cause(fault: ClientError, url: str, function: str = "control") -> str | None:
+    """What to do about a fault of a step that `function` serves."""
+    match fault:
+        case UnreachableError():
+            return _LOCAL_SERVER if is_local(url) else _DEPLOYED
+        case HandshakeRefusedError(status=status):
+            return _TOO_MANY if status == 429 else logs_of("connect", url)
+        case RequestRefusedError(code=code):
+            return _refused(code, url) or logs_of(function, url)
+        case RequestTimeoutError():
+            return logs_of(function, url)
+        case TokenError():
+            return f"{remedy(fault)} {GET_TOKEN}"
+        case _:
+            return remedy(fault)
+
+
+def _refused(code: str, url: str) -> str | None:
+    if code == ErrorCode.AUTHENTICATION_REQUIRED:
+        return _LOCAL_TOKEN if is_local(url) else GET_TOKEN
+    return _NO_SPEAKER if code == ErrorCode.FORBIDDEN else None

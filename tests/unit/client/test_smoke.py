@@ -1,0 +1,260 @@
+"""The smoke test, against services in memory of which one thing does not work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    RequestRefusedError,
+    RequestTimeoutError,
+    TokenError,
+    UnreachableError,
+)
+from client.options import Access
+from client.smoke import Plan, smoke
+from client.smoke_audio import tone
+from client.smoke_remedies import cause
+from client.smoke_report import SmokeReport, as_json
+from shared.models.audio_format import AudioFormat
+from tests.unit.client.support import FakeClock, FakeService, serving
+
+TOKEN = "header.payload.signature"
+LOCAL = "ws://127.0.0.1:8765/dev"
+DEPLOYED = "wss://abc.execute-api.eu-central-1.amazonaws.com/prod"
+PLAN = Plan(seconds=1, chunk_ms=100, patience_seconds=5)
+NAMES = [step.name for step in PLAN.steps()]
+
+
+class Time(FakeClock):
+    """Nobody waits for time, but the sockets have their turns."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds * 1000)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def _smoke(service: FakeService, plan: Plan = PLAN) -> SmokeReport:
+    service.audio_format["chunkMs"] = plan.chunk_ms
+    time = Time()
+    async with serving(service.handle) as url:
+        access = Access(f"{url}?token=secret", TOKEN, None, None, ("speakers",))
+        return await smoke(access, plan, clock=time, sleep=time.sleep)
+
+
+def _failed(report: SmokeReport, name: str, came: str, remedy: str) -> None:
+    assert not report.ok
+    assert report.failure is not None
+    assert report.failure.name == name
+    assert came in (report.failure.came or "")
+    assert remedy in (report.failure.remedy or "")
+    done = NAMES.index(name)
+    assert [step.status for step in report.steps[:done]] == ["ok"] * done
+    assert {step.status for step in report.steps[done + 1 :]} <= {"not run"}
+
+
+async def test_a_stack_that_works_passes() -> None:
+    service = FakeService()
+    report = await _smoke(service)
+    assert report.ok, report.failure
+    assert report.failure is None
+    assert [(language, found.count) for language, found in report.latencies.items()] == [
+        ("en", 10),
+        ("es", 10),
+        ("fr", 3),
+    ]
+    assert service.actions()[-1] == "endSession"
+    assert service.actions().count("endSession") == 1
+
+
+async def test_the_account_for_machines_has_everything_but_secrets() -> None:
+    text = as_json(await _smoke(FakeService()))
+    account = json.loads(text)
+    assert account["ok"] is True
+    assert [step["name"] for step in account["steps"]] == NAMES
+    assert all(step["ms"] >= 0 for step in account["steps"])
+    assert set(account["latencyMs"]["es"]) == {"chunks", "p50", "p95", "max"}
+    for secret in ("secret", TOKEN):
+        assert secret not in text
+
+
+def test_every_chunk_sounds_different() -> None:
+    for encoding_ms in (100, 200):
+        audio_format = AudioFormat(chunk_ms=encoding_ms)
+        chunks = [tone(number, audio_format) for number in range(100)]
+        assert len(set(chunks)) == 100
+        assert {len(chunk) for chunk in chunks} == {audio_format.chunk_bytes}
+
+
+class Tampering(FakeService):
+    """Does something to chunk 8 for listeners of Spanish."""
+
+    async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
+        if (wanted, chunk["seq"]) == ("es", 8):
+            await self.tamper(to, chunk)
+        else:
+            await super().deliver(to, wanted, chunk)
+
+    async def tamper(self, to: ServerConnection, chunk: dict[str, Any]) -> None:
+        """Lose it."""
+
+
+class Doubling(Tampering):
+    async def tamper(self, to: ServerConnection, chunk: dict[str, Any]) -> None:
+        await to.send(json.dumps(chunk))
+        await to.send(json.dumps(chunk))
+
+
+class Spoiling(Tampering):
+    async def tamper(self, to: ServerConnection, chunk: dict[str, Any]) -> None:
+        await to.send(json.dumps({**chunk, "audio": "AAAA"}))
+
+
+class Delaying(Tampering):
+    async def tamper(self, to: ServerConnection, chunk: dict[str, Any]) -> None:
+        await to.send(json.dumps({**chunk, "timestamp": chunk["timestamp"] - 9_000}))
+
+
+@pytest.mark.parametrize(
+    ("service", "came"),
+    [
+        (Tampering, "1 of 10 missing: chunk 8"),
+        (Doubling, "1 came twice"),
+        (Spoiling, "1 of 10 changed on the way: chunk 8"),
+        (Delaying, "1 of 10 too late to be played: chunk 8"),
+    ],
+)
+async def test_each_chunk_must_arrive_once_in_time_and_unchanged(
+    service: type[FakeService], came: str
+) -> None:
+    report = await _smoke(service(), replace(PLAN, patience_seconds=0.5))
+    _failed(report, "es hears", came, "log of audio_processor")
+
+
+async def test_chunks_may_overtake_each_other() -> None:
+    class Swapping(Tampering):
+        kept: dict[str, Any] | None = None
+
+        async def tamper(self, to: ServerConnection, chunk: dict[str, Any]) -> None:
+            self.kept = chunk
+
+        async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
+            await super().deliver(to, wanted, chunk)
+            if wanted == "es" and chunk["seq"] == 9:
+                await to.send(json.dumps(self.kept))
+
+    assert (await _smoke(Swapping())).ok
+
+
+class Silent(FakeService):
+    async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
+        """Lose everything."""
+
+
+async def test_silence_is_told_and_the_session_is_ended() -> None:
+    service = Silent()
+    report = await _smoke(service)
+    _failed(report, "first sound", "no sound in en and es", "no audio: look into")
+    assert service.actions()[-1] == "endSession"
+
+
+async def test_what_the_service_says_about_audio_is_told() -> None:
+    class Refusing(FakeService):
+        async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            error = {"type": "error", "status": 503, "code": "UNAVAILABLE", "message": "m"}
+            error |= {"retryable": True, "action": "sendAudio"}
+            await self._reply(connection, request, error)
+
+    report = await _smoke(Refusing())
+    _failed(report, "first sound", "the service says UNAVAILABLE: m", "audio_processor")
+
+
+async def test_an_end_that_listeners_are_not_told_of_fails() -> None:
+    class Secretive(FakeService):
+        async def push(self, message: dict[str, Any]) -> None:
+            """Tell nobody."""
+
+    report = await _smoke(Secretive(), replace(PLAN, patience_seconds=0.5))
+    _failed(report, "endSession", "no sessionEnded to the listener in en", "log of control")
+
+
+async def test_a_speaker_who_may_not_speak_is_told() -> None:
+    class Strict(FakeService):
+        async def _createSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            error = {"type": "error", "status": 403, "code": "FORBIDDEN", "message": "m"}
+            await self._reply(connection, request, {**error, "retryable": False})
+
+    report = await _smoke(Strict())
+    _failed(report, "createSession", "FORBIDDEN: m", "in no group `speakers`")
+
+
+async def test_the_whole_is_bounded() -> None:
+    class Mute(FakeService):
+        async def _createSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            """Never answer."""
+
+    report = await _smoke(Mute(), replace(PLAN, timeout_seconds=0.2))
+    _failed(report, "createSession", "nothing within the 0.2 s of the whole test", "log of control")
+
+
+@pytest.mark.parametrize(
+    ("stage", "remedy"),
+    [("dev", "the token is expired"), ("prod", "the URL names no stage of this API")],
+)
+async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
+    stage: str, remedy: str
+) -> None:
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        asked = urlsplit(request.path)
+        right = asked.path == "/dev" and "token" not in parse_qs(asked.query)
+        return None if right else connection.respond(403, "Forbidden")
+
+    async with serve(FakeService().handle, "127.0.0.1", 0, process_request=check) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        access = Access(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
+        report = await smoke(access, PLAN)
+    _failed(report, "speaker connects", "HTTP status 403", remedy)
+
+
+async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
+    report = await smoke(Access(DEPLOYED, None, None, None, ("speakers",)))
+    _failed(report, "token", "none", "docs/operations.md says how to get one")
+
+
+@pytest.mark.parametrize(
+    ("fault", "url", "remedy"),
+    [
+        (UnreachableError("u"), LOCAL, "`make run`"),
+        (UnreachableError("u"), DEPLOYED, "output WebSocketUrl"),
+        (HandshakeRefusedError(429), DEPLOYED, "raise the quota"),
+        (HandshakeRefusedError(502), DEPLOYED, "/aws/lambda/lingocast-prod-connect"),
+        (RequestTimeoutError("t"), DEPLOYED, "/aws/lambda/lingocast-prod-control"),
+        (RequestTimeoutError("t"), LOCAL, ".local/logs"),
+        (RequestRefusedError("INTERNAL", 500, "m", retryable=False), LOCAL, "log of control"),
+        (
+            RequestRefusedError("AUTHENTICATION_REQUIRED", 401, "m", retryable=False),
+            LOCAL,
+            "--token-url as the local server printed it",
+        ),
+        (
+            RequestRefusedError("AUTHENTICATION_REQUIRED", 401, "m", retryable=False),
+            DEPLOYED,
+            "docs/operations.md",
+        ),
+        (TokenError("t"), LOCAL, "--token-url"),
+        (ConnectionLostError("c"), LOCAL, "check the network"),
+    ],
+)
+def test_causes_are_named(fault: ClientError, url: str, remedy: str) -> None:
+    assert remedy in (cause(fault, url) or "")
