@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import msgspec
+
 from shared.bootstrap import App
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.delivery import Outcome
 from shared.models.session import Session
+from shared.models.timers import GraceOver
 from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
@@ -159,9 +162,16 @@ class World:
 
     def ring(self, *more: str) -> Message:
         """Let every timer ring that was set, and `more` messages; returns which failed."""
+        return self._deliver([*self.timers.bodies(), *more])
+
+    def ring_one(self, timer: GraceOver) -> Message:
+        """Let one timer ring, be it for the second time."""
+        return self._deliver([msgspec.json.encode(timer).decode()])
+
+    def _deliver(self, bodies: Sequence[str]) -> Message:
         records = [
             {"messageId": str(number), "eventSource": "aws:sqs", "body": body}
-            for number, body in enumerate([*self.timers.bodies(), *more])
+            for number, body in enumerate(bodies)
         ]
         result: Message = self._handlers["timeout"]({"Records": records}, None)
         return result
