@@ -1,0 +1,241 @@
+"""A speaker's or interpreter's connection breaks off; the client comes back, and is heard again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from client.capture import ChunkSource
+from client.connection import connect
+from client.errors import DisplacedError
+from client.events import Away, Notice, Notified, Returned
+from client.interpreter import Start, interpret
+from client.listener import Hooks, listen
+from client.options import Access
+from client.speaker import speak
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import (
+    ChannelSourceChanged,
+    SessionCreated,
+    SpeakerDisconnected,
+    SpeakerReconnected,
+)
+from tests.e2e.envelopes import still_works
+from tests.e2e.stage import Stage, joined
+from tests.helpers.breakable import relayed
+
+LIMIT_SECONDS = 40  # of a whole test; nothing is measured
+AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]
+
+
+class Happenings:
+    """What happened so far, in order; anything else waits for it."""
+
+    def __init__(self) -> None:
+        self.all: list[object] = []
+        self._changed = asyncio.Event()
+
+    def add(self, happening: object) -> None:
+        self.all.append(happening)
+        self._changed.set()
+
+    async def until(self, wanted: object) -> None:
+        """Wait until this has happened."""
+        while wanted not in self.all:
+            await self._next()
+
+    async def first(self) -> object:
+        """Wait for anything to happen."""
+        while not self.all:
+            await self._next()
+        return self.all[0]
+
+    async def _next(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+@dataclass
+class Counting:
+    """Speech without an end: chunk n is all n."""
+
+    audio_format: AudioFormat
+    live = True
+    total = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for number in range(1, 256):
+            yield bytes([number]) * self.audio_format.chunk_bytes
+
+
+@dataclass
+class Ears:
+    """A listener in a language: the numbers that it hears, and the news that it gets."""
+
+    url: str
+    language: str
+    happenings: Happenings = field(default_factory=Happenings)
+    heard: list[int] = field(default_factory=list)
+
+    def write(self, pcm: bytes) -> None:
+        assert len(set(pcm)) == 1, "a chunk has been changed"
+        self.heard.append(pcm[0])
+        self.happenings.add(("heard", len(self.heard)))
+
+    def silence(self, duration_ms: float) -> None:
+        """Nothing to note."""
+
+    def noted(self, notice: Notice) -> None:
+        if isinstance(notice, Notified):
+            self.happenings.add(type(notice.message))
+            if isinstance(notice.message, ChannelSourceChanged):
+                self.happenings.add(notice.message.to_source)
+
+    async def listen(self, session_id: str) -> None:
+        hooks = Hooks(lambda joined: self.happenings.add("joined"), on_notice=self.noted)
+        async with connect(self.url) as connection:
+            await listen(
+                connection, session_id, self.language, open_sink=lambda _: self, hooks=hooks
+            )
+
+    def news(self) -> list[object]:
+        """The kinds of what it was told of the speaker."""
+        return [item for item in self.happenings.all if item in AWAY_AND_BACK]
+
+    async def hears_more(self, chunks: int = 3) -> None:
+        """Wait for so many chunks more."""
+        await self.happenings.until(("heard", len(self.heard) + chunks))
+
+
+def counting(audio_format: AudioFormat) -> ChunkSource:
+    """Opens the speech."""
+    return Counting(audio_format)
+
+
+@contextlib.asynccontextmanager
+async def background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Starts work that is cancelled at the end, and whose failure ends the block."""
+    async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
+        tasks = []
+        yield lambda work: tasks.append(group.create_task(work))
+        for task in tasks:
+            task.cancel()
+
+
+@dataclass
+class Voice:
+    """A speaker that comes back by itself; `notices` are the kinds of what it was told."""
+
+    stage: Stage
+    notices: Happenings = field(default_factory=Happenings)
+    opened: Happenings = field(default_factory=Happenings)
+
+    async def speak(self, url: str, audience: list[Ears]) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+            for ears in audience:
+                await ears.happenings.until("joined")
+
+        access = Access(url, None, self.stage.endpoints.token_url, "alice", ("speakers",))
+        async with access.connect() as connection:
+            await speak(
+                connection,
+                "en",
+                counting,
+                on_created=created,
+                on_notice=lambda notice: self.notices.add(type(notice)),
+            )
+
+    async def session_id(self) -> str:
+        return str(await self.opened.first())
+
+
+async def test_a_speaker_comes_back_and_the_listeners_hear_on(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    voice, audience = Voice(stage), [Ears(url, "en"), Ears(url, "es")]
+    async with relayed(url) as (address, relay), background() as start:
+        start(voice.speak(address, audience))
+        session_id = await voice.session_id()
+        for ears in audience:
+            start(ears.listen(session_id))
+        for ears in audience:
+            await ears.hears_more()
+        relay.break_off()
+        await voice.notices.until(Away)
+        for ears in audience:
+            await ears.happenings.until(SpeakerDisconnected)
+        relay.mend()
+        await voice.notices.until(Returned)
+        for ears in audience:
+            await ears.hears_more()
+            await ears.happenings.until(SpeakerReconnected)
+
+    assert relay.opened == 2
+    assert voice.notices.all == [Away, Returned]
+    for ears in audience:
+        assert ears.news() == AWAY_AND_BACK
+        assert ears.heard[0] == 1
+        assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
+
+
+async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    voice, ears = Voice(stage), Ears(url, "en")
+
+    async def displaced() -> None:
+        with pytest.raises(DisplacedError):
+            await voice.speak(url, [ears])
+        voice.notices.add("displaced")
+
+    async with background() as start, stage.connection("alice", "speakers") as elsewhere:
+        start(displaced())
+        session_id = await voice.session_id()
+        start(ears.listen(session_id))
+        await ears.hears_more()
+        await joined(elsewhere, session_id, "en", role="speaker")
+        await voice.notices.until("displaced")
+        await still_works(elsewhere)
+
+    assert voice.notices.all == ["displaced"]
+
+
+async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    interpreter, ears = Happenings(), Ears(url, "es")
+
+    async def interpreting(address: str, session_id: str) -> None:
+        access = Access(address, None, stage.endpoints.token_url, "ines", ("interpreters",))
+        async with access.connect() as connection:
+            await interpret(
+                connection,
+                session_id,
+                "es",
+                counting,
+                start=Start.NOW,
+                hooks=Hooks(on_notice=lambda notice: interpreter.add(type(notice))),
+            )
+
+    async with (
+        stage.session() as (_, session_id),
+        relayed(url) as (address, relay),
+        background() as begin,
+    ):
+        begin(ears.listen(session_id))
+        await ears.happenings.until("joined")
+        begin(interpreting(address, session_id))
+        await ears.hears_more()
+        relay.break_off()
+        await ears.happenings.until("floor")
+        relay.mend()
+        await interpreter.until(Returned)
+        await ears.hears_more()
+
+    assert [kind for kind in interpreter.all if kind in {Away, Returned}] == [Away, Returned]
+    sources = [item for item in ears.happenings.all if isinstance(item, str) and item != "joined"]
+    assert sources == ["human", "floor", "human"]
+    assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
