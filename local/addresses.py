@@ -18,6 +18,8 @@ class Addresses:
     token_port: int
     lambda_port: int
     dynamodb_port: int
+    # 0 without queues.
+    sqs_port: int = 0
 
     @property
     def lambda_url(self) -> str:
@@ -28,6 +30,11 @@ class Addresses:
     def dynamodb_url(self) -> str:
         """DynamoDB's endpoint."""
         return f"http://{HOST}:{self.dynamodb_port}"
+
+    @property
+    def sqs_url(self) -> str | None:
+        """SQS's endpoint, if the stack has queues."""
+        return f"http://{HOST}:{self.sqs_port}" if self.sqs_port else None
 
     @property
     def token_url(self) -> str:

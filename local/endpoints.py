@@ -17,6 +17,7 @@ class Endpoints:
     dynamodb_url: str
     http_url: str | None = None
     web_url: str | None = None
+    sqs_url: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
         """The content of the ready line."""
@@ -28,6 +29,7 @@ class Endpoints:
             "dynamodbUrl": self.dynamodb_url,
             "httpUrl": self.http_url,
             "webUrl": self.web_url,
+            "sqsUrl": self.sqs_url,
         }
 
     @classmethod
@@ -41,4 +43,5 @@ class Endpoints:
             dynamodb_url=content["dynamodbUrl"],
             http_url=content["httpUrl"],
             web_url=content["webUrl"],
+            sqs_url=content["sqsUrl"],
         )

@@ -6,21 +6,32 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from local import lambda_api, management, processes, service_proxy, synth, template, tokens
+from local import (
+    lambda_api,
+    management,
+    processes,
+    service_proxy,
+    sqs_api,
+    synth,
+    template,
+    tokens,
+)
 from local.access import Access
 from local.addresses import HOST, Addresses
 from local.connections import Connections
 from local.credentials import LocalCredentials
 from local.database import Database
 from local.endpoints import Endpoints
+from local.event_sources import EventSources
 from local.functions import Functions, build_pools
 from local.gateway import Gateway, bind
 from local.http_server import Handler, HttpServer
 from local.model import Stack
+from local.queues import MessageQueue, build_queues
 from local.state_dir import StateDir
 from local.tasks import all_of
 from shared.utils.clock import Clock, SystemClock
@@ -106,7 +117,9 @@ class LocalStack:
 
         connections, functions = Connections(), Functions()
         self.access = access = Access(stack, self._clock, verify=options.verify_signatures)
+        queues = build_queues(stack.queues, self._clock)
         addresses = await self._open_endpoints(stack, access, connections, functions, database.port)
+        addresses = replace(addresses, sqs_port=await self._open_queues(stack, queues))
         pools = build_pools(
             stack.functions,
             variables={
@@ -121,6 +134,7 @@ class LocalStack:
         )
         self._cleanup.push_async_callback(functions.stop)
         await self._timed(f"{len(pools)} functions", functions.start(pools))
+        self._poll(stack, queues, functions)
 
         # Last, so that nobody gets in before everything is ready.
         gateway = Gateway(stack, connections, functions, self._clock)
@@ -132,6 +146,7 @@ class LocalStack:
             token_url=addresses.token_url if stack.identity else None,
             lambda_url=addresses.lambda_url,
             dynamodb_url=addresses.dynamodb_url,
+            sqs_url=addresses.sqs_url,
         )
 
     async def _load(self, state: StateDir) -> Stack:
@@ -173,12 +188,33 @@ class LocalStack:
             issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
         return Addresses(manager.port, token_port, invoker.port, store.port)
 
+    async def _open_queues(self, stack: Stack, queues: Mapping[str, MessageQueue]) -> int:
+        """The port of SQS, 0 without queues."""
+        if not queues:
+            return 0
+        api = sqs_api.SqsApi(queues, stack.place.queue_url(""))
+        return (await self._serve(api.handle, sqs_api.MAX_BODY_BYTES)).port
+
+    def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
+        """Let messages invoke functions, which are there before and after."""
+        sources = EventSources(
+            stack.event_sources,
+            queues,
+            functions,
+            region=stack.place.region,
+            clock=self._clock,
+            report=self._report,
+        )
+        self._cleanup.push_async_callback(sources.stop)
+        sources.start()
+
     def _shared_environment(self, stack: Stack, addresses: Addresses) -> dict[str, str]:
         return {
             "AWS_REGION": stack.place.region,
             "AWS_DEFAULT_REGION": stack.place.region,
             "AWS_ENDPOINT_URL_DYNAMODB": addresses.dynamodb_url,
             "AWS_ENDPOINT_URL_LAMBDA": addresses.lambda_url,
+            **({"AWS_ENDPOINT_URL_SQS": addresses.sqs_url} if addresses.sqs_url else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

@@ -156,6 +156,10 @@ class Place:
         """The deployed issuer of a user pool's tokens."""
         return f"https://cognito-idp.{self.region}.{self.url_suffix}/{pool_id}"
 
+    def queue_url(self, name: str) -> str:
+        """The deployed address of a queue, which SQS knows it by."""
+        return f"https://sqs.{self.region}.{self.url_suffix}/{self.account}/{name}"
+
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"

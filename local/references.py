@@ -86,9 +86,8 @@ class References:
         if kind in _NAME_PROPERTIES:
             return self._name(name, _NAME_PROPERTIES[kind])
         if kind == _QUEUE:
-            place = self._place
-            host = f"https://sqs.{place.region}.{place.url_suffix}/{place.account}/"
-            return {"Fn::Join": ["", [host, self._name(name, "QueueName")]]}
+            beginning = self._place.queue_url("")
+            return {"Fn::Join": ["", [beginning, self._name(name, "QueueName")]]}
         identifier = re.sub(r"[^a-z0-9]", "", name.lower())
         made_up = {
             "AWS::ApiGatewayV2::Api": identifier[:10],

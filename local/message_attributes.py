@@ -1,0 +1,74 @@
+"""The attributes that a sender gives a message: their rules, their digest.
+
+See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Mapping
+from hashlib import md5
+
+from local.queues import MessageAttributes
+
+_MAX_ATTRIBUTES = 10
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
+_STRING, _BINARY = b"\x01", b"\x02"
+
+
+def fault(attributes: MessageAttributes) -> str | None:
+    """What is wrong with them, if anything is."""
+    if len(attributes) > _MAX_ATTRIBUTES:
+        return f"Number of message attributes [{len(attributes)}] exceeds {_MAX_ATTRIBUTES}."
+    for name, value in attributes.items():
+        kind = _TYPE.fullmatch(value.get("DataType", ""))
+        if _NAME.fullmatch(name) is None:
+            return f"The message attribute name '{name}' is invalid."
+        if kind is None:
+            return f"The type of message attribute '{name}' is invalid."
+        if value.keys() != {"DataType", _value_key(value)} or not value[_value_key(value)]:
+            return f"The message attribute '{name}' needs a non-empty {_value_key(value)} alone."
+        try:
+            _content(value)
+        except binascii.Error:
+            return f"The BinaryValue of message attribute '{name}' is not base64."
+    return None
+
+
+def size(attributes: MessageAttributes) -> int:
+    """How many bytes they add to the message."""
+    return sum(
+        len(name.encode()) + len(value["DataType"].encode()) + len(_content(value))
+        for name, value in attributes.items()
+    )
+
+
+def digest(attributes: MessageAttributes) -> str:
+    """The MD5 that SQS gives out for them: name, type and value of each, the names in order."""
+    total = md5(usedforsecurity=False)
+    for name, value in sorted(attributes.items()):
+        total.update(_sized(name.encode()) + _sized(value["DataType"].encode()))
+        total.update((_BINARY if _is_binary(value) else _STRING) + _sized(_content(value)))
+    return total.hexdigest()
+
+
+def _is_binary(value: Mapping[str, str]) -> bool:
+    return value["DataType"].startswith("Binary")
+
+
+def _value_key(value: Mapping[str, str]) -> str:
+    return "BinaryValue" if _is_binary(value) else "StringValue"
+
+
+def _content(value: Mapping[str, str]) -> bytes:
+    if _is_binary(value):
+        return base64.b64decode(value["BinaryValue"], validate=True)
+    return value["StringValue"].encode()
+
+
+def _sized(part: bytes) -> bytes:
+    return struct.pack("!I", len(part)) + part

@@ -1,0 +1,212 @@
+"""What a queue does with time: delays, visibility, retention, dead letters. The clock is manual."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from local.model import DeadLetters, Queue
+from local.queues import Counts, Delivery, InvalidReceiptError, MessageQueue, build_queues
+from shared.utils.clock import SystemClock
+from tests.helpers.doubles import ManualClock
+
+SECOND = 1_000
+
+
+class Bells:
+    """A queue with dead letters after two receptions, on a clock that the test moves."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = ManualClock()
+        dead = Queue("bells-dead", "arn:bells-dead")
+        rule = DeadLetters("bells-dead", 2)
+        bells = Queue("bells", "arn:bells", dead_letters=rule, **settings)
+        # The order in a template says nothing about what depends on what.
+        self.queues = build_queues([bells, dead], self.clock)
+        self.bells, self.dead = self.queues["bells"], self.queues["bells-dead"]
+
+
+async def bodies(queue: MessageQueue, limit: int = 10) -> list[str]:
+    return [item.body for item in await queue.receive(limit)]
+
+
+async def only(queue: MessageQueue, visibility_seconds: int | None = None) -> Delivery:
+    (delivery,) = await queue.receive(10, 0, visibility_seconds)
+    return delivery
+
+
+async def test_a_message_comes_when_its_delay_is_over_and_not_before() -> None:
+    queues = Bells(delay_seconds=2)
+    queues.bells.send("queue's delay")
+    queues.bells.send("its own", delay_seconds=1)
+    queues.bells.send("none", delay_seconds=0)
+    assert await bodies(queues.bells) == ["none"]
+    queues.clock.advance(SECOND - 1)
+    assert await bodies(queues.bells) == []
+    queues.clock.advance(1)
+    assert await bodies(queues.bells) == ["its own"]
+    queues.clock.advance(SECOND)
+    assert await bodies(queues.bells) == ["queue's delay"]
+
+
+async def test_what_is_received_is_invisible_until_its_timeout() -> None:
+    queues = Bells(visibility_timeout_seconds=5)
+    queues.bells.send("a")
+    first = await only(queues.bells)
+    queues.clock.advance(5 * SECOND - 1)
+    assert await bodies(queues.bells) == []
+    queues.clock.advance(1)
+    second = await only(queues.bells)
+
+    assert (first.message_id, first.sent_ms) == (second.message_id, second.sent_ms)
+    assert (first.receive_count, second.receive_count) == (1, 2)
+    assert first.first_received_ms == second.first_received_ms
+    assert first.receipt != second.receipt
+
+
+async def test_a_receiver_may_choose_the_timeout() -> None:
+    queues = Bells(visibility_timeout_seconds=5)
+    queues.bells.send("a")
+    await only(queues.bells, 1)
+    queues.clock.advance(SECOND)
+    assert await bodies(queues.bells) == ["a"]
+
+
+async def test_messages_come_in_order_and_as_many_as_are_asked_for() -> None:
+    queues = Bells()
+    for number in range(5):
+        queues.bells.send(str(number))
+    assert await bodies(queues.bells, 3) == ["0", "1", "2"]
+    assert await bodies(queues.bells, 3) == ["3", "4"]
+
+
+async def test_what_is_deleted_never_comes_again() -> None:
+    queues = Bells()
+    queues.bells.send("a")
+    receipt = (await only(queues.bells)).receipt
+    queues.bells.delete(receipt)
+    queues.bells.delete(receipt)
+    queues.clock.advance(60 * SECOND)
+    assert await bodies(queues.bells) == []
+    assert queues.bells.counts() == Counts(0, 0, 0)
+
+
+async def test_a_receipt_serves_while_nobody_else_has_received_the_message() -> None:
+    queues = Bells()
+    queues.bells.send("a")
+    late = await only(queues.bells)
+    queues.clock.advance(30 * SECOND)
+    assert queues.bells.counts() == Counts(1, 0, 0)
+    again = await only(queues.bells)
+    queues.bells.delete(late.receipt)
+    assert queues.bells.counts() == Counts(0, 1, 0)
+    queues.clock.advance(30 * SECOND)
+    queues.bells.delete(again.receipt)
+    assert queues.bells.counts() == Counts(0, 0, 0)
+
+
+async def test_a_receipt_that_nobody_got_is_refused() -> None:
+    queues = Bells()
+    queues.dead.send("a")
+    of_another_queue = (await only(queues.dead)).receipt
+    for receipt in ("x", "", "AAAA", of_another_queue):
+        with pytest.raises(InvalidReceiptError):
+            queues.bells.delete(receipt)
+
+
+async def test_a_timeout_can_be_changed_while_the_message_is_in_flight() -> None:
+    queues = Bells()
+    queues.bells.send("a")
+    receipt = (await only(queues.bells)).receipt
+    assert queues.bells.change_visibility(receipt, 0)
+    again = await only(queues.bells)
+    assert not queues.bells.change_visibility(receipt, 10), "another receiver has it"
+    assert queues.bells.change_visibility(again.receipt, 90)
+    queues.clock.advance(89 * SECOND)
+    assert await bodies(queues.bells) == []
+    queues.clock.advance(SECOND)
+    assert not queues.bells.change_visibility(again.receipt, 10), "it is visible again"
+
+
+async def test_what_was_received_too_often_becomes_a_dead_letter() -> None:
+    queues = Bells()
+    sent = queues.bells.send("a")
+    for _ in range(2):
+        assert await bodies(queues.bells) == ["a"]
+        assert await bodies(queues.dead) == []
+        queues.clock.advance(30 * SECOND)
+    assert await bodies(queues.bells) == []
+    dead = await only(queues.dead)
+    assert (dead.message_id, dead.body) == (sent, "a")
+
+
+async def test_what_is_too_old_is_dropped_from_either_queue() -> None:
+    queues = Bells(retention_seconds=60)
+    queues.bells.send("a")
+    queues.clock.advance(60 * SECOND - 1)
+    await only(queues.bells, 0)
+    queues.clock.advance(1)
+    queues.bells.send("b")
+    assert await bodies(queues.bells) == ["b"]
+
+
+async def test_counts_tell_visible_in_flight_and_delayed_apart() -> None:
+    queues = Bells()
+    for delay in (0, 0, 0, 5):
+        queues.bells.send("a", delay_seconds=delay)
+    await queues.bells.receive(1)
+    assert queues.bells.counts() == Counts(2, 1, 1)
+
+
+# Waiting, on the machine's clock: how long something takes is not asserted, only that it comes.
+
+
+@pytest.fixture
+def queue() -> MessageQueue:
+    return build_queues([Queue("bells", "arn:bells")], SystemClock())["bells"]
+
+
+async def waiting(queue: MessageQueue, limit: int = 10) -> asyncio.Task[list[Delivery]]:
+    """A receiver that has begun to wait."""
+    task = asyncio.get_running_loop().create_task(queue.receive(limit, 20))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_whoever_waits_gets_what_is_sent(queue: MessageQueue) -> None:
+    receiver = await waiting(queue)
+    queue.send("a")
+    assert [item.body for item in await receiver] == ["a"]
+
+
+async def test_whoever_waits_gets_what_is_visible_again_early(queue: MessageQueue) -> None:
+    queue.send("a")
+    receipt = (await only(queue)).receipt
+    receiver = await waiting(queue)
+    queue.change_visibility(receipt, 0)
+    assert [item.body for item in await receiver] == ["a"]
+
+
+async def test_of_those_who_wait_one_gets_a_message(queue: MessageQueue) -> None:
+    receivers = [await waiting(queue, 1) for _ in range(3)]
+    queue.send("a")
+    await asyncio.wait(receivers, return_when=asyncio.FIRST_COMPLETED)
+    assert sum(receiver.done() for receiver in receivers) == 1
+    queue.send("b")
+    queue.send("c")
+    got = [item.body for receiver in receivers for item in await receiver]
+    assert sorted(got) == ["a", "b", "c"]
+
+
+async def test_the_wait_ends_without_a_message(queue: MessageQueue) -> None:
+    assert await queue.receive(1, 0.01) == []
+
+
+async def test_whoever_gives_up_takes_nothing_along(queue: MessageQueue) -> None:
+    receiver = await waiting(queue)
+    receiver.cancel()
+    await asyncio.wait((receiver,))
+    queue.send("a")
+    assert await bodies(queue) == ["a"]
