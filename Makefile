@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up -------------------------------------------------------------------------------------
 
@@ -68,6 +68,12 @@ unit: setup-dev ## The fast tests alone
 e2e: setup-dev ## The tests over the whole local stack alone
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+.PHONY: conformance
+conformance: setup-dev ## Behaves as API Gateway? URL=wss://... asks AWS; STRICT_URL=, TOKEN=, SLOW=1
+	@CONFORMANCE_LISTING=1 CONFORMANCE_URL="$(URL)" CONFORMANCE_STRICT_URL="$(STRICT_URL)" \
+	CONFORMANCE_TOKEN="$(TOKEN)" CONFORMANCE_SLOW="$(SLOW)" \
+	$(BIN)/python -m pytest tests/conformance --quiet --no-header $(ARGS)
+
 lint: setup-dev ## Style (ruff)
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -94,6 +100,13 @@ deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
 	@node_modules/.bin/cdk destroy --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+
+.PHONY: conformance-deploy conformance-destroy
+conformance-deploy: setup ## Deploy the probe for make conformance URL=...
+	@node_modules/.bin/cdk deploy --all --app "$(BIN)/python -m conformance.app" $(ARGS)
+
+conformance-destroy: setup ## Remove the deployed probe
+	@node_modules/.bin/cdk destroy --all --app "$(BIN)/python -m conformance.app" $(ARGS)
 
 .PHONY: clean
 clean: ## Remove everything that was installed or generated here

@@ -6,7 +6,7 @@ the API call a function from any stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -59,9 +59,14 @@ class WebSocketApi:
         routes: Iterable[RouteSpec],
         functions: Mapping[FunctionSpec, lambda_.CfnFunction],
         authorizer: FunctionSpec,
+        identity_source: Sequence[str] = (),
     ) -> None:
-        """Add the routes, behind the authorizer, and the stage that makes them reachable."""
-        authorizer_id = self._add_authorizer(functions[authorizer])
+        """Add the routes, behind the authorizer, and the stage that makes them reachable.
+
+        A handshake without all of `identity_source` is refused unasked. Nothing is listed by
+        default, because listeners may come without a token.
+        """
+        authorizer_id = self._add_authorizer(functions[authorizer], identity_source)
         integrations: dict[FunctionSpec, apigateway.CfnIntegration] = {}
         stage = apigateway.CfnStage(
             self._scope,
@@ -121,7 +126,7 @@ class WebSocketApi:
             integration_uri=self._invocation_uri(function),
         )
 
-    def _add_authorizer(self, function: lambda_.CfnFunction) -> str:
+    def _add_authorizer(self, function: lambda_.CfnFunction, identity_source: Sequence[str]) -> str:
         authorizer = apigateway.CfnAuthorizer(
             self._scope,
             "ConnectAuthorizer",
@@ -129,9 +134,7 @@ class WebSocketApi:
             name="connect",
             authorizer_type="REQUEST",
             authorizer_uri=self._invocation_uri(function),
-            # A handshake without a listed source is refused unasked, but listeners may come
-            # without a token.
-            identity_source=[],
+            identity_source=list(identity_source),
         )
         self._permit("Authorizer", function, self._arn(f"authorizers/{authorizer.ref}"))
         return authorizer.ref

@@ -2,13 +2,15 @@
 
 Shapes as in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
-and https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html.
+and
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html.
 CONNECT and DISCONNECT events have headers, MESSAGE events have none.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,17 +20,27 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from local.model import Stack
+from local.model import IdentitySource, Stack
 
 Event = dict[str, Any]
 
-# API Gateway's ids: 11 random bytes in base64, so they end in "=" and may hold "/" and "+".
+# API Gateway's ids: 11 bytes in the base64 that is safe in URLs. They end in "=" and may hold "-"
+# and "_", as those in https://github.com/aws/aws-sdk-net/issues/3132 and in AWS's examples do.
 _ID_BYTES = 11
+_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+
+# Of the opening request, the integration is not told what was for the connection alone.
+_HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
 
 
 def new_id() -> str:
     """A random id as API Gateway gives to connections, requests and messages."""
-    return base64.b64encode(secrets.token_bytes(_ID_BYTES)).decode()
+    return base64.urlsafe_b64encode(secrets.token_bytes(_ID_BYTES)).decode()
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of API Gateway's ids, whether or not there is such a connection."""
+    return _ID.fullmatch(text) is not None
 
 
 def encode(event: Event) -> bytes:
@@ -48,6 +60,19 @@ class Opening:
         """The first value of a header."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The query string, decoded."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    def identifies(self, sources: Sequence[IdentitySource]) -> bool:
+        """Whether all of them are there and say something."""
+        parameters = dict(self.parameters)
+        return all(
+            self.header(source.name) if source.kind == "header" else parameters.get(source.name)
+            for source in sources
+        )
+
 
 @dataclass
 class EventSource:
@@ -59,8 +84,10 @@ class EventSource:
     opening: Opening
     authorizer: Mapping[str, str] | None = None
     _identity: dict[str, str] = field(init=False)
+    _trace_id: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self._trace_id = f"Root=1-{self.connected_at // 1000:08x}-{secrets.token_hex(12)}"
         self._identity = {"sourceIp": self.opening.source_ip}
         if agent := self.opening.header("User-Agent"):
             self._identity["userAgent"] = agent
@@ -70,14 +97,15 @@ class EventSource:
         return {
             "type": "REQUEST",
             "methodArn": self.method_arn("$connect"),
-            **self._from_opening(),
+            **self._from_opening([*self.opening.headers, ("content-length", "0")]),
             "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
         }
 
     def connect(self, now_ms: int) -> Event:
         """For $connect."""
+        passed = [pair for pair in self.opening.headers if pair[0].lower() not in _HOP_BY_HOP]
         return {
-            **self._from_opening(),
+            **self._from_opening(passed),
             "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
             "isBase64Encoded": False,
         }
@@ -140,13 +168,17 @@ class EventSource:
             context["authorizer"] = dict(self.authorizer)
         return context
 
-    def _from_opening(self) -> Event:
+    def _from_opening(self, headers: Sequence[tuple[str, str]]) -> Event:
         """Headers and query, each with the last value and with all of them; no query, no key."""
-        event: Event = {
-            "headers": dict(self.opening.headers),
-            "multiValueHeaders": _grouped(self.opening.headers),
-        }
-        parameters = parse_qsl(self.opening.query, keep_blank_values=True)
+        headers = [
+            *headers,
+            ("X-Amzn-Trace-Id", self._trace_id),
+            ("X-Forwarded-For", self.opening.source_ip),
+            ("X-Forwarded-Port", "443"),
+            ("X-Forwarded-Proto", "https"),
+        ]
+        event: Event = {"headers": dict(headers), "multiValueHeaders": _grouped(headers)}
+        parameters = self.opening.parameters
         if parameters:
             event["queryStringParameters"] = dict(parameters)
             event["multiValueQueryStringParameters"] = _grouped(parameters)

@@ -32,6 +32,9 @@ from shared.utils.clock import Clock
 _MAX_SIZES = (routing.MAX_MESSAGE_BYTES, 32 * 1024)
 # How long a client may take to answer a closing frame (s).
 _CLOSE_SECONDS = 4.0
+# API Gateway's words for a closing frame that is empty:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html
+_NO_STATUS = "Client-side close frame status not set"
 _LOGGER = logging.getLogger("local.gateway")
 
 
@@ -169,6 +172,8 @@ class Gateway:
         authorizer = self._stack.websocket.authorizer
         if authorizer is None:
             return Verdict(200, {})
+        if not source.opening.identifies(self._stack.websocket.identity_sources):
+            return Verdict(401, {})
         outcome = await self._invoke(authorizer, source.authorize(self._clock.now_ms()))
         return judge(outcome, source.method_arn("$connect"))
 
@@ -207,10 +212,10 @@ class Gateway:
         event = link.source.message(route.key, body, request_id, self._clock.now_ms())
         outcome = await self._invoke(route.function, event)
         answer = routing.answer(outcome)
-        if answer is routing.FAILURE:
-            text = "Internal server error"
-            await link.reply(routing.gateway_message(text, link.connection_id, request_id))
-        elif route.replies and answer.body is not None:
+        if answer.failure is not None:
+            message = routing.gateway_message(answer.failure, link.connection_id, request_id)
+            await link.reply(message)
+        elif route.replies:
             await link.reply(answer.body)
 
     # The end
@@ -220,7 +225,8 @@ class Gateway:
         if not self._stopping:
             # 1006: there was no closing frame.
             code = client.protocol.close_code or 1006
-            self._spawn(self._disconnect(link, code, client.protocol.close_reason or ""))
+            reason = client.protocol.close_reason or ("" if code != 1005 else _NO_STATUS)
+            self._spawn(self._disconnect(link, code, reason))
 
     async def _disconnect(self, link: Link, code: int, reason: str) -> None:
         if (route := self._stack.websocket.routes.get("$disconnect")) is not None:
@@ -232,9 +238,8 @@ class Gateway:
         while True:
             now = self._clock.monotonic()
             for link in self._connections:
-                if now - link.last_active >= self._limits.idle:
-                    self._connections.close(link, 1001, "Idle timeout")
-                elif now - link.opened >= self._limits.lifetime:
+                idle, open_for = now - link.last_active, now - link.opened
+                if idle >= self._limits.idle or open_for >= self._limits.lifetime:
                     self._connections.close(link, 1001, "Going away")
             await asyncio.sleep(self._limits.sweep)
 
@@ -243,7 +248,7 @@ class Gateway:
             async with asyncio.timeout(self._limits.integration):
                 return await self._invoker.invoke(function, encode(event))
         except TimeoutError:
-            return Outcome.failure("Endpoint.Timedout", "Endpoint request timed out")
+            return Outcome.failure(routing.TIMED_OUT, "Endpoint request timed out")
         except LocalError as error:
             return Outcome.failure(type(error).__name__, str(error))
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from local.connections import Connections, Link, Posted
+from local.events import is_id
 from local.guard import Guard
 from local.http_server import Request, Response
 from local.routing import MAX_MESSAGE_BYTES
@@ -29,8 +30,9 @@ _POSTED = {
 }
 _CLOSED = Response(204)
 _TOO_LARGE = _error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE_BYTES} bytes")
+# https://github.com/localstack/localstack/issues/4694
+_BAD_ID = _error(400, "BadRequestException", "Invalid connectionId")
 _NOT_TEXT = _error(400, "BadRequestException", "the message is not UTF-8")
-_NOT_FOUND = _error(404, "NotFoundException", "no such stage or resource")
 
 
 class ManagementApi:
@@ -49,15 +51,17 @@ class ManagementApi:
             return refusal
         for prefix in self._prefixes:
             if request.target.startswith(prefix):
-                connection_id = unquote(request.target[len(prefix) :])
-                return self._serve(request, self._connections.find(connection_id))
-        return _NOT_FOUND
+                return self._serve(request, unquote(request.target[len(prefix) :]))
+        return _not_found(request)
 
-    def _serve(self, request: Request, link: Link | None) -> Response:
+    def _serve(self, request: Request, connection_id: str) -> Response:
+        if request.method not in {"POST", "GET", "DELETE"}:
+            return _not_found(request)
+        link = self._connections.find(connection_id)
+        if link is None and not is_id(connection_id):
+            return _BAD_ID
         if request.method == "POST":
             return self._post(request.body, link)
-        if request.method not in {"GET", "DELETE"}:
-            return _NOT_FOUND
         if link is None:
             return _POSTED[Posted.GONE]
         if request.method == "GET":
@@ -77,6 +81,15 @@ class ManagementApi:
                 # As a text frame it would make the client drop its connection.
                 return _NOT_TEXT
         return _POSTED[Posted.GONE if link is None else link.post(body)]
+
+
+def _not_found(request: Request) -> Response:
+    """For another stage, path or method, as in
+    https://github.com/aws-samples/simple-websockets-chat-app/issues/40.
+    """
+    path = request.target.partition("?")[0].strip("/")
+    text = f"No method found matching route {path} for http method {request.method}."
+    return _error(404, "NotFoundException", text)
 
 
 def _describe(link: Link) -> Response:

@@ -53,6 +53,14 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentitySource:
+    """What a handshake must have before the authorizer is asked: a header, or a query parameter."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebSocketApi:
     """The WebSocket API with its one stage. Functions are named by their names."""
 
@@ -62,6 +70,7 @@ class WebSocketApi:
     action_field: str
     routes: Mapping[str, Route]
     authorizer: str | None
+    identity_sources: tuple[IdentitySource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

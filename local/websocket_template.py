@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from local.model import Route, WebSocketApi
+from local.model import IdentitySource, Route, WebSocketApi
 from local.resources import Resource, Resources
 
 _INVOCATION_URI = re.compile(
     r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(arn:.+)/invocations"
 )
+_IDENTITY_SOURCE = re.compile(r"route\.request\.(header|querystring)\.([A-Za-z0-9._-]+)")
 _BODY_FIELD = re.compile(r"\$request\.body\.(\w+)")
 # What belongs to the one API.
 _PARTS = tuple(
@@ -56,12 +57,18 @@ class WebSocketReader:
             for item in self._resources.all("ApiGatewayV2::Integration")
         }
         routes = {item.key: item for item in self._routes(integrations)}
+        authorizer, function = self._authorizer(), None
+        sources: tuple[IdentitySource, ...] = ()
+        if authorizer is not None:
+            function = self._invoked(authorizer, "AuthorizerUri", functions, permitted)
+            sources = self._identity_sources(authorizer)
         return WebSocketApi(
             api_id,
             stage.text("StageName"),
             selection[1],
             routes,
-            self._authorizer(functions, permitted),
+            function,
+            sources,
         )
 
     def _permitted(self, functions: Mapping[str, str]) -> set[str]:
@@ -107,7 +114,7 @@ class WebSocketReader:
                 raise route.error("a reply needs a RouteResponse and its selection expression")
             yield Route(route.text("RouteKey"), integrations[target], selects)
 
-    def _authorizer(self, functions: Mapping[str, str], permitted: set[str]) -> str | None:
+    def _authorizer(self) -> Resource | None:
         authorizers = {
             self._resources.ref(item): item
             for item in self._resources.all("ApiGatewayV2::Authorizer")
@@ -120,9 +127,19 @@ class WebSocketReader:
             chosen = authorizers.get(route.text("AuthorizerId"))
             if chosen is None or route.text("RouteKey") != "$connect":
                 raise route.error("only $connect can have an authorizer, one of this stack")
-        if chosen is None:
-            return None
-        chosen.expect("AuthorizerType", "REQUEST")
-        if chosen.get("IdentitySource", []):
-            raise chosen.error("IdentitySource: only an empty list is supported")
-        return self._invoked(chosen, "AuthorizerUri", functions, permitted)
+        if chosen is not None:
+            chosen.expect("AuthorizerType", "REQUEST")
+        return chosen
+
+    @staticmethod
+    def _identity_sources(authorizer: Resource) -> tuple[IdentitySource, ...]:
+        sources = []
+        for expression in authorizer.get("IdentitySource", []):
+            source = _IDENTITY_SOURCE.fullmatch(str(expression))
+            if source is None:
+                raise authorizer.error(
+                    f"IdentitySource {expression}: only route.request.header.<name> and "
+                    "route.request.querystring.<name> are supported"
+                )
+            sources.append(IdentitySource(source[1], source[2]))
+        return tuple(sources)

@@ -13,7 +13,17 @@ import pytest
 
 from tests.infrastructure.assembly import ROOT
 
-PACKAGES = ("shared", "lambda", "infrastructure", "local", "client", "demo", "tests", "benchmarks")
+PACKAGES = (
+    "shared",
+    "lambda",
+    "infrastructure",
+    "conformance",
+    "local",
+    "client",
+    "demo",
+    "tests",
+    "benchmarks",
+)
 
 GATEWAY = (
     "shared.services.connection_gateway",
@@ -34,6 +44,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared": (),
     "lambda": (*PLAIN, "shared.services", "shared.bootstrap"),
     "infrastructure": (*PLAIN, "infrastructure"),
+    # The probe's stacks are made as ours are; its function ships alone.
+    "conformance": (*PLAIN, "infrastructure", "conformance"),
+    "conformance.probe": ("conformance.probe",),
     "local": (*PLAIN, "local"),
     "client": (*PLAIN, "client"),
     # The demonstration reads the client's results, which are of the models.

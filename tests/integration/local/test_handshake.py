@@ -7,9 +7,7 @@ import json
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
 
-from local.gateway import GatewayLimits
 from local.invocation import Outcome
 from tests.integration.local.conftest import Served, ServeFactory
 from tests.integration.local.support import Event, allow, call, eventually, ok
@@ -31,64 +29,6 @@ async def refusal(served: Served, query: str = "", path: str = "/dev") -> int:
     return refused.value.response.status_code
 
 
-async def test_the_authorizer_sees_the_query_and_its_context_reaches_every_route(
-    served: Served,
-) -> None:
-    served.invoker.scripts["guard"] = lambda event: allow(
-        userId=event["queryStringParameters"]["token"], level=3
-    )
-    client = await served.connect("?token=alice")
-    await client.send("hello")
-    await eventually(lambda: served.invoker.seen("$default"))
-    await client.close()
-    await eventually(lambda: served.invoker.seen("$disconnect"))
-
-    for route in ("$connect", "$default", "$disconnect"):
-        (event,) = served.invoker.seen(route)
-        context = event["requestContext"]
-        assert context["authorizer"] == {"userId": "alice", "level": "3", "principalId": "p"}
-    (asked,) = served.invoker.seen("guard")
-    assert asked["methodArn"].endswith("/dev/$connect")
-    assert asked["requestContext"]["connectionId"] == served.connection_id()
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (Outcome(allow().payload.replace(b'"Allow"', b'"Deny"')), 403),
-        (Outcome.failure("Exception", "Unauthorized"), 401),
-        (Outcome.failure("KeyError", "'x'"), 500),
-        (Outcome(b"null"), 500),
-    ],
-)
-async def test_the_authorizer_refuses_and_connect_is_not_asked(
-    served: Served, answer: Outcome, status: int
-) -> None:
-    served.invoker.scripts["guard"] = lambda _event: answer
-    assert await refusal(served) == status
-    assert not served.invoker.seen("$connect")
-    assert not served.invoker.seen("$disconnect")
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (ok(statusCode=403), 403),
-        (ok(statusCode=429), 429),
-        (ok(statusCode=500), 500),
-        (Outcome(b"{}"), 502),
-        (Outcome.failure("Exception", "x"), 502),
-        (Outcome.failure("Sandbox.Timedout", "x"), 502),
-    ],
-)
-async def test_connects_status_is_the_handshakes(
-    served: Served, answer: Outcome, status: int
-) -> None:
-    served.invoker.scripts |= {"guard": lambda _: allow(), "$connect": lambda _: answer}
-    assert await refusal(served) == status
-    assert not served.invoker.seen("$disconnect")
-
-
 @pytest.mark.parametrize("path", ["/", "/prod", "/dev/more", "/devil"])
 async def test_other_paths_than_the_stages_are_refused_before_anything_runs(
     served: Served, path: str
@@ -108,40 +48,12 @@ async def test_what_is_no_websocket_handshake_runs_nothing(served: Served) -> No
     assert not served.invoker.events
 
 
-async def test_a_subprotocol_is_confirmed_only_if_connect_says_so(serve: ServeFactory) -> None:
-    served = await serve(stack(ROUTES))
-    offered = [Subprotocol("v1"), Subprotocol("v2")]
-    served.invoker.scripts["$connect"] = lambda _: ok(headers={"Sec-WebSocket-Protocol": "v2"})
-    assert (await served.connect(subprotocols=offered)).subprotocol == "v2"
-    served.invoker.scripts["$connect"] = lambda _: ok()
-    assert (await served.connect(subprotocols=offered)).subprotocol is None
-
-
 async def test_routes_of_the_api_itself_may_be_missing(serve: ServeFactory) -> None:
     served = await serve(stack({"$default": True}))
     client = await served.connect()
     await client.close()
     await eventually(lambda: not len(served.connections))
     assert not served.invoker.events
-
-
-async def test_a_connection_cannot_be_reached_before_its_handshake_is_over(
-    serve: ServeFactory,
-) -> None:
-    served = await serve(stack(ROUTES))
-    statuses = []
-
-    async def connecting(_event: Event) -> Outcome:
-        for method in ("POST", "GET", "DELETE"):
-            statuses.append((await served.manage(method, served.connection_id(), b"x")).status)
-        return ok()
-
-    served.invoker.scripts["$connect"] = connecting
-    client = await served.connect()
-    assert statuses == [410, 410, 410]
-
-    assert (await served.manage("POST", served.connection_id(), b"now")).status == 200
-    assert await client.recv() == "now"
 
 
 async def test_a_client_that_leaves_while_connect_runs_is_disconnected(
@@ -195,17 +107,6 @@ async def test_a_client_that_leaves_while_the_authorizer_runs_is_never_connected
     await later.send("hello")
     await eventually(lambda: served.invoker.seen("$default"))
     assert len(served.invoker.seen("$connect")) == 1
-
-
-async def test_an_integration_that_takes_too_long_ends_the_handshake(serve: ServeFactory) -> None:
-    served = await serve(stack(ROUTES), limits=GatewayLimits(integration=0.05))
-
-    async def never(_event: Event) -> Outcome:
-        await asyncio.Event().wait()
-        return ok()
-
-    served.invoker.scripts["$connect"] = never
-    assert await refusal(served) == 502
 
 
 async def test_stopping_closes_connections_with_going_away(served: Served) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -18,40 +17,6 @@ LIMIT = 128 * 1024
 @pytest.fixture
 async def served(serve: ServeFactory) -> Served:
     return await serve(stack({"$connect": False, "$disconnect": False}))
-
-
-@pytest.mark.parametrize("body", [b"x", "grüße 🎧".encode(), b"", b"y" * LIMIT])
-async def test_what_is_posted_arrives_as_one_text_message(served: Served, body: bytes) -> None:
-    client = await served.connect(max_size=None)
-    answer = await served.manage("POST", served.connection_id(), body)
-    assert (answer.status, answer.body) == (200, b"")
-    assert await client.recv() == body.decode()
-
-
-async def test_the_at_sign_may_be_written_as_it_is(served: Served) -> None:
-    client = await served.connect()
-    path = f"/dev/@connections/{served.connection_id().replace('/', '%2F')}"
-    assert (await served.manage_path("POST", path)).status == 200
-    assert await client.recv() == ""
-
-
-@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-async def test_a_connection_that_is_over_is_gone(served: Served, method: str) -> None:
-    client = await served.connect()
-    await client.close()
-    await eventually(lambda: not len(served.connections))
-    for connection_id in (served.connection_id(), "never=", ""):
-        answer = await served.manage(method, connection_id, b"x")
-        assert answer.status == 410
-        assert answer.headers["x-amzn-errortype"] == "goneexception"
-        assert answer.json()["message"]
-
-
-async def test_a_message_over_the_quota_is_too_large(served: Served) -> None:
-    await served.connect()
-    answer = await served.manage("POST", served.connection_id(), b"x" * (LIMIT + 1))
-    assert answer.status == 413
-    assert answer.headers["x-amzn-errortype"] == "payloadtoolargeexception"
 
 
 async def test_what_is_no_text_is_refused_and_breaks_nobody(served: Served) -> None:
@@ -74,18 +39,6 @@ async def test_other_paths_and_methods_are_not_found(
     served: Served, method: str, path: str
 ) -> None:
     assert (await served.manage_path(method, path)).status == 404
-
-
-async def test_get_tells_about_a_connection(served: Served) -> None:
-    await served.connect(user_agent_header="test/1")
-    answer = await served.manage("GET", served.connection_id())
-    about = answer.json()
-    assert answer.status == 200
-    assert about["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "test/1"}
-    connected = datetime.fromisoformat(about["connectedAt"])
-    event = served.invoker.seen("$connect")[0]
-    assert connected.timestamp() * 1000 == event["requestContext"]["connectedAt"]
-    assert datetime.fromisoformat(about["lastActiveAt"]) >= connected
 
 
 async def test_delete_closes_a_connection_at_once_for_whoever_posts(served: Served) -> None:

@@ -6,8 +6,10 @@ import base64
 from dataclasses import replace
 
 import msgspec
+import pytest
 
-from local.events import EventSource, Opening, encode, new_id
+from local.events import EventSource, Opening, encode, is_id, new_id
+from local.model import IdentitySource
 from tests.unit.local.stacks import stack
 
 OPENING = Opening(
@@ -109,4 +111,34 @@ def test_ids_look_like_api_gateways_and_differ() -> None:
     for each in ids:
         assert len(each) == 16
         assert each.endswith("=")
-        assert len(base64.b64decode(each)) == 11
+        assert len(base64.urlsafe_b64decode(each)) == 11
+        assert is_id(each)
+
+
+@pytest.mark.parametrize("text", ["", "never=", "a" * 16, "abcdefghijklmn+=", "x" * 16 + "="])
+def test_other_texts_are_no_ids(text: str) -> None:
+    assert not is_id(text)
+
+
+def test_functions_see_the_headers_of_a_proxy() -> None:
+    opening = replace(OPENING, headers=(*OPENING.headers, ("Connection", "Upgrade")))
+    one = source(opening)
+    for event in (one.authorize(NOW), one.connect(NOW)):
+        assert event["headers"]["X-Forwarded-For"] == "127.0.0.1"
+        assert event["multiValueHeaders"]["X-Amzn-Trace-Id"][0].startswith("Root=1-")
+    assert one.authorize(NOW)["headers"]["Connection"] == "Upgrade"
+    assert "Connection" not in one.connect(NOW)["headers"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        ([], True),
+        ([IdentitySource("header", "x-two")], True),
+        ([IdentitySource("querystring", "token")], True),
+        ([IdentitySource("querystring", "empty")], False),
+        ([IdentitySource("querystring", "token"), IdentitySource("header", "token")], False),
+    ],
+)
+def test_identity_sources_must_all_be_there(sources: list[IdentitySource], found: bool) -> None:
+    assert OPENING.identifies(sources) is found

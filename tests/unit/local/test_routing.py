@@ -66,22 +66,32 @@ def test_gateway_messages_name_connection_and_request() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"action": 7}', "7"),
+        ('{"action": true}', "true"),
+        ('{"action": ["a", 1]}', "[a, 1]"),
+        ('{"action": {"a": 1}}', "$default"),
+        ('{"action": 1.5}', "$default"),
+    ],
+)
+def test_what_is_no_text_is_turned_into_text(body: str, key: str) -> None:
+    routes = dict.fromkeys(("$default", "7", "true", "[a, 1]"), True)
+    assert route(body, routes) == key
+
+
+@pytest.mark.parametrize(
     ("outcome", "body"),
     [
         (result(statusCode=200, body="hello"), "hello"),
-        (result(statusCode=200), None),
-        (result(statusCode=200, body=None), None),
-        (result(statusCode=200, body={"a": 1}), None),
-        (result(statusCode=500, body="hello"), None),
-        (Outcome(b"null"), None),
-        (Outcome(b'"text"'), None),
-        (Outcome(b"{"), None),
+        (result(statusCode=500, body="hello"), "hello"),
+        (result(statusCode=200, body="x", headers={}, isBase64Encoded=False), "x"),
+        (result(statusCode=200), ""),
+        (result(statusCode=200, body=None), ""),
     ],
 )
-def test_only_the_body_of_a_200_is_a_reply(outcome: Outcome, body: str | None) -> None:
-    answer = routing.answer(outcome)
-    assert answer.body == body
-    assert answer is not routing.FAILURE
+def test_the_body_of_a_result_is_the_reply(outcome: Outcome, body: str) -> None:
+    assert routing.answer(outcome) == routing.Answer(body)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +100,25 @@ def test_only_the_body_of_a_200_is_a_reply(outcome: Outcome, body: str | None) -
         Outcome.failure("Exception", "x"),
         result(statusCode=200, body="é" * routing.MAX_MESSAGE_BYTES),
         result(statusCode=200, body="\ud800"),
+        result(statusCode=200, body={"a": 1}),
+        result(statusCode=200, unknown=1),
+        result(statusCode="200"),
+        result(statusCode=True),
+        result(body="x"),
+        Outcome(b"null"),
+        Outcome(b'"text"'),
+        Outcome(b"{"),
     ],
 )
-def test_errors_and_bodies_that_no_frame_can_carry_are_failures(outcome: Outcome) -> None:
-    assert routing.answer(outcome) is routing.FAILURE
+def test_errors_malformed_results_and_what_no_frame_can_carry_are_failures(
+    outcome: Outcome,
+) -> None:
+    assert routing.answer(outcome).failure == "Internal server error"
+
+
+def test_an_integrations_timeout_is_called_by_its_name() -> None:
+    outcome = Outcome.failure(routing.TIMED_OUT, "x")
+    assert routing.answer(outcome).failure == "Endpoint request timed out"
 
 
 def test_a_reply_may_be_as_long_as_the_quota() -> None:
@@ -109,9 +134,12 @@ def test_a_reply_may_be_as_long_as_the_quota() -> None:
         (result(statusCode="200"), 502),
         (result(statusCode=True), 502),
         (result(statusCode=99), 502),
+        (result(statusCode=200, Data="x"), 502),
         (result(), 502),
         (Outcome(b"null"), 502),
+        (Outcome(b"{"), 502),
         (Outcome.failure("Exception", "x"), 502),
+        (Outcome.failure(routing.TIMED_OUT, "x"), 504),
     ],
 )
 def test_connects_status_is_the_handshakes(outcome: Outcome, status: int) -> None:

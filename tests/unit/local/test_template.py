@@ -126,7 +126,7 @@ def change(resources: dict[str, Any], path: str, value: object) -> None:
         ("Route0.Properties.AuthorizationType", "AWS_IAM", "AWS_IAM"),
         ("Route1.Properties.Target", "integrations/none", "integrations/none"),
         ("Route1.Properties.ApiKeyRequired", True, "ApiKeyRequired"),
-        ("Authorizer.Properties.IdentitySource", ["route.request.header.x"], "IdentitySource"),
+        ("Authorizer.Properties.IdentitySource", ["stageVariables.x"], "IdentitySource"),
         ("Notes.Properties.StreamSpecification", {}, "StreamSpecification"),
         ("Notes.Properties.TableName", {"Fn::GetAtt": ["Role", "RoleId"]}, "RoleId"),
     ],

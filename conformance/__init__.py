@@ -1,0 +1,1 @@
+"""A small WebSocket API that does what it is told, to ask API Gateway itself how it behaves."""

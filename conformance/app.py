@@ -1,0 +1,29 @@
+"""Entry of the probe's CDK app: `python -m conformance.app`, by itself or under the CDK."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from conformance.stack import PROBE, STRICT, ProbeStack
+
+_ROOT = Path(__file__).parent.parent
+
+
+def synthesize() -> None:
+    """Write the cloud assembly to CDK_OUTDIR (the command line sets it), or else to `cdk.out`."""
+    app = cdk.App(
+        outdir=os.environ.get("CDK_OUTDIR") or str(_ROOT / "cdk.out" / "conformance"),
+        analytics_reporting=False,
+        tree_metadata=False,
+        stack_traces=False,
+    )
+    for api in (PROBE, STRICT):
+        ProbeStack(app, api)
+    app.synth()
+
+
+if __name__ == "__main__":
+    synthesize()

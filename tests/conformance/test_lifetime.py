@@ -1,0 +1,219 @@
+"""How connections end, and how $disconnect learns of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from functools import partial
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from local.gateway import GatewayLimits
+from local.invocation import Outcome
+from tests.conformance.catalogue import Confidence, Needs, behaviour
+from tests.conformance.driver import LONG_PATIENCE_SECONDS, Api
+from tests.helpers.doubles import ManualClock
+from tests.integration.local.conftest import Served, ServeFactory
+from tests.integration.local.support import Event, eventually, ok
+from tests.unit.local.stacks import stack
+
+_QUOTAS = "apigateway-execution-service-websocket-limits-table"
+_EVENTS = "apigateway-websocket-api-integration-requests"
+_ROUTES = {"$connect": False, "$disconnect": False, "$default": False}
+_MINUTE = 60_000
+
+
+async def ending(api: Api, close: str, *arguments: object) -> tuple[int, str]:
+    """What $disconnect is told when a client ends its connection by a method of its socket."""
+    observer, client = await api.watched()
+    socket = client.socket
+    if close == "abort":
+        socket.transport.abort()
+    elif close == "empty":
+        socket.protocol.send_close()
+        for data in socket.protocol.data_to_send():
+            socket.transport.write(data)
+    else:
+        await socket.close(*arguments)  # type: ignore[arg-type]
+    context = (await observer.report("$disconnect"))["event"]["requestContext"]
+    return context["disconnectStatusCode"], context["disconnectReason"]
+
+
+@behaviour(
+    "Client closes",
+    "$disconnect gets the status and the reason of the client's closing frame",
+    "https://github.com/aws/aws-lambda-go/pull/548",
+    _EVENTS,
+)
+@pytest.mark.parametrize(("code", "reason"), [(1000, "bye"), (4001, "own"), (1001, "")])
+async def test_disconnect_says_how_the_client_closed(probe: Api, code: int, reason: str) -> None:
+    assert await ending(probe, "close", code, reason) == (code, reason)
+
+
+@behaviour(
+    "Client closes without a status",
+    '$disconnect gets 1005 and "Client-side close frame status not set"',
+    _EVENTS,
+)
+async def test_disconnect_says_that_there_was_no_status(probe: Api) -> None:
+    expected = (1005, "Client-side close frame status not set")
+    assert await ending(probe, "empty") == expected
+
+
+@behaviour(
+    "Connection lost",
+    "$disconnect gets 1006 when the client goes without a closing frame",
+    "https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5",
+    "apigateway-websocket-api-route-keys-connect-disconnect",
+    confidence=Confidence.ASSUMED,
+)
+async def test_disconnect_says_that_the_connection_was_lost(probe: Api) -> None:
+    assert (await ending(probe, "abort"))[0] == 1006
+
+
+@behaviour(
+    "Deleted connection",
+    '$disconnect gets 1000 and "Connection Closed Normally"',
+    "https://github.com/aws/chalice/issues/2060",
+    confidence=Confidence.REPORTED,
+)
+async def test_disconnect_says_that_the_connection_was_deleted(probe: Api) -> None:
+    observer, client = await probe.watched()
+    target = await client.connection_id()
+    assert (await observer.call("DELETE", connection=target))["status"] == 204
+    await client.closing()
+    context = (await observer.report("$disconnect"))["event"]["requestContext"]
+    assert context["disconnectStatusCode"] == 1000
+    assert context["disconnectReason"] == "Connection Closed Normally"
+
+
+@behaviour(
+    "Integration time-out",
+    'After 29 s the client gets {"message": "Endpoint request timed out", connectionId, '
+    "requestId}, with or without a route response",
+    "https://github.com/Kludex/mangum/issues/128",
+    "https://github.com/aws/chalice/issues/1406",
+    confidence=Confidence.REPORTED,
+    slow=True,
+)
+async def test_a_function_that_takes_too_long(unhurried: Api | None, serve: ServeFactory) -> None:
+    if unhurried is not None:
+        client = await unhurried.connect()
+        await client.tell("tell", do="sleep", seconds=34)
+        message = await client.json(LONG_PATIENCE_SECONDS)
+    else:
+        served = await serve(stack(_ROUTES), limits=GatewayLimits(integration=0.05))
+        served.invoker.scripts["$default"] = _never
+        local = await served.connect()
+        await local.send("hello")
+        message = await _json(local)
+    assert message.keys() == {"message", "connectionId", "requestId"}
+    assert message["message"] == "Endpoint request timed out"
+
+
+async def _never(_event: Event) -> Outcome:
+    await asyncio.Event().wait()
+    return ok()
+
+
+async def _json(client: ClientConnection) -> Event:
+    async with asyncio.timeout(LONG_PATIENCE_SECONDS):
+        message: Event = json.loads(await client.recv())
+    return message
+
+
+async def closing(client: ClientConnection) -> tuple[int | None, str | None]:
+    """How the server closes a connection."""
+    with suppress(ConnectionClosed):
+        async with asyncio.timeout(10):
+            while True:
+                await client.recv()
+    return client.close_code, client.close_reason
+
+
+async def steered(serve: ServeFactory) -> tuple[Served, ManualClock]:
+    """A gateway whose time stands still until it is moved."""
+    clock = ManualClock()
+    limits = GatewayLimits(sweep=0.01)
+    return await serve(stack(_ROUTES), limits=limits, clock=clock), clock
+
+
+@behaviour(
+    "Idle for 10 minutes",
+    'The connection is closed, with 1001 and "Going away", of which $disconnect is told',
+    _QUOTAS,
+    "https://github.com/localstack/localstack/issues/9553",
+    needs=Needs.CLOCK,
+)
+async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
+    served, clock = await steered(serve)
+    idle = await served.connect()
+    clock.advance(10 * _MINUTE - 1)
+    await (await idle.ping())
+    assert len(served.connections) == 1
+    clock.advance(1)
+    assert await closing(idle) == (1001, "Going away")
+    await eventually(lambda: served.invoker.seen("$disconnect"))
+    context = served.invoker.seen("$disconnect")[0]["requestContext"]
+    assert context["disconnectStatusCode"] == 1001
+    assert context["disconnectReason"] == "Going away"
+
+
+@behaviour(
+    "Activity",
+    "A message in either direction starts the 10 minutes anew",
+    "https://hotsock.io/docs/connections/keep-alive",
+    "https://github.com/michalkvasnicak/aws-lambda-graphql/issues/136",
+    confidence=Confidence.REPORTED,
+    needs=Needs.CLOCK,
+)
+async def test_messages_either_way_are_activity(serve: ServeFactory) -> None:
+    served, clock = await steered(serve)
+    talking, listening = [await served.connect() for _ in range(2)]
+    clock.advance(9 * _MINUTE)
+    await talking.send("hello")
+    await eventually(lambda: served.invoker.seen("$default"))
+    assert (await served.manage("POST", served.connection_id(1), b"x")).status == 200
+    clock.advance(9 * _MINUTE)
+    for client in (talking, listening):
+        await (await client.ping())
+    assert len(served.connections) == 2
+
+
+@behaviour(
+    "Pings and the idle time",
+    "A ping is no activity: only messages are",
+    "https://github.com/andyrichardson/subscriptionless/issues/3",
+    _QUOTAS,
+    confidence=Confidence.ASSUMED,
+    needs=Needs.CLOCK,
+)
+async def test_pings_are_no_activity(serve: ServeFactory) -> None:
+    served, clock = await steered(serve)
+    client = await served.connect()
+    clock.advance(9 * _MINUTE)
+    await (await client.ping())
+    clock.advance(1 * _MINUTE)
+    assert (await closing(client))[0] == 1001
+
+
+@behaviour(
+    "Open for 2 hours",
+    'The connection is closed however busy it is; the code, 1001 "Going away", is assumed',
+    _QUOTAS,
+    confidence=Confidence.DOCUMENTED,
+    needs=Needs.CLOCK,
+)
+async def test_no_connection_lives_longer_than_two_hours(serve: ServeFactory) -> None:
+    served, clock = await steered(serve)
+    client = await served.connect()
+    for number in range(1, 15):
+        clock.advance(500_000)
+        await client.send("busy")
+        await eventually(partial(served.has_seen, "$default", number))
+    assert len(served.connections) == 1
+    clock.advance(200_000)
+    assert await closing(client) == (1001, "Going away")

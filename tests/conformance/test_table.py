@@ -1,0 +1,33 @@
+"""The table in docs/parity.md and the suite say the same."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+from tests.conformance import table
+
+
+def test_the_document_has_the_suites_table() -> None:
+    assert table.written() == table.render(), "run python -m tests.conformance.table"
+
+
+def test_every_test_of_the_suite_is_in_the_table() -> None:
+    defined = {
+        node.name
+        for path in Path(__file__).parent.glob("test_*.py")
+        if path.name != Path(__file__).name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name.startswith("test_")
+    }
+    assert defined == {test for _, _, test, _ in table.in_order()}
+
+
+def test_every_behaviour_has_a_title_of_its_own_and_a_source() -> None:
+    rows = [row for _, _, _, row in table.in_order()]
+    assert [title for title, count in Counter(row.title for row in rows).items() if count > 1] == []
+    for row in rows:
+        assert row.sources, row.title
+        assert all(source.startswith("https://") for source in row.sources), row.title
