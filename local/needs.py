@@ -56,6 +56,8 @@ def connections_needs(place: Place, api: WebSocketApi) -> Needs:
 
     def needs(request: Request) -> Sequence[Need]:
         stage, _, path = unquote(request.path).removeprefix("/").partition("/")
+        if not path.startswith("@connections/"):
+            return ()  # there is no such route, which is found out before who may take it
         resource = f"{base}/{stage}/{request.method}/{path}"
         return (Need("execute-api:ManageConnections", resource),)
 
