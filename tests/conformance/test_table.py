@@ -22,11 +22,11 @@ def test_every_test_of_the_suite_is_in_the_table() -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and node.name.startswith("test_")
     }
-    assert defined == {test for _, _, test, _ in table.in_order()}
+    assert defined == {test for _, _, test, _ in table.rows()}
 
 
 def test_every_behaviour_has_a_title_of_its_own_and_a_source() -> None:
-    rows = [row for _, _, _, row in table.in_order()]
+    rows = [row for _, _, _, row in table.rows()]
     assert [title for title, count in Counter(row.title for row in rows).items() if count > 1] == []
     for row in rows:
         assert row.sources, row.title
