@@ -3,7 +3,8 @@
     async with connect("ws://127.0.0.1:8765/dev", token=token) as connection:
         session = await connection.create_session("en")
 
-The pieces, from the wire up: `protocol` and `jitter` decide without any input or output;
-`connection` moves bytes; `speaker`, `listener` and `interpreter` are whole flows; `cli` is for
+The pieces, from the wire up: `protocol`, `reconnection` and `jitter` decide without any input or
+output; `connection` moves bytes, and `lasting` is one that comes back by itself; `speaker`,
+`listener` and `interpreter` are whole flows over either; `smoke` tries a stack; `cli` is for
 people. Run `python -m client --help`.
 """

@@ -86,7 +86,7 @@ class Reconnection:
         """
         if seat.role == "speaker" and _removed(fault):
             raise DisplacedError
-        if not _may_pass(fault, seat.role):
+        if self._grace == 0 or not _may_pass(fault, seat.role):
             raise fault
         remaining = self.remaining(now)
         if remaining == 0:

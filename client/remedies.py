@@ -21,7 +21,7 @@ _BY_CODE = {
     ErrorCode.FORBIDDEN: "use a token of a user who may (groups: speakers, interpreters)",
     ErrorCode.SESSION_NOT_FOUND: "`speak` prints it when it begins",
     ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
-    ErrorCode.SESSION_ENDED: "ask the speaker for the id of a new session",
+    ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
     ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
 }

@@ -12,7 +12,7 @@ import pytest
 
 from client.capture import ChunkSource
 from client.connection import connect
-from client.errors import DisplacedError
+from client.errors import DisplacedError, RequestRefusedError
 from client.events import Away, Notice, Notified, Returned
 from client.interpreter import Start, interpret
 from client.listener import Hooks, listen
@@ -188,7 +188,8 @@ async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: 
     voice, ears = Voice(stage), Ears(url, "en")
 
     async def displaced() -> None:
-        with pytest.raises(DisplacedError):
+        # Which of the two it learns first is chance: a chunk is refused, or the connection ends.
+        with pytest.raises((DisplacedError, RequestRefusedError)):
             await voice.speak(url, [ears])
         voice.notices.add("displaced")
 

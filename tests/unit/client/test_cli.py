@@ -156,6 +156,32 @@ def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     assert service.actions() == ["createSession", "sendAudio", "endSession"]
 
 
+def test_a_lost_connection_and_the_return_are_told(speech: str) -> None:
+    class Breaking(FakeService):
+        async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            connection.transport.abort()
+
+    service = Breaking()
+    with _server(service) as url:
+        result = _run("speak", speech, "--url", url)
+    assert result.exit_code == 0, result.output
+    assert "Lost: the connection broke off. Trying for 60 s to come back …" in result.stdout
+    assert f"Back in {SESSION} after " in result.stdout
+    assert service.actions() == ["createSession", "sendAudio", "joinSession", "endSession"]
+
+
+def test_coming_back_can_be_turned_off(speech: str) -> None:
+    class Breaking(FakeService):
+        async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+            connection.transport.abort()
+
+    service = Breaking()
+    with _server(service) as url:
+        result = _run("speak", speech, "--url", url, "--reconnect", "0")
+    _fails(result, "error: the connection broke off; check the network")
+    assert "joinSession" not in service.actions()
+
+
 def test_a_session_can_be_left_open(speech: str) -> None:
     service = FakeService()
     with _server(service) as url:

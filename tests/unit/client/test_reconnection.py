@@ -136,5 +136,6 @@ def test_a_loss_long_after_a_return_is_a_new_one() -> None:
 def test_without_grace_nothing_is_tried() -> None:
     reconnection = Reconnection(grace_seconds=0, chance=lambda: 1.0)
     reconnection.lost(0)
-    with pytest.raises(GaveUpError):
+    with pytest.raises(ConnectionLostError) as ended:
         reconnection.delay_after(LOST, SPEAKER, 0)
+    assert ended.value is LOST
