@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from local.credentials import LocalCredentials
 from local.dynamodb_needs import dynamodb_needs
+from local.errors import StartError
 from local.guard import Guard, Needs, ServiceGuard, admit_all
 from local.model import Stack
 from local.needs import connections_needs, lambda_needs, sqs_needs
+from local.policy import allows
 from local.principals import Principals
 from local.refusals import (
     ConnectionsRefusals,
@@ -15,7 +17,7 @@ from local.refusals import (
     Refusals,
     SqsRefusals,
 )
-from local.role_policies import RolePolicies
+from local.role_policies import Report, RolePolicies
 from local.service_proxy import ServiceProxy
 from local.signatures import SignatureVerifier
 from local.upstream import Upstream
@@ -23,21 +25,21 @@ from shared.utils.clock import Clock
 
 # A call to the local database takes a millisecond; a stack that hangs shall say so soon.
 _DATABASE_TIMEOUT_SECONDS = 8.0
-# ReceiveMessage waits for messages for 20 s at most.
-_QUEUES_TIMEOUT_SECONDS = 25.0
+# What Lambda's pollers do with a queue.
+_POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
 class Access:
     """Makes the guards; with `verify` off they let everybody in."""
 
-    def __init__(self, stack: Stack, clock: Clock, *, verify: bool) -> None:
+    def __init__(self, stack: Stack, clock: Clock, *, verify: bool, report: Report) -> None:
         self._stack = stack
         self._place = stack.place
         self._clock = clock
         self._verify = verify
         self._principals = Principals(stack.functions.values(), stack.place)
         #: What the functions' roles allow; may be changed while the stack runs.
-        self.policies = RolePolicies(stack.functions.values())
+        self.policies = RolePolicies(stack.functions.values(), report)
 
     def credentials(self, function: str) -> LocalCredentials:
         """A function's own credentials. Raises KeyError."""
@@ -59,12 +61,29 @@ class Access:
         upstream = Upstream(port, _DATABASE_TIMEOUT_SECONDS)
         return ServiceProxy(guard, upstream, refusals.unavailable)
 
-    def queues(self, port: int) -> ServiceProxy:
-        """Before the SQS on a port of this machine."""
-        refusals = SqsRefusals()
-        guard = self._guard("sqs", sqs_needs(self._place), refusals)
-        upstream = Upstream(port, _QUEUES_TIMEOUT_SECONDS)
-        return ServiceProxy(guard, upstream, refusals.unavailable)
+    def queues(self) -> Guard:
+        """Before SQS."""
+        return self._guard("sqs", sqs_needs(self._place), SqsRefusals())
+
+    def check_event_sources(self) -> None:
+        """Refuse event source mappings whose function may not do with the queue what Lambda does
+        on its behalf. Raises StartError.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; words as in
+        https://github.com/anomalyco/sst/issues/5737.
+        """
+        if not self._verify:
+            return
+        arns = {queue.name: queue.arn for queue in self._stack.queues}
+        for source in self._stack.event_sources:
+            statements = self.policies.statements(source.function)
+            for operation in _POLLING:
+                if not allows(statements, f"sqs:{operation}", arns[source.queue]):
+                    raise StartError(
+                        f"event source mapping of {source.queue} to {source.function}: the "
+                        f"function execution role does not have permissions to call {operation} "
+                        f"on SQS"
+                    )
 
     def _guard(self, service: str, needs: Needs, refusals: Refusals) -> Guard:
         if not self._verify:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
-from local.http_server import Request, Response
+from local.http_server import Handler, Request, Response
 from local.principals import Principal
 from local.refusals import Refusals
 from local.role_policies import RolePolicies
@@ -36,6 +36,15 @@ class UnreadableError(Exception):
 
 def admit_all(_request: Request) -> None:
     """A guard for load: requests are signed, but nobody spends time on checking them."""
+
+
+def guarded(guard: Guard, handler: Handler) -> Handler:
+    """`handler`, for requests that `guard` lets in."""
+
+    def handle(request: Request) -> Response | Coroutine[Any, Any, Response]:
+        return guard(request) or handler(request)
+
+    return handle
 
 
 class ServiceGuard:

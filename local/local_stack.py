@@ -29,6 +29,7 @@ from local.endpoints import Endpoints
 from local.event_sources import EventSources
 from local.functions import Functions, build_pools
 from local.gateway import Gateway, bind
+from local.guard import guarded
 from local.http_server import Handler, HttpServer
 from local.model import Stack
 from local.queues import MessageQueue, build_queues
@@ -74,7 +75,7 @@ class LocalStack:
         self._credentials = LocalCredentials()
         self._cleanup = AsyncExitStack()
         self._database: Database | None = None
-        #: What the functions may do; None until everything has started.
+        #: Who may do what; None before `start`.
         self.access: Access | None = None
         self.logs: Path | None = None
 
@@ -116,10 +117,13 @@ class LocalStack:
         await self._timed("tables", create)
 
         connections, functions = Connections(), Functions()
-        self.access = access = Access(stack, self._clock, verify=options.verify_signatures)
+        self.access = access = Access(
+            stack, self._clock, verify=options.verify_signatures, report=self._report
+        )
+        access.check_event_sources()
         queues = build_queues(stack.queues, self._clock)
         addresses = await self._open_endpoints(stack, access, connections, functions, database.port)
-        addresses = replace(addresses, sqs_port=await self._open_queues(stack, queues))
+        addresses = replace(addresses, sqs_port=await self._open_queues(stack, access, queues))
         pools = build_pools(
             stack.functions,
             variables={
@@ -188,12 +192,15 @@ class LocalStack:
             issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
         return Addresses(manager.port, token_port, invoker.port, store.port)
 
-    async def _open_queues(self, stack: Stack, queues: Mapping[str, MessageQueue]) -> int:
+    async def _open_queues(
+        self, stack: Stack, access: Access, queues: Mapping[str, MessageQueue]
+    ) -> int:
         """The port of SQS, 0 without queues."""
         if not queues:
             return 0
         api = sqs_api.SqsApi(queues, stack.place.queue_url(""))
-        return (await self._serve(api.handle, sqs_api.MAX_BODY_BYTES)).port
+        handler = guarded(access.queues(), api.handle)
+        return (await self._serve(handler, sqs_api.MAX_BODY_BYTES)).port
 
     def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
         """Let messages invoke functions, which are there before and after."""

@@ -108,15 +108,6 @@ class SqsRefusals:
         text = _denial(caller, f"{service}:{name.lower()}", resource)
         return _typed_body(403, _CORAL + _ACCESS_DENIED, _query_error("AccessDenied"), Message=text)
 
-    def unavailable(self) -> Response:
-        """The queues do not answer. SDKs try again."""
-        return _typed_body(
-            503,
-            _CORAL + "ServiceUnavailableException",
-            ("x-amzn-query-error", "ServiceUnavailable;Receiver"),
-            message="Service is unavailable.",
-        )
-
 
 def _query_error(code: str) -> tuple[str, str]:
     return ("x-amzn-query-error", f"{code};Sender")

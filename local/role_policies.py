@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,9 +32,9 @@ class RolePolicies:
     Each new denial is reported once, in one line: it is the grant that the template lacks.
     """
 
-    def __init__(self, functions: Iterable[Function], report: Report | None = None) -> None:
+    def __init__(self, functions: Iterable[Function], report: Report) -> None:
         self._statements = {function.name: function.role.statements for function in functions}
-        self._report = report or _to_stderr
+        self._report = report
         self._decisions: dict[tuple[str, str, str], bool] = {}
         #: The last denials, oldest first.
         self.denials: deque[Denial] = deque(maxlen=_MAX_DENIALS)
@@ -71,7 +70,3 @@ class RolePolicies:
                 f"{denial.function}: its role does not allow {denial.action} on {denial.resource}"
             )
         self.denials.append(denial)
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,244 @@
+"""What requests ask for in IAM's terms, and how each service words that it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.dynamodb_needs import dynamodb_needs
+from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
+from local.http_server import Request, Response
+from local.model import Place, Statement
+from local.needs import connections_needs, lambda_needs, sqs_needs
+from local.principals import Principals
+from local.refusals import (
+    ConnectionsRefusals,
+    DynamoDbRefusals,
+    LambdaRefusals,
+    Refusals,
+    SqsRefusals,
+)
+from local.role_policies import Denial, RolePolicies
+from local.signatures import Fault, FaultKind
+from tests.unit.local import stacks
+
+PLACE = Place()
+TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/notes"
+QUEUE = "arn:aws:sqs:eu-central-1:000000000000:timers"
+USER = "arn:aws:sts::000000000000:assumed-role/role/f"
+
+
+def json_request(target: str, body: object) -> Request:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Request("POST", "/", [(b"x-amz-target", target.encode())], content)
+
+
+def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
+    needs = dynamodb_needs(PLACE)(json_request(f"DynamoDB_20120810.{operation}", body))
+    return [(need.action.removeprefix("dynamodb:"), need.resource) for need in needs]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "expected"),
+    [
+        ("GetItem", {"TableName": "notes", "Key": {}}, [("GetItem", TABLE)]),
+        ("GetItem", {"TableName": TABLE}, [("GetItem", TABLE)]),
+        # Only these two read indexes; elsewhere the name means nothing.
+        ("Query", {"TableName": "notes", "IndexName": "i"}, [("Query", f"{TABLE}/index/i")]),
+        ("Scan", {"TableName": "notes", "IndexName": "i"}, [("Scan", f"{TABLE}/index/i")]),
+        ("GetItem", {"TableName": "notes", "IndexName": "i"}, [("GetItem", TABLE)]),
+        ("ListTables", {}, [("ListTables", "*")]),
+        ("ListTables", b"", [("ListTables", "*")]),
+        (
+            "BatchGetItem",
+            {"RequestItems": {"notes": {"Keys": []}, "other": {}}},
+            [("BatchGetItem", TABLE), ("BatchGetItem", TABLE.replace("notes", "other"))],
+        ),
+        # What names tables in two ways needs all of them.
+        (
+            "BatchWriteItem",
+            {"TableName": "notes", "RequestItems": {"other": []}},
+            [("BatchWriteItem", TABLE), ("BatchWriteItem", TABLE.replace("notes", "other"))],
+        ),
+        (
+            "TransactWriteItems",
+            {
+                "TransactItems": [
+                    {"Put": {"TableName": "notes", "Item": {}}},
+                    {"ConditionCheck": {"TableName": "notes"}},
+                ]
+            },
+            [("PutItem", TABLE), ("ConditionCheckItem", TABLE)],
+        ),
+    ],
+)
+def test_dynamodb_needs_its_action_on_every_table_and_index(
+    operation: str, body: object, expected: list[tuple[str, str]]
+) -> None:
+    assert dynamodb(operation, body) == expected
+
+
+@pytest.mark.parametrize("needs", [dynamodb_needs(PLACE), sqs_needs(PLACE)])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1}', b"\xff"])
+def test_what_cannot_be_read_is_no_way_around_a_check(needs: Needs, body: bytes) -> None:
+    with pytest.raises(UnreadableError) as unreadable:
+        needs(json_request("X.SendMessage", body))
+    assert unreadable.value.answer.status == 400
+    assert b"SerializationException" in unreadable.value.answer.body
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "expected"),
+    [
+        ("SendMessage", {"QueueUrl": "http://h:1/000000000000/timers"}, ("SendMessage", QUEUE)),
+        ("SendMessageBatch", {"QueueUrl": "https://h/0/timers/"}, ("SendMessage", QUEUE)),
+        ("GetQueueUrl", {"QueueName": "timers"}, ("GetQueueUrl", QUEUE)),
+        ("ListQueues", {}, ("ListQueues", "*")),
+    ],
+)
+def test_sqs_needs_its_action_on_the_queue(
+    operation: str, body: object, expected: tuple[str, str]
+) -> None:
+    (need,) = sqs_needs(PLACE)(json_request(f"AmazonSQS.{operation}", body))
+    assert need == Need(f"sqs:{expected[0]}", expected[1])
+
+
+@pytest.mark.parametrize("name", ["f", "000000000000:function:f", "arn%3Aaws%3Alambda%3Ar%3A0%3Af"])
+def test_invoke_needs_the_function(name: str) -> None:
+    request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
+    arn = "arn:aws:lambda:eu-central-1:000000000000:function:f"
+    assert lambda_needs(PLACE)(request) == (Need("lambda:InvokeFunction", arn),)
+
+
+def test_connections_needs_stage_and_method() -> None:
+    needs = connections_needs(PLACE, stacks.stack().websocket)
+    base = "arn:aws:execute-api:eu-central-1:000000000000:api/dev"
+    for path in ("/dev/%40connections/a%3D", "/dev/@connections/a="):
+        (need,) = needs(Request("DELETE", path, [], b""))
+        assert need == Need("execute-api:ManageConnections", f"{base}/DELETE/@connections/a=")
+
+
+def text(action: str, resource: str) -> str:
+    return (
+        f"User: {USER} is not authorized to perform: {action} on resource: {resource} because no "
+        f"identity-based policy allows the {action} action"
+    )
+
+
+@pytest.mark.parametrize(
+    ("refusals", "status", "header", "body"),
+    [
+        (
+            DynamoDbRefusals(),
+            400,
+            b"Content-Type: application/x-amz-json-1.0",
+            {
+                "__type": "com.amazon.coral.service#AccessDeniedException",
+                "Message": text("x:GetItem", TABLE),
+            },
+        ),
+        (
+            SqsRefusals(),
+            403,
+            b"x-amzn-query-error: AccessDenied;Sender",
+            {
+                "__type": "com.amazon.coral.service#AccessDeniedException",
+                # SQS alone writes actions in lower case.
+                "Message": text("x:getitem", TABLE),
+            },
+        ),
+        (
+            LambdaRefusals(),
+            403,
+            b"x-amzn-ErrorType: AccessDeniedException",
+            {"Message": text("x:GetItem", TABLE)},
+        ),
+    ],
+)
+def test_denials_are_worded_as_each_service_does(
+    refusals: Refusals, status: int, header: bytes, body: dict[str, str]
+) -> None:
+    answer = refusals.denied(USER, "x:GetItem", TABLE)
+    assert answer.status == status
+    assert header in answer.wire
+    assert json.loads(answer.body) == body
+
+
+@pytest.mark.parametrize(
+    ("refusals", "kind", "status", "expected"),
+    [
+        (DynamoDbRefusals(), FaultKind.MISSING, 400, b"#MissingAuthenticationTokenException"),
+        (DynamoDbRefusals(), FaultKind.WRONG, 400, b"#InvalidSignatureException"),
+        (SqsRefusals(), FaultKind.MISSING, 403, b"x-amzn-query-error: AccessDenied;Sender"),
+        (SqsRefusals(), FaultKind.UNKNOWN_CALLER, 403, b"InvalidClientTokenId;Sender"),
+        (SqsRefusals(), FaultKind.INCOMPLETE, 400, b"IncompleteSignature;Sender"),
+        (LambdaRefusals(), FaultKind.WRONG, 403, b"x-amzn-ErrorType: InvalidSignatureException"),
+        (ConnectionsRefusals(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
+    ],
+)
+def test_faults_are_worded_as_each_service_does(
+    refusals: Refusals, kind: FaultKind, status: int, expected: bytes
+) -> None:
+    answer = refusals.fault(Fault(kind, "words"))
+    assert answer.status == status
+    assert expected in answer.wire
+
+
+def guard_for(*statements: Statement, reported: list[str]) -> tuple[ServiceGuard, RolePolicies]:
+    function = stacks.function("f", *statements)
+    callers = Principals([function], PLACE)
+    policies = RolePolicies([function], reported.append)
+    guard = ServiceGuard(
+        lambda _request: callers.of_function("f"),
+        dynamodb_needs(PLACE),
+        policies,
+        DynamoDbRefusals(),
+    )
+    return guard, policies
+
+
+def test_every_need_must_be_allowed_and_a_denial_is_reported_once() -> None:
+    reported: list[str] = []
+    guard, policies = guard_for(Statement(("dynamodb:BatchGetItem",), (TABLE,)), reported=reported)
+    one: dict[str, Any] = {"RequestItems": {"notes": {}}}
+    two: dict[str, Any] = {"RequestItems": {"notes": {}, "other": {}}}
+
+    assert guard(json_request("D.BatchGetItem", one)) is None
+    for _ in range(2):
+        refused = guard(json_request("D.BatchGetItem", two))
+        assert refused is not None
+        assert b"table/other because" in refused.body
+    other = TABLE.replace("notes", "other")
+    assert list(policies.denials) == [Denial("f", "dynamodb:BatchGetItem", other)] * 2
+    assert reported == [f"f: its role does not allow dynamodb:BatchGetItem on {other}"]
+
+
+def test_policies_can_be_replaced_while_requests_come() -> None:
+    guard, policies = guard_for(reported=[])
+    request = json_request("D.GetItem", {"TableName": "notes"})
+    assert guard(request) is not None
+    policies.replace("f", (Statement(("dynamodb:GetItem",), (TABLE,)),))
+    assert guard(request) is None
+    policies.replace("f", ())
+    assert guard(request) is not None
+
+
+def test_what_is_refused_does_not_reach_the_service() -> None:
+    served: list[Request] = []
+
+    def serve(request: Request) -> Response:
+        served.append(request)
+        return Response(200)
+
+    request = json_request("D.GetItem", {"TableName": "notes"})
+    guard, policies = guard_for(reported=[])
+    handle = guarded(guard, serve)
+    refused = handle(request)
+    assert isinstance(refused, Response)
+    assert (refused.status, served) == (400, [])
+    policies.replace("f", (Statement(("dynamodb:GetItem",), ("*",)),))
+    admitted = handle(request)
+    assert isinstance(admitted, Response)
+    assert (admitted.status, served) == (200, [request])
