@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class Stage:
     @asynccontextmanager
     async def connection(self, user: str | None = None, *groups: str) -> AsyncIterator[Wire]:
         """Anybody, in no session yet."""
-        token = None if user is None else self.token(user, *groups)
+        # Beside the event loop: the stack may run in the same one.
+        token = None if user is None else await asyncio.to_thread(self.token, user, *groups)
         async with wire(self.endpoints.websocket_url, token) as opened:
             yield opened
 

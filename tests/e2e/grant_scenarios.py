@@ -1,0 +1,319 @@
+"""For every grant of a function something that a client sees, and would not see without it.
+
+A scenario raises AssertionError or TimeoutError if it does not see that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from uuid import uuid4
+
+from infrastructure.routes import Resource
+from tests.e2e.operator import Operator, Row
+from tests.e2e.stage import Stage, joined
+from tests.helpers.wire import CHUNK, Wire
+
+# Shards of the stack that scenarios run on: a few listeners are more than one function sends to.
+SHARD_SIZE = 2
+_PATIENCE_SECONDS = 10.0
+_RACES = 40
+
+
+@dataclass(frozen=True)
+class Theatre:
+    """A stack with people, and whoever runs it."""
+
+    stage: Stage
+    operator: Operator
+
+
+Scenario = Callable[[Theatre], Awaitable[None]]
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - what is waited for is outside
+            await asyncio.sleep(0.02)
+
+
+async def handshake(theatre: Theatre) -> None:
+    async with theatre.stage.connection() as anybody:
+        await anybody.ask("heartbeat")
+
+
+async def session_opens(theatre: Theatre) -> None:
+    async with theatre.stage.session():
+        pass
+
+
+async def listener_joins(theatre: Theatre) -> None:
+    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
+        pass
+
+
+async def audio_arrives(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await speaker.send_audio(1)
+        assert (await listener.expect("audio"))["seq"] == 1
+
+
+async def audio_arrives_at_many(theatre: Theatre) -> None:
+    async with AsyncExitStack() as opened, theatre.stage.session() as (speaker, session_id):
+        listeners = await _many(opened, theatre, session_id)
+        speaking = asyncio.ensure_future(_speak(speaker))
+        try:
+            for listener in listeners:
+                await listener.expect("audio")
+        finally:
+            speaking.cancel()
+
+
+async def audio_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        await theatre.operator.ghost(session_id, "listener#es")
+        await speaker.send_audio(1)
+        await _ghost_is_given_up(theatre, session_id)
+
+
+async def invoked_audio_arrives(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        assert (await listener.expect("audio"))["seq"] == 9
+
+
+async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
+    async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
+        listeners = await _many(opened, theatre, session_id)
+        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        for listener in listeners:
+            assert (await listener.expect("audio"))["seq"] == 9
+
+
+async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        await theatre.operator.ghost(session_id, "listener#es")
+        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        await _ghost_is_given_up(theatre, session_id)
+
+
+async def session_ends_for_everyone(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        assert (await speaker.ask("endSession"))["type"] == "sessionEnded"
+        await listener.expect("sessionEnded")
+
+
+async def session_end_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        await theatre.operator.ghost(session_id, "listener#es")
+        await speaker.ask("endSession")
+        await _ghost_is_given_up(theatre, session_id)
+
+
+async def displaced_speaker_is_closed(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (displaced, session_id),
+        theatre.stage.connection("alice", "speakers") as newer,
+    ):
+        await joined(newer, session_id, "en", role="speaker")
+        assert await displaced.closed() == 1000
+
+
+async def two_sessions_at_once_become_one(theatre: Theatre) -> None:
+    """Two requests of one connection, so often that some overlap: then the session that was opened
+    second is taken back.
+    """
+    for _ in range(_RACES):
+        user = f"eager-{uuid4()}"
+        async with theatre.stage.connection(user, "speakers") as eager:
+            for request_id in ("r1", "r2"):
+                create = {"action": "createSession", "sourceLanguage": "en"}
+                await eager.send({**create, "requestId": request_id})
+            replies = [await eager.expect(lambda message: "requestId" in message) for _ in "12"]
+            assert sorted(reply["type"] for reply in replies) == ["error", "sessionCreated"]
+            assert len(await theatre.operator.sessions_of(user)) == 1
+
+
+async def listener_disconnects(theatre: Theatre) -> None:
+    async with theatre.stage.session() as (_, session_id):
+        async with theatre.stage.listener(session_id):
+            pass
+        await _members_are(theatre, session_id, "speaker#")
+        await _listeners_are_counted(theatre, session_id, 0)
+
+
+async def interpreter_disconnects(theatre: Theatre) -> None:
+    async with theatre.stage.session() as (_, session_id), AsyncExitStack() as opened:
+        async with theatre.stage.interpreter(session_id, "es"):
+            listener = await opened.enter_async_context(theatre.stage.listener(session_id, "es"))
+        assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
+
+
+async def speaker_stays_away(theatre: Theatre) -> None:
+    async with AsyncExitStack() as opened:
+        async with theatre.stage.session() as (_, session_id):
+            listener = await opened.enter_async_context(theatre.stage.listener(session_id))
+        assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
+
+
+async def grace_is_over(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.speaker_away(session_id)
+        await theatre.operator.invoke("timeout", _timer(session_id))
+        assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
+
+
+async def grace_rings_twice(theatre: Theatre) -> None:
+    """Who was not told the first time is told the second time."""
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.speaker_away(session_id)
+        for _ in range(2):
+            answer = await theatre.operator.invoke("timeout", _timer(session_id))
+            assert answer == {"batchItemFailures": []}
+            await listener.expect("sessionEnded")
+
+
+async def grace_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        await theatre.operator.speaker_away(session_id)
+        await theatre.operator.ghost(session_id, "listener#es")
+        await theatre.operator.invoke("timeout", _timer(session_id))
+        await _ghost_is_given_up(theatre, session_id)
+
+
+async def _many(opened: AsyncExitStack, theatre: Theatre, session_id: str) -> list[Wire]:
+    return [
+        await opened.enter_async_context(theatre.stage.listener(session_id))
+        for _ in range(SHARD_SIZE + 1)
+    ]
+
+
+async def _speak(speaker: Wire) -> None:
+    """In real time, for as long as a client would wait: the first chunks may meet cold workers."""
+    for seq in range(50):
+        await speaker.send_audio(seq)
+        await asyncio.sleep(0.2)
+
+
+async def _ghost_is_given_up(theatre: Theatre, session_id: str) -> None:
+    await _members_are(theatre, session_id, "listener#es", "speaker#")
+    # The ghost was never counted in; it is counted out all the same.
+    await _listeners_are_counted(theatre, session_id, 0)
+
+
+async def _members_are(theatre: Theatre, session_id: str, *seats: str) -> None:
+    async def so() -> bool:
+        members = await theatre.operator.members(session_id)
+        return sorted(member["seat"] for member in members) == list(seats)
+
+    await eventually(so)
+
+
+async def _listeners_are_counted(theatre: Theatre, session_id: str, count: int) -> None:
+    async def so() -> bool:
+        return bool((await theatre.operator.session(session_id))["listenerCount"] == count)
+
+    await eventually(so)
+
+
+def _broadcast(session_id: str) -> Row:
+    return {
+        "sessionId": session_id,
+        "language": "en",
+        "epoch": 1,
+        "seq": 9,
+        "timestamp": 1,
+        # More workers may have to start.
+        "deadlineAt": time.time_ns() // 1_000_000 + 5_000,
+        "audio": base64.b64encode(CHUNK).decode(),
+    }
+
+
+def _timer(session_id: str) -> Row:
+    timer = {"type": "graceOver", "sessionId": session_id, "speakerEpoch": 1}
+    record = {"messageId": "m1", "eventSource": "aws:sqs", "body": json.dumps(timer)}
+    return {"Records": [record]}
+
+
+GET, PUT, UPDATE, DELETE, QUERY = (
+    f"dynamodb:{operation}Item" if operation != "Query" else "dynamodb:Query"
+    for operation in ("Get", "Put", "Update", "Delete", "Query")
+)
+MANAGE = "execute-api:ManageConnections"
+SEND = "sqs:SendMessage"
+INVOKE = "lambda:InvokeFunction"
+
+#: Function, resource and action of each grant, and what needs it.
+SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
+    ("connect", Resource.CONNECTIONS, PUT): handshake,
+    ("disconnect", Resource.SESSIONS, GET): interpreter_disconnects,
+    ("disconnect", Resource.SESSIONS, UPDATE): listener_disconnects,
+    ("disconnect", Resource.CONNECTIONS, GET): listener_disconnects,
+    ("disconnect", Resource.CONNECTIONS, DELETE): listener_disconnects,
+    ("disconnect", Resource.AUDIENCE_INDEX, QUERY): interpreter_disconnects,
+    ("disconnect", Resource.POST_TO_CONNECTION, MANAGE): interpreter_disconnects,
+    ("control", Resource.SESSIONS, GET): listener_joins,
+    ("control", Resource.SESSIONS, PUT): session_opens,
+    ("control", Resource.SESSIONS, UPDATE): listener_joins,
+    ("control", Resource.SESSIONS, DELETE): two_sessions_at_once_become_one,
+    ("control", Resource.CONNECTIONS, GET): session_opens,
+    ("control", Resource.CONNECTIONS, UPDATE): session_opens,
+    ("control", Resource.CONNECTIONS, DELETE): session_end_meets_a_ghost,
+    ("control", Resource.AUDIENCE_INDEX, QUERY): session_ends_for_everyone,
+    ("control", Resource.POST_TO_CONNECTION, MANAGE): session_ends_for_everyone,
+    ("control", Resource.CLOSE_CONNECTION, MANAGE): displaced_speaker_is_closed,
+    ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_arrives_at_many,
+    ("audio_processor", Resource.SESSIONS, GET): audio_arrives,
+    ("audio_processor", Resource.SESSIONS, UPDATE): audio_meets_a_ghost,
+    ("audio_processor", Resource.CONNECTIONS, GET): audio_arrives,
+    ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_arrives,
+    ("audio_processor", Resource.CONNECTIONS, DELETE): audio_meets_a_ghost,
+    ("audio_processor", Resource.AUDIENCE_INDEX, QUERY): audio_arrives,
+    ("audio_processor", Resource.POST_TO_CONNECTION, MANAGE): audio_arrives,
+    ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_arrives_at_many,
+    ("broadcast", Resource.SESSIONS, GET): invoked_audio_arrives,
+    ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_arrives,
+    ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,
+    ("timeout", Resource.SESSIONS, GET): grace_rings_twice,
+    ("timeout", Resource.SESSIONS, UPDATE): grace_is_over,
+    ("timeout", Resource.CONNECTIONS, GET): grace_meets_a_ghost,
+    ("timeout", Resource.CONNECTIONS, DELETE): grace_meets_a_ghost,
+    ("timeout", Resource.AUDIENCE_INDEX, QUERY): grace_is_over,
+    ("timeout", Resource.POST_TO_CONNECTION, MANAGE): grace_is_over,
+}

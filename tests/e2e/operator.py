@@ -1,0 +1,108 @@
+"""Whoever runs a stack: reads and changes rows, invokes functions, is limited by no policy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+
+from infrastructure.config import stage_config
+from local.credentials import LocalCredentials
+from local.endpoints import Endpoints
+from local.model import Place
+
+SESSIONS = "lingocast-dev-sessions"
+CONNECTIONS = "lingocast-dev-connections"
+
+Row = dict[str, Any]
+
+
+class Operator:
+    """Calls a running stack's services with the credentials of this machine's user."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        keys = LocalCredentials()
+        session = boto3.Session(keys.access_key, keys.secret_key, keys.token, Place().region)
+        config = Config(read_timeout=15, retries={"total_max_attempts": 1}, proxies={})
+        self._database: Any = session.client(
+            "dynamodb", endpoint_url=endpoints.dynamodb_url, config=config
+        )
+        self._lambda: Any = session.client(
+            "lambda", endpoint_url=endpoints.lambda_url, config=config
+        )
+
+    async def invoke(self, function: str, event: Row) -> Any:
+        """What a function answers, named as in the table of functions."""
+        answer = await asyncio.to_thread(
+            self._lambda.invoke,
+            FunctionName=stage_config("dev").resource_name(function),
+            Payload=json.dumps(event).encode(),
+        )
+        return json.load(answer["Payload"])
+
+    async def session(self, session_id: str) -> Row:
+        """A session's row; empty if there is none."""
+        return await self._get(SESSIONS, sessionId=session_id)
+
+    async def sessions_of(self, owner: str) -> list[Row]:
+        """The rows of somebody's sessions."""
+        return [row for row in await self._scan(SESSIONS) if row["owner"] == owner]
+
+    async def members(self, session_id: str) -> list[Row]:
+        """The rows of the connections that sit in a session."""
+        rows = await self._scan(CONNECTIONS)
+        return [row for row in rows if row.get("sessionId") == session_id]
+
+    async def ghost(self, session_id: str, seat: str, name: str = "ghost") -> None:
+        """A connection that sits in a session, but is over: nobody was told of its end."""
+        now = time.time_ns() // 1_000_000
+        row = {
+            "connectionId": f"{name}-{session_id}=",
+            "connectedAt": now,
+            "lastActivityTime": now,
+            "activityBucket": "0",
+            "expiresAt": now // 1000 + 3600,
+            "sessionId": session_id,
+            "seat": seat,
+        }
+        await self._call("put_item", CONNECTIONS, Item=_stored(row))
+
+    async def speaker_away(self, session_id: str) -> None:
+        """The session's speaker has been away for all of the grace period."""
+        await self.change_session(session_id, "SET graceUntil = :now", ":now", 1)
+
+    async def change_session(self, session_id: str, update: str, name: str, value: object) -> None:
+        """Update a session's row with one value."""
+        await self._call(
+            "update_item",
+            SESSIONS,
+            Key=_stored({"sessionId": session_id}),
+            UpdateExpression=update,
+            ExpressionAttributeValues=_stored({name: value}),
+        )
+
+    async def _get(self, table: str, **key: str) -> Row:
+        answer = await self._call("get_item", table, Key=_stored(key), ConsistentRead=True)
+        return _loaded(answer.get("Item", {}))
+
+    async def _scan(self, table: str) -> list[Row]:
+        answer = await self._call("scan", table, ConsistentRead=True)
+        assert "LastEvaluatedKey" not in answer
+        return [_loaded(item) for item in answer["Items"]]
+
+    async def _call(self, operation: str, table: str, **arguments: Any) -> Any:
+        call = getattr(self._database, operation)
+        return await asyncio.to_thread(call, TableName=table, **arguments)
+
+
+def _stored(values: Row) -> Row:
+    return {key: TypeSerializer().serialize(value) for key, value in values.items()}
+
+
+def _loaded(values: Row) -> Row:
+    return {key: TypeDeserializer().deserialize(value) for key, value in values.items()}
