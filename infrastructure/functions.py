@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from infrastructure.code import LEFT_OUT
 from infrastructure.config import StageConfig
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.naming import construct_id
@@ -19,9 +20,6 @@ from infrastructure.permissions import Permissions
 from infrastructure.routes import FunctionSpec
 
 _ROOT = Path(__file__).parent.parent
-# Everything is left out but the two packages that the functions are made of. The syntax is that of
-# a .dockerignore: the library's default one would let in .env and other files with a dot.
-_LEFT_OUT = ["*", "!lambda", "!shared", "**/.*", "**/__pycache__", "**/*.pyc"]
 _METRICS_NAMESPACE = "Lingocast"
 _LOG_LEVEL = "INFO"
 
@@ -63,7 +61,7 @@ class FunctionFactory:
         # What the stack knows of itself is not for an operator to change.
         self._settings = {**config.settings, **settings}
         self._code = assets.Asset(
-            scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=_LEFT_OUT
+            scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=list(LEFT_OUT)
         )
 
     def create(self, spec: FunctionSpec) -> lambda_.CfnFunction:

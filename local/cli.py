@@ -78,6 +78,17 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         " SHARD_SIZE=10; repeat for more (not with --template)",
     )
     parser.add_argument(
+        "--source",
+        type=Path,
+        metavar="FOLDER",
+        help="the functions' code of a --template; a change there is run at once",
+    )
+    parser.add_argument(
+        "--no-reload",
+        action="store_true",
+        help="run the code as it is now, whatever changes",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
@@ -104,10 +115,14 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         settings = function_settings(given.settings, os.environ)
     except SettingsError as error:
         parser.error(f"--set: {error}")
+    if given.source is not None and (given.template is None or not given.source.is_dir()):
+        parser.error("--source: expected a folder, and a --template beside it")
     options = Options(
         port=given.port,
         stage=given.stage,
         template=given.template,
+        reload=not given.no_reload,
+        source=given.source,
         verify_signatures=not given.no_verify_signatures,
         warm=given.workers,
         settings=settings,

@@ -34,6 +34,10 @@ server.on('request', (request, response) => {
   }
   const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1]
   if (operation) counts[operation] = (counts[operation] ?? 0) + 1
+  // dynalite throws when a client leaves in the middle of its request, which would end it for all.
+  const on = request.on.bind(request)
+  on('error', () => {})
+  request.on = (event, listener) => (event === 'error' ? request : on(event, listener))
   serve(request, response)
 })
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from local.errors import UnknownFunctionError
+from local.errors import FunctionInitError, UnknownFunctionError
 from local.invocation import Outcome
 from local.model import Function
 from local.pool import FunctionPool, PoolLimits
@@ -18,6 +18,9 @@ from shared.utils.clock import Clock
 # whole audience. Others start with one worker and get more on demand.
 _BUSY_MODULES = frozenset({"audio_processor", "control"})
 
+# So many functions start at a time when all are replaced; those with work to do start at once.
+_LANES = 2
+
 
 class Functions:
     """The pools by name; an `Invoker`.
@@ -28,6 +31,7 @@ class Functions:
 
     def __init__(self) -> None:
         self._pools: Mapping[str, FunctionPool] = {}
+        self._look: Callable[[], None] = _nothing
 
     async def start(self, pools: Mapping[str, FunctionPool]) -> None:
         """Start the warm workers of all functions. Raises FunctionInitError."""
@@ -41,20 +45,65 @@ class Functions:
 
     async def invoke(self, function: str, payload: bytes) -> Outcome:
         """The outcome of one invocation. Raises UnknownFunctionError, ThrottledError."""
+        self._look()
         return await self._pool(function).invoke(payload)
 
     def start_invocation(self, function: str, payload: bytes) -> None:
         """Invoke without waiting. Raises UnknownFunctionError, ThrottledError."""
+        self._look()
         self._pool(function).submit(payload)
 
     def require(self, function: str) -> None:
         """Raise UnknownFunctionError if there is no such function."""
         self._pool(function)
 
+    # While the code changes
+
+    def before_each(self, look: Callable[[], None]) -> None:
+        """Call `look` before every invocation; it may `hold` it."""
+        self._look = look
+
+    def hold(self) -> None:
+        """Let invocations wait from now on."""
+        for pool in self._pools.values():
+            pool.hold()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for pool in self._pools.values():
+            pool.resume()
+
+    async def renew(self) -> str | None:
+        """Replace all workers by new ones, which also serve what was held.
+
+        Returns once they are warm; or why the code cannot be used, in one line.
+        """
+        pools = tuple(self._pools.values())
+        for pool in pools:
+            pool.retire()
+        # What nobody waits for shall not hold up what somebody does wait for.
+        lanes = asyncio.Semaphore(_LANES)
+
+        async def start(pool: FunctionPool) -> None:
+            async with lanes:
+                await pool.start()
+
+        results = await asyncio.gather(*map(start, pools), return_exceptions=True)
+        for pool, result in zip(pools, results, strict=True):
+            if isinstance(result, FunctionInitError):
+                return await pool.why_broken() or str(result).partition("\n")[0]
+            if isinstance(result, BaseException):
+                raise result
+        return None
+
     def _pool(self, function: str) -> FunctionPool:
         if function not in self._pools:
             raise UnknownFunctionError(f"no function is called {function}")
         return self._pools[function]
+
+
+def _nothing() -> None:
+    """Nothing changes the code."""
 
 
 def build_pools(

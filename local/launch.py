@@ -31,18 +31,21 @@ def launch(
     *,
     port: int = 0,
     verify_signatures: bool = True,
+    reload: bool = False,
     extra_args: Sequence[str] = (),
     ready_timeout_seconds: float = 120.0,
 ) -> Iterator[Endpoints]:
     """Run `python -m local` until the block ends; `port` 0 takes a free one.
 
-    `extra_args` go to the command line as they are. The stack ends with the thread that called
-    this, whatever happens. Raises StartError with the end of what the
-    stack had to say if it does not come up.
+    `reload` follows changes of the code, which a program seldom wants under its feet. `extra_args`
+    go to the command line as they are. The stack ends with the thread that called this, whatever
+    happens. Raises StartError with the end of what the stack had to say if it does not come up.
     """
     command = [sys.executable, "-m", "local", "--ready-json", f"--port={port}", *extra_args]
     if not verify_signatures:
         command.append("--no-verify-signatures")
+    if not reload:
+        command.append("--no-reload")
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command,

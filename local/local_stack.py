@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from local import (
     lambda_api,
+    live_code,
     management,
     processes,
     service_proxy,
@@ -31,6 +32,7 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway, bind
 from local.guard import guarded
 from local.http_server import Handler, HttpServer
+from local.live_code import LiveCode
 from local.model import Stack
 from local.queues import MessageQueue, build_queues
 from local.state_dir import StateDir
@@ -44,12 +46,16 @@ T = TypeVar("T")
 class Options:
     """How to run. `template` None synthesizes `stage` first; `warm` None is up to the functions.
 
+    `reload` follows changes of the code, which is in `source` if a template is given.
+
     `settings` are of the functions, by environment name; they count when it synthesizes.
     """
 
     port: int = 0
     stage: str = "dev"
     template: Path | None = None
+    reload: bool = True
+    source: Path | None = None
     verify_signatures: bool = True
     warm: int | None = None
     state: Path = synth.ROOT / ".local"
@@ -113,6 +119,9 @@ class LocalStack:
         loading = loop.create_task(self._timed("template", self._load(state)))
         await all_of(starting, loading)
         database, stack = starting.result(), loading.result()
+        live = self._live_code(stack, state)
+        if live is not None:
+            stack = live.stack
         create = database.create(stack.tables, stack.place.region, self._credentials)
         await self._timed("tables", create)
 
@@ -139,6 +148,8 @@ class LocalStack:
         self._cleanup.push_async_callback(functions.stop)
         await self._timed(f"{len(pools)} functions", functions.start(pools))
         self._poll(stack, queues, functions)
+        if live is not None:
+            self._cleanup.callback(live.follow(functions, self._report))
 
         # Last, so that nobody gets in before everything is ready.
         gateway = Gateway(stack, connections, functions, self._clock)
@@ -160,6 +171,15 @@ class LocalStack:
                 state.assembly, self._options.stage, settings=self._options.settings
             )
         return template.load(path)
+
+    def _live_code(self, stack: Stack, state: StateDir) -> LiveCode | None:
+        """What follows changes of the code, unless that is off or nobody knows its source."""
+        options = self._options
+        if not options.reload:
+            return None
+        if options.source is not None:
+            return live_code.of_folder(stack, options.source, state)
+        return live_code.of_repository(stack, state) if options.template is None else None
 
     async def _start_database(self, state: StateDir, logs: Path) -> Database:
         starting = Database.start(state.fresh_folder("tables"), logs, report=self._report)

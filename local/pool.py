@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local import processes
+from local.diagnosis import import_failure
 from local.errors import FunctionInitError, ThrottledError
 from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 from local.model import Function
@@ -56,6 +58,8 @@ class FunctionPool:
         self._clock = clock
         self._report = report or _to_stderr
         self._workers: set[Worker] = set()
+        # Those of older code: they get no more work, and go when they have done what they have.
+        self._outdated: set[Worker] = set()
         # The last one used is the first to be used again, as Lambda does: its caches are warm.
         self._idle: list[Worker] = []
         self._waiting: deque[Invocation] = deque()
@@ -64,17 +68,57 @@ class FunctionPool:
         self._retry: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._warm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held = False
+        self._renewed = False
         self._stopping = False
 
     async def start(self) -> None:
         """Start the warm workers; returns when all wait for work. Raises FunctionInitError."""
-        for _ in range(self._limits.warm):
-            self._add_worker()
+        self._fill()
         # Each worker is ready, or has ended, within the limit of its init phase.
         try:
             await asyncio.wait_for(self._warm, self._limits.init_timeout + 10)
         except TimeoutError:
             raise FunctionInitError(f"{self._function.name} did not start in time") from None
+
+    def hold(self) -> None:
+        """Let invocations wait from now on: the code is being changed."""
+        self._held = True
+
+    def resume(self) -> None:
+        """Go on with the workers that there are."""
+        self._held = False
+        while self._waiting:
+            invocation = self._waiting.popleft()
+            if not invocation.done.done() and not self._assigned(invocation):
+                self._waiting.appendleft(invocation)
+                break
+        self._grow()
+
+    def retire(self) -> None:
+        """End all workers, idle ones now and busy ones when they are done, and take new ones for
+        what waits, also for what was held. `start` is to follow, for the others.
+
+        Until a worker is ready, nobody but the caller of `start` is told why none is, and
+        invocations fail.
+        """
+        idle, self._idle = self._idle, []
+        for worker in self._workers:
+            if worker in idle or not worker.ready:
+                self._spawn(self._retire(worker))
+        self._outdated |= self._workers
+        self._workers = set()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._failures, self._last_error = 0, None
+        self._warm = asyncio.get_running_loop().create_future()
+        self._held, self._renewed = False, True
+        self._grow()
+
+    async def why_broken(self) -> str | None:
+        """Where and why its code fails when it is imported, in one line; None if it does not."""
+        return await import_failure(self._function, self._environment)
 
     async def stop(self) -> None:
         """End all workers; whoever waits for an outcome is told."""
@@ -84,7 +128,7 @@ class FunctionPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._workers | self._outdated))
         self._fail_waiting(Outcome.failure("Runtime.Stopped", "the local stack is stopping"))
 
     async def invoke(self, payload: bytes) -> Outcome:
@@ -103,19 +147,26 @@ class FunctionPool:
     # What workers tell
 
     def worker_idle(self, worker: Worker) -> None:
+        if worker in self._outdated:
+            self._spawn(self._retire(worker))
+            return
         if worker.used:
             self._failures = 0
-        while self._waiting:
+        self._last_error = None
+        self._renewed = False
+        if sum(each.ready for each in self._workers) >= self._limits.warm and not self._warm.done():
+            self._warm.set_result(None)
+        while self._waiting and not self._held:
             invocation = self._waiting.popleft()
             if not invocation.done.done() and worker.assign(invocation):
                 self._grow()
                 return
-        self._last_error = None
         self._idle.append(worker)
-        if len(self._idle) >= self._limits.warm and not self._warm.done():
-            self._warm.set_result(None)
 
     def worker_ended(self, worker: Worker) -> None:
+        if worker in self._outdated:
+            self._outdated.discard(worker)
+            return
         self._workers.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
@@ -134,11 +185,12 @@ class FunctionPool:
             raise ValueError(f"payload of {len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
         invocation = Invocation(payload)
         invocation.done.add_done_callback(lambda done: self._tell(invocation, done))
-        if self._stopping or (not self._workers and self._last_error is not None):
+        broken = not self._workers and self._last_error is not None
+        if self._stopping or (broken and not self._held):
             # Nothing serves it until the back-off is over: failing now is what Lambda does, too.
             error = self._last_error or Outcome.failure("Runtime.Stopped", "stopping")
             invocation.finish(error)
-        elif self._assigned(invocation):
+        elif not self._held and self._assigned(invocation):
             pass
         elif len(self._waiting) >= self._limits.queue:
             raise ThrottledError(f"{len(self._waiting)} wait for {self._function.name} already")
@@ -170,9 +222,7 @@ class FunctionPool:
     def _add_worker(self) -> None:
         worker = Worker(self._function, self._environment, self._log, self, self._clock)
         self._workers.add(worker)
-        task = asyncio.get_running_loop().create_task(self._start_worker(worker))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._start_worker(worker))
 
     async def _start_worker(self, worker: Worker) -> None:
         try:
@@ -180,6 +230,17 @@ class FunctionPool:
         except OSError as error:
             worker.init_error = Outcome.failure("Sandbox.StartFailed", str(error))
             self.worker_ended(worker)
+        if worker not in self._workers:  # outdated before there was a process to end
+            await worker.stop()
+
+    async def _retire(self, worker: Worker) -> None:
+        await worker.stop()
+        self._outdated.discard(worker)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _failed_unused(self, worker: Worker) -> None:
         """The next one would probably end in the same way: not at once, then."""
@@ -189,8 +250,10 @@ class FunctionPool:
             self._fail_waiting(error)
         if not self._warm.done():
             self._warm.set_exception(FunctionInitError(self._init_failure(error)))
-            return
-        self._report(self._init_failure(error))
+            if not self._renewed:
+                return
+        elif not self._renewed:  # whoever renewed it has been told
+            self._report(self._init_failure(error))
         if self._retry is None:
             limits = self._limits
             delay = min(limits.last_backoff, limits.first_backoff * 2**self._failures)

@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "conformance": (*PLAIN, "infrastructure", "conformance"),
     "conformance.probe": ("conformance.probe",),
     "local": (*PLAIN, "local"),
+    # Which files are code is said where the asset is made.
+    "local.live_code": (*PLAIN, "local", "infrastructure.code"),
     "client": (*PLAIN, "client"),
     # The demonstration reads the client's results, which are of the models.
     "demo": ("shared.models", "client", "local", "demo"),

@@ -170,3 +170,18 @@ async def test_a_stopped_database_is_not_started_again(
 
     assert dynalites() == []
     assert reported == []
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_request_ends_nothing(
+    database: Database, people: People, reported: list[str]
+) -> None:
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", database.port)
+        head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\n"
+        writer.write(f"{head}Content-Length: 100\r\n\r\nthe first half".encode())
+        await writer.drain()
+        writer.transport.abort()
+
+    await people.seat("ana")
+    assert await people.found() == {"ana"}
+    assert reported == []

@@ -1,0 +1,47 @@
+"""Where and why a function's code fails when it is imported, in one line for people."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Mapping
+
+from local import processes
+from local.model import Function
+
+_TIMEOUT_SECONDS = 30.0
+_IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1])"
+_FRAME = re.compile(r'  File "(.+)", line (\d+)')
+
+
+async def import_failure(function: Function, environment: Mapping[str, str]) -> str | None:
+    """`shared/x.py:12: NameError: ...`, as a worker of `function` would fail; None if it does not.
+
+    The runtime client's own report names no place for a module that is not found.
+    """
+    module = ".".join(function.modules[:-1])
+    process = await processes.spawn(
+        (sys.executable, "-c", _IMPORT, module),
+        environment=environment,
+        cwd=function.code,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, errors = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
+    except TimeoutError:
+        return f"{module}: the import took longer than {_TIMEOUT_SECONDS:g} s"
+    finally:
+        await processes.kill(process)
+    if process.returncode == 0:
+        return None
+    return _summary(errors.decode(errors="replace"), str(function.code), module)
+
+
+def _summary(trace: str, code: str, module: str) -> str:
+    """The innermost place in the function's own code, and what the exception says."""
+    lines = trace.splitlines()
+    places = [match.groups() for line in lines if (match := _FRAME.match(line))]
+    own = [f"{path[len(code) + 1 :]}:{line}" for path, line in places if path.startswith(code)]
+    said = lines[-1] if lines else "it ended without a word"
+    return f"{own[-1] if own else module}: {said}"

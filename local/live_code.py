@@ -1,0 +1,62 @@
+"""Which files a running stack's functions are made of, and what follows when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
+from local import synth
+from local.code_copy import CodeCopy
+from local.code_files import CodeFiles
+from local.functions import Functions
+from local.model import Stack
+from local.reload import Reloader
+from local.state_dir import StateDir
+
+
+@dataclass(frozen=True)
+class LiveCode:
+    """A stack whose functions run from a copy of their source; `restart_only` as for Reloader."""
+
+    stack: Stack
+    code: CodeCopy
+    restart_only: CodeCopy | None = None
+
+    def follow(self, functions: Functions, report: Callable[[str], None]) -> Callable[[], None]:
+        """Take changes over from now on; returns what ends that.
+
+        Where the kernel watches no more folders for this user, the stack runs on without.
+        """
+        try:
+            reloader = Reloader(self.code, self.restart_only, functions, report)
+            reloader.start()
+        except OSError as error:
+            report(f"hot reload is off: {error.strerror}; see fs.inotify in `sysctl -a`")
+            return lambda: None
+        return reloader.stop
+
+
+def of_repository(stack: Stack, state: StateDir) -> LiveCode:
+    """What this repository's own stack is made of."""
+    live = _live(stack, CodeFiles(synth.ROOT, LEFT_OUT), state)
+    template = CodeFiles(synth.ROOT, ALL_BUT_SYNTHESIS)
+    restart_only = CodeCopy(template, state.fresh_folder("synthesized"))
+    restart_only.update()
+    return replace(live, restart_only=restart_only)
+
+
+def of_folder(stack: Stack, source: Path, state: StateDir) -> LiveCode:
+    """What any other stack is made of, if all its functions have their code in `source`."""
+    return _live(stack, CodeFiles(source, LITTER), state)
+
+
+def _live(stack: Stack, source: CodeFiles, state: StateDir) -> LiveCode:
+    # Not the asset itself: the next synthesis would take it for what it was made from.
+    copy = CodeCopy(source, state.fresh_folder("code"))
+    copy.update()
+    functions = {
+        name: replace(function, code=copy.folder) for name, function in stack.functions.items()
+    }
+    return LiveCode(replace(stack, functions=functions), copy)
