@@ -34,7 +34,8 @@ class CodeCopy:
         for path in self.source.files():
             try:
                 status = (self.source.root / path).stat()
-                signature = (status.st_mtime_ns, status.st_size, status.st_ino)
+                # Tools set the other time as they please, nobody can set this one.
+                signature = (status.st_ctime_ns, status.st_size, status.st_ino)
                 if self._known.get(path) != signature and self._copy(path, int(status.st_mtime)):
                     changed.append(path)
             except OSError:  # removed meanwhile

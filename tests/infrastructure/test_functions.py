@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.code import LEFT_OUT
 from infrastructure.functions import UnknownSettingError, environment_of
 from infrastructure.routes import CONTROL, FUNCTIONS, FunctionSpec
+from local.code_files import CodeFiles
 from shared.utils.settings import load
 from tests.infrastructure.assembly import ROOT, Assembly
 
@@ -52,6 +54,14 @@ def environment(assembly: Assembly, spec: FunctionSpec) -> dict[str, str]:
         name: "https://aws.test/made-up" if value.startswith("<") else value
         for name, value in variables.items()
     }
+
+
+def test_functions_run_the_same_files_here_as_on_aws(assembly: Assembly) -> None:
+    staged = {path for path in assembly.code.rglob("*") if path.is_file()}
+
+    assert {path.relative_to(assembly.code).as_posix() for path in staged} == set(
+        CodeFiles(ROOT, LEFT_OUT).files()
+    )
 
 
 def test_there_is_a_function_for_each_of_the_table(assembly: Assembly) -> None:

@@ -56,14 +56,14 @@ class Pools:
     def __init__(self, folder: Path) -> None:
         self.log = folder / "do.log"
         self.reported: list[str] = []
-        self._folder = folder / "code"
-        self._folder.mkdir()
+        self.folder = folder / "code"
+        self.folder.mkdir()
         self._built: list[FunctionPool] = []
         self.write_code(CODE)
 
     def write_code(self, code: str) -> None:
         """Replace the function's code for workers that start from now on."""
-        (self._folder / "functions.py").write_text(code)
+        (self.folder / "functions.py").write_text(code)
 
     def __call__(
         self, handler: str = "functions.do", *, timeout: int = 10, code: str = CODE, **limits: Any
@@ -75,7 +75,7 @@ class Pools:
             "do",
             "arn:do",
             handler,
-            self._folder,
+            self.folder,
             {"OWN": "value"},
             timeout,
             256,

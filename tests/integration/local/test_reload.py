@@ -1,0 +1,228 @@
+"""Hot reload: what is saved runs with the next message, and who is connected stays so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from infrastructure.code import LITTER
+from local.code_copy import CodeCopy
+from local.code_files import CodeFiles
+from local.functions import Functions
+from local.reload import Reloader
+from tests.integration.local.fixture_assembly import CODE, PATIENCE_SECONDS, ask
+from tests.integration.local.pool_support import CODE as POOL_CODE
+from tests.integration.local.pool_support import Pools, workers
+from tests.integration.local.support import eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Running:
+    """A stack with its source, and a connection that is open all the time."""
+
+    def __init__(self, source: Path, client: ClientConnection, errors: Path) -> None:
+        self.source = source
+        self.client = client
+        self._errors = errors
+
+    def save(self, text: str, path: str = "functions.py") -> None:
+        """Save a file as an editor does."""
+        (self.source / path).write_text(text)
+
+    def answer(self, action: str = "show") -> dict[str, object]:
+        """What the next message is answered with."""
+        reply: dict[str, object] = ask(self.client, action)
+        return reply
+
+    def worker(self) -> str:
+        """Which worker answers: each has an address of its own."""
+        environment = self.answer()["environment"]
+        assert isinstance(environment, dict)
+        return str(environment["AWS_LAMBDA_RUNTIME_API"])
+
+    def wait_until_told(self, text: str, count: int) -> list[str]:
+        """So many lines with `text` in them."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(told := self.told(text)) < count:
+            assert time.monotonic() < deadline, text
+            time.sleep(0.01)
+        return told
+
+    def told(self, text: str) -> list[str]:
+        """The lines on standard error that have `text` in them."""
+        return [line for line in self._errors.read_text().splitlines() if text in line]
+
+
+@contextmanager
+def running(template: Path, folder: Path, *options: str) -> Iterator[Running]:
+    source, errors = folder / "source", folder / "errors"
+    source.mkdir()
+    (source / "functions.py").write_text(CODE)
+    command = [sys.executable, "-m", "local", "--ready-json", "--port=0", *options]
+    with errors.open("w") as stderr:
+        process = subprocess.Popen(
+            [*command, "--template", str(template), "--source", str(source)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        with connect(ready["websocketUrl"], compression=None) as client:
+            yield Running(source, client, errors)
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_the_next_message_runs_what_was_saved_on_the_same_connection(
+    fixture_path: Path, tmp_path: Path
+) -> None:
+    with running(fixture_path, tmp_path) as stack:
+        before = stack.answer()
+        for text in ("one", "two", "six"):  # as long as each other, within one second
+            stack.save(CODE.replace('"action": action', f'"action": "{text}"'))
+            assert stack.answer()["action"] == text
+
+        (stack.source / "words").mkdir()
+        stack.save("TEXT = 'of a new package'", "words/greeting.py")
+        stack.save(
+            CODE.replace('"action": action', '"action": greeting.TEXT').replace(
+                "import boto3", "import boto3\nfrom words import greeting"
+            )
+        )
+        assert stack.answer()["action"] == "of a new package"
+        stack.save("TEXT = 'of a watched package'", "words/greeting.py")
+        after = stack.answer()
+        assert after["action"] == "of a watched package"
+        assert after["me"] == before["me"]
+
+
+def test_code_that_cannot_be_imported_is_told_with_its_place_and_the_next_good_one_runs(
+    fixture_path: Path, tmp_path: Path
+) -> None:
+    with running(fixture_path, tmp_path) as stack:
+        me = stack.answer()["me"]
+        line = len(CODE.splitlines()) + 2
+        faults = {"x = (": "SyntaxError: ", "import nonsense": "ModuleNotFoundError: "}
+
+        for count, (text, fault) in enumerate(faults.items(), start=1):
+            stack.save(f"{CODE}\n{text}\n")
+            assert stack.answer()["message"] == "Internal server error"
+            told = stack.wait_until_told("until this is right", count)
+            assert f"fail until this is right: functions.py:{line}: {fault}" in told[-1]
+            assert stack.answer()["message"] == "Internal server error"
+            assert len(stack.told(fault)) == 1
+        stack.save(CODE)
+
+        assert stack.answer()["me"] == me
+
+
+def test_what_is_no_code_replaces_nobody(fixture_path: Path, tmp_path: Path) -> None:
+    with running(fixture_path, tmp_path) as stack:
+        worker = stack.worker()
+
+        (stack.source / "__pycache__").mkdir()
+        stack.save("x", "__pycache__/functions.cpython-313.pyc")
+        stack.save("x", "functions.pyc")
+        stack.save("x", ".functions.py.swp")
+        stack.save("x", "functions.py~")
+        stack.save("x", "4913")
+        (stack.source / "4913").unlink()
+        stack.save(CODE)  # saved, but as it was
+
+        assert stack.worker() == worker
+        assert stack.told("changed") == []
+
+
+def test_without_reload_the_code_stays_as_it_was(fixture_path: Path, tmp_path: Path) -> None:
+    with running(fixture_path, tmp_path, "--no-reload") as stack:
+        worker = stack.worker()
+        stack.save("x = (")
+        assert stack.worker() == worker
+
+
+class Followed:
+    """A function whose source is followed, and what would be told."""
+
+    def __init__(self, folder: Path, pools: Pools) -> None:
+        self.told: list[str] = []
+        self.source = folder / "source"
+        self.synthesized = folder / "synthesized"
+        for path in (self.source, self.synthesized, folder / "kept"):
+            path.mkdir()
+        (self.source / "functions.py").write_text(POOL_CODE)
+        self._kept = folder / "kept"
+        self._pools = pools
+        self.functions = Functions()
+
+    async def start(self) -> Reloader:
+        await self.functions.start({"do": self._pools(warm=2)})
+        code = CodeCopy(CodeFiles(self.source, LITTER), self._pools.folder)
+        other = CodeCopy(CodeFiles(self.synthesized, LITTER), self._kept)
+        code.update()
+        other.update()
+        reloader = Reloader(code, other, self.functions, self.told.append)
+        reloader.start()
+        return reloader
+
+    async def invoke(self) -> dict[str, object]:
+        outcome = await self.functions.invoke("do", b"{}")
+        assert outcome.error is None
+        result: dict[str, object] = json.loads(outcome.payload)
+        return result
+
+
+@pytest.fixture
+async def followed(tmp_path: Path, pools: Pools) -> AsyncIterator[Followed]:
+    folder = tmp_path / "followed"
+    folder.mkdir()
+    one = Followed(folder, pools)
+    reloader = await one.start()
+    yield one
+    reloader.stop()
+
+
+async def test_a_burst_of_changes_replaces_the_workers_once(followed: Followed) -> None:
+    await followed.invoke()
+    old = {worker.pid for worker in workers()}
+    for number in range(20):
+        (followed.source / f"more{number}.py").write_text("x = 1")
+        await asyncio.sleep(0)
+    answer = await followed.invoke()
+
+    assert answer["pid"] not in old
+    await eventually(lambda: followed.told)
+    assert followed.told[0].startswith("more0.py and 19 more changed, new workers after")
+    assert len(followed.told) == 1
+
+
+async def test_an_invocation_during_a_burst_waits_for_its_end(followed: Followed) -> None:
+    (followed.source / "functions.py").write_text("import half_of_the_change")
+    answer = asyncio.ensure_future(followed.invoke())
+    await asyncio.sleep(0)
+    (followed.source / "half_of_the_change.py").touch()
+    (followed.source / "functions.py").write_text(POOL_CODE.replace('"pid": os.', '"me": os.'))
+
+    assert "me" in await answer
+
+
+async def test_what_synthesis_alone_reads_is_told_and_replaces_nobody(followed: Followed) -> None:
+    pid = (await followed.invoke())["pid"]
+    (followed.synthesized / "routes.py").write_text("x = 1")
+    await eventually(lambda: followed.told)
+
+    assert followed.told == ["routes.py changed: restart the stack for it to take effect"]
+    assert (await followed.invoke())["pid"] == pid
