@@ -210,7 +210,7 @@ class LastingConnection:
         """A connection that has the seat again. Raises ClientError."""
         if state is None:
             raise fault  # there is nothing to come back to
-        seat, lost_at = Seat.of(state), self._clock.monotonic()
+        seat, lost_at = Seat.of(state, self.now_ms()), self._clock.monotonic()
         self._reconnection.lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
         self._queue.put(Away(str(fault), self._reconnection.remaining(lost_at)))

@@ -33,25 +33,30 @@ STEADY_SECONDS = 10.0
 # dropped together do not come back together.
 _FIRST_CEILING_SECONDS = 0.5
 _LAST_CEILING_SECONDS = 8.0
-# What a client sees when the service itself removes its connection.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+# What a client sees when the service itself removes its connection: it was displaced.
+# https://github.com/boto/boto3/issues/3789
 _REMOVED = 1000
+# What ends a connection this shortly before its time is up, or later, is that its time is up.
+# Which code that has is nowhere documented.
+_EXPIRY_TOLERANCE_MS = 30_000
 
 Chance = Callable[[], float]  # evenly from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a client was, and asks to be again."""
+    """What a client was, and asks to be again; `expired` if its connection's time was up."""
 
     session_id: str
     language: str
     role: Role
+    expired: bool = False
 
     @classmethod
-    def of(cls, state: SessionState) -> Seat:
-        """The seat that a session's state describes."""
-        return cls(state.session_id, state.target_language, state.role)
+    def of(cls, state: SessionState, now_ms: float) -> Seat:
+        """The seat that a session's state describes, by the server's time."""
+        expired = now_ms >= state.connection_expires_at - _EXPIRY_TOLERANCE_MS
+        return cls(state.session_id, state.target_language, state.role, expired)
 
 
 class Reconnection:
@@ -84,7 +89,7 @@ class Reconnection:
         Raises `fault` if no attempt can succeed, DisplacedError if another connection of the same
         person has the floor, GaveUpError when the time is over.
         """
-        if seat.role == "speaker" and _removed(fault):
+        if seat.role == "speaker" and not seat.expired and _removed(fault):
             raise DisplacedError
         if self._grace == 0 or not _may_pass(fault, seat.role):
             raise fault

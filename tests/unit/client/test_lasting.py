@@ -12,6 +12,7 @@ from client.connection import Connection, connect
 from client.errors import (
     AwayError,
     ConnectionLostError,
+    DisplacedError,
     GaveUpError,
     RequestRefusedError,
     TokenError,
@@ -49,6 +50,24 @@ async def test_a_speaker_takes_the_floor_again_with_a_new_epoch(close_code: int 
         await connection.end_session()
     join = service.requests[1]
     assert (join["action"], join["role"], join["sessionId"]) == ("joinSession", "speaker", SESSION)
+
+
+async def test_a_speaker_whose_two_hours_are_over_comes_back_whatever_the_code() -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock) as (connection, _):
+        created = await connection.create_session("en")
+        clock.advance(created.connection_expires_at - T0)
+        await cut(service, 1000)
+        await _away_and_back(connection)
+
+
+async def test_a_displaced_speaker_stays_away() -> None:
+    service = FakeService()
+    async with steadfast(service, FakeClock()) as (connection, _):
+        await connection.create_session("en")
+        await cut(service, 1000)
+        with pytest.raises(DisplacedError, match="another connection of yours"):
+            await connection.next_event(5)
 
 
 async def test_a_listener_comes_back_in_the_language_that_it_heard_last() -> None:
