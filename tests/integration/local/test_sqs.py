@@ -1,0 +1,271 @@
+"""SQS as clients of AWS see it: this package's and moto's agree on everything here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from local.http_server import HttpServer
+from local.model import DeadLetters, Place, Queue
+from local.queues import build_queues
+from local.sqs_api import MAX_BODY_BYTES, SqsApi
+from shared.utils.clock import SystemClock
+
+PLACE = Place()
+DEAD = Queue("bells-dead", PLACE.arn("sqs", "bells-dead"))
+BELLS = Queue(
+    "bells",
+    PLACE.arn("sqs", "bells"),
+    visibility_timeout_seconds=1,
+    dead_letters=DeadLetters("bells-dead", 2),
+)
+ATTRIBUTES = {
+    "kind": {"DataType": "String", "StringValue": "bell"},
+    "raw": {"DataType": "Binary", "BinaryValue": b"\x00\x01\x02"},
+}
+
+DIGEST = "a3023bc7929a8678d3da399ec746c554"
+
+
+class Sqs:
+    """A client that leaves the event loop to whoever serves it."""
+
+    def __init__(self, **where: Any) -> None:
+        self._client = boto3.Session("key", "secret", "token", PLACE.region).client(
+            "sqs", config=Config(retries={"max_attempts": 0}, proxies={}), **where
+        )
+        self.bells = self.dead = ""
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        """What an operation answers; on the queue `bells` if no other is named."""
+        if operation not in {"create_queue", "get_queue_url", "list_queues"}:
+            arguments.setdefault("QueueUrl", self.bells)
+        return await asyncio.to_thread(getattr(self._client, operation), **arguments)
+
+    async def receive(self, **arguments: Any) -> list[dict[str, Any]]:
+        """Messages, waited for."""
+        arguments = {"WaitTimeSeconds": 5, "MaxNumberOfMessages": 10} | arguments
+        messages: list[dict[str, Any]] = (await self.call("receive_message", **arguments)).get(
+            "Messages", []
+        )
+        return messages
+
+    async def error(self, operation: str, **arguments: Any) -> str:
+        """The code of the error that an operation ends with."""
+        with pytest.raises(ClientError) as raised:
+            await self.call(operation, **arguments)
+        return str(raised.value.response["Error"]["Code"])
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[Sqs]:
+    api = SqsApi(build_queues([BELLS, DEAD], SystemClock()), PLACE.queue_url(""))
+    server = await HttpServer.listen(api.handle, max_body_bytes=MAX_BODY_BYTES)
+    client = Sqs(endpoint_url=f"http://127.0.0.1:{server.port}")
+    client.bells, client.dead = PLACE.queue_url("bells"), PLACE.queue_url("bells-dead")
+    yield client
+    server.close()
+
+
+@pytest.fixture
+async def moto() -> AsyncIterator[Sqs]:
+    with mock_aws():
+        client = Sqs()
+        client.dead = (await client.call("create_queue", QueueName="bells-dead"))["QueueUrl"]
+        target = "arn:aws:sqs:eu-central-1:123456789012:bells-dead"
+        policy = f'{{"deadLetterTargetArn": "{target}", "maxReceiveCount": 2}}'
+        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": policy}
+        created = await client.call("create_queue", QueueName="bells", Attributes=attributes)
+        client.bells = created["QueueUrl"]
+        yield client
+
+
+@pytest.fixture(params=["ours", "moto"])
+def sqs(request: pytest.FixtureRequest) -> Sqs:
+    client: Sqs = request.getfixturevalue(request.param)
+    return client
+
+
+async def test_a_message_arrives_as_it_was_sent(sqs: Sqs) -> None:
+    sent = await sqs.call("send_message", MessageBody="ding", MessageAttributes=ATTRIBUTES)
+    (message,) = await sqs.receive(
+        AttributeNames=["All"], MessageAttributeNames=["All"], VisibilityTimeout=30
+    )
+
+    assert message["Body"] == "ding"
+    assert message["MessageId"] == sent["MessageId"]
+    assert message["MD5OfBody"] == sent["MD5OfMessageBody"] == "c2eaa4c670cd4c1c537b2a2ae4fbeb5d"
+    assert message["MessageAttributes"] == ATTRIBUTES
+    assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"] == DIGEST
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert message["Attributes"].keys() == {
+        "ApproximateReceiveCount",
+        "ApproximateFirstReceiveTimestamp",
+        "SenderId",
+        "SentTimestamp",
+    }
+
+
+async def test_only_attributes_that_are_asked_for_come(sqs: Sqs) -> None:
+    await sqs.call("send_message", MessageBody="ding", MessageAttributes=ATTRIBUTES)
+    await sqs.call("send_message", MessageBody="dong", MessageAttributes=ATTRIBUTES)
+    (plain,) = await sqs.receive(MaxNumberOfMessages=1)
+    (some,) = await sqs.receive(
+        MaxNumberOfMessages=1,
+        MessageSystemAttributeNames=["SentTimestamp"],
+        MessageAttributeNames=["ra.*"],
+    )
+    assert not plain.keys() & {"Attributes", "MessageAttributes", "MD5OfMessageAttributes"}
+    assert some["Attributes"].keys() == {"SentTimestamp"}
+    assert some["MessageAttributes"].keys() == {"raw"}
+
+
+async def test_messages_are_sent_and_deleted_in_batches(sqs: Sqs) -> None:
+    entries = [{"Id": f"e{number}", "MessageBody": str(number)} for number in range(10)]
+    sent = await sqs.call("send_message_batch", Entries=entries)
+    assert [item["Id"] for item in sent["Successful"]] == [entry["Id"] for entry in entries]
+    messages = await sqs.receive(VisibilityTimeout=30)
+    assert [message["Body"] for message in messages] == [str(number) for number in range(10)]
+    receipts = [
+        {"Id": message["Body"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages
+    ]
+    receipts[0]["ReceiptHandle"] = "other"
+    deleted = await sqs.call("delete_message_batch", Entries=receipts)
+    assert [item["Id"] for item in deleted["Successful"]] == [str(n) for n in range(1, 10)]
+    (failed,) = deleted["Failed"]
+    assert (failed["Id"], failed["Code"]) == ("0", "ReceiptHandleIsInvalid")
+
+
+async def test_a_delay_is_waited_for(sqs: Sqs) -> None:
+    await sqs.call("send_message", MessageBody="ding", DelaySeconds=1)
+    assert await sqs.receive(WaitTimeSeconds=0) == []
+    assert [message["Body"] for message in await sqs.receive()] == ["ding"]
+
+
+async def test_a_message_that_is_not_deleted_comes_again_and_then_is_dead(sqs: Sqs) -> None:
+    sent = await sqs.call("send_message", MessageBody="ding")
+    for count in ("1", "2"):
+        (message,) = await sqs.receive(AttributeNames=["ApproximateReceiveCount"])
+        assert message["Attributes"] == {"ApproximateReceiveCount": count}
+    # The third time it is not received: somebody has to try.
+    assert await sqs.receive(WaitTimeSeconds=2) == []
+    (dead,) = await sqs.receive(QueueUrl=sqs.dead)
+    assert (dead["MessageId"], dead["Body"]) == (sent["MessageId"], "ding")
+
+
+async def test_a_message_can_be_made_visible_at_once(sqs: Sqs) -> None:
+    await sqs.call("send_message", MessageBody="ding")
+    (message,) = await sqs.receive(VisibilityTimeout=60)
+    receipt = message["ReceiptHandle"]
+    await sqs.call("change_message_visibility", ReceiptHandle=receipt, VisibilityTimeout=0)
+    assert len(await sqs.receive()) == 1
+
+
+async def test_what_is_deleted_is_gone(sqs: Sqs) -> None:
+    await sqs.call("send_message", MessageBody="ding")
+    (message,) = await sqs.receive()
+    for _ in range(2):
+        await sqs.call("delete_message", ReceiptHandle=message["ReceiptHandle"])
+    counts = await sqs.call("get_queue_attributes", AttributeNames=["All"])
+    assert counts["Attributes"]["ApproximateNumberOfMessages"] == "0"
+    assert counts["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+async def test_queues_tell_their_settings(sqs: Sqs) -> None:
+    assert (await sqs.call("get_queue_url", QueueName="bells"))["QueueUrl"] == sqs.bells
+    listed = (await sqs.call("list_queues"))["QueueUrls"]
+    assert sorted(listed) == [sqs.bells, sqs.dead]
+    names = ["VisibilityTimeout", "DelaySeconds", "MessageRetentionPeriod"]
+    told = await sqs.call("get_queue_attributes", AttributeNames=names)
+    assert told["Attributes"] == {
+        "VisibilityTimeout": "1",
+        "DelaySeconds": "0",
+        "MessageRetentionPeriod": "345600",
+    }
+
+
+def entries(*ids: str) -> list[dict[str, str]]:
+    return [{"Id": name, "MessageBody": "x"} for name in ids]
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code"),
+    [
+        (
+            "send_message",
+            {"QueueUrl": PLACE.queue_url("none"), "MessageBody": "x"},
+            "AWS.SimpleQueueService.NonExistentQueue",
+        ),
+        ("get_queue_url", {"QueueName": "none"}, "AWS.SimpleQueueService.NonExistentQueue"),
+        ("delete_message", {"ReceiptHandle": "other"}, "ReceiptHandleIsInvalid"),
+        (
+            "change_message_visibility",
+            {"ReceiptHandle": "other", "VisibilityTimeout": 1},
+            "ReceiptHandleIsInvalid",
+        ),
+        ("send_message", {"MessageBody": "x", "DelaySeconds": 901}, "InvalidParameterValue"),
+        ("send_message", {"MessageBody": "x" * (1024 * 1024 + 1)}, "InvalidParameterValue"),
+        ("receive_message", {"MaxNumberOfMessages": 11}, "InvalidParameterValue"),
+        ("receive_message", {"WaitTimeSeconds": 21}, "InvalidParameterValue"),
+        (
+            "send_message_batch",
+            {"Entries": entries("a", "a")},
+            "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+        ),
+        (
+            "send_message_batch",
+            {"Entries": []},
+            "AWS.SimpleQueueService.EmptyBatchRequest",
+        ),
+        (
+            "send_message_batch",
+            {"Entries": entries(*"abcdefghijk")},
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+        ),
+        (
+            "send_message_batch",
+            {"Entries": entries("a b")},
+            "AWS.SimpleQueueService.InvalidBatchEntryId",
+        ),
+        ("get_queue_attributes", {"AttributeNames": ["Size"]}, "InvalidAttributeName"),
+    ],
+)
+async def test_errors_have_sqss_codes(
+    sqs: Sqs, operation: str, arguments: dict[str, Any], code: str
+) -> None:
+    assert await sqs.error(operation, **arguments) == code
+
+
+# What only this package's has to do
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code"),
+    [
+        ("purge_queue", {}, "AWS.SimpleQueueService.UnsupportedOperation"),
+        ("send_message", {"MessageBody": "x", "MessageGroupId": "g"}, "InvalidParameterValue"),
+        ("send_message", {"MessageBody": "\x00"}, "InvalidMessageContents"),
+        (
+            "send_message_batch",
+            {"Entries": [{"Id": name, "MessageBody": "x" * 600_000} for name in "ab"]},
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+        ),
+    ],
+)
+async def test_what_is_not_served_is_refused(
+    ours: Sqs, operation: str, arguments: dict[str, Any], code: str
+) -> None:
+    assert await ours.error(operation, **arguments) == code
+
+
+async def test_whoever_waits_gets_a_message_that_somebody_else_sends(ours: Sqs) -> None:
+    waiting = asyncio.ensure_future(ours.receive(WaitTimeSeconds=20))
+    await ours.call("send_message", MessageBody="ding")
+    assert [message["Body"] for message in await waiting] == ["ding"]

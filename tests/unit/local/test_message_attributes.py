@@ -1,0 +1,38 @@
+"""Rules and digest of message attributes."""
+
+from __future__ import annotations
+
+import pytest
+
+from local import message_attributes
+from local.queues import MessageAttributes
+
+TEXT = {"DataType": "String", "StringValue": "bell"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "named"),
+    [
+        ({f"a{number}": TEXT for number in range(11)}, "exceeds 10"),
+        ({"": TEXT}, "name"),
+        ({"a b": TEXT}, "'a b'"),
+        ({"a": {"StringValue": "x"}}, "type of message attribute 'a'"),
+        ({"a": {"DataType": "Boolean", "StringValue": "x"}}, "type of message attribute 'a'"),
+        ({"a": {"DataType": "String"}}, "StringValue"),
+        ({"a": {"DataType": "String", "StringValue": ""}}, "StringValue"),
+        ({"a": {"DataType": "Binary", "StringValue": "x"}}, "BinaryValue"),
+        ({"a": {"DataType": "Binary", "BinaryValue": "?"}}, "base64"),
+    ],
+)
+def test_what_sqs_refuses_is_told(attributes: MessageAttributes, named: str) -> None:
+    assert named in str(message_attributes.fault(attributes))
+
+
+def test_custom_types_and_numbers_are_allowed() -> None:
+    attributes = {"a": TEXT, "b.c": {"DataType": "Number.int", "StringValue": "1"}}
+    assert message_attributes.fault(attributes) is None
+
+
+def test_size_counts_names_types_and_values_in_bytes() -> None:
+    attributes = {"é": TEXT, "raw": {"DataType": "Binary", "BinaryValue": "AAEC"}}
+    assert message_attributes.size(attributes) == (2 + 6 + 4) + (3 + 6 + 3)
