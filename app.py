@@ -15,12 +15,11 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from infrastructure.config import ConfigError, stage_config
-from infrastructure.context import settings_from
+from infrastructure.config import ConfigError
+from infrastructure.context import config_from
 from infrastructure.stack import LingocastStack
 
 ROOT = Path(__file__).parent
-DEFAULT_STAGE = "dev"
 
 
 def cdk_json_context() -> dict[str, Any]:
@@ -41,9 +40,12 @@ def synthesize() -> None:
         tree_metadata=False,
         stack_traces=False,
     )
-    stage = app.node.try_get_context("stage") or DEFAULT_STAGE
-    settings = settings_from(app.node.try_get_context("settings"))
-    LingocastStack(app, stage_config(stage, settings))
+    stack = LingocastStack(app, config_from(app.node.try_get_context))
+    if app.node.try_get_context("nag"):
+        # A check, not a part of the stack: what it needs is installed with the tests' tools.
+        from infrastructure import nag  # noqa: PLC0415
+
+        nag.check(app, stack)
     app.synth()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from enum import Enum
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.utils import settings
+from shared.models import messages
+from shared.models.messages import action_of
 
 PROJECT = "lingocast"
 
@@ -21,6 +23,27 @@ class UnknownStageError(ConfigError):
     """There is no stage of that name; the message lists those that exist."""
 
 
+class GatewayLogRole(Enum):
+    """Who sets the role by which API Gateway writes logs: one of a whole account and Region.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+
+    # The stack does, in place of what was set before. Both role and setting outlive the stack:
+    # other APIs, other stages of this one among them, may rely on them by then.
+    CREATE = "create"
+    # Somebody has: an organization's base stack, say.
+    EXISTING = "existing"
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """A token bucket: `rate` requests a second on average, `burst` at once."""
+
+    rate: int
+    burst: int
+
+
 @dataclass(frozen=True)
 class StageConfig:
     """One deployment of the stack."""
@@ -29,6 +52,21 @@ class StageConfig:
     # Of what holds data: tables, users, logs.
     removal_policy: RemovalPolicy
     log_retention: logs.RetentionDays
+    # Of the tables: any second of so many days (1 to 35) can be restored.
+    recovery_days: int
+    # Tables, users and the stack itself refuse to be deleted until that is taken back.
+    deletion_protection: bool
+    # For each route by itself, and for those that deserve another one, by route key.
+    throttle: Throttle
+    route_throttles: Mapping[str, Throttle]
+    # Concurrent executions that belong to a function: nobody else gets them, and it gets no more.
+    reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
+    # The account's quota of API Gateway requests a second in the Region: raise it with the quota.
+    api_requests_per_second: int = 10_000
+    gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
+    # Without a topic alarms are only seen by who looks.
+    alarm_topic: bool = False
+    alarm_email: str | None = None
     # Settings of the functions that differ from their defaults, by environment name
     # (shared/utils/settings.py).
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -43,13 +81,48 @@ class StageConfig:
         return f"{self.stack_name}-{name.replace('_', '-')}"
 
 
-_STAGES = {
+# Where the rates come from. An account has 10 000 requests a second in a Region, @connections
+# calls included, and 500 new connections a second:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+# The rates of all routes together stay below half of the first, so that no storm of requests takes
+# what deliveries need; dev's stay below a twentieth, as it may share the account with prod.
+_DEV_THROTTLES = {
+    "$connect": Throttle(rate=50, burst=100),
+    action_of(messages.CreateSession): Throttle(rate=5, burst=10),
+    action_of(messages.JoinSession): Throttle(rate=50, burst=100),
+    # 10 sources of 5 chunks a second (chunkMs 200).
+    action_of(messages.SendAudio): Throttle(rate=50, burst=50),
+}
+_PROD_THROTTLES = {
+    # The quota of new connections.
+    "$connect": Throttle(rate=500, burst=500),
+    # Done by hand, and each one writes a row that lives for a day.
+    action_of(messages.CreateSession): Throttle(rate=10, burst=20),
+    # No more than can connect; one session's row takes as many, at 2 of its partition's 1 000
+    # write units a second each.
+    action_of(messages.JoinSession): Throttle(rate=500, burst=500),
+    # 100 sources of 5 chunks a second (chunkMs 200); the bucket holds half a second of them.
+    action_of(messages.SendAudio): Throttle(rate=500, burst=250),
+}
+# A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
+# 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 600 are left
+# for everything else; 100 must be left:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+_PROD_CONCURRENCY = {"audio_processor": 200, "broadcast": 200}
+
+STAGES: Mapping[str, StageConfig] = {
     config.stage: config
     for config in (
         StageConfig(
             stage="dev",
             removal_policy=RemovalPolicy.DESTROY,
             log_retention=logs.RetentionDays.ONE_WEEK,
+            recovery_days=1,
+            deletion_protection=False,
+            throttle=Throttle(rate=50, burst=100),
+            route_throttles=_DEV_THROTTLES,
+            # Nothing is reserved: a new account has 10 concurrent executions in all, and reserving
+            # any of them fails the deployment.
         ),
         StageConfig(
             stage="prod",
@@ -57,23 +130,12 @@ _STAGES = {
             # deployment leaves: that would hold the names that the second one needs.
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             log_retention=logs.RetentionDays.THREE_MONTHS,
+            recovery_days=35,
+            deletion_protection=True,
+            throttle=Throttle(rate=500, burst=500),
+            route_throttles=_PROD_THROTTLES,
+            reserved_concurrency=_PROD_CONCURRENCY,
+            alarm_topic=True,
         ),
     )
 }
-
-
-def stage_config(stage: str, overrides: Mapping[str, str] | None = None) -> StageConfig:
-    """The configuration of a stage, with `overrides` of functions' settings on top of its own.
-
-    Raises ConfigError naming an unknown stage, or every setting that is unknown or refused.
-    """
-    if stage not in _STAGES:
-        known = ", ".join(_STAGES)
-        raise UnknownStageError(f"unknown stage {stage!r}; there are: {known}")
-    config = _STAGES[stage]
-    chosen = {**config.settings, **(overrides or {})}
-    try:
-        settings.check_tunable(chosen)
-    except settings.SettingsError as error:
-        raise ConfigError(f"settings: {error}") from None
-    return replace(config, settings=chosen)

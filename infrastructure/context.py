@@ -1,29 +1,59 @@
-"""What the CDK's context says about a deployment, from its command line or from a file."""
+"""A stage's configuration, with what the CDK's context says of one deployment on top of it."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
 
-from infrastructure.config import ConfigError
+from infrastructure.config import (
+    STAGES,
+    ConfigError,
+    GatewayLogRole,
+    StageConfig,
+    UnknownStageError,
+)
+from shared.utils import settings
 
+DEFAULT_STAGE = "dev"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def settings_from(context: object) -> dict[str, str]:
+def config_from(context: Callable[[str], object]) -> StageConfig:
+    """The configuration that `context` asks for, by the keys that it gives values for:
+
+    `stage`; `settings` of functions, an object or its JSON as text; `gatewayLogRole`, "create" or
+    "existing"; `alarmEmail`; `reservedConcurrency`, "off" for none.
+
+    Raises ConfigError naming what is wrong and what is allowed.
+    """
+    stage = context("stage") or DEFAULT_STAGE
+    if not isinstance(stage, str) or stage not in STAGES:
+        raise UnknownStageError(f"unknown stage {stage!r}; there are: {', '.join(STAGES)}")
+    config = STAGES[stage]
+    config = _with_settings(config, settings_from(context("settings")))
+    config = _with_log_role(config, context("gatewayLogRole"))
+    config = _with_alarm_email(config, context("alarmEmail"))
+    return _with_concurrency(config, context("reservedConcurrency"))
+
+
+def settings_from(value: object) -> dict[str, str]:
     """The settings of functions in the context `settings`: an object, or its JSON as text.
 
     The command line passes everything as text. Raises ConfigError.
     """
-    if context is None:
+    if value is None:
         return {}
-    if isinstance(context, str):
+    if isinstance(value, str):
         try:
-            context = json.loads(context)
+            value = json.loads(value)
         except ValueError as error:
             raise ConfigError(f"settings: no JSON ({error}); expected {_EXAMPLE}") from None
-    if not isinstance(context, dict):
+    if not isinstance(value, dict):
         raise ConfigError(f"settings: expected an object like {_EXAMPLE}")
-    return {name: _text(name, value) for name, value in context.items()}
+    return {name: _text(name, item) for name, item in value.items()}
 
 
 def _text(name: str, value: object) -> str:
@@ -31,3 +61,38 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ConfigError(f"settings: {name}: expected text or a whole number")
     return str(value)
+
+
+def _with_settings(config: StageConfig, overrides: dict[str, str]) -> StageConfig:
+    chosen = {**config.settings, **overrides}
+    try:
+        settings.check_tunable(chosen)
+    except settings.SettingsError as error:
+        raise ConfigError(f"settings: {error}") from None
+    return replace(config, settings=chosen)
+
+
+def _with_log_role(config: StageConfig, value: object) -> StageConfig:
+    if value is None:
+        return config
+    try:
+        return replace(config, gateway_log_role=GatewayLogRole(value))
+    except ValueError:
+        known = ", ".join(role.value for role in GatewayLogRole)
+        raise ConfigError(f"gatewayLogRole: expected one of {known}, not {value!r}") from None
+
+
+def _with_alarm_email(config: StageConfig, value: object) -> StageConfig:
+    if value is None:
+        return config
+    if not isinstance(value, str) or not _EMAIL.fullmatch(value):
+        raise ConfigError(f"alarmEmail: expected an e-mail address, not {value!r}")
+    return replace(config, alarm_email=value, alarm_topic=True)
+
+
+def _with_concurrency(config: StageConfig, value: object) -> StageConfig:
+    if value is None:
+        return config
+    if value != "off":
+        raise ConfigError(f"reservedConcurrency: expected off or nothing, not {value!r}")
+    return replace(config, reserved_concurrency={})

@@ -20,7 +20,7 @@ from infrastructure.permissions import Permissions
 from infrastructure.routes import FunctionSpec
 
 _ROOT = Path(__file__).parent.parent
-_METRICS_NAMESPACE = "Lingocast"
+METRICS_NAMESPACE = "Lingocast"
 _LOG_LEVEL = "INFO"
 
 
@@ -93,8 +93,14 @@ class FunctionFactory:
                 variables=self._environment(spec, name)
             ),
             logging_config=lambda_.CfnFunction.LoggingConfigProperty(
-                log_group=log_group.log_group_name
+                log_group=log_group.log_group_name,
+                # Powertools writes JSON already, and its lines of metrics must stay as they are.
+                log_format="Text",
             ),
+            # A function that comes to invoke itself is stopped after 16 times. None needs more: a
+            # broadcast asks other instances of itself once, a timer does not set a timer.
+            recursive_loop="Terminate",
+            reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
         )
 
@@ -102,7 +108,7 @@ class FunctionFactory:
         return {
             **environment_of(spec, self._settings),
             "POWERTOOLS_SERVICE_NAME": name,
-            "POWERTOOLS_METRICS_NAMESPACE": _METRICS_NAMESPACE,
+            "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             "POWERTOOLS_LOG_LEVEL": _LOG_LEVEL,
         }
 

@@ -29,8 +29,19 @@ class Identity:
                 ]
             ),
             policies=cognito.CfnUserPool.PoliciesProperty(
-                password_policy=cognito.CfnUserPool.PasswordPolicyProperty(minimum_length=12)
+                password_policy=cognito.CfnUserPool.PasswordPolicyProperty(
+                    minimum_length=12,
+                    require_lowercase=True,
+                    require_numbers=True,
+                    require_symbols=True,
+                    require_uppercase=True,
+                )
             ),
+            # Whoever wants a second factor registers an authenticator app; the command line's
+            # sign-in then asks for its code.
+            mfa_configuration="OPTIONAL",
+            enabled_mfas=["SOFTWARE_TOKEN_MFA"],
+            deletion_protection="ACTIVE" if config.deletion_protection else "INACTIVE",
         )
         self._pool.apply_removal_policy(config.removal_policy)
         self._client = cognito.CfnUserPoolClient(

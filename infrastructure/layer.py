@@ -30,9 +30,12 @@ _WHEEL_OPTIONS = (
     "--platform=manylinux_2_34_aarch64",
     "--platform=manylinux_2_28_aarch64",
     "--platform=manylinux2014_aarch64",
-    # Compiled here it would be for this interpreter's version, and stale by its dates in the zip.
+    # pip's own compilation goes by dates, which the zip does not keep.
     "--no-compile",
 )
+# Without compiled files every cold start compiles what it imports: the layer's folder is read-only.
+# They hold for one minor version of Python, whatever the processor.
+_COMPILES = RUNTIME.name == f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class LayerBuildError(Exception):
@@ -56,6 +59,21 @@ def pip_command(target: Path) -> list[str]:
     ]
 
 
+def compile_command(target: Path) -> list[str]:
+    """The command that compiles the packages in `target`, never to be checked against sources."""
+    return [
+        sys.executable,
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode=unchecked-hash",
+        # What a traceback calls the files.
+        f"-s{target}",
+        "-p/opt/python",
+        str(target),
+    ]
+
+
 def install(command: list[str]) -> None:
     """Run pip. Raises LayerBuildError."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -76,7 +94,11 @@ class WheelBundling:
         """Always True: what goes wrong is raised, as docker would not set it right."""
         # The runtime has /opt/python on its path:
         # https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
-        install(pip_command(Path(output_dir) / "python"))
+        target = Path(output_dir) / "python"
+        install(pip_command(target))
+        if _COMPILES:
+            # A file that does not compile (a package's template, say) is compiled by nobody else.
+            subprocess.run(compile_command(target), capture_output=True, check=False)
         return True
 
 
@@ -85,7 +107,8 @@ def _asset_hash(*, built: bool) -> str:
 
     An unbuilt layer has another: what is uploaded once under a hash is never uploaded again.
     """
-    source = (_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS, str(built))
+    contents = f"built {built}, compiled {built and _COMPILES}"
+    source = (_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS, contents)
     return hashlib.sha256("\n".join(source).encode()).hexdigest()
 
 

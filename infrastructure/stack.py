@@ -9,6 +9,8 @@ from infrastructure.config import StageConfig
 from infrastructure.functions import FunctionFactory
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
+from infrastructure.notification import create_topic
+from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
 from infrastructure.queues import Timers
 from infrastructure.routes import AUTHORIZER, BROADCAST, FUNCTIONS, ROUTES, TIMEOUT
@@ -26,6 +28,7 @@ class LingocastStack(cdk.Stack):
             config.stack_name,
             stack_name=config.stack_name,
             description="Lingocast: live multilingual audio broadcast",
+            termination_protection=config.deletion_protection,
             # The command line checks the bootstrap stack's version itself before it deploys.
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
@@ -60,8 +63,13 @@ class LingocastStack(cdk.Stack):
         functions = {spec: factory.create(spec) for spec in FUNCTIONS}
         api.serve(ROUTES, functions, AUTHORIZER)
         timers.feed(functions[TIMEOUT])
+        topic = create_topic(self, config) if config.alarm_topic else None
+        Alarms(self, config, api_id=api.api_id, notify=topic)
 
-        # What a client needs to find and enter this stage.
+        # What a client needs to find and enter this stage, and whoever signs users in.
+        cdk.CfnOutput(self, "Region", value=self.region)
         cdk.CfnOutput(self, "WebSocketUrl", value=api.url)
         cdk.CfnOutput(self, "UserPoolId", value=identity.user_pool_id)
         cdk.CfnOutput(self, "UserPoolClientId", value=identity.client_id)
+        if topic:
+            cdk.CfnOutput(self, "AlarmTopicArn", value=topic)

@@ -59,8 +59,12 @@ class Tables:
             partition_key=_text(key),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
+                point_in_time_recovery_enabled=True,
+                recovery_period_in_days=self._config.recovery_days,
             ),
+            # Encrypted with DynamoDB's own key, as every table is. A key in this account would cost
+            # a KMS request now and then on the audio path, and could be disabled by mistake.
+            deletion_protection=self._config.deletion_protection,
             time_to_live_attribute=schema.EXPIRES_AT,
             removal_policy=self._config.removal_policy,
         )

@@ -13,6 +13,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infrastructure.api_stage import create_stage
 from infrastructure.config import StageConfig
 from infrastructure.naming import construct_id
 from infrastructure.routes import FunctionSpec, RouteSpec
@@ -28,6 +29,7 @@ class WebSocketApi:
     def __init__(self, scope: Construct, config: StageConfig) -> None:
         self._scope = scope
         self._stack = Stack.of(scope)
+        self._config = config
         self._stage = config.stage
         self._api = apigateway.CfnApi(
             scope,
@@ -36,6 +38,11 @@ class WebSocketApi:
             protocol_type="WEBSOCKET",
             route_selection_expression=_ROUTE_SELECTION,
         )
+
+    @property
+    def api_id(self) -> str:
+        """What metrics and logs call it."""
+        return self._api.ref
 
     @property
     def url(self) -> str:
@@ -68,13 +75,7 @@ class WebSocketApi:
         """
         authorizer_id = self._add_authorizer(functions[authorizer], identity_source)
         integrations: dict[FunctionSpec, apigateway.CfnIntegration] = {}
-        stage = apigateway.CfnStage(
-            self._scope,
-            "Stage",
-            api_id=self._api.ref,
-            stage_name=self._stage,
-            auto_deploy=True,
-        )
+        stage = create_stage(self._scope, self._config, self._api.ref)
         for spec in routes:
             function = functions[spec.function]
             if spec.function not in integrations:

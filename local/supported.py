@@ -14,6 +14,7 @@ from local.errors import TemplateError
 _NAME_ONLY = "a name for people"
 _TAGS = "tags change nothing at run time"
 _LOGS = "functions log into files here"
+_ALARMS = "there are no alarms here to tell anybody of"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
 _ONE_RUN = "messages live in memory for one run"
 _DURABILITY = "the tables live for one run"
@@ -118,6 +119,11 @@ SUPPORT: Mapping[str, Support] = {
     ),
     "AWS::IAM::Policy": _support("PolicyDocument Roles", PolicyName=_NAME_ONLY),
     "AWS::Logs::LogGroup": _ignore(_LOGS),
+    "AWS::ApiGateway::Account": _ignore(_LOGS),
+    "AWS::SNS::Topic": _ignore(_ALARMS),
+    "AWS::SNS::TopicPolicy": _ignore(_ALARMS),
+    "AWS::SNS::Subscription": _ignore(_ALARMS),
+    "AWS::KMS::Key": _ignore("it encrypts what alarms say, and nothing else"),
     "AWS::CloudWatch::Alarm": _ignore("there is no CloudWatch here"),
     "AWS::CloudWatch::Dashboard": _ignore("there is no CloudWatch here"),
     "AWS::Cognito::UserPool": _ignore(_USERS),

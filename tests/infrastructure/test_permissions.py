@@ -28,7 +28,7 @@ def as_list(value: str | list[str]) -> list[str]:
 def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         statement
-        for policy in role["Policies"]
+        for policy in role.get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
     ]
 

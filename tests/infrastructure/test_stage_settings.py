@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.config import ConfigError, stage_config
-from infrastructure.context import settings_from
+from infrastructure.config import ConfigError, GatewayLogRole
+from infrastructure.context import config_from, settings_from
 from infrastructure.routes import AUDIO_PROCESSOR, CONTROL, FunctionSpec
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app, synthesize
 
@@ -62,7 +63,36 @@ def test_no_context_changes_nothing() -> None:
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_an_override_replaces_what_the_stage_says_and_nothing_else(stage: str) -> None:
-    before, after = stage_config(stage), stage_config(stage, {"MAX_LISTENERS": "50"})
+    before = config_from({"stage": stage}.get)
+    after = config_from({"stage": stage, "settings": {"MAX_LISTENERS": "50"}}.get)
 
+    assert replace(after, settings={}) == replace(before, settings={})
     assert after.settings == {**before.settings, "MAX_LISTENERS": "50"}
-    assert after.resource_name("users") == before.resource_name("users")
+
+
+def test_the_other_choices_of_one_deployment() -> None:
+    context = {
+        "stage": "prod",
+        "gatewayLogRole": "existing",
+        "alarmEmail": "ops@example.org",
+        "reservedConcurrency": "off",
+    }
+    config = config_from(context.get)
+
+    assert config.gateway_log_role is GatewayLogRole.EXISTING
+    assert config.alarm_email == "ops@example.org"
+    assert not config.reserved_concurrency
+
+
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing"),
+        ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
+        ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off or nothing"),
+        ({"stage": 7}, "unknown stage 7; there are: dev, prod"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_told(context: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        config_from(context.get)

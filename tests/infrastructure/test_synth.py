@@ -81,8 +81,11 @@ def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -
     assert "Parameters" not in assembly.template
 
 
-def test_outputs_tell_a_client_where_to_go(assembly: Assembly) -> None:
-    assert set(assembly.template["Outputs"]) == {"WebSocketUrl", "UserPoolId", "UserPoolClientId"}
+def test_outputs_tell_a_client_where_to_go(assembly: Assembly, prod: Assembly) -> None:
+    outputs = {"WebSocketUrl", "UserPoolId", "UserPoolClientId", "Region"}
+
+    assert set(assembly.template["Outputs"]) == outputs
+    assert set(prod.template["Outputs"]) == {*outputs, "AlarmTopicArn"}
 
 
 def test_dev_keeps_nothing_and_prod_keeps_its_data(assembly: Assembly, prod: Assembly) -> None:

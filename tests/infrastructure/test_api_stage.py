@@ -1,0 +1,94 @@
+"""The stage of the API: what it writes down, and how much it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from infrastructure.config import STAGES, StageConfig
+from infrastructure.routes import ROUTES
+from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
+
+every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)
+
+
+def test_requests_are_logged_in_json_without_what_is_nobodys_business(assembly: Assembly) -> None:
+    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    fields = json.loads(stage["AccessLogSettings"]["Format"])
+
+    assert {"requestId", "connectionId", "routeKey", "eventType", "status"} <= fields.keys()
+    assert {"integrationLatency", "integrationError", "authorizerError"} <= fields.keys()
+    assert all(re.fullmatch(r"\$context(\.[A-Za-z]+)+", value) for value in fields.values())
+    # The token is in the query string, the user in what the authorizer gave; people have addresses.
+    for part in ("query", "identity", "authorizer.principalId", "authorizer.userId", "body"):
+        assert not [value for value in fields.values() if part in value]
+
+
+def test_its_logs_have_groups_that_expire(assembly: Assembly) -> None:
+    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    groups = {
+        logical_id: (group["LogGroupName"], group["RetentionInDays"])
+        for logical_id, group in assembly.of_type("AWS::Logs::LogGroup").items()
+        if "/aws/apigateway/" in group["LogGroupName"]
+    }
+
+    destination = stage["AccessLogSettings"]["DestinationArn"].strip("<>").removesuffix(".Arn")
+    assert groups.pop(destination) == ("/aws/apigateway/lingocast-dev-access", 7)
+    # Where API Gateway writes errors.
+    assert list(groups.values()) == [("/aws/apigateway/<WebSocketApi>/dev", 7)]
+
+
+def test_no_setting_writes_messages_down(assembly: Assembly) -> None:
+    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    settings = [stage["DefaultRouteSettings"], *stage["RouteSettings"].values()]
+
+    assert len(settings) > 1
+    for item in settings:
+        assert item["DataTraceEnabled"] is False
+        assert item["LoggingLevel"] == "ERROR"
+        assert item["DetailedMetricsEnabled"] is True
+
+
+def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
+    stage = prod.only("AWS::ApiGatewayV2::Stage")
+    limits = {
+        key: (item["ThrottlingRateLimit"], item["ThrottlingBurstLimit"])
+        for key, item in stage["RouteSettings"].items()
+    }
+
+    assert limits.keys() == {"$connect", "createSession", "joinSession", "sendAudio"}
+    assert limits["$connect"] == (500, 500)
+    default = stage["DefaultRouteSettings"]
+    assert (default["ThrottlingRateLimit"], default["ThrottlingBurstLimit"]) == (500, 500)
+
+
+@every_stage
+def test_no_storm_of_requests_takes_what_deliveries_need(config: StageConfig) -> None:
+    rates = [config.route_throttles.get(route.key, config.throttle).rate for route in ROUTES]
+
+    assert set(config.route_throttles) <= {route.key for route in ROUTES}
+    assert sum(rates) <= config.api_requests_per_second / 2
+
+
+def test_the_accounts_role_is_there_before_the_stage_and_stays_after_it(
+    assembly: Assembly,
+) -> None:
+    resources = assembly.template["Resources"]
+    (stage,) = (item for item in resources.values() if item["Type"].endswith("V2::Stage"))
+    (account,) = assembly.of_type("AWS::ApiGateway::Account")
+
+    assert account in stage["DependsOn"]
+    role = assembly.only("AWS::ApiGateway::Account")["CloudWatchRoleArn"].strip("<>")
+    for kept in (account, role.removesuffix(".Arn")):
+        assert resources[kept]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_an_account_with_a_role_is_left_alone(tmp_path: Path) -> None:
+    context = {**NO_BUNDLING, "gatewayLogRole": "existing"}
+    left = synthesize(tmp_path / "cdk.out", context=context)
+
+    assert not left.of_type("AWS::ApiGateway::Account")
+    assert "AccessLogSettings" in left.only("AWS::ApiGatewayV2::Stage")
