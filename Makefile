@@ -87,19 +87,42 @@ format: setup-dev ## Rewrite the code in the project's style
 
 # --- deploy -------------------------------------------------------------------------------------
 
-.PHONY: synth template-check deploy destroy
+.PHONY: synth template-check diff deploy outputs user token destroy
 synth: setup ## Write the CloudFormation template to cdk.out
 	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
 
-template-check: setup-dev ## Lint the synthesized template (cfn-lint)
-	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
-	$(BIN)/cfn-lint --non-zero-exit-code warning cdk.out/*.template.json
+template-check: setup-dev ## Check both stages' templates: the CDK's validator, cdk-nag, cfn-lint
+	@for stage in dev prod; do
+	  echo "==> $$stage"
+	  CDK_OUTDIR=cdk.out/check-$$stage CDK_VALIDATION=true \
+	    CDK_CONTEXT_JSON="{\"stage\": \"$$stage\", \"nag\": true, \"aws:cdk:bundling-stacks\": []}" \
+	    $(BIN)/python app.py
+	  $(BIN)/cfn-lint --non-zero-exit-code informational cdk.out/check-$$stage/*.template.json
+	done
+
+# ARGS reaches the CDK: ARGS="--context alarmEmail=ops@example.org", see docs/operations.md.
+CDK = node_modules/.bin/cdk $(1) --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+OUTPUTS = outputs-$(STAGE).json
+
+diff: setup ## Show what a deployment would change; STAGE=dev
+	@$(call CDK,diff)
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
-	@node_modules/.bin/cdk deploy --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+	@$(call CDK,deploy) --outputs-file $(OUTPUTS)
+	echo "==> $(OUTPUTS)"
+	cat $(OUTPUTS)
+
+outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=dev
+	@$(BIN)/python -m infrastructure.outputs --stage $(STAGE) | tee $(OUTPUTS)
+
+user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators; STAGE=dev
+	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)"
+
+token: setup ## Print an access token of a user: EMAIL=…; STAGE=dev
+	@$(BIN)/python -m infrastructure.users token --stage $(STAGE) --email "$(EMAIL)"
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
-	@node_modules/.bin/cdk destroy --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+	@$(call CDK,destroy)
 
 .PHONY: conformance-deploy conformance-destroy
 conformance-deploy: setup ## Deploy the probe for make conformance URL=...

@@ -10,6 +10,7 @@ from local.policy import is_resource
 from local.resources import Resource, Resources
 
 _LAMBDA = "lambda.amazonaws.com"
+_API_GATEWAY = "apigateway.amazonaws.com"
 
 
 class RoleReader:
@@ -28,6 +29,7 @@ class RoleReader:
         return {
             self._resources.attribute(resource, "Arn"): self._role(resource, attached)
             for resource in self._resources.all("IAM::Role")
+            if not _is_for_gateway(resource)
         }
 
     def _role(self, resource: Resource, attached: Mapping[str, list[Statement]]) -> Role:
@@ -46,6 +48,13 @@ class RoleReader:
             for statement in _statements(resource, policy["PolicyDocument"])
         ]
         return Role(name, (*inline, *attached.get(name, [])))
+
+
+def _is_for_gateway(resource: Resource) -> bool:
+    """Whether it is API Gateway's, to write logs with: nobody takes it here."""
+    document = resource.get("AssumeRolePolicyDocument", {})
+    principals = [item.get("Principal") for item in _listed(document.get("Statement", []))]
+    return principals == [{"Service": _API_GATEWAY}]
 
 
 def _expect_lambda(resource: Resource) -> None:

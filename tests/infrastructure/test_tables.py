@@ -62,5 +62,5 @@ def test_it_is_paid_by_use_restorable_and_cleans_up(assembly: Assembly, name: st
     _, table = assembly.table(name)
 
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}

@@ -120,3 +120,13 @@ def test_a_function_must_have_a_role_of_the_template(tmp_path: Path) -> None:
     template["Resources"]["Talk"]["Properties"]["Role"] = "arn:aws:iam::000000000000:role/x"
     with pytest.raises(TemplateError, match="role/x"):
         role(tmp_path, template)
+
+
+def test_a_role_that_only_api_gateway_takes_is_none_of_a_functions(tmp_path: Path) -> None:
+    template = example(allow("dynamodb:GetItem", NOTES))
+    logs = assembly.role()
+    (trust,) = logs["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    trust["Principal"] = {"Service": "apigateway.amazonaws.com"}
+    logs["Properties"]["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/service-role/Logs"]
+    template["Resources"]["GatewayLogs"] = logs
+    assert role(tmp_path, template).statements == (Statement(("dynamodb:GetItem",), (TABLE,)),)
