@@ -43,9 +43,9 @@ def synthesize() -> None:
     stack = LingocastStack(app, config_from(app.node.try_get_context))
     if app.node.try_get_context("nag"):
         # A check, not a part of the stack: what it needs is installed with the tests' tools.
-        from infrastructure import nag  # noqa: PLC0415
+        from infrastructure.nag import check  # noqa: PLC0415
 
-        nag.check(app, stack)
+        check(app, stack)
     app.synth()
 
 

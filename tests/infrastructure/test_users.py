@@ -25,19 +25,13 @@ AUTH = {
 SIGNED_IN = {"AuthenticationResult": {"AccessToken": "a.b.c"}}
 
 
-def client(service: str) -> Any:
-    return boto3.client(
-        service,
-        region_name="eu-central-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
+SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
 
 
 @pytest.fixture
 def cognito() -> Iterator[tuple[Any, Stubber]]:
     """A client that refuses what its service model does not know, or is not expected."""
-    made = client("cognito-idp")
+    made = SESSION.client("cognito-idp")
     with Stubber(made) as stubber:
         yield made, stubber
         stubber.assert_no_pending_responses()
@@ -131,7 +125,7 @@ def test_wrong_arguments_are_told(arguments: list[str]) -> None:
 
 
 def test_outputs_are_those_of_the_stages_stack() -> None:
-    made = client("cloudformation")
+    made = SESSION.client("cloudformation")
     stack = {
         "StackName": "lingocast-dev",
         "CreationTime": "2026-01-01T00:00:00Z",
@@ -145,7 +139,7 @@ def test_outputs_are_those_of_the_stages_stack() -> None:
 
 
 def test_a_stage_that_is_not_deployed_is_told_with_what_to_do() -> None:
-    made = client("cloudformation")
+    made = SESSION.client("cloudformation")
     with Stubber(made) as stubber:
         stubber.add_client_error("describe_stacks", "ValidationError", "does not exist")
 
