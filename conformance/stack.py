@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from infrastructure.config import stage_config
+from infrastructure.config import GatewayLogRole, stage_config
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.routes import FunctionSpec, RouteSpec
 from infrastructure.websocket_api import WebSocketApi
@@ -60,7 +60,7 @@ class ProbeStack(cdk.Stack):
     """An API whose one function does what it is told; it holds no data."""
 
     def __init__(self, scope: Construct, api: Api) -> None:
-        config = replace(stage_config("dev"), stage=api.stage)
+        config = replace(stage_config("dev"), stage=api.stage, gateway_log_role=GatewayLogRole.OFF)
         super().__init__(
             scope,
             config.stack_name,

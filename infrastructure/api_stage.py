@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigateway as account_api
@@ -35,61 +36,79 @@ _ACCESS_LOG = {
 _LOGGING_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
 
-def create_stage(scope: Construct, config: StageConfig, api_id: str) -> apigateway.CfnStage:
-    """The stage, its logs, and where that is this stack's affair, the right to write them."""
-    access_log = logs.LogGroup(
-        scope,
-        "AccessLogs",
-        log_group_name=f"/aws/apigateway/{config.resource_name('access')}",
-        retention=config.log_retention,
-        removal_policy=config.removal_policy,
-    )
+def create_stage(
+    scope: Construct, config: StageConfig, api_id: str, routes: Collection[str]
+) -> apigateway.CfnStage:
+    """The stage of an API with these routes, its logs, and if the stage's configuration says so,
+    the right to write them.
+    """
+    writes = config.gateway_log_role is not GatewayLogRole.OFF
+    settings = _route_settings(config.throttle, writes=writes)
     stage = apigateway.CfnStage(
         scope,
         "Stage",
         api_id=api_id,
         stage_name=config.stage,
         auto_deploy=True,
-        access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=access_log.log_group_arn,
-            format=json.dumps(_ACCESS_LOG),
-        ),
-        default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
-            throttling_rate_limit=config.throttle.rate,
-            throttling_burst_limit=config.throttle.burst,
-            detailed_metrics_enabled=True,
-            logging_level="ERROR",
-            # It would write down every message, audio and all.
-            data_trace_enabled=False,
-        ),
+        default_route_settings=settings,
         # By route, each on its own: nothing is taken over from the default.
         route_settings={
-            key: _route_settings(throttle) for key, throttle in config.route_throttles.items()
+            key: _as_json(_route_settings(throttle, writes=writes))
+            for key, throttle in config.route_throttles.items()
+            if key in routes
         },
     )
-    # API Gateway would make this one by itself at the first error, and it would never expire.
-    errors = logs.LogGroup(
-        scope,
-        "ExecutionLogs",
-        log_group_name=f"/aws/apigateway/{api_id}/{config.stage}",
-        retention=config.log_retention,
-        removal_policy=config.removal_policy,
-    )
-    stage.node.add_dependency(errors)
+    if writes:
+        _add_logs(scope, config, stage)
     if config.gateway_log_role is GatewayLogRole.CREATE:
         stage.node.add_dependency(_let_api_gateway_log(scope))
     return stage
 
 
-def _route_settings(throttle: Throttle) -> dict[str, object]:
-    """As the resource type spells them, whose map of routes has no type in the library."""
+def _route_settings(
+    throttle: Throttle, *, writes: bool
+) -> apigateway.CfnStage.RouteSettingsProperty:
+    return apigateway.CfnStage.RouteSettingsProperty(
+        throttling_rate_limit=throttle.rate,
+        throttling_burst_limit=throttle.burst,
+        detailed_metrics_enabled=True,
+        logging_level="ERROR" if writes else "OFF",
+        # It would write down every message, audio and all.
+        data_trace_enabled=False,
+    )
+
+
+def _as_json(settings: apigateway.CfnStage.RouteSettingsProperty) -> dict[str, object]:
+    """As the resource type spells it, whose map of routes has no type in the library."""
     return {
-        "ThrottlingRateLimit": throttle.rate,
-        "ThrottlingBurstLimit": throttle.burst,
-        "DetailedMetricsEnabled": True,
-        "LoggingLevel": "ERROR",
-        "DataTraceEnabled": False,
+        "ThrottlingRateLimit": settings.throttling_rate_limit,
+        "ThrottlingBurstLimit": settings.throttling_burst_limit,
+        "DetailedMetricsEnabled": settings.detailed_metrics_enabled,
+        "LoggingLevel": settings.logging_level,
+        "DataTraceEnabled": settings.data_trace_enabled,
     }
+
+
+def _add_logs(scope: Construct, config: StageConfig, stage: apigateway.CfnStage) -> None:
+    access = logs.LogGroup(
+        scope,
+        "AccessLogs",
+        log_group_name=f"/aws/apigateway/{config.resource_name('access')}",
+        retention=config.log_retention,
+        removal_policy=config.removal_policy,
+    )
+    stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+        destination_arn=access.log_group_arn, format=json.dumps(_ACCESS_LOG)
+    )
+    # API Gateway would make this one by itself at the first error, and it would never expire.
+    errors = logs.LogGroup(
+        scope,
+        "ExecutionLogs",
+        log_group_name=f"/aws/apigateway/{stage.api_id}/{config.stage}",
+        retention=config.log_retention,
+        removal_policy=config.removal_policy,
+    )
+    stage.node.add_dependency(errors)
 
 
 def _let_api_gateway_log(scope: Construct) -> account_api.CfnAccount:

@@ -34,6 +34,8 @@ class GatewayLogRole(Enum):
     CREATE = "create"
     # Somebody has: an organization's base stack, say.
     EXISTING = "existing"
+    # Nobody, so the API writes no logs.
+    OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -139,3 +141,10 @@ STAGES: Mapping[str, StageConfig] = {
         ),
     )
 }
+
+
+def stage_config(stage: str) -> StageConfig:
+    """The configuration of a stage as it stands here. Raises UnknownStageError."""
+    if stage not in STAGES:
+        raise UnknownStageError(f"unknown stage {stage!r}; there are: {', '.join(STAGES)}")
+    return STAGES[stage]

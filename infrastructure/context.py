@@ -7,13 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from infrastructure.config import (
-    STAGES,
-    ConfigError,
-    GatewayLogRole,
-    StageConfig,
-    UnknownStageError,
-)
+from infrastructure.config import ConfigError, GatewayLogRole, StageConfig, stage_config
 from shared.utils import settings
 
 DEFAULT_STAGE = "dev"
@@ -29,10 +23,7 @@ def config_from(context: Callable[[str], object]) -> StageConfig:
 
     Raises ConfigError naming what is wrong and what is allowed.
     """
-    stage = context("stage") or DEFAULT_STAGE
-    if not isinstance(stage, str) or stage not in STAGES:
-        raise UnknownStageError(f"unknown stage {stage!r}; there are: {', '.join(STAGES)}")
-    config = STAGES[stage]
+    config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
     config = _with_log_role(config, context("gatewayLogRole"))
     config = _with_alarm_email(config, context("alarmEmail"))

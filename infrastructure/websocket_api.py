@@ -6,7 +6,7 @@ the API call a function from any stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -63,7 +63,7 @@ class WebSocketApi:
 
     def serve(
         self,
-        routes: Iterable[RouteSpec],
+        routes: Collection[RouteSpec],
         functions: Mapping[FunctionSpec, lambda_.CfnFunction],
         authorizer: FunctionSpec,
         identity_source: Sequence[str] = (),
@@ -75,7 +75,9 @@ class WebSocketApi:
         """
         authorizer_id = self._add_authorizer(functions[authorizer], identity_source)
         integrations: dict[FunctionSpec, apigateway.CfnIntegration] = {}
-        stage = create_stage(self._scope, self._config, self._api.ref)
+        stage = create_stage(
+            self._scope, self._config, self._api.ref, [spec.key for spec in routes]
+        )
         for spec in routes:
             function = functions[spec.function]
             if spec.function not in integrations:

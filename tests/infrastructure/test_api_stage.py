@@ -92,3 +92,13 @@ def test_an_account_with_a_role_is_left_alone(tmp_path: Path) -> None:
 
     assert not left.of_type("AWS::ApiGateway::Account")
     assert "AccessLogSettings" in left.only("AWS::ApiGatewayV2::Stage")
+
+
+def test_nothing_is_logged_where_nobody_lets_api_gateway(tmp_path: Path) -> None:
+    silent = synthesize(tmp_path / "cdk.out", context={**NO_BUNDLING, "gatewayLogRole": "off"})
+    stage = silent.only("AWS::ApiGatewayV2::Stage")
+
+    assert not silent.of_type("AWS::ApiGateway::Account")
+    assert "AccessLogSettings" not in stage
+    levels = {item["LoggingLevel"] for item in stage["RouteSettings"].values()}
+    assert {*levels, stage["DefaultRouteSettings"]["LoggingLevel"]} == {"OFF"}

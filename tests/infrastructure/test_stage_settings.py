@@ -87,10 +87,10 @@ def test_the_other_choices_of_one_deployment() -> None:
 @pytest.mark.parametrize(
     ("context", "told"),
     [
-        ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing"),
+        ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
         ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
         ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off or nothing"),
-        ({"stage": 7}, "unknown stage 7; there are: dev, prod"),
+        ({"stage": 7}, "unknown stage '7'; there are: dev, prod"),
     ],
 )
 def test_a_choice_that_there_is_not_is_told(context: dict[str, object], told: str) -> None:
