@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -73,28 +74,29 @@ class Functions:
         for pool in self._pools.values():
             pool.resume()
 
-    async def renew(self) -> str | None:
+    async def renew(self, tell_broken: Callable[[str], None]) -> bool:
         """Replace all workers by new ones, which also serve what was held.
 
-        Returns once they are warm; or why the code cannot be used, in one line.
+        Returns once they are warm, whether they all are. The first reason why the code cannot be
+        used is told as soon as it is known, in one line.
         """
-        pools = tuple(self._pools.values())
-        for pool in pools:
-            pool.retire()
         # What nobody waits for shall not hold up what somebody does wait for.
         lanes = asyncio.Semaphore(_LANES)
+        broken: list[FunctionPool] = []
 
         async def start(pool: FunctionPool) -> None:
-            async with lanes:
-                await pool.start()
+            async with contextlib.nullcontext() if pool.wanted else lanes:
+                try:
+                    await pool.start()
+                except FunctionInitError as error:
+                    broken.append(pool)
+                    if len(broken) == 1:
+                        tell_broken(await pool.why_broken() or str(error).partition("\n")[0])
 
-        results = await asyncio.gather(*map(start, pools), return_exceptions=True)
-        for pool, result in zip(pools, results, strict=True):
-            if isinstance(result, FunctionInitError):
-                return await pool.why_broken() or str(result).partition("\n")[0]
-            if isinstance(result, BaseException):
-                raise result
-        return None
+        for pool in self._pools.values():
+            pool.retire()
+        await asyncio.gather(*map(start, self._pools.values()))
+        return not broken
 
     def _pool(self, function: str) -> FunctionPool:
         if function not in self._pools:

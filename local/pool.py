@@ -116,6 +116,11 @@ class FunctionPool:
         self._held, self._renewed = False, True
         self._grow()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether invocations wait for a worker."""
+        return bool(self._waiting)
+
     async def why_broken(self) -> str | None:
         """Where and why its code fails when it is imported, in one line; None if it does not."""
         return await import_failure(self._function, self._environment)

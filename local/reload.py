@@ -104,12 +104,11 @@ class Reloader:
 
     async def _renew(self, changed: Sequence[str]) -> None:
         began = time.perf_counter()
-        broken = await self._functions.renew()
-        if broken is not None:
-            self._report(f"{_named(changed)} changed, functions fail until this is right: {broken}")
-        else:
-            seconds = time.perf_counter() - began
-            self._report(f"{_named(changed)} changed, new workers after {seconds:.1f} s")
+        what = f"{_named(changed)} changed"
+        if await self._functions.renew(
+            lambda why: self._report(f"{what}, functions fail until this is right: {why}")
+        ):
+            self._report(f"{what}, new workers after {time.perf_counter() - began:.1f} s")
 
     def _watch(self) -> None:
         for copy in self._copies():
