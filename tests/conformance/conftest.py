@@ -54,18 +54,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def deployed(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployed]:
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The probe's templates, as its CDK app writes them."""
+    assembly = tmp_path_factory.mktemp("probe") / "cdk.out"
+    local_probe.synthesize(assembly)
+    return assembly
+
+
+@pytest.fixture(scope="session")
+def deployed(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Deployed]:
     """The deployed APIs; without any, the probe on this machine."""
     if (given := pytestconfig.stash.get(selection.DEPLOYED, None)) is not None:
         yield given
         return
-    assembly = tmp_path_factory.mktemp("probe") / "cdk.out"
-    local_probe.synthesize(assembly)
+    assembly: Path = request.getfixturevalue("assembly")
     with contextlib.ExitStack() as stacks:
         url, strict_url = (
-            stacks.enter_context(local_probe.serve(Path(assembly), stack))
+            stacks.enter_context(local_probe.serve(assembly, stack))
             for stack in ("lingocast-conformance", "lingocast-conformance-strict")
         )
         yield Deployed(url, ProbeDialect(), strict_url)

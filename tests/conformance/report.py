@@ -33,10 +33,10 @@ def write(terminal: pytest.TerminalReporter) -> None:
     reasons: dict[str, list[str]] = {}
     for item, reason in config.stash.get(LEFT_OUT, {}).items():
         mark = item.get_closest_marker(MARK)
-        assert mark is not None
         titles = reasons.setdefault(reason, [])
-        if mark.args[0].title not in titles:
-            titles.append(mark.args[0].title)
+        title = mark.args[0].title if mark else item.name
+        if title not in titles:
+            titles.append(title)
     for reason, titles in reasons.items():
         terminal.section(f"not run here: {reason}")
         for title in titles:

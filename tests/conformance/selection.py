@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from websockets.exceptions import WebSocketException
@@ -23,7 +23,7 @@ class Deployed:
     url: str
     dialect: Dialect
     strict_url: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     # Whether tests may take half a minute each.
     slow: bool = False
 
@@ -73,12 +73,16 @@ def left_out(items: Iterable[pytest.Item], deployed: Deployed) -> dict[pytest.It
     reasons = {}
     for item in items:
         mark = item.get_closest_marker(MARK)
-        if mark is not None and (reason := _reason(mark.args[0], deployed)):
+        reason = why_not(mark.args[0] if mark else None, deployed)
+        if reason:
             reasons[item] = reason
     return reasons
 
 
-def _reason(row: Behaviour, deployed: Deployed) -> str:
+def why_not(row: Behaviour | None, deployed: Deployed) -> str:
+    """Why the test of a behaviour cannot be run there; empty if it can."""
+    if row is None:
+        return "is about this suite, not about API Gateway"
     is_probe = isinstance(deployed.dialect, ProbeDialect)
     if row.needs is Needs.CLOCK:
         return "needs a clock that a test can move"

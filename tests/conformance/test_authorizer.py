@@ -11,7 +11,8 @@ from tests.conformance.driver import Api
 
 _OUTPUT = "api-gateway-lambda-authorizer-output"
 _CREATE = (
-    "https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers.html"
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+    "aws-resource-apigatewayv2-authorizer.html"
 )
 
 

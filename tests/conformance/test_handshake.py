@@ -100,6 +100,7 @@ async def test_a_connection_cannot_be_reached_before_its_handshake_is_over(probe
     needs=Needs.CLOCK,
 )
 async def test_a_connect_that_takes_too_long_is_a_gateway_timeout(serve: ServeFactory) -> None:
+    assert GatewayLimits().integration == 29.0
     served = await serve(stack({"$connect": False}), limits=GatewayLimits(integration=0.05))
 
     async def never(_event: Event) -> Outcome:

@@ -143,9 +143,11 @@ async def steered(serve: ServeFactory) -> tuple[Served, ManualClock]:
 
 @behaviour(
     "Idle for 10 minutes",
-    'The connection is closed, with 1001 and "Going away", of which $disconnect is told',
+    'The connection is closed (documented), with 1001 and "Going away", of which $disconnect is '
+    "told (reported)",
     _QUOTAS,
     "https://github.com/localstack/localstack/issues/9553",
+    confidence=Confidence.REPORTED,
     needs=Needs.CLOCK,
 )
 async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
@@ -204,7 +206,6 @@ async def test_pings_are_no_activity(serve: ServeFactory) -> None:
     "Open for 2 hours",
     'The connection is closed however busy it is; the code, 1001 "Going away", is assumed',
     _QUOTAS,
-    confidence=Confidence.DOCUMENTED,
     needs=Needs.CLOCK,
 )
 async def test_no_connection_lives_longer_than_two_hours(serve: ServeFactory) -> None:

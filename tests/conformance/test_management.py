@@ -14,8 +14,8 @@ from tests.conformance.driver import Api, Client
 LIMIT = 128 * 1024
 _CONNECTIONS = "apigateway-how-to-call-websocket-api-connections"
 _MODEL = (
-    "https://github.com/aws/aws-sdk-js-v3/blob/main/"
-    "codegen/sdk-codegen/aws-models/apigatewaymanagementapi.json"
+    "https://github.com/aws/aws-sdk-js-v3/blob/68dc0fe8c03d8c01bc66998a7e2920d21dee7fcb/"
+    "codegen/sdk-codegen/aws-models/apigatewaymanagementapi.2018-11-29.json"
 )
 _RESPONSE_TYPES = "supported-gateway-response-types"
 _GONE = "https://github.com/localstack/localstack/issues/4694"
@@ -41,7 +41,7 @@ async def test_what_is_posted_arrives_as_text(probe: Api, text: str) -> None:
     "Post to oneself",
     "A function can post to the connection whose message it serves",
     "apigateway-websocket-api-route-keys-connect-disconnect",
-    f"{_CONNECTIONS}",
+    _CONNECTIONS,
 )
 async def test_a_message_can_be_answered_by_posting(probe: Api) -> None:
     client = await probe.connect()

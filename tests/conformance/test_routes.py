@@ -18,6 +18,10 @@ _REACT_CHAT = (
     "https://github.com/yai333/"
     "React-Chat-App-using-AWS-API-Gateway-Websocket-and-Serverless-Framework/issues/2"
 )
+_RE_POST = (
+    "https://repost.aws/questions/QUx45wrdOxR3WCqwNIJPOW-g/"
+    "on-an-apigateway-websocket-is-the-status-returned-from-the-lambda-handler"
+)
 
 
 async def failure(client: Client) -> dict[str, Any]:
@@ -137,7 +141,7 @@ async def test_a_route_without_a_response_does_not(probe: Api) -> None:
     "Result with another status",
     "With a route response its body is sent all the same, without one nothing is",
     _REACT_CHAT,
-    "https://repost.aws/questions/QUx45wrdOxR3WCqwNIJPOW-g/",
+    _RE_POST,
     confidence=Confidence.REPORTED,
 )
 @pytest.mark.parametrize("status", [201, 400, 500])
