@@ -29,3 +29,17 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
     own = (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
     return own + sum(map(cpu_seconds, children(pid)))
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes that run below a process."""
+    direct = children(pid)
+    return direct.union(*map(descendants, direct))
+
+
+def command_line(pid: int) -> str:
+    """What a process was started as; empty if it has ended."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""

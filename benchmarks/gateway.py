@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import statistics
 import sys
 import time
@@ -235,12 +236,16 @@ def report(audiences: dict[str, Audience], options: argparse.Namespace) -> dict[
     # The better of its two ways each time.
     theirs = [figures for name, figures in medians.items() if name.startswith("serverless")]
     rps = max(figures["deliveries"]["rps"] for figures in theirs)
+    cpu_us = min(figures["deliveries"]["server_cpu_us"] for figures in theirs)
     return {
         "ours_rps": ours["deliveries"]["rps"],
         "ours_unverified_rps": unverified["deliveries"]["rps"],
         "serverless_offline_rps": rps,
         "ratio": round(ours["deliveries"]["rps"] / rps, 2),
         "ratio_unverified": round(unverified["deliveries"]["rps"] / rps, 2),
+        # Of the server alone: this other work on the machine disturbs least.
+        "cpu_ratio": round(cpu_us / ours["deliveries"]["server_cpu_us"], 2),
+        "cpu_ratio_unverified": round(cpu_us / unverified["deliveries"]["server_cpu_us"], 2),
         "ours_p99_ms": ours["echo"]["p99_ms"],
         "serverless_offline_p99_ms": min(figures["echo"]["p99_ms"] for figures in theirs),
         "servers": medians,
@@ -275,13 +280,14 @@ def main() -> None:
     if not (0.5 <= options.seconds <= 30 and 1 <= options.rounds <= 20):
         parser.error("--seconds 0.5 to 30, --rounds 1 to 20")
     processes.allow_many_connections()
+    load = round(os.getloadavg()[0], 1)
     say("installing serverless-offline (the first time only)")
     install()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as sender, ExitStack() as stack:
         servers = start(stack, SERVERS)
         figures = report(uvloop.run(measure(servers, options, sender)), options)
-    print(json.dumps(figures))
+    print(json.dumps({**figures, "load_before": load}))
 
 
 if __name__ == "__main__":
