@@ -87,7 +87,7 @@ format: setup-dev ## Rewrite the code in the project's style
 
 # --- deploy -------------------------------------------------------------------------------------
 
-.PHONY: synth template-check diff deploy outputs user token destroy
+.PHONY: synth template-check bootstrap diff deploy outputs user token destroy
 synth: setup ## Write the CloudFormation template to cdk.out
 	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
 
@@ -104,6 +104,9 @@ template-check: setup-dev ## Check both stages' templates: the CDK's validator, 
 CDK = node_modules/.bin/cdk $(1) --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
 OUTPUTS = outputs-$(STAGE).json
 
+bootstrap: setup ## Prepare an AWS account and Region for deployments, once
+	@$(call CDK,bootstrap)
+
 diff: setup ## Show what a deployment would change; STAGE=dev
 	@$(call CDK,diff)
 
@@ -113,7 +116,9 @@ deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
 	cat $(OUTPUTS)
 
 outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=dev
-	@$(BIN)/python -m infrastructure.outputs --stage $(STAGE) | tee $(OUTPUTS)
+	@$(BIN)/python -m infrastructure.outputs --stage $(STAGE) > $(OUTPUTS).new
+	mv $(OUTPUTS).new $(OUTPUTS)
+	cat $(OUTPUTS)
 
 user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators; STAGE=dev
 	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)"

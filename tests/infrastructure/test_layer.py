@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from infrastructure import layer
-from infrastructure.layer import LayerBuildError, WheelBundling, install, pip_command
+from infrastructure.layer import (
+    LayerBuildError,
+    WheelBundling,
+    compile_command,
+    install,
+    pip_command,
+)
 from tests.infrastructure.assembly import ROOT, Assembly
 
 
@@ -37,9 +43,35 @@ def test_packages_go_where_the_runtime_looks_for_them(
 ) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(layer, "install", commands.append)
+    monkeypatch.setattr(layer, "_COMPILES", False)
 
     assert WheelBundling().try_bundle(str(tmp_path)) is True
     assert commands == [pip_command(tmp_path / "python")]
+
+
+def test_compiled_files_hold_whatever_their_dates(tmp_path: Path) -> None:
+    (tmp_path / "package.py").write_text("VALUE = 1\n")
+    install(compile_command(tmp_path))
+    (compiled,) = tmp_path.rglob("*.pyc")
+
+    # PEP 552: by hash, and not to be checked against the source.
+    assert compiled.read_bytes()[4:8] == b"\x01\x00\x00\x00"
+    assert b"/opt/python/package.py" in compiled.read_bytes()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_packages_are_compiled_by_the_functions_own_version_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    def unpack(_command: list[str]) -> None:
+        (tmp_path / "python").mkdir()
+        (tmp_path / "python" / "package.py").write_text("VALUE = 1\n")
+
+    monkeypatch.setattr(layer, "install", unpack)
+    monkeypatch.setattr(layer, "_COMPILES", same)
+    WheelBundling().try_bundle(str(tmp_path))
+
+    assert bool(list(tmp_path.rglob("*.pyc"))) is same
 
 
 def test_a_failure_says_what_pip_said() -> None:

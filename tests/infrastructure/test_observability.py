@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,10 +165,3 @@ def test_the_quota_alarm_follows_the_quota(prod: Assembly) -> None:
     quota = STAGES["prod"].api_requests_per_second
 
     assert alarms(prod)["gateway-quota"]["Threshold"] == quota * 60 * 0.8
-
-
-def test_operations_explain_these_alarms_and_no_others(assembly: Assembly) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
-    section = text.split("## Alarms", 1)[1].split("\n## ", 1)[0]
-
-    assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == sorted(alarms(assembly))

@@ -1,0 +1,58 @@
+"""The operators' page says what there is: no more, no less."""
+
+from __future__ import annotations
+
+import re
+
+from infrastructure.context import config_from
+from shared.utils.settings import tunable
+from tests.infrastructure.assembly import ROOT, Assembly
+
+TEXT = (ROOT / "docs" / "operations.md").read_text()
+
+
+def section(title: str) -> str:
+    return TEXT.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_every_alarm_is_explained_and_no_other(assembly: Assembly) -> None:
+    there_are = {
+        alarm["AlarmName"].removeprefix("lingocast-dev-")
+        for alarm in assembly.of_type("AWS::CloudWatch::Alarm").values()
+    }
+    explained = re.findall(r"^\| `([a-z-]+)` \|", section("Alarms"), re.MULTILINE)
+
+    assert explained == sorted(there_are)
+
+
+def test_every_setting_and_every_choice_of_a_deployment_is_named() -> None:
+    asked: list[str] = []
+
+    def context(name: str) -> None:
+        asked.append(name)
+
+    config_from(context)
+    stages = section("Stages")
+
+    assert [name for name in (*tunable(), *asked) if name not in stages] == []
+
+
+def test_every_output_is_named(prod: Assembly) -> None:
+    assert [name for name in prod.template["Outputs"] if f"`{name}`" not in TEXT] == []
+
+
+def test_every_command_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake (?:-s )?([a-z][a-z0-9-]*)", TEXT))
+
+    assert {"deploy", "diff", "outputs", "user", "token", "smoke", "destroy"} <= named
+    assert named <= targets
+
+
+def test_every_link_within_the_page_leads_somewhere() -> None:
+    headings = re.findall(r"^##+ (.+)$", TEXT, re.MULTILINE)
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings
+    }
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
