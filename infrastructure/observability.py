@@ -62,25 +62,22 @@ class Alarms:
         duration = self._of_function(AUDIO_PROCESSOR, "Duration", statistic="p99", period=_MINUTE)
         self._alarm("audio-late", duration, _AUDIO_MS, minutes=(3, 5))
 
-        def total(name: str, metric: str) -> cloudwatch.IMetric:
-            # Both functions send audio.
-            found = [self._of_service(spec, metric) for spec in (AUDIO_PROCESSOR, BROADCAST)]
-            return _sum(found, _MINUTE, prefix=name)
-
-        lost = cloudwatch.MathExpression(
-            expression=(
-                f"IF(sent + failed + dropped >= {_WORTH_JUDGING_A_MINUTE}, "
-                "100 * (failed + dropped) / (sent + failed + dropped), 0)"
-            ),
-            using_metrics={
-                "sent": total("sent", "FanoutDelivered"),
-                "failed": total("failed", "FanoutFailed"),
-                "dropped": total("dropped", "FanoutDropped"),
-            },
+        # Both functions send audio.
+        senders = (AUDIO_PROCESSOR, BROADCAST)
+        lost = [
+            self._of_service(spec, metric)
+            for metric in ("FanoutFailed", "FanoutDropped")
+            for spec in senders
+        ]
+        # Lost ones first, so that both sums call them the same.
+        every = [*lost, *(self._of_service(spec, "FanoutDelivered") for spec in senders)]
+        percent = cloudwatch.MathExpression(
+            expression=f"IF(every >= {_WORTH_JUDGING_A_MINUTE}, 100 * lost / every, 0)",
+            using_metrics={"lost": _sum(lost, _MINUTE), "every": _sum(every, _MINUTE)},
             period=_MINUTE,
             label="percent lost",
         )
-        self._alarm("deliveries-lost", lost, _LOST_PERCENT, minutes=(3, 5))
+        self._alarm("deliveries-lost", percent, _LOST_PERCENT, minutes=(3, 5))
 
     def _tables(self) -> None:
         for table, indexes in _INDEXES.items():
@@ -182,16 +179,16 @@ class Alarms:
             resource.alarm_actions = resource.ok_actions = self._actions
 
 
-def _sum(
-    metrics: Iterable[cloudwatch.IMetric], period: Duration, prefix: str = "m"
-) -> cloudwatch.MathExpression:
-    """All of them together; one without data counts as 0. An alarm's names must be its own."""
-    named = {f"{prefix}{number}": metric for number, metric in enumerate(metrics)}
+def _sum(metrics: Iterable[cloudwatch.IMetric], period: Duration) -> cloudwatch.MathExpression:
+    """All of them together, though some of them may never have been emitted: broadcast's, say.
+
+    SUM of a list adds what there is; a plus would yield nothing where one of its sides has nothing.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    named = {f"m{number}": metric for number, metric in enumerate(metrics)}
+    filled = ", ".join(f"FILL({name}, 0)" for name in named)
     return cloudwatch.MathExpression(
-        expression=" + ".join(f"FILL({name}, 0)" for name in named),
-        using_metrics=named,
-        period=period,
-        label="sum",
+        expression=f"SUM([{filled}])", using_metrics=named, period=period, label="sum"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,16 @@ def test_the_quota_alarm_follows_the_quota(prod: Assembly) -> None:
     quota = STAGES["prod"].api_requests_per_second
 
     assert alarms(prod)["gateway-quota"]["Threshold"] == quota * 60 * 0.8
+
+
+def test_a_metric_that_was_never_emitted_does_not_silence_the_others(assembly: Assembly) -> None:
+    sums = {
+        query["Expression"]
+        for alarm in alarms(assembly).values()
+        for query in alarm.get("Metrics", ())
+        if "Expression" in query and "m0" in query["Expression"]
+    }
+
+    assert sums
+    for expression in sums:
+        assert re.fullmatch(r"SUM\(\[(FILL\(m\d+, 0\)(, )?)+\]\)", expression)
