@@ -57,6 +57,34 @@ def main() -> None:
             ],
         )
     )
+    gateway = results["gateway"]["servers"]
+    (FOLDER / "gateway.svg").write_text(
+        bars(
+            "Deliveries through @connections, 8.6 KB to 200 listeners",
+            "/s",
+            [
+                ("local gateway", round(gateway["ours"]["deliveries"]["rps"])),
+                ("without checks", round(gateway["ours_unverified"]["deliveries"]["rps"])),
+                ("serverless-offline", round(gateway["serverless_offline"]["deliveries"]["rps"])),
+                (
+                    "with --useInProcess",
+                    round(gateway["serverless_offline_in_process"]["deliveries"]["rps"]),
+                ),
+            ],
+        )
+    )
+    (FOLDER / "shards.svg").write_text(
+        bars(
+            "CPU of a chunk that follows one after the other (own core for each function)",
+            "ms",
+            [
+                (f"{size} listeners, {name}", run["own_cores_ms"])
+                for size, runs in results["shards"]["sizes"].items()
+                for name, run in runs.items()
+            ],
+            limit=200,
+        )
+    )
     live = results["live"]
     (FOLDER / "live.svg").write_text(
         bars(
