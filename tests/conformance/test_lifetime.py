@@ -152,16 +152,18 @@ async def steered(serve: ServeFactory) -> tuple[Served, ManualClock]:
 )
 async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
     served, clock = await steered(serve)
+    older = await served.connect()
+    clock.advance(1)
     idle = await served.connect()
     clock.advance(10 * _MINUTE - 1)
-    await (await idle.ping())
+    assert await closing(older) == (1001, "Going away")
     assert len(served.connections) == 1
     clock.advance(1)
     assert await closing(idle) == (1001, "Going away")
-    await eventually(lambda: served.invoker.seen("$disconnect"))
-    context = served.invoker.seen("$disconnect")[0]["requestContext"]
-    assert context["disconnectStatusCode"] == 1001
-    assert context["disconnectReason"] == "Going away"
+    await eventually(partial(served.has_seen, "$disconnect", 2))
+    for event in served.invoker.seen("$disconnect"):
+        assert event["requestContext"]["disconnectStatusCode"] == 1001
+        assert event["requestContext"]["disconnectReason"] == "Going away"
 
 
 @behaviour(
@@ -174,15 +176,16 @@ async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
 )
 async def test_messages_either_way_are_activity(serve: ServeFactory) -> None:
     served, clock = await steered(serve)
-    talking, listening = [await served.connect() for _ in range(2)]
+    talking, listening, idle = [await served.connect() for _ in range(3)]
     clock.advance(9 * _MINUTE)
     await talking.send("hello")
     await eventually(lambda: served.invoker.seen("$default"))
     assert (await served.manage("POST", served.connection_id(1), b"x")).status == 200
     clock.advance(9 * _MINUTE)
+    assert (await closing(idle))[0] == 1001
+    assert len(served.connections) == 2
     for client in (talking, listening):
         await (await client.ping())
-    assert len(served.connections) == 2
 
 
 @behaviour(
@@ -210,11 +213,16 @@ async def test_pings_are_no_activity(serve: ServeFactory) -> None:
 )
 async def test_no_connection_lives_longer_than_two_hours(serve: ServeFactory) -> None:
     served, clock = await steered(serve)
+    older = await served.connect()
+    clock.advance(1)
     client = await served.connect()
     for number in range(1, 15):
         clock.advance(500_000)
+        await older.send("busy")
         await client.send("busy")
-        await eventually(partial(served.has_seen, "$default", number))
+        await eventually(partial(served.has_seen, "$default", 2 * number))
+    clock.advance(200_000 - 1)
+    assert await closing(older) == (1001, "Going away")
     assert len(served.connections) == 1
-    clock.advance(200_000)
+    clock.advance(1)
     assert await closing(client) == (1001, "Going away")

@@ -48,6 +48,12 @@ async def test_what_is_no_websocket_handshake_runs_nothing(served: Served) -> No
     assert not served.invoker.events
 
 
+async def test_compression_is_never_negotiated(serve: ServeFactory) -> None:
+    client = await (await serve(stack(ROUTES))).connect(compression="deflate")
+    assert client.response is not None
+    assert "Sec-WebSocket-Extensions" not in client.response.headers
+
+
 async def test_routes_of_the_api_itself_may_be_missing(serve: ServeFactory) -> None:
     served = await serve(stack({"$default": True}))
     client = await served.connect()
