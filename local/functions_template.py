@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.model import Function, Place, Role
+from local.model import Function, Place
 from local.resources import Resource, Resources
 from local.role_template import RoleReader
 
@@ -15,16 +15,13 @@ _DEFAULT_MEMORY_MB = 128
 
 
 class FunctionReader:
-    """Reads the functions of a template; `assets` are the folders of code by their keys.
-
-    Raises TemplateError for roles that this package cannot enforce.
-    """
+    """Reads the functions of a template; `assets` are the folders of code by their keys."""
 
     def __init__(self, resources: Resources, place: Place, assets: Mapping[str, Path]) -> None:
         self._resources = resources
         self._place = place
         self._assets = assets
-        self._roles = RoleReader(resources).read()
+        self._roles = RoleReader(resources)
 
     def read(self) -> dict[str, Function]:
         """The functions by name. Raises TemplateError for what this package does not run."""
@@ -53,14 +50,8 @@ class FunctionReader:
             },
             timeout_seconds=int(resource.text("Timeout", str(_DEFAULT_TIMEOUT_SECONDS))),
             memory_mb=int(resource.text("MemorySize", str(_DEFAULT_MEMORY_MB))),
-            role=self._role(resource),
+            role=self._roles.of(resource),
         )
-
-    def _role(self, resource: Resource) -> Role:
-        arn = resource.text("Role")
-        if arn not in self._roles:
-            raise resource.error(f"Role {arn} is no role of this template")
-        return self._roles[arn]
 
     def _code(self, resource: Resource) -> Path:
         key = resource.get("Code", {}).get("S3Key")

@@ -10,29 +10,29 @@ from local.policy import is_resource
 from local.resources import Resource, Resources
 
 _LAMBDA = "lambda.amazonaws.com"
-_API_GATEWAY = "apigateway.amazonaws.com"
 
 
 class RoleReader:
-    """Reads the roles with their inline policies, and AWS::IAM::Policy attached to them."""
+    """Reads the roles of functions: inline policies, and AWS::IAM::Policy attached to them.
+
+    Roles that something else assumes are without effect here, whatever they say.
+    """
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-
-    def read(self) -> dict[str, Role]:
-        """The roles by ARN. Raises TemplateError for what this package does not enforce."""
-        attached: dict[str, list[Statement]] = {}
-        for policy in self._resources.all("IAM::Policy"):
-            statements = list(_statements(policy, policy.get("PolicyDocument")))
-            for name in _listed(policy.get("Roles", [])):
-                attached.setdefault(name, []).extend(statements)
-        return {
-            self._resources.attribute(resource, "Arn"): self._role(resource, attached)
-            for resource in self._resources.all("IAM::Role")
-            if not _is_for_gateway(resource)
+        self._roles = {
+            resources.attribute(resource, "Arn"): resource
+            for resource in resources.all("IAM::Role")
         }
 
-    def _role(self, resource: Resource, attached: Mapping[str, list[Statement]]) -> Role:
+    def of(self, function: Resource) -> Role:
+        """A function's role. Raises TemplateError for what this package does not enforce."""
+        arn = function.text("Role")
+        if arn not in self._roles:
+            raise function.error(f"Role {arn} is no role of this template")
+        return self._role(self._roles[arn])
+
+    def _role(self, resource: Resource) -> Role:
         for name in _listed(resource.get("ManagedPolicyArns", [])):
             raise resource.error(
                 f"managed policy {name} is not supported: what it allows is not in the template; "
@@ -47,14 +47,13 @@ class RoleReader:
             for policy in resource.get("Policies", [])
             for statement in _statements(resource, policy["PolicyDocument"])
         ]
-        return Role(name, (*inline, *attached.get(name, [])))
-
-
-def _is_for_gateway(resource: Resource) -> bool:
-    """Whether it is API Gateway's, to write logs with: nobody takes it here."""
-    document = resource.get("AssumeRolePolicyDocument", {})
-    principals = [item.get("Principal") for item in _listed(document.get("Statement", []))]
-    return principals == [{"Service": _API_GATEWAY}]
+        attached = [
+            statement
+            for policy in self._resources.all("IAM::Policy")
+            if name in _listed(policy.get("Roles", []))
+            for statement in _statements(policy, policy.get("PolicyDocument"))
+        ]
+        return Role(name, (*inline, *attached))
 
 
 def _expect_lambda(resource: Resource) -> None:

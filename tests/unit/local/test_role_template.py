@@ -115,6 +115,18 @@ def test_a_managed_policy_of_the_stack_is_refused(tmp_path: Path) -> None:
         role(tmp_path, template)
 
 
+def test_roles_of_other_services_are_left_alone(tmp_path: Path) -> None:
+    template = example()
+    template["Resources"]["Logging"] = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Statement": []},
+            "ManagedPolicyArns": ["arn:aws:iam::aws:policy/Some"],
+        },
+    }
+    assert role(tmp_path, template).name == "fixture-dev-Role"
+
+
 def test_a_function_must_have_a_role_of_the_template(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["Talk"]["Properties"]["Role"] = "arn:aws:iam::000000000000:role/x"
