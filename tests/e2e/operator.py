@@ -14,6 +14,7 @@ from botocore.config import Config
 from infrastructure.config import stage_config
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
+from local.events import new_id
 from local.model import Place
 
 SESSIONS = "lingocast-dev-sessions"
@@ -58,11 +59,11 @@ class Operator:
         rows = await self._scan(CONNECTIONS)
         return [row for row in rows if row.get("sessionId") == session_id]
 
-    async def ghost(self, session_id: str, seat: str, name: str = "ghost") -> None:
+    async def ghost(self, session_id: str, seat: str) -> None:
         """A connection that sits in a session, but is over: nobody was told of its end."""
         now = time.time_ns() // 1_000_000
         row = {
-            "connectionId": f"{name}-{session_id}=",
+            "connectionId": new_id(),
             "connectedAt": now,
             "lastActivityTime": now,
             "activityBucket": "0",
@@ -70,7 +71,7 @@ class Operator:
             "sessionId": session_id,
             "seat": seat,
         }
-        await self._call("put_item", CONNECTIONS, Item=_stored(row))
+        await self.call("put_item", CONNECTIONS, Item=_stored(row))
 
     async def speaker_away(self, session_id: str) -> None:
         """The session's speaker has been away for all of the grace period."""
@@ -78,7 +79,7 @@ class Operator:
 
     async def change_session(self, session_id: str, update: str, name: str, value: object) -> None:
         """Update a session's row with one value."""
-        await self._call(
+        await self.call(
             "update_item",
             SESSIONS,
             Key=_stored({"sessionId": session_id}),
@@ -87,15 +88,16 @@ class Operator:
         )
 
     async def _get(self, table: str, **key: str) -> Row:
-        answer = await self._call("get_item", table, Key=_stored(key), ConsistentRead=True)
+        answer = await self.call("get_item", table, Key=_stored(key), ConsistentRead=True)
         return _loaded(answer.get("Item", {}))
 
     async def _scan(self, table: str) -> list[Row]:
-        answer = await self._call("scan", table, ConsistentRead=True)
+        answer = await self.call("scan", table, ConsistentRead=True)
         assert "LastEvaluatedKey" not in answer
         return [_loaded(item) for item in answer["Items"]]
 
-    async def _call(self, operation: str, table: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, table: str, **arguments: Any) -> Any:
+        """Any operation on a table, in DynamoDB's own types."""
         call = getattr(self._database, operation)
         return await asyncio.to_thread(call, TableName=table, **arguments)
 

@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
-from local.model import Place
 from tests.e2e.envelopes import assert_error, still_works
+from tests.e2e.operator import CONNECTIONS, SESSIONS, Operator
 from tests.e2e.stage import Stage, joined
 from tests.helpers.wire import Message
-
-SESSIONS = "lingocast-dev-sessions"
-CONNECTIONS = "lingocast-dev-connections"
 
 
 class Rows:
     """The tables of a running stack, as an operator reaches them."""
 
     def __init__(self, endpoints: Endpoints) -> None:
-        credentials = LocalCredentials()
-        self._client = boto3.client(
-            "dynamodb",
-            endpoint_url=endpoints.dynamodb_url,
-            region_name=Place().region,
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            aws_session_token=credentials.token,
-            config=Config(read_timeout=10, retries={"total_max_attempts": 2}),
-        )
+        self._operator = Operator(endpoints)
 
     @asynccontextmanager
     async def damaged(self, session_id: str) -> AsyncIterator[None]:
         """A session's row lacks what every row has, until the end of the block."""
         key = {"sessionId": {"S": session_id}}
-        row = await self._call("get_item", SESSIONS, Key=key)
+        row = await self._operator.call("get_item", SESSIONS, Key=key)
         update = "REMOVE audioFormat, broadcastState"
-        await self._call("update_item", SESSIONS, Key=key, UpdateExpression=update)
+        await self._operator.call("update_item", SESSIONS, Key=key, UpdateExpression=update)
         try:
             yield
         finally:
-            await self._call("put_item", SESSIONS, Item=row["Item"])
+            await self._operator.call("put_item", SESSIONS, Item=row["Item"])
 
     @asynccontextmanager
     async def forgotten(self, user: str) -> AsyncIterator[None]:
         """The row of a user's connection is gone, until the end of the block."""
-        found = await self._call(
+        found = await self._operator.call(
             "scan",
             CONNECTIONS,
             FilterExpression="userId = :user",
@@ -60,16 +43,11 @@ class Rows:
         )
         (row,) = found["Items"]
         key = {"connectionId": row["connectionId"]}
-        await self._call("delete_item", CONNECTIONS, Key=key)
+        await self._operator.call("delete_item", CONNECTIONS, Key=key)
         try:
             yield
         finally:
-            await self._call("put_item", CONNECTIONS, Item=row)
-
-    async def _call(self, operation: str, table: str, **arguments: Any) -> dict[str, Any]:
-        call = getattr(self._client, operation)
-        answer: dict[str, Any] = await asyncio.to_thread(call, TableName=table, **arguments)
-        return answer
+            await self._operator.call("put_item", CONNECTIONS, Item=row)
 
 
 @pytest.fixture

@@ -16,11 +16,14 @@ from botocore.exceptions import ClientError
 
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
+from local.events import new_id
 from local.launch import launch
 
 TALK = "fixture-dev-Talk"
 USER = f"User: arn:aws:sts::000000000000:assumed-role/fixture-dev-Role/{TALK}"
 TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/fixture-notes"
+# A connection that is over.
+NOBODY = new_id()
 KEY = {"id": {"S": "one"}}
 ITEM = {"id": {"S": "one"}, "when": {"N": "1"}}
 QUERY = {
@@ -157,9 +160,9 @@ def test_connections_refuses_another_method_than_the_roles(endpoints: Endpoints)
     api = client("apigatewaymanagementapi", endpoints.management_url, None)
     # Allowed, and over.
     with pytest.raises(api.exceptions.GoneException):
-        api.post_to_connection(ConnectionId="x=", Data=b"x")
+        api.post_to_connection(ConnectionId=NOBODY, Data=b"x")
 
-    response = refusal(lambda: api.delete_connection(ConnectionId="x="))
+    response = refusal(lambda: api.delete_connection(ConnectionId=NOBODY))
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert response["Error"]["Code"] == "AccessDeniedException"
     # As API Gateway shows it: not the whole account, not the connection.
