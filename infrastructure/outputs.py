@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -42,8 +43,10 @@ def outputs_of(stage: str, client: CloudFormation) -> dict[str, str]:
 
 def deployed(stage: str) -> dict[str, str]:
     """The outputs, asked of AWS with the credentials at hand. Raises ConfigError."""
+    # The CDK and other tools take this one; boto3 only AWS_DEFAULT_REGION and the profile.
+    region = os.environ.get("AWS_REGION")
     try:
-        return outputs_of(stage, boto3.client("cloudformation", config=CALLS))
+        return outputs_of(stage, boto3.client("cloudformation", region_name=region, config=CALLS))
     except BotoCoreError as error:
         raise ConfigError(f"cannot ask AWS: {error}") from None
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from infrastructure import users
+from infrastructure import outputs, users
 from infrastructure.config import ConfigError
 from infrastructure.outputs import outputs_of
 from infrastructure.users import Users
@@ -145,3 +147,22 @@ def test_a_stage_that_is_not_deployed_is_told_with_what_to_do() -> None:
 
         with pytest.raises(ConfigError, match=r"no stack lingocast-prod .*`make deploy`"):
             outputs_of("prod", made)
+
+
+def test_outputs_without_credentials_or_region_say_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    assert outputs.main([]) == 1
+    assert capsys.readouterr().err.strip() == "outputs: cannot ask AWS: You must specify a region."
+
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert outputs.main([]) == 1
+    assert (
+        capsys.readouterr().err.strip() == "outputs: cannot ask AWS: Unable to locate credentials"
+    )
