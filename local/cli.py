@@ -95,6 +95,13 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         help="warm workers of each function (default: 1, of busy functions 2)",
     )
     parser.add_argument(
+        "--schedule-seconds",
+        type=float,
+        metavar="S",
+        help="run the stack's scheduled rules every so many seconds, 0.1 to 3600, instead of every"
+        " minute or whatever they say",
+    )
+    parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
         help="accept calls of functions without checking who signed them and what they may do",
@@ -109,6 +116,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         parser.error("--port: expected 0 to 65535")
     if given.workers is not None and not 1 <= given.workers <= 32:
         parser.error("--workers: expected 1 to 32")
+    if given.schedule_seconds is not None and not 0.1 <= given.schedule_seconds <= 3_600:
+        parser.error("--schedule-seconds: expected 0.1 to 3600")
     if given.settings and given.template:
         parser.error("--set: the values stand in the template already")
     try:
@@ -126,6 +135,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         verify_signatures=not given.no_verify_signatures,
         warm=given.workers,
         settings=settings,
+        schedule_seconds=given.schedule_seconds,
     )
     return options, given.ready_json
 

@@ -35,6 +35,7 @@ from local.http_server import Handler, HttpServer
 from local.live_code import LiveCode
 from local.model import Stack
 from local.queues import MessageQueue, build_queues
+from local.schedules import Schedules
 from local.state_dir import StateDir
 from local.tasks import all_of
 from shared.utils.clock import Clock, SystemClock
@@ -49,6 +50,8 @@ class Options:
     `reload` follows changes of the code, which is in `source` if a template is given.
 
     `settings` are of the functions, by environment name; they count when it synthesizes.
+
+    Rules come round every `schedule_seconds`, whatever their own periods.
     """
 
     port: int = 0
@@ -60,6 +63,7 @@ class Options:
     warm: int | None = None
     state: Path = synth.ROOT / ".local"
     settings: Mapping[str, str] = field(default_factory=dict)
+    schedule_seconds: float | None = None
 
 
 class LocalStack:
@@ -148,6 +152,7 @@ class LocalStack:
         self._cleanup.push_async_callback(functions.stop)
         await self._timed(f"{len(pools)} functions", functions.start(pools))
         self._poll(stack, queues, functions)
+        self._schedule(stack, queues, functions)
         if live is not None:
             self._cleanup.callback(live.follow(functions, self._report))
 
@@ -234,6 +239,22 @@ class LocalStack:
         )
         self._cleanup.push_async_callback(sources.stop)
         sources.start()
+
+    def _schedule(
+        self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions
+    ) -> None:
+        """Let rules run by the clock."""
+        schedules = Schedules(
+            stack.schedules,
+            functions,
+            queues,
+            place=stack.place,
+            clock=self._clock,
+            report=self._report,
+            period_seconds=self._options.schedule_seconds,
+        )
+        self._cleanup.push_async_callback(schedules.stop)
+        schedules.start()
 
     def _shared_environment(self, stack: Stack, addresses: Addresses) -> dict[str, str]:
         return {

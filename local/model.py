@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,25 @@ class EventSource:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleTarget:
+    """What a rule invokes or sends to, by name; `constant` is JSON in place of the rule's event."""
+
+    kind: Literal["function", "queue"]
+    name: str
+    constant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A rule that runs by the clock."""
+
+    name: str
+    arn: str
+    period_seconds: int
+    targets: tuple[ScheduleTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The user pool as tokens show it."""
 
@@ -186,3 +206,4 @@ class Stack:
     identity: Identity | None
     queues: tuple[Queue, ...] = ()
     event_sources: tuple[EventSource, ...] = ()
+    schedules: tuple[Schedule, ...] = ()

@@ -22,6 +22,7 @@ _NAME_PROPERTIES = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Cognito::UserPoolGroup": "GroupName",
+    "AWS::Events::Rule": "Name",
 }
 # Types where Ref gives an id that AWS makes up.
 _IDS = frozenset(
@@ -40,6 +41,7 @@ _ARN_RESOURCES = {
     "AWS::DynamoDB::Table": ("dynamodb", "table/"),
     "AWS::Lambda::Function": ("lambda", "function:"),
     "AWS::Logs::LogGroup": ("logs", "log-group:"),
+    "AWS::Events::Rule": ("events", "rule/"),
 }
 # Ref gives its URL.
 _QUEUE = "AWS::SQS::Queue"

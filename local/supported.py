@@ -79,8 +79,7 @@ SUPPORT: Mapping[str, Support] = {
         Tags=_TAGS,
     ),
     "AWS::Lambda::Permission": _support(
-        "Action FunctionName Principal",
-        SourceArn="one API is the only caller here",
+        "Action FunctionName Principal SourceArn",
         SourceAccount="one API is the only caller here",
     ),
     "AWS::Lambda::LayerVersion": _ignore("the virtual environment holds the same pinned packages"),
@@ -102,7 +101,11 @@ SUPPORT: Mapping[str, Support] = {
         SqsManagedSseEnabled=_ONE_RUN,
         Tags=_TAGS,
     ),
-    "AWS::SQS::QueuePolicy": _ignore("queues are reached over the loopback interface only"),
+    # It counts for rules; functions need grants of their own, and nobody else is here.
+    "AWS::SQS::QueuePolicy": _support("PolicyDocument Queues"),
+    "AWS::Events::Rule": _support(
+        "Name ScheduleExpression State Targets", Description=_NAME_ONLY, Tags=_TAGS
+    ),
     "AWS::Lambda::EventSourceMapping": _support(
         "EventSourceArn FunctionName BatchSize MaximumBatchingWindowInSeconds Enabled"
         " FunctionResponseTypes ScalingConfig",

@@ -11,9 +11,11 @@ from local.errors import TemplateError
 from local.functions_template import FunctionReader
 from local.intrinsics import Resolver
 from local.model import Identity, Index, KeyAttribute, Place, Stack, Table
+from local.permissions_template import PermissionReader
 from local.queues_template import QueueReader
 from local.references import References
 from local.resources import Resource, Resources
+from local.schedules_template import ScheduleReader
 from local.supported import check_resource, check_section
 from local.websocket_template import WebSocketReader
 
@@ -67,15 +69,17 @@ class _Reader:
         queue_reader = QueueReader(resources, functions)
         queues = queue_reader.queues()
         by_arn = {item.arn: item.name for item in functions.values()}
+        permissions = PermissionReader(resources, by_arn)
         return Stack(
             self._name,
             self._place,
             functions,
-            WebSocketReader(resources, by_arn).read(),
+            WebSocketReader(resources, by_arn, permissions).read(),
             tuple(map(self._table, resources.all("DynamoDB::Table"))),
             self._identity(),
             queues,
             queue_reader.event_sources(queues),
+            ScheduleReader(resources, by_arn, queues, permissions).read(),
         )
 
     def _table(self, resource: Resource) -> Table:

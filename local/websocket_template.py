@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from local.model import IdentitySource, Route, WebSocketApi
+from local.permissions_template import PermissionReader
 from local.resources import Resource, Resources
 
 _INVOCATION_URI = re.compile(
@@ -31,9 +32,12 @@ _PARTS = tuple(
 class WebSocketReader:
     """Reads the one API of a template; `functions` are the names by their ARNs."""
 
-    def __init__(self, resources: Resources, functions: Mapping[str, str]) -> None:
+    def __init__(
+        self, resources: Resources, functions: Mapping[str, str], permissions: PermissionReader
+    ) -> None:
         self._resources = resources
         self._functions = functions
+        self._permissions = permissions
 
     def read(self) -> WebSocketApi:
         """The API. Raises TemplateError for what this package does not run."""
@@ -49,7 +53,8 @@ class WebSocketReader:
         api_id = self._resources.ref(api)
         for resource in self._resources.all(*_PARTS):
             resource.expect("ApiId", api_id)
-        permitted = self._permitted(functions)
+        # Without permission API Gateway answers 500.
+        permitted = self._permissions.of_api()
         integrations = {
             f"integrations/{self._resources.ref(item)}": self._integrated(
                 item, functions, permitted
@@ -71,24 +76,14 @@ class WebSocketReader:
             sources,
         )
 
-    def _permitted(self, functions: Mapping[str, str]) -> set[str]:
-        """The functions that API Gateway may invoke; without permission it answers 500."""
-        permitted = set()
-        for permission in self._resources.all("Lambda::Permission"):
-            permission.expect("Action", "lambda:InvokeFunction")
-            permission.expect("Principal", "apigateway.amazonaws.com")
-            target = permission.text("FunctionName")
-            permitted.add(functions.get(target, target))
-        return permitted
-
     def _integrated(
-        self, resource: Resource, functions: Mapping[str, str], permitted: set[str]
+        self, resource: Resource, functions: Mapping[str, str], permitted: Set[str]
     ) -> str:
         resource.expect("IntegrationType", "AWS_PROXY")
         return self._invoked(resource, "IntegrationUri", functions, permitted)
 
     def _invoked(
-        self, resource: Resource, name: str, functions: Mapping[str, str], permitted: set[str]
+        self, resource: Resource, name: str, functions: Mapping[str, str], permitted: Set[str]
     ) -> str:
         uri = _INVOCATION_URI.fullmatch(resource.text(name))
         if uri is None or uri[1] not in functions:

@@ -237,6 +237,48 @@ def with_queue(template: Template, logical_id: str, function_id: str, **more: An
     return template
 
 
+def with_rule(
+    template: Template, logical_id: str, function_id: str, queue_id: str | None = None, **more: Any
+) -> Template:
+    """The template with a rule that invokes a function every minute, and sends to a queue if one
+    is named. `more` are properties of the rule.
+    """
+    resources = template["Resources"]
+    arns = [{"Fn::GetAtt": [name, "Arn"]} for name in (function_id, queue_id) if name]
+    resources[logical_id] = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "ScheduleExpression": "rate(1 minute)",
+            "State": "ENABLED",
+            "Targets": [{"Id": str(number), "Arn": arn} for number, arn in enumerate(arns)],
+            **more,
+        },
+    }
+    source = {"Fn::GetAtt": [logical_id, "Arn"]}
+    allowed = permission(function_id)
+    allowed["Properties"] |= {"Principal": "events.amazonaws.com", "SourceArn": source}
+    resources[f"{logical_id}Permission"] = allowed
+    if queue_id:
+        resources[f"{logical_id}MaySend"] = {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": queue_id}],
+                "PolicyDocument": {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": arns[1],
+                            "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+                        }
+                    ]
+                },
+            },
+        }
+    return template
+
+
 def write(folder: Path, template: Template, code: str = "") -> Path:
     """Write the assembly; the code becomes the asset's `functions.py`. Returns the template."""
     asset = folder / "asset.c0de"

@@ -137,11 +137,3 @@ def test_what_is_not_understood_or_refused_by_aws_fails_by_name(
 
     with pytest.raises(TemplateError, match=named):
         read(tmp_path, template)
-
-
-def test_rules_are_refused_by_their_type(tmp_path: Path) -> None:
-    template = example()
-    template["Resources"]["Every"] = {"Type": "AWS::Events::Rule", "Properties": {}}
-
-    with pytest.raises(TemplateError, match="AWS::Events::Rule"):
-        read(tmp_path, template)

@@ -122,7 +122,7 @@ def change(resources: dict[str, Any], path: str, value: object) -> None:
         ("Stage.Properties.StageVariables", {"a": "b"}, "StageVariables"),
         ("TalkIntegration.Properties.IntegrationType", "MOCK", "MOCK"),
         ("TalkIntegration.Properties.IntegrationUri", "https://example.com", "IntegrationUri"),
-        ("TalkPermission.Properties.Principal", "events.amazonaws.com", "Principal"),
+        ("TalkPermission.Properties.Principal", "s3.amazonaws.com", "Principal"),
         ("Route0.Properties.AuthorizationType", "AWS_IAM", "AWS_IAM"),
         ("Route1.Properties.Target", "integrations/none", "integrations/none"),
         ("Route1.Properties.ApiKeyRequired", True, "ApiKeyRequired"),

@@ -1,0 +1,88 @@
+"""What happens by the clock: rules of EventBridge that invoke functions every so many minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+_EVENTS = "events.amazonaws.com"
+# What a rule could not deliver within a minute the next one makes up for. One minute is also the
+# shortest: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+_RETRY = events.CfnRule.RetryPolicyProperty(
+    maximum_event_age_in_seconds=60, maximum_retry_attempts=2
+)
+
+
+class Schedules:
+    """The rules of a stage. Delivery is at least once and about on time: targets are idempotent."""
+
+    def __init__(self, scope: Construct) -> None:
+        self._scope = scope
+
+    def every_minute(
+        self, function: lambda_.CfnFunction, then_queue: sqs.Queue | None = None
+    ) -> events.CfnRule:
+        """Invoke `function` every minute; with a queue, send it the same event at the same time.
+
+        A minute is EventBridge's shortest period. A queue with a delay that feeds the function
+        makes it shorter.
+        """
+        return self.every(1, function, then_queue)
+
+    def every(
+        self,
+        minutes: int,
+        function: lambda_.CfnFunction,
+        then_queue: sqs.Queue | None = None,
+        *,
+        given: Mapping[str, str] | None = None,
+    ) -> events.CfnRule:
+        """Invoke `function` every so many minutes, with `given` in place of the rule's event."""
+        period = "1 minute" if minutes == 1 else f"{minutes} minutes"
+        name = f"every-{period.replace(' ', '-')}"
+        constant = json.dumps(given) if given is not None else None
+        targets = [self._target("function", function.attr_arn, constant)]
+        if then_queue is not None:
+            targets.append(self._target("queue", then_queue.queue_arn, constant))
+        id_ = "".join(word.capitalize() for word in name.split("-"))
+        rule = events.CfnRule(
+            self._scope,
+            f"{function.node.id}{id_}",
+            name=f"{function.function_name}-{name}",
+            schedule_expression=f"rate({period})",
+            state="ENABLED",
+            targets=targets,
+        )
+        lambda_.CfnPermission(
+            self._scope,
+            f"{rule.node.id}Permission",
+            action="lambda:InvokeFunction",
+            function_name=function.attr_arn,
+            principal=_EVENTS,
+            source_arn=rule.attr_arn,
+        )
+        if then_queue is not None:
+            then_queue.add_to_resource_policy(_may_send(then_queue, rule))
+        return rule
+
+    @staticmethod
+    def _target(name: str, arn: str, constant: str | None) -> events.CfnRule.TargetProperty:
+        return events.CfnRule.TargetProperty(id=name, arn=arn, input=constant, retry_policy=_RETRY)
+
+
+def _may_send(queue: sqs.Queue, rule: events.CfnRule) -> iam.PolicyStatement:
+    """Without it EventBridge drops what it cannot send, and only its metrics say so:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    return iam.PolicyStatement(
+        actions=["sqs:SendMessage"],
+        principals=[iam.ServicePrincipal(_EVENTS)],
+        resources=[queue.queue_arn],
+        conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+    )

@@ -1,0 +1,41 @@
+"""Who may invoke the functions of a template: API Gateway, and the rules of EventBridge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from local.resources import Resource, Resources
+
+API_GATEWAY = "apigateway.amazonaws.com"
+EVENTS = "events.amazonaws.com"
+
+
+class PermissionReader:
+    """Reads AWS::Lambda::Permission; `functions` are the names by their ARNs."""
+
+    def __init__(self, resources: Resources, functions: Mapping[str, str]) -> None:
+        self._functions = functions
+        self._permissions = list(resources.all("Lambda::Permission"))
+        for permission in self._permissions:
+            permission.expect("Action", "lambda:InvokeFunction")
+            permission.expect("Principal", API_GATEWAY, EVENTS)
+
+    def of_api(self) -> Set[str]:
+        """The functions that API Gateway may invoke. Of which API is not asked: there is one."""
+        return {
+            self._function(permission)
+            for permission in self._permissions
+            if permission.text("Principal") == API_GATEWAY
+        }
+
+    def of_rule(self, arn: str) -> Set[str]:
+        """The functions that a rule may invoke."""
+        return {
+            self._function(permission)
+            for permission in self._permissions
+            if permission.text("Principal") == EVENTS and permission.text("SourceArn", arn) == arn
+        }
+
+    def _function(self, permission: Resource) -> str:
+        target = permission.text("FunctionName")
+        return self._functions.get(target, target)

@@ -1,0 +1,101 @@
+"""What runs by the clock, and that it may."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
+
+from infrastructure.schedules import Schedules
+
+EVENTS = "events.amazonaws.com"
+
+
+@pytest.fixture
+def resources(tmp_path: Path) -> dict[str, Any]:
+    """A stack with a function that is invoked every minute, its queue, and one every 5 minutes."""
+    app = cdk.App(outdir=str(tmp_path), analytics_reporting=False)
+    stack = cdk.Stack(app, "fixture")
+    function = lambda_.CfnFunction(
+        stack,
+        "StatusFunction",
+        function_name="fixture-status",
+        code=lambda_.CfnFunction.CodeProperty(zip_file="pass"),
+        role="arn:aws:iam::0:role/x",
+    )
+    queue = sqs.Queue(stack, "Later", enforce_ssl=True)
+    schedules = Schedules(stack)
+    schedules.every_minute(function, then_queue=queue)
+    schedules.every(5, function, given={"task": "count"})
+    found: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
+    return found
+
+
+def only(resources: dict[str, Any], kind: str, **having: object) -> tuple[str, dict[str, Any]]:
+    (found,) = (
+        (logical_id, resource["Properties"])
+        for logical_id, resource in resources.items()
+        if resource["Type"] == kind and having.items() <= resource["Properties"].items()
+    )
+    return found
+
+
+def test_every_minute_function_and_queue_get_the_same_event(resources: dict[str, Any]) -> None:
+    _, rule = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
+    queue, _ = only(resources, "AWS::SQS::Queue")
+
+    assert rule["Name"] == "fixture-status-every-1-minute"
+    assert rule["State"] == "ENABLED"
+    assert [target["Arn"] for target in rule["Targets"]] == [
+        {"Fn::GetAtt": ["StatusFunction", "Arn"]},
+        {"Fn::GetAtt": [queue, "Arn"]},
+    ]
+    assert not any("Input" in target for target in rule["Targets"])
+
+
+def test_a_constant_takes_the_place_of_the_event(resources: dict[str, Any]) -> None:
+    _, rule = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(5 minutes)")
+
+    assert [target["Input"] for target in rule["Targets"]] == ['{"task": "count"}']
+
+
+def test_each_rule_may_invoke_its_function_and_no_other_rule_may(
+    resources: dict[str, Any],
+) -> None:
+    rules = {
+        logical_id for logical_id, item in resources.items() if item["Type"] == "AWS::Events::Rule"
+    }
+    permissions = [
+        item["Properties"]
+        for item in resources.values()
+        if item["Type"] == "AWS::Lambda::Permission"
+    ]
+
+    assert {item["Principal"] for item in permissions} == {EVENTS}
+    assert {item["SourceArn"]["Fn::GetAtt"][0] for item in permissions} == rules
+
+
+def test_the_rule_may_send_to_its_queue_and_nothing_else_is_open(
+    resources: dict[str, Any],
+) -> None:
+    rule, _ = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
+    queue, _ = only(resources, "AWS::SQS::Queue")
+    _, policy = only(resources, "AWS::SQS::QueuePolicy")
+
+    (allowed,) = (
+        statement
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    )
+    assert allowed == {
+        "Action": "sqs:SendMessage",
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
+        "Effect": "Allow",
+        "Principal": {"Service": EVENTS},
+        "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+    }
