@@ -38,9 +38,9 @@ def resources(tmp_path: Path) -> dict[str, Any]:
 
 def only(resources: dict[str, Any], kind: str, **having: object) -> tuple[str, dict[str, Any]]:
     (found,) = (
-        (logical_id, resource["Properties"])
+        (logical_id, resource.get("Properties", {}))
         for logical_id, resource in resources.items()
-        if resource["Type"] == kind and having.items() <= resource["Properties"].items()
+        if resource["Type"] == kind and having.items() <= resource.get("Properties", {}).items()
     )
     return found
 
