@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.data_access.failures import unavailable
+from shared.data_access.failures import StoreUnavailableError, unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +19,14 @@ Item = dict[str, Any]
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
+
+
+# What BatchGetItem takes at most:
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_BATCH_SIZE = 100
+# Keys that DynamoDB did not get to are asked for again, after 50 ms and twice as long each time.
+_BATCH_ATTEMPTS = 4
+_FIRST_PAUSE_SECONDS = 0.05
 
 
 class ConditionFailedError(Exception):
@@ -59,16 +68,35 @@ class Table:
     is waited for is the client's configuration.
     """
 
-    def __init__(self, client: DynamoDBClient, name: str, key: str) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        name: str,
+        key: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._name = name
         self._key = key
+        self._pause = pause
 
     def get(self, key: str) -> Item | None:
         """The row, strongly consistent."""
         answer = self._call("get_item", Key=self._key_of(key), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else _from_wire(item)
+
+    def batch_get(self, keys: Sequence[str], *, consistent: bool = False) -> list[Item]:
+        """The rows of these keys, in any order, without those that are not there; one request for
+        each 100, eventually consistent unless `consistent`.
+
+        Raises StoreUnavailableError also if DynamoDB leaves keys over time and again.
+        """
+        return [
+            item
+            for start in range(0, len(keys), _BATCH_SIZE)
+            for item in self._batch(keys[start : start + _BATCH_SIZE], consistent=consistent)
+        ]
 
     def put_new(self, item: Item) -> None:
         """Write a row that is not there yet. Raises ConditionFailedError if it is."""
@@ -141,14 +169,28 @@ class Table:
                 return
             arguments["ExclusiveStartKey"] = last
 
+    def _batch(self, keys: Sequence[str], *, consistent: bool) -> Iterator[Item]:
+        request = {"Keys": [self._key_of(key) for key in keys], "ConsistentRead": consistent}
+        waiting: dict[str, Any] = {self._name: request}
+        for attempt in range(_BATCH_ATTEMPTS):
+            if attempt:
+                self._pause(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+            answer = self._request("batch_get_item", RequestItems=waiting)
+            yield from map(_from_wire, answer.get("Responses", {}).get(self._name, ()))
+            waiting = answer.get("UnprocessedKeys", {})
+            if not waiting:
+                return
+        raise StoreUnavailableError("batch_get_item: keys left over")
+
     def _key_of(self, key: str) -> dict[str, Any]:
         return {self._key: {"S": key}}
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        return self._request(operation, TableName=self._name, **arguments)
+
+    def _request(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(
-                TableName=self._name, **arguments
-            )
+            answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code == "ConditionalCheckFailedException":

@@ -1,0 +1,69 @@
+"""Reading many rows at once, over moto's table and over one that leaves keys over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.table import Table
+from shared.models import schema
+from tests.helpers.tables import SESSIONS, moto_tables
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    with moto_tables():
+        yield boto3.client("dynamodb")
+
+
+def table_of(client: Any, pauses: list[float] | None = None) -> Table:
+    return Table(client, SESSIONS, schema.SESSION_ID, ([] if pauses is None else pauses).append)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_all_that_are_there_come_however_many_they_are(client: Any, count: int) -> None:
+    table = table_of(client)
+    for number in range(count):
+        table.put_new({schema.SESSION_ID: f"s{number}", "n": number})
+
+    found = table.batch_get([*(f"s{number}" for number in range(count)), "nobody"])
+
+    assert sorted(item["n"] for item in found) == list(range(count))
+
+
+class Sparing:
+    """A client that gets to only one key at a time."""
+
+    def __init__(self, client: Any, attempts: int) -> None:
+        self._client = client
+        self._attempts = attempts
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - boto3's name
+        ((name, request),) = RequestItems.items()
+        self._attempts -= 1
+        if self._attempts < 0:
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+        first, *rest = request["Keys"]
+        answer = self._client.batch_get_item(RequestItems={name: {**request, "Keys": [first]}})
+        left = {name: {**request, "Keys": rest}} if rest else {}
+        return {**answer, "UnprocessedKeys": left}
+
+
+def test_what_was_left_over_is_asked_for_again_with_growing_pauses(client: Any) -> None:
+    for number in range(3):
+        table_of(client).put_new({schema.SESSION_ID: f"s{number}"})
+    pauses: list[float] = []
+
+    found = table_of(Sparing(client, 3), pauses).batch_get(["s0", "s1", "s2"], consistent=True)
+
+    assert len(found) == 3
+    assert pauses == [0.05, 0.1]
+
+
+def test_what_is_left_over_every_time_is_a_failure(client: Any) -> None:
+    with pytest.raises(StoreUnavailableError):
+        table_of(Sparing(client, 1), []).batch_get(["s0", "s1"])
