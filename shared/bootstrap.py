@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
+from shared.data_access.takeovers import Takeovers
 from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
 from shared.models.connection import Caller
@@ -29,6 +30,7 @@ from shared.services.departures import Departures
 from shared.services.function_invoker import LambdaInvoker
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
+from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
 from shared.services.shard_service import ShardService
@@ -96,6 +98,7 @@ class App:
             identifiers=self._identifiers,
             clock=self.clock,
             max_listeners=self.settings.max_listeners,
+            connection_lifetime_ms=self._connection_lifetime_ms,
         )
 
     @cached_property
@@ -107,7 +110,21 @@ class App:
             self._announcer,
             sender=self._sender,
             grace=self.speaker_grace,
+            takeover=self._seat_takeover,
             identifiers=self._identifiers,
+            clock=self.clock,
+            connection_lifetime_ms=self._connection_lifetime_ms,
+        )
+
+    @cached_property
+    def _seat_takeover(self) -> SeatTakeover:
+        return SeatTakeover(
+            Takeovers(self._sessions_table, self._connections_table),
+            self._sessions,
+            self._connections,
+            seating=self._seating,
+            departures=self.departures,
+            announcer=self._announcer,
             clock=self.clock,
         )
 
@@ -149,15 +166,25 @@ class App:
 
     @cached_property
     def _sessions(self) -> SessionsRepository:
-        return self._given_sessions or SessionsRepository(
-            Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
-        )
+        return self._given_sessions or SessionsRepository(self._sessions_table)
 
     @cached_property
     def _connections(self) -> ConnectionsRepository:
+        return ConnectionsRepository(self._connections_table)
+
+    @cached_property
+    def _sessions_table(self) -> Table:
+        return Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
+
+    @cached_property
+    def _connections_table(self) -> Table:
         # All that the connect function is given is this table's name.
         table = load(ConnectSettings, self._environment).connections_table
-        return ConnectionsRepository(Table(self._dynamodb, table, schema.CONNECTION_ID))
+        return Table(self._dynamodb, table, schema.CONNECTION_ID)
+
+    @property
+    def _connection_lifetime_ms(self) -> int:
+        return self.settings.connection_lifetime_seconds * 1000
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

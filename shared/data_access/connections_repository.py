@@ -15,6 +15,9 @@ _ACTIVITY_BUCKETS = 8
 # A row outlives its connection a little, so that a late $disconnect still finds it.
 _EXPIRY_MARGIN_SECONDS = 60 * 60
 
+# A condition: the seat, if there is one, has not been taken over.
+NOT_REPLACED = "attribute_not_exists(#replaced)"
+
 
 class ConnectionsRepository:
     """Reads and writes connections.
@@ -37,16 +40,23 @@ class ConnectionsRepository:
     def get(self, connection_id: str) -> Connection | None:
         """The connection, strongly consistent."""
         item = self._table.get(connection_id)
-        return None if item is None else _from_item(item)
+        return None if item is None else connection_of(item)
 
-    def take_seat(self, connection_id: str, membership: Membership) -> bool:
-        """Sit down; False if the connection is gone or sits somewhere already."""
+    def take_seat(
+        self, connection_id: str, membership: Membership, resume_hash: str | None = None
+    ) -> bool:
+        """Sit down; False if the connection is gone or sits somewhere already.
+
+        Whoever knows what `resume_hash` is the hash of may take the seat over.
+        """
         sets: dict[str, tuple[str, str | int]] = {
             "#session": (schema.SESSION_ID, membership.session_id),
             "#seat": (schema.SEAT, str(membership.seat)),
         }
         if membership.epoch is not None:
             sets["#epoch"] = ("epoch", membership.epoch)
+        if resume_hash is not None:
+            sets["#resume"] = (schema.RESUME_HASH, resume_hash)
         try:
             self._table.update(
                 connection_id,
@@ -65,8 +75,12 @@ class ConnectionsRepository:
             self._table.update(
                 connection_id,
                 "SET #seat = :new",
-                condition="#session = :session AND #seat = :old",
-                names={"#session": schema.SESSION_ID, "#seat": schema.SEAT},
+                condition=f"#session = :session AND #seat = :old AND {NOT_REPLACED}",
+                names={
+                    "#session": schema.SESSION_ID,
+                    "#seat": schema.SEAT,
+                    "#replaced": schema.REPLACED_AT,
+                },
                 values={":session": session_id, ":old": str(old), ":new": str(new)},
             )
         except ConditionFailedError:
@@ -74,32 +88,43 @@ class ConnectionsRepository:
         return True
 
     def leave(self, connection_id: str, session_id: str) -> Membership | None:
-        """Stand up; returns the membership that ended, or None if there was none to end."""
+        """Stand up; returns the membership that ended, or None if there was none to end: another
+        connection may have taken it over.
+        """
         try:
             item = self._table.update(
                 connection_id,
-                "REMOVE #session, #seat, #epoch",
-                condition="#session = :session",
-                names={"#session": schema.SESSION_ID, "#seat": schema.SEAT, "#epoch": "epoch"},
+                "REMOVE #session, #seat, #epoch, #resume",
+                condition=f"#session = :session AND {NOT_REPLACED}",
+                names={
+                    "#session": schema.SESSION_ID,
+                    "#seat": schema.SEAT,
+                    "#epoch": "epoch",
+                    "#resume": schema.RESUME_HASH,
+                    "#replaced": schema.REPLACED_AT,
+                },
                 values={":session": session_id},
             )
         except ConditionFailedError:
             return None
-        return _from_item(item).membership
+        return connection_of(item).membership
 
     def delete(self, connection_id: str) -> Connection | None:
         """Forget a connection; returns what it was, or None if it was forgotten before."""
         item = self._table.delete(connection_id)
-        return None if item is None else _from_item(item)
+        return None if item is None else connection_of(item)
 
     def touch(self, connection_id: str, now_ms: int) -> bool:
-        """Note activity, at most every 30 s; False if the connection is not known."""
+        """Note activity, at most every 30 s; False if the connection is not known.
+
+        Not of one that was replaced: it is to be closed, however lively it is.
+        """
         try:
             self._table.update(
                 connection_id,
                 "SET #active = :now",
-                condition="#active <= :due",
-                names={"#active": schema.LAST_ACTIVITY_TIME},
+                condition=f"#active <= :due AND {NOT_REPLACED}",
+                names={"#active": schema.LAST_ACTIVITY_TIME, "#replaced": schema.REPLACED_AT},
                 values={":now": now_ms, ":due": now_ms - ACTIVITY_INTERVAL_MS},
             )
         except ConditionFailedError:
@@ -155,7 +180,8 @@ def _to_item(connection: Connection) -> Item:
     }
 
 
-def _from_item(item: Item) -> Connection:
+def connection_of(item: Item) -> Connection:
+    """The connection of a row."""
     membership = None
     if schema.SESSION_ID in item:
         membership = Membership(
@@ -167,4 +193,5 @@ def _from_item(item: Item) -> Connection:
         connected_at=item["connectedAt"],
         last_activity_time=item[schema.LAST_ACTIVITY_TIME],
         membership=membership,
+        replaced_at=item.get(schema.REPLACED_AT),
     )

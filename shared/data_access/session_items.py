@@ -11,7 +11,7 @@ from shared.data_access.table import Item
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.session import Channel, Session, SessionStatus
+from shared.models.session import Channel, Former, Session, SessionStatus
 
 # One partition for all active sessions would be a hot one for the whole Region.
 ACTIVE_BUCKETS = 8
@@ -29,7 +29,27 @@ def channel_item(channel: Channel) -> Item:
     item: Item = {"epoch": channel.epoch, "source": channel.source}
     if channel.connection_id is not None:
         item["connectionId"] = channel.connection_id
+    if channel.former is not None:
+        item["former"] = former_item(channel.former)
     return item
+
+
+def former_item(former: Former) -> Item:
+    """A connection that was rolled over from, inside the session's item."""
+    return {
+        "connectionId": former.connection_id,
+        "epoch": former.epoch,
+        "until": former.until,
+    }
+
+
+def _former(item: Item | None) -> Former | None:
+    return Former(item["connectionId"], item["epoch"], item["until"]) if item else None
+
+
+def _channel(item: Item) -> Channel:
+    former = _former(item.get("former"))
+    return Channel(item["epoch"], item["source"], item.get("connectionId"), former)
 
 
 def _string_set(values: Iterable[str]) -> set[str] | None:
@@ -80,10 +100,8 @@ def from_item(item: Item) -> Session:
         listener_count=item["listenerCount"],
         language_counts=item["languageCounts"],
         languages_seen=frozenset(item["languagesSeen"]),
-        channels={
-            language: Channel(channel["epoch"], channel["source"], channel.get("connectionId"))
-            for language, channel in item["channels"].items()
-        },
+        channels={language: _channel(channel) for language, channel in item["channels"].items()},
         grace_until=item.get("graceUntil"),
+        former_speaker=_former(item.get("formerSpeaker")),
         end_reason=item.get("endReason"),
     )

@@ -60,6 +60,9 @@ class Connection:
     connected_at: int
     last_activity_time: int
     membership: Membership | None = None
+    # Since when another connection has the seat. The membership stays, so that both hear what is
+    # sent for a while, but it is not counted any more, and silences nobody when it ends.
+    replaced_at: int | None = None
 
     @property
     def expires_at(self) -> int:
@@ -77,7 +80,6 @@ class Caller:
     received_at: int
     connected_at: int
 
-    @property
-    def connection_expires_at(self) -> int:
-        """When API Gateway ends the caller's connection, in ms since the epoch."""
-        return self.connected_at + CONNECTION_LIFETIME_MS
+    def connection_expires_at(self, lifetime_ms: int) -> int:
+        """When the caller's connection is over, in ms since the epoch."""
+        return self.connected_at + lifetime_ms

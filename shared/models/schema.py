@@ -6,6 +6,10 @@ SESSION_ID = "sessionId"
 CONNECTION_ID = "connectionId"
 SEAT = "seat"
 LAST_ACTIVITY_TIME = "lastActivityTime"
+# When another connection took the seat over (ms); from then on the row counts for nothing.
+REPLACED_AT = "replacedAt"
+# The hash of the secret by which the seat may be taken over (shared/utils/resume_token.py).
+RESUME_HASH = "resumeHash"
 
 # Hash keys that spread an index over partitions; a row without one does not stand in that index.
 ACTIVE_BUCKET = "activeBucket"

@@ -20,6 +20,31 @@ class SessionStatus(StrEnum):
     ENDED = "ended"
 
 
+# How long the connection that gave its seat over may still be heard (ms): protocol, rule 12.
+OVERLAP_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The connection that a source has just rolled over from, with the epoch that it had."""
+
+    connection_id: str
+    epoch: int
+    until: int
+
+    def may_send(self, connection_id: str, present_epoch: int, at_ms: int) -> bool:
+        """Whether that connection is still heard at `at_ms` beside the present one.
+
+        Only next to the epoch that followed its own: whoever took the source over since then has
+        displaced it too.
+        """
+        return (
+            connection_id == self.connection_id
+            and present_epoch == self.epoch + 1
+            and at_ms <= self.until
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """Another language of a session.
@@ -31,6 +56,7 @@ class Channel:
     epoch: int
     source: ChannelSource = "human"
     connection_id: str | None = None
+    former: Former | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +91,7 @@ class Session:
     languages_seen: frozenset[str] = frozenset()
     channels: Mapping[str, Channel] = field(default_factory=dict)
     grace_until: int | None = None
+    former_speaker: Former | None = None
     end_reason: EndReason | None = None
 
     @property
@@ -77,13 +104,25 @@ class Session:
         """False while the speaker is away, for good or to come back."""
         return self.is_active and self.grace_until is None
 
-    def source_of(self, connection_id: str) -> AudioSource | None:
-        """What the connection sends: the floor, a language, or (None) nothing at all."""
-        if connection_id == self.speaker_connection_id and self.grace_until is None:
-            return AudioSource(self.source_language, self.speaker_epoch)
+    def source_of(self, connection_id: str, at_ms: int) -> AudioSource | None:
+        """What the connection sends: the floor, a language, or (None) nothing at all.
+
+        `at_ms` decides whether a connection that was rolled over from is still heard.
+        """
+        if self.grace_until is None:
+            if connection_id == self.speaker_connection_id:
+                return AudioSource(self.source_language, self.speaker_epoch)
+            former = self.former_speaker
+            if former and former.may_send(connection_id, self.speaker_epoch, at_ms):
+                return AudioSource(self.source_language, former.epoch)
         for language, channel in self.channels.items():
+            if channel.connection_id is None:
+                continue
             if channel.connection_id == connection_id:
                 return AudioSource(language, channel.epoch)
+            former = channel.former
+            if former and former.may_send(connection_id, channel.epoch, at_ms):
+                return AudioSource(language, former.epoch)
         return None
 
     def interpreted(self) -> dict[str, ChannelSource]:

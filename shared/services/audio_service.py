@@ -84,7 +84,7 @@ class AudioService:
         hint = self._session_hints.get(caller.connection_id)
         if hint is not None:
             session = self._sessions.get(hint)
-            source = session and session.source_of(caller.connection_id)
+            source = session and session.source_of(caller.connection_id, caller.received_at)
             # After its session has ended the connection may have opened another one.
             if session and source and session.is_active:
                 return session, source
@@ -98,7 +98,7 @@ class AudioService:
         self._session_hints[caller.connection_id] = session.session_id
         if len(self._session_hints) > _HINTS_KEPT:
             self._session_hints.popitem(last=False)
-        return session, session.source_of(caller.connection_id)
+        return session, session.source_of(caller.connection_id, caller.received_at)
 
     def _touch(self, caller: Caller) -> None:
         last = self._touched_at.get(caller.connection_id)

@@ -36,7 +36,7 @@ class Departures:
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
         """Leave a session, the connection stays; False if it was not in there any more."""
-        self._silence(connection_id, membership)
+        self.silence(connection_id, membership)
         left = self._connections.leave(connection_id, membership.session_id)
         if left is None:
             return False
@@ -44,30 +44,35 @@ class Departures:
         return True
 
     def remove(self, connection_id: str) -> bool:
-        """Forget a connection that is over; False if it had been forgotten before."""
+        """Forget a connection that is over; False if it had been forgotten before.
+
+        If another one has taken its seat over there is nothing to give up: a source is fenced, as
+        the session names the new connection, and whom its row does not count is not counted out.
+        """
         known = self._connections.get(connection_id)
         if known is None:
             return False
         if known.membership is not None:
             if known.membership.seat.role == "speaker" and self._floor_keeper is None:
                 return False
-            self._silence(connection_id, known.membership)
+            self.silence(connection_id, known.membership)
         forgotten = self._connections.delete(connection_id)
         if forgotten is None:
             return False
         if forgotten.membership is not None:
             if forgotten.membership != known.membership:
                 # It sat down between the two: a join that was under way when it disconnected.
-                self._silence(connection_id, forgotten.membership)
-            self._count_out(forgotten.membership)
+                self.silence(connection_id, forgotten.membership)
+            if forgotten.replaced_at is None:
+                self._count_out(forgotten.membership)
         return True
 
     def _count_out(self, membership: Membership) -> None:
         if membership.seat.role == "listener":
             self._sessions.count_out(membership.session_id, membership.seat.language)
 
-    def _silence(self, connection_id: str, membership: Membership) -> None:
-        """What a source held is nobody's now, unless it is somebody else's already."""
+    def silence(self, connection_id: str, membership: Membership) -> None:
+        """What a source held is nobody's now, unless it is somebody else's already. Repeatable."""
         if membership.seat.role == "speaker":
             if self._floor_keeper is not None:
                 self._floor_keeper.vacate(membership.session_id, connection_id)

@@ -19,10 +19,12 @@ from shared.services.refusals import (
     session_not_found,
     too_many_languages,
 )
+from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seated, Seating
 from shared.services.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
+from shared.utils.resume_token import NewResumeToken, new_resume_token
 from shared.utils.validators import validate_language_code, validate_session_id
 
 # Each lost race for a channel or the floor was won by somebody else; this many at once are a fault.
@@ -43,8 +45,10 @@ class JoinService:
         *,
         sender: ConnectionSender,
         grace: SpeakerGrace,
+        takeover: SeatTakeover,
         identifiers: Identifiers,
         clock: Clock,
+        connection_lifetime_ms: int,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
@@ -53,10 +57,12 @@ class JoinService:
         self._sender = sender
         self._grace = grace
         self._identifiers = identifiers
+        self._takeover = takeover
         self._clock = clock
+        self._connection_lifetime_ms = connection_lifetime_ms
 
     def join_session(self, caller: Caller, request: JoinSession) -> SessionJoined:
-        """Sit down in a session.
+        """Sit down in a session, or take a seat over (`resumeToken`).
 
         Raises INVALID_SESSION_ID, INVALID_LANGUAGE, AUTHENTICATION_REQUIRED, FORBIDDEN,
         SESSION_NOT_FOUND, SESSION_ENDED, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION,
@@ -71,15 +77,19 @@ class JoinService:
             )
         seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
         seated = self._seating.current(caller)
+        token = new_resume_token(self._identifiers, caller.connection_id)
         if seated is not None:
-            return self._answered_again(caller, seated, session_id, seat)
+            return self._answered_again(caller, request, seated, seat, token)
+        taken = self._takeover.take(caller, request.resume_token, session, seat, token.resume_hash)
+        if taken is not None:
+            return self._joined(caller, self._read(session_id), taken, token, resumed=True)
         if seat.role == "listener":
-            self._sit_listening(caller, session, seat)
+            self._sit_listening(caller, session, seat, token)
         elif seat.role == "interpreter":
-            self._sit_interpreting(caller, session, seat)
+            self._sit_interpreting(caller, session, seat, token)
         else:
-            self._take_floor(caller, session)
-        return self._joined(caller, self._read(session_id), seat)
+            self._take_floor(caller, session, token)
+        return self._joined(caller, self._read(session_id), seat, token, resumed=False)
 
     def _admitted(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
         """The session, once token, group and session have been found fit, in this order."""
@@ -96,17 +106,30 @@ class JoinService:
         return session
 
     def _answered_again(
-        self, caller: Caller, seated: Seated, session_id: str, seat: Seat
+        self,
+        caller: Caller,
+        request: JoinSession,
+        seated: Seated,
+        seat: Seat,
+        token: NewResumeToken,
     ) -> SessionJoined:
-        if seated.session.session_id != session_id or seated.membership.seat != seat:
+        session, has = seated.session, seated.membership.seat
+        resumed = self._takeover.taken_by(caller, request.resume_token)
+        # Taking over, one gets the seat as it was, whichever language one asked for.
+        same = has == seat or (resumed and has.role == seat.role)
+        if session.session_id != request.session_id or not same:
             raise already_in_session()
-        return self._joined(caller, seated.session, seat)
+        self._takeover.renew(caller, session, token.resume_hash)
+        return self._joined(caller, session, has, token, resumed=resumed)
 
-    def _sit_listening(self, caller: Caller, session: Session, seat: Seat) -> None:
+    def _sit_listening(
+        self, caller: Caller, session: Session, seat: Seat, token: NewResumeToken
+    ) -> None:
         session_id = session.session_id
         if not self._sessions.count_in(session_id, seat.language):
             raise self._why_not_counted(session_id, seat.language)
-        if not self._connections.take_seat(caller.connection_id, Membership(session_id, seat)):
+        membership = Membership(session_id, seat)
+        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
             self._sessions.count_out(session_id, seat.language)
             raise self._seating.why_not_seated(caller)
 
@@ -120,10 +143,12 @@ class JoinService:
             ErrorCode.SESSION_FULL, f"the session has its {session.max_listeners} listeners"
         )
 
-    def _sit_interpreting(self, caller: Caller, session: Session, seat: Seat) -> None:
+    def _sit_interpreting(
+        self, caller: Caller, session: Session, seat: Seat, token: NewResumeToken
+    ) -> None:
         channel = self._taken_channel(caller, session, seat.language)
         membership = Membership(session.session_id, seat, channel.epoch)
-        if not self._connections.take_seat(caller.connection_id, membership):
+        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
             self._sessions.clear_channel(
                 session.session_id, seat.language, caller.connection_id, channel.epoch
             )
@@ -152,14 +177,14 @@ class JoinService:
             ErrorCode.LANGUAGE_TAKEN, f"targetLanguage: {language} has an interpreter"
         )
 
-    def _take_floor(self, caller: Caller, session: Session) -> None:
+    def _take_floor(self, caller: Caller, session: Session, token: NewResumeToken) -> None:
         """The owner's newest connection always wins; an older one is closed."""
         if caller.user_id != session.owner:
             raise forbidden("joinSession as speaker", "the session's owner")
         for _ in range(_ATTEMPTS):
             epoch = session.speaker_epoch + 1
             membership = Membership(session.session_id, SPEAKER_SEAT, epoch)
-            if not self._connections.take_seat(caller.connection_id, membership):
+            if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
                 raise self._seating.why_not_seated(caller)
             if self._sessions.take_floor(session, caller.connection_id):
                 self._displace(session, caller, epoch)
@@ -182,8 +207,16 @@ class JoinService:
     def _read(self, session_id: str) -> Session:
         return _active(self._sessions.get(session_id))
 
-    def _joined(self, caller: Caller, session: Session, seat: Seat) -> SessionJoined:
-        source = session.source_of(caller.connection_id)
+    def _joined(
+        self,
+        caller: Caller,
+        session: Session,
+        seat: Seat,
+        token: NewResumeToken,
+        *,
+        resumed: bool,
+    ) -> SessionJoined:
+        source = session.source_of(caller.connection_id, caller.received_at)
         language = seat.language or session.source_language
         return SessionJoined(
             session_id=session.session_id,
@@ -197,9 +230,9 @@ class JoinService:
             channels=session.interpreted(),
             speaker_connected=session.speaker_connected,
             epoch=source.epoch if source else None,
-            resumed=False,
-            connection_expires_at=caller.connection_expires_at,
-            resume_token=self._identifiers.secret(),
+            resumed=resumed,
+            connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
+            resume_token=token.text,
         )
 
 

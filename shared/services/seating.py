@@ -72,6 +72,7 @@ class Seating:
 
     def _membership(self, caller: Caller) -> Membership | None:
         connection = self._connections.get(caller.connection_id)
-        if connection is None:
+        # One that was replaced has nothing to ask for any more: its seat is another's.
+        if connection is None or connection.replaced_at is not None:
             raise connection_not_found()
         return connection.membership

@@ -21,6 +21,7 @@ from shared.services.refusals import (
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
+from shared.utils.resume_token import new_resume_token
 from shared.utils.validators import (
     validate_audio_format,
     validate_language_code,
@@ -44,6 +45,7 @@ class SessionService:
         identifiers: Identifiers,
         clock: Clock,
         max_listeners: int,
+        connection_lifetime_ms: int,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
@@ -52,6 +54,7 @@ class SessionService:
         self._identifiers = identifiers
         self._clock = clock
         self._max_listeners = max_listeners
+        self._connection_lifetime_ms = connection_lifetime_ms
 
     def create_session(self, caller: Caller, request: CreateSession) -> SessionCreated:
         """Open a session with the caller as its speaker.
@@ -86,7 +89,8 @@ class SessionService:
             )
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
-        if not self._connections.take_seat(caller.connection_id, membership):
+        token = new_resume_token(self._identifiers, caller.connection_id)
+        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
             self._sessions.discard(session.session_id, caller.connection_id)
             raise self._seating.why_not_seated(caller)
         return SessionCreated(
@@ -97,8 +101,8 @@ class SessionService:
             broadcast_state=session.broadcast_state,
             created_at=session.created_at,
             epoch=session.speaker_epoch,
-            connection_expires_at=caller.connection_expires_at,
-            resume_token=self._identifiers.secret(),
+            connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
+            resume_token=token.text,
         )
 
     def end_session(self, caller: Caller, _request: EndSession) -> SessionEnded:

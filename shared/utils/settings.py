@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
+from shared.models.connection import CONNECTION_LIFETIME_MS
+
 SESSIONS_TABLE = "SESSIONS_TABLE"
 CONNECTIONS_TABLE = "CONNECTIONS_TABLE"
+CONNECTION_LIFETIME_SECONDS = "CONNECTION_LIFETIME_SECONDS"
 API_GATEWAY_ENDPOINT = "API_GATEWAY_ENDPOINT"
 FANOUT_CONCURRENCY = "FANOUT_CONCURRENCY"
 MAX_LISTENERS = "MAX_LISTENERS"
@@ -33,6 +36,15 @@ def _positive(text: str) -> int:
     value = int(text) if text.isascii() and text.isdecimal() else 0
     if value < 1:
         raise ValueError(f"must be a whole number of at least 1, not {text!r}")
+    return value
+
+
+def _lifetime(text: str) -> int:
+    value = _positive(text)
+    if value > CONNECTION_LIFETIME_MS // 1000:
+        raise ValueError(
+            f"must be at most {CONNECTION_LIFETIME_MS // 1000}: then API Gateway ends it anyway"
+        )
     return value
 
 
@@ -94,6 +106,10 @@ class SessionSettings(ConnectSettings):
     api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
     fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
     max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
+    # What clients are told of how long their connection lives (s).
+    connection_lifetime_seconds: int = _setting(
+        CONNECTION_LIFETIME_SECONDS, _lifetime, CONNECTION_LIFETIME_MS // 1000
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

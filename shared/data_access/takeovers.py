@@ -1,0 +1,180 @@
+"""Seats that pass from one connection to another: what both tables need for it.
+
+As everywhere each step is one conditional write. Of a listener its row decides, because its row is
+what is counted; of a speaker or interpreter the session decides, because it says who is heard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.data_access.connections_repository import NOT_REPLACED, connection_of
+from shared.data_access.session_items import channel_item, former_item, from_item
+from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.models import schema
+from shared.models.connection import Connection
+from shared.models.session import Channel, Former, Session, SessionStatus
+
+_REPLACED_BY = "replacedBy"
+# The sweep looks for connections by their last activity: a replaced one comes first.
+_LONG_AGO = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A connection whose seat may be taken over, and by whom it was, if it has been."""
+
+    connection: Connection
+    replaced_by: str | None
+
+
+class Takeovers:
+    """Reads and writes of a seat that changes connections."""
+
+    def __init__(self, sessions: Table, connections: Table) -> None:
+        self._sessions = sessions
+        self._connections = connections
+
+    def offered(self, connection_id: str, resume_hash: str) -> Offer | None:
+        """The connection with that hash, strongly consistent; None if there is none."""
+        item = self._connections.get(connection_id)
+        if item is None or item.get(schema.RESUME_HASH) != resume_hash:
+            return None
+        return Offer(connection_of(item), item.get(_REPLACED_BY))
+
+    def offer(self, connection_id: str, session_id: str, resume_hash: str) -> bool:
+        """Let the seat be taken over by this hash from now on, and by no earlier one; False if
+        the connection does not sit in that session any more.
+        """
+        changed = self._change(
+            connection_id,
+            "SET #resume = :hash",
+            condition=f"#session = :session AND {NOT_REPLACED}",
+            names={"#resume": schema.RESUME_HASH, "#session": schema.SESSION_ID},
+            values={":hash": resume_hash, ":session": session_id},
+        )
+        return changed is not None
+
+    def replace(
+        self, connection_id: str, resume_hash: str, *, by: str, now_ms: int
+    ) -> Connection | None:
+        """Mark a connection as replaced; returns it as it was, None if it was already, or is gone.
+
+        From then on its seat is counted for `by`. It works once for a hash.
+        """
+        before = self._change(
+            connection_id,
+            "SET #replaced = :now, #by = :by, #active = :longAgo",
+            condition=f"#resume = :hash AND attribute_exists(#session) AND {NOT_REPLACED}",
+            names={
+                "#by": _REPLACED_BY,
+                "#resume": schema.RESUME_HASH,
+                "#session": schema.SESSION_ID,
+                "#active": schema.LAST_ACTIVITY_TIME,
+            },
+            values={":now": now_ms, ":by": by, ":hash": resume_hash, ":longAgo": _LONG_AGO},
+        )
+        return None if before is None else connection_of(before)
+
+    def give_back(self, connection_id: str, *, by: str, now_ms: int) -> bool:
+        """Undo `replace`; False if the connection is gone meanwhile."""
+        changed = self._change(
+            connection_id,
+            "SET #active = :now REMOVE #replaced, #by",
+            condition="#by = :by",
+            names={"#by": _REPLACED_BY, "#active": schema.LAST_ACTIVITY_TIME},
+            values={":by": by, ":now": now_ms},
+        )
+        return changed is not None
+
+    def hand_floor(self, session: Session, connection_id: str, until: int) -> Session | None:
+        """Make `connection_id` the speaker with the next epoch, while the one before is heard until
+        `until` (ms); returns the session as it was.
+
+        None if the floor has changed hands since `session` was read, or the session has ended.
+        """
+        former = Former(session.speaker_connection_id, session.speaker_epoch, until)
+        before = self._hand(
+            session.session_id,
+            "SET #speaker = :connection, #epoch = :next, #former = :former REMOVE #grace",
+            condition="#epoch = :epoch AND #speaker = :before",
+            names={
+                "#speaker": "speakerConnectionId",
+                "#epoch": "speakerEpoch",
+                "#former": "formerSpeaker",
+                "#grace": "graceUntil",
+            },
+            values={
+                ":connection": connection_id,
+                ":before": former.connection_id,
+                ":epoch": former.epoch,
+                ":next": former.epoch + 1,
+                ":former": former_item(former),
+            },
+        )
+        return None if before is None else from_item(before)
+
+    def hand_channel(self, session_id: str, language: str, present: Channel, then: Channel) -> bool:
+        """Let `then` hold a language in place of `present`; False if that does not hold it any
+        more, or the session has ended.
+        """
+        before = self._hand(
+            session_id,
+            "SET #channels.#language = :then",
+            condition="#channels.#language.#epoch = :epoch"
+            " AND #channels.#language.#holder = :holder",
+            names={
+                "#channels": "channels",
+                "#language": language,
+                "#epoch": "epoch",
+                "#holder": "connectionId",
+            },
+            values={
+                ":then": channel_item(then),
+                ":epoch": present.epoch,
+                ":holder": present.connection_id,
+            },
+        )
+        return before is not None
+
+    def _hand(
+        self,
+        session_id: str,
+        expression: str,
+        *,
+        condition: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+    ) -> Item | None:
+        try:
+            return self._sessions.update(
+                session_id,
+                expression,
+                condition=f"#status = :active AND {condition}",
+                names={"#status": "status", **names},
+                values={":active": SessionStatus.ACTIVE.value, **values},
+            )
+        except ConditionFailedError:
+            return None
+
+    def _change(
+        self,
+        connection_id: str,
+        expression: str,
+        *,
+        condition: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+    ) -> Item | None:
+        """One conditional write of a connection's row; the row as it was, None if refused."""
+        try:
+            return self._connections.update(
+                connection_id,
+                expression,
+                condition=condition,
+                names={"#replaced": schema.REPLACED_AT, **names},
+                values=values,
+            )
+        except ConditionFailedError:
+            return None

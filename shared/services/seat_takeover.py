@@ -1,0 +1,183 @@
+"""Rolling over: a new connection takes over the seat of one that is soon to end, by its token.
+
+Nothing is counted in or out, no channel is freed, no grace begins. A listener's seat passes with
+the mark on its row; a speaker's or interpreter's with the session, which names the former
+connection for as long as that is still heard. Whoever comes with a token that does not fit joins
+like anybody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.takeovers import Takeovers
+from shared.models.connection import Caller, Connection, Membership, Seat
+from shared.models.session import OVERLAP_MS, Channel, Former, Session
+from shared.services.announcer import Announcer
+from shared.services.departures import Departures
+from shared.services.refusals import connection_not_found
+from shared.services.seating import Seating
+from shared.utils.clock import Clock
+from shared.utils.resume_token import ResumeToken, read_resume_token
+
+
+class SeatTakeover:
+    """Takes seats over for joinSession."""
+
+    def __init__(
+        self,
+        takeovers: Takeovers,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        *,
+        seating: Seating,
+        departures: Departures,
+        announcer: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._takeovers = takeovers
+        self._sessions = sessions
+        self._connections = connections
+        self._seating = seating
+        self._departures = departures
+        self._announcer = announcer
+        self._clock = clock
+
+    def take(
+        self, caller: Caller, token_text: str | None, session: Session, seat: Seat, new_hash: str
+    ) -> Seat | None:
+        """The seat that the token stood for, now the caller's; None if the token does not fit.
+
+        A listener gets the language that the former connection has now, whatever `seat` says: it
+        may have changed it on the way. `new_hash` is of the token that replaces the one used.
+        Raises CONNECTION_NOT_FOUND or ALREADY_IN_SESSION if the caller cannot sit down.
+        """
+        token = read_resume_token(token_text)
+        if token is None:
+            return None
+        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
+        if offer is None or offer.replaced_by is not None:
+            return None
+        if not _fits(offer.connection, caller, session, seat):
+            return None
+        if seat.role == "listener":
+            return self._take_listening(caller, token, new_hash)
+        if seat.role == "interpreter":
+            taken = self._take_channel(caller, token, session, seat, new_hash)
+        else:
+            taken = self._take_floor(caller, token, session, seat, new_hash)
+        return seat if taken else None
+
+    def taken_by(self, caller: Caller, token_text: str | None) -> bool:
+        """Whether the caller has taken over by that token before."""
+        token = read_resume_token(token_text)
+        if token is None:
+            return False
+        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
+        return offer is not None and offer.replaced_by == caller.connection_id
+
+    def renew(self, caller: Caller, session: Session, new_hash: str) -> None:
+        """Give the caller's seat a new token, in place of the one before."""
+        if not self._takeovers.offer(caller.connection_id, session.session_id, new_hash):
+            raise self._seating.why_not_seated(caller)
+
+    def _take_listening(self, caller: Caller, token: ResumeToken, new_hash: str) -> Seat | None:
+        before = self._replace(caller, token)
+        membership = before.membership if before else None
+        if membership is None:
+            return None
+        try:
+            seated = self._connections.take_seat(caller.connection_id, membership, new_hash)
+        except StoreUnavailableError:
+            if not self._sits(caller, membership):
+                self._give_back(caller, token, membership)
+                raise
+            return membership.seat
+        if not seated:
+            self._give_back(caller, token, membership)
+            raise self._seating.why_not_seated(caller)
+        return membership.seat
+
+    def _give_back(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
+        now = self._clock.now_ms()
+        if not self._takeovers.give_back(token.connection_id, by=caller.connection_id, now_ms=now):
+            # It has ended meanwhile, and was not counted out because its seat had passed on.
+            self._sessions.count_out(membership.session_id, membership.seat.language)
+
+    def _sits(self, caller: Caller, membership: Membership) -> bool:
+        connection = self._connections.get(caller.connection_id)
+        return connection is not None and connection.membership == membership
+
+    def _take_floor(
+        self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
+    ) -> bool:
+        if session.speaker_connection_id != token.connection_id:
+            return False  # the owner speaks elsewhere by now
+        membership = Membership(session.session_id, seat, session.speaker_epoch + 1)
+        self._sit(caller, membership, new_hash)
+        until = self._clock.now_ms() + OVERLAP_MS
+        before = self._takeovers.hand_floor(session, caller.connection_id, until)
+        if before is None:
+            self._connections.leave(caller.connection_id, session.session_id)
+            return False
+        self._settle(caller, token, membership)
+        if before.grace_until is not None:  # it was away, and everyone had been told so
+            self._announcer.speaker_reconnected(
+                session.session_id, before.speaker_epoch + 1, except_for=caller.connection_id
+            )
+        return True
+
+    def _take_channel(
+        self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
+    ) -> bool:
+        session_id, language = session.session_id, seat.language
+        present = session.channels.get(language)
+        if present is None or present.connection_id != token.connection_id:
+            return False
+        membership = Membership(session_id, seat, present.epoch + 1)
+        self._sit(caller, membership, new_hash)
+        until = self._clock.now_ms() + OVERLAP_MS
+        former = Former(token.connection_id, present.epoch, until)
+        then = Channel(present.epoch + 1, present.source, caller.connection_id, former)
+        if not self._takeovers.hand_channel(session_id, language, present, then):
+            self._connections.leave(caller.connection_id, session_id)
+            return False
+        self._settle(caller, token, membership)
+        return True
+
+    def _sit(self, caller: Caller, membership: Membership, new_hash: str) -> None:
+        if not self._connections.take_seat(caller.connection_id, membership, new_hash):
+            raise self._seating.why_not_seated(caller)
+
+    def _settle(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
+        """What is left once the session names the new connection as a source."""
+        # Without the mark the former connection is only closed later: when it falls silent.
+        with contextlib.suppress(StoreUnavailableError):
+            self._replace(caller, token)
+        if self._connections.get(caller.connection_id) is None:
+            # It ended before the session named it, so its farewell had nothing to silence.
+            self._departures.silence(caller.connection_id, membership)
+            raise connection_not_found()
+
+    def _replace(self, caller: Caller, token: ResumeToken) -> Connection | None:
+        return self._takeovers.replace(
+            token.connection_id,
+            token.resume_hash,
+            by=caller.connection_id,
+            now_ms=self._clock.now_ms(),
+        )
+
+
+def _fits(connection: Connection, caller: Caller, session: Session, seat: Seat) -> bool:
+    """Whether it is the seat that is asked for, and the caller's own."""
+    membership = connection.membership
+    return (
+        membership is not None
+        and membership.session_id == session.session_id
+        and connection.user_id == caller.user_id
+        # Only listeners change their language.
+        and (membership.seat == seat or membership.seat.role == seat.role == "listener")
+    )

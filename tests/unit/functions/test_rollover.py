@@ -1,0 +1,369 @@
+"""A new connection takes over the seat of one that is soon to end (protocol, rule 12)."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from tests.helpers.tables import CONNECTIONS
+from tests.helpers.world import Message, World
+
+
+def create(world: World) -> tuple[str, str, str]:
+    """A speaker: connection, session id, resume token."""
+    speaker = world.connect("alice", "speakers")
+    reply = world.ask(speaker, "createSession", sourceLanguage="en")
+    return speaker, reply["sessionId"], reply["resumeToken"]
+
+
+def join(
+    world: World, connection: str, session_id: str, language: str = "es", **fields: str
+) -> Message:
+    return world.ask(
+        connection, "joinSession", sessionId=session_id, targetLanguage=language, **fields
+    )
+
+
+def listen(world: World, session_id: str, language: str = "es") -> tuple[str, str]:
+    """A listener: connection and resume token."""
+    connection = world.connect()
+    return connection, join(world, connection, session_id, language)["resumeToken"]
+
+
+def interpret(world: World, session_id: str) -> tuple[str, str]:
+    """The interpreter of es: connection and resume token."""
+    connection = world.connect("ines", "interpreters")
+    return connection, join(world, connection, session_id, role="interpreter")["resumeToken"]
+
+
+def roll_over(
+    world: World, session_id: str, token: str, *who: str, language: str = "es", role: str
+) -> tuple[str, Message]:
+    """A second connection with the token: connection and reply."""
+    connection = world.connect(*who)
+    reply = join(world, connection, session_id, language, role=role, resumeToken=token)
+    assert reply["type"] == "sessionJoined", reply
+    return connection, reply
+
+
+def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+    session = world.session(session_id)
+    return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
+
+
+def heard(world: World, connection: str) -> list[tuple[int, int]]:
+    return [(audio["epoch"], audio["seq"]) for audio in world.pushes(connection, "audio")]
+
+
+class TestListener:
+    def test_counts_stay_and_both_hear(self, world: World) -> None:
+        speaker, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+
+        new, reply = roll_over(world, session_id, token, role="listener")
+        world.send_audio(speaker, 0)
+
+        assert reply["resumed"] is True
+        assert reply["resumeToken"] not in {token, ""}
+        assert counts(world, session_id) == (1, {"es": 1})
+        assert heard(world, old) == heard(world, new) == [(1, 0)]
+
+    @pytest.mark.parametrize("twice", [False, True])
+    def test_the_farewell_of_the_old_one_counts_nobody_out(self, world: World, twice: bool) -> None:
+        _, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+        new, _ = roll_over(world, session_id, token, role="listener")
+
+        world.disconnect(old)
+        if twice:
+            world.disconnect(old)
+        assert counts(world, session_id) == (1, {"es": 1})
+        world.disconnect(new)
+
+        assert counts(world, session_id) == (0, {})
+
+    def test_found_gone_the_old_one_is_not_counted_out_either(self, world: World) -> None:
+        speaker, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+        new, _ = roll_over(world, session_id, token, role="listener")
+        world.sender.gone.add(old)
+
+        world.send_audio(speaker, 0)
+
+        assert world.connections.get(old) is None
+        assert counts(world, session_id) == (1, {"es": 1})
+        assert heard(world, new) == [(1, 0)]
+
+    def test_a_full_session_has_room_for_its_own(self, world: World) -> None:
+        speaker = world.connect("alice", "speakers")
+        created = world.ask(speaker, "createSession", sourceLanguage="en", maxListeners=1)
+        _, token = listen(world, created["sessionId"])
+
+        _, reply = roll_over(world, created["sessionId"], token, role="listener")
+
+        assert reply["resumed"] is True
+
+    def test_the_seat_is_the_one_that_the_old_connection_has_now(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+        world.ask(old, "changeLanguage", targetLanguage="fr")
+
+        _, reply = roll_over(world, session_id, token, language="es", role="listener")
+
+        assert (reply["resumed"], reply["targetLanguage"]) == (True, "fr")
+        assert counts(world, session_id) == (1, {"fr": 1})
+
+    def test_repeated_it_is_answered_again_whatever_its_language(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+        world.ask(old, "changeLanguage", targetLanguage="fr")
+        new, first = roll_over(world, session_id, token, role="listener")
+
+        again = join(world, new, session_id, "es", resumeToken=token)
+
+        assert (again["resumed"], again["targetLanguage"]) == (True, "fr")
+        assert again["resumeToken"] != first["resumeToken"]
+        assert counts(world, session_id) == (1, {"fr": 1})
+
+    @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession", "joinSession"])
+    def test_the_old_one_can_move_nothing_any_more(self, world: World, action: str) -> None:
+        _, session_id, _ = create(world)
+        old, token = listen(world, session_id)
+        roll_over(world, session_id, token, role="listener")
+
+        reply = world.ask(old, action, sessionId=session_id, targetLanguage="fr")
+
+        assert reply["code"] == "CONNECTION_NOT_FOUND"
+        assert counts(world, session_id) == (1, {"es": 1})
+
+    def test_it_can_be_done_again_and_again(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+        for _ in range(3):
+            _, reply = roll_over(world, session_id, token, role="listener")
+            assert reply["resumed"] is True
+            token = reply["resumeToken"]
+        assert counts(world, session_id) == (1, {"es": 1})
+
+    def test_a_repeated_join_makes_the_token_before_void(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        old, first = listen(world, session_id)
+        second = join(world, old, session_id)["resumeToken"]
+
+        assert roll_over(world, session_id, first, role="listener")[1]["resumed"] is False
+        assert roll_over(world, session_id, second, role="listener")[1]["resumed"] is True
+
+
+class TestSpeaker:
+    def test_the_epoch_rises_and_nobody_is_told(self, world: World) -> None:
+        old, session_id, token = create(world)
+        listener, _ = listen(world, session_id)
+
+        new, reply = roll_over(
+            world, session_id, token, "alice", "speakers", language="en", role="speaker"
+        )
+        world.send_audio(new, 5)
+        world.disconnect(old)
+
+        assert (reply["resumed"], reply["epoch"], reply["role"]) == (True, 2, "speaker")
+        assert [message["type"] for message in world.pushes(listener)] == ["audio"]
+        assert heard(world, listener) == [(2, 5)]
+        assert world.session(session_id).speaker_connected
+        assert world.timers.set_ == []
+        assert world.sender.deleted == []
+
+    def test_both_connections_are_heard_for_two_seconds(self, world: World) -> None:
+        old, session_id, token = create(world)
+        listener, _ = listen(world, session_id)
+        world.send_audio(old, 0)
+        new, _ = roll_over(
+            world, session_id, token, "alice", "speakers", language="en", role="speaker"
+        )
+
+        world.clock.advance(2_000)
+        world.send_audio(old, 1)
+        world.send_audio(new, 2)
+        world.clock.advance(1)
+        world.send_audio(old, 3)
+        world.send_audio(new, 4)
+
+        assert heard(world, listener) == [(1, 0), (1, 1), (2, 2), (2, 4)]
+        assert world.pushes(old, "error")[-1]["code"] == "FORBIDDEN"
+
+    def test_who_displaces_the_new_one_displaces_the_old_one_too(self, world: World) -> None:
+        old, session_id, token = create(world)
+        listener, _ = listen(world, session_id)
+        roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
+        join(world, world.connect("alice", "speakers"), session_id, "en", role="speaker")
+
+        world.send_audio(old, 1)
+
+        assert heard(world, listener) == []
+
+    def test_while_the_new_one_is_away_the_old_one_is_silent(self, world: World) -> None:
+        old, session_id, token = create(world)
+        listener, _ = listen(world, session_id)
+        new, _ = roll_over(
+            world, session_id, token, "alice", "speakers", language="en", role="speaker"
+        )
+        world.disconnect(new)
+
+        world.send_audio(old, 1)
+
+        assert heard(world, listener) == []
+        assert len(world.pushes(listener, "speakerDisconnected")) == 1
+
+    def test_the_old_one_can_no_longer_end_the_session(self, world: World) -> None:
+        old, session_id, token = create(world)
+        roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
+
+        assert world.ask(old, "endSession")["code"] == "CONNECTION_NOT_FOUND"
+        assert world.session(session_id).is_active
+
+    def test_a_token_of_a_displaced_speaker_is_an_ordinary_return(self, world: World) -> None:
+        _, session_id, token = create(world)
+        join(world, world.connect("alice", "speakers"), session_id, "en", role="speaker")
+
+        _, reply = roll_over(
+            world, session_id, token, "alice", "speakers", language="en", role="speaker"
+        )
+
+        assert (reply["resumed"], reply["epoch"]) == (False, 3)
+
+
+class TestInterpreter:
+    def test_the_channel_passes_with_the_next_epoch(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        listener, _ = listen(world, session_id)
+        old, token = interpret(world, session_id)
+        told = len(world.pushes(listener, "channelSourceChanged"))
+
+        new, reply = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+        world.send_audio(old, 7)
+        world.send_audio(new, 8)
+        world.disconnect(old)
+        world.send_audio(new, 9)
+
+        assert (reply["resumed"], reply["epoch"]) == (True, 2)
+        assert heard(world, listener) == [(1, 7), (2, 8), (2, 9)]
+        assert len(world.pushes(listener, "channelSourceChanged")) == told
+        assert world.session(session_id).interpreted() == {"es": "human"}
+
+    def test_the_old_one_is_heard_for_two_seconds(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        listener, _ = listen(world, session_id)
+        old, token = interpret(world, session_id)
+        roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+
+        world.clock.advance(2_000)
+        world.send_audio(old, 1)
+        world.clock.advance(1)
+        world.send_audio(old, 2)
+
+        assert heard(world, listener) == [(1, 1)]
+
+    def test_both_hear_the_floor(self, world: World) -> None:
+        speaker, session_id, _ = create(world)
+        old, token = interpret(world, session_id)
+        new, _ = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+
+        world.send_audio(speaker, 0)
+
+        assert heard(world, old) == heard(world, new) == [(1, 0)]
+
+    def test_when_the_new_one_leaves_the_old_one_is_silent_too(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        listener, _ = listen(world, session_id)
+        old, token = interpret(world, session_id)
+        new, _ = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+        world.ask(new, "leaveSession")
+
+        world.send_audio(old, 1)
+
+        assert heard(world, listener) == []
+        assert world.session(session_id).interpreted() == {}
+
+
+class TestTokenThatDoesNotFit:
+    @pytest.mark.parametrize("token", ["", "x", ".", "secret.", ".c2", "secret-1.c2", "s.c99"])
+    def test_an_unknown_one_is_an_ordinary_join(self, world: World, token: str) -> None:
+        _, session_id, _ = create(world)
+        listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (2, {"es": 2})
+
+    def test_a_used_one_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+        roll_over(world, session_id, token, role="listener")
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (2, {"es": 2})
+
+    def test_one_of_somebody_else_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, "bob", role="listener")
+
+        assert reply["resumed"] is False
+
+    def test_one_of_a_listener_makes_no_interpreter(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+
+        assert (reply["resumed"], reply["role"]) == (False, "interpreter")
+        assert counts(world, session_id) == (1, {"es": 1})
+
+    def test_one_of_another_session_is_an_ordinary_join(self, world: World) -> None:
+        _, first, _ = create(world)
+        _, second, _ = create(world)
+        _, token = listen(world, first)
+
+        _, reply = roll_over(world, second, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, first) == counts(world, second) == (1, {"es": 1})
+
+    def test_an_ended_session_stays_ended(self, world: World) -> None:
+        speaker, session_id, token = create(world)
+        world.ask(speaker, "endSession")
+
+        reply = join(
+            world,
+            world.connect("alice", "speakers"),
+            session_id,
+            "en",
+            role="speaker",
+            resumeToken=token,
+        )
+
+        assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
+
+    def test_one_of_a_seat_that_was_left_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        listener, token = listen(world, session_id)
+        world.ask(listener, "leaveSession")
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_the_secret_is_stored_nowhere(world: World) -> None:
+    _, session_id, _ = create(world)
+    _, token = listen(world, session_id)
+    secret = token.partition(".")[0]
+
+    rows = boto3.client("dynamodb").scan(TableName=CONNECTIONS)["Items"]
+
+    assert any("resumeHash" in row for row in rows)
+    assert secret not in repr(rows)
