@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
@@ -26,6 +27,7 @@ from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.broadcast_service import BroadcastService
 from shared.services.connection_gateway import ConnectionGateway
 from shared.services.connection_service import ConnectionService
+from shared.services.control_service import ControlService
 from shared.services.departures import Departures
 from shared.services.function_invoker import LambdaInvoker
 from shared.services.join_service import JoinService
@@ -129,6 +131,10 @@ class App:
         )
 
     @cached_property
+    def control_service(self) -> ControlService:
+        return ControlService(self._broadcast_states, self._seating, self._announcer, self.clock)
+
+    @cached_property
     def membership_service(self) -> MembershipService:
         return MembershipService(self._sessions, self._connections, self._seating, self.departures)
 
@@ -167,6 +173,10 @@ class App:
     @cached_property
     def _sessions(self) -> SessionsRepository:
         return self._given_sessions or SessionsRepository(self._sessions_table)
+
+    @cached_property
+    def _broadcast_states(self) -> BroadcastStates:
+        return BroadcastStates(self._sessions_table)
 
     @cached_property
     def _connections(self) -> ConnectionsRepository:

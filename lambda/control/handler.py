@@ -10,6 +10,11 @@ from shared.models.messages import (
     Heartbeat,
     JoinSession,
     LeaveSession,
+    MuteBroadcast,
+    PauseBroadcast,
+    ResumeBroadcast,
+    SetVolume,
+    UnmuteBroadcast,
 )
 from shared.utils.route import LambdaHandler, message_handler
 from shared.utils.validators import validate_control_message_size
@@ -20,6 +25,11 @@ def build(app: App) -> LambdaHandler:
     return message_handler(
         {
             CreateSession: app.session_service.create_session,
+            PauseBroadcast: app.control_service.pause_broadcast,
+            ResumeBroadcast: app.control_service.resume_broadcast,
+            MuteBroadcast: app.control_service.mute_broadcast,
+            UnmuteBroadcast: app.control_service.unmute_broadcast,
+            SetVolume: app.control_service.set_volume,
             EndSession: app.session_service.end_session,
             JoinSession: app.join_service.join_session,
             ChangeLanguage: app.membership_service.change_language,

@@ -13,6 +13,12 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.session import Channel, Former, Session, SessionStatus
 
+# Attributes that more than one module names.
+BROADCAST_STATE = "broadcastState"
+LAST_STATE_CHANGE = "lastStateChange"
+AUDIBLE_SINCE = "audibleSince"
+ENDED_AT = "endedAt"
+
 # One partition for all active sessions would be a hot one for the whole Region.
 ACTIVE_BUCKETS = 8
 # An active session that nobody ended (all clean-up lost) goes after this long.
@@ -70,7 +76,8 @@ def to_item(session: Session) -> Item:
         "qualityTier": session.quality_tier,
         "audioFormat": msgspec.to_builtins(session.audio_format),
         "status": session.status.value,
-        "broadcastState": msgspec.to_builtins(session.broadcast_state),
+        BROADCAST_STATE: session.broadcast_state.to_dict(),
+        AUDIBLE_SINCE: session.audible_since,
         "createdAt": session.created_at,
         "maxListeners": session.max_listeners,
         "restricted": session.interpreters is not None,
@@ -95,7 +102,8 @@ def from_item(item: Item) -> Session:
         created_at=item["createdAt"],
         max_listeners=item["maxListeners"],
         status=SessionStatus(item["status"]),
-        broadcast_state=msgspec.convert(item.get("broadcastState", {}), BroadcastState),
+        broadcast_state=_broadcast_state(item),
+        audible_since=item.get(AUDIBLE_SINCE, 0),
         interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
         listener_count=item["listenerCount"],
         language_counts=item["languageCounts"],
@@ -105,3 +113,11 @@ def from_item(item: Item) -> Session:
         former_speaker=_former(item.get("formerSpeaker")),
         end_reason=item.get("endReason"),
     )
+
+
+def _broadcast_state(item: Item) -> BroadcastState:
+    """What is stored, or the default; a session that has ended is not active, since then."""
+    state = BroadcastState.from_dict(item.get(BROADCAST_STATE, {}))
+    if item["status"] == SessionStatus.ACTIVE.value:
+        return state
+    return state.end(item.get(ENDED_AT, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.data_access.session_items import channel_item, from_item, to_item
+from shared.data_access.session_items import ENDED_AT, channel_item, from_item, to_item
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 from shared.models.messages import EndReason
@@ -229,15 +229,13 @@ class SessionsRepository:
     ) -> bool:
         return self._update(
             session_id,
-            "SET #status = :ended, #reason = :reason, #state.#isActive = :false,"
-            " #state.#changed = :now, #expires = :expires REMOVE #bucket, #grace",
+            "SET #status = :ended, #reason = :reason, #endedAt = :now, #expires = :expires"
+            " REMOVE #bucket, #grace",
             condition=f"{_ACTIVE} AND {condition}",
             names={
                 "#status": "status",
                 "#reason": "endReason",
-                "#state": "broadcastState",
-                "#isActive": "isActive",
-                "#changed": "lastStateChange",
+                "#endedAt": ENDED_AT,
                 "#expires": schema.EXPIRES_AT,
                 "#bucket": schema.ACTIVE_BUCKET,
                 "#grace": "graceUntil",
@@ -247,7 +245,6 @@ class SessionsRepository:
                 ":active": SessionStatus.ACTIVE.value,
                 ":ended": SessionStatus.ENDED.value,
                 ":reason": reason,
-                ":false": False,
                 ":now": now_ms,
                 ":expires": now_ms // 1000 + _KEEP_ENDED_SECONDS,
                 **values,

@@ -11,6 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.data_access.failures import StoreUnavailableError, unavailable
+from shared.models.numbers import plain
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,17 +34,6 @@ class ConditionFailedError(Exception):
     """The condition of a write did not hold: somebody else was first, or the row is not there."""
 
 
-def _plain(value: Any) -> Any:
-    """DynamoDB's Decimals as the int or float that they stand for."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value
-
-
 def _storable(value: Any) -> Any:
     """Floats as the Decimals that boto3 insists on; everything else as it is."""
     if isinstance(value, float):
@@ -58,7 +48,7 @@ def _to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_wire(values: Mapping[str, Any]) -> Item:
-    return {key: _plain(_deserialize(value)) for key, value in values.items()}
+    return {key: plain(_deserialize(value)) for key, value in values.items()}
 
 
 class Table:

@@ -88,7 +88,7 @@ class LingocastError(Exception):
         self.message = message
 
 
-class ValidationError(LingocastError):
+class ValidationError(LingocastError, ValueError):
     """A value out of its domain; `field` names it as the client wrote it."""
 
     def __init__(self, code: ErrorCode, field: str, reason: str) -> None:

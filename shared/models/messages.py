@@ -15,7 +15,8 @@ from shared.models.broadcast_state import BroadcastState
 
 PROTOCOL_VERSION = 1
 
-RequestId = Annotated[str, msgspec.Meta(max_length=64)]
+MAX_REQUEST_ID_LENGTH = 64
+RequestId = Annotated[str, msgspec.Meta(max_length=MAX_REQUEST_ID_LENGTH)]
 Role = Literal["speaker", "listener", "interpreter"]
 ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
@@ -73,6 +74,28 @@ class SendAudio(Request, frozen=True, kw_only=True):
 
 class EndSession(Request, frozen=True, kw_only=True):
     """The speaker ends the session for everyone."""
+
+
+class PauseBroadcast(Request, frozen=True, kw_only=True):
+    """The speaker stops all audio of the session for a while."""
+
+
+class ResumeBroadcast(Request, frozen=True, kw_only=True):
+    """The speaker goes on after a pause."""
+
+
+class MuteBroadcast(Request, frozen=True, kw_only=True):
+    """The speaker silences the session."""
+
+
+class UnmuteBroadcast(Request, frozen=True, kw_only=True):
+    """The speaker lets the session be heard again."""
+
+
+class SetVolume(Request, frozen=True, kw_only=True):
+    """The speaker sets how loud receivers play, 0.0-1.0."""
+
+    volume: float
 
 
 class ChangeLanguage(Request, frozen=True, kw_only=True):
@@ -141,6 +164,13 @@ class SessionEnded(Reply, frozen=True, kw_only=True):
     reason: EndReason
 
 
+class BroadcastStateChanged(Reply, frozen=True, kw_only=True):
+    """The speaker paused, muted or changed the volume, or the contrary."""
+
+    session_id: str
+    broadcast_state: BroadcastState
+
+
 class SessionLeft(Reply, frozen=True, kw_only=True):
     session_id: str
 
@@ -199,12 +229,21 @@ class SpeakerReconnected(ServerMessage, frozen=True, kw_only=True):
     epoch: int
 
 
+AnyControl = PauseBroadcast | ResumeBroadcast | MuteBroadcast | UnmuteBroadcast | SetVolume
 AnyRequest = (
-    CreateSession | JoinSession | SendAudio | EndSession | ChangeLanguage | LeaveSession | Heartbeat
+    CreateSession
+    | JoinSession
+    | SendAudio
+    | AnyControl
+    | EndSession
+    | ChangeLanguage
+    | LeaveSession
+    | Heartbeat
 )
 AnyServerMessage = (
     SessionCreated
     | SessionJoined
+    | BroadcastStateChanged
     | SessionEnded
     | SessionLeft
     | LanguageChanged

@@ -72,6 +72,7 @@ class Session:
     """One row of the sessions table; times are ms since the epoch.
 
     `grace_until` is there while the speaker is away: until then the owner may come back.
+    `audible_since` is when audio last began to be delivered after a pause or a mute.
     """
 
     session_id: str
@@ -90,6 +91,7 @@ class Session:
     language_counts: Mapping[str, int] = field(default_factory=dict)
     languages_seen: frozenset[str] = frozenset()
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    audible_since: int = 0
     grace_until: int | None = None
     former_speaker: Former | None = None
     end_reason: EndReason | None = None
@@ -104,14 +106,18 @@ class Session:
         """False while the speaker is away, for good or to come back."""
         return self.is_active and self.grace_until is None
 
+    def has_floor(self, connection_id: str) -> bool:
+        """Whether the connection is the session's speaker now, and not away."""
+        return connection_id == self.speaker_connection_id and self.grace_until is None
+
     def source_of(self, connection_id: str, at_ms: int) -> AudioSource | None:
         """What the connection sends: the floor, a language, or (None) nothing at all.
 
         `at_ms` decides whether a connection that was rolled over from is still heard.
         """
+        if self.has_floor(connection_id):
+            return AudioSource(self.source_language, self.speaker_epoch)
         if self.grace_until is None:
-            if connection_id == self.speaker_connection_id:
-                return AudioSource(self.source_language, self.speaker_epoch)
             former = self.former_speaker
             if former and former.may_send(connection_id, self.speaker_epoch, at_ms):
                 return AudioSource(self.source_language, former.epoch)

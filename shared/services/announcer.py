@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import (
+    BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
     EndReason,
@@ -43,6 +45,15 @@ class Announcer:
         self._push(
             MembersAudience(session_id, self._rosters, except_for),
             SessionEnded(session_id=session_id, reason=reason),
+        )
+
+    def broadcast_state_changed(
+        self, session_id: str, state: BroadcastState, *, except_for: str
+    ) -> None:
+        """Everyone hears of the new state, but for the one who changed it."""
+        self._push(
+            MembersAudience(session_id, self._rosters, except_for),
+            BroadcastStateChanged(session_id=session_id, broadcast_state=state),
         )
 
     def speaker_disconnected(self, session_id: str, grace_seconds: int) -> None:

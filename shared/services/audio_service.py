@@ -56,7 +56,7 @@ class AudioService:
         validate_audio_chunk_size(request.audio, session.audio_format if session else None)
         session, source = _entitled(session, source)
         self._touch(caller)
-        if not session.broadcast_state.is_broadcasting():
+        if not session.broadcast_state.is_broadcasting() or self._came_before(session, caller):
             return
         self._pace.check(
             (session.session_id, source.language, source.epoch),
@@ -99,6 +99,13 @@ class AudioService:
         if len(self._session_hints) > _HINTS_KEPT:
             self._session_hints.popitem(last=False)
         return session, session.source_of(caller.connection_id, caller.received_at)
+
+    def _came_before(self, session: Session, caller: Caller) -> bool:
+        """Whether the chunk arrived while the session was paused or muted, and is looked at only
+        now that it is not. A time that is still to come is another instance's clock, and no reason
+        to drop anything.
+        """
+        return caller.received_at < session.audible_since <= self._clock.now_ms()
 
     def _touch(self, caller: Caller) -> None:
         last = self._touched_at.get(caller.connection_id)

@@ -13,6 +13,7 @@ from shared.services.departures import Departures
 from shared.services.refusals import (
     already_in_session,
     connection_not_found,
+    forbidden,
     not_in_session,
     session_ended,
 )
@@ -63,6 +64,15 @@ class Seating:
         if session is None or not session.is_active:
             raise session_ended()
         return Seated(membership, session)
+
+    def with_floor(self, caller: Caller, action: str) -> Session:
+        """The session that the caller is the speaker of, and not away. Raises CONNECTION_NOT_FOUND,
+        NOT_IN_SESSION, SESSION_ENDED or FORBIDDEN.
+        """
+        session = self.required(caller, action).session
+        if not session.has_floor(caller.connection_id):
+            raise forbidden(action, "the session's speaker")
+        return session
 
     def why_not_seated(self, caller: Caller) -> LingocastError:
         """Why a seat could not be taken: the connection is gone, or sat down elsewhere."""

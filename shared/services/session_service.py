@@ -14,7 +14,6 @@ from shared.models.session import Session
 from shared.services.announcer import Announcer
 from shared.services.refusals import (
     already_in_session,
-    forbidden,
     require_group,
     session_ended,
 )
@@ -110,13 +109,8 @@ class SessionService:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
-        seated = self._seating.required(caller, "endSession")
-        session_id = seated.session.session_id
-        if seated.session.speaker_connection_id != caller.connection_id:
-            raise forbidden("endSession", "the session's speaker")
-        # lastStateChange strictly increases, also if two instances' clocks disagree.
-        now = max(self._clock.now_ms(), seated.session.broadcast_state.last_state_change + 1)
-        if not self._sessions.end(session_id, caller.connection_id, now):
+        session_id = self._seating.with_floor(caller, "endSession").session_id
+        if not self._sessions.end(session_id, caller.connection_id, self._clock.now_ms()):
             raise session_ended()
         self._announcer.session_ended(session_id, "ended", except_for=caller.connection_id)
         return SessionEnded(session_id=session_id, reason="ended")

@@ -10,16 +10,16 @@ from typing import Any, Generic, TypeVar, Union, get_args
 import msgspec
 
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.messages import AnyRequest, Request, Role, action_of
+from shared.models.messages import MAX_REQUEST_ID_LENGTH, Request, Role
+from shared.utils.validators import validate_action
 
 RequestType = TypeVar("RequestType", bound=Request)
-
-KNOWN_ACTIONS = frozenset(action_of(request) for request in AnyRequest.__args__)
 
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
 _BAD_ROLE = re.compile(r"Invalid enum value ('.*') - at `\$\.role`", re.DOTALL)
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
-_ECHO_LENGTH = 64
+# A number that no float can hold, as 1e400, is JSON all the same.
+_lenient = msgspec.json.Decoder(float_hook=float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _invalid(message: str) -> LingocastError:
 
 def _explained(text: str, error: Exception) -> MalformedRequestError:
     try:
-        content = msgspec.json.decode(text)
+        content = _lenient.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return MalformedRequestError(_invalid("message: not JSON"), Head())
     if not isinstance(content, dict):
@@ -71,18 +71,16 @@ def _explained(text: str, error: Exception) -> MalformedRequestError:
     head = Head(_short(action), _short(request_id))
     if "action" not in content:
         return MalformedRequestError(_invalid("action: missing; name what you ask for"), head)
-    if not isinstance(action, str):
-        return MalformedRequestError(_invalid("action: not a string"), head)
-    if action not in KNOWN_ACTIONS:
-        known = ", ".join(sorted(KNOWN_ACTIONS))
-        unknown = ValidationError(ErrorCode.UNKNOWN_ACTION, "action", f"not one of {known}")
+    try:
+        validate_action(action)
+    except ValidationError as unknown:
         return MalformedRequestError(unknown, head)
     return MalformedRequestError(_invalid(readable_fault(error)), head)
 
 
 def _short(value: object) -> str | None:
     """What an error repeats of the request: strings that are no longer than an id may be."""
-    return value if isinstance(value, str) and len(value) <= _ECHO_LENGTH else None
+    return value if isinstance(value, str) and len(value) <= MAX_REQUEST_ID_LENGTH else None
 
 
 def readable_fault(error: Exception) -> str:

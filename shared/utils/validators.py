@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from shared.models.audio_format import OPUS, PCM, AudioFormat
-from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.messages import RequestedAudioFormat
+from shared.models.broadcast_state import checked_volume
+from shared.models.errors import ErrorCode, ValidationError
+from shared.models.messages import AnyRequest, RequestedAudioFormat, action_of
 
 # API Gateway's own limit on a WebSocket message (128 KB); see
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -19,6 +22,7 @@ MAX_AUDIO_MESSAGE_BYTES = (MAX_AUDIO_CHUNK_BYTES + 2) // 3 * 4 + MAX_CONTROL_MES
 # Base64 and JSON around it must fit one 32 KB frame, which is all that a browser sends.
 MAX_PCM_CHUNK_BYTES = 24_000
 
+KNOWN_ACTIONS = frozenset(action_of(request) for request in AnyRequest.__args__)
 QUALITY_TIERS = ("standard", "premium")
 SAMPLE_RATES_HZ = range(8_000, 48_001)
 CHUNK_DURATIONS_MS = range(100, 1_001)
@@ -40,16 +44,17 @@ _LANGUAGE = re.compile(
 _MAX_LANGUAGE_LENGTH = 35  # RFC 5646, section 4.4.1
 
 
-def _size(message: str | bytes) -> int:
-    return len(message) if isinstance(message, bytes) else len(message.encode())
-
-
-def _check_size(message: str | bytes, limit: int, kind: str) -> None:
-    size = _size(message)
-    if size > limit:
-        raise LingocastError(
+def _check_size(message: object, limit: int, kind: str) -> None:
+    if isinstance(message, str):
+        # A half of a surrogate pair, which JSON can spell, has three bytes too.
+        message = message.encode(errors="surrogatepass")
+    if not isinstance(message, bytes):
+        raise ValidationError(ErrorCode.INVALID_MESSAGE, "message", "neither text nor bytes")
+    if len(message) > limit:
+        raise ValidationError(
             ErrorCode.MESSAGE_TOO_LARGE,
-            f"message: {size} bytes, a {kind} may have {limit}; send less at a time",
+            "message",
+            f"{len(message)} bytes, a {kind} may have {limit}; send less at a time",
         )
 
 
@@ -58,8 +63,15 @@ def validate_message_size(message: str | bytes) -> None:
     _check_size(message, MAX_MESSAGE_BYTES, "message")
 
 
-def validate_control_message_size(message: str | bytes) -> None:
-    """Any message but audio: at most 4 KB."""
+def validate_control_message_size(message: object) -> None:
+    """Any message but audio: at most 4 KB, as text or bytes, or as what JSON is made of."""
+    if not isinstance(message, str | bytes):
+        try:
+            message = msgspec.json.encode(message)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValidationError(
+                ErrorCode.INVALID_MESSAGE, "message", "cannot be written as JSON"
+            ) from error
     _check_size(message, MAX_CONTROL_MESSAGE_BYTES, "control message")
 
 
@@ -72,6 +84,8 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
     """A chunk as the session's format allows it: 100 B to 32 KB, and for PCM whole samples that
     last no longer than chunkMs. The minimum does not hold for opus, whose silence is tiny.
     """
+    if not isinstance(audio, bytes):
+        raise ValidationError(ErrorCode.INVALID_AUDIO, "audio", "no bytes; send a chunk's bytes")
     size = len(audio)
     if size > MAX_AUDIO_CHUNK_BYTES:
         raise ValidationError(
@@ -109,7 +123,7 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
 
 def validate_language_code(code: str, field: str = "targetLanguage") -> str:
     """The code in lower case, if it has BCP 47's form."""
-    lowered = code.lower()
+    lowered = code.lower() if isinstance(code, str) else ""
     if len(lowered) > _MAX_LANGUAGE_LENGTH or not _LANGUAGE.fullmatch(lowered):
         raise ValidationError(
             ErrorCode.INVALID_LANGUAGE, field, "not a BCP 47 language code such as es or pt-br"
@@ -119,7 +133,7 @@ def validate_language_code(code: str, field: str = "targetLanguage") -> str:
 
 def validate_session_id(session_id: str, field: str = "sessionId") -> str:
     """The id, if it has the form `golden-eagle-427`."""
-    if not _SESSION_ID.fullmatch(session_id):
+    if not isinstance(session_id, str) or not _SESSION_ID.fullmatch(session_id):
         raise ValidationError(
             ErrorCode.INVALID_SESSION_ID, field, "not of the form golden-eagle-427"
         )
@@ -133,6 +147,22 @@ def validate_quality_tier(tier: str, field: str = "qualityTier") -> str:
             ErrorCode.INVALID_QUALITY_TIER, field, f"not one of {', '.join(QUALITY_TIERS)}"
         )
     return tier
+
+
+def validate_volume(volume: object) -> float:
+    """The volume as it is kept, if it is a number of 0.0-1.0."""
+    return checked_volume(volume)
+
+
+def validate_action(action: object) -> str:
+    """The action, if there is such a one."""
+    if not isinstance(action, str):
+        raise ValidationError(ErrorCode.INVALID_MESSAGE, "action", "not a string")
+    if action not in KNOWN_ACTIONS:
+        raise ValidationError(
+            ErrorCode.UNKNOWN_ACTION, "action", f"not one of {', '.join(sorted(KNOWN_ACTIONS))}"
+        )
+    return action
 
 
 def validate_audio_format(requested: RequestedAudioFormat | None) -> AudioFormat:

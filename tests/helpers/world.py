@@ -133,9 +133,17 @@ class World:
         return reply
 
     def send_audio(
-        self, connection: str, seq: object = 0, audio: object = CHUNK, **fields: Any
+        self,
+        connection: str,
+        seq: object = 0,
+        audio: object = CHUNK,
+        *,
+        arrived_at: int | None = None,
+        **fields: Any,
     ) -> None:
-        """A chunk; errors arrive as pushes. What is no bytes is sent as it is."""
+        """A chunk; errors arrive as pushes. What is no bytes is sent as it is. The gateway has it
+        since `arrived_at` (ms), or just now.
+        """
         request: Message = {
             "action": "sendAudio",
             "seq": seq,
@@ -143,7 +151,9 @@ class World:
             "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
             **fields,
         }
-        result = self._invoke("audio_processor", connection, "sendAudio", json.dumps(request))
+        result = self._invoke(
+            "audio_processor", connection, "sendAudio", json.dumps(request), arrived_at
+        )
         assert result == {"statusCode": 200}
 
     def broadcast(self, payload: Message) -> Message:
@@ -215,14 +225,19 @@ class World:
         return connection
 
     def _invoke(
-        self, function: str, connection: str, route: str, body: str | None = None
+        self,
+        function: str,
+        connection: str,
+        route: str,
+        body: str | None = None,
+        arrived_at: int | None = None,
     ) -> Message:
         event = {
             "requestContext": {
                 "routeKey": route,
                 "connectionId": connection,
                 "connectedAt": self.clock.now_ms(),
-                "requestTimeEpoch": self.clock.now_ms(),
+                "requestTimeEpoch": arrived_at or self.clock.now_ms(),
                 "authorizer": self._authorized.get(connection, {}),
             },
             "isBase64Encoded": False,

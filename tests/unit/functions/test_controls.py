@@ -1,0 +1,378 @@
+"""Pause, mute and volume: who may, what everybody learns, and what is heard meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.models.broadcast_state import BroadcastState
+from tests.helpers.world import Message, World
+
+CONTROLS: list[tuple[str, dict[str, Any]]] = [
+    ("pauseBroadcast", {}),
+    ("resumeBroadcast", {}),
+    ("muteBroadcast", {}),
+    ("unmuteBroadcast", {}),
+    ("setVolume", {"volume": 0.5}),
+]
+every_control = pytest.mark.parametrize(("action", "fields"), CONTROLS, ids=str)
+
+
+def heard(world: World, listener: str) -> list[int]:
+    return [chunk["seq"] for chunk in world.pushes(listener, "audio")]
+
+
+def refused(reply: Message) -> tuple[int, str]:
+    assert reply["type"] == "error", reply
+    return reply["status"], reply["code"]
+
+
+def test_speaker_has_the_reply_and_everyone_else_the_same_push(world: World) -> None:
+    speaker, session_id = world.create_session()
+    members = [world.listener(session_id), world.interpreter(session_id, "fr")]
+    stranger = world.listener(world.create_session()[1])
+    world.clock.advance(10)
+
+    reply = world.ask(speaker, "pauseBroadcast", requestId="r1")
+
+    state = {
+        "isActive": True,
+        "isPaused": True,
+        "isMuted": False,
+        "volume": 1.0,
+        "lastStateChange": world.clock.now_ms(),
+    }
+    changed = {
+        "type": "broadcastStateChanged",
+        "sessionId": session_id,
+        "broadcastState": state,
+    }
+    assert reply == {**changed, "requestId": "r1"}
+    for member in members:
+        assert world.pushes(member, "broadcastStateChanged") == [changed]
+    assert world.pushes(speaker) == []
+    assert world.pushes(stranger) == []
+    assert world.session(session_id).broadcast_state.to_dict() == state
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "expected"),
+    [
+        ("pauseBroadcast", {}, BroadcastState(is_paused=True, is_muted=True, volume=0.5)),
+        ("resumeBroadcast", {}, BroadcastState(is_muted=True, volume=0.5)),
+        ("muteBroadcast", {}, BroadcastState(is_paused=True, is_muted=True, volume=0.5)),
+        ("unmuteBroadcast", {}, BroadcastState(is_paused=True, volume=0.5)),
+        ("setVolume", {"volume": 0}, BroadcastState(is_paused=True, is_muted=True, volume=0)),
+        ("setVolume", {"volume": 1}, BroadcastState(is_paused=True, is_muted=True)),
+    ],
+)
+def test_each_control_changes_its_own_and_nothing_else(
+    world: World, action: str, fields: dict[str, Any], expected: BroadcastState
+) -> None:
+    speaker, session_id = world.create_session()
+    for before in ("pauseBroadcast", "muteBroadcast"):
+        world.ask(speaker, before)
+    world.ask(speaker, "setVolume", volume=0.5)
+
+    reply = world.ask(speaker, action, **fields)
+
+    latest = reply["broadcastState"].pop("lastStateChange")
+    values = expected.to_dict()
+    values.pop("lastStateChange")
+    assert reply["broadcastState"] == values
+    assert world.session(session_id).broadcast_state.last_state_change == latest
+
+
+def test_a_repeated_control_is_answered_and_told_again_and_changes_nothing(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    first = world.ask(speaker, "pauseBroadcast")
+    world.clock.advance(1_000)
+
+    again = world.ask(speaker, "pauseBroadcast")
+
+    assert again == first
+    assert world.pushes(listener, "broadcastStateChanged") == [first, first]
+
+
+def test_changes_within_one_millisecond_and_by_clocks_that_lag_stay_in_order(world: World) -> None:
+    speaker, _ = world.create_session()
+    changes = []
+    for action, step in (
+        ("pauseBroadcast", 0),
+        ("resumeBroadcast", 0),
+        ("muteBroadcast", -500),
+        ("unmuteBroadcast", 2_000),
+    ):
+        world.clock.advance(step)
+        changes.append(world.ask(speaker, action)["broadcastState"]["lastStateChange"])
+
+    assert sorted(set(changes)) == changes
+    assert changes[-1] == world.clock.now_ms()
+
+
+@pytest.mark.parametrize(
+    ("stop", "go_on"),
+    [("pauseBroadcast", "resumeBroadcast"), ("muteBroadcast", "unmuteBroadcast")],
+)
+def test_nothing_is_delivered_meanwhile_and_no_error_either(
+    world: World, stop: str, go_on: str
+) -> None:
+    speaker, session_id = world.create_session()
+    interpreter = world.interpreter(session_id, "es")
+    floor, spanish = world.listener(session_id, "en"), world.listener(session_id, "es")
+    world.send_audio(speaker, 1)
+    world.ask(speaker, stop)
+    world.clock.advance(200)
+    world.send_audio(speaker, 2)
+    world.send_audio(interpreter, 2)
+    world.clock.advance(200)
+
+    world.ask(speaker, go_on)
+    world.send_audio(speaker, 3)
+    world.send_audio(interpreter, 3)
+
+    assert heard(world, floor) == [1, 3]
+    assert heard(world, spanish) == [3]
+    assert world.pushes(speaker) == []
+    assert world.pushes(interpreter, "error") == []
+
+
+def test_paused_and_muted_is_silent_until_both_are_over(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.ask(speaker, "pauseBroadcast")
+    world.ask(speaker, "muteBroadcast")
+    world.ask(speaker, "resumeBroadcast")
+    world.send_audio(speaker, 1)
+    world.ask(speaker, "unmuteBroadcast")
+    world.send_audio(speaker, 2)
+
+    assert heard(world, listener) == [2]
+
+
+def test_a_pause_as_long_as_a_talk_leaves_the_pace_as_it_was(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.send_audio(speaker, 0)
+    world.ask(speaker, "pauseBroadcast")
+    world.clock.advance(600_000)
+    world.ask(speaker, "resumeBroadcast")
+
+    world.send_audio(speaker, 3_000)
+    world.send_audio(speaker, 3_001)
+
+    assert heard(world, listener) == [0, 3_000, 3_001]
+
+
+def test_a_chunk_that_came_during_the_pause_is_not_heard_after_it(world: World) -> None:
+    """However long its invocation took to begin."""
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.ask(speaker, "muteBroadcast")
+    world.clock.advance(50)
+    arrived_at = world.clock.now_ms()
+    world.clock.advance(50)
+    world.ask(speaker, "unmuteBroadcast")
+    world.clock.advance(50)
+
+    world.send_audio(speaker, 1, arrived_at=arrived_at)
+    world.send_audio(speaker, 2)
+
+    assert heard(world, listener) == [2]
+
+
+def test_a_change_of_volume_drops_nothing(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    arrived_at = world.clock.now_ms()
+    world.clock.advance(50)
+    world.ask(speaker, "setVolume", volume=0.5)
+
+    world.send_audio(speaker, 1, arrived_at=arrived_at)
+
+    assert heard(world, listener) == [1]
+
+
+def test_a_clock_that_is_ahead_silences_nobody(world: World) -> None:
+    """The pause was lifted by an instance whose clock goes a minute fast."""
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.ask(speaker, "pauseBroadcast")
+    world.clock.advance(60_000)
+    world.ask(speaker, "resumeBroadcast")
+    world.clock.advance(-60_000)
+
+    world.send_audio(speaker, 1)
+
+    assert heard(world, listener) == [1]
+
+
+def test_a_chunk_taken_before_the_pause_is_dropped_a_deadline_later(world: World) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    world.send_audio(speaker, 1)
+    world.ask(speaker, "pauseBroadcast")
+    paused_at = world.clock.now_ms()
+
+    deadlines = [post.deadline_at for post in world.sender.posts if b'"audio"' in post.data]
+
+    assert heard(world, listener) == [1]
+    assert deadlines == [paused_at + 400]
+
+
+def test_who_joins_or_comes_back_learns_the_state(world: World) -> None:
+    speaker, session_id = world.create_session()
+    world.ask(speaker, "setVolume", volume=0.5)
+    state = world.ask(speaker, "pauseBroadcast")["broadcastState"]
+
+    listener = world.connect()
+    joined = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
+    owner = world.connect("alice", "speakers")
+    returned = world.ask(
+        owner, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
+    )
+
+    assert joined["broadcastState"] == state
+    assert returned["broadcastState"] == state
+
+
+def test_the_owner_controls_on_the_new_connection_and_not_on_the_old(world: World) -> None:
+    old, session_id = world.create_session()
+    new = world.connect("alice", "speakers")
+    world.ask(new, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
+
+    assert refused(world.ask(old, "pauseBroadcast")) == (403, "FORBIDDEN")
+    assert not world.session(session_id).broadcast_state.is_paused
+    assert world.ask(new, "pauseBroadcast")["broadcastState"]["isPaused"]
+
+
+@every_control
+def test_only_the_speaker_may(world: World, action: str, fields: dict[str, Any]) -> None:
+    _, session_id = world.create_session()
+    before = world.session(session_id)
+
+    for member in (world.listener(session_id), world.interpreter(session_id)):
+        assert refused(world.ask(member, action, **fields)) == (403, "FORBIDDEN")
+
+    assert world.session(session_id).broadcast_state == before.broadcast_state
+
+
+@every_control
+def test_another_speaker_controls_their_own_session(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
+    """Which session is meant follows from the connection, whatever the message names."""
+    _, session_id = world.create_session()
+    listener = world.listener(session_id)
+    before = world.session(session_id).broadcast_state
+    other, own_id = world.create_session()
+
+    reply = world.ask(other, action, sessionId=session_id, **fields)
+
+    assert reply["sessionId"] == own_id
+    assert world.session(session_id).broadcast_state == before
+    assert world.pushes(listener) == []
+
+
+@every_control
+def test_without_a_session_or_after_its_end(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
+    assert refused(world.ask(world.connect(), action, **fields)) == (409, "NOT_IN_SESSION")
+    speaker, session_id = world.create_session()
+    world.ask(speaker, "endSession")
+    before = world.session(session_id)
+
+    assert refused(world.ask(speaker, action, **fields)) == (410, "SESSION_ENDED")
+    assert world.session(session_id) == before
+
+
+@every_control
+def test_a_forgotten_connection(world: World, action: str, fields: dict[str, Any]) -> None:
+    speaker, session_id = world.create_session()
+    world.disconnect(speaker)
+    before = world.session(session_id)
+
+    assert refused(world.ask(speaker, action, **fields)) == (404, "CONNECTION_NOT_FOUND")
+    assert world.session(session_id) == before
+
+
+@every_control
+def test_messages_over_4_kb(world: World, action: str, fields: dict[str, Any]) -> None:
+    speaker, session_id = world.create_session()
+    before = world.session(session_id)
+
+    reply = world.ask(speaker, action, padding="x" * 5_000, **fields)
+
+    assert refused(reply) == (413, "MESSAGE_TOO_LARGE")
+    assert world.session(session_id) == before
+
+
+@pytest.mark.parametrize(
+    ("volume", "code", "told"),
+    [
+        ("-0.1", "INVALID_VOLUME", "volume: not a number of 0.0 to 1.0"),
+        ("1.01", "INVALID_VOLUME", "volume: not a number of 0.0 to 1.0"),
+        ("2", "INVALID_VOLUME", "volume: not a number of 0.0 to 1.0"),
+        ('"1"', "INVALID_MESSAGE", "volume: expected float, got str"),
+        ("true", "INVALID_MESSAGE", "volume: expected float, got bool"),
+        ("null", "INVALID_MESSAGE", "volume: expected float, got null"),
+        ("[1]", "INVALID_MESSAGE", "volume: expected float, got array"),
+        ("1e400", "INVALID_MESSAGE", "volume: Number out of range"),
+        # These are no JSON, so there is no message in which a field could be named.
+        ("NaN", "INVALID_MESSAGE", "message: not JSON"),
+        ("Infinity", "INVALID_MESSAGE", "message: not JSON"),
+    ],
+)
+@pytest.mark.parametrize("role", ["speaker", "listener", "nobody"])
+def test_volumes_that_are_none(world: World, volume: str, code: str, told: str, role: str) -> None:
+    """Values are reported before anything that the session says."""
+    speaker, session_id = world.create_session()
+    senders = {
+        "speaker": speaker,
+        "listener": world.listener(session_id),
+        "nobody": world.connect(),
+    }
+    before = world.session(session_id)
+
+    reply = world.ask_text(senders[role], f'{{"action": "setVolume", "volume": {volume}}}')
+
+    assert refused(reply) == (400, code)
+    assert reply["message"].startswith(told)
+    assert world.session(session_id) == before
+
+
+def test_a_volume_is_needed(world: World) -> None:
+    speaker, _ = world.create_session()
+
+    reply = world.ask(speaker, "setVolume")
+
+    assert refused(reply) == (400, "INVALID_MESSAGE")
+    assert reply["message"] == "volume: missing"
+
+
+@pytest.mark.parametrize(
+    ("volume", "kept"),
+    [("1e-300", 0.0), ("-0.0", 0.0), ("0.12345678901234567890", 0.123457), ("1", 1.0)],
+)
+def test_volumes_are_kept_as_finely_as_can_be_heard(world: World, volume: str, kept: float) -> None:
+    speaker, session_id = world.create_session()
+
+    reply = world.ask_text(speaker, f'{{"action": "setVolume", "volume": {volume}}}')
+
+    assert reply["broadcastState"]["volume"] == kept
+    assert world.session(session_id).broadcast_state.volume == kept
+
+
+def test_a_listener_who_is_gone_spoils_nothing(world: World) -> None:
+    speaker, session_id = world.create_session()
+    gone, there = world.listener(session_id), world.listener(session_id)
+    world.sender.gone.add(gone)
+
+    reply = world.ask(speaker, "pauseBroadcast")
+
+    assert reply["broadcastState"]["isPaused"]
+    assert len(world.pushes(there, "broadcastStateChanged")) == 1
+    assert world.session(session_id).listener_count == 1
