@@ -97,9 +97,9 @@ class FunctionFactory:
                 # Powertools writes JSON already, and its lines of metrics must stay as they are.
                 log_format="Text",
             ),
-            # A function that comes to invoke itself is stopped after 16 times. None needs more: a
-            # broadcast asks other instances of itself once, a timer does not set a timer.
-            recursive_loop="Terminate",
+            # A function that comes to invoke itself is stopped after 16 times. Few need more: a
+            # broadcast asks other instances of itself once.
+            recursive_loop="Allow" if spec.repeats_itself else "Terminate",
             reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
         )

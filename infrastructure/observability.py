@@ -14,6 +14,7 @@ from constructs import Construct
 from infrastructure.config import StageConfig
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.naming import construct_id
+from infrastructure.queues import DEAD_LETTERS
 from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FUNCTIONS, FunctionSpec, Resource
 from shared.models import schema
 
@@ -111,11 +112,16 @@ class Alarms:
         self._alarm("gateway-quota", _sum(requests, _MINUTE), limit)
 
     def _dead_letters(self) -> None:
-        queue = {"QueueName": self._config.resource_name("timers_dead")}
-        waiting = self._metric(
-            "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, statistic="Maximum"
-        )
-        self._alarm("dead-letters", waiting, 1)
+        waiting = [
+            self._metric(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                {"QueueName": self._config.resource_name(name)},
+                statistic="Maximum",
+            )
+            for name in DEAD_LETTERS
+        ]
+        self._alarm("dead-letters", _sum(waiting, _FIVE_MINUTES), 1)
 
     def _of_function(
         self,

@@ -1,4 +1,4 @@
-"""The queue of timers: messages that come back after a delay, to the function that acts on them."""
+"""Queues of delayed messages: what is to happen later comes back to the function that does it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,38 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.naming import construct_id
 
 # A message is tried again after this long. AWS advises six times the function's timeout:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 _VISIBILITY_TIMEOUTS = 6
-_TRIES = 5
 _BATCH_SIZE = 10
+# The queues of dead letters, for the alarm on them.
+DEAD_LETTERS = ("timers_dead", "statuses_dead")
+# A rule rings no more often than every minute: what it sends here comes half a minute later.
+_HALF_A_MINUTE = Duration.seconds(30)
 
 
-class Timers:
-    """What is to happen later. A message that keeps failing ends in the queue of dead letters."""
+class _Queue:
+    """Messages for one function. One that keeps failing ends in the queue of dead letters."""
 
     def __init__(
-        self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
+        self,
+        scope: Construct,
+        config: StageConfig,
+        name: str,
+        *,
+        consumer_timeout_seconds: int,
+        tries: int,
+        retention: Duration,
+        delay: Duration | None = None,
     ) -> None:
         self._scope = scope
+        self._name = name
         self.dead_letters = sqs.Queue(
             scope,
-            "TimersDead",
-            queue_name=config.resource_name("timers_dead"),
+            construct_id(name, "Dead"),
+            queue_name=config.resource_name(f"{name}_dead"),
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -34,27 +47,57 @@ class Timers:
         )
         self.queue = sqs.Queue(
             scope,
-            "Timers",
-            queue_name=config.resource_name("timers"),
+            construct_id(name),
+            queue_name=config.resource_name(name),
+            delivery_delay=delay,
             visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * consumer_timeout_seconds),
-            # What a timer acts on says itself whether it is still of interest: better late than
-            # lost.
-            retention_period=Duration.days(1),
+            retention_period=retention,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             removal_policy=RemovalPolicy.DESTROY,
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.dead_letters, max_receive_count=_TRIES
-            ),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=tries),
         )
 
     def feed(self, function: lambda_.CfnFunction) -> None:
         """Let the queue's messages invoke `function`, which says itself which of them failed."""
         lambda_.CfnEventSourceMapping(
             self._scope,
-            "TimersSource",
+            construct_id(self._name, "Source"),
             event_source_arn=self.queue.queue_arn,
             function_name=function.ref,
             batch_size=_BATCH_SIZE,
             function_response_types=["ReportBatchItemFailures"],
+        )
+
+
+class Timers(_Queue):
+    """What a timer acts on says itself whether it is still of interest: better late than lost."""
+
+    def __init__(
+        self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
+    ) -> None:
+        super().__init__(
+            scope,
+            config,
+            "timers",
+            consumer_timeout_seconds=consumer_timeout_seconds,
+            tries=5,
+            retention=Duration.days(1),
+        )
+
+
+class Statuses(_Queue):
+    """Statuses to come. A late one is worth nothing: the next says more."""
+
+    def __init__(
+        self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
+    ) -> None:
+        super().__init__(
+            scope,
+            config,
+            "statuses",
+            consumer_timeout_seconds=consumer_timeout_seconds,
+            tries=2,
+            retention=Duration.minutes(10),
+            delay=_HALF_A_MINUTE,
         )

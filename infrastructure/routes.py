@@ -27,11 +27,13 @@ class Resource(Enum):
     """What a function may be granted something on."""
 
     SESSIONS = "sessions"
+    ACTIVE_INDEX = "sessions/index/active"
     CONNECTIONS = "connections"
     AUDIENCE_INDEX = "connections/index/audience"
     POST_TO_CONNECTION = "POST/@connections/*"
     CLOSE_CONNECTION = "DELETE/@connections/*"
     TIMER_QUEUE = "timers"
+    STATUS_QUEUE = "statuses"
     BROADCAST_FUNCTION = "broadcast"
 
 
@@ -52,6 +54,9 @@ class FunctionSpec:
     grants: tuple[Grant, ...] = ()
     memory_mb: int = 512
     timeout_seconds: int = 10
+    # Lambda stops what invokes itself 16 times, also by a queue, unless it is said to be meant:
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+    repeats_itself: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ _RELEASE = (
 )
 
 _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
+# Whoever counts listeners may find that their speaker is to hear of it.
+_TELL_SPEAKER = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
 AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
@@ -84,6 +91,7 @@ DISCONNECT = FunctionSpec(
     FloorSettings,
     (
         _SET_TIMER,
+        _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
@@ -94,6 +102,7 @@ CONTROL = FunctionSpec(
     FloorSettings,
     (
         _SET_TIMER,
+        _TELL_SPEAKER,
         Grant(
             Resource.SESSIONS,
             (
@@ -116,6 +125,7 @@ AUDIO_PROCESSOR = FunctionSpec(
     FanoutSettings,
     (
         _SHARD,
+        _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
@@ -130,6 +140,7 @@ BROADCAST = FunctionSpec(
     FanoutSettings,
     (
         _SHARD,
+        _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
@@ -150,8 +161,44 @@ TIMEOUT = FunctionSpec(
         *_RELEASE,
     ),
 )
+SESSION_STATUS = FunctionSpec(
+    "session_status",
+    FloorSettings,
+    (
+        _SET_TIMER,
+        Grant(
+            Resource.STATUS_QUEUE,
+            (
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ),
+        ),
+        Grant(
+            Resource.SESSIONS,
+            ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
+        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        *_RELEASE,
+    ),
+    # A pass over all active sessions, below what API Gateway waits for a function.
+    timeout_seconds=28,
+    # A status that changes brought about is followed by one more, until nothing has changed.
+    repeats_itself=True,
+)
 
-FUNCTIONS = (AUTHORIZER, CONNECT, DISCONNECT, CONTROL, AUDIO_PROCESSOR, BROADCAST, TIMEOUT)
+FUNCTIONS = (
+    AUTHORIZER,
+    CONNECT,
+    DISCONNECT,
+    CONTROL,
+    AUDIO_PROCESSOR,
+    BROADCAST,
+    TIMEOUT,
+    SESSION_STATUS,
+)
 
 ROUTES = (
     RouteSpec("$connect", CONNECT),
@@ -167,6 +214,7 @@ ROUTES = (
     RouteSpec(action_of(messages.UnmuteBroadcast), CONTROL, replies=True),
     RouteSpec(action_of(messages.SetVolume), CONTROL, replies=True),
     RouteSpec(action_of(messages.EndSession), CONTROL, replies=True),
+    RouteSpec(action_of(messages.GetSessionStatus), SESSION_STATUS, replies=True),
     RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
     RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
 )

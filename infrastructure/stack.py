@@ -12,10 +12,19 @@ from infrastructure.layer import create_layer
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
-from infrastructure.queues import Timers
-from infrastructure.routes import AUTHORIZER, BROADCAST, FUNCTIONS, ROUTES, TIMEOUT
+from infrastructure.queues import Statuses, Timers
+from infrastructure.routes import (
+    AUTHORIZER,
+    BROADCAST,
+    FUNCTIONS,
+    ROUTES,
+    SESSION_STATUS,
+    TIMEOUT,
+)
+from infrastructure.schedules import Schedules
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
+from shared.models.timers import STATUS_TICK
 from shared.utils import settings
 
 
@@ -36,6 +45,7 @@ class LingocastStack(cdk.Stack):
         identity = Identity(self, config)
         api = WebSocketApi(self, config)
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
+        statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
         # By its name: its role names the function, so the role cannot refer to it.
         broadcast = config.resource_name(BROADCAST.name)
         broadcast_arn = self.format_arn(
@@ -48,13 +58,14 @@ class LingocastStack(cdk.Stack):
             self,
             config,
             layer=create_layer(self),
-            permissions=Permissions(tables, api, timers, broadcast_arn),
+            permissions=Permissions(tables, api, timers, statuses, broadcast_arn),
             # The one place that knows where the functions' settings come from.
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
                 settings.CONNECTIONS_TABLE: tables.connections.table_name,
                 settings.API_GATEWAY_ENDPOINT: api.endpoint,
                 settings.TIMER_QUEUE_URL: timers.queue.queue_url,
+                settings.STATUS_QUEUE_URL: statuses.queue.queue_url,
                 settings.BROADCAST_FUNCTION: broadcast,
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
@@ -63,6 +74,11 @@ class LingocastStack(cdk.Stack):
         functions = {spec: factory.create(spec) for spec in FUNCTIONS}
         api.serve(ROUTES, functions, AUTHORIZER)
         timers.feed(functions[TIMEOUT])
+        statuses.feed(functions[SESSION_STATUS])
+        # Twice a minute: the queue delays what it gets by half of one.
+        Schedules(self).every(
+            1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK}
+        )
         topic = create_topic(self, config) if config.alarm_topic else None
         Alarms(self, config, api_id=api.api_id, notify=topic)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
@@ -19,7 +20,7 @@ from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
-from shared.models.timers import Timers
+from shared.models.timers import GraceOver, StatusDue, Timers
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.audience import RosterCache, Rosters, RosterSource
 from shared.services.audio_service import AudioService
@@ -38,6 +39,10 @@ from shared.services.session_service import SessionService
 from shared.services.shard_service import ShardService
 from shared.services.sharded_sender import FunctionInvoker, ShardedSender
 from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
+from shared.services.status_sender import StatusSender
+from shared.services.status_service import StatusService
+from shared.services.status_trigger import StatusTrigger
+from shared.services.status_updates import StatusUpdates
 from shared.utils import aws_clients
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
@@ -70,13 +75,15 @@ class App:
         identifiers: Identifiers | None = None,
         sender: ConnectionSender | None = None,
         invoker: FunctionInvoker | None = None,
-        timers: Timers | None = None,
+        timers: Timers[GraceOver] | None = None,
+        status_timers: Timers[StatusDue] | None = None,
         sessions: SessionsRepository | None = None,
     ) -> None:
         self._environment = environment
         self._given_sender = sender
         self._given_invoker = invoker
         self._given_timers = timers
+        self._given_status_timers = status_timers
         self._given_sessions = sessions
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
@@ -166,17 +173,39 @@ class App:
     def shard_service(self) -> ShardService:
         return ShardService(self._sender)
 
+    @cached_property
+    def status_service(self) -> StatusService:
+        return StatusService(self._seating, self.clock, self.telemetry)
+
+    @cached_property
+    def status_updates(self) -> StatusUpdates:
+        sender = StatusSender(
+            self._sender,
+            remove_gone=self._remove_gone,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        return StatusUpdates(
+            self._statuses, sender, self._status_trigger, self.clock, self.telemetry
+        )
+
     def push_error(self, caller: Caller, body: bytes) -> None:
         """Send an error where the route has no response to carry it."""
         self._sender.post(caller.connection_id, body, self.clock.now_ms() + CONTROL_DEADLINE_MS)
 
     @cached_property
     def _sessions(self) -> SessionsRepository:
-        return self._given_sessions or SessionsRepository(self._sessions_table)
+        return self._given_sessions or SessionsRepository(
+            self._sessions_table, self._status_trigger.counted
+        )
 
     @cached_property
     def _broadcast_states(self) -> BroadcastStates:
         return BroadcastStates(self._sessions_table)
+
+    @cached_property
+    def _statuses(self) -> SessionStatuses:
+        return SessionStatuses(self._sessions_table)
 
     @cached_property
     def _connections(self) -> ConnectionsRepository:
@@ -234,6 +263,13 @@ class App:
             grace_seconds=settings.speaker_grace_seconds,
             clock=self.clock,
         )
+
+    @cached_property
+    def _status_trigger(self) -> StatusTrigger:
+        timers = self._given_status_timers or TimerQueue(
+            aws_clients.sqs_client, self.settings.status_queue_url
+        )
+        return StatusTrigger(self._statuses, timers, self.clock, self.telemetry)
 
     @cached_property
     def _rosters(self) -> Rosters:

@@ -19,7 +19,7 @@ def build(app: App) -> InvocationHandler:
     )
     shard = invocation_handler(ShardRequest, app.shard_service.send, telemetry=app.telemetry)
 
-    def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
         return (shard if "connectionIds" in event else broadcast)(event, context)
 
     return handler

@@ -9,6 +9,7 @@ import msgspec
 
 from shared.data_access.table import Item
 from shared.models import schema
+from shared.models.audience_counts import ToldStatus
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.session import Channel, Former, Session, SessionStatus
@@ -121,3 +122,8 @@ def _broadcast_state(item: Item) -> BroadcastState:
     if item["status"] == SessionStatus.ACTIVE.value:
         return state
     return state.end(item.get(ENDED_AT, 0))
+
+
+def told_of(item: Item) -> ToldStatus:
+    """What the speaker was last told of the audience, of a session's item."""
+    return ToldStatus(item.get(schema.STATUS_COUNT, 0), item.get(schema.STATUS_LANGUAGES, 0))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.data_access.listener_counts import ACTIVE, ListenerCounts
 from shared.data_access.session_items import ENDED_AT, channel_item, from_item, to_item
-from shared.data_access.table import ConditionFailedError, Table
+from shared.data_access.table import ConditionFailedError
 from shared.models import schema
 from shared.models.messages import EndReason
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus
@@ -13,14 +14,9 @@ from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus
 # How long an ended session stays readable, so that late requests hear SESSION_ENDED.
 _KEEP_ENDED_SECONDS = 24 * 60 * 60
 
-_ACTIVE = "#status = :active"
 
-
-class SessionsRepository:
+class SessionsRepository(ListenerCounts):
     """Reads and writes sessions. Methods that change one return False if their condition fails."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
 
     def create(self, session: Session) -> bool:
         """Write a new session; False if its id is taken."""
@@ -48,64 +44,6 @@ class SessionsRepository:
             return False
         return True
 
-    def count_in(self, session_id: str, language: str) -> bool:
-        """Count a listener in; False if the session is not active, is full, or would have more
-        than 100 different languages.
-        """
-        return self._update(
-            session_id,
-            "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one"
-            " ADD #seen :seen",
-            condition=f"{_ACTIVE} AND #count < #limit AND {_LANGUAGE_FITS}",
-            names={
-                "#status": "status",
-                "#count": "listenerCount",
-                "#counts": "languageCounts",
-                "#limit": "maxListeners",
-                "#seen": "languagesSeen",
-                "#in": language,
-            },
-            values={
-                ":active": SessionStatus.ACTIVE.value,
-                ":one": 1,
-                ":zero": 0,
-                **_seen(language),
-            },
-        )
-
-    def count_out(self, session_id: str, language: str) -> bool:
-        """Count a listener out; also of an ended session. False if there is no such session."""
-        return self._update(
-            session_id,
-            "SET #count = #count - :one, #counts.#out = if_not_exists(#counts.#out, :zero) - :one",
-            condition="attribute_exists(#counts)",
-            names={"#count": "listenerCount", "#counts": "languageCounts", "#out": language},
-            values={":one": 1, ":zero": 0},
-        )
-
-    def count_moved(self, session_id: str, old: str, new: str) -> bool:
-        """Count a listener from one language to another, `admit_language` having allowed it."""
-        return self._update(
-            session_id,
-            "SET #counts.#out = if_not_exists(#counts.#out, :zero) - :one,"
-            " #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
-            condition="attribute_exists(#counts)",
-            names={"#counts": "languageCounts", "#out": old, "#in": new},
-            values={":one": 1, ":zero": 0},
-        )
-
-    def admit_language(self, session_id: str, language: str) -> bool:
-        """Let a language be heard in a session; False if that makes more than 100 different ones,
-        or the session is not active. Safe to repeat.
-        """
-        return self._update(
-            session_id,
-            "ADD #seen :seen",
-            condition=f"{_ACTIVE} AND {_LANGUAGE_FITS}",
-            names={"#status": "status", "#seen": "languagesSeen"},
-            values={":active": SessionStatus.ACTIVE.value, **_seen(language)},
-        )
-
     def take_channel(
         self, session_id: str, language: str, channel: Channel, previous: Channel | None
     ) -> bool:
@@ -130,7 +68,7 @@ class SessionsRepository:
         return self._update(
             session_id,
             "SET #channels.#language = :channel",
-            condition=f"{_ACTIVE} AND {condition}",
+            condition=f"{ACTIVE} AND {condition}",
             names=names,
             values=values,
         )
@@ -158,7 +96,7 @@ class SessionsRepository:
         return self._update(
             session.session_id,
             "SET #speaker = :connection, #epoch = :next REMOVE #grace",
-            condition=f"{_ACTIVE} AND #epoch = :epoch",
+            condition=f"{ACTIVE} AND #epoch = :epoch",
             names={
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
@@ -180,7 +118,7 @@ class SessionsRepository:
         return self._update(
             session_id,
             "SET #grace = :until",
-            condition=f"{_ACTIVE} AND #speaker = :speaker AND attribute_not_exists(#grace)",
+            condition=f"{ACTIVE} AND #speaker = :speaker AND attribute_not_exists(#grace)",
             names={
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
@@ -231,7 +169,7 @@ class SessionsRepository:
             session_id,
             "SET #status = :ended, #reason = :reason, #endedAt = :now, #expires = :expires"
             " REMOVE #bucket, #grace",
-            condition=f"{_ACTIVE} AND {condition}",
+            condition=f"{ACTIVE} AND {condition}",
             names={
                 "#status": "status",
                 "#reason": "endReason",
@@ -250,27 +188,3 @@ class SessionsRepository:
                 **values,
             },
         )
-
-    def _update(
-        self,
-        session_id: str,
-        expression: str,
-        *,
-        condition: str,
-        names: dict[str, str],
-        values: dict[str, Any],
-    ) -> bool:
-        try:
-            self._table.update(
-                session_id, expression, condition=condition, names=names, values=values
-            )
-        except ConditionFailedError:
-            return False
-        return True
-
-
-_LANGUAGE_FITS = "(size(#seen) < :most OR contains(#seen, :language))"
-
-
-def _seen(language: str) -> dict[str, Any]:
-    return {":seen": {language}, ":language": language, ":most": MAX_LANGUAGES}

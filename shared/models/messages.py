@@ -20,6 +20,7 @@ RequestId = Annotated[str, msgspec.Meta(max_length=MAX_REQUEST_ID_LENGTH)]
 Role = Literal["speaker", "listener", "interpreter"]
 ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
+UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]
 
 
 class Request(
@@ -108,6 +109,10 @@ class LeaveSession(Request, frozen=True, kw_only=True):
     """A listener or interpreter leaves; the connection stays open."""
 
 
+class GetSessionStatus(Request, frozen=True, kw_only=True):
+    """The speaker asks who listens."""
+
+
 class Heartbeat(Request, frozen=True, kw_only=True):
     """Keeps a silent connection alive and yields both clocks."""
 
@@ -181,6 +186,18 @@ class LanguageChanged(Reply, frozen=True, kw_only=True):
     channel_source: ChannelSource
 
 
+class SessionStatus(Reply, frozen=True, kw_only=True):
+    """How many listen, in which languages; `session_duration` is in seconds. Names nobody."""
+
+    session_id: str
+    listener_count: int
+    language_distribution: dict[str, int]
+    session_duration: int
+    broadcast_state: BroadcastState
+    timestamp: int
+    update_reason: UpdateReason
+
+
 class HeartbeatAck(Reply, frozen=True, kw_only=True):
     timestamp: int
     client_time: int | None = None
@@ -238,6 +255,7 @@ AnyRequest = (
     | EndSession
     | ChangeLanguage
     | LeaveSession
+    | GetSessionStatus
     | Heartbeat
 )
 AnyServerMessage = (
@@ -247,6 +265,7 @@ AnyServerMessage = (
     | SessionEnded
     | SessionLeft
     | LanguageChanged
+    | SessionStatus
     | HeartbeatAck
     | ErrorMessage
     | Audio

@@ -11,6 +11,13 @@ REPLACED_AT = "replacedAt"
 # The hash of the secret by which the seat may be taken over (shared/utils/resume_token.py).
 RESUME_HASH = "resumeHash"
 
+# When the timer of a session's next status was set (ms); there while that status is awaited.
+STATUS_PENDING = "statusPending"
+# What a session's last status said, and when it was sent (ms).
+STATUS_COUNT = "statusCount"
+STATUS_LANGUAGES = "statusLanguages"
+STATUS_TIME = "statusTime"
+
 # Hash keys that spread an index over partitions; a row without one does not stand in that index.
 ACTIVE_BUCKET = "activeBucket"
 ACTIVITY_BUCKET = "activityBucket"

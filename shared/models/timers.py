@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
+
+Timer_contra = TypeVar("Timer_contra", contravariant=True)
 
 
 class GraceOver(
@@ -18,8 +20,28 @@ class GraceOver(
     speaker_epoch: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Timers(Protocol):
+STATUS_TICK = "statusTick"
+
+
+class StatusDue(
+    msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="statusDue"
+):
+    """The speaker of a session is to hear who listens. `armed_at` (ms) says which of the session's
+    timers this is: only the one that the session waits for has an effect.
+    """
+
+    session_id: str
+    armed_at: int
+
+
+class StatusTick(
+    msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag=STATUS_TICK
+):
+    """The speakers of all active sessions are to hear who listens."""
+
+
+class Timers(Protocol[Timer_contra]):
     """Sets timers. They may ring twice, and late; see `shared.data_access.timer_queue`."""
 
-    def set(self, timer: GraceOver, delay_seconds: int) -> None:
+    def set(self, timer: Timer_contra, delay_seconds: int) -> None:
         """Let `timer` ring after the delay. Raises StoreUnavailableError."""

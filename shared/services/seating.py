@@ -16,6 +16,7 @@ from shared.services.refusals import (
     forbidden,
     not_in_session,
     session_ended,
+    session_not_found,
 )
 
 
@@ -56,12 +57,16 @@ class Seating:
         return None
 
     def required(self, caller: Caller, action: str) -> Seated:
-        """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION or SESSION_ENDED."""
+        """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or
+        SESSION_ENDED.
+        """
         membership = self._membership(caller)
         if membership is None:
             raise not_in_session(action)
         session = self._sessions.get(membership.session_id)
-        if session is None or not session.is_active:
+        if session is None:
+            raise session_not_found()
+        if not session.is_active:
             raise session_ended()
         return Seated(membership, session)
 

@@ -59,7 +59,7 @@ class FloorKeeper:
         self,
         sessions: SessionsRepository,
         announcer: Announcer,
-        timers: Timers,
+        timers: Timers[GraceOver],
         *,
         grace_seconds: int,
         clock: Clock,

@@ -11,7 +11,7 @@ from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.utils.requests import readable_fault
 from shared.utils.telemetry import Telemetry
 
-InvocationHandler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+InvocationHandler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 RequestType = TypeVar("RequestType", bound=msgspec.Struct)
 
 
@@ -49,5 +49,21 @@ def invocation_handler(
             return msgspec.convert(event, request_type)
         except msgspec.ValidationError as error:
             raise LingocastError(ErrorCode.INVALID_MESSAGE, readable_fault(error)) from error
+
+    return handler
+
+
+def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> InvocationHandler:
+    """A Lambda handler for a rule's events: that one came is all that they say.
+
+    What `service` raises is raised, for Lambda's own retries and alarms.
+    """
+
+    def handler(_event: Mapping[str, Any], _context: object) -> Mapping[str, Any]:
+        try:
+            service()
+        finally:
+            telemetry.flush()
+        return {}
 
     return handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,7 +22,7 @@ MessageType = TypeVar("MessageType", bound=msgspec.Struct)
 
 
 def batch_handler(
-    message_type: type[MessageType],
+    message_type: type[MessageType] | UnionType,
     service: Callable[[MessageType], None],
     *,
     telemetry: Telemetry,
@@ -31,7 +32,7 @@ def batch_handler(
     A message that is not of `message_type`, or that `service` raises for, comes again, and in the
     end goes to the queue's dead letters; the others of its batch do not.
     """
-    decoder = msgspec.json.Decoder(message_type)
+    decoder: msgspec.json.Decoder[MessageType] = msgspec.json.Decoder(message_type)
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
     def serve(record: SQSRecord) -> None:

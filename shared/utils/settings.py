@@ -22,6 +22,7 @@ SHARD_SIZE = "SHARD_SIZE"
 BROADCAST_FUNCTION = "BROADCAST_FUNCTION"
 SPEAKER_GRACE_SECONDS = "SPEAKER_GRACE_SECONDS"
 TIMER_QUEUE_URL = "TIMER_QUEUE_URL"
+STATUS_QUEUE_URL = "STATUS_QUEUE_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 
@@ -104,6 +105,7 @@ class SessionSettings(ConnectSettings):
 
     sessions_table: str = _setting(SESSIONS_TABLE)
     api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
+    status_queue_url: str = _setting(STATUS_QUEUE_URL, _http_url)
     fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
     max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
     # What clients are told of how long their connection lives (s).

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import msgspec
 
 from shared.data_access.failures import StoreUnavailableError
-from shared.models.timers import GraceOver
+
+Timer = TypeVar("Timer")
 
 
-class FakeTimers:
+class FakeTimers(Generic[Timer]):
     """Passes the same contract suite as `TimerQueue`. `failing` refuses to set any."""
 
     def __init__(self) -> None:
-        self.set_: list[tuple[GraceOver, int]] = []
+        self.set_: list[tuple[Timer, int]] = []
         self.failing = False
 
-    def set(self, timer: GraceOver, delay_seconds: int) -> None:
+    def set(self, timer: Timer, delay_seconds: int) -> None:
         """Remember the timer and its delay."""
         if self.failing:
             raise StoreUnavailableError("send_message: test")

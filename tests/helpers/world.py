@@ -21,7 +21,7 @@ from shared.bootstrap import App
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.delivery import Outcome
 from shared.models.session import Session
-from shared.models.timers import GraceOver
+from shared.models.timers import GraceOver, StatusDue
 from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
@@ -31,6 +31,7 @@ from shared.utils.settings import (
     SESSIONS_TABLE,
     SHARD_SIZE,
     SPEAKER_GRACE_SECONDS,
+    STATUS_QUEUE_URL,
     TIMER_QUEUE_URL,
 )
 from tests.helpers.doubles import CountingIdentifiers, ManualClock, RecordingTelemetry
@@ -53,15 +54,24 @@ ENVIRONMENT = {
     MAX_LISTENERS: "50",
     SPEAKER_GRACE_SECONDS: "60",
     TIMER_QUEUE_URL: "https://sqs.example.com/timers",
+    STATUS_QUEUE_URL: "https://sqs.example.com/statuses",
     BROADCAST_FUNCTION: "broadcast",
     SHARD_SIZE: "10",
 }
 # What the stack does not give to every function.
 _ONLY = {
-    TIMER_QUEUE_URL: {"control", "disconnect"},
+    TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
     BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
 }
-FUNCTIONS = ("connect", "disconnect", "control", "audio_processor", "broadcast", "timeout")
+FUNCTIONS = (
+    "connect",
+    "disconnect",
+    "control",
+    "audio_processor",
+    "broadcast",
+    "timeout",
+    "session_status",
+)
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
@@ -73,7 +83,8 @@ class World:
         self.identifiers = CountingIdentifiers()
         self.telemetry = RecordingTelemetry()
         self.sender = FakeConnections(self.clock)
-        self.timers = FakeTimers()
+        self.timers = FakeTimers[GraceOver]()
+        self.status_timers = FakeTimers[StatusDue]()
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
@@ -105,6 +116,7 @@ class World:
             sender=self.sender,
             invoker=self,
             timers=self.timers,
+            status_timers=self.status_timers,
             sessions=sessions,
         )
 
@@ -123,11 +135,12 @@ class World:
 
     def ask(self, connection: str, action: str, **fields: Any) -> Message:
         """A control request and its reply."""
-        return self.ask_text(connection, json.dumps({"action": action, **fields}))
+        function = "session_status" if action == "getSessionStatus" else "control"
+        return self.ask_text(connection, json.dumps({"action": action, **fields}), function)
 
-    def ask_text(self, connection: str, text: str) -> Message:
-        """Any text to the control function, and its reply."""
-        result = self._invoke("control", connection, "$default", text)
+    def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
+        """Any text to a function that replies, and its reply."""
+        result = self._invoke(function, connection, "$default", text)
         assert result["statusCode"] == 200
         reply: Message = json.loads(result["body"])
         return reply
@@ -178,12 +191,25 @@ class World:
         """Let one timer ring, be it for the second time."""
         return self._deliver([msgspec.json.encode(timer).decode()])
 
-    def _deliver(self, bodies: Sequence[str]) -> Message:
+    def ring_statuses(self, *more: str) -> Message:
+        """Let a second pass, every status ring that is due, and `more` messages; returns which
+        failed.
+        """
+        self.clock.advance(1000)
+        bodies = [*self.status_timers.bodies(), *more]
+        self.status_timers.set_.clear()
+        return self._deliver(bodies, "session_status")
+
+    def tick(self) -> None:
+        """The rule of every minute."""
+        self._handlers["session_status"]({"type": "statusTick"}, None)
+
+    def _deliver(self, bodies: Sequence[str], function: str = "timeout") -> Message:
         records = [
             {"messageId": str(number), "eventSource": "aws:sqs", "body": body}
             for number, body in enumerate(bodies)
         ]
-        result: Message = self._handlers["timeout"]({"Records": records}, None)
+        result: Message = self._handlers[function]({"Records": records}, None)
         return result
 
     def pushes(self, connection: str, kind: str | None = None) -> list[Message]:

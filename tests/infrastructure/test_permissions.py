@@ -58,11 +58,13 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
     connections, _ = assembly.table("connections")
     arns = {
         Resource.SESSIONS: f"<{sessions}.Arn>",
+        Resource.ACTIVE_INDEX: f"<{sessions}.Arn>/index/active",
         Resource.CONNECTIONS: f"<{connections}.Arn>",
         Resource.AUDIENCE_INDEX: f"<{connections}.Arn>/index/audience",
         Resource.POST_TO_CONNECTION: f"{EXECUTE_ARN}/POST/@connections/*",
         Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
         Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
+        Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
         Resource.BROADCAST_FUNCTION: (
             "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev-broadcast"
         ),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TIMER = GraceOver(session_id="golden-eagle-427", speaker_epoch=3)
 
-Subject = tuple[Timers, Callable[[], list[str]]]
+Subject = tuple[Timers[GraceOver], Callable[[], list[str]]]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[SQSClient]:
 def subject(request: pytest.FixtureRequest, client: SQSClient) -> Subject:
     """Timers, and what rings of them at once."""
     if request.param == "fake":
-        fake = FakeTimers()
+        fake = FakeTimers[GraceOver]()
         return fake, fake.bodies
     url = client.create_queue(QueueName="timers")["QueueUrl"]
 

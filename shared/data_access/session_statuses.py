@@ -1,0 +1,139 @@
+"""What a session remembers of the statuses that its speaker was sent, over the sessions table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.session_items import ACTIVE_BUCKETS, from_item, told_of
+from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.models import schema
+from shared.models.audience_counts import ToldStatus, languages_heard
+from shared.models.session import Session, SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAudience:
+    """A session with what its last status said."""
+
+    session: Session
+    told: ToldStatus
+
+    @property
+    def current(self) -> ToldStatus:
+        """What a status of this moment says."""
+        session = self.session
+        return ToldStatus(
+            max(session.listener_count, 0),
+            languages_heard(session.language_counts, session.source_language),
+        )
+
+
+class SessionStatuses:
+    """Which status a session awaits, and which it had."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def arm(self, session_id: str, now_ms: int, lost_before_ms: int) -> bool:
+        """Let the session await a status; False if it does already, or is not active. One that has
+        been awaited since before `lost_before_ms` is awaited no longer: its timer is lost.
+        """
+        try:
+            self._table.update(
+                session_id,
+                "SET #pending = :now",
+                condition=f"{ACTIVE} AND (attribute_not_exists(#pending) OR #pending < :lost)",
+                names={"#status": "status", "#pending": schema.STATUS_PENDING},
+                values={
+                    ":active": SessionStatus.ACTIVE.value,
+                    ":now": now_ms,
+                    ":lost": lost_before_ms,
+                },
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def take_due(self, session_id: str, armed_at: int) -> SessionAudience | None:
+        """Let the session await no status any more, and return it as it was at that moment: what
+        changes from then on finds nothing awaited. None if it is not active, or does not await the
+        one that was armed then.
+        """
+        try:
+            item = self._table.update(
+                session_id,
+                "REMOVE #pending",
+                condition=f"{ACTIVE} AND #pending = :armed",
+                names={"#status": "status", "#pending": schema.STATUS_PENDING},
+                values={":active": SessionStatus.ACTIVE.value, ":armed": armed_at},
+            )
+        except ConditionFailedError:
+            return None
+        return SessionAudience(from_item(item), told_of(item))
+
+    def told(self, session_id: str, status: ToldStatus, now_ms: int) -> None:
+        """Note what the speaker was told, unless a later status is noted already."""
+        self._note(session_id, status, now_ms, "")
+
+    def told_and_armed(self, session_id: str, status: ToldStatus, now_ms: int) -> bool:
+        """As `told`, and let the session await one more status, in the same write; False if it
+        awaits one already, or is not active.
+        """
+        before = self._note(
+            session_id, status, now_ms, ", #pending = if_not_exists(#pending, :now)"
+        )
+        return before is not None and schema.STATUS_PENDING not in before
+
+    def active_ids(self) -> list[str]:
+        """The ids of all active sessions; eventually consistent, one query a bucket."""
+        return [
+            item[schema.SESSION_ID]
+            for bucket in range(ACTIVE_BUCKETS)
+            for item in self._table.query(
+                schema.ACTIVE_INDEX,
+                "#bucket = :bucket",
+                names={"#bucket": schema.ACTIVE_BUCKET},
+                values={":bucket": str(bucket)},
+            )
+        ]
+
+    def read(self, session_ids: Sequence[str]) -> Iterator[SessionAudience | None]:
+        """At most 100 sessions in one read; eventually consistent. None is a damaged row."""
+        for item in self._table.batch_get(session_ids):
+            yield _readable(item)
+
+    def _note(self, session_id: str, status: ToldStatus, now_ms: int, more: str) -> Item | None:
+        names = {
+            "#status": "status",
+            "#count": schema.STATUS_COUNT,
+            "#languages": schema.STATUS_LANGUAGES,
+            "#time": schema.STATUS_TIME,
+        }
+        if more:
+            names["#pending"] = schema.STATUS_PENDING
+        try:
+            return self._table.update(
+                session_id,
+                f"SET #count = :count, #languages = :languages, #time = :now{more}",
+                condition=f"{ACTIVE} AND (attribute_not_exists(#time) OR #time <= :now)",
+                names=names,
+                values={
+                    ":active": SessionStatus.ACTIVE.value,
+                    ":count": status.listener_count,
+                    ":languages": status.languages,
+                    ":now": now_ms,
+                },
+            )
+        except ConditionFailedError:
+            return None
+
+
+def _readable(item: Item) -> SessionAudience | None:
+    try:
+        return SessionAudience(from_item(item), told_of(item))
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
+        return None

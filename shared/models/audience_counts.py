@@ -1,0 +1,66 @@
+"""How an audience is counted for its speaker, and when it has changed enough to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.models.connection import UNKNOWN_LANGUAGE
+from shared.models.messages import UpdateReason
+
+
+@dataclass(frozen=True, slots=True)
+class ToldStatus:
+    """What a session's last status said: the listeners, and how many languages beside the
+    speaker's had ever been listened to. A session starts with a status of nobody.
+    """
+
+    listener_count: int = 0
+    languages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CountsChange:
+    """A session's audience after somebody came, went or changed language.
+
+    `pending_since` (ms) is there while a status is on its way.
+    """
+
+    session_id: str
+    is_active: bool
+    listener_count: int
+    languages: int
+    told: ToldStatus
+    pending_since: int | None = None
+
+
+def reason_to_tell(told: ToldStatus, listener_count: int, languages: int) -> UpdateReason | None:
+    """Why an audience is worth a status of its own: a language was never listened to before, or
+    the count differs by more than a tenth from the one that was told.
+    """
+    if languages > told.languages:
+        return "newLanguage"
+    if 10 * abs(max(listener_count, 0) - told.listener_count) > told.listener_count:
+        return "listenerCountChange"
+    return None
+
+
+def languages_heard(counted: Iterable[str], source_language: str) -> int:
+    """How many languages were ever listened to, of those that have a counter: a counter that is
+    zero again stays. The speaker's own language is new to no session.
+    """
+    return len(set(counted) - {source_language})
+
+
+def distribution(language_counts: Mapping[str, int]) -> dict[str, int]:
+    """Listeners by language, most first, without languages of none.
+
+    Counters are off by a moment's work at times, so one may be negative: it counts as none. Who
+    gave no language is `unknown`.
+    """
+    found: dict[str, int] = {}
+    for language, count in language_counts.items():
+        if count > 0:
+            name = language or UNKNOWN_LANGUAGE
+            found[name] = found.get(name, 0) + count
+    return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))

@@ -1,0 +1,75 @@
+"""Sending statuses: each to its session's speaker, and nobody's trouble is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.delivery import Batch, ConnectionSender, Outcome
+from shared.models.messages import UpdateReason, encode
+from shared.models.session import Session
+from shared.services.announcer import CONTROL_DEADLINE_MS
+from shared.services.status_service import status_of
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+_ERRORS = {
+    Outcome.GONE: "ConnectionErrorsGone",
+    Outcome.FAILED: "ConnectionErrorsFailed",
+    Outcome.DROPPED: "ConnectionErrorsDropped",
+}
+# How long the clean-up after one sending may take (s).
+_REMOVAL_SECONDS = 2.0
+
+
+class StatusSender:
+    """Posts statuses in parallel. `remove_gone(session_id, connection_id)` gives up the connection
+    of a speaker that turned out to be over, and with it the floor.
+    """
+
+    def __init__(
+        self,
+        sender: ConnectionSender,
+        *,
+        remove_gone: Callable[[str, str], None],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._sender = sender
+        self._remove_gone = remove_gone
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def send(self, statuses: Sequence[tuple[Session, UpdateReason]]) -> list[bool]:
+        """Whether each session's speaker got the status. Raises nothing for a speaker."""
+        now = self._clock.now_ms()
+        results = self._sender.post_batches(
+            [
+                Batch([session.speaker_connection_id], encode(status_of(session, now, reason)))
+                for session, reason in statuses
+            ],
+            now + CONTROL_DEADLINE_MS,
+        )
+        outcomes = [outcome for result in results for outcome in result.values()]
+        for outcome, name in _ERRORS.items():
+            if count := outcomes.count(outcome):
+                self._telemetry.count(name, count)
+        self._remove(
+            [
+                session
+                for (session, _), outcome in zip(statuses, outcomes, strict=True)
+                if outcome is Outcome.GONE
+            ]
+        )
+        return [outcome is Outcome.SENT for outcome in outcomes]
+
+    def _remove(self, gone: Sequence[Session]) -> None:
+        enough = self._clock.monotonic() + _REMOVAL_SECONDS
+        for session in gone:
+            if self._clock.monotonic() >= enough:
+                return
+            try:
+                self._remove_gone(session.session_id, session.speaker_connection_id)
+            except StoreUnavailableError as error:
+                # The next status finds it again.
+                self._telemetry.warn("gone speaker not removed", cause=error.cause)

@@ -1,0 +1,102 @@
+"""Statuses that nobody asked for: when the audience has changed, and every half minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.session_statuses import SessionAudience, SessionStatuses
+from shared.models.audience_counts import reason_to_tell
+from shared.models.timers import StatusDue, StatusTick
+from shared.services.status_sender import StatusSender
+from shared.services.status_trigger import StatusTrigger
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# A pass that takes longer stops, below its function's time (s); the next one is under way.
+_PASS_SECONDS = 20.0
+# As many sessions as one read takes.
+_AT_ONCE = 100
+
+
+class StatusUpdates:
+    """Tells speakers of their audiences."""
+
+    def __init__(
+        self,
+        statuses: SessionStatuses,
+        sender: StatusSender,
+        trigger: StatusTrigger,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._statuses = statuses
+        self._sender = sender
+        self._trigger = trigger
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def ring(self, timer: StatusDue | StatusTick) -> None:
+        """A timer rang. Safe to repeat. Raises StoreUnavailableError."""
+        if isinstance(timer, StatusDue):
+            self._tell_changed(timer)
+        else:
+            self.tell_everyone()
+
+    def tell_everyone(self) -> None:
+        """Every active session's speaker hears who listens.
+
+        Costs a query for each bucket of active sessions, a read for each 100 of them, a post for
+        each, and a write for each whose audience differs from what its last status said.
+        """
+        enough = self._clock.monotonic() + _PASS_SECONDS
+        sent = 0
+        session_ids = self._statuses.active_ids()
+        for start in range(0, len(session_ids), _AT_ONCE):
+            if self._clock.monotonic() >= enough:
+                self._telemetry.warn("periodic statuses incomplete", sessions=len(session_ids))
+                break
+            try:
+                sent += self._tell(session_ids[start : start + _AT_ONCE])
+            except StoreUnavailableError as error:
+                self._telemetry.warn("periodic statuses not sent", cause=error.cause)
+        self._telemetry.count("PeriodicUpdatesSent", sent)
+
+    def _tell(self, session_ids: Sequence[str]) -> int:
+        """How many of these sessions' speakers were told."""
+        read_at = self._clock.now_ms()
+        reachable = []
+        for audience in self._statuses.read(session_ids):
+            if audience is None:
+                self._telemetry.count("UnreadableSessions")
+            elif audience.session.speaker_connected:
+                reachable.append(audience)
+        results = self._sender.send([(audience.session, "periodic") for audience in reachable])
+        for audience, sent in zip(reachable, results, strict=True):
+            if sent and audience.current != audience.told:
+                self._note(audience, read_at)
+        return sum(results)
+
+    def _note(self, audience: SessionAudience, read_at: int) -> None:
+        try:
+            self._statuses.told(audience.session.session_id, audience.current, read_at)
+        except StoreUnavailableError as error:
+            # The next change is then measured against an older status.
+            self._telemetry.warn("status not noted", cause=error.cause)
+
+    def _tell_changed(self, timer: StatusDue) -> None:
+        read_at = self._clock.now_ms()
+        audience = self._statuses.take_due(timer.session_id, timer.armed_at)
+        if audience is None or audience.current == audience.told:
+            return
+        if not audience.session.speaker_connected:
+            return
+        current = audience.current
+        # What has changed by less than is worth a status of its own comes after one that was.
+        reason = (
+            reason_to_tell(audience.told, current.listener_count, current.languages)
+            or "listenerCountChange"
+        )
+        (sent,) = self._sender.send([(audience.session, reason)])
+        if sent:
+            self._trigger.told(timer.session_id, current, read_at)
