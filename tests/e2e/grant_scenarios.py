@@ -93,14 +93,14 @@ async def invoked_audio_arrives(theatre: Theatre) -> None:
         theatre.stage.session() as (_, session_id),
         theatre.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
         assert (await listener.expect("audio"))["seq"] == 9
 
 
 async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
     async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
         listeners = await _many(opened, theatre, session_id)
-        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
         for listener in listeners:
             assert (await listener.expect("audio"))["seq"] == 9
 
@@ -111,7 +111,7 @@ async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.listener(session_id),
     ):
         await theatre.operator.ghost(session_id, "listener#es")
-        await theatre.operator.invoke("broadcast", _broadcast(session_id))
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
         await _ghost_is_given_up(theatre, session_id)
 
 
@@ -162,7 +162,7 @@ async def listener_disconnects(theatre: Theatre) -> None:
     async with theatre.stage.session() as (_, session_id):
         async with theatre.stage.listener(session_id):
             pass
-        await _members_are(theatre, session_id, "speaker#")
+        await members_are(theatre, session_id, "speaker#")
         await _listeners_are_counted(theatre, session_id, 0)
 
 
@@ -229,12 +229,14 @@ async def _speak(speaker: Wire) -> None:
 
 
 async def _ghost_is_given_up(theatre: Theatre, session_id: str) -> None:
-    await _members_are(theatre, session_id, "listener#es", "speaker#")
+    await members_are(theatre, session_id, "listener#es", "speaker#")
     # The ghost was never counted in; it is counted out all the same.
     await _listeners_are_counted(theatre, session_id, 0)
 
 
-async def _members_are(theatre: Theatre, session_id: str, *seats: str) -> None:
+async def members_are(theatre: Theatre, session_id: str, *seats: str) -> None:
+    """In the end just those seats are taken."""
+
     async def so() -> bool:
         members = await theatre.operator.members(session_id)
         return sorted(member["seat"] for member in members) == list(seats)
@@ -249,7 +251,8 @@ async def _listeners_are_counted(theatre: Theatre, session_id: str, count: int) 
     await eventually(so)
 
 
-def _broadcast(session_id: str) -> Row:
+def audio_request(session_id: str) -> Row:
+    """A chunk of the floor, as whoever invokes `broadcast` gives it."""
     return {
         "sessionId": session_id,
         "language": "en",
@@ -268,9 +271,9 @@ def _timer(session_id: str) -> Row:
     return {"Records": [record]}
 
 
-GET, PUT, UPDATE, DELETE, QUERY = (
+GET, PUT, UPDATE, DELETE, BATCH_GET, QUERY = (
     f"dynamodb:{operation}Item" if operation != "Query" else "dynamodb:Query"
-    for operation in ("Get", "Put", "Update", "Delete", "Query")
+    for operation in ("Get", "Put", "Update", "Delete", "BatchGet", "Query")
 )
 MANAGE = "execute-api:ManageConnections"
 SEND = "sqs:SendMessage"

@@ -59,11 +59,12 @@ class Operator:
         rows = await self._scan(CONNECTIONS)
         return [row for row in rows if row.get("sessionId") == session_id]
 
-    async def ghost(self, session_id: str, seat: str) -> None:
+    async def ghost(self, session_id: str, seat: str) -> str:
         """A connection that sits in a session, but is over: nobody was told of its end."""
         now = time.time_ns() // 1_000_000
+        connection_id = new_id()
         row = {
-            "connectionId": new_id(),
+            "connectionId": connection_id,
             "connectedAt": now,
             "lastActivityTime": now,
             "activityBucket": "0",
@@ -72,6 +73,7 @@ class Operator:
             "seat": seat,
         }
         await self.call("put_item", CONNECTIONS, Item=_stored(row))
+        return connection_id
 
     async def speaker_away(self, session_id: str) -> None:
         """The session's speaker has been away for all of the grace period."""

@@ -19,10 +19,13 @@ from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
-from tests.e2e.grant_scenarios import MANAGE, RACES, SCENARIOS, SHARD_SIZE, Scenario, Theatre
+from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
+from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
+from tests.e2e.status_scenarios import STATUS_SCENARIOS
 
+SCENARIOS = OTHER_SCENARIOS | STATUS_SCENARIOS
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
 _GRACE_SECONDS = 1.0
@@ -31,17 +34,23 @@ _PATIENCE_SECONDS = 30.0
 # How the ARNs of what is granted end.
 ENDINGS = {
     Resource.SESSIONS: ":table/lingocast-dev-sessions",
+    Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
     Resource.CONNECTIONS: ":table/lingocast-dev-connections",
     Resource.AUDIENCE_INDEX: ":table/lingocast-dev-connections/index/audience",
     Resource.POST_TO_CONNECTION: "/dev/POST/@connections/*",
     Resource.CLOSE_CONNECTION: "/dev/DELETE/@connections/*",
     Resource.TIMER_QUEUE: ":lingocast-dev-timers",
+    Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
 }
 
 # What Lambda itself does by the function's role: without it there is no event source mapping.
 POLLING = {
-    ("timeout", Resource.TIMER_QUEUE, f"sqs:{operation}")
+    (function, queue, f"sqs:{operation}")
+    for function, queue in (
+        ("timeout", Resource.TIMER_QUEUE),
+        ("session_status", Resource.STATUS_QUEUE),
+    )
     for operation in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 }
 
@@ -160,7 +169,7 @@ async def test_a_grant_is_needed_and_with_it_all_works(play: Play, right: Right)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("key", sorted(POLLING, key=str), ids=lambda key: key[2])
+@pytest.mark.parametrize("key", sorted(POLLING, key=str), ids=lambda key: f"{key[0]}-{key[2]}")
 async def test_without_the_right_to_poll_there_is_no_event_source(
     play: Play, key: tuple[str, Resource, str]
 ) -> None:

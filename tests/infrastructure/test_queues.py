@@ -1,39 +1,77 @@
-"""The queue of timers and what it feeds."""
+"""The queues of delayed messages and what they feed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from infrastructure.routes import TIMEOUT
+from infrastructure.routes import SESSION_STATUS, TIMEOUT, FunctionSpec
 from tests.infrastructure.assembly import Assembly
 
+every_queue = pytest.mark.parametrize(
+    ("name", "function", "tries"), [("timers", TIMEOUT, 5), ("statuses", SESSION_STATUS, 2)]
+)
 
-def test_timers_invoke_the_timeout_function_in_batches_that_fail_in_part(
-    assembly: Assembly,
+
+def source_of(assembly: Assembly, name: str) -> dict[str, Any]:
+    (source,) = (
+        item
+        for item in assembly.of_type("AWS::Lambda::EventSourceMapping").values()
+        if item["EventSourceArn"] == f"<{assembly.queue(name)}.Arn>"
+    )
+    return source
+
+
+@every_queue
+def test_messages_invoke_their_function_in_batches_that_fail_in_part(
+    assembly: Assembly, name: str, function: FunctionSpec, tries: int
 ) -> None:
-    source = assembly.only("AWS::Lambda::EventSourceMapping")
+    source = source_of(assembly, name)
 
-    assert source["EventSourceArn"] == f"<{assembly.queue('timers')}.Arn>"
-    function = assembly.of_type("AWS::Lambda::Function")[source["FunctionName"].strip("<>")]
-    assert function["Handler"] == "lambda.timeout.handler.lambda_handler"
+    target = assembly.of_type("AWS::Lambda::Function")[source["FunctionName"].strip("<>")]
+    assert target["Handler"] == f"lambda.{function.name}.handler.lambda_handler"
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["BatchSize"] == 10
 
 
-def test_a_failing_timer_is_tried_again_and_ends_among_the_dead_letters(
-    assembly: Assembly,
+@every_queue
+def test_a_failing_message_is_tried_again_and_ends_among_the_dead_letters(
+    assembly: Assembly, name: str, function: FunctionSpec, tries: int
 ) -> None:
-    timers = assembly.of_type("AWS::SQS::Queue")[assembly.queue("timers")]
+    queue = assembly.of_type("AWS::SQS::Queue")[assembly.queue(name)]
 
-    assert timers["RedrivePolicy"] == {
-        "deadLetterTargetArn": f"<{assembly.queue('timers-dead')}.Arn>",
-        "maxReceiveCount": 5,
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": f"<{assembly.queue(f'{name}-dead')}.Arn>",
+        "maxReceiveCount": tries,
     }
     # Lambda refuses a queue that shows a message again while the function may still work on it.
-    assert timers["VisibilityTimeout"] == 6 * TIMEOUT.timeout_seconds
+    assert queue["VisibilityTimeout"] == 6 * function.timeout_seconds
+    # Long enough for all tries.
+    assert queue["MessageRetentionPeriod"] > tries * queue["VisibilityTimeout"]
 
 
-@pytest.mark.parametrize("name", ["timers", "timers-dead"])
+def test_there_are_no_other_queues(assembly: Assembly) -> None:
+    assert len(assembly.of_type("AWS::SQS::Queue")) == 4
+    assert len(assembly.of_type("AWS::Lambda::EventSourceMapping")) == 2
+
+
+def test_every_half_minute_the_statuses_are_due(assembly: Assembly) -> None:
+    queue_id = assembly.queue("statuses")
+    queue = assembly.of_type("AWS::SQS::Queue")[queue_id]
+    (rule,) = (
+        item
+        for item in assembly.of_type("AWS::Events::Rule").values()
+        if f"<{queue_id}.Arn>" in [target["Arn"] for target in item["Targets"]]
+    )
+
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert [target["Input"] for target in rule["Targets"]] == ['{"type": "statusTick"}'] * 2
+    # What the rule sends at once comes to the function directly, and then from the queue.
+    assert queue["DelaySeconds"] == 30
+
+
+@pytest.mark.parametrize("name", ["timers", "timers-dead", "statuses", "statuses-dead"])
 def test_messages_are_encrypted_at_rest_and_on_the_way(assembly: Assembly, name: str) -> None:
     queue_id = assembly.queue(name)
     assert assembly.of_type("AWS::SQS::Queue")[queue_id]["SqsManagedSseEnabled"] is True

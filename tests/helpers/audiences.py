@@ -1,0 +1,30 @@
+"""Audiences of any size, written into a session's row at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import boto3
+
+from shared.data_access.table import Table
+from shared.models import schema
+from tests.helpers.tables import SESSIONS
+
+
+def set_audience(session_id: str, counts: Mapping[str, int], total: int | None = None) -> None:
+    """Let a session have so many listeners by language, or `total` whatever these add up to."""
+    sessions_table().update(
+        session_id,
+        "SET #counts = :counts, #total = :total",
+        condition="attribute_exists(#counts)",
+        names={"#counts": "languageCounts", "#total": "listenerCount"},
+        values={
+            ":counts": dict(counts),
+            ":total": sum(counts.values()) if total is None else total,
+        },
+    )
+
+
+def sessions_table() -> Table:
+    """The sessions table of the moment."""
+    return Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID)

@@ -1,0 +1,364 @@
+"""What a speaker learns of the audience: asked for, every half minute, and how it is counted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.bootstrap import App
+from shared.models.audience_counts import distribution
+from shared.utils.settings import API_GATEWAY_ENDPOINT, SettingsError
+from tests.helpers.audiences import sessions_table, set_audience
+from tests.helpers.doubles import RecordingTelemetry
+from tests.helpers.world import ENVIRONMENT, World
+
+
+def statuses(world: World, speaker: str) -> list[tuple[str, int]]:
+    """Why and with which count a speaker was told, in order."""
+    return [
+        (status["updateReason"], status["listenerCount"])
+        for status in world.pushes(speaker, "sessionStatus")
+    ]
+
+
+class TestHandler:
+    """One function, three doors: a route, a queue, a rule."""
+
+    def test_a_request_is_answered_with_its_id(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+
+        reply = world.ask(speaker, "getSessionStatus", requestId="r7")
+
+        assert (reply["type"], reply["requestId"]) == ("sessionStatus", "r7")
+        assert reply["sessionId"] == session_id
+
+    def test_a_rule_tells_every_speaker_and_answers_nobody(self, world: World) -> None:
+        speaker, _ = world.create_session()
+
+        world.tick()
+
+        assert statuses(world, speaker) == [("periodic", 0)]
+
+    def test_a_tick_of_the_queue_does_what_the_rule_does(self, world: World) -> None:
+        speaker, _ = world.create_session()
+
+        failures = world.ring_statuses(json.dumps({"type": "statusTick"}))
+
+        assert failures == {"batchItemFailures": []}
+        assert statuses(world, speaker) == [("periodic", 0)]
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("{", "INVALID_MESSAGE"),
+            ('{"action": "getSessionStatus", "requestId": 7}', "INVALID_MESSAGE"),
+            ('{"action": "getStatus"}', "UNKNOWN_ACTION"),
+            (
+                json.dumps({"action": "getSessionStatus", "requestId": "x" * 5000}),
+                "MESSAGE_TOO_LARGE",
+            ),
+        ],
+    )
+    def test_what_is_no_request_gets_the_error_that_says_so(
+        self, world: World, text: str, code: str
+    ) -> None:
+        speaker, _ = world.create_session()
+
+        assert world.ask_text(speaker, text, "session_status")["code"] == code
+
+    def test_a_message_that_is_none_of_ours_fails_alone(self, world: World) -> None:
+        speaker, _ = world.create_session()
+
+        failures = world.ring_statuses("{}", json.dumps({"type": "statusTick"}))
+
+        assert failures == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+        assert statuses(world, speaker) == [("periodic", 0)]
+
+
+class TestQuery:
+    """Who may ask, about what."""
+
+    def test_a_listener_may_not(self, world: World) -> None:
+        _, session_id = world.create_session()
+        listener = world.listener(session_id)
+
+        reply = world.ask(listener, "getSessionStatus")
+
+        assert (reply["status"], reply["code"]) == (403, "FORBIDDEN")
+        assert "speaker" in reply["message"]
+
+    def test_nor_may_an_interpreter_or_a_speaker_who_was_displaced(self, world: World) -> None:
+        displaced, session_id = world.create_session()
+        interpreter = world.interpreter(session_id)
+        newer = world.connect("alice", "speakers")
+        world.ask(newer, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
+
+        assert world.ask(interpreter, "getSessionStatus")["status"] == 403
+        assert world.ask(displaced, "getSessionStatus")["status"] == 403
+        assert world.ask(newer, "getSessionStatus")["type"] == "sessionStatus"
+
+    def test_an_unknown_connection_is_not_found(self, world: World) -> None:
+        reply = world.ask("nobody", "getSessionStatus")
+
+        assert (reply["status"], reply["code"]) == (404, "CONNECTION_NOT_FOUND")
+
+    def test_an_unknown_session_is_not_found(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        sessions_table().delete(session_id)
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert (reply["status"], reply["code"]) == (404, "SESSION_NOT_FOUND")
+
+    def test_an_ended_session_is_gone(self, world: World) -> None:
+        speaker, _ = world.create_session()
+        world.ask(speaker, "endSession")
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
+
+    def test_who_is_in_no_session_has_none_to_ask_about(self, world: World) -> None:
+        reply = world.ask(world.connect("alice", "speakers"), "getSessionStatus")
+
+        assert (reply["status"], reply["code"]) == (409, "NOT_IN_SESSION")
+
+
+class TestGetStatus:
+    """What the answer says."""
+
+    def test_it_says_all_and_no_more(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        for language in ("es", "es", "fr"):
+            world.listener(session_id, language)
+        created = world.session(session_id).created_at
+        world.clock.advance(90_999)
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert reply == {
+            "type": "sessionStatus",
+            "sessionId": session_id,
+            "listenerCount": 3,
+            "languageDistribution": {"es": 2, "fr": 1},
+            "sessionDuration": 90,
+            "broadcastState": {
+                "isActive": True,
+                "isPaused": False,
+                "isMuted": False,
+                "volume": 1.0,
+                "lastStateChange": created,
+            },
+            "timestamp": created + 90_999,
+            "updateReason": "requested",
+        }
+
+    def test_nobody_listens_yet(self, world: World) -> None:
+        speaker, _ = world.create_session()
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert reply["listenerCount"] == 0
+        assert reply["languageDistribution"] == {}
+        assert reply["sessionDuration"] == 0
+
+    def test_500_listeners(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        set_audience(session_id, {"es": 300, "fr": 150, "de": 50})
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert reply["listenerCount"] == 500
+        assert reply["languageDistribution"] == {"es": 300, "fr": 150, "de": 50}
+
+    def test_it_follows_who_comes_changes_leaves_and_drops(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        first, second, third = (world.listener(session_id) for _ in range(3))
+
+        world.ask(first, "changeLanguage", targetLanguage="fr")
+        world.ask(second, "leaveSession")
+        world.disconnect(third)
+        world.disconnect(third)
+
+        reply = world.ask(speaker, "getSessionStatus")
+        assert (reply["listenerCount"], reply["languageDistribution"]) == (1, {"fr": 1})
+
+    def test_interpreters_and_the_speaker_are_no_listeners(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.interpreter(session_id)
+
+        assert world.ask(speaker, "getSessionStatus")["listenerCount"] == 0
+
+    def test_it_names_no_connection_and_no_person(self, world: World) -> None:
+        speaker, session_id = world.create_session(interpreters=["ines-4711"])
+        others = [world.listener(session_id), world.interpreter(session_id, "es", "ines-4711")]
+
+        text = json.dumps(world.ask(speaker, "getSessionStatus"))
+
+        assert not [name for name in ("alice", "ines-4711") if name in text]
+        assert not [name for name in (speaker, *others) if f'"{name}"' in text]
+
+    def test_its_time_is_measured(self, world: World) -> None:
+        speaker, _ = world.create_session()
+
+        world.ask(speaker, "getSessionStatus")
+
+        assert world.telemetry.durations == ["StatusQueryLatency"]
+
+
+class TestDistribution:
+    """How listeners are counted by language."""
+
+    def test_the_most_listened_to_comes_first(self) -> None:
+        assert list(distribution({"fr": 1, "de": 3, "es": 3}).items()) == [
+            ("de", 3),
+            ("es", 3),
+            ("fr", 1),
+        ]
+
+    def test_a_language_of_nobody_is_left_out(self) -> None:
+        assert distribution({"es": 0, "fr": 2}) == {"fr": 2}
+
+    def test_a_count_below_nothing_is_nothing(self) -> None:
+        assert distribution({"es": -1, "fr": 2}) == {"fr": 2}
+
+    def test_an_empty_language_counts_as_unknown(self) -> None:
+        assert distribution({"": 2, "es": 1}) == {"unknown": 2, "es": 1}
+
+    def test_all_without_a_language_are_counted_together(self) -> None:
+        assert distribution({"": 2, "unknown": 3}) == {"unknown": 5}
+
+    def test_a_total_below_nothing_is_shown_as_nobody(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        set_audience(session_id, {"es": -1})
+
+        reply = world.ask(speaker, "getSessionStatus")
+
+        assert (reply["listenerCount"], reply["languageDistribution"]) == (0, {})
+
+    def test_no_more_languages_than_a_session_may_have_and_all_are_told(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        counts = {f"x-{number:03d}": number + 1 for number in range(99)}
+        set_audience(session_id, counts)
+
+        assert world.ask(speaker, "getSessionStatus")["languageDistribution"] == counts
+
+
+class TestPeriodic:
+    """Every speaker, every half minute."""
+
+    def test_every_active_session_s_speaker_is_told(self, world: World) -> None:
+        told = []
+        for number in range(3):
+            speaker, session_id = world.create_session()
+            set_audience(session_id, {"es": number})
+            told.append(speaker)
+
+        world.tick()
+
+        assert [statuses(world, speaker) for speaker in told] == [
+            [("periodic", 0)],
+            [("periodic", 1)],
+            [("periodic", 2)],
+        ]
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
+
+    def test_ended_sessions_and_absent_speakers_are_passed_over(self, world: World) -> None:
+        ended, _ = world.create_session()
+        world.ask(ended, "endSession")
+        absent, session_id = world.create_session()
+        world.disconnect(absent)
+        present, _ = world.create_session()
+
+        world.tick()
+
+        assert not statuses(world, ended)
+        assert not statuses(world, absent)
+        assert statuses(world, present) == [("periodic", 0)]
+        assert world.session(session_id).grace_until is not None
+
+    def test_a_gone_speaker_is_cleaned_up_and_stops_nobody_else_s(self, world: World) -> None:
+        gone, abandoned = world.create_session()
+        listener = world.listener(abandoned)
+        others = [world.create_session()[0] for _ in range(3)]
+        world.sender.gone.add(gone)
+
+        world.tick()
+
+        assert [statuses(world, other) for other in others] == [[("periodic", 0)]] * 3
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
+        # As if its $disconnect had come: the grace runs, and its timer.
+        assert world.connections.get(gone) is None
+        assert world.session(abandoned).grace_until == world.clock.now_ms() + 60_000
+        assert {delay for _, delay in world.timers.set_} == {60}
+        assert world.pushes(listener, "speakerDisconnected")
+
+    def test_a_damaged_row_stops_nobody_else_s(self, world: World) -> None:
+        _, damaged = world.create_session()
+        speaker, _ = world.create_session()
+        sessions_table().update(
+            damaged,
+            "REMOVE #owner",
+            condition="#owner = :alice",
+            names={"#owner": "owner"},
+            values={":alice": "alice"},
+        )
+
+        world.tick()
+
+        assert statuses(world, speaker) == [("periodic", 0)]
+        assert world.telemetry.counts["UnreadableSessions"] == 1
+
+    def test_more_sessions_than_one_read_takes(self, world: World) -> None:
+        speakers = [world.create_session()[0] for _ in range(103)]
+
+        world.tick()
+
+        assert [statuses(world, speaker) for speaker in speakers] == [[("periodic", 0)]] * 103
+
+
+class TestSend:
+    """What becomes of one status on its way."""
+
+    def test_it_arrives_whole(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        set_audience(session_id, {"es": 2})
+        asked = world.ask(speaker, "getSessionStatus")
+
+        world.tick()
+
+        (pushed,) = world.pushes(speaker, "sessionStatus")
+        assert pushed == {**asked, "updateReason": "periodic"}
+
+    def test_a_speaker_who_is_gone_is_counted_and_given_up(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.sender.gone.add(speaker)
+
+        world.tick()
+
+        assert world.telemetry.counts["ConnectionErrorsGone"] == 1
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 0
+        assert not world.session(session_id).speaker_connected
+
+    def test_one_that_is_refused_or_late_is_counted_and_keeps_the_speaker(
+        self, world: World
+    ) -> None:
+        failing, session_id = world.create_session()
+        dropping, other = world.create_session()
+        world.sender.failing.add(failing)
+        world.sender.dropping.add(dropping)
+
+        world.tick()
+
+        assert world.telemetry.counts["ConnectionErrorsFailed"] == 1
+        assert world.telemetry.counts["ConnectionErrorsDropped"] == 1
+        assert world.session(session_id).speaker_connected
+        assert world.session(other).speaker_connected
+
+    def test_without_an_endpoint_the_function_says_what_is_missing(self) -> None:
+        environment = {**ENVIRONMENT, API_GATEWAY_ENDPOINT: ""}
+        app = App(environment, telemetry=RecordingTelemetry())
+
+        with pytest.raises(SettingsError, match="API_GATEWAY_ENDPOINT: missing"):
+            _ = app.status_updates
