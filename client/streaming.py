@@ -14,9 +14,7 @@ from client.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 
-# The service delivers a chunk within the longer of two chunks and this, or not at all.
-_MIN_DEADLINE_MS = 400
-# Beyond that deadline: the way there, and a service that has just woken up.
+# Beyond a chunk's deadline at the service: the way there, and a service that has just woken up.
 _MARGIN_MS = 300
 
 
@@ -44,7 +42,7 @@ ProgressHook = Callable[[StreamReport], None]
 
 def settle_seconds(audio_format: AudioFormat) -> float:
     """How long after its last chunk a stream is surely delivered, so that one may leave."""
-    return (max(2 * audio_format.chunk_ms, _MIN_DEADLINE_MS) + _MARGIN_MS) / 1000
+    return (audio_format.deadline_ms + _MARGIN_MS) / 1000
 
 
 class Streamer:
@@ -66,7 +64,7 @@ class Streamer:
         self._sleep = sleep
         self._on_progress = on_progress
         # Live audio is not queued behind old audio: what cannot be sent while it is of use goes.
-        waiting = max(2, _MIN_DEADLINE_MS // audio_format.chunk_ms)
+        waiting = audio_format.deadline_ms // audio_format.chunk_ms
         self._waiting: deque[Captured] = deque(maxlen=waiting)
         self._changed = asyncio.Event()
         self._complete = False

@@ -8,6 +8,7 @@ import msgspec
 
 PCM: Final = "pcm_s16le"
 OPUS: Final = "opus"
+MIN_DEADLINE_MS = 400
 
 
 class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -32,6 +33,11 @@ class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     def chunk_bytes(self) -> int:
         """Bytes of a full PCM chunk; a chunk of whole samples never exceeds it."""
         return self.sample_rate * self.chunk_ms // 1000 * self.frame_bytes
+
+    @property
+    def deadline_ms(self) -> int:
+        """How long after its arrival a chunk may still be sent; live audio is never queued."""
+        return max(2 * self.chunk_ms, MIN_DEADLINE_MS)
 
     def duration_ms(self, size: int) -> float:
         """How long `size` bytes last, in ms; for opus, whose size tells nothing, one chunk."""

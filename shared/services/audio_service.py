@@ -6,7 +6,6 @@ from collections import OrderedDict
 
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.audio_format import AudioFormat
 from shared.models.connection import Caller
 from shared.models.messages import Audio, SendAudio, encode
 from shared.models.session import AudioSource, Session
@@ -18,7 +17,6 @@ from shared.utils.pace import Pace
 from shared.utils.validators import validate_audio_chunk_size
 
 _HINTS_KEPT = 1_024
-_MIN_DEADLINE_MS = 400
 
 
 class AudioService:
@@ -71,7 +69,7 @@ class AudioService:
             timestamp=request.timestamp,
             audio=request.audio,
         )
-        deadline_at = caller.received_at + chunk_deadline_ms(session.audio_format)
+        deadline_at = caller.received_at + session.audio_format.deadline_ms
         try:
             self._broadcasts.broadcast_to_language(
                 session, source.language, encode(message), deadline_at
@@ -126,8 +124,3 @@ def _entitled(session: Session | None, source: AudioSource | None) -> tuple[Sess
     if session is None or not session.is_active:
         raise not_in_session("sendAudio")
     raise forbidden("sendAudio", "the session's speaker and the interpreter of a language")
-
-
-def chunk_deadline_ms(audio_format: AudioFormat) -> int:
-    """How long after its arrival a chunk may still be sent (ms); live audio is never queued."""
-    return max(2 * audio_format.chunk_ms, _MIN_DEADLINE_MS)

@@ -8,7 +8,6 @@ import msgspec
 
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.messages import Audio, encode
-from shared.services.audio_service import chunk_deadline_ms
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
 from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.utils.clock import Clock
@@ -71,7 +70,7 @@ class BroadcastService:
         )
         deadline_at = request.deadline_at
         if deadline_at is None:
-            deadline_at = self._clock.now_ms() + chunk_deadline_ms(session.audio_format)
+            deadline_at = self._clock.now_ms() + session.audio_format.deadline_ms
         return self._broadcasts.broadcast_to_language(
             session, language, encode(message), deadline_at
         )

@@ -7,15 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.models.audio_format import AudioFormat
-from shared.models.errors import LingocastError, ValidationError
+from shared.models.errors import ValidationError
 from shared.models.messages import RequestedAudioFormat
 from shared.utils import validators
 
 
-def refused(call: object, *arguments: object) -> str:
-    with pytest.raises(LingocastError) as caught:
+def refusal(call: object, *arguments: object) -> ValidationError:
+    """The error, which names the field and the reason, whatever is wrong."""
+    with pytest.raises(ValidationError) as caught:
         call(*arguments)  # type: ignore[operator]
-    return caught.value.code
+    assert caught.value.field
+    assert caught.value.reason
+    assert caught.value.message == f"{caught.value.field}: {caught.value.reason}"
+    return caught.value
+
+
+def refused(call: object, *arguments: object) -> str:
+    return refusal(call, *arguments).code
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,36 @@ def test_sizes_count_bytes_and_end_where_they_say(check: object, limit: int) -> 
     check("ü" * (limit // 2))  # type: ignore[operator]
     assert refused(check, "x" * (limit + 1)) == "MESSAGE_TOO_LARGE"
     assert refused(check, "ü" * (limit // 2 + 1)) == "MESSAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("message", [None, 7, {"a": 1}, bytearray(3)])
+def test_a_message_is_text_or_bytes(message: object) -> None:
+    error = refusal(validators.validate_message_size, message)
+
+    assert (error.code, error.field) == ("INVALID_MESSAGE", "message")
+
+
+def test_text_that_is_no_unicode_has_a_size_too() -> None:
+    validators.validate_message_size("\ud800")
+
+
+def test_a_control_message_may_be_given_before_it_is_text() -> None:
+    validators.validate_control_message_size({"action": "heartbeat", "padding": "x" * 4_000})
+    too_long = {"action": "heartbeat", "padding": "x" * 4_096}
+    assert refused(validators.validate_control_message_size, too_long) == "MESSAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("message", [object(), {"a": object()}, {1, object()}])
+def test_a_control_message_can_be_written_as_json(message: object) -> None:
+    error = refusal(validators.validate_control_message_size, message)
+
+    assert (error.code, error.field) == ("INVALID_MESSAGE", "message")
+
+
+def test_the_sizes_leave_room_for_the_largest_chunk() -> None:
+    """As base64, in one frame of 32 KB with JSON around it; and no kind exceeds the gateway's."""
+    assert validators.MAX_PCM_CHUNK_BYTES * 4 // 3 < 32 * 1024
+    assert validators.MAX_AUDIO_MESSAGE_BYTES < validators.MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -58,6 +96,20 @@ def test_no_text_breaks_the_language_check(text: str) -> None:
         return
     assert accepted == accepted.lower()
     assert "#" not in accepted
+
+
+@pytest.mark.parametrize("value", [None, 5, b"en", ["en"]])
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (validators.validate_language_code, "INVALID_LANGUAGE"),
+        (validators.validate_session_id, "INVALID_SESSION_ID"),
+        (validators.validate_quality_tier, "INVALID_QUALITY_TIER"),
+        (validators.validate_action, "INVALID_MESSAGE"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(check: object, code: str, value: object) -> None:
+    assert refused(check, value) == code
 
 
 @pytest.mark.parametrize("session_id", ["golden-eagle-427", "ab-cd-000"])
@@ -122,3 +174,52 @@ def test_chunks_of_no_known_format() -> None:
 def test_tiers() -> None:
     assert validators.validate_quality_tier("premium") == "premium"
     assert refused(validators.validate_quality_tier, "Premium") == "INVALID_QUALITY_TIER"
+
+
+@pytest.mark.parametrize("tier", ["", "Premium", "best", "standard "])
+def test_other_tiers_are_refused_with_those_there_are(tier: str) -> None:
+    error = refusal(validators.validate_quality_tier, tier)
+
+    assert (error.code, error.field) == ("INVALID_QUALITY_TIER", "qualityTier")
+    assert "standard, premium" in error.reason
+
+
+@pytest.mark.parametrize("audio", [None, "AAAA" * 100, [0] * 200])
+def test_a_chunk_is_bytes(audio: object) -> None:
+    error = refusal(validators.validate_audio_chunk_size, audio)
+
+    assert (error.code, error.field) == ("INVALID_AUDIO", "audio")
+
+
+def test_a_chunk_of_opus_may_be_tiny_but_not_empty() -> None:
+    opus = AudioFormat(encoding="opus")
+
+    validators.validate_audio_chunk_size(b"\0", opus)
+    validators.validate_audio_chunk_size(bytes(32_768), opus)
+    assert refused(validators.validate_audio_chunk_size, b"", opus) == "INVALID_AUDIO"
+    assert refused(validators.validate_audio_chunk_size, bytes(32_769), opus) == "MESSAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("volume", [0, 0.0, 0.5, 1, 1.0])
+def test_volumes(volume: float) -> None:
+    assert validators.validate_volume(volume) == volume
+
+
+@pytest.mark.parametrize("volume", [-0.1, 1.01, float("nan"), float("inf"), True, "1", None])
+def test_other_volumes_are_refused(volume: object) -> None:
+    error = refusal(validators.validate_volume, volume)
+
+    assert (error.code, error.field) == ("INVALID_VOLUME", "volume")
+
+
+@pytest.mark.parametrize("action", ["createSession", "sendAudio", "pauseBroadcast", "setVolume"])
+def test_actions(action: str) -> None:
+    assert validators.validate_action(action) == action
+
+
+@pytest.mark.parametrize("action", ["", "dance", "PauseBroadcast", "$default"])
+def test_other_actions_are_refused_with_those_there_are(action: str) -> None:
+    error = refusal(validators.validate_action, action)
+
+    assert (error.code, error.field) == ("UNKNOWN_ACTION", "action")
+    assert "pauseBroadcast" in error.reason
