@@ -63,6 +63,15 @@ class Returned:
     seconds: float
 
 
-Notice = Notified | Away | Returned
+@dataclass(frozen=True, slots=True)
+class RolledOver:
+    """Another connection has the seat now, before the one before was over; `reply` is what that
+    got. Nothing was missed, so there is nothing to tell people.
+    """
+
+    reply: SessionJoined
+
+
+Notice = Notified | Away | Returned | RolledOver
 Event = Heard | AudioRefused | Notice
 Outcome = Answered | Refused

@@ -7,7 +7,7 @@ clock. `client.lasting` acts on it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from client.errors import (
     ClientError,
@@ -45,18 +45,22 @@ Chance = Callable[[], float]  # evenly from 0 to 1
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a client was, and asks to be again; `expired` if its connection's time was up."""
+    """What a client was, and asks to be again; `expired` if its connection's time was up.
+
+    By the `resume_token` it gets the very seat that it had, if the service still holds that.
+    """
 
     session_id: str
     language: str
     role: Role
     expired: bool = False
+    resume_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, state: SessionState, now_ms: float) -> Seat:
         """The seat that a session's state describes, by the server's time."""
         expired = now_ms >= state.connection_expires_at - _EXPIRY_TOLERANCE_MS
-        return cls(state.session_id, state.target_language, state.role, expired)
+        return cls(state.session_id, state.target_language, state.role, expired, state.resume_token)
 
 
 class Reconnection:

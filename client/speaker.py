@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from client.capture import ChunkSource, Sleep
 from client.errors import ClientError
-from client.events import AudioRefused, Away, Notice, Notified, Returned
+from client.events import AudioRefused, Away, Notice, Notified, Returned, RolledOver
 from client.lasting import AnyConnection
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.audio_format import AudioFormat
@@ -82,7 +82,7 @@ async def speak(
             elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return
-            elif isinstance(event, Away | Returned):
+            elif isinstance(event, Away | Returned | RolledOver):
                 on_notice(event)
 
     try:

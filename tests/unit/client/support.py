@@ -161,6 +161,8 @@ class FakeService:
             "audioFormat": self.audio_format,
             "channelSource": "human" if human else "floor",
             "epoch": self.epoch if role == "speaker" else None,
+            "resumed": "resumeToken" in request,
+            "resumeToken": f"secret-resume-token-{len(self.requests)}",
         }
         await self._reply(connection, request, joined)
 
