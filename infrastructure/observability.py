@@ -15,7 +15,7 @@ from infrastructure.config import StageConfig
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.naming import construct_id
 from infrastructure.queues import DEAD_LETTERS
-from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FUNCTIONS, FunctionSpec, Resource
+from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FUNCTIONS, FunctionSpec
 from shared.models import schema
 
 _MINUTE = Duration.minutes(1)
@@ -34,10 +34,16 @@ _INDEXES: Mapping[str, tuple[str, ...]] = {
 
 
 class Alarms:
-    """The alarms of a stage; `notify` is the ARN of a topic, or None."""
+    """The alarms of a stage; `rules` are EventBridge's by name, `notify` the ARN of a topic."""
 
     def __init__(
-        self, scope: Construct, config: StageConfig, *, api_id: str, notify: str | None
+        self,
+        scope: Construct,
+        config: StageConfig,
+        *,
+        api_id: str,
+        rules: Iterable[str],
+        notify: str | None,
     ) -> None:
         self._scope = scope
         self._config = config
@@ -48,6 +54,7 @@ class Alarms:
         self._tables()
         self._gateway()
         self._dead_letters()
+        self._schedules(rules)
 
     def _functions(self) -> None:
         for name, metric, threshold in (
@@ -90,15 +97,12 @@ class Alarms:
                 for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
             ]
             self._alarm(f"{table}-throttled", _sum(throttled, _MINUTE), 1, minutes=(3, 5))
-        faults = [
-            self._metric(
-                "AWS/DynamoDB",
-                "SystemErrors",
-                {"TableName": self._config.resource_name(table), "Operation": operation},
-            )
-            for table, operation in sorted(_operations(FUNCTIONS))
-        ]
-        self._alarm("database-errors", _sum(faults, _FIVE_MINUTES), _SEVERAL)
+            # Each table by itself: an alarm takes ten metrics at most.
+            faults = [
+                self._metric("AWS/DynamoDB", "SystemErrors", {**name, "Operation": operation})
+                for operation in sorted(_operations(FUNCTIONS, table))
+            ]
+            self._alarm(f"{table}-errors", _sum(faults, _FIVE_MINUTES), _SEVERAL)
 
     def _gateway(self) -> None:
         errors = self._metric("AWS/ApiGateway", "ExecutionError", self._api)
@@ -122,6 +126,12 @@ class Alarms:
             for name in DEAD_LETTERS
         ]
         self._alarm("dead-letters", _sum(waiting, _FIVE_MINUTES), 1)
+
+    def _schedules(self, rules: Iterable[str]) -> None:
+        failed = [
+            self._metric("AWS/Events", "FailedInvocations", {"RuleName": rule}) for rule in rules
+        ]
+        self._alarm("schedules-failed", _sum(failed, _FIVE_MINUTES), 1)
 
     def _of_function(
         self,
@@ -198,17 +208,12 @@ def _sum(metrics: Iterable[cloudwatch.IMetric], period: Duration) -> cloudwatch.
     )
 
 
-def _operations(functions: Iterable[FunctionSpec]) -> set[tuple[str, str]]:
-    """Which operations are used on which table, by what is granted."""
-    tables = {
-        Resource.SESSIONS: "sessions",
-        Resource.CONNECTIONS: "connections",
-        Resource.AUDIENCE_INDEX: "connections",
-    }
+def _operations(functions: Iterable[FunctionSpec], table: str) -> set[str]:
+    """Which operations are used on a table, by what is granted."""
     return {
-        (tables[grant.resource], action.removeprefix("dynamodb:"))
+        action.removeprefix("dynamodb:")
         for spec in functions
         for grant in spec.grants
-        if grant.resource in tables
+        if grant.resource.value.partition("/")[0] == table
         for action in grant.actions
     }

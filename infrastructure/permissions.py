@@ -29,7 +29,9 @@ class Permissions:
         api: WebSocketApi,
         timers: Timers,
         statuses: Statuses,
+        *,
         broadcast_arn: str,
+        disconnect_arn: str,
     ) -> None:
         sessions = tables.sessions.table_arn
         connections = tables.connections.table_arn
@@ -38,11 +40,13 @@ class Permissions:
             Resource.ACTIVE_INDEX: f"{sessions}/index/{schema.ACTIVE_INDEX}",
             Resource.CONNECTIONS: connections,
             Resource.AUDIENCE_INDEX: f"{connections}/index/{schema.AUDIENCE_INDEX}",
+            Resource.IDLE_INDEX: f"{connections}/index/{schema.IDLE_INDEX}",
             Resource.POST_TO_CONNECTION: api.execute_arn(Resource.POST_TO_CONNECTION.value),
             Resource.CLOSE_CONNECTION: api.execute_arn(Resource.CLOSE_CONNECTION.value),
             Resource.TIMER_QUEUE: timers.queue.queue_arn,
             Resource.STATUS_QUEUE: statuses.queue.queue_arn,
             Resource.BROADCAST_FUNCTION: broadcast_arn,
+            Resource.DISCONNECT_FUNCTION: disconnect_arn,
         }
 
     def of(self, grants: tuple[Grant, ...]) -> list[iam.PolicyStatement]:

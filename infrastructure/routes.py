@@ -15,8 +15,8 @@ from shared.utils.settings import (
     ConnectSettings,
     FanoutSettings,
     FloorSettings,
-    SessionSettings,
     Settings,
+    SweepSettings,
 )
 
 # One full core: a fan-out is bound by CPU, and Lambda gives CPU in proportion to memory.
@@ -27,14 +27,16 @@ class Resource(Enum):
     """What a function may be granted something on."""
 
     SESSIONS = "sessions"
-    ACTIVE_INDEX = "sessions/index/active"
     CONNECTIONS = "connections"
+    ACTIVE_INDEX = "sessions/index/active"
     AUDIENCE_INDEX = "connections/index/audience"
+    IDLE_INDEX = "connections/index/idle"
     POST_TO_CONNECTION = "POST/@connections/*"
     CLOSE_CONNECTION = "DELETE/@connections/*"
     TIMER_QUEUE = "timers"
     STATUS_QUEUE = "statuses"
     BROADCAST_FUNCTION = "broadcast"
+    DISCONNECT_FUNCTION = "disconnect"
 
 
 @dataclass(frozen=True)
@@ -149,17 +151,29 @@ BROADCAST = FunctionSpec(
 )
 TIMEOUT = FunctionSpec(
     "timeout",
-    SessionSettings,
+    SweepSettings,
     (
         # What Lambda itself does with the queue, it does by the function's role.
         Grant(
             Resource.TIMER_QUEUE,
             ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
         ),
-        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        Grant(
+            Resource.SESSIONS,
+            ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        Grant(Resource.IDLE_INDEX, ("dynamodb:Query",)),
         *_RELEASE,
+        Grant(Resource.CLOSE_CONNECTION),
+        Grant(Resource.DISCONNECT_FUNCTION, ("lambda:InvokeFunction",)),
     ),
+    # A sweep that meets thousands of idle connections closes a hundred at a time.
+    timeout_seconds=30,
 )
 SESSION_STATUS = FunctionSpec(
     "session_status",

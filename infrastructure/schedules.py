@@ -24,6 +24,8 @@ class Schedules:
 
     def __init__(self, scope: Construct) -> None:
         self._scope = scope
+        #: The names of the rules, as metrics call them.
+        self.names: list[str] = []
 
     def every_minute(
         self, function: lambda_.CfnFunction, then_queue: sqs.Queue | None = None
@@ -46,6 +48,7 @@ class Schedules:
         """Invoke `function` every so many minutes, with `given` in place of the rule's event."""
         period = "1 minute" if minutes == 1 else f"{minutes} minutes"
         name = f"every-{period.replace(' ', '-')}"
+        self.names.append(f"{function.function_name}-{name}")
         constant = json.dumps(given) if given is not None else None
         targets = [self._target("function", function.attr_arn, constant)]
         if then_queue is not None:
@@ -54,7 +57,7 @@ class Schedules:
         rule = events.CfnRule(
             self._scope,
             f"{function.node.id}{id_}",
-            name=f"{function.function_name}-{name}",
+            name=self.names[-1],
             schedule_expression=f"rate({period})",
             state="ENABLED",
             targets=targets,

@@ -16,6 +16,7 @@ from infrastructure.queues import Statuses, Timers
 from infrastructure.routes import (
     AUTHORIZER,
     BROADCAST,
+    DISCONNECT,
     FUNCTIONS,
     ROUTES,
     SESSION_STATUS,
@@ -46,19 +47,21 @@ class LingocastStack(cdk.Stack):
         api = WebSocketApi(self, config)
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
-        # By its name: its role names the function, so the role cannot refer to it.
+        # By their names: roles name these functions, so they cannot refer to them.
         broadcast = config.resource_name(BROADCAST.name)
-        broadcast_arn = self.format_arn(
-            service="lambda",
-            resource="function",
-            resource_name=broadcast,
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        disconnect = config.resource_name(DISCONNECT.name)
         factory = FunctionFactory(
             self,
             config,
             layer=create_layer(self),
-            permissions=Permissions(tables, api, timers, statuses, broadcast_arn),
+            permissions=Permissions(
+                tables,
+                api,
+                timers,
+                statuses,
+                broadcast_arn=self._function_arn(broadcast),
+                disconnect_arn=self._function_arn(disconnect),
+            ),
             # The one place that knows where the functions' settings come from.
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
@@ -67,6 +70,7 @@ class LingocastStack(cdk.Stack):
                 settings.TIMER_QUEUE_URL: timers.queue.queue_url,
                 settings.STATUS_QUEUE_URL: statuses.queue.queue_url,
                 settings.BROADCAST_FUNCTION: broadcast,
+                settings.DISCONNECT_HANDLER_FUNCTION: disconnect,
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
             },
@@ -75,12 +79,12 @@ class LingocastStack(cdk.Stack):
         api.serve(ROUTES, functions, AUTHORIZER)
         timers.feed(functions[TIMEOUT])
         statuses.feed(functions[SESSION_STATUS])
+        schedules = Schedules(self)
+        schedules.every_minute(functions[TIMEOUT])
         # Twice a minute: the queue delays what it gets by half of one.
-        Schedules(self).every(
-            1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK}
-        )
+        schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})
         topic = create_topic(self, config) if config.alarm_topic else None
-        Alarms(self, config, api_id=api.api_id, notify=topic)
+        Alarms(self, config, api_id=api.api_id, rules=schedules.names, notify=topic)
 
         # What a client needs to find and enter this stage, and whoever signs users in.
         cdk.CfnOutput(self, "Region", value=self.region)
@@ -89,3 +93,11 @@ class LingocastStack(cdk.Stack):
         cdk.CfnOutput(self, "UserPoolClientId", value=identity.client_id)
         if topic:
             cdk.CfnOutput(self, "AlarmTopicArn", value=topic)
+
+    def _function_arn(self, name: str) -> str:
+        return self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=name,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
@@ -31,6 +33,8 @@ from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
 from shared.services.function_invoker import LambdaInvoker
+from shared.services.grace_sweep import GraceSweep
+from shared.services.idle_sweep import IdleSweep
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
 from shared.services.seat_takeover import SeatTakeover
@@ -52,6 +56,7 @@ from shared.utils.settings import (
     FanoutSettings,
     FloorSettings,
     SessionSettings,
+    SweepSettings,
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
@@ -75,6 +80,7 @@ class App:
         identifiers: Identifiers | None = None,
         sender: ConnectionSender | None = None,
         invoker: FunctionInvoker | None = None,
+        disconnect: FunctionInvoker | None = None,
         timers: Timers[GraceOver] | None = None,
         status_timers: Timers[StatusDue] | None = None,
         sessions: SessionsRepository | None = None,
@@ -82,6 +88,7 @@ class App:
         self._environment = environment
         self._given_sender = sender
         self._given_invoker = invoker
+        self._given_disconnect = disconnect
         self._given_timers = timers
         self._given_status_timers = status_timers
         self._given_sessions = sessions
@@ -152,6 +159,27 @@ class App:
     @cached_property
     def speaker_grace(self) -> SpeakerGrace:
         return SpeakerGrace(self._sessions, self._announcer, self.clock)
+
+    @cached_property
+    def idle_sweep(self) -> IdleSweep:
+        settings = load(SweepSettings, self._environment)
+        # As many claims at once as there are connections to the database.
+        executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="claims")
+        return IdleSweep(
+            IdleConnections(self._connections_table),
+            self._sender,
+            self._given_disconnect
+            or self._invoker_of(settings.disconnect_handler_function, asynchronous=True),
+            idle_seconds=settings.connection_idle_timeout_seconds,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            spread=executor.map,
+        )
+
+    @cached_property
+    def grace_sweep(self) -> GraceSweep:
+        active = ActiveSessions(self._sessions_table)
+        return GraceSweep(active, self.speaker_grace, self.clock, self.telemetry)
 
     @cached_property
     def audio_service(self) -> AudioService:
@@ -242,14 +270,18 @@ class App:
     @cached_property
     def _sharded_sender(self) -> ConnectionSender:
         settings = load(FanoutSettings, self._environment)
-        invoker = self._given_invoker or LambdaInvoker(
+        invoker = self._given_invoker or self._invoker_of(settings.broadcast_function)
+        return ShardedSender(self._sender, invoker, shard_size=settings.shard_size)
+
+    def _invoker_of(self, function: str, *, asynchronous: bool = False) -> FunctionInvoker:
+        return LambdaInvoker(
             aws_clients.lambda_endpoint(),
             aws_clients.region(),
             aws_clients.credentials_source(),
-            settings.broadcast_function,
+            function,
             clock=self.clock,
+            asynchronous=asynchronous,
         )
-        return ShardedSender(self._sender, invoker, shard_size=settings.shard_size)
 
     @cached_property
     def _floor_keeper(self) -> FloorKeeper | None:

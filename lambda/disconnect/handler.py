@@ -1,17 +1,33 @@
-"""$disconnect: forget the connection and give up its seat. Best effort, so also done elsewhere."""
+"""$disconnect: forget the connection and give up its seat. Best effort, so also done elsewhere:
+whoever finds a connection over says so in an event of its own.
+"""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from shared.bootstrap import App
-from shared.utils.route import LambdaHandler, lifecycle_handler
+from shared.models.closing import ClosedConnection
+from shared.utils.invocation import InvocationHandler, event_handler
+from shared.utils.route import lifecycle_handler
 
 
-def build(app: App) -> LambdaHandler:
-    """The handler over the given parts."""
+def build(app: App) -> InvocationHandler:
+    """The handler over the given parts. API Gateway's events have a context, the others an id."""
     departures = app.departures
-    return lifecycle_handler(
+    told = lifecycle_handler(
         lambda caller: departures.remove(caller.connection_id), telemetry=app.telemetry
     )
+    found = event_handler(
+        ClosedConnection,
+        lambda closed: departures.remove(closed.connection_id),
+        telemetry=app.telemetry,
+    )
+
+    def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
+        return (told if "requestContext" in event else found)(event, context)
+
+    return handler
 
 
 lambda_handler = build(App(os.environ))

@@ -1,15 +1,28 @@
-"""Invoked by timers that ring: what was to happen later happens now, if it still matters."""
+"""Invoked by timers that ring, and by the clock: what is due, lost or left behind is dealt with."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from shared.bootstrap import App
 from shared.models.timers import GraceOver
-from shared.utils.queue_batch import BatchHandler, batch_handler
+from shared.utils.queue_batch import batch_handler
+from shared.utils.schedule import schedule_handler
 
 
-def build(app: App) -> BatchHandler:
-    """The handler over the given parts."""
-    return batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
+def build(app: App) -> Any:
+    """The handler over the given parts. Messages of the queue are timers, the rest are rules."""
+    timers = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
+    scheduled = schedule_handler(
+        {"sweep": [app.idle_sweep.run, app.grace_sweep.run]},
+        clock=app.clock,
+        telemetry=app.telemetry,
+    )
+
+    def handler(event: dict[str, Any], context: object) -> Mapping[str, Any] | None:
+        return timers(event, context) if "Records" in event else scheduled(event, context)
+
+    return handler
 
 
 lambda_handler = build(App(os.environ))

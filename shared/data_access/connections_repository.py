@@ -11,7 +11,7 @@ from shared.models.connection import CONNECTION_LIFETIME_MS, Connection, Members
 
 # lastActivityTime is written at most this often a connection, whatever it sends (ms).
 ACTIVITY_INTERVAL_MS = 30_000
-_ACTIVITY_BUCKETS = 8
+ACTIVITY_BUCKETS = 8
 # A row outlives its connection a little, so that a late $disconnect still finds it.
 _EXPIRY_MARGIN_SECONDS = 60 * 60
 
@@ -163,7 +163,7 @@ class ConnectionsRepository:
 
 def activity_bucket(connection_id: str) -> str:
     """The bucket of the idle index that a connection stands in."""
-    return str(zlib.crc32(connection_id.encode()) % _ACTIVITY_BUCKETS)
+    return str(zlib.crc32(connection_id.encode()) % ACTIVITY_BUCKETS)
 
 
 def _to_item(connection: Connection) -> Item:

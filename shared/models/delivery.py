@@ -42,5 +42,8 @@ class ConnectionSender(Protocol):
     def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
         """Send `data` to one connection."""
 
+    def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> Mapping[str, Outcome]:
+        """Close each connection, all of them in parallel; outcomes as of `delete`."""
+
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
         """Close one connection; SENT says that it was closed now, GONE that it already was."""

@@ -21,6 +21,7 @@ Role = Literal["speaker", "listener", "interpreter"]
 ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
 UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]
+CloseReason = Literal["idle"]
 
 
 class Request(
@@ -246,6 +247,14 @@ class SpeakerReconnected(ServerMessage, frozen=True, kw_only=True):
     epoch: int
 
 
+class ConnectionTimeout(ServerMessage, frozen=True, kw_only=True):
+    """The connection has been silent for so long (s) that it is closed next."""
+
+    reason: CloseReason = "idle"
+    idle_seconds: int
+    timestamp: int
+
+
 AnyControl = PauseBroadcast | ResumeBroadcast | MuteBroadcast | UnmuteBroadcast | SetVolume
 AnyRequest = (
     CreateSession
@@ -272,6 +281,7 @@ AnyServerMessage = (
     | ChannelSourceChanged
     | SpeakerDisconnected
     | SpeakerReconnected
+    | ConnectionTimeout
 )
 
 _encoder = msgspec.json.Encoder()

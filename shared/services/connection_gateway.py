@@ -111,8 +111,14 @@ class ConnectionGateway:
 
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
         """See `ConnectionSender.delete`."""
+        return self.delete_many([connection_id], deadline_at)[connection_id]
+
+    def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> dict[str, Outcome]:
+        """See `ConnectionSender.delete_many`; an id that occurs twice is closed once."""
         message = self._message(self._signers.current(), "DELETE")
-        return self._run([(message, connection_id)], deadline_at)[0]
+        ids = list(dict.fromkeys(connection_ids))
+        outcomes = self._run([(message, connection_id) for connection_id in ids], deadline_at)
+        return dict(zip(ids, outcomes, strict=True))
 
     def get(self, connection_id: str, deadline_at: int) -> Found:
         """Look at one connection; `deadline_at` in ms since the epoch."""

@@ -22,6 +22,9 @@ _logger = logging.getLogger(__name__)
 class LambdaInvoker:
     """Invokes one function and waits for its answers. Belongs to one thread; starts none.
 
+    With `asynchronous` it does not wait: SENT says that Lambda has taken the event, and will try it
+    up to three times.
+
     Outcomes: SENT with the answer (which may be the function's error), FAILED for a refusal or
     after two retries of throttling and faults, DROPPED what the deadline cut off; that may have
     been carried out nevertheless. A dead connection is replaced once, which does not count. Neither
@@ -36,12 +39,14 @@ class LambdaInvoker:
         function: str,
         *,
         clock: Clock,
+        asynchronous: bool = False,
         concurrency: int = 100,
         ca_bundle: str | None = None,
         connect_timeout_ms: int = 2_000,
         request_timeout_ms: int = 10_000,
     ) -> None:
         self._clock = clock
+        self._type = "Event" if asynchronous else "RequestResponse"
         self._concurrency = concurrency
         self._signers = SignerSource(credentials, region, "lambda")
         # Rebuilt from the host, so that the Host header is the one that was signed.
@@ -70,6 +75,7 @@ class LambdaInvoker:
                 f"Authorization: {prepared.authorization(self._path)}",
                 *prepared.headers,
                 "Content-Type: application/json",
+                f"X-Amz-Invocation-Type: {self._type}",
                 # libcurl would ask first whether the body may come.
                 "Expect:",
             ]

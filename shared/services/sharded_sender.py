@@ -8,7 +8,7 @@ it is a `ConnectionSender` like any other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -105,6 +105,10 @@ class ShardedSender:
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
         """See `ConnectionSender.delete`."""
         return self._direct.delete(connection_id, deadline_at)
+
+    def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> Mapping[str, Outcome]:
+        """See `ConnectionSender.delete_many`."""
+        return self._direct.delete_many(connection_ids, deadline_at)
 
     def _outcomes(self, shard: _Shard, invocation: Invocation) -> dict[str, Outcome]:
         if invocation.outcome is Outcome.DROPPED:

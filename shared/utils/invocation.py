@@ -29,7 +29,7 @@ def invocation_handler(
 
     def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         try:
-            result = service(_decoded(event))
+            result = service(_decoded(event, request_type))
         except LingocastError as error:
             kind = CATALOGUE[error.code]
             return {
@@ -44,11 +44,25 @@ def invocation_handler(
             telemetry.flush()
         return {"result": msgspec.to_builtins(result)}
 
-    def _decoded(event: Mapping[str, Any]) -> RequestType:
+    return handler
+
+
+def event_handler(
+    request_type: type[RequestType],
+    service: Callable[[RequestType], object],
+    *,
+    telemetry: Telemetry,
+) -> InvocationHandler:
+    """A Lambda handler for asynchronous invocations: nobody hears what comes of them, so whatever
+    fails is raised, for Lambda's own retries.
+    """
+
+    def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         try:
-            return msgspec.convert(event, request_type)
-        except msgspec.ValidationError as error:
-            raise LingocastError(ErrorCode.INVALID_MESSAGE, readable_fault(error)) from error
+            service(_decoded(event, request_type))
+        finally:
+            telemetry.flush()
+        return {}
 
     return handler
 
@@ -67,3 +81,10 @@ def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> Invo
         return {}
 
     return handler
+
+
+def _decoded(event: Mapping[str, Any], request_type: type[RequestType]) -> RequestType:
+    try:
+        return msgspec.convert(event, request_type)
+    except msgspec.ValidationError as error:
+        raise LingocastError(ErrorCode.INVALID_MESSAGE, readable_fault(error)) from error

@@ -21,6 +21,8 @@ MAX_LISTENERS = "MAX_LISTENERS"
 SHARD_SIZE = "SHARD_SIZE"
 BROADCAST_FUNCTION = "BROADCAST_FUNCTION"
 SPEAKER_GRACE_SECONDS = "SPEAKER_GRACE_SECONDS"
+CONNECTION_IDLE_TIMEOUT_SECONDS = "CONNECTION_IDLE_TIMEOUT_SECONDS"
+DISCONNECT_HANDLER_FUNCTION = "DISCONNECT_HANDLER_FUNCTION"
 TIMER_QUEUE_URL = "TIMER_QUEUE_URL"
 STATUS_QUEUE_URL = "STATUS_QUEUE_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
@@ -46,6 +48,13 @@ def _lifetime(text: str) -> int:
         raise ValueError(
             f"must be at most {CONNECTION_LIFETIME_MS // 1000}: then API Gateway ends it anyway"
         )
+    return value
+
+
+def _idle_timeout(text: str) -> int:
+    value = _positive(text)
+    if value < 90:
+        raise ValueError("must be at least 90, for heartbeats come every 30")
     return value
 
 
@@ -128,6 +137,18 @@ class FanoutSettings(SessionSettings):
 
     broadcast_function: str = _setting(BROADCAST_FUNCTION)
     shard_size: int = _setting(SHARD_SIZE, _positive, 500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSettings(SessionSettings):
+    """What the sweep needs: after how much silence (s) a connection is closed, and which function
+    cleans up after it.
+    """
+
+    disconnect_handler_function: str = _setting(DISCONNECT_HANDLER_FUNCTION)
+    connection_idle_timeout_seconds: int = _setting(
+        CONNECTION_IDLE_TIMEOUT_SECONDS, _idle_timeout, 120
+    )
 
 
 def load(settings: type[SettingsType], environment: Mapping[str, str]) -> SettingsType:

@@ -5,9 +5,10 @@ The only place that knows Powertools. Nothing here takes audio, tokens or messag
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 
@@ -16,6 +17,9 @@ class Telemetry(Protocol):
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
         """Add to a metric; `context` is logged with it."""
+
+    def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Add to a metric that is told apart by `dimensions`, of few values each."""
 
     def duration(self, name: str, milliseconds: float) -> None:
         """Add a raw duration; CloudWatch computes the percentiles."""
@@ -27,7 +31,7 @@ class Telemetry(Protocol):
         """Log the exception that is being handled, with its trace."""
 
     def flush(self) -> None:
-        """Write the metrics of this invocation as one line."""
+        """Write the metrics of this invocation: one line, and one for each set of dimensions."""
 
 
 class PowertoolsTelemetry:
@@ -40,12 +44,17 @@ class PowertoolsTelemetry:
     def __init__(self) -> None:
         self._logger = Logger()
         self._metrics = Metrics()
+        self._by_dimensions: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
         """Add to a metric; `context` stands beside it in the same line."""
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         for key, text in context.items():
             self._metrics.add_metadata(key=key, value=text)
+
+    def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Add to a metric with dimensions of its own, summed up until `flush`."""
+        self._by_dimensions[name, tuple(sorted(dimensions.items()))] += value
 
     def duration(self, name: str, milliseconds: float) -> None:
         """Add a raw duration in ms."""
@@ -63,3 +72,9 @@ class PowertoolsTelemetry:
         """Write what was counted, if anything was."""
         if self._metrics.metric_set:
             self._metrics.flush_metrics()
+        counted, self._by_dimensions = self._by_dimensions, Counter()
+        for (name, dimensions), value in counted.items():
+            # A line of its own: a line's dimensions are those of all its metrics.
+            with single_metric(name=name, unit=MetricUnit.Count, value=value) as metric:
+                for key, text in (("service", self._metrics.service), *dimensions):
+                    metric.add_dimension(name=key, value=text)

@@ -44,6 +44,7 @@ class RecordingTelemetry:
     """Remembers what operators would see."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    by_dimensions: Counter[tuple[str, ...]] = field(default_factory=Counter)
     durations: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -51,6 +52,9 @@ class RecordingTelemetry:
 
     def count(self, name: str, value: int = 1, **_context: str | int) -> None:
         self.counts[name] += value
+
+    def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
+        self.by_dimensions[name, *dimensions.values()] += value
 
     def duration(self, name: str, _milliseconds: float) -> None:
         self.durations.append(name)

@@ -83,6 +83,13 @@ class FakeConnections:
             self.gone.add(connection_id)
         return outcome
 
+    def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> dict[str, Outcome]:
+        """See `ConnectionSender.delete_many`."""
+        return {
+            connection_id: self.delete(connection_id, deadline_at)
+            for connection_id in dict.fromkeys(connection_ids)
+        }
+
     def _send(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
         outcome = self._state(connection_id, deadline_at)
         script = self._scripts[connection_id]

@@ -49,6 +49,8 @@ def moto_tables() -> Iterator[None]:
                 {"AttributeName": schema.CONNECTION_ID, "AttributeType": "S"},
                 {"AttributeName": schema.SESSION_ID, "AttributeType": "S"},
                 {"AttributeName": schema.SEAT, "AttributeType": "S"},
+                {"AttributeName": schema.ACTIVITY_BUCKET, "AttributeType": "S"},
+                {"AttributeName": schema.LAST_ACTIVITY_TIME, "AttributeType": "N"},
             ],
             GlobalSecondaryIndexes=[
                 {
@@ -58,7 +60,15 @@ def moto_tables() -> Iterator[None]:
                         {"AttributeName": schema.SEAT, "KeyType": "RANGE"},
                     ],
                     "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
+                },
+                {
+                    "IndexName": schema.IDLE_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": schema.ACTIVITY_BUCKET, "KeyType": "HASH"},
+                        {"AttributeName": schema.LAST_ACTIVITY_TIME, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                },
             ],
         )
         yield

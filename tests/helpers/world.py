@@ -27,6 +27,7 @@ from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
     BROADCAST_FUNCTION,
     CONNECTIONS_TABLE,
+    DISCONNECT_HANDLER_FUNCTION,
     MAX_LISTENERS,
     SESSIONS_TABLE,
     SHARD_SIZE,
@@ -57,11 +58,13 @@ ENVIRONMENT = {
     STATUS_QUEUE_URL: "https://sqs.example.com/statuses",
     BROADCAST_FUNCTION: "broadcast",
     SHARD_SIZE: "10",
+    DISCONNECT_HANDLER_FUNCTION: "disconnect",
 }
 # What the stack does not give to every function.
 _ONLY = {
     TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
     BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
+    DISCONNECT_HANDLER_FUNCTION: {"timeout"},
 }
 FUNCTIONS = (
     "connect",
@@ -75,6 +78,23 @@ FUNCTIONS = (
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
+class CleanUps:
+    """Lambda's Invoke of the disconnect function without waiting; `lost` ones are never run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.asked: list[Message] = []
+        self.lost = False
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        events = [json.loads(payload) for payload in payloads]
+        self.asked += events
+        for event in events:
+            if not self.lost:
+                self._world.call("disconnect", event)
+        return [Invocation(Outcome.FAILED if self.lost else Outcome.SENT) for _ in events]
+
+
 class World:
     """One service with its clients. `connect` first, then `ask` or `send_audio`."""
 
@@ -85,6 +105,7 @@ class World:
         self.sender = FakeConnections(self.clock)
         self.timers = FakeTimers[GraceOver]()
         self.status_timers = FakeTimers[StatusDue]()
+        self.clean_ups = CleanUps(self)
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
@@ -115,6 +136,7 @@ class World:
             identifiers=self.identifiers,
             sender=self.sender,
             invoker=self,
+            disconnect=self.clean_ups,
             timers=self.timers,
             status_timers=self.status_timers,
             sessions=sessions,
@@ -182,6 +204,14 @@ class World:
             Invocation(Outcome.SENT, json.dumps(self.broadcast(request)).encode())
             for request in requests
         ]
+
+    def call(self, function: str, event: Message, context: object = None) -> Any:
+        """Invoke a function with any event."""
+        return self._handlers[function](event, context)
+
+    def sweep(self) -> None:
+        """What the rule of every minute does."""
+        self.call("timeout", {"detail-type": "Scheduled Event", "source": "aws.events"})
 
     def ring(self, *more: str) -> Message:
         """Let every timer ring that was set, and `more` messages; returns which failed."""

@@ -18,6 +18,8 @@ REASONED_WILDCARDS = {
     "/DELETE/@connections/*": "API Gateway names connections when they open",
 }
 
+FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev"
+
 every_function = pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
 
 
@@ -61,13 +63,13 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.ACTIVE_INDEX: f"<{sessions}.Arn>/index/active",
         Resource.CONNECTIONS: f"<{connections}.Arn>",
         Resource.AUDIENCE_INDEX: f"<{connections}.Arn>/index/audience",
+        Resource.IDLE_INDEX: f"<{connections}.Arn>/index/idle",
         Resource.POST_TO_CONNECTION: f"{EXECUTE_ARN}/POST/@connections/*",
         Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
         Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
         Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
-        Resource.BROADCAST_FUNCTION: (
-            "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev-broadcast"
-        ),
+        Resource.BROADCAST_FUNCTION: f"{FUNCTION_ARN}-broadcast",
+        Resource.DISCONNECT_FUNCTION: f"{FUNCTION_ARN}-disconnect",
     }
     log_group = assembly.function(spec.name)["LoggingConfig"]["LogGroup"]
     log_streams = f"arn:aws:logs:eu-central-1:123456789012:log-group:{log_group}:log-stream:*"

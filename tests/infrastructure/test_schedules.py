@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
 from infrastructure.schedules import Schedules
+from tests.infrastructure.assembly import Assembly
 
 EVENTS = "events.amazonaws.com"
 
@@ -34,6 +35,15 @@ def resources(tmp_path: Path) -> dict[str, Any]:
     schedules.every(5, function, given={"task": "count"})
     found: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
     return found
+
+
+def test_the_stack_has_the_timeout_function_sweep_every_minute(assembly: Assembly) -> None:
+    rules = {
+        rule["Name"]: [assembly.function_named_by(target["Arn"]) for target in rule["Targets"]]
+        for rule in assembly.of_type("AWS::Events::Rule").values()
+    }
+
+    assert rules["lingocast-dev-timeout-every-1-minute"] == ["timeout"]
 
 
 def only(resources: dict[str, Any], kind: str, **having: object) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,96 @@
+"""Connections that have been silent for too long: found by the idle index, claimed by a condition.
+
+The index is ordered by the last activity, so a query reads the idle ones and nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.data_access.connections_repository import ACTIVITY_BUCKETS
+from shared.data_access.table import ConditionFailedError, Table
+from shared.models import schema
+from shared.models.connection import Seat
+from shared.models.messages import Role
+
+_CLAIMED_AT = "claimedAt"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which connections may be claimed, each bound in ms since the epoch: last active by
+    `active_until`; if replaced, by `replaced_until`; if claimed before, by `claimed_until`.
+    """
+
+    active_until: int
+    replaced_until: int
+    claimed_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A connection that the claimant is to close. One that never joined has no role.
+
+    `replaced`: a newer connection has its seat. `last_activity_time` in ms since the epoch.
+    """
+
+    connection_id: str
+    last_activity_time: int
+    role: Role | None
+    replaced: bool
+
+
+class IdleConnections:
+    """Reads and claims what the sweep closes. All methods raise StoreUnavailableError."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    @staticmethod
+    def buckets() -> tuple[str, ...]:
+        """The partitions of the idle index, each to be read by itself."""
+        return tuple(map(str, range(ACTIVITY_BUCKETS)))
+
+    def find(self, bucket: str, active_until: int) -> Iterator[str]:
+        """The connections of a bucket that were last active by then, the longest silent first;
+        eventually consistent, page by page.
+        """
+        items = self._table.query(
+            schema.IDLE_INDEX,
+            "#bucket = :bucket AND #active <= :until",
+            names={"#bucket": schema.ACTIVITY_BUCKET, "#active": schema.LAST_ACTIVITY_TIME},
+            values={":bucket": bucket, ":until": active_until},
+        )
+        return (item[schema.CONNECTION_ID] for item in items)
+
+    def claim(self, connection_id: str, limits: Limits, now_ms: int) -> Claim | None:
+        """Take a connection to close it; None if it is alive, gone, or somebody else's."""
+        try:
+            item = self._table.update(
+                connection_id,
+                "SET #claimed = :now",
+                condition="#active <= :active"
+                " AND (attribute_not_exists(#replaced) OR #replaced <= :replaced)"
+                " AND (attribute_not_exists(#claimed) OR #claimed <= :again)",
+                names={
+                    "#active": schema.LAST_ACTIVITY_TIME,
+                    "#replaced": schema.REPLACED_AT,
+                    "#claimed": _CLAIMED_AT,
+                },
+                values={
+                    ":now": now_ms,
+                    ":active": limits.active_until,
+                    ":replaced": limits.replaced_until,
+                    ":again": limits.claimed_until,
+                },
+            )
+        except ConditionFailedError:
+            return None
+        seat = item.get(schema.SEAT)
+        return Claim(
+            connection_id,
+            item[schema.LAST_ACTIVITY_TIME],
+            Seat.parse(seat).role if seat else None,
+            schema.REPLACED_AT in item,
+        )

@@ -1,0 +1,175 @@
+"""Closing connections that nobody uses any more: silent for too long, or replaced by a newer one.
+
+What a sweep does with a connection, it may do again: a claim holds for less than the time to the
+next sweep, so what is claimed and still there is tried once more. A connection that could not be
+closed keeps its row, and with it its seat.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.idle_connections import Claim, IdleConnections, Limits
+from shared.models.closing import ClosedConnection
+from shared.models.delivery import Batch, ConnectionSender, Outcome
+from shared.models.messages import ConnectionTimeout, encode
+from shared.services.sharded_sender import FunctionInvoker
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# A claim holds for so long (ms): shorter than the minute between two sweeps.
+CLAIM_MS = 50_000
+# A client closes the connection that it has replaced itself, after two seconds (ms).
+REPLACED_MS = 10_000
+# So many connections are claimed, told and closed at a time, in at most this time (ms).
+_ROUND = 100
+_ROUND_MS = 6_000
+_STEP_MS = 2_000
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+class Spread(Protocol):
+    """`map`, or what does the same in several threads (`Executor.map`)."""
+
+    def __call__(self, do: Callable[[_In], _Out], items: Iterable[_In], /) -> Iterable[_Out]:
+        """The results in order."""
+
+
+class SweepResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What one sweep met: rows that it read, connections that it claimed, those that are over."""
+
+    checked: int = 0
+    idle: int = 0
+    closed: int = 0
+    complete: bool = True
+
+
+class IdleSweep:
+    """Tells idle connections that their time is up, closes them, and has them cleaned up after.
+
+    `disconnect` invokes the function of `$disconnect`, without waiting for it.
+    """
+
+    def __init__(
+        self,
+        connections: IdleConnections,
+        sender: ConnectionSender,
+        disconnect: FunctionInvoker,
+        *,
+        idle_seconds: int,
+        clock: Clock,
+        telemetry: Telemetry,
+        spread: Spread = map,
+    ) -> None:
+        self._connections = connections
+        self._sender = sender
+        self._disconnect = disconnect
+        self._idle_ms = idle_seconds * 1000
+        self._clock = clock
+        self._telemetry = telemetry
+        self._spread = spread
+
+    def run(self, until_ms: int) -> SweepResult:
+        """One sweep over all that is idle now, or what of it can be done by `until_ms`."""
+        now = self._clock.now_ms()
+        limits = Limits(
+            active_until=now - self._idle_ms,
+            replaced_until=now - REPLACED_MS,
+            claimed_until=now - CLAIM_MS,
+        )
+        found = self._found(limits.active_until)
+        checked = idle = closed = 0
+        complete = True
+        while ids := list(islice(found, _ROUND)):
+            checked += len(ids)
+            if self._clock.now_ms() + _ROUND_MS > until_ms:
+                complete = False
+                self._telemetry.warn("sweep cut short", checked=checked, closed=closed)
+                break
+            claims = [claim for claim in self._claims(ids, limits) if claim is not None]
+            idle += len(claims)
+            closed += self._close(claims)
+        self._telemetry.count("ConnectionsChecked", checked)
+        self._telemetry.count("IdleConnectionsDetected", idle)
+        self._telemetry.count("ConnectionsClosed", closed)
+        return SweepResult(checked=checked, idle=idle, closed=closed, complete=complete)
+
+    def _found(self, active_until: int) -> Iterator[str]:
+        buckets = self._connections.buckets()
+        # Whoever is cut short shall not always be cut short of the same ones.
+        first = self._clock.now_ms() // 60_000 % len(buckets)
+        for bucket in (*buckets[first:], *buckets[:first]):
+            try:
+                yield from self._connections.find(bucket, active_until)
+            except StoreUnavailableError as error:
+                self._telemetry.warn("idle connections not read", bucket=bucket, cause=error.cause)
+
+    def _claims(self, ids: Sequence[str], limits: Limits) -> Iterable[Claim | None]:
+        now = self._clock.now_ms()
+
+        def claim(connection_id: str) -> Claim | None:
+            try:
+                return self._connections.claim(connection_id, limits, now)
+            except StoreUnavailableError as error:
+                self._telemetry.warn("idle connection not claimed", cause=error.cause)
+                return None
+
+        return self._spread(claim, ids)
+
+    def _close(self, claims: Sequence[Claim]) -> int:
+        """Tell, close, and leave the rest to `$disconnect`; how many are over now."""
+        gone = self._told(claims)
+        waiting = [claim.connection_id for claim in claims if claim.connection_id not in gone]
+        outcomes = self._sender.delete_many(waiting, self._clock.now_ms() + _STEP_MS)
+        over = [
+            claim
+            for claim in claims
+            if claim.connection_id in gone
+            or outcomes[claim.connection_id] in {Outcome.SENT, Outcome.GONE}
+        ]
+        for claim in over:
+            self._telemetry.count_by(
+                "ConnectionTimeout",
+                Role=claim.role or "none",
+                Reason="replaced" if claim.replaced else "idle",
+            )
+        self._clean_up([claim.connection_id for claim in over])
+        return len(over)
+
+    def _told(self, claims: Sequence[Claim]) -> set[str]:
+        """Those that turn out to be gone. Whoever was replaced is told nothing: its client has
+        another connection.
+        """
+        now = self._clock.now_ms()
+        by_seconds: defaultdict[int, list[str]] = defaultdict(list)
+        for claim in claims:
+            if not claim.replaced:
+                seconds = (now - claim.last_activity_time) // 1000
+                by_seconds[seconds].append(claim.connection_id)
+        batches = [
+            Batch(ids, encode(ConnectionTimeout(idle_seconds=seconds, timestamp=now)))
+            for seconds, ids in by_seconds.items()
+        ]
+        results = self._sender.post_batches(batches, now + _STEP_MS)
+        return {
+            connection_id
+            for outcomes in results
+            for connection_id, outcome in outcomes.items()
+            if outcome is Outcome.GONE
+        }
+
+    def _clean_up(self, ids: Sequence[str]) -> None:
+        """`$disconnect` comes by itself, mostly. What is not taken here, the next sweep finds."""
+        payloads = [msgspec.json.encode(ClosedConnection(connection_id=item)) for item in ids]
+        answers = self._disconnect.invoke_many(payloads, self._clock.now_ms() + _STEP_MS)
+        failed = sum(answer.outcome is not Outcome.SENT for answer in answers)
+        if failed:
+            self._telemetry.warn("clean-ups not started", count=failed)

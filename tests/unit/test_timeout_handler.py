@@ -1,0 +1,418 @@
+"""The timeout function by the clock: whom it closes, what it says, and what it survives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS
+from shared.models.delivery import Outcome
+from shared.utils.settings import SettingsError, SweepSettings, load
+from tests.helpers.tables import CONNECTIONS
+from tests.helpers.world import ENVIRONMENT, World, new_world
+
+IDLE_MS = 120_000
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with new_world() as made:
+        yield made
+
+
+@pytest.fixture
+def session_id(world: World) -> str:
+    """A session whose speaker is never idle in these tests: the clock is the listeners'."""
+    _, made = world.create_session()
+    return made
+
+
+def idle(world: World, *alive: str, milliseconds: int = IDLE_MS) -> None:
+    """Time passes in which only some are heard of."""
+    for _ in range(milliseconds // ACTIVITY_INTERVAL_MS):
+        world.clock.advance(ACTIVITY_INTERVAL_MS)
+        for connection in alive:
+            world.ask(connection, "heartbeat")
+
+
+def known(world: World, connection: str) -> bool:
+    return world.connections.get(connection) is not None
+
+
+def change_row(connection: str, update: str, **values: int) -> None:
+    boto3.client("dynamodb").update_item(
+        TableName=CONNECTIONS,
+        Key={"connectionId": {"S": connection}},
+        UpdateExpression=update,
+        ExpressionAttributeValues={f":{name}": {"N": str(item)} for name, item in values.items()},
+    )
+
+
+class TestMessage:
+    def test_an_idle_connection_is_told_why_and_for_how_long_it_was_silent(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        world.clock.advance(IDLE_MS + 1_500)
+
+        world.sweep()
+
+        assert world.pushes(listener, "connectionTimeout") == [
+            {
+                "type": "connectionTimeout",
+                "reason": "idle",
+                "idleSeconds": 121,
+                "timestamp": world.clock.now_ms(),
+            }
+        ]
+
+    def test_each_hears_of_its_own_silence(self, world: World, session_id: str) -> None:
+        first = world.listener(session_id)
+        world.clock.advance(7_000)
+        second = world.listener(session_id)
+        world.clock.advance(IDLE_MS)
+
+        world.sweep()
+
+        heard = [
+            message["idleSeconds"]
+            for connection in (first, second)
+            for message in world.pushes(connection, "connectionTimeout")
+        ]
+        assert heard == [127, 120]
+
+    @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.DROPPED])
+    def test_a_message_that_does_not_arrive_keeps_nobody_open(
+        self, world: World, session_id: str, outcome: Outcome
+    ) -> None:
+        listener = world.listener(session_id)
+        world.clock.advance(IDLE_MS)
+        world.sender.script(listener, outcome)
+
+        world.sweep()
+
+        assert listener in world.sender.deleted
+        assert not known(world, listener)
+
+
+class TestClose:
+    def test_an_idle_connection_is_closed_after_it_was_told(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        world.clock.advance(IDLE_MS)
+
+        world.sweep()
+
+        assert world.pushes(listener)[-1]["type"] == "connectionTimeout"
+        assert listener in world.sender.deleted
+
+    def test_one_that_is_gone_already_counts_as_closed(self, world: World, session_id: str) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.gone.add(listener)
+
+        world.sweep()
+
+        assert world.telemetry.counts["ConnectionsClosed"] == 1
+        assert not known(world, listener)
+        assert world.session(session_id).listener_count == 0
+
+    def test_one_that_cannot_be_closed_keeps_its_seat_and_is_tried_again(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.failing.add(listener)
+
+        world.sweep()
+
+        assert known(world, listener)
+        assert world.session(session_id).listener_count == 1
+        world.sender.failing.clear()
+        world.clock.advance(60_000)
+        world.ask("c1", "heartbeat")
+        world.sweep()
+        assert not known(world, listener)
+        assert world.session(session_id).listener_count == 0
+
+    def test_one_that_was_replaced_is_closed_without_a_word_after_ten_seconds(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        change_row(
+            listener,
+            "SET replacedAt = :now, lastActivityTime = :zero",
+            now=world.clock.now_ms(),
+            zero=0,
+        )
+
+        world.clock.advance(9_000)
+        world.sweep()
+        assert known(world, listener)
+
+        world.clock.advance(1_000)
+        world.sweep()
+        assert world.pushes(listener, "connectionTimeout") == []
+        assert listener in world.sender.deleted
+        assert world.telemetry.by_dimensions["ConnectionTimeout", "listener", "replaced"] == 1
+
+    def test_what_a_replaced_one_says_does_not_keep_it_alive(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        change_row(listener, "SET replacedAt = :now", now=world.clock.now_ms())
+        idle(world, "c1", listener)
+
+        world.sweep()
+
+        assert listener in world.sender.deleted
+
+
+class TestDisconnectTrigger:
+    def test_the_disconnect_function_cleans_up_after_each(
+        self, world: World, session_id: str
+    ) -> None:
+        listeners = [world.listener(session_id) for _ in range(3)]
+        idle(world, "c1")
+
+        world.sweep()
+
+        asked = sorted(world.clean_ups.asked, key=lambda event: str(event["connectionId"]))
+        assert asked == [{"connectionId": listener} for listener in sorted(listeners)]
+        assert world.session(session_id).listener_count == 0
+
+    def test_a_clean_up_that_is_lost_is_asked_for_again(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+        world.clean_ups.lost = True
+        world.sweep()
+        assert known(world, listener)
+        assert "clean-ups not started" in world.telemetry.warnings
+
+        world.clean_ups.lost = False
+        world.clock.advance(60_000)
+        world.ask("c1", "heartbeat")
+        world.sweep()
+
+        assert not known(world, listener)
+        assert world.session(session_id).listener_count == 0
+
+    def test_it_may_come_beside_the_event_of_api_gateway(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+
+        world.disconnect(listener)
+        world.call("disconnect", {"connectionId": listener})
+
+        assert world.session(session_id).listener_count == 0
+
+    def test_what_fails_there_is_raised_for_lambda_to_try_again(self, world: World) -> None:
+        with pytest.raises(Exception, match="connectionId"):
+            world.call("disconnect", {"nobody": 1})
+
+
+class TestSweep:
+    def test_only_those_that_have_been_silent_for_the_whole_time_are_closed(
+        self, world: World, session_id: str
+    ) -> None:
+        silent = world.listener(session_id)
+        speaking = world.listener(session_id)
+        idle(world, "c1", speaking)
+
+        world.sweep()
+
+        assert world.sender.deleted == [silent]
+        assert known(world, speaking)
+
+    def test_nothing_is_closed_a_millisecond_too_early(self, world: World, session_id: str) -> None:
+        world.listener(session_id)
+        world.clock.advance(IDLE_MS - 1)
+
+        world.sweep()
+
+        assert world.sender.deleted == []
+
+    def test_one_that_never_joined_counts_from_when_it_connected(self, world: World) -> None:
+        nobody = world.connect()
+        world.clock.advance(IDLE_MS)
+
+        world.sweep()
+
+        assert world.sender.deleted == [nobody]
+        assert world.telemetry.by_dimensions["ConnectionTimeout", "none", "idle"] == 1
+
+    def test_a_claimed_connection_is_left_to_who_claimed_it(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.failing.add(listener)
+
+        world.sweep()
+        world.clock.advance(30_000)
+        world.sweep()
+
+        attempts = [post for post in world.sender.posts if post.connection_id == listener]
+        assert len(attempts) == 1
+
+    def test_one_failure_stops_nobody_elses(self, world: World, session_id: str) -> None:
+        listeners = [world.listener(session_id) for _ in range(20)]
+        # More than are closed at a time.
+        others = [world.connect() for _ in range(100)]
+        idle(world, "c1")
+        world.sender.failing.update(listeners[::10])
+        world.sender.gone.update(listeners[1::10])
+
+        world.sweep()
+
+        left = {connection for connection in (*listeners, *others) if known(world, connection)}
+        assert left == set(listeners[::10])
+        assert world.session(session_id).listener_count == len(left)
+
+    def test_what_it_did_is_counted(self, world: World, session_id: str) -> None:
+        world.listener(session_id)
+        world.interpreter(session_id)
+        broken = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.failing.add(broken)
+
+        world.sweep()
+
+        assert world.telemetry.counts["ConnectionsChecked"] == 3
+        assert world.telemetry.counts["IdleConnectionsDetected"] == 3
+        assert world.telemetry.counts["ConnectionsClosed"] == 2
+        assert world.telemetry.by_dimensions == {
+            ("ConnectionTimeout", "listener", "idle"): 1,
+            ("ConnectionTimeout", "interpreter", "idle"): 1,
+        }
+
+    def test_an_idle_speaker_gets_the_grace_of_one_who_disconnected(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, listener)
+
+        world.sweep()
+
+        assert world.pushes(listener, "speakerDisconnected") == [
+            {"type": "speakerDisconnected", "sessionId": session_id, "graceSeconds": 60}
+        ]
+
+    def test_an_idle_interpreter_gives_up_the_language(self, world: World, session_id: str) -> None:
+        world.interpreter(session_id, "es")
+        listener = world.listener(session_id, "es")
+        idle(world, "c1", listener)
+
+        world.sweep()
+
+        assert world.pushes(listener, "channelSourceChanged")[-1]["to"] == "floor"
+
+
+class Context:
+    """What Lambda says of the time that is left."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._left = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._left
+
+
+class TestHandler:
+    def test_it_takes_rules_and_timers(self, world: World, session_id: str) -> None:
+        listener = world.listener(session_id)
+        world.disconnect("c1")
+        world.clock.advance(IDLE_MS)
+
+        assert world.ring() == {"batchItemFailures": []}
+        assert not world.session(session_id).is_active
+        assert known(world, listener)
+        world.call("timeout", scheduled_event())
+        assert not known(world, listener)
+
+    def test_it_stops_in_time_and_goes_on_the_next_time(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+
+        world.call("timeout", scheduled_event(), Context(2_000))
+        assert known(world, listener)
+        assert "sweep cut short" in world.telemetry.warnings
+
+        world.call("timeout", scheduled_event(), Context(30_000))
+        assert not known(world, listener)
+
+    def test_a_task_that_there_is_not_is_named(self, world: World) -> None:
+        with pytest.raises(ValueError, match="'nothing' is not one of sweep"):
+            world.call("timeout", {"task": "nothing"})
+
+    def test_metrics_are_written_also_when_nobody_is_idle(self, world: World) -> None:
+        world.sweep()
+
+        assert world.telemetry.counts["ConnectionsChecked"] == 0
+        assert world.telemetry.flushes == 1
+
+    def test_a_lost_timer_ends_no_grace_but_the_sweep_does(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        world.disconnect("c1")
+        world.clock.advance(60_000 + 9_999)
+        world.ask(listener, "heartbeat")
+        world.sweep()
+        assert world.session(session_id).is_active
+
+        world.clock.advance(1)
+        world.sweep()
+
+        assert world.pushes(listener, "sessionEnded") == [
+            {"type": "sessionEnded", "sessionId": session_id, "reason": "speakerLeft"}
+        ]
+
+    def test_the_sweep_leaves_a_speaker_in_grace_alone(self, world: World, session_id: str) -> None:
+        world.disconnect("c1")
+        world.clock.advance(30_000)
+
+        world.sweep()
+
+        assert world.session(session_id).is_active
+
+    @pytest.mark.parametrize("seconds", ["0", "89", "-1", "soon"])
+    def test_a_timeout_that_heartbeats_cannot_meet_is_refused(self, seconds: str) -> None:
+        with pytest.raises(SettingsError, match="CONNECTION_IDLE_TIMEOUT_SECONDS: must be"):
+            load(SweepSettings, {**ENVIRONMENT, "CONNECTION_IDLE_TIMEOUT_SECONDS": seconds})
+
+    def test_the_timeout_is_a_setting(self) -> None:
+        given = {**ENVIRONMENT, "CONNECTION_IDLE_TIMEOUT_SECONDS": "90"}
+
+        assert load(SweepSettings, given).connection_idle_timeout_seconds == 90
+        assert load(SweepSettings, ENVIRONMENT).connection_idle_timeout_seconds == 120
+
+
+def scheduled_event() -> dict[str, Any]:
+    """As EventBridge sends it."""
+    event: dict[str, Any] = json.loads(
+        """
+        {
+            "version": "0",
+            "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "123456789012",
+            "time": "2026-01-01T12:00:00Z",
+            "region": "eu-central-1",
+            "resources": ["arn:aws:events:eu-central-1:123456789012:rule/sweep"],
+            "detail": {}
+        }
+        """
+    )
+    return event
