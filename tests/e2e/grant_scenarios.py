@@ -214,6 +214,36 @@ async def grace_meets_a_ghost(theatre: Theatre) -> None:
         await _ghost_is_given_up(theatre, session_id)
 
 
+async def silent_listener_is_closed(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.silent(session_id, "listener#es")
+        await theatre.operator.tick()
+        await listener.expect("connectionTimeout")
+        assert await listener.closed() == 1000
+
+
+async def silent_ghost_is_cleaned_up_after(theatre: Theatre) -> None:
+    """The gateway has no connection to close, and says nothing of its end."""
+    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
+        await theatre.operator.ghost(session_id, "interpreter#fr")
+        await theatre.operator.silent(session_id, "interpreter#fr")
+        await theatre.operator.tick()
+        await _members_are(theatre, session_id, "listener#es", "speaker#")
+
+
+async def grace_is_over_without_a_timer(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.speaker_away(session_id)
+        await theatre.operator.tick()
+        assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
+
+
 async def _many(opened: AsyncExitStack, theatre: Theatre, session_id: str) -> list[Wire]:
     return [
         await opened.enter_async_context(theatre.stage.listener(session_id))
@@ -275,6 +305,7 @@ GET, PUT, UPDATE, DELETE, BATCH_GET, QUERY = (
     f"dynamodb:{operation}Item" if operation != "Query" else "dynamodb:Query"
     for operation in ("Get", "Put", "Update", "Delete", "BatchGet", "Query")
 )
+BATCH_GET = "dynamodb:BatchGetItem"
 MANAGE = "execute-api:ManageConnections"
 SEND = "sqs:SendMessage"
 INVOKE = "lambda:InvokeFunction"
@@ -321,7 +352,13 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,
     ("timeout", Resource.SESSIONS, GET): grace_rings_twice,
     ("timeout", Resource.SESSIONS, UPDATE): grace_is_over,
+    ("timeout", Resource.SESSIONS, BATCH_GET): grace_is_over_without_a_timer,
+    ("timeout", Resource.ACTIVE_INDEX, QUERY): grace_is_over_without_a_timer,
     ("timeout", Resource.CONNECTIONS, GET): grace_meets_a_ghost,
+    ("timeout", Resource.CONNECTIONS, UPDATE): silent_listener_is_closed,
+    ("timeout", Resource.IDLE_INDEX, QUERY): silent_listener_is_closed,
+    ("timeout", Resource.CLOSE_CONNECTION, MANAGE): silent_listener_is_closed,
+    ("timeout", Resource.DISCONNECT_FUNCTION, INVOKE): silent_ghost_is_cleaned_up_after,
     ("timeout", Resource.CONNECTIONS, DELETE): grace_meets_a_ghost,
     ("timeout", Resource.AUDIENCE_INDEX, QUERY): grace_is_over,
     ("timeout", Resource.POST_TO_CONNECTION, MANAGE): grace_is_over,

@@ -15,7 +15,10 @@ from infrastructure.config import stage_config
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.events import new_id
-from local.model import Place
+from local.model import Place, Schedule
+from local.schedules import scheduled_event
+
+_EVERY_MINUTE = Schedule("sweep", Place().arn("events", "rule/sweep"), 60, ())
 
 SESSIONS = "lingocast-dev-sessions"
 CONNECTIONS = "lingocast-dev-connections"
@@ -74,6 +77,25 @@ class Operator:
         }
         await self.call("put_item", CONNECTIONS, Item=_stored(row))
         return connection_id
+
+    async def silent(self, session_id: str, seat: str, seconds: int = 3_600) -> None:
+        """Whoever has that seat in a session was last heard of so long ago."""
+        then = time.time_ns() // 1_000_000 - seconds * 1_000
+        for row in await self.members(session_id):
+            if row["seat"] == seat:
+                await self.call(
+                    "update_item",
+                    CONNECTIONS,
+                    Key=_stored({"connectionId": row["connectionId"]}),
+                    UpdateExpression="SET lastActivityTime = :then",
+                    ExpressionAttributeValues=_stored({":then": then}),
+                )
+
+    async def tick(self) -> None:
+        """What the rule of every minute does."""
+        event = scheduled_event(_EVERY_MINUTE, Place(), time.time_ns() // 1_000_000)
+        answer = await self.invoke("timeout", event)
+        assert answer is None, answer
 
     async def speaker_away(self, session_id: str) -> None:
         """The session's speaker has been away for all of the grace period."""

@@ -36,12 +36,15 @@ ENDINGS = {
     Resource.SESSIONS: ":table/lingocast-dev-sessions",
     Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
     Resource.CONNECTIONS: ":table/lingocast-dev-connections",
+    Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
+    Resource.IDLE_INDEX: ":table/lingocast-dev-connections/index/idle",
     Resource.AUDIENCE_INDEX: ":table/lingocast-dev-connections/index/audience",
     Resource.POST_TO_CONNECTION: "/dev/POST/@connections/*",
     Resource.CLOSE_CONNECTION: "/dev/DELETE/@connections/*",
     Resource.TIMER_QUEUE: ":lingocast-dev-timers",
     Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
+    Resource.DISCONNECT_FUNCTION: ":function:lingocast-dev-disconnect",
 }
 
 # What Lambda itself does by the function's role: without it there is no event source mapping.
@@ -142,7 +145,8 @@ async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
     """A stack in this process, so that its policies can be changed while it runs."""
     state: Path = tmp_path_factory.mktemp("stack")
     settings = {"SHARD_SIZE": str(SHARD_SIZE), "SPEAKER_GRACE_SECONDS": "1"}
-    stack = LocalStack(Options(state=state, settings=settings))
+    # Rules run when a scenario says so.
+    stack = LocalStack(Options(state=state, settings=settings, schedule_seconds=3_600))
     endpoints = await stack.start()
     assert stack.access is not None
     try:

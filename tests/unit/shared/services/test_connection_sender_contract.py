@@ -188,3 +188,15 @@ def test_deletes_nothing_when_refused_or_late(subject: Subject) -> None:
     assert subject.sender.delete("refused", soon()) is Outcome.FAILED
     assert subject.sender.delete("a", past()) is Outcome.DROPPED
     assert subject.sender.post("a", b"still there", soon()) is Outcome.SENT
+
+
+def test_deletes_many_each_with_its_own_outcome(subject: Subject) -> None:
+    assert subject.sender.delete("a", soon()) is Outcome.SENT
+
+    outcomes = subject.sender.delete_many(["a", "b", "c", "b"], soon())
+
+    assert outcomes == {"a": Outcome.GONE, "b": Outcome.SENT, "c": Outcome.SENT}
+
+
+def test_deletes_none_of_none(subject: Subject) -> None:
+    assert subject.sender.delete_many([], soon()) == {}

@@ -108,3 +108,22 @@ def test_what_does_not_answer_in_time_is_dropped(
     outcomes = sorted(answer.outcome.value for answer in answers)
     assert outcomes == ["dropped", "sent"]
     assert invoker.invoke_many([b"{}"], soon())[0].outcome is Outcome.SENT
+
+
+def test_an_asynchronous_one_does_not_ask_for_an_answer(server: ConnectionsServer) -> None:
+    invoker = LambdaInvoker(
+        f"http://127.0.0.1:{server.port}",
+        "eu-central-1",
+        lambda: CREDENTIALS,
+        "lingocast-dev-disconnect",
+        clock=CLOCK,
+        asynchronous=True,
+    )
+
+    # What Lambda says when it has taken an event.
+    server.script(TARGET, 202)
+    answers = invoker.invoke_many([b"{}"], soon())
+
+    assert [answer.outcome for answer in answers] == [Outcome.SENT]
+    assert [request.headers["x-amz-invocation-type"] for request in server.received] == ["Event"]
+    invoker.close()

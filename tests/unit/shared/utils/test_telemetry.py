@@ -1,0 +1,57 @@
+"""What is counted comes out as lines that CloudWatch reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.utils.telemetry import PowertoolsTelemetry
+
+
+@pytest.fixture
+def telemetry(monkeypatch: pytest.MonkeyPatch) -> PowertoolsTelemetry:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "lingocast-dev-timeout")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lingocast")
+    return PowertoolsTelemetry()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_counts_with_dimensions_are_summed_up_into_a_line_each(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.count("ConnectionsChecked", 3)
+    for role in ("listener", "speaker", "listener"):
+        telemetry.count_by("ConnectionTimeout", Role=role, Reason="idle")
+    telemetry.flush()
+
+    plain, *told_apart = lines(capsys)
+    assert plain["ConnectionsChecked"] == [3.0]
+    assert "Role" not in plain
+    assert {(line["Role"], line["ConnectionTimeout"][0]) for line in told_apart} == {
+        ("listener", 2.0),
+        ("speaker", 1.0),
+    }
+    for line in told_apart:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "Lingocast"
+        assert [sorted(names) for names in directive["Dimensions"]] == [
+            ["Reason", "Role", "service"]
+        ]
+        assert line["service"] == "lingocast-dev-timeout"
+
+
+def test_nothing_is_counted_twice(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.count_by("ConnectionTimeout", Role="listener", Reason="idle")
+    telemetry.flush()
+    lines(capsys)
+
+    telemetry.flush()
+
+    assert lines(capsys) == []
