@@ -231,7 +231,7 @@ async def silent_ghost_is_cleaned_up_after(theatre: Theatre) -> None:
         await theatre.operator.ghost(session_id, "interpreter#fr")
         await theatre.operator.silent(session_id, "interpreter#fr")
         await theatre.operator.tick()
-        await _members_are(theatre, session_id, "listener#es", "speaker#")
+        await members_are(theatre, session_id, "listener#es", "speaker#")
 
 
 async def grace_is_over_without_a_timer(theatre: Theatre) -> None:

@@ -36,7 +36,6 @@ ENDINGS = {
     Resource.SESSIONS: ":table/lingocast-dev-sessions",
     Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
     Resource.CONNECTIONS: ":table/lingocast-dev-connections",
-    Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
     Resource.IDLE_INDEX: ":table/lingocast-dev-connections/index/idle",
     Resource.AUDIENCE_INDEX: ":table/lingocast-dev-connections/index/audience",
     Resource.POST_TO_CONNECTION: "/dev/POST/@connections/*",
