@@ -37,14 +37,19 @@ def status(reason: str, count: int) -> Callable[[Message], bool]:
     return wanted
 
 
-async def first_listener_told(theatre: Theatre, speaker: Wire, session_id: str) -> None:
-    """The speaker knows of one listener, and no status is on its way."""
-    await speaker.expect(status("newLanguage", 1))
+async def status_settled(theatre: Theatre, session_id: str, count: int) -> None:
+    """So many were told, and no status is on its way."""
 
     async def settled() -> bool:
-        return "statusPending" not in await theatre.operator.session(session_id)
+        row = await theatre.operator.session(session_id)
+        return row.get("statusCount") == count and "statusPending" not in row
 
     await eventually(settled)
+
+
+async def first_listener_told(theatre: Theatre, speaker: Wire, session_id: str) -> None:
+    await speaker.expect(status("newLanguage", 1))
+    await status_settled(theatre, session_id, 1)
 
 
 async def status_is_asked_for(theatre: Theatre) -> None:

@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.grant_scenarios import Theatre
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
-from tests.e2e.status_scenarios import TICK, status
+from tests.e2e.status_scenarios import TICK, status, status_settled
 from tests.helpers.wire import Message, Wire
 
 AT_ONCE = 40
@@ -58,9 +59,7 @@ async def test_of_many_joins_at_once_the_last_status_has_them_all(
         await asyncio.gather(*(join() for _ in range(AT_ONCE)))
         await speaker.expect(lambda message: counted(message, AT_ONCE))
         # What the timer finds that follows is the same: nothing more is told.
-        async with asyncio.timeout(10):
-            while "statusPending" in await operator.session(session_id):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await status_settled(Theatre(stage, operator), session_id, AT_ONCE)
         more = [m for m in await speaker.drained() if m["type"] == "sessionStatus"]
         assert [m for m in more if counted(m, AT_ONCE) and m["updateReason"] != "periodic"] == []
 
