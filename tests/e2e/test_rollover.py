@@ -1,0 +1,129 @@
+"""Everybody's connection is soon over, again and again, under a running stream: nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from client.events import Notice, RolledOver
+from client.interpreter import Start, interpret
+from client.listener import Hooks
+from client.options import Access
+from client.speaker import speak
+from local.endpoints import Endpoints
+from local.launch import launch
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated
+from tests.e2e.flows import Ears, Happenings, background, counting
+from tests.e2e.operator import Operator
+
+LIFETIME_SECONDS = 8
+# Long chunks and a patient ear: no chunk is lost because this machine is slow.
+FORMAT = AudioFormat(chunk_ms=500)
+DELAY_MS = 4_000
+ROLLED_OVER = ("rolled over", True)
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of its own, which tells clients that their connections live for seconds."""
+    setting = f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}"
+    with launch(extra_args=["--set", setting]) as running:
+        yield running
+
+
+@dataclass
+class Source:
+    """A speaker or interpreter, and what happens to it."""
+
+    endpoints: Endpoints
+    happenings: Happenings = field(default_factory=Happenings)
+    opened: Happenings = field(default_factory=Happenings)
+
+    def noted(self, notice: Notice) -> None:
+        if isinstance(notice, RolledOver):
+            self.happenings.add(("rolled over", notice.reply.resumed))
+        self.happenings.add(type(notice))
+
+    def access(self, user: str, group: str) -> Access:
+        return Access(self.endpoints.websocket_url, None, self.endpoints.token_url, user, (group,))
+
+    async def speak(self, audience: list[Ears]) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+            for ears in audience:
+                await ears.happenings.until("joined")
+
+        async with self.access("alice", "speakers").connect() as connection:
+            await speak(
+                connection,
+                "en",
+                counting,
+                audio_format=FORMAT,
+                on_created=created,
+                on_notice=self.noted,
+            )
+
+    async def interpret(self, session_id: str, language: str) -> None:
+        async with self.access("ines", "interpreters").connect() as connection:
+            await interpret(
+                connection,
+                session_id,
+                language,
+                counting,
+                start=Start.FLOOR,
+                hooks=Hooks(on_notice=self.noted),
+            )
+
+
+async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) -> None:
+    url, operator = endpoints.websocket_url, Operator(endpoints)
+    floor = [Ears(url, "en", playout_delay_ms=DELAY_MS), Ears(url, "es", playout_delay_ms=DELAY_MS)]
+    french = Ears(url, "fr", playout_delay_ms=DELAY_MS)
+    audience = [*floor, french]
+    speaker, interpreter = Source(endpoints), Source(endpoints)
+    counts: list[tuple[int, dict[str, int]]] = []
+
+    async def count(session_id: str) -> None:
+        while True:
+            row = await operator.session(session_id)
+            languages = {language: int(n) for language, n in row["languageCounts"].items()}
+            counts.append((int(row["listenerCount"]), languages))
+            await asyncio.sleep(0.05)
+
+    async with background() as start:
+        start(speaker.speak(audience))
+        session_id = str(await speaker.opened.first())
+        for ears in audience:
+            start(ears.listen(session_id))
+        for ears in audience:
+            await ears.happenings.until("joined")
+        start(count(session_id))
+        start(interpreter.interpret(session_id, "fr"))
+        for happenings in (
+            speaker.happenings,
+            interpreter.happenings,
+            *(ears.happenings for ears in audience),
+        ):
+            await happenings.until(ROLLED_OVER)
+        for ears in audience:
+            await ears.hears_more()
+        row = await operator.session(session_id)
+
+    for ears in floor:
+        assert ears.heard == list(range(1, len(ears.heard) + 1)), "each once, in order"
+    # Before the interpreter was there it was the floor, which counts from 1 as well.
+    began = max(index for index, number in enumerate(french.heard) if number == 1)
+    interpreted = french.heard[began:]
+    assert interpreted == list(range(1, len(interpreted) + 1)), "each once, in order"
+    assert counts
+    assert all(count == (3, {"en": 1, "es": 1, "fr": 1}) for count in counts)
+    assert row["speakerEpoch"] >= 2
+    assert row["channels"]["fr"]["epoch"] >= 2
+    for ears in audience:
+        assert ears.news() == [], "nobody was told that the speaker is away"
+    for source in (speaker, interpreter):
+        assert set(source.happenings.all) <= {RolledOver, ROLLED_OVER}
