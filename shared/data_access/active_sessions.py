@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from shared.data_access.session_items import ACTIVE_BUCKETS, from_item
-from shared.data_access.table import Table
+from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.session import Session
 
@@ -31,11 +31,16 @@ class ActiveSessions:
             )
             yield from (item[schema.SESSION_ID] for item in items)
 
-    def sessions(self) -> Iterator[Session]:
-        """The sessions, read a hundred at a time; eventually consistent, so some may have ended.
+    def rows(self) -> Iterator[list[Item]]:
+        """Their rows, a hundred at a time; eventually consistent, so some may have ended.
 
         Raises StoreUnavailableError.
         """
         ids = self.ids()
         while batch := list(islice(ids, _BATCH)):
-            yield from map(from_item, self._table.batch_get(batch))
+            yield self._table.batch_get(batch)
+
+    def sessions(self) -> Iterator[Session]:
+        """The sessions of those rows, read when they are wanted."""
+        for rows in self.rows():
+            yield from map(from_item, rows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.listener_counts import ACTIVE
-from shared.data_access.session_items import ACTIVE_BUCKETS, from_item, told_of
+from shared.data_access.session_items import from_item, told_of
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
 from shared.models.audience_counts import ToldStatus, languages_heard
@@ -88,23 +89,12 @@ class SessionStatuses:
         )
         return before is not None and schema.STATUS_PENDING not in before
 
-    def active_ids(self) -> list[str]:
-        """The ids of all active sessions; eventually consistent, one query a bucket."""
-        return [
-            item[schema.SESSION_ID]
-            for bucket in range(ACTIVE_BUCKETS)
-            for item in self._table.query(
-                schema.ACTIVE_INDEX,
-                "#bucket = :bucket",
-                names={"#bucket": schema.ACTIVE_BUCKET},
-                values={":bucket": str(bucket)},
-            )
-        ]
-
-    def read(self, session_ids: Sequence[str]) -> Iterator[SessionAudience | None]:
-        """At most 100 sessions in one read; eventually consistent. None is a damaged row."""
-        for item in self._table.batch_get(session_ids):
-            yield _readable(item)
+    def everyone(self) -> Iterator[list[SessionAudience | None]]:
+        """All active sessions, a hundred at a time, as `ActiveSessions` reads them; None is a row
+        that is damaged.
+        """
+        for rows in ActiveSessions(self._table).rows():
+            yield [_readable(row) for row in rows]
 
     def _note(self, session_id: str, status: ToldStatus, now_ms: int, more: str) -> Item | None:
         names = {

@@ -13,11 +13,7 @@ from shared.services.status_service import status_of
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-_ERRORS = {
-    Outcome.GONE: "ConnectionErrorsGone",
-    Outcome.FAILED: "ConnectionErrorsFailed",
-    Outcome.DROPPED: "ConnectionErrorsDropped",
-}
+_ERRORS = (Outcome.GONE, Outcome.FAILED, Outcome.DROPPED)
 # How long the clean-up after one sending may take (s).
 _REMOVAL_SECONDS = 2.0
 
@@ -51,9 +47,9 @@ class StatusSender:
             now + CONTROL_DEADLINE_MS,
         )
         outcomes = [outcome for result in results for outcome in result.values()]
-        for outcome, name in _ERRORS.items():
-            if count := outcomes.count(outcome):
-                self._telemetry.count(name, count)
+        for error in _ERRORS:
+            if count := outcomes.count(error):
+                self._telemetry.count_by("ConnectionErrors", count, Type=error.value)
         self._remove(
             [
                 session

@@ -15,8 +15,6 @@ from shared.utils.telemetry import Telemetry
 
 # A pass that takes longer stops, below its function's time (s); the next one is under way.
 _PASS_SECONDS = 20.0
-# As many sessions as one read takes.
-_AT_ONCE = 100
 
 
 class StatusUpdates:
@@ -47,26 +45,26 @@ class StatusUpdates:
         """Every active session's speaker hears who listens.
 
         Costs a query for each bucket of active sessions, a read for each 100 of them, a post for
-        each, and a write for each whose audience differs from what its last status said.
+        each, and a write for each whose audience differs from what its last status said. Raises
+        StoreUnavailableError if sessions cannot be read.
         """
         enough = self._clock.monotonic() + _PASS_SECONDS
         sent = 0
-        session_ids = self._statuses.active_ids()
-        for start in range(0, len(session_ids), _AT_ONCE):
-            if self._clock.monotonic() >= enough:
-                self._telemetry.warn("periodic statuses incomplete", sessions=len(session_ids))
-                break
-            try:
-                sent += self._tell(session_ids[start : start + _AT_ONCE])
-            except StoreUnavailableError as error:
-                self._telemetry.warn("periodic statuses not sent", cause=error.cause)
-        self._telemetry.count("PeriodicUpdatesSent", sent)
+        try:
+            read_at = self._clock.now_ms()
+            for audiences in self._statuses.everyone():
+                if self._clock.monotonic() >= enough:
+                    self._telemetry.warn("periodic statuses cut short", sent=sent)
+                    break
+                sent += self._tell(audiences, read_at)
+                read_at = self._clock.now_ms()
+        finally:
+            self._telemetry.count("PeriodicUpdatesSent", sent)
 
-    def _tell(self, session_ids: Sequence[str]) -> int:
+    def _tell(self, audiences: Sequence[SessionAudience | None], read_at: int) -> int:
         """How many of these sessions' speakers were told."""
-        read_at = self._clock.now_ms()
         reachable = []
-        for audience in self._statuses.read(session_ids):
+        for audience in audiences:
             if audience is None:
                 self._telemetry.count("UnreadableSessions")
             elif audience.session.speaker_connected:

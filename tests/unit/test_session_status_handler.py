@@ -337,7 +337,7 @@ class TestSend:
 
         world.tick()
 
-        assert world.telemetry.counts["ConnectionErrorsGone"] == 1
+        assert world.telemetry.by_dimensions["ConnectionErrors", "gone"] == 1
         assert world.telemetry.counts["PeriodicUpdatesSent"] == 0
         assert not world.session(session_id).speaker_connected
 
@@ -351,8 +351,8 @@ class TestSend:
 
         world.tick()
 
-        assert world.telemetry.counts["ConnectionErrorsFailed"] == 1
-        assert world.telemetry.counts["ConnectionErrorsDropped"] == 1
+        assert world.telemetry.by_dimensions["ConnectionErrors", "failed"] == 1
+        assert world.telemetry.by_dimensions["ConnectionErrors", "dropped"] == 1
         assert world.session(session_id).speaker_connected
         assert world.session(other).speaker_connected
 
