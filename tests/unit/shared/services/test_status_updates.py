@@ -1,0 +1,83 @@
+"""What a pass over all sessions costs, as the database and the connections count it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.data_access.session_statuses import SessionStatuses
+from shared.data_access.table import Table
+from shared.models import schema
+from shared.services.status_sender import StatusSender
+from shared.services.status_trigger import StatusTrigger
+from shared.services.status_updates import StatusUpdates
+from tests.helpers.audiences import set_audience
+from tests.helpers.doubles import RecordingTelemetry
+from tests.helpers.fake_timers import FakeTimers
+from tests.helpers.tables import SESSIONS
+from tests.helpers.world import World
+
+
+class CountingClient:
+    """A client that counts its requests."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self._client = boto3.client("dynamodb")
+
+    def __getattr__(self, operation: str) -> Any:
+        self.requests[operation] += 1
+        return getattr(self._client, operation)
+
+
+@pytest.fixture
+def client(world: World) -> CountingClient:
+    """Made once there is a database."""
+    return CountingClient()
+
+
+@pytest.fixture
+def updates(world: World, client: CountingClient) -> StatusUpdates:
+    """Statuses over the counting client."""
+    statuses = SessionStatuses(Table(client, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
+    telemetry = RecordingTelemetry()
+    return StatusUpdates(
+        statuses,
+        StatusSender(
+            world.sender,
+            remove_gone=lambda session_id, connection_id: None,
+            clock=world.clock,
+            telemetry=telemetry,
+        ),
+        StatusTrigger(statuses, FakeTimers(), world.clock, telemetry),
+        world.clock,
+        telemetry,
+    )
+
+
+def test_a_pass_reads_eight_buckets_and_a_hundred_sessions_at_a_time(
+    world: World, client: CountingClient, updates: StatusUpdates
+) -> None:
+    for _ in range(101):
+        world.create_session()
+    posts = len(world.sender.posts)
+
+    updates.tell_everyone()
+
+    assert client.requests == {"query": 8, "batch_get_item": 2}
+    assert len(world.sender.posts) - posts == 101
+
+
+def test_what_a_status_says_is_noted_only_if_it_is_another(
+    world: World, client: CountingClient, updates: StatusUpdates
+) -> None:
+    _, session_id = world.create_session()
+    set_audience(session_id, {"es": 5_000})
+
+    updates.tell_everyone()
+    updates.tell_everyone()
+
+    assert client.requests == {"query": 16, "batch_get_item": 2, "update_item": 1}
