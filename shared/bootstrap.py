@@ -84,6 +84,7 @@ class App:
         timers: Timers[GraceOver] | None = None,
         status_timers: Timers[StatusDue] | None = None,
         sessions: SessionsRepository | None = None,
+        takeovers: Takeovers | None = None,
     ) -> None:
         self._environment = environment
         self._given_sender = sender
@@ -92,6 +93,7 @@ class App:
         self._given_timers = timers
         self._given_status_timers = status_timers
         self._given_sessions = sessions
+        self._given_takeovers = takeovers
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
@@ -135,7 +137,7 @@ class App:
     @cached_property
     def _seat_takeover(self) -> SeatTakeover:
         return SeatTakeover(
-            Takeovers(self._sessions_table, self._connections_table),
+            self._given_takeovers or Takeovers(self._sessions_table, self._connections_table),
             self._sessions,
             self._connections,
             seating=self._seating,

@@ -132,7 +132,11 @@ class ConnectionsRepository:
         return True
 
     def roster(self, session_id: str) -> list[tuple[str, Seat]]:
-        """Everyone who sits in a session; eventually consistent, one query whatever the size."""
+        """Everyone who sits in a session; eventually consistent, one query whatever the size.
+
+        Connections whose seat was taken over are among them, until they are closed: they still
+        hear, but count for nothing (`Connection.replaced_at`).
+        """
         return self._query("#session = :session", session_id)
 
     def seated(self, session_id: str, seat: Seat) -> list[str]:

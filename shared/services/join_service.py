@@ -83,6 +83,8 @@ class JoinService:
         taken = self._takeover.take(caller, request.resume_token, session, seat, token.resume_hash)
         if taken is not None:
             return self._joined(caller, self._read(session_id), taken, token, resumed=True)
+        if request.resume_token is not None:
+            session = self._read(session_id)  # it may have changed while that was tried
         if seat.role == "listener":
             self._sit_listening(caller, session, seat, token)
         elif seat.role == "interpreter":

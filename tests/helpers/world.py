@@ -18,7 +18,6 @@ from unittest import mock
 import msgspec
 
 from shared.bootstrap import App
-from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
@@ -121,9 +120,16 @@ class World:
 
     def use_sessions(self, sessions: Any) -> None:
         """Let the control function work on other sessions than the table's own."""
-        self._handlers["control"] = self._modules["control"].build(self._app("control", sessions))
+        self._use(sessions=sessions)
 
-    def _app(self, function: str, sessions: SessionsRepository | None = None) -> App:
+    def use_takeovers(self, takeovers: Any) -> None:
+        """Let the control function take seats over by other means than the tables' own."""
+        self._use(takeovers=takeovers)
+
+    def _use(self, **given: Any) -> None:
+        self._handlers["control"] = self._modules["control"].build(self._app("control", **given))
+
+    def _app(self, function: str, **given: Any) -> App:
         """One more instance of a function, with caches of its own."""
         return App(
             {
@@ -139,7 +145,7 @@ class World:
             disconnect=self.clean_ups,
             timers=self.timers,
             status_timers=self.status_timers,
-            sessions=sessions,
+            **given,
         )
 
     def connect(self, user: str | None = None, *groups: str) -> str:

@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Channel, Session
+from tests.helpers.meddled import Meddled
 from tests.helpers.world import World
-
-Meddle = Callable[[], object]
-
-
-class Meddled:
-    """Sessions whose next write of a kind is followed, or preceded, by somebody else's doing."""
-
-    def __init__(self, real: SessionsRepository) -> None:
-        self._real = real
-        self.after: dict[str, Meddle] = {}
-        self.before: dict[str, Meddle] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._real, name)
-
-        def meddled(*arguments: Any) -> Any:
-            if name in self.before:
-                self.before.pop(name)()
-            result = call(*arguments)
-            if name in self.after:
-                self.after.pop(name)()
-            return result
-
-        return meddled
 
 
 @pytest.fixture

@@ -1,0 +1,263 @@
+"""What happens between the writes of a roll-over: counts stay true, a source is never stuck."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.table import Table
+from shared.data_access.takeovers import Takeovers
+from shared.models import schema
+from shared.models.session import Channel
+from tests.helpers.meddled import Meddled
+from tests.helpers.tables import CONNECTIONS, SESSIONS
+from tests.helpers.world import Message, World
+
+
+@pytest.fixture
+def meddled(world: World) -> Meddled:
+    """The takeovers that the control function works with from now on."""
+    client = boto3.client("dynamodb")
+    takeovers = Meddled(
+        Takeovers(
+            Table(client, SESSIONS, schema.SESSION_ID),
+            Table(client, CONNECTIONS, schema.CONNECTION_ID),
+        )
+    )
+    world.use_takeovers(takeovers)
+    return takeovers
+
+
+class Roll:
+    """A member of a session who is about to roll over, from `old` to `new`."""
+
+    def __init__(self, world: World, role: str) -> None:
+        self._world = world
+        who = {
+            "listener": (),
+            "interpreter": ("ines", "interpreters"),
+            "speaker": ("alice", "speakers"),
+        }[role]
+        self.speaker = world.connect("alice", "speakers")
+        created = world.ask(self.speaker, "createSession", sourceLanguage="en")
+        self.session_id = created["sessionId"]
+        self._fields = {"sessionId": self.session_id, "targetLanguage": "es", "role": role}
+        if role == "speaker":
+            self.old, self.token = self.speaker, created["resumeToken"]
+        else:
+            self.old = world.connect(*who)
+            self.token = world.ask(self.old, "joinSession", **self._fields)["resumeToken"]
+        self.new, self.third = world.connect(*who), world.connect(*who)
+
+    def over(self, connection: str | None = None) -> Message:
+        return self._world.ask(
+            connection or self.new, "joinSession", **self._fields, resumeToken=self.token
+        )
+
+    def counts(self) -> tuple[int, dict[str, int]]:
+        session = self._world.session(self.session_id)
+        return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
+
+
+def unavailable() -> None:
+    raise StoreUnavailableError("update_item: ThrottlingException")
+
+
+class TestListener:
+    @pytest.mark.parametrize("call", ["offered", "replace"])
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_the_old_one_disconnects_on_the_way(
+        self, world: World, meddled: Meddled, call: str, when: str
+    ) -> None:
+        roll = Roll(world, "listener")
+        getattr(meddled, when)[call] = lambda: world.disconnect(roll.old)
+
+        assert roll.over()["type"] == "sessionJoined"
+
+        assert roll.counts() == (1, {"es": 1})
+        world.disconnect(roll.new)
+        assert roll.counts() == (0, {})
+
+    def test_the_new_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "listener")
+        meddled.after["replace"] = lambda: world.disconnect(roll.new)
+
+        assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
+
+        assert roll.counts() == (1, {"es": 1})
+        assert roll.over(roll.third)["resumed"] is True
+        world.disconnect(roll.old)
+        assert roll.counts() == (1, {"es": 1})
+
+    def test_both_disconnect_on_the_way(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "listener")
+
+        def both() -> None:
+            world.disconnect(roll.old)
+            world.disconnect(roll.new)
+
+        meddled.after["replace"] = both
+
+        assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
+
+        assert roll.counts() == (0, {})
+
+    def test_the_old_one_changes_its_language_on_the_way(
+        self, world: World, meddled: Meddled
+    ) -> None:
+        roll = Roll(world, "listener")
+        meddled.before["replace"] = lambda: world.ask(
+            roll.old, "changeLanguage", targetLanguage="fr"
+        )
+
+        assert roll.over()["targetLanguage"] == "fr"
+
+        assert roll.counts() == (1, {"fr": 1})
+
+    @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession"])
+    def test_what_the_old_one_asks_too_late_changes_nothing(
+        self, world: World, meddled: Meddled, action: str
+    ) -> None:
+        roll = Roll(world, "listener")
+        replies: list[Message] = []
+        meddled.after["replace"] = lambda: replies.append(
+            world.ask(roll.old, action, targetLanguage="fr")
+        )
+
+        assert roll.over()["resumed"] is True
+
+        assert replies[0]["code"] == "CONNECTION_NOT_FOUND"
+        assert roll.counts() == (1, {"es": 1})
+
+    def test_two_come_with_one_token(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "listener")
+        others: list[Message] = []
+        meddled.before["replace"] = lambda: others.append(roll.over(roll.third))
+
+        mine = roll.over()
+
+        assert (mine["resumed"], others[0]["resumed"]) == (False, True)
+        assert roll.counts() == (2, {"es": 2})
+
+    def test_one_asks_twice_at_once(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "listener")
+        meddled.before["replace"] = roll.over
+
+        assert roll.over()["code"] == "ALREADY_IN_SESSION"
+        assert roll.over()["resumed"] is True
+
+        assert roll.counts() == (1, {"es": 1})
+        world.disconnect(roll.new)
+        assert roll.counts() == (0, {})
+
+    def test_a_database_that_refuses_leaves_all_as_it_was(
+        self, world: World, meddled: Meddled
+    ) -> None:
+        roll = Roll(world, "listener")
+        meddled.before["replace"] = unavailable
+
+        assert roll.over()["code"] == "UNAVAILABLE"
+
+        assert roll.counts() == (1, {"es": 1})
+        assert roll.over()["resumed"] is True
+
+
+class TestSpeaker:
+    def test_the_owner_takes_the_floor_elsewhere_on_the_way(
+        self, world: World, meddled: Meddled
+    ) -> None:
+        """Of those who come, the last one has the floor."""
+        roll = Roll(world, "speaker")
+        meddled.before["hand_floor"] = lambda: world.ask(
+            roll.third,
+            "joinSession",
+            sessionId=roll.session_id,
+            targetLanguage="en",
+            role="speaker",
+        )
+
+        reply = roll.over()
+
+        assert (reply["resumed"], reply["epoch"]) == (False, 3)
+        assert world.session(roll.session_id).speaker_connection_id == roll.new
+
+    def test_the_session_ends_on_the_way(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "speaker")
+        meddled.before["hand_floor"] = lambda: world.ask(roll.old, "endSession")
+
+        assert roll.over()["code"] == "SESSION_ENDED"
+        assert world.ask(roll.new, "createSession", sourceLanguage="en")["type"] == "sessionCreated"
+
+    def test_the_old_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+        """It was away for a moment: whoever heard that hears that it is back."""
+        roll = Roll(world, "speaker")
+        listener = world.listener(roll.session_id)
+        meddled.before["hand_floor"] = lambda: world.disconnect(roll.old)
+
+        assert roll.over()["resumed"] is True
+
+        told = [message["type"] for message in world.pushes(listener)]
+        assert told == ["speakerDisconnected", "speakerReconnected"]
+        world.ring()
+        assert world.session(roll.session_id).speaker_connected
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_the_new_one_disconnects_on_the_way(
+        self, world: World, meddled: Meddled, when: str
+    ) -> None:
+        """The grace begins: nobody takes a connection that is over for the speaker."""
+        roll = Roll(world, "speaker")
+        getattr(meddled, when)["hand_floor"] = lambda: world.disconnect(roll.new)
+
+        assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
+
+        assert not world.session(roll.session_id).speaker_connected
+        world.ring()
+        assert not world.session(roll.session_id).is_active
+
+    def test_without_the_mark_the_old_one_still_ends_nothing(
+        self, world: World, meddled: Meddled
+    ) -> None:
+        roll = Roll(world, "speaker")
+        meddled.before["replace"] = unavailable
+
+        assert roll.over()["resumed"] is True
+        world.disconnect(roll.old)
+
+        assert world.session(roll.session_id).speaker_connected
+
+
+class TestInterpreter:
+    def test_the_old_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "interpreter")
+        meddled.before["hand_channel"] = lambda: world.disconnect(roll.old)
+
+        reply = roll.over()
+
+        assert (reply["resumed"], reply["epoch"]) == (False, 2)
+        assert world.session(roll.session_id).channels == {"es": Channel(2, "human", roll.new)}
+
+    def test_another_one_takes_the_language_on_the_way(
+        self, world: World, meddled: Meddled
+    ) -> None:
+        roll = Roll(world, "interpreter")
+
+        def other() -> None:
+            world.disconnect(roll.old)
+            world.interpreter(roll.session_id, "es", "ivan")
+
+        meddled.before["hand_channel"] = other
+
+        assert roll.over()["code"] == "LANGUAGE_TAKEN"
+        assert world.ask(roll.new, "leaveSession")["code"] == "NOT_IN_SESSION"
+
+    def test_the_new_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+        roll = Roll(world, "interpreter")
+        meddled.before["hand_channel"] = lambda: world.disconnect(roll.new)
+
+        assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
+
+        assert world.session(roll.session_id).interpreted() == {}
+        world.send_audio(roll.old, 1)
+        assert world.pushes(roll.old, "error")[-1]["code"] == "FORBIDDEN"
