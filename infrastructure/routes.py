@@ -70,7 +70,6 @@ _RELEASE = (
     Grant(Resource.POST_TO_CONNECTION),
 )
 
-_SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
 AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
@@ -83,7 +82,7 @@ DISCONNECT = FunctionSpec(
     "disconnect",
     FloorSettings,
     (
-        _SET_TIMER,
+        Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",)),
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
         *_RELEASE,
@@ -91,9 +90,8 @@ DISCONNECT = FunctionSpec(
 )
 CONTROL = FunctionSpec(
     "control",
-    FloorSettings,
+    SessionSettings,
     (
-        _SET_TIMER,
         Grant(
             Resource.SESSIONS,
             (

@@ -58,7 +58,7 @@ ENVIRONMENT = {
 }
 # What the stack does not give to every function.
 _ONLY = {
-    TIMER_QUEUE_URL: {"control", "disconnect"},
+    TIMER_QUEUE_URL: {"disconnect"},
     BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
 }
 FUNCTIONS = ("connect", "disconnect", "control", "audio_processor", "broadcast", "timeout")
