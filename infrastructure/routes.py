@@ -15,6 +15,7 @@ from shared.utils.settings import (
     ConnectSettings,
     FanoutSettings,
     FloorSettings,
+    SessionSettings,
     Settings,
     SweepSettings,
 )
@@ -101,9 +102,8 @@ DISCONNECT = FunctionSpec(
 )
 CONTROL = FunctionSpec(
     "control",
-    FloorSettings,
+    SessionSettings,
     (
-        _SET_TIMER,
         _TELL_SPEAKER,
         Grant(
             Resource.SESSIONS,

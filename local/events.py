@@ -27,7 +27,8 @@ Event = dict[str, Any]
 # API Gateway's ids: 11 bytes in the base64 that is safe in URLs. They end in "=" and may hold "-"
 # and "_", as those in https://github.com/aws/aws-sdk-net/issues/3132 and in AWS's examples do.
 _ID_BYTES = 11
-_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+# What ids are made of. AWS may be stricter: somebody saw `6sdf` refused, see docs/parity.md.
+_ID = re.compile(r"[A-Za-z0-9_\-+/=]{1,64}")
 
 # Of the opening request, the integration is not told what was for the connection alone.
 _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
@@ -39,7 +40,7 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether it has the form of API Gateway's ids, whether or not there is such a connection."""
+    """Whether it could be an id of API Gateway's, whether or not there is such a connection."""
     return _ID.fullmatch(text) is not None
 
 

@@ -310,12 +310,7 @@ MANAGE = "execute-api:ManageConnections"
 SEND = "sqs:SendMessage"
 INVOKE = "lambda:InvokeFunction"
 
-#: What is needed only in a race that nobody can bring about from outside: `control` tells everyone
-#: of a speaker who came back, and finds that the owner has meanwhile come back once more, on a
-#: connection that is over already. That connection's own $disconnect sets the same timer.
-RACES = {("control", Resource.TIMER_QUEUE, SEND)}
-
-#: Function, resource and action of each other grant, and what needs it.
+#: Function, resource and action of each grant, and what needs it.
 SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("connect", Resource.CONNECTIONS, PUT): handshake,
     ("disconnect", Resource.TIMER_QUEUE, SEND): speaker_stays_away,
