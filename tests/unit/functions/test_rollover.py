@@ -358,6 +358,29 @@ class TestTokenThatDoesNotFit:
         assert counts(world, session_id) == (1, {"es": 1})
 
 
+@pytest.mark.parametrize("role", ["listener", "interpreter"])
+def test_a_client_that_does_not_close_the_old_one_has_it_closed(world: World, role: str) -> None:
+    speaker, session_id, _ = create(world)
+    who = ("ines", "interpreters") if role == "interpreter" else ()
+    old, token = listen(world, session_id) if role == "listener" else interpret(world, session_id)
+    new, _ = roll_over(world, session_id, token, *who, role=role)
+    before = counts(world, session_id)
+    world.ask(old, "heartbeat")
+
+    world.clock.advance(9_000)
+    world.sweep()
+    assert world.sender.deleted == []
+    world.clock.advance(2_000)
+    world.sweep()
+    world.disconnect(old)
+    world.send_audio(speaker, 0)
+
+    assert world.sender.deleted == [old]
+    assert heard(world, old) == []
+    assert heard(world, new) == [(1, 0)]
+    assert counts(world, session_id) == before
+
+
 def test_the_secret_is_stored_nowhere(world: World) -> None:
     _, session_id, _ = create(world)
     _, token = listen(world, session_id)
