@@ -17,11 +17,11 @@ import logging
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from client.clock_offset import ClockOffset
+from client.controls import SpeakerControls
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -30,11 +30,13 @@ from client.errors import (
 )
 from client.event_queue import EventQueue
 from client.events import Answered, Event, Refused
-from client.protocol import SessionCore
+from client.protocol import SessionCore, requested
 from client.session_state import SessionState
 from client.transport import lost, open_socket
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import (
+    AnyControl,
+    BroadcastStateChanged,
     ChangeLanguage,
     CreateSession,
     EndSession,
@@ -45,7 +47,6 @@ from shared.models.messages import (
     LeaveSession,
     Reply,
     Request,
-    RequestedAudioFormat,
     Role,
     SessionCreated,
     SessionEnded,
@@ -91,7 +92,7 @@ async def connect(
         await connection.close()
 
 
-class Connection:
+class Connection(SpeakerControls):
     """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
     ConnectionLostError; everything that is not a reply comes out of `events`.
     """
@@ -160,7 +161,7 @@ class Connection:
         request = CreateSession(
             source_language=source_language.lower(),
             quality_tier=quality_tier,
-            audio_format=_requested(audio_format),
+            audio_format=requested(audio_format),
             max_listeners=max_listeners,
             interpreters=interpreters,
         )
@@ -185,6 +186,10 @@ class Connection:
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
         """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply."""
         await self._send(self._core.audio_frame(seq, timestamp, audio))
+
+    async def control(self, request: AnyControl) -> BroadcastStateChanged:
+        """Ask for a change of the broadcast; see SpeakerControls."""
+        return await self._ask(request, BroadcastStateChanged)
 
     async def end_session(self) -> SessionEnded:
         """End the session for everyone; only its speaker may."""
@@ -290,9 +295,3 @@ class Connection:
                 return
             except ClientError as fault:
                 _log.warning("a heartbeat failed: %s", fault)
-
-
-def _requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
-    if audio_format is None:
-        return None
-    return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))

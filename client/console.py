@@ -105,6 +105,8 @@ def _counts(counts: JitterCounts) -> str:
     line = f"{counts.played} chunks, {counts.gaps} gaps, {counts.late} late"
     if counts.gap_chunks:
         line += f", {counts.gap_chunks} not played"
+    if counts.withheld:
+        line += f", {counts.withheld} withheld by pauses"
     return line
 
 

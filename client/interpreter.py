@@ -58,9 +58,7 @@ async def interpret(
     audio_format = joined.audio_format
     source = open_source(audio_format)
     await compare_clocks(connection)
-    floor = Playout(
-        audio_format, open_sink(audio_format), playout_delay_ms, joined.broadcast_state.volume
-    )
+    floor = Playout(audio_format, open_sink(audio_format), playout_delay_ms, joined.broadcast_state)
     floor_heard = asyncio.Event()
     streamer = Streamer(
         connection,

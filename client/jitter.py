@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
 
@@ -89,6 +90,7 @@ class JitterCounts:
     dropped: int = 0  # pushed out of a full buffer
     gaps: int = 0
     gap_chunks: int = 0
+    withheld: int = 0  # chunks that a pause or a mute kept back: neither a gap nor lost
 
     def add(self, other: JitterCounts) -> None:
         """Take over the counts of another buffer."""
@@ -132,12 +134,14 @@ class JitterBuffer:
         audio_format: AudioFormat,
         playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
         capacity: int = DEFAULT_CAPACITY,
+        was_withheld: Callable[[Gap], bool] = lambda gap: False,
     ) -> None:
         self.counts = JitterCounts()
         self.latencies = LatencyRecord()
         self._format = audio_format
         self._delay_ms = playout_delay_ms
         self._capacity = capacity
+        self._was_withheld = was_withheld
         self._waiting: list[_Waiting] = []  # by (epoch, seq)
         self._position: _Position | None = None
         self._seen: set[tuple[int, int]] = set()
@@ -273,6 +277,9 @@ class JitterBuffer:
         return [self._count_gap(Gap(position.epoch, first, last, None, continuous=True))]
 
     def _count_gap(self, gap: Gap) -> Gap:
-        self.counts.gaps += 1
-        self.counts.gap_chunks += gap.chunks
+        if self._was_withheld(gap):
+            self.counts.withheld += gap.chunks
+        else:
+            self.counts.gaps += 1
+            self.counts.gap_chunks += gap.chunks
         return gap

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from client.capture import Sleep
 from client.connection import Connection
+from client.controls import SpeakerControls
 from client.errors import AwayError, ConnectionLostError
 from client.events import Event
 from client.reconnection import GRACE_SECONDS, Chance
@@ -27,6 +28,8 @@ from client.seat_keeper import Opener, SeatKeeper
 from client.session_state import SessionState
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import (
+    AnyControl,
+    BroadcastStateChanged,
     LanguageChanged,
     Role,
     SessionCreated,
@@ -70,7 +73,7 @@ async def lasting(
         await keeper.close()
 
 
-class LastingConnection:
+class LastingConnection(SpeakerControls):
     """One seat in a session, over as many connections as it takes."""
 
     def __init__(self, keeper: SeatKeeper) -> None:
@@ -118,6 +121,10 @@ class LastingConnection:
             await connection.send_audio(seq, timestamp, audio)
         except ConnectionLostError:
             raise self._keeper.fault or AwayError from None
+
+    async def control(self, request: AnyControl) -> BroadcastStateChanged:
+        """As Connection.control."""
+        return await self._ask(lambda connection: connection.control(request))
 
     async def end_session(self) -> SessionEnded:
         """As Connection.end_session."""

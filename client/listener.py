@@ -50,6 +50,8 @@ class Hearing:
             waits = [until_ms, playout.next_due_ms, now_ms + _TICK_SECONDS * 1000]
             wake_ms = min(time for time in waits if time is not None)
             event = await connection.next_event(max(wake_ms - now_ms, 0) / 1000)
+            if connection.state is not None:
+                playout.apply(connection.state.broadcast_state)
             if event is not None:
                 self._handle(event)
             playout.advance(connection.now_ms())
@@ -101,7 +103,7 @@ async def listen(
         joined.audio_format,
         open_sink(joined.audio_format),
         playout_delay_ms,
-        joined.broadcast_state.volume,
+        joined.broadcast_state,
     )
     try:
         await Hearing(connection, playout, hooks).run(seconds)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from client.console import Display
 from client.events import Away, Notice, Notified, Returned
+from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import (
+    BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
     SessionEnded,
@@ -46,6 +48,8 @@ def joined(display: Display, reply: SessionJoined) -> None:
 
 
 def _absence(display: Display, reply: SessionJoined) -> None:
+    if not reply.broadcast_state.is_broadcasting():
+        display.say(_condition(reply.broadcast_state))
     if not reply.speaker_connected:
         display.say("The speaker is not connected at the moment.")
 
@@ -66,6 +70,8 @@ def _told(display: Display, event: Notified) -> None:
     match event.message:
         case ChannelSourceChanged() as change:
             display.say(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
+        case BroadcastStateChanged(broadcast_state=state):
+            display.say(_condition(state))
         case SpeakerDisconnected(grace_seconds=seconds):
             display.say(f"The speaker has lost the connection; up to {seconds} s to come back.")
         case SpeakerReconnected():
@@ -74,6 +80,17 @@ def _told(display: Display, event: Notified) -> None:
             over(display, reason)
         case _:
             pass
+
+
+def _condition(state: BroadcastState) -> str:
+    if state.is_broadcasting():
+        return f"The broadcast is on, at a volume of {state.volume:.0%}."
+    silences = [
+        (not state.is_active, "over"),
+        (state.is_paused, "paused"),
+        (state.is_muted, "muted"),
+    ]
+    return f"The broadcast is {' and '.join(word for holds, word in silences if holds)}."
 
 
 def over(display: Display, reason: str | None) -> None:

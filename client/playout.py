@@ -9,7 +9,9 @@ from client.audio import at_volume
 from client.events import Heard
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS, Gap, JitterBuffer, JitterCounts, PlayoutEvent
 from client.latency import LatencyRecord, LatencySummary
+from client.silences import Silences
 from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
 
 
 class Sink(Protocol):
@@ -52,14 +54,15 @@ class Playout:
         audio_format: AudioFormat,
         sink: Sink,
         playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
-        volume: float = 1.0,
+        state: BroadcastState | None = None,
     ) -> None:
         self._format = audio_format
         self._sink = sink
         self._delay_ms = playout_delay_ms
-        self._volume = volume
+        self._state = state or BroadcastState()
+        self._silences = Silences()
         self._language: str | None = None
-        self._buffer = JitterBuffer(audio_format, playout_delay_ms)
+        self._buffer = self._new_buffer()
         self._former_counts = JitterCounts()
         self._former_latencies = LatencyRecord()
 
@@ -67,7 +70,16 @@ class Playout:
         """Take in a chunk that arrived."""
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
+        self._silences.heard(heard.audio)
         self._buffer.push(heard.audio, heard.received_at_ms)
+
+    def apply(self, state: BroadcastState) -> None:
+        """Play at the volume of this state from now on, if it is newer than the last one; what it
+        keeps back is no loss.
+        """
+        if state.last_state_change > self._state.last_state_change:
+            self._state = state
+            self._silences.note(state)
 
     def advance(self, now_ms: float) -> None:
         """Play what is due by `now_ms`, in the clock that the chunks' receipts are in."""
@@ -96,12 +108,16 @@ class Playout:
             self.finish()
             self._former_counts.add(self._buffer.counts)
             self._former_latencies.extend(self._buffer.latencies)
-            self._buffer = JitterBuffer(self._format, self._delay_ms)
+            self._buffer = self._new_buffer()
+            self._silences.forget()
         self._language = language
+
+    def _new_buffer(self) -> JitterBuffer:
+        return JitterBuffer(self._format, self._delay_ms, was_withheld=self._silences.explain)
 
     def _play(self, events: list[PlayoutEvent]) -> None:
         for event in events:
             if isinstance(event, Gap):
                 self._sink.silence(event.chunks * self._format.chunk_ms)
             else:
-                self._sink.write(at_volume(event.audio.audio, self._volume))
+                self._sink.write(at_volume(event.audio.audio, self._state.volume))

@@ -15,15 +15,18 @@ import msgspec
 from client.errors import RequestRefusedError
 from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
 from client.session_state import SessionState, after
+from shared.models.audio_format import AudioFormat
 from shared.models.messages import (
     AnyServerMessage,
     Audio,
+    BroadcastStateChanged,
     ChangeLanguage,
     ChannelSourceChanged,
     ErrorMessage,
     JoinSession,
     Reply,
     Request,
+    RequestedAudioFormat,
     SendAudio,
     ServerMessage,
     SpeakerReconnected,
@@ -150,6 +153,8 @@ class SessionCore:
                 return [*self._found_back(before, message), Heard(message, received_at_ms)]
             case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
                 return []  # its sound was faster
+            case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
+                return []  # told again, or overtaken
             case _:
                 return [Notified(message)]
 
@@ -185,3 +190,10 @@ class SessionCore:
             for message, received_at_ms in held
             for event in self._push(message, received_at_ms)
         ]
+
+
+def requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
+    """A format as one asks for it; None for the default."""
+    if audio_format is None:
+        return None
+    return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))

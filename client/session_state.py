@@ -10,6 +10,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import (
     Audio,
+    BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
     LanguageChanged,
@@ -69,6 +70,14 @@ class SessionState:
             and audio.epoch >= self.first_epochs.get(audio.language, 0)
         )
 
+    def knows(self, state: BroadcastState) -> bool:
+        """Whether this state is known, or older than what is known (PROTOCOL rule 7)."""
+        return state.last_state_change <= self.broadcast_state.last_state_change
+
+    def with_broadcast(self, state: BroadcastState) -> SessionState:
+        """The state after the speaker paused, muted or set the volume."""
+        return self if self.knows(state) else replace(self, broadcast_state=state)
+
     def with_source(self, change: ChannelSourceChanged) -> SessionState:
         """The state after someone else took over a language."""
         first_epochs = dict(self.first_epochs)
@@ -106,8 +115,17 @@ def _changed(state: SessionState, message: ServerMessage, at_ms: float) -> Sessi
                 target_language=message.target_language,
                 channel_source=message.channel_source,
             )
+        case BroadcastStateChanged():
+            return state.with_broadcast(message.broadcast_state)
         case ChannelSourceChanged():
             return state.with_source(message)
+        case _:
+            return _with_floor(state, message, at_ms)
+
+
+def _with_floor(state: SessionState, message: ServerMessage, at_ms: float) -> SessionState:
+    """What a message says of whether the speaker is there."""
+    match message:
         case Audio() if message.language == state.source_language:
             floor = state.floor.heard(message.epoch, at_ms)
             return state if floor is state.floor else replace(state, floor=floor)

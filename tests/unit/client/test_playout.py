@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from client.events import Heard
 from client.playout import Playout
+from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, audio
 
 
@@ -51,7 +52,7 @@ def test_another_language_begins_anew_after_what_had_arrived() -> None:
 
 def test_the_volume_is_applied() -> None:
     speaker = Loudspeaker()
-    playout = Playout(FORMAT, speaker, volume=0.5)
+    playout = Playout(FORMAT, speaker, state=BroadcastState(volume=0.5))
     playout.push(Heard(audio(100), T0))
     playout.finish()
     assert speaker.played == [50]
