@@ -42,6 +42,19 @@ class FakeClock:
         await asyncio.sleep(0)
 
 
+class Loudspeaker:
+    """Remembers the first byte of every chunk, and silences as negative durations."""
+
+    def __init__(self) -> None:
+        self.played: list[float] = []
+
+    def write(self, pcm: bytes) -> None:
+        self.played.append(pcm[0])
+
+    def silence(self, duration_ms: float) -> None:
+        self.played.append(-duration_ms)
+
+
 def audio(
     seq: int, epoch: int = 1, timestamp: int | None = None, language: str = "en", size: int = 6_400
 ) -> Audio:

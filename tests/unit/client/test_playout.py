@@ -5,20 +5,7 @@ from __future__ import annotations
 from client.events import Heard
 from client.playout import Playout
 from shared.models.broadcast_state import BroadcastState
-from tests.unit.client.support import FORMAT, T0, audio
-
-
-class Loudspeaker:
-    """Remembers the first byte of every chunk, and silences as negative durations."""
-
-    def __init__(self) -> None:
-        self.played: list[float] = []
-
-    def write(self, pcm: bytes) -> None:
-        self.played.append(pcm[0])
-
-    def silence(self, duration_ms: float) -> None:
-        self.played.append(-duration_ms)
+from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
 
 def _playout() -> tuple[Playout, Loudspeaker]:

@@ -7,24 +7,11 @@ import pytest
 from client.events import Heard
 from client.playout import Playout
 from shared.models.broadcast_state import BroadcastState
-from tests.unit.client.support import FORMAT, T0, audio
+from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
 ON = BroadcastState(last_state_change=3)
 PAUSED = BroadcastState(is_paused=True, last_state_change=2)
 MUTED = BroadcastState(is_muted=True, last_state_change=2)
-
-
-class Loudspeaker:
-    """Remembers the first byte of every chunk, and silences as negative durations."""
-
-    def __init__(self) -> None:
-        self.played: list[float] = []
-
-    def write(self, pcm: bytes) -> None:
-        self.played.append(pcm[0])
-
-    def silence(self, duration_ms: float) -> None:
-        self.played.append(-duration_ms)
 
 
 def play(*arrivals: int | BroadcastState) -> tuple[list[float], tuple[int, int, int]]:

@@ -299,6 +299,19 @@ def test_a_forgotten_connection(world: World, action: str, fields: dict[str, Any
     assert world.session(session_id) == before
 
 
+@pytest.mark.parametrize(("action", "fields"), [*CONTROLS, ("endSession", {})], ids=str)
+def test_a_speaker_who_counts_as_away_must_come_back_first(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
+    """A push found the connection gone, though it was not."""
+    speaker, session_id = world.create_session()
+    world.sessions.start_grace(session_id, speaker, world.clock.now_ms() + 60_000)
+    before = world.session(session_id)
+
+    assert refused(world.ask(speaker, action, **fields)) == (403, "FORBIDDEN")
+    assert world.session(session_id) == before
+
+
 @every_control
 def test_messages_over_4_kb(world: World, action: str, fields: dict[str, Any]) -> None:
     speaker, session_id = world.create_session()

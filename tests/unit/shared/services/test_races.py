@@ -194,3 +194,44 @@ def test_leaving_again_after_a_failure_works(world: World, meddled: Meddled) -> 
     assert world.ask(interpreter, "leaveSession")["code"] == "UNAVAILABLE"
     assert world.ask(interpreter, "leaveSession")["type"] == "sessionLeft"
     assert world.session(session_id).interpreted() == {}
+
+
+def test_session_ends_while_its_speaker_pauses(world: World, meddled: Meddled) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    meddled.after["get"] = lambda: world.ask(speaker, "endSession")
+
+    reply = world.ask(speaker, "pauseBroadcast")
+
+    assert reply["code"] == "SESSION_ENDED"
+    assert not world.session(session_id).broadcast_state.is_paused
+    assert world.pushes(listener, "broadcastStateChanged") == []
+
+
+def test_owner_returns_elsewhere_while_the_former_connection_pauses(
+    world: World, meddled: Meddled
+) -> None:
+    former, session_id = world.create_session()
+    owner = world.connect("alice", "speakers")
+    meddled.after["get"] = lambda: world.ask(
+        owner, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
+    )
+
+    reply = world.ask(former, "pauseBroadcast")
+
+    assert reply["code"] == "FORBIDDEN"
+    assert world.session(session_id).broadcast_state.is_broadcasting()
+
+
+def test_two_controls_at_once_both_count_and_are_told(world: World, meddled: Meddled) -> None:
+    speaker, session_id = world.create_session()
+    listener = world.listener(session_id)
+    meddled.after["get"] = lambda: world.ask(speaker, "muteBroadcast")
+
+    reply = world.ask(speaker, "setVolume", volume=0.5)
+
+    state = reply["broadcastState"]
+    assert (state["isMuted"], state["volume"]) == (True, 0.5)
+    told = [push["broadcastState"] for push in world.pushes(listener, "broadcastStateChanged")]
+    assert [(news["isMuted"], news["volume"]) for news in told] == [(True, 1.0), (True, 0.5)]
+    assert told[0]["lastStateChange"] < told[1]["lastStateChange"]
