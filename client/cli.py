@@ -21,9 +21,11 @@ from client.listener import Hooks, listen
 from client.options import (
     DEFAULT_URL,
     Access,
+    ChunkOption,
     DelayOption,
     LanguageOption,
     ReconnectOption,
+    SampleRateOption,
     SessionArgument,
     SoundArgument,
     TokenOption,
@@ -69,12 +71,8 @@ def speak_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     language: LanguageOption = "en",
-    chunk_ms: Annotated[
-        int, typer.Option(min=100, max=1000, help="Milliseconds in one message.")
-    ] = 200,
-    sample_rate: Annotated[
-        int, typer.Option(min=8000, max=48000, help="Samples per second of the session.")
-    ] = 16_000,
+    chunk_ms: ChunkOption = 200,
+    sample_rate: SampleRateOption = 16_000,
     quality: Annotated[str, typer.Option(help="standard or premium.")] = "standard",
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for listeners before speaking.")

@@ -17,6 +17,7 @@ from client.errors import TokenError
 from client.lasting import LastingConnection, lasting
 from client.reconnection import GRACE_SECONDS
 from client.tokens import fetch_token, local_token_url
+from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
 
@@ -63,6 +64,18 @@ SoundArgument = Annotated[
     typer.Argument(
         metavar="FILE.wav",
         help="What to say: a WAV file, or - for raw 16-bit mono samples on standard input.",
+    ),
+]
+ChunkOption = Annotated[
+    int,
+    typer.Option(
+        min=CHUNK_DURATIONS_MS[0], max=CHUNK_DURATIONS_MS[-1], help="Milliseconds in one message."
+    ),
+]
+SampleRateOption = Annotated[
+    int,
+    typer.Option(
+        min=SAMPLE_RATES_HZ[0], max=SAMPLE_RATES_HZ[-1], help="Samples per second of the session."
     ),
 ]
 DelayOption = Annotated[

@@ -176,11 +176,11 @@ def validate_audio_format(requested: RequestedAudioFormat | None) -> AudioFormat
     if requested.encoding not in {PCM, OPUS}:
         refuse("encoding", f"not one of {PCM}, {OPUS}")
     if requested.sample_rate not in SAMPLE_RATES_HZ:
-        refuse("sampleRate", "not between 8000 and 48000 Hz")
+        refuse("sampleRate", f"not between {SAMPLE_RATES_HZ[0]} and {SAMPLE_RATES_HZ[-1]} Hz")
     if requested.channels != 1:
         refuse("channels", "only 1 channel is supported; mix down to mono")
     if requested.chunk_ms not in CHUNK_DURATIONS_MS:
-        refuse("chunkMs", "not between 100 and 1000 ms")
+        refuse("chunkMs", f"not between {CHUNK_DURATIONS_MS[0]} and {CHUNK_DURATIONS_MS[-1]} ms")
     audio_format = AudioFormat(
         encoding=OPUS if requested.encoding == OPUS else PCM,
         sample_rate=requested.sample_rate,
