@@ -88,7 +88,21 @@ class StageConfig:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 # The rates of all routes together stay below half of the first, so that no storm of requests takes
 # what deliveries need; dev's stay below a twentieth, as it may share the account with prod.
+# What speakers do by hand, each for one session.
+_CONTROLS = tuple(
+    action_of(request)
+    for request in (
+        messages.EndSession,
+        messages.GetSessionStatus,
+        messages.MuteBroadcast,
+        messages.PauseBroadcast,
+        messages.ResumeBroadcast,
+        messages.SetVolume,
+        messages.UnmuteBroadcast,
+    )
+)
 _DEV_THROTTLES = {
+    **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=40)),
     "$connect": Throttle(rate=50, burst=100),
     action_of(messages.CreateSession): Throttle(rate=5, burst=10),
     action_of(messages.JoinSession): Throttle(rate=50, burst=100),
@@ -96,6 +110,7 @@ _DEV_THROTTLES = {
     action_of(messages.SendAudio): Throttle(rate=50, burst=50),
 }
 _PROD_THROTTLES = {
+    **dict.fromkeys(_CONTROLS, Throttle(rate=100, burst=200)),
     # The quota of new connections.
     "$connect": Throttle(rate=500, burst=500),
     # Done by hand, and each one writes a row that lives for a day.
