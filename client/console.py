@@ -17,6 +17,7 @@ from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.playout import ListenStats, Playout
 from client.streaming import StreamReport
+from shared.models.messages import SessionStatus
 
 _PLAIN_SECONDS = 5.0
 _LIVE_SECONDS = 0.1
@@ -32,6 +33,7 @@ class Display:
         self._monotonic = monotonic
         self._status: Status | None = None
         self._next = monotonic() + _PLAIN_SECONDS
+        self._audience = ""  # who listens to one's own stream
         self.playout: Playout | None = None  # what is heard, for the summary of a listener
 
     def say(self, line: str, style: str = "") -> None:
@@ -55,7 +57,11 @@ class Display:
 
     def sent(self, report: StreamReport) -> None:
         """Progress of a stream of one's own."""
-        self.progress(lambda: describe_stream(report))
+        self.progress(lambda: describe_stream(report) + self._audience)
+
+    def listened_to(self, status: SessionStatus) -> None:
+        """Show from now on who listens to one's own stream."""
+        self._audience = f", {describe_audience(status)}"
 
     def hears(self, playout: Playout) -> None:
         """Remember what is heard, for the summary, without showing it."""
@@ -94,6 +100,14 @@ def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
     if report.refused:
         line += f", {report.refused} refused"
     return line
+
+
+def describe_audience(status: SessionStatus) -> str:
+    """`15 listen (es 10, fr 5)`."""
+    if status.listener_count == 0:
+        return "nobody listens"
+    languages = ", ".join(f"{name} {count}" for name, count in status.language_distribution.items())
+    return f"{status.listener_count} listen ({languages})"
 
 
 def describe_hearing(stats: ListenStats) -> str:

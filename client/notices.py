@@ -11,6 +11,7 @@ from shared.models.messages import (
     ChannelSourceChanged,
     SessionEnded,
     SessionJoined,
+    SessionStatus,
     SpeakerDisconnected,
     SpeakerReconnected,
 )
@@ -78,6 +79,8 @@ def _told(display: Display, event: Notified) -> None:
             display.say("The speaker is back.")
         case SessionEnded(reason=reason):
             over(display, reason)
+        case SessionStatus() as status:
+            display.listened_to(status)
         case _:
             pass
 

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from client.capture import ChunkSource, Sleep
 from client.errors import ClientError
-from client.events import AudioRefused, Away, Notice, Notified, Returned, RolledOver
+from client.events import AudioRefused, Away, Event, Notice, Notified, Returned, RolledOver
 from client.lasting import AnyConnection
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated, SessionEnded
+from shared.models.messages import SessionCreated, SessionEnded, SessionStatus
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.
@@ -82,7 +83,7 @@ async def speak(
             elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return
-            elif isinstance(event, Away | Returned | RolledOver):
+            elif isinstance(event, Away | Returned | RolledOver) or _is_status(event):
                 on_notice(event)
 
     try:
@@ -94,3 +95,8 @@ async def speak(
                     await connection.end_session()
         raise
     return SpeakReport(session.session_id, streamer.report, reasons[0] if reasons else None)
+
+
+def _is_status(event: Event) -> TypeGuard[Notified]:
+    """Whether the service tells who listens."""
+    return isinstance(event, Notified) and isinstance(event.message, SessionStatus)
