@@ -9,6 +9,7 @@ from shared.models.messages import (
     BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
+    ConnectionTimeout,
     SessionEnded,
     SessionJoined,
     SessionStatus,
@@ -77,6 +78,8 @@ def _told(display: Display, event: Notified) -> None:
             display.say(f"The speaker has lost the connection; up to {seconds} s to come back.")
         case SpeakerReconnected():
             display.say("The speaker is back.")
+        case ConnectionTimeout(idle_seconds=seconds):
+            display.say(f"The service has not heard from here for {seconds} s, and hangs up.")
         case SessionEnded(reason=reason):
             over(display, reason)
         case SessionStatus() as status:

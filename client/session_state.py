@@ -13,6 +13,7 @@ from shared.models.messages import (
     BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
+    ConnectionTimeout,
     LanguageChanged,
     Role,
     ServerMessage,
@@ -103,6 +104,9 @@ def after(
             return _joined(message)
         case SessionEnded() | SessionLeft():
             return None
+        case ConnectionTimeout(timestamp=timestamp) if state:
+            # It is closed next, and for the same reason as in the end: its time is up.
+            return replace(state, connection_expires_at=timestamp)
         case _:
             return _changed(state, message, received_at_ms) if state else None
 

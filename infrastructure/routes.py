@@ -165,7 +165,12 @@ TIMEOUT = FunctionSpec(
         Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         Grant(Resource.IDLE_INDEX, ("dynamodb:Query",)),
         *_RELEASE,

@@ -25,7 +25,7 @@ from infrastructure.routes import (
 from infrastructure.schedules import Schedules
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
-from shared.models.timers import STATUS_TICK
+from shared.models.timers import RECONCILE, STATUS_TICK
 from shared.utils import settings
 
 
@@ -81,6 +81,7 @@ class LingocastStack(cdk.Stack):
         statuses.feed(functions[SESSION_STATUS])
         schedules = Schedules(self)
         schedules.every_minute(functions[TIMEOUT])
+        schedules.every(5, functions[TIMEOUT], given={"task": RECONCILE})
         # Twice a minute: the queue delays what it gets by half of one.
         schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})
         topic = create_topic(self, config) if config.alarm_topic else None

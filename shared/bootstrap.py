@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.findings import Findings
 from shared.data_access.idle_connections import IdleConnections
+from shared.data_access.member_rows import MemberRows
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
@@ -37,6 +39,7 @@ from shared.services.grace_sweep import GraceSweep
 from shared.services.idle_sweep import IdleSweep
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
+from shared.services.reconciliation import Reconciliation
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
@@ -180,8 +183,22 @@ class App:
 
     @cached_property
     def grace_sweep(self) -> GraceSweep:
-        active = ActiveSessions(self._sessions_table)
-        return GraceSweep(active, self.speaker_grace, self.clock, self.telemetry)
+        return GraceSweep(
+            ActiveSessions(self._sessions_table), self.speaker_grace, self.clock, self.telemetry
+        )
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        return Reconciliation(
+            ActiveSessions(self._sessions_table),
+            self._sessions,
+            self._connections,
+            rows=MemberRows(self._connections_table),
+            findings=Findings(self._sessions_table),
+            announcer=self._announcer,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
 
     @cached_property
     def audio_service(self) -> AudioService:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap import App
-from shared.models.timers import GraceOver
+from shared.models.timers import RECONCILE, GraceOver
 from shared.utils.queue_batch import batch_handler
 from shared.utils.schedule import schedule_handler
 
@@ -14,7 +14,10 @@ def build(app: App) -> Any:
     """The handler over the given parts. Messages of the queue are timers, the rest are rules."""
     timers = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
     scheduled = schedule_handler(
-        {"sweep": [app.idle_sweep.run, app.grace_sweep.run]},
+        {
+            "sweep": [app.idle_sweep.run, app.grace_sweep.run],
+            RECONCILE: [app.reconciliation.run],
+        },
         clock=app.clock,
         telemetry=app.telemetry,
     )

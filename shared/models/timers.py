@@ -8,6 +8,9 @@ import msgspec
 
 Timer_contra = TypeVar("Timer_contra", contravariant=True)
 
+#: The task by which a rule has the counters checked; without one it has connections swept.
+RECONCILE = "reconcile"
+
 
 class GraceOver(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="graceOver"

@@ -234,6 +234,18 @@ async def silent_ghost_is_cleaned_up_after(theatre: Theatre) -> None:
         await members_are(theatre, session_id, "listener#es", "speaker#")
 
 
+async def counters_are_put_right(theatre: Theatre) -> None:
+    operator = theatre.operator
+    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
+        await operator.change_session(session_id, "SET listenerCount = :value", ":value", 5)
+        await operator.reconcile()
+        assert "countsFinding" in await operator.session(session_id)
+        # As if that had been a while ago.
+        await operator.change_session(session_id, "SET countsFinding.foundAt = :then", ":then", 1)
+        await operator.reconcile()
+        assert (await operator.session(session_id))["listenerCount"] == 1
+
+
 async def grace_is_over_without_a_timer(theatre: Theatre) -> None:
     async with (
         theatre.stage.session() as (_, session_id),
@@ -350,6 +362,7 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("timeout", Resource.SESSIONS, BATCH_GET): grace_is_over_without_a_timer,
     ("timeout", Resource.ACTIVE_INDEX, QUERY): grace_is_over_without_a_timer,
     ("timeout", Resource.CONNECTIONS, GET): grace_meets_a_ghost,
+    ("timeout", Resource.CONNECTIONS, BATCH_GET): counters_are_put_right,
     ("timeout", Resource.CONNECTIONS, UPDATE): silent_listener_is_closed,
     ("timeout", Resource.IDLE_INDEX, QUERY): silent_listener_is_closed,
     ("timeout", Resource.CLOSE_CONNECTION, MANAGE): silent_listener_is_closed,

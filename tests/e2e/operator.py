@@ -17,6 +17,7 @@ from local.endpoints import Endpoints
 from local.events import new_id
 from local.model import Place, Schedule
 from local.schedules import scheduled_event
+from shared.models.timers import RECONCILE
 
 _EVERY_MINUTE = Schedule("sweep", Place().arn("events", "rule/sweep"), 60, ())
 
@@ -95,6 +96,11 @@ class Operator:
         """What the rule of every minute does."""
         event = scheduled_event(_EVERY_MINUTE, Place(), time.time_ns() // 1_000_000)
         answer = await self.invoke("timeout", event)
+        assert answer is None, answer
+
+    async def reconcile(self) -> None:
+        """What the rule of every five minutes does."""
+        answer = await self.invoke("timeout", {"task": RECONCILE})
         assert answer is None, answer
 
     async def speaker_away(self, session_id: str) -> None:

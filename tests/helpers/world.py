@@ -219,6 +219,10 @@ class World:
         """What the rule of every minute does."""
         self.call("timeout", {"detail-type": "Scheduled Event", "source": "aws.events"})
 
+    def reconcile(self) -> None:
+        """What the rule of every five minutes does."""
+        self.call("timeout", {"task": "reconcile"})
+
     def ring(self, *more: str) -> Message:
         """Let every timer ring that was set, and `more` messages; returns which failed."""
         return self._deliver([*self.timers.bodies(), *more])

@@ -16,6 +16,7 @@ from client.playout import ListenStats
 from client.streaming import StreamReport
 from shared.models.messages import (
     ChannelSourceChanged,
+    ConnectionTimeout,
     HeartbeatAck,
     SessionEnded,
     SessionJoined,
@@ -82,6 +83,7 @@ def test_what_happens_is_told_in_words() -> None:
         change,
         SpeakerDisconnected(session_id="s", grace_seconds=60),
         SpeakerReconnected(session_id="s", epoch=2),
+        ConnectionTimeout(idle_seconds=125, timestamp=1),
         HeartbeatAck(timestamp=1),
         SessionEnded(session_id="s", reason="speakerLeft"),
     ):
@@ -90,6 +92,7 @@ def test_what_happens_is_told_in_words() -> None:
         "In es you now hear an interpreter.",
         "The speaker has lost the connection; up to 60 s to come back.",
         "The speaker is back.",
+        "The service has not heard from here for 125 s, and hangs up.",
         "The session is over: the speaker left.",
     ]
 

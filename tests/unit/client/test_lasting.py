@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 
@@ -17,9 +18,10 @@ from client.errors import (
     RequestRefusedError,
     TokenError,
 )
-from client.events import Away, Heard, Returned
+from client.events import Away, Heard, Notified, Returned
 from client.lasting import LastingConnection, lasting
 from client.options import Access
+from shared.models.messages import ConnectionTimeout
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import T0, FakeClock, FakeService, serving, token_service
 
@@ -59,6 +61,20 @@ async def test_a_speaker_whose_two_hours_are_over_comes_back_whatever_the_code()
         clock.advance(created.connection_expires_at - T0)
         await cut(service, 1000)
         await _away_and_back(connection)
+
+
+async def test_a_speaker_who_was_told_of_a_timeout_comes_back_whatever_the_code() -> None:
+    service, clock = FakeService(), FakeClock()
+    async with steadfast(service, clock) as (connection, _):
+        await connection.create_session("en")
+        told = {"type": "connectionTimeout", "reason": "idle", "idleSeconds": 120, "timestamp": T0}
+        for everyone in service.everyone():
+            await everyone.send(json.dumps(told))
+        await cut(service, 1000)
+        notice = await connection.next_event(5)
+        assert isinstance(notice, Notified)
+        assert notice.message == ConnectionTimeout(idle_seconds=120, timestamp=T0)
+        assert (await _away_and_back(connection)).reply.epoch == 2
 
 
 async def test_a_displaced_speaker_stays_away() -> None:

@@ -1,0 +1,143 @@
+"""Counters that a crash has put out of step are put right, and those in motion are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers.world import World, new_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with new_world() as made:
+        yield made
+
+
+@pytest.fixture
+def session_id(world: World) -> str:
+    _, made = world.create_session()
+    return made
+
+
+def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+    session = world.session(session_id)
+    return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
+
+
+def check_twice(world: World, apart_ms: int = 60_000) -> None:
+    world.reconcile()
+    world.clock.advance(apart_ms)
+    world.reconcile()
+
+
+def test_what_two_checks_a_minute_apart_find_is_put_right(world: World, session_id: str) -> None:
+    world.listener(session_id, "es")
+    world.sessions.count_in(session_id, "fr")
+
+    world.reconcile()
+    assert counts(world, session_id) == (2, {"es": 1, "fr": 1})
+    world.clock.advance(60_000)
+    world.reconcile()
+
+    assert counts(world, session_id) == (1, {"es": 1})
+    assert world.telemetry.counts["CountersCorrected"] == 1
+
+
+def test_what_was_counted_out_too_often_is_added(world: World, session_id: str) -> None:
+    for _ in range(3):
+        world.listener(session_id, "es")
+    world.sessions.count_out(session_id, "es")
+    world.sessions.count_moved(session_id, "es", "de")
+
+    check_twice(world)
+
+    assert counts(world, session_id) == (3, {"es": 3})
+
+
+def test_checks_that_are_too_close_change_nothing(world: World, session_id: str) -> None:
+    world.sessions.count_in(session_id, "es")
+
+    check_twice(world, apart_ms=59_999)
+
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_a_finding_that_changes_is_not_acted_on(world: World, session_id: str) -> None:
+    world.sessions.count_in(session_id, "es")
+    world.reconcile()
+    world.clock.advance(60_000)
+    world.sessions.count_in(session_id, "fr")
+    world.reconcile()
+    assert counts(world, session_id) == (2, {"es": 1, "fr": 1})
+
+    world.clock.advance(60_000)
+    world.reconcile()
+
+    assert counts(world, session_id) == (0, {})
+
+
+def test_a_difference_that_went_away_is_forgotten(world: World, session_id: str) -> None:
+    world.sessions.count_in(session_id, "es")
+    world.reconcile()
+    world.sessions.count_out(session_id, "es")
+    world.clock.advance(60_000)
+    world.reconcile()
+    world.sessions.count_in(session_id, "es")
+    world.clock.advance(60_000)
+    world.reconcile()
+
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_it_is_put_right_once(world: World, session_id: str) -> None:
+    world.sessions.count_in(session_id, "es")
+    check_twice(world)
+    world.clock.advance(60_000)
+
+    check_twice(world)
+
+    assert counts(world, session_id) == (0, {})
+
+
+def test_who_was_replaced_is_not_counted(world: World, session_id: str) -> None:
+    older = world.connect()
+    reply = world.ask(older, "joinSession", sessionId=session_id, targetLanguage="es")
+    newer = world.connect()
+    resumed = world.ask(
+        newer,
+        "joinSession",
+        sessionId=session_id,
+        targetLanguage="es",
+        resumeToken=reply["resumeToken"],
+    )
+    assert resumed["resumed"] is True
+
+    check_twice(world)
+
+    assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_a_language_held_by_a_connection_that_is_gone_is_free_again(
+    world: World, session_id: str
+) -> None:
+    interpreter = world.interpreter(session_id, "es")
+    listener = world.listener(session_id, "es")
+    # Its row went, and whoever deleted it died before it gave the language up.
+    world.connections.delete(interpreter)
+
+    world.reconcile()
+
+    (told,) = world.pushes(listener, "channelSourceChanged")
+    assert (told["from"], told["to"]) == ("human", "floor")
+    world.interpreter(session_id, "es", user="ivan")
+
+
+def test_an_ended_session_is_left_as_it_is(world: World, session_id: str) -> None:
+    world.sessions.count_in(session_id, "es")
+    world.ask("c1", "endSession")
+
+    check_twice(world)
+
+    assert counts(world, session_id) == (1, {"es": 1})
