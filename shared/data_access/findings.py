@@ -39,8 +39,9 @@ class Findings:
             "#finding": _FINDING,
             "#foundAt": "foundAt",
             "#count": "listenerCount",
-            "#counts": "languageCounts",
         }
+        if finding.languages:  # DynamoDB refuses names that are not used
+            names["#counts"] = "languageCounts"
         values: dict[str, Any] = {":foundAt": finding.found_at, ":all": finding.listeners}
         sets = ["#count = #count + :all"]
         conditions = ["#finding.#foundAt = :foundAt"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
+from tests.helpers.tables import SESSIONS
 from tests.helpers.world import World, new_world
 
 
@@ -54,6 +56,20 @@ def test_what_was_counted_out_too_often_is_added(world: World, session_id: str) 
     check_twice(world)
 
     assert counts(world, session_id) == (3, {"es": 3})
+
+
+def test_the_sum_may_be_off_alone(world: World, session_id: str) -> None:
+    world.listener(session_id, "es")
+    boto3.client("dynamodb").update_item(
+        TableName=SESSIONS,
+        Key={"sessionId": {"S": session_id}},
+        UpdateExpression="SET listenerCount = :five",
+        ExpressionAttributeValues={":five": {"N": "5"}},
+    )
+
+    check_twice(world)
+
+    assert counts(world, session_id) == (1, {"es": 1})
 
 
 def test_checks_that_are_too_close_change_nothing(world: World, session_id: str) -> None:
