@@ -12,28 +12,33 @@ from shared.models.messages import (
     LeaveSession,
     MuteBroadcast,
     PauseBroadcast,
+    Request,
     ResumeBroadcast,
     SetVolume,
     UnmuteBroadcast,
 )
-from shared.utils.route import LambdaHandler, message_handler
+from shared.utils.route import LambdaHandler, Service, message_handler
 from shared.utils.validators import validate_control_message_size
 
 
 def build(app: App) -> LambdaHandler:
     """The handler over the given parts."""
+    services: dict[type[Request], Service] = {
+        CreateSession: app.session_service.create_session,
+        PauseBroadcast: app.control_service.pause_broadcast,
+        ResumeBroadcast: app.control_service.resume_broadcast,
+        MuteBroadcast: app.control_service.mute_broadcast,
+        UnmuteBroadcast: app.control_service.unmute_broadcast,
+        SetVolume: app.control_service.set_volume,
+        EndSession: app.session_service.end_session,
+        JoinSession: app.join_service.join_session,
+        ChangeLanguage: app.membership_service.change_language,
+        LeaveSession: app.membership_service.leave_session,
+    }
+    noting = app.connection_service.noting
     return message_handler(
         {
-            CreateSession: app.session_service.create_session,
-            PauseBroadcast: app.control_service.pause_broadcast,
-            ResumeBroadcast: app.control_service.resume_broadcast,
-            MuteBroadcast: app.control_service.mute_broadcast,
-            UnmuteBroadcast: app.control_service.unmute_broadcast,
-            SetVolume: app.control_service.set_volume,
-            EndSession: app.session_service.end_session,
-            JoinSession: app.join_service.join_session,
-            ChangeLanguage: app.membership_service.change_language,
-            LeaveSession: app.membership_service.leave_session,
+            **{request: noting(service) for request, service in services.items()},
             Heartbeat: app.connection_service.heartbeat,
         },
         check_size=validate_control_message_size,

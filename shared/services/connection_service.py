@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from shared.data_access.connections_repository import ConnectionsRepository
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Caller, Connection
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.services.refusals import connection_not_found
 from shared.utils.clock import Clock
+
+# Beyond, the oldest note is forgotten, and may cost a write.
+_MOST_NOTED = 10_000
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
 class ConnectionService:
@@ -15,6 +27,8 @@ class ConnectionService:
     def __init__(self, connections: ConnectionsRepository, clock: Clock) -> None:
         self._connections = connections
         self._clock = clock
+        # When each was last noted by this instance (ms), so that few requests cost a write.
+        self._noted: OrderedDict[str, int] = OrderedDict()
 
     def register(self, caller: Caller) -> None:
         """Remember a new connection; safe to repeat. Raises StoreUnavailableError."""
@@ -33,3 +47,30 @@ class ConnectionService:
         if not self._connections.touch(caller.connection_id, now):
             raise connection_not_found()
         return HeartbeatAck(timestamp=now, client_time=request.client_time)
+
+    def noting(
+        self, service: Callable[[Caller, _Request], _Reply]
+    ) -> Callable[[Caller, _Request], _Reply]:
+        """`service`, with its requests noted as signs of life: only who is silent sends heartbeats.
+
+        Not of a connection that is younger than the interval, as those of most who join.
+        """
+
+        def noted(caller: Caller, request: _Request) -> _Reply:
+            try:
+                return service(caller, request)
+            finally:
+                self._note(caller)
+
+        return noted
+
+    def _note(self, caller: Caller) -> None:
+        last = self._noted.get(caller.connection_id, caller.connected_at)
+        if caller.received_at - last < ACTIVITY_INTERVAL_MS:
+            return
+        self._noted[caller.connection_id] = caller.received_at
+        self._noted.move_to_end(caller.connection_id)
+        if len(self._noted) > _MOST_NOTED:
+            self._noted.popitem(last=False)
+        with suppress(StoreUnavailableError):  # no reason to refuse the request
+            self._connections.touch(caller.connection_id, caller.received_at)

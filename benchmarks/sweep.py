@@ -1,0 +1,188 @@
+"""What a sweep reads among 5 000 connections, of which none, 50 or 500 are idle.
+
+    python -m benchmarks.sweep
+
+The sweep itself, over the local stack's database, with connections that exist as rows only. The
+items are counted in DynamoDB's answers. The last line is a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.credentials import LocalCredentials
+from local.launch import launch
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.idle_connections import IdleConnections
+from shared.data_access.table import Table
+from shared.models import schema
+from shared.models.connection import Connection
+from shared.models.delivery import Batch, Outcome
+from shared.services.idle_sweep import IdleSweep
+from shared.services.sharded_sender import Invocation
+from shared.utils.clock import SystemClock
+
+REGION = "eu-central-1"
+TABLE = "lingocast-dev-connections"
+CONNECTIONS = 5_000
+IDLE = (0, 50, 500)
+IDLE_SECONDS = 120
+THREADS = 4
+CLOCK = SystemClock()
+
+
+@dataclass
+class Counted:
+    """What DynamoDB was asked and answered."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    items: int = 0
+
+    def answered(self, model: Any, parsed: Any, **_: Any) -> None:
+        """botocore's hook after each call."""
+        self.requests[model.name] += 1
+        self.items += len(parsed.get("Items", ())) + ("Item" in parsed)
+
+
+class Everyone:
+    """Connections that all can be told and closed."""
+
+    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+        """All arrive."""
+        return [dict.fromkeys(batch.connection_ids, Outcome.SENT) for batch in batches]
+
+    def post_many(
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+    ) -> dict[str, Outcome]:
+        """All arrive."""
+        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+
+    def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
+        """It arrives."""
+        return Outcome.SENT
+
+    def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> dict[str, Outcome]:
+        """All are closed."""
+        return dict.fromkeys(connection_ids, Outcome.SENT)
+
+    def delete(self, connection_id: str, deadline_at: int) -> Outcome:
+        """It is closed."""
+        return Outcome.SENT
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        """Every clean-up is taken; none happens, so that the rows stay."""
+        return [Invocation(Outcome.SENT)] * len(payloads)
+
+
+class Silence:
+    """Telemetry that nobody reads."""
+
+    def count(self, name: str, value: int = 1, **context: str | int) -> None:
+        """Nothing."""
+
+    def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Nothing."""
+
+    def duration(self, name: str, milliseconds: float) -> None:
+        """Nothing."""
+
+    def warn(self, message: str, **context: object) -> None:
+        """Nothing."""
+
+    def fault(self, message: str, **context: object) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+
+def say(line: str) -> None:
+    """Progress, for people."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def client_of(url: str) -> Any:
+    """A DynamoDB client of the stack's operator."""
+    keys = LocalCredentials()
+    session = boto3.Session(keys.access_key, keys.secret_key, keys.token, REGION)
+    config = Config(read_timeout=15, proxies={}, max_pool_connections=THREADS)
+    return session.client("dynamodb", endpoint_url=url, config=config)
+
+
+def connect(client: Any, executor: ThreadPoolExecutor) -> None:
+    """Everybody has just been heard of."""
+    repository = ConnectionsRepository(Table(client, TABLE, schema.CONNECTION_ID))
+    now = CLOCK.now_ms()
+    rows = (Connection(f"c{number}", None, now, now) for number in range(CONNECTIONS))
+    assert all(executor.map(repository.register, rows))
+
+
+def fall_silent(client: Any, numbers: range, executor: ThreadPoolExecutor) -> None:
+    """These were last heard of a second too long ago."""
+    then = CLOCK.now_ms() - (IDLE_SECONDS + 1) * 1_000
+
+    def age(number: int) -> None:
+        client.update_item(
+            TableName=TABLE,
+            Key={schema.CONNECTION_ID: {"S": f"c{number}"}},
+            UpdateExpression=f"SET {schema.LAST_ACTIVITY_TIME} = :then",
+            ExpressionAttributeValues={":then": {"N": str(then)}},
+        )
+
+    list(executor.map(age, numbers))
+
+
+def main() -> None:
+    """Run it, and print what was counted."""
+    result: dict[str, float] = {}
+    with launch() as endpoints, ThreadPoolExecutor(THREADS) as executor:
+        client, counted = client_of(endpoints.dynamodb_url), Counted()
+        connect(client, executor)
+        client.meta.events.register("after-call.dynamodb", counted.answered)
+        everyone = Everyone()
+        sweep = IdleSweep(
+            IdleConnections(Table(client, TABLE, schema.CONNECTION_ID)),
+            everyone,
+            everyone,
+            idle_seconds=IDLE_SECONDS,
+            clock=CLOCK,
+            telemetry=Silence(),
+            spread=executor.map,
+        )
+        first = 0
+        for idle in IDLE:
+            numbers = range(first, first + idle)
+            first += idle
+            fall_silent(client, numbers, executor)
+            counted.items, counted.requests = 0, Counter()
+            started_at = time.perf_counter()
+            swept = sweep.run(CLOCK.now_ms() + 60_000)
+            took_ms = (time.perf_counter() - started_at) * 1_000
+            assert swept.closed == idle, swept
+            result |= {
+                f"read{idle}": counted.items,
+                f"queries{idle}": counted.requests["Query"],
+                f"claims{idle}": counted.requests["UpdateItem"],
+                f"ms{idle}": round(took_ms, 1),
+            }
+            say(
+                f"{idle:4} of {CONNECTIONS} idle: {counted.items} items read in "
+                f"{counted.requests['Query']} queries, {took_ms:.0f} ms"
+            )
+            for number in numbers:
+                client.delete_item(TableName=TABLE, Key={schema.CONNECTION_ID: {"S": f"c{number}"}})
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
