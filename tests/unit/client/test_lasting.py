@@ -89,12 +89,14 @@ async def test_a_displaced_speaker_stays_away() -> None:
 async def test_a_listener_comes_back_in_the_language_that_it_heard_last() -> None:
     service = FakeService()
     async with steadfast(service, FakeClock()) as (connection, _):
-        await connection.join(SESSION, "es")
+        joined = await connection.join(SESSION, "es")
         await connection.change_language("fr")
         await cut(service)
         await _away_and_back(connection)
     joins = [request for request in service.requests if request["action"] == "joinSession"]
     assert [join["targetLanguage"] for join in joins] == ["es", "fr"]
+    # Perhaps the service has not noticed the loss, and still holds the seat.
+    assert [join.get("resumeToken") for join in joins] == [None, joined.resume_token]
 
 
 async def test_an_interpreter_waits_until_its_own_seat_is_free() -> None:

@@ -56,6 +56,13 @@ def test_what_has_a_default_may_be_tuned_and_nothing_else() -> None:
     check_tunable({"FANOUT_CONCURRENCY": "50", "MAX_LISTENERS": "1"})
 
 
+def test_a_connection_is_not_said_to_live_longer_than_it_does() -> None:
+    assert load(SessionSettings, GOOD).connection_lifetime_seconds == 7_200
+    check_tunable({"CONNECTION_LIFETIME_SECONDS": "7200"})
+    with pytest.raises(SettingsError, match=r"CONNECTION_LIFETIME_SECONDS: must be at most 7200"):
+        check_tunable({"CONNECTION_LIFETIME_SECONDS": "7201"})
+
+
 def test_what_cannot_be_tuned_so_is_named_with_what_can() -> None:
     with pytest.raises(SettingsError) as caught:
         check_tunable({"SESSIONS_TABLE": "mine", "MAX_LISTENERS": "many", "FANOUT_CONCURRENCY": ""})
