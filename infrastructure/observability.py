@@ -7,27 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infrastructure.config import StageConfig
-from infrastructure.functions import METRICS_NAMESPACE
+from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
 from infrastructure.naming import construct_id
 from infrastructure.queues import DEAD_LETTERS
-from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FUNCTIONS, FunctionSpec
+from infrastructure.routes import (
+    AUDIO_PROCESSOR,
+    FUNCTIONS,
+    SESSION_STATUS,
+    TIMEOUT,
+    FunctionSpec,
+)
 from shared.models import schema
 
-_MINUTE = Duration.minutes(1)
-_FIVE_MINUTES = Duration.minutes(5)
 # A chunk of 200 ms, the default, has 400 ms from its arrival; this leaves a fifth.
 _AUDIO_MS = 320
+# Of the same 400 ms the roster, a shard's invocation and the start of a function take their part.
+_FANOUT_MS = 240
+# What a speaker who asks who listens is to wait at most.
+_STATUS_MS = 500
 _LOST_PERCENT = 5
 # Below, one listener on a bad line is more than that.
 _WORTH_JUDGING_A_MINUTE = 1_000
 _QUOTA_SHARE = 0.8
 _SEVERAL = 5
-_INDEXES: Mapping[str, tuple[str, ...]] = {
+# What is done by the clock, every minute, says so each time, also if there was nothing to do.
+_HEARTBEATS: Mapping[str, tuple[FunctionSpec, str]] = {
+    "statuses-missed": (SESSION_STATUS, "PeriodicUpdatesSent"),
+    "sweep-missed": (TIMEOUT, "ConnectionsChecked"),
+}
+INDEXES: Mapping[str, tuple[str, ...]] = {
     "sessions": (schema.ACTIVE_INDEX,),
     "connections": (schema.AUDIENCE_INDEX, schema.IDLE_INDEX),
 }
@@ -40,132 +52,101 @@ class Alarms:
         self,
         scope: Construct,
         config: StageConfig,
+        metrics: StageMetrics,
         *,
-        api_id: str,
         rules: Iterable[str],
         notify: str | None,
     ) -> None:
         self._scope = scope
         self._config = config
-        self._api = {"ApiId": api_id, "Stage": config.stage}
+        self._metrics = metrics
         self._actions = [notify] if notify else None
+        #: All of them, in the order of their names.
+        self.all: list[cloudwatch.Alarm] = []
         self._functions()
         self._audio()
+        self._statuses()
         self._tables()
         self._gateway()
         self._dead_letters()
         self._schedules(rules)
+        self.all.sort(key=lambda alarm: alarm.node.id)
 
     def _functions(self) -> None:
         for name, metric, threshold in (
             ("function-errors", "Errors", _SEVERAL),
             ("function-throttles", "Throttles", 1),
         ):
-            metrics = [self._of_function(spec, metric) for spec in FUNCTIONS]
-            self._alarm(name, _sum(metrics, _FIVE_MINUTES), threshold)
-        faults = [self._of_service(spec, "InternalErrors") for spec in FUNCTIONS]
-        self._alarm("internal-errors", _sum(faults, _FIVE_MINUTES), _SEVERAL)
+            metrics = [self._metrics.of_function(spec, metric) for spec in FUNCTIONS]
+            self._alarm(name, total(metrics, FIVE_MINUTES), threshold)
+        faults = [self._metrics.of_service(spec, "InternalErrors") for spec in FUNCTIONS]
+        self._alarm("internal-errors", total(faults, FIVE_MINUTES), _SEVERAL)
 
     def _audio(self) -> None:
-        duration = self._of_function(AUDIO_PROCESSOR, "Duration", statistic="p99", period=_MINUTE)
-        self._alarm("audio-late", duration, _AUDIO_MS, minutes=(3, 5))
+        duration = self._metrics.of_function(
+            AUDIO_PROCESSOR, "Duration", statistic="p99", period=MINUTE
+        )
+        self._alarm("audio-late", duration, _AUDIO_MS, periods=(3, 5))
 
-        # Both functions send audio.
-        senders = (AUDIO_PROCESSOR, BROADCAST)
-        lost = [
-            self._of_service(spec, metric)
-            for metric in ("FanoutFailed", "FanoutDropped")
-            for spec in senders
-        ]
+        fanouts = self._metrics.fanned_out("FanoutDuration", statistic="p99")
+        self._alarm("fanout-late", highest(fanouts, MINUTE), _FANOUT_MS, periods=(3, 5))
+
+        lost = self._metrics.fanned_out("FanoutFailed", "FanoutDropped")
         # Lost ones first, so that both sums call them the same.
-        every = [*lost, *(self._of_service(spec, "FanoutDelivered") for spec in senders)]
+        every = [*lost, *self._metrics.fanned_out("FanoutDelivered")]
         percent = cloudwatch.MathExpression(
             expression=f"IF(every >= {_WORTH_JUDGING_A_MINUTE}, 100 * lost / every, 0)",
-            using_metrics={"lost": _sum(lost, _MINUTE), "every": _sum(every, _MINUTE)},
-            period=_MINUTE,
+            using_metrics={"lost": total(lost, MINUTE), "every": total(every, MINUTE)},
+            period=MINUTE,
             label="percent lost",
         )
-        self._alarm("deliveries-lost", percent, _LOST_PERCENT, minutes=(3, 5))
+        self._alarm("deliveries-lost", percent, _LOST_PERCENT, periods=(3, 5))
+
+    def _statuses(self) -> None:
+        # Asked for seldom: a function's first query is the p99 of its minute.
+        latency = self._metrics.of_service(SESSION_STATUS, "StatusQueryLatency", statistic="p99")
+        self._alarm("status-late", latency, _STATUS_MS, periods=(2, 3))
 
     def _tables(self) -> None:
-        for table, indexes in _INDEXES.items():
-            name = {"TableName": self._config.resource_name(table)}
-            places = [name, *({**name, "GlobalSecondaryIndexName": index} for index in indexes)]
+        for table, indexes in INDEXES.items():
             throttled = [
-                self._metric("AWS/DynamoDB", metric, place)
-                for place in places
+                self._metrics.of_table(table, metric, index=index)
+                for index in (None, *indexes)
                 for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
             ]
-            self._alarm(f"{table}-throttled", _sum(throttled, _MINUTE), 1, minutes=(3, 5))
+            self._alarm(f"{table}-throttled", total(throttled, MINUTE), 1, periods=(3, 5))
             # Each table by itself: an alarm takes ten metrics at most.
             faults = [
-                self._metric("AWS/DynamoDB", "SystemErrors", {**name, "Operation": operation})
+                self._metrics.of_table(table, "SystemErrors", operation=operation)
                 for operation in sorted(_operations(FUNCTIONS, table))
             ]
-            self._alarm(f"{table}-errors", _sum(faults, _FIVE_MINUTES), _SEVERAL)
+            self._alarm(f"{table}-errors", total(faults, FIVE_MINUTES), _SEVERAL)
 
     def _gateway(self) -> None:
-        errors = self._metric("AWS/ApiGateway", "ExecutionError", self._api)
-        self._alarm("gateway-errors", errors, _SEVERAL)
+        self._alarm("gateway-errors", self._metrics.of_gateway("ExecutionError"), _SEVERAL)
         # Messages either way, so deliveries count.
-        requests = [
-            self._metric("AWS/ApiGateway", metric, self._api)
-            for metric in ("MessageCount", "ConnectCount")
-        ]
-        limit = self._config.api_requests_per_second * 60 * _QUOTA_SHARE
-        self._alarm("gateway-quota", _sum(requests, _MINUTE), limit)
+        requests = [self._metrics.of_gateway(name) for name in ("MessageCount", "ConnectCount")]
+        self._alarm("gateway-quota", total(requests, MINUTE), quota_alarm_at(self._config))
 
     def _dead_letters(self) -> None:
         waiting = [
-            self._metric(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                {"QueueName": self._config.resource_name(name)},
-                statistic="Maximum",
-            )
+            self._metrics.of_queue(name, "ApproximateNumberOfMessagesVisible")
             for name in DEAD_LETTERS
         ]
-        self._alarm("dead-letters", _sum(waiting, _FIVE_MINUTES), 1)
+        self._alarm("dead-letters", total(waiting, FIVE_MINUTES), 1)
 
     def _schedules(self, rules: Iterable[str]) -> None:
-        failed = [
-            self._metric("AWS/Events", "FailedInvocations", {"RuleName": rule}) for rule in rules
-        ]
-        self._alarm("schedules-failed", _sum(failed, _FIVE_MINUTES), 1)
-
-    def _of_function(
-        self,
-        spec: FunctionSpec,
-        metric: str,
-        *,
-        statistic: str = "Sum",
-        period: Duration = _FIVE_MINUTES,
-    ) -> cloudwatch.Metric:
-        dimensions = {"FunctionName": self._config.resource_name(spec.name)}
-        return self._metric("AWS/Lambda", metric, dimensions, statistic=statistic, period=period)
-
-    def _of_service(self, spec: FunctionSpec, metric: str) -> cloudwatch.Metric:
-        """A metric of our own: Powertools adds the service, which is the function's name."""
-        return self._metric(
-            METRICS_NAMESPACE, metric, {"service": self._config.resource_name(spec.name)}
-        )
-
-    def _metric(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        *,
-        statistic: str = "Sum",
-        period: Duration = _FIVE_MINUTES,
-    ) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=name,
-            dimensions_map=dict(dimensions),
-            statistic=statistic,
-            period=period,
-        )
+        failed = [self._metrics.of_rule(rule, "FailedInvocations") for rule in rules]
+        self._alarm("schedules-failed", total(failed, FIVE_MINUTES), 1)
+        for name, (spec, metric) in _HEARTBEATS.items():
+            beats = self._metrics.of_service(spec, metric, statistic="SampleCount")
+            self._alarm(
+                name,
+                beats,
+                1,
+                compare=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+                silence=cloudwatch.TreatMissingData.BREACHING,
+            )
 
     def _alarm(
         self,
@@ -173,10 +154,16 @@ class Alarms:
         metric: cloudwatch.IMetric,
         threshold: float,
         *,
-        minutes: tuple[int, int] = (1, 1),
+        periods: tuple[int, int] = (1, 1),
+        compare: cloudwatch.ComparisonOperator = (
+            cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        ),
+        silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """At or above `threshold` in so many of the last so many periods; silence is no alarm."""
-        breaching, evaluated = minutes
+        """At or above `threshold` in so many of the last so many of the metric's periods; silence
+        is no alarm. `compare` and `silence` are for what shall never fall silent.
+        """
+        breaching, evaluated = periods
         alarm = cloudwatch.Alarm(
             self._scope,
             construct_id(name, "Alarm"),
@@ -186,26 +173,19 @@ class Alarms:
             threshold=threshold,
             datapoints_to_alarm=breaching,
             evaluation_periods=evaluated,
-            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=compare,
+            treat_missing_data=silence,
         )
+        self.all.append(alarm)
         if self._actions:
             resource = alarm.node.default_child
             assert isinstance(resource, cloudwatch.CfnAlarm)
             resource.alarm_actions = resource.ok_actions = self._actions
 
 
-def _sum(metrics: Iterable[cloudwatch.IMetric], period: Duration) -> cloudwatch.MathExpression:
-    """All of them together, though some of them may never have been emitted: broadcast's, say.
-
-    SUM of a list adds what there is; a plus would yield nothing where one of its sides has nothing.
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
-    """
-    named = {f"m{number}": metric for number, metric in enumerate(metrics)}
-    filled = ", ".join(f"FILL({name}, 0)" for name in named)
-    return cloudwatch.MathExpression(
-        expression=f"SUM([{filled}])", using_metrics=named, period=period, label="sum"
-    )
+def quota_alarm_at(config: StageConfig) -> float:
+    """How many of API Gateway's requests a minute are close to the account's quota."""
+    return config.api_requests_per_second * 60 * _QUOTA_SHARE
 
 
 def _operations(functions: Iterable[FunctionSpec], table: str) -> set[str]:

@@ -6,9 +6,11 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.dashboard import Dashboard
 from infrastructure.functions import FunctionFactory
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
+from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
@@ -85,7 +87,9 @@ class LingocastStack(cdk.Stack):
         # Twice a minute: the queue delays what it gets by half of one.
         schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})
         topic = create_topic(self, config) if config.alarm_topic else None
-        Alarms(self, config, api_id=api.api_id, rules=schedules.names, notify=topic)
+        metrics = StageMetrics(config, api_id=api.api_id)
+        alarms = Alarms(self, config, metrics, rules=schedules.names, notify=topic)
+        Dashboard(self, config, metrics, alarms, rules=schedules.names)
 
         # What a client needs to find and enter this stage, and whoever signs users in.
         cdk.CfnOutput(self, "Region", value=self.region)

@@ -14,6 +14,9 @@ from infrastructure.config import STAGES
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, Assembly, synthesize
 
+# What happens by the clock is missed if it falls silent; of all else silence says nothing.
+HEARTBEATS = {"statuses-missed", "sweep-missed"}
+
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
 MOST_METRICS = 10
 
@@ -51,7 +54,7 @@ def metrics(assembly: Assembly, namespace: str) -> Iterator[Metric]:
 
 def test_there_are_few(assembly: Assembly, prod: Assembly) -> None:
     assert alarms(assembly).keys() == alarms(prod).keys()
-    assert 8 <= len(alarms(assembly)) <= 14
+    assert 8 <= len(alarms(assembly)) <= 18
 
 
 def test_each_is_within_what_cloudwatch_takes_and_keeps_quiet_without_data(
@@ -59,7 +62,8 @@ def test_each_is_within_what_cloudwatch_takes_and_keeps_quiet_without_data(
 ) -> None:
     for name, alarm in alarms(assembly).items():
         assert len(metrics_of(alarm)) <= MOST_METRICS, name
-        assert alarm["TreatMissingData"] == "notBreaching"
+        silence = "breaching" if name in HEARTBEATS else "notBreaching"
+        assert alarm["TreatMissingData"] == silence, name
 
 
 def test_our_metrics_have_the_dimensions_that_powertools_emits(
@@ -127,6 +131,41 @@ def test_throttling_of_every_table_and_index_is_seen(assembly: Assembly) -> None
     assert watched == there_are
 
 
+def test_every_queue_of_dead_letters_is_watched(assembly: Assembly) -> None:
+    watched = {item["dimensions"]["QueueName"] for item in metrics(assembly, "AWS/SQS")}
+
+    assert watched == {
+        queue["QueueName"]
+        for queue in assembly.of_type("AWS::SQS::Queue").values()
+        if "RedrivePolicy" not in queue
+    }
+
+
+def test_every_rule_is_watched(assembly: Assembly) -> None:
+    watched = {item["dimensions"]["RuleName"] for item in metrics(assembly, "AWS/Events")}
+
+    assert watched == {rule["Name"] for rule in assembly.of_type("AWS::Events::Rule").values()}
+
+
+def test_what_happens_by_the_clock_is_missed_when_it_falls_silent(assembly: Assembly) -> None:
+    for name in HEARTBEATS:
+        alarm = alarms(assembly)[name]
+        assert (alarm["Statistic"], alarm["Threshold"]) == ("SampleCount", 1)
+        assert alarm["ComparisonOperator"] == "LessThanThreshold"
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"), [("fanout-late", "FanoutDuration"), ("status-late", "StatusQueryLatency")]
+)
+def test_durations_are_judged_by_their_p99(assembly: Assembly, name: str, metric: str) -> None:
+    alarm = alarms(assembly)[name]
+    found = [item["MetricStat"] for item in alarm.get("Metrics", ()) if "MetricStat" in item]
+
+    assert {item["name"] for item in metrics_of(alarm)} == {metric}
+    statistics = [item["Stat"] for item in found] or [alarm["ExtendedStatistic"]]
+    assert set(statistics) == {"p99"}
+
+
 def test_prod_tells_a_topic_and_dev_only_who_asks(assembly: Assembly, prod: Assembly) -> None:
     assert not [alarm for alarm in alarms(assembly).values() if "AlarmActions" in alarm]
     (topic,) = prod.of_type("AWS::SNS::Topic")
@@ -173,9 +212,9 @@ def test_a_metric_that_was_never_emitted_does_not_silence_the_others(assembly: A
         query["Expression"]
         for alarm in alarms(assembly).values()
         for query in alarm.get("Metrics", ())
-        if "Expression" in query and "m0" in query["Expression"]
+        if "FILL" in query.get("Expression", "")
     }
 
     assert sums
     for expression in sums:
-        assert re.fullmatch(r"SUM\(\[(FILL\(m\d+, 0\)(, )?)+\]\)", expression)
+        assert re.fullmatch(r"(SUM|MAX)\(\[(FILL\(\w+, 0\)(, )?)+\]\)", expression)

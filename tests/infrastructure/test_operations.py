@@ -25,6 +25,20 @@ def test_every_alarm_is_explained_and_no_other(assembly: Assembly) -> None:
     assert explained == sorted(there_are)
 
 
+def emitted() -> set[str]:
+    """The names of our metrics, from the calls that count or time something."""
+    calls = re.compile(r"_?telemetry\.(?:count|count_by|duration)\(\s*\"(\w+)\"")
+    passed_on = re.compile(r"\(\"(\w+)\", result\.\w+_(?:count|removed)\)")
+    sources = [path.read_text() for path in (ROOT / "shared").rglob("*.py")]
+    return {name for text in sources for call in (calls, passed_on) for name in call.findall(text)}
+
+
+def test_every_metric_is_explained_and_no_other() -> None:
+    explained = re.findall(r"^\| `([A-Z]\w+)` \|", section("Dashboard"), re.MULTILINE)
+
+    assert explained == sorted(emitted())
+
+
 def test_every_setting_and_every_choice_of_a_deployment_is_named() -> None:
     asked: list[str] = []
 

@@ -1,0 +1,184 @@
+"""The dashboard of a stage: what alarms judge, and what there is to see before they go off.
+
+From top to bottom as one asks: is anything wrong, do listeners hear, who is connected, do the
+functions and what is below them keep up. docs/operations.md has a line on each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.metrics import MINUTE, StageMetrics, highest, total
+from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
+from infrastructure.queues import DEAD_LETTERS
+from infrastructure.routes import AUDIO_PROCESSOR, FUNCTIONS, SESSION_STATUS, TIMEOUT
+
+# A dashboard is 24 units wide: three graphs a row.
+_WIDTH = 8
+_HEIGHT = 6
+_PERCENTILES = ("p50", "p95", "p99")
+_SINCE = Duration.hours(3)
+
+
+class Dashboard:
+    """One page in the CloudWatch console, named after the stack."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        config: StageConfig,
+        metrics: StageMetrics,
+        alarms: Alarms,
+        *,
+        rules: Iterable[str],
+    ) -> None:
+        self._config = config
+        self._metrics = metrics
+        dashboard = cloudwatch.Dashboard(
+            scope, "Dashboard", dashboard_name=config.stack_name, default_interval=_SINCE
+        )
+        status = cloudwatch.AlarmStatusWidget(
+            title="Alarms", alarms=list(alarms.all), width=3 * _WIDTH, height=4
+        )
+        dashboard.add_widgets(status)
+        dashboard.add_widgets(*self._audio())
+        dashboard.add_widgets(*self._people())
+        dashboard.add_widgets(*self._statuses())
+        dashboard.add_widgets(*self._functions())
+        dashboard.add_widgets(*self._below(rules))
+
+    def _audio(self) -> list[cloudwatch.IWidget]:
+        fanned_out = self._metrics.fanned_out
+        delivered = total(fanned_out("FanoutDelivered"), MINUTE, "delivered")
+        lost = [
+            total(fanned_out(name), MINUTE, label)
+            for name, label in (
+                ("FanoutFailed", "failed"),
+                ("FanoutDropped", "too late"),
+                ("FanoutStale", "gone"),
+                ("FanoutLookupFailed", "audience not read"),
+            )
+        ]
+        durations = [
+            highest(fanned_out("FanoutDuration", statistic=percentile), MINUTE, percentile)
+            for percentile in _PERCENTILES
+        ]
+        return [
+            _graph("Audio delivered a minute", [delivered]),
+            _graph("Audio not delivered a minute", lost),
+            _graph("Fan-out (ms)", durations),
+        ]
+
+    def _people(self) -> list[cloudwatch.IWidget]:
+        sweep = [
+            self._metrics.of_service(TIMEOUT, name, period=MINUTE)
+            for name in ("ConnectionsChecked", "IdleConnectionsDetected", "ConnectionsClosed")
+        ]
+        timeouts = self._metrics.told_apart(
+            TIMEOUT, "ConnectionTimeout", ("Role", "Reason"), MINUTE
+        )
+        gateway = self._metrics.of_gateway
+        requests = total(
+            [gateway(name, period=MINUTE) for name in ("MessageCount", "ConnectCount")],
+            MINUTE,
+            "messages and connects",
+        )
+        close = cloudwatch.HorizontalAnnotation(
+            value=quota_alarm_at(self._config), label="gateway-quota"
+        )
+        return [
+            _graph("API Gateway's requests a minute", [requests], lines=[close]),
+            _graph("Idle connections", sweep),
+            _graph("Connections timed out, by role and reason", [timeouts]),
+        ]
+
+    def _statuses(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        latencies = [
+            of_service(SESSION_STATUS, "StatusQueryLatency", statistic=percentile).with_(
+                label=percentile
+            )
+            for percentile in _PERCENTILES
+        ]
+        sent = of_service(SESSION_STATUS, "PeriodicUpdatesSent", period=MINUTE)
+        errors = self._metrics.told_apart(SESSION_STATUS, "ConnectionErrors", ("Type",), MINUTE)
+        return [
+            _graph("Status query (ms)", latencies),
+            _graph("Periodic statuses sent a minute", [sent]),
+            _graph("Statuses not sent, by type", [errors]),
+        ]
+
+    def _functions(self) -> list[cloudwatch.IWidget]:
+        of_function = self._metrics.of_function
+        troubles = [
+            total([of_function(spec, name, period=MINUTE) for spec in FUNCTIONS], MINUTE, label)
+            for name, label in (("Errors", "errors"), ("Throttles", "throttles"))
+        ]
+        faults = [
+            self._metrics.of_service(spec, "InternalErrors", period=MINUTE) for spec in FUNCTIONS
+        ]
+        unreadable = self._metrics.of_service(
+            SESSION_STATUS, "UnreadableSessions", period=MINUTE
+        ).with_(label="unreadable sessions")
+        audio = [
+            of_function(AUDIO_PROCESSOR, "Duration", statistic=percentile, period=MINUTE).with_(
+                label=percentile
+            )
+            for percentile in _PERCENTILES
+        ]
+        running = [
+            of_function(spec, "ConcurrentExecutions", statistic="Maximum", period=MINUTE)
+            for spec in FUNCTIONS
+        ]
+        return [
+            _graph(
+                "Functions' errors a minute",
+                [*troubles, total(faults, MINUTE, "INTERNAL answers"), unreadable],
+            ),
+            _graph("audio_processor (ms)", audio),
+            _graph("Concurrent executions", running),
+        ]
+
+    def _below(self, rules: Iterable[str]) -> list[cloudwatch.IWidget]:
+        throttled = [
+            total(
+                [
+                    self._metrics.of_table(table, name, index=index, period=MINUTE)
+                    for index in (None, *indexes)
+                    for name in ("ReadThrottleEvents", "WriteThrottleEvents")
+                ],
+                MINUTE,
+                table,
+            )
+            for table, indexes in INDEXES.items()
+        ]
+        waiting = [
+            self._metrics.of_queue(name, "ApproximateNumberOfMessagesVisible")
+            for name in DEAD_LETTERS
+        ]
+        failed = [self._metrics.of_rule(rule, "FailedInvocations") for rule in rules]
+        return [
+            _graph("Throttled by DynamoDB a minute", throttled),
+            _graph("Dead letters", waiting),
+            _graph("Rules that could not invoke", failed),
+        ]
+
+
+def _graph(
+    title: str,
+    metrics: Sequence[cloudwatch.IMetric],
+    lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(metrics),
+        left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
+        left_annotations=list(lines),
+        width=_WIDTH,
+        height=_HEIGHT,
+    )

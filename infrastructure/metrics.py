@@ -1,0 +1,150 @@
+"""The metrics of one stage as alarms and the dashboard ask for them: what is called how, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from infrastructure.config import StageConfig
+from infrastructure.functions import METRICS_NAMESPACE
+from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FunctionSpec
+
+MINUTE = Duration.minutes(1)
+FIVE_MINUTES = Duration.minutes(5)
+#: The functions that send audio, so those whose fan-outs count.
+SENDERS = (AUDIO_PROCESSOR, BROADCAST)
+
+
+class StageMetrics:
+    """Builds metrics with the dimensions under which they are really emitted."""
+
+    def __init__(self, config: StageConfig, *, api_id: str) -> None:
+        self._config = config
+        self._api = {"ApiId": api_id, "Stage": config.stage}
+
+    def of_function(
+        self,
+        spec: FunctionSpec,
+        name: str,
+        *,
+        statistic: str = "Sum",
+        period: Duration = FIVE_MINUTES,
+    ) -> cloudwatch.Metric:
+        """What Lambda says of a function."""
+        dimensions = {"FunctionName": self._config.resource_name(spec.name)}
+        return _metric("AWS/Lambda", name, dimensions, statistic, period)
+
+    def of_service(
+        self,
+        spec: FunctionSpec,
+        name: str,
+        *,
+        statistic: str = "Sum",
+        period: Duration = FIVE_MINUTES,
+    ) -> cloudwatch.Metric:
+        """A metric of our own: Powertools adds the service, which is the function's name."""
+        dimensions = {"service": self._config.resource_name(spec.name)}
+        return _metric(METRICS_NAMESPACE, name, dimensions, statistic, period)
+
+    def told_apart(
+        self, spec: FunctionSpec, name: str, by: Iterable[str], period: Duration
+    ) -> cloudwatch.MathExpression:
+        """A metric of our own, one line for each combination of its dimensions that occurs.
+
+        Which values there are is found when somebody looks; an alarm cannot be set on it:
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
+        """
+        schema = ",".join((METRICS_NAMESPACE, "service", *by))
+        service = self._config.resource_name(spec.name)
+        return cloudwatch.MathExpression(
+            expression=f'SEARCH(\'{{{schema}}} MetricName="{name}" service="{service}"\','
+            f" 'Sum', {period.to_seconds():.0f})",
+            using_metrics={},
+            period=period,
+            label=name,
+        )
+
+    def of_table(
+        self,
+        table: str,
+        name: str,
+        *,
+        index: str | None = None,
+        operation: str | None = None,
+        period: Duration = FIVE_MINUTES,
+    ) -> cloudwatch.Metric:
+        """What DynamoDB says of a table, one of its indexes, or one operation on it."""
+        dimensions = {"TableName": self._config.resource_name(table)}
+        if index is not None:
+            dimensions["GlobalSecondaryIndexName"] = index
+        if operation is not None:
+            dimensions["Operation"] = operation
+        return _metric("AWS/DynamoDB", name, dimensions, "Sum", period)
+
+    def of_gateway(
+        self, name: str, *, statistic: str = "Sum", period: Duration = FIVE_MINUTES
+    ) -> cloudwatch.Metric:
+        """What API Gateway says of the stage."""
+        return _metric("AWS/ApiGateway", name, self._api, statistic, period)
+
+    def of_queue(self, queue: str, name: str) -> cloudwatch.Metric:
+        """What SQS says of a queue: how much waits, so its maximum."""
+        dimensions = {"QueueName": self._config.resource_name(queue)}
+        return _metric("AWS/SQS", name, dimensions, "Maximum", FIVE_MINUTES)
+
+    def of_rule(self, rule: str, name: str) -> cloudwatch.Metric:
+        """What EventBridge says of a rule, by its whole name."""
+        return _metric("AWS/Events", name, {"RuleName": rule}, "Sum", FIVE_MINUTES)
+
+    def fanned_out(self, *names: str, statistic: str = "Sum") -> list[cloudwatch.Metric]:
+        """Metrics of fan-outs, of each function that sends audio."""
+        return [
+            self.of_service(spec, name, statistic=statistic, period=MINUTE)
+            for name in names
+            for spec in SENDERS
+        ]
+
+
+def total(
+    metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str = "sum"
+) -> cloudwatch.MathExpression:
+    """All of them together."""
+    return _of_those_there_are("SUM", metrics, period, label)
+
+
+def highest(
+    metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str = "highest"
+) -> cloudwatch.MathExpression:
+    """The highest of them: percentiles cannot be added up."""
+    return _of_those_there_are("MAX", metrics, period, label)
+
+
+def _of_those_there_are(
+    function: str, metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str
+) -> cloudwatch.MathExpression:
+    """Though some of them may never have been emitted: broadcast's, say.
+
+    A function of a list takes what there is; a plus would yield nothing where one of its sides has
+    nothing. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    # Ids are of a whole graph; they begin with a lowercase letter and have no blanks.
+    prefix = label.lower().replace(" ", "_")
+    named = {f"{prefix}_{number}": metric for number, metric in enumerate(metrics)}
+    filled = ", ".join(f"FILL({name}, 0)" for name in named)
+    return cloudwatch.MathExpression(
+        expression=f"{function}([{filled}])", using_metrics=named, period=period, label=label
+    )
+
+
+def _metric(
+    namespace: str, name: str, dimensions: Mapping[str, str], statistic: str, period: Duration
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace,
+        metric_name=name,
+        dimensions_map=dict(dimensions),
+        statistic=statistic,
+        period=period,
+    )
