@@ -16,6 +16,7 @@ GOOD = {
     "SESSIONS_TABLE": "s",
     "CONNECTIONS_TABLE": "c",
     "API_GATEWAY_ENDPOINT": "https://a.example/dev/",
+    "STATUS_QUEUE_URL": "https://sqs.example/statuses",
 }
 
 
