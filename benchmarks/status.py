@@ -36,7 +36,7 @@ SESSIONS = "lingocast-dev-sessions"
 CONNECTIONS = "lingocast-dev-connections"
 LANGUAGES = ("ar", "de", "es", "fr", "ja")
 FEW, MANY = 10, 5_000
-ROUNDS = 8
+ROUNDS = 40
 CONNECTING_AT_ONCE = 32
 # Until the last status has come, and nothing follows it (s).
 PATIENCE_SECONDS = 60.0
