@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from local.cli import main
 from local.errors import ThrottledError
 from local.model import Place, Queue, Schedule, ScheduleTarget
 from local.queues import build_queues
@@ -148,6 +149,16 @@ async def test_a_target_that_fails_is_told_and_stops_neither_others_nor_the_next
     assert len(await scheduled.queue.receive(10)) == 1
     scheduled.throttled.clear()
     assert scheduled.after(60) == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.05", "3601", "-5"])
+def test_a_period_that_makes_no_sense_is_refused(
+    seconds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--schedule-seconds", seconds])
+
+    assert "--schedule-seconds: expected 0.1 to 3600" in capsys.readouterr().err
 
 
 async def test_without_rules_there_is_nothing_to_follow() -> None:
