@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -25,6 +26,16 @@ SESSIONS = "lingocast-dev-sessions"
 CONNECTIONS = "lingocast-dev-connections"
 
 Row = dict[str, Any]
+
+# What the row of a connection holds that is in no session.
+_BEFORE_JOINING = {
+    "connectionId",
+    "connectedAt",
+    "lastActivityTime",
+    "activityBucket",
+    "expiresAt",
+    "userId",
+}
 
 
 class Operator:
@@ -65,7 +76,7 @@ class Operator:
 
     async def ghost(self, session_id: str, seat: str) -> str:
         """A connection that sits in a session, but is over: nobody was told of its end."""
-        now = time.time_ns() // 1_000_000
+        now = _now_ms()
         connection_id = new_id()
         row = {
             "connectionId": connection_id,
@@ -81,7 +92,7 @@ class Operator:
 
     async def silent(self, session_id: str, seat: str, seconds: int = 3_600) -> None:
         """Whoever has that seat in a session was last heard of so long ago."""
-        then = time.time_ns() // 1_000_000 - seconds * 1_000
+        then = _now_ms() - seconds * 1_000
         for row in await self.members(session_id):
             if row["seat"] == seat:
                 await self.call(
@@ -92,9 +103,42 @@ class Operator:
                     ExpressionAttributeValues=_stored({":then": then}),
                 )
 
+    async def empty_seat(self, connection_id: str) -> Row:
+        """Let a connection sit nowhere, without any accounting; its row as it was."""
+        row = await self._get(CONNECTIONS, connectionId=connection_id)
+        known = {name: value for name, value in row.items() if name in _BEFORE_JOINING}
+        await self.put_connection(known)
+        return row
+
+    async def put_connection(self, row: Row) -> None:
+        """Write a connection's row, be there one or not."""
+        await self.call("put_item", CONNECTIONS, Item=_stored(row))
+
+    async def known(self) -> set[str]:
+        """All connections that have a row."""
+        return {row["connectionId"] for row in await self._scan(CONNECTIONS)}
+
+    async def long_ago(self, connection_id: str, attribute: str) -> None:
+        """That time of a connection was an hour ago; nothing if its row has gone."""
+        with contextlib.suppress(self._database.exceptions.ConditionalCheckFailedException):
+            await self.call(
+                "update_item",
+                CONNECTIONS,
+                Key=_stored({"connectionId": connection_id}),
+                UpdateExpression="SET #time = :then",
+                ConditionExpression="attribute_exists(#time)",
+                ExpressionAttributeNames={"#time": attribute},
+                ExpressionAttributeValues=_stored({":then": _now_ms() - 3_600_000}),
+            )
+
+    async def found_a_minute_ago(self, session_id: str) -> None:
+        """What the last check found in a session's counters, it found a minute before."""
+        then = _now_ms() - 60_000
+        await self.change_session(session_id, "SET countsFinding.foundAt = :then", ":then", then)
+
     async def tick(self) -> None:
         """What the rule of every minute does."""
-        event = scheduled_event(_EVERY_MINUTE, Place(), time.time_ns() // 1_000_000)
+        event = scheduled_event(_EVERY_MINUTE, Place(), _now_ms())
         answer = await self.invoke("timeout", event)
         assert answer is None, answer
 
@@ -130,6 +174,10 @@ class Operator:
         """Any operation on a table, in DynamoDB's own types."""
         call = getattr(self._database, operation)
         return await asyncio.to_thread(call, TableName=table, **arguments)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _stored(values: Row) -> Row:
