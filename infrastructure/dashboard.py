@@ -77,7 +77,13 @@ class Dashboard:
     def _people(self) -> list[cloudwatch.IWidget]:
         sweep = [
             self._metrics.of_service(TIMEOUT, name, period=MINUTE)
-            for name in ("ConnectionsChecked", "IdleConnectionsDetected", "ConnectionsClosed")
+            for name in (
+                "ConnectionsChecked",
+                "IdleConnectionsDetected",
+                "ConnectionsClosed",
+                "CountersCorrected",
+                "ChannelsFreed",
+            )
         ]
         timeouts = self._metrics.told_apart(
             TIMEOUT, "ConnectionTimeout", ("Role", "Reason"), MINUTE
@@ -93,7 +99,7 @@ class Dashboard:
         )
         return [
             _graph("API Gateway's requests a minute", [requests], lines=[close]),
-            _graph("Idle connections", sweep),
+            _graph("Sweep, and counters checked", sweep),
             _graph("Connections timed out, by role and reason", [timeouts]),
         ]
 

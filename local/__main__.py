@@ -1,4 +1,4 @@
-"""`python -m local`, see `local.cli`."""
+"""`python -m local`, see `local.cli`; `python -m local metrics`, see `local.metrics_cli`."""
 
 import sys
 
@@ -7,6 +7,11 @@ from local.errors import NEEDS_LINUX
 if sys.platform != "linux":
     # Before anything is imported that exists on Linux only.
     sys.exit(f"local: {NEEDS_LINUX}")
+
+if sys.argv[1:2] == ["metrics"]:
+    from local.metrics_cli import main
+
+    sys.exit(main(sys.argv[2:]))
 
 from local.cli import main
 

@@ -31,6 +31,7 @@ Lingocast runs at {websocket_url}
   speak      python -m client speak FILE.wav --wait 20{url}
   listen     python -m client listen SESSION --language es{url}
   interpret  python -m client interpret SESSION FILE.wav --language es{url}
+  metrics    python -m local metrics
   token      curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
 
 Logs of the functions: {logs}
@@ -52,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
     parser = argparse.ArgumentParser(
-        prog="python -m local", description="Serve the stack on this machine until Ctrl-C."
+        prog="python -m local",
+        description="Serve the stack on this machine until Ctrl-C.",
+        epilog="python -m local metrics shows the figures of a stack that runs; see its --help.",
     )
     parser.add_argument(
         "--port",

@@ -5,6 +5,8 @@ Their messages are for whoever started the stack: what is wrong, where, and what
 
 from __future__ import annotations
 
+from pathlib import Path
+
 NEEDS_LINUX = (
     "the local stack needs Linux, or WSL on Windows: AWS's runtime client for Python and the "
     "clean-up of child processes exist only there"
@@ -46,3 +48,10 @@ class ThrottledError(LocalError):
 
 class UnknownFunctionError(LocalError):
     """There is no function of that name."""
+
+
+class NotRunningError(LocalError):
+    """There is no stack to look at."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(f"no stack runs here ({state}); start one with: python -m local")

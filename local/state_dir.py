@@ -38,6 +38,18 @@ class StateDir:
             return cls(path, lock)
         raise StartError(f"{_MAX_RUNS} local stacks run from {base} already")
 
+    @classmethod
+    def newest_running(cls, base: Path) -> Path | None:
+        """The folder of the run that started last, None if none runs."""
+        folders = [base, *(base / str(number) for number in range(2, _MAX_RUNS + 1))]
+        # A run opens the locks before its own, too: of equal times the last is its own.
+        started = [
+            (path.joinpath("lock").stat().st_mtime_ns, number)
+            for number, path in enumerate(folders)
+            if is_running(path)
+        ]
+        return folders[max(started)[1]] if started else None
+
     @property
     def assembly(self) -> Path:
         """Where the CDK writes template and assets."""
@@ -45,7 +57,7 @@ class StateDir:
 
     def fresh_logs(self) -> Path:
         """The folder of the logs, without those of the run before."""
-        logs = self.path / "logs"
+        logs = logs_of(self.path)
         logs.mkdir(exist_ok=True)
         for log in logs.glob("*.log"):
             log.unlink()
@@ -61,3 +73,21 @@ class StateDir:
     def close(self) -> None:
         """Let another run have this folder."""
         self._lock.close()
+
+
+def logs_of(path: Path) -> Path:
+    """Where a run with this folder writes its functions' logs."""
+    return path / "logs"
+
+
+def is_running(path: Path) -> bool:
+    """Whether a run holds this folder."""
+    try:
+        with (path / "lock").open() as lock:
+            # Shared, and for this moment only.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

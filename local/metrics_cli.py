@@ -1,0 +1,97 @@
+"""`python -m local metrics`: the metrics of a running local stack, live."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from local import metrics_table, synth
+from local.errors import LocalError, NotRunningError
+from local.metrics_feed import Feed
+from local.state_dir import StateDir, is_running, logs_of
+from shared.utils.clock import SystemClock
+
+_REFRESH_SECONDS = 1.0
+_PIPE_WIDTH = 160
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show metrics until Ctrl-C or the stack's end; returns the exit status."""
+    given = _parse(arguments)
+    try:
+        state = _state(given.state)
+        with Feed(logs_of(state), SystemClock()) as feed:
+            if given.json:
+                feed.read()
+                print(json.dumps(feed.as_json()))
+            elif given.once:
+                feed.read()
+                _console().print(_page(feed))
+            else:
+                _follow(feed, state)
+    except LocalError as error:
+        print(f"local: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local metrics",
+        description="Show what the functions of the local stack that started last count and time:"
+        " of the last 10 seconds and since the stack's start. Of durations it shows how many and"
+        " their percentiles of the last 10 seconds, or dim ones since the start if none were.",
+    )
+    parser.add_argument("--once", action="store_true", help="print one table and end")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and end")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=synth.ROOT / ".local",
+        metavar="FOLDER",
+        help="where local stacks keep their state (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _state(base: Path) -> Path:
+    state = StateDir.newest_running(base)
+    if state is None:
+        raise NotRunningError(base)
+    return state
+
+
+def _follow(feed: Feed, state: Path) -> None:
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    running = True
+    feed.read()
+    # Without a terminal only the last table is printed.
+    with Live(_page(feed), console=_console(), auto_refresh=False) as live:
+        while running and not stop.wait(_REFRESH_SECONDS):
+            running = is_running(state)
+            feed.read()
+            live.update(_page(feed), refresh=True)
+    if not running:
+        print("local: the stack has ended", file=sys.stderr)
+
+
+def _console() -> Console:
+    """A terminal as wide as it is; a pipe or a file as wide as the table may be."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
+
+
+def _page(feed: Feed) -> Table:
+    left_out = f", {feed.left_out} values of too many series left out" if feed.left_out else ""
+    return metrics_table.table(feed.figures(), f"{feed.logs}{left_out}")

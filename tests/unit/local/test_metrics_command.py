@@ -1,0 +1,99 @@
+"""`python -m local metrics` over written logs, and which stack it looks at."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.metrics_cli import main
+from local.state_dir import StateDir, is_running, logs_of
+from shared.utils.telemetry import PowertoolsTelemetry
+
+
+@pytest.fixture
+def emf(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """A function's lines: a duration, and 3 deliveries."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "audio")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lingocast")
+    telemetry = PowertoolsTelemetry()
+    telemetry.count("FanoutDelivered", 3)
+    telemetry.duration("FanoutDuration", 20)
+    telemetry.flush()
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[StateDir]:
+    state = StateDir.acquire(tmp_path)
+    with contextlib.closing(state):
+        state.fresh_logs()
+        yield state
+
+
+def test_json_has_all_figures(
+    running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs_of(running.path).joinpath("audio.log").write_text(f"START\n{emf}END\n")
+
+    assert main(["--json", "--state", str(running.path)]) == 0
+
+    answer = json.loads(capsys.readouterr().out)
+    delivered, duration = answer["metrics"]
+    assert (delivered["name"], delivered["overall"]["sum"]) == ("FanoutDelivered", 3)
+    assert delivered["dimensions"] == {"service": "audio"}
+    assert duration["overall"]["p99"] == pytest.approx(20, rel=0.011)
+    assert answer["logs"] == str(logs_of(running.path))
+
+
+def test_once_prints_a_table(
+    running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs_of(running.path).joinpath("audio.log").write_text(emf)
+
+    assert main(["--once", "--state", str(running.path)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "FanoutDelivered" in printed
+    assert "20" in printed
+
+
+def test_without_a_stack_it_says_how_to_start_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--once", "--state", str(tmp_path)]) == 1
+
+    assert "python -m local" in capsys.readouterr().err
+
+
+def test_a_stack_that_has_ended_is_none(tmp_path: Path) -> None:
+    state = StateDir.acquire(tmp_path)
+    assert is_running(state.path)
+    assert StateDir.newest_running(tmp_path) == state.path
+
+    state.close()
+
+    assert not is_running(state.path)
+    assert StateDir.newest_running(tmp_path) is None
+
+
+def test_the_stack_that_started_last_counts(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as opened:
+        states = [
+            opened.enter_context(contextlib.closing(StateDir.acquire(tmp_path))) for _ in range(3)
+        ]
+        assert StateDir.newest_running(tmp_path) == states[2].path
+
+        states[2].close()
+        assert StateDir.newest_running(tmp_path) == states[1].path
+
+        states[0].close()
+        again = opened.enter_context(contextlib.closing(StateDir.acquire(tmp_path)))
+        assert again.path == tmp_path
+        # Both may have started within one tick of the file system's clock.
+        os.utime(states[1].path / "lock", (0, 0))
+        assert StateDir.newest_running(tmp_path) == tmp_path

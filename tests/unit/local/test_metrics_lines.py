@@ -1,0 +1,81 @@
+"""Reading metrics out of log lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.metrics_lines import Sample, samples
+from shared.utils.telemetry import PowertoolsTelemetry
+
+AT_MS = 1_700_000_000_000
+
+
+def line(**changes: Any) -> bytes:
+    directive = {
+        "Namespace": "Lingocast",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": "Sent", "Unit": "Count"}],
+    }
+    content = {
+        "_aws": {"Timestamp": AT_MS, "CloudWatchMetrics": [{**directive, **changes}]},
+        "service": "control",
+        "Sent": [2.0, 3.0],
+    }
+    return json.dumps(content).encode()
+
+
+def test_what_powertools_prints_is_understood(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "timeout")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lingocast")
+    telemetry = PowertoolsTelemetry()
+    telemetry.count("Checked", 3, sessionId="a context")
+    telemetry.count("Checked", 4)
+    telemetry.duration("Took", 12.5)
+    telemetry.count_by("Closed", 2, Role="speaker", Reason="idle")
+    telemetry.flush()
+
+    printed = capsys.readouterr().out.encode().splitlines()
+    found = {item.name: item for each in printed for item in samples(each)}
+
+    service = ("service", "timeout")
+    assert (found["Checked"].values, found["Checked"].unit) == ((3.0, 4.0), "Count")
+    assert found["Checked"].dimensions == (service,)
+    assert (found["Took"].values, found["Took"].unit) == ((12.5,), "Milliseconds")
+    assert found["Closed"].values == (2.0,)
+    assert found["Closed"].dimensions == (("Reason", "idle"), ("Role", "speaker"), service)
+
+
+def test_a_single_number_and_several_sets_of_dimensions() -> None:
+    text = line(Dimensions=[["service"], []]).replace(b"[2.0, 3.0]", b"7")
+
+    assert list(samples(text)) == [
+        Sample("Sent", "Count", (("service", "control"),), (7.0,), AT_MS),
+        Sample("Sent", "Count", (), (7.0,), AT_MS),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"START RequestId: 1",
+        b'{"level":"INFO","message":"hello"}',
+        line()[:-5],
+        b'"_aws"',
+        b'{"_aws": 1}',
+        b'{"_aws": {"Timestamp": 1}}',
+        b"\xff" + line(),
+        line(Dimensions=[["missing"]]),
+        line(Metrics=[{"Name": "Missing"}]),
+        line().replace(b"3.0", b'"many"'),
+        line().replace(b"3.0", b"NaN"),
+        line().replace(b"3.0", b"1e999"),
+    ],
+)
+def test_what_is_no_metric_is_passed_over(text: bytes) -> None:
+    assert list(samples(text)) == []
