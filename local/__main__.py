@@ -9,9 +9,9 @@ if sys.platform != "linux":
     sys.exit(f"local: {NEEDS_LINUX}")
 
 if sys.argv[1:2] == ["metrics"]:
-    from local.metrics_cli import main
+    from local import metrics_cli
 
-    sys.exit(main(sys.argv[2:]))
+    sys.exit(metrics_cli.main(sys.argv[2:]))
 
 from local.cli import main
 

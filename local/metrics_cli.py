@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -18,18 +19,18 @@ from local import metrics_table, synth
 from local.errors import LocalError, NotRunningError
 from local.metrics_feed import Feed
 from local.state_dir import StateDir, is_running, logs_of
-from shared.utils.clock import SystemClock
+from shared.utils.clock import Clock, SystemClock
 
 _REFRESH_SECONDS = 1.0
 _PIPE_WIDTH = 160
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Show metrics until Ctrl-C or the stack's end; returns the exit status."""
     given = _parse(arguments)
     try:
         state = _state(given.state)
-        with Feed(logs_of(state), SystemClock()) as feed:
+        with Feed(logs_of(state), clock or SystemClock()) as feed:
             if given.json:
                 feed.read()
                 print(json.dumps(feed.as_json()))
@@ -72,18 +73,32 @@ def _state(base: Path) -> Path:
 
 def _follow(feed: Feed, state: Path) -> None:
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     running = True
-    feed.read()
     # Without a terminal only the last table is printed.
-    with Live(_page(feed), console=_console(), auto_refresh=False) as live:
-        while running and not stop.wait(_REFRESH_SECONDS):
+    with _until_asked(stop), Live(console=_console(), auto_refresh=False) as live:
+        while True:
+            # Before the logs are read: what a stack that ends writes last is read as well.
             running = is_running(state)
             feed.read()
             live.update(_page(feed), refresh=True)
+            if not running or stop.wait(_REFRESH_SECONDS):
+                break
     if not running:
         print("local: the stack has ended", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _until_asked(stop: Event) -> Iterator[None]:
+    """Set `stop` at Ctrl-C or SIGTERM."""
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _console() -> Console:

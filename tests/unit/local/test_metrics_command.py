@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from local.metrics_cli import main
 from local.state_dir import StateDir, is_running, logs_of
 from shared.utils.telemetry import PowertoolsTelemetry
+from tests.helpers.doubles import ManualClock
 
 
 @pytest.fixture
@@ -68,6 +70,39 @@ def test_without_a_stack_it_says_how_to_start_one(
     assert main(["--once", "--state", str(tmp_path)]) == 1
 
     assert "python -m local" in capsys.readouterr().err
+
+
+class Interrupting(ManualClock):
+    """Somebody presses Ctrl-C as soon as the time is asked for, so while figures are drawn."""
+
+    def now_ms(self) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return super().now_ms()
+
+
+def test_ctrl_c_ends_it_and_leaves_the_figures(
+    running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs_of(running.path).joinpath("audio.log").write_text(emf)
+
+    assert main(["--state", str(running.path)], Interrupting()) == 0
+
+    printed = capsys.readouterr()
+    assert "FanoutDelivered" in printed.out
+    assert printed.err == ""
+
+
+def test_it_ends_with_the_stack(running: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    class Ending(ManualClock):
+        """The stack ends while its figures are drawn for the first time."""
+
+        def now_ms(self) -> int:
+            running.close()
+            return super().now_ms()
+
+    assert main(["--state", str(running.path)], Ending()) == 0
+
+    assert "the stack has ended" in capsys.readouterr().err
 
 
 def test_a_stack_that_has_ended_is_none(tmp_path: Path) -> None:
