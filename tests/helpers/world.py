@@ -21,6 +21,7 @@ from shared.bootstrap import App
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
+from shared.outside import Doubles
 from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
@@ -140,11 +141,13 @@ class World:
             clock=self.clock,
             telemetry=self.telemetry,
             identifiers=self.identifiers,
-            sender=self.sender,
-            invoker=self,
-            disconnect=self.clean_ups,
-            timers=self.timers,
-            status_timers=self.status_timers,
+            doubles=Doubles(
+                sender=self.sender,
+                invoker=self,
+                disconnect=self.clean_ups,
+                timers=self.timers,
+                status_timers=self.status_timers,
+            ),
             **given,
         )
 

@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GATEWAY, (*PLAIN, *GATEWAY)),
     "shared.services": (*PLAIN, "shared.data_access", "shared.services"),
     # The composition root knows everybody, and only the handlers know it.
-    "shared.bootstrap": (*PLAIN, "shared.data_access", "shared.services"),
+    "shared.outside": (*PLAIN, "shared.data_access", "shared.services"),
+    "shared.bootstrap": (*PLAIN, "shared.data_access", "shared.services", "shared.outside"),
     "shared": (),
     "lambda": (*PLAIN, "shared.services", "shared.bootstrap"),
     "infrastructure": (*PLAIN, "infrastructure"),

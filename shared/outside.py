@@ -1,0 +1,105 @@
+"""What a function reaches outside itself: tables, connections, other functions, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.data_access.table import Table
+from shared.data_access.timer_queue import TimerQueue
+from shared.models import schema
+from shared.models.delivery import ConnectionSender
+from shared.models.timers import GraceOver, StatusDue, Timers
+from shared.services.connection_gateway import ConnectionGateway
+from shared.services.function_invoker import LambdaInvoker
+from shared.services.sharded_sender import FunctionInvoker, ShardedSender
+from shared.utils import aws_clients
+from shared.utils.clock import Clock
+from shared.utils.settings import ConnectSettings, FanoutSettings, SessionSettings, load
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class Doubles:
+    """What a test puts in the place of AWS; None leaves AWS there."""
+
+    sender: ConnectionSender | None = None
+    invoker: FunctionInvoker | None = None
+    disconnect: FunctionInvoker | None = None
+    timers: Timers[GraceOver] | None = None
+    status_timers: Timers[StatusDue] | None = None
+
+
+class Outside:
+    """Makes each at its first use, so a function needs only its own settings and grants."""
+
+    def __init__(self, environment: Mapping[str, str], clock: Clock, doubles: Doubles) -> None:
+        self._environment = environment
+        self._clock = clock
+        self._doubles = doubles
+
+    @cached_property
+    def settings(self) -> SessionSettings:
+        """Those of most functions. Raises SettingsError."""
+        return load(SessionSettings, self._environment)
+
+    @cached_property
+    def sessions(self) -> Table:
+        """The table of sessions."""
+        return Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
+
+    @cached_property
+    def connections(self) -> Table:
+        """The table of connections; its name is all that the connect function is given."""
+        table = load(ConnectSettings, self._environment).connections_table
+        return Table(self._dynamodb, table, schema.CONNECTION_ID)
+
+    @cached_property
+    def sender(self) -> ConnectionSender:
+        """The way to clients."""
+        return self._doubles.sender or ConnectionGateway(
+            self.settings.api_gateway_endpoint,
+            aws_clients.region(),
+            aws_clients.credentials_source(),
+            concurrency=self.settings.fanout_concurrency,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def sharded_sender(self) -> ConnectionSender:
+        """The way to clients for audio, with the help of other functions for large audiences."""
+        settings = load(FanoutSettings, self._environment)
+        invoker = self._doubles.invoker or self._invoker_of(
+            settings.broadcast_function, asynchronous=False
+        )
+        return ShardedSender(self.sender, invoker, shard_size=settings.shard_size)
+
+    def disconnect(self, function: str) -> FunctionInvoker:
+        """The way to the function that cleans up, whose answer nobody waits for."""
+        return self._doubles.disconnect or self._invoker_of(function, asynchronous=True)
+
+    def timers(self, queue_url: str) -> Timers[GraceOver]:
+        """The timers of absent speakers."""
+        return self._doubles.timers or TimerQueue(aws_clients.sqs_client, queue_url)
+
+    def status_timers(self, queue_url: str) -> Timers[StatusDue]:
+        """The timers of statuses."""
+        return self._doubles.status_timers or TimerQueue(aws_clients.sqs_client, queue_url)
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return aws_clients.dynamodb_client()
+
+    def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:
+        return LambdaInvoker(
+            aws_clients.lambda_endpoint(),
+            aws_clients.region(),
+            aws_clients.credentials_source(),
+            function,
+            clock=self._clock,
+            asynchronous=asynchronous,
+        )
