@@ -70,3 +70,11 @@ def test_every_link_within_the_page_leads_somewhere() -> None:
     }
 
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+
+def test_what_alarms_cost_is_said(prod: Assembly) -> None:
+    watched = 0
+    for alarm in prod.of_type("AWS::CloudWatch::Alarm").values():
+        watched += sum("MetricStat" in item for item in alarm.get("Metrics", ())) or 1
+
+    assert f"({watched} metrics at $0.10: ${watched / 10:.2f} a month)" in section("Costs")
