@@ -32,6 +32,7 @@ class Doubles:
     disconnect: FunctionInvoker | None = None
     timers: Timers[GraceOver] | None = None
     status_timers: Timers[StatusDue] | None = None
+    dynamodb: DynamoDBClient | None = None
 
 
 class Outside:
@@ -92,7 +93,7 @@ class Outside:
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
-        return aws_clients.dynamodb_client()
+        return self._doubles.dynamodb or aws_clients.dynamodb_client()
 
     def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:
         return LambdaInvoker(

@@ -110,6 +110,7 @@ class World:
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
         self.connections = connections_repository()
+        self._dynamodb: Any = None
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
         with mock.patch.dict(os.environ, ENVIRONMENT):
@@ -126,6 +127,13 @@ class World:
     def use_takeovers(self, takeovers: Any) -> None:
         """Let the control function take seats over by other means than the tables' own."""
         self._use(takeovers=takeovers)
+
+    def use_dynamodb(self, client: Any) -> None:
+        """Let every function reach the tables by this client."""
+        self._dynamodb = client
+        self._handlers = {
+            name: module.build(self._app(name)) for name, module in self._modules.items()
+        }
 
     def _use(self, **given: Any) -> None:
         self._handlers["control"] = self._modules["control"].build(self._app("control", **given))
@@ -147,6 +155,7 @@ class World:
                 disconnect=self.clean_ups,
                 timers=self.timers,
                 status_timers=self.status_timers,
+                dynamodb=self._dynamodb,
             ),
             **given,
         )
