@@ -35,6 +35,10 @@ class Happenings:
         self.all.append(happening)
         self._changed.set()
 
+    def but_for(self, *unheeded: object) -> list[object]:
+        """All of it, without what is of no interest."""
+        return [item for item in self.all if item not in unheeded]
+
     async def until(self, wanted: object) -> None:
         """Wait until this has happened."""
         while wanted not in self.all:
