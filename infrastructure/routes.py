@@ -15,7 +15,6 @@ from shared.utils.settings import (
     ConnectSettings,
     FanoutSettings,
     FloorSettings,
-    SessionSettings,
     Settings,
     SweepSettings,
 )
@@ -102,8 +101,11 @@ DISCONNECT = FunctionSpec(
 )
 CONTROL = FunctionSpec(
     "control",
-    SessionSettings,
+    # A speaker who comes back can be gone again before the session names them: then their farewell
+    # has found nothing to do, and nobody else sets the timer.
+    FloorSettings,
     (
+        _SET_TIMER,
         _TELL_SPEAKER,
         Grant(
             Resource.SESSIONS,

@@ -112,6 +112,7 @@ class App:
             self._connections,
             self._seating,
             self._announcer,
+            departures=self.departures,
             sender=self._outside.sender,
             grace=self.speaker_grace,
             takeover=self._seat_takeover,

@@ -10,8 +10,10 @@ from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.messages import JoinSession, SessionJoined
 from shared.models.session import MAX_LANGUAGES, Channel, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.departures import Departures
 from shared.services.refusals import (
     already_in_session,
+    connection_not_found,
     forbidden,
     require_group,
     require_user,
@@ -43,6 +45,7 @@ class JoinService:
         seating: Seating,
         announcer: Announcer,
         *,
+        departures: Departures,
         sender: ConnectionSender,
         grace: SpeakerGrace,
         takeover: SeatTakeover,
@@ -54,6 +57,7 @@ class JoinService:
         self._connections = connections
         self._seating = seating
         self._announcer = announcer
+        self._departures = departures
         self._sender = sender
         self._grace = grace
         self._identifiers = identifiers
@@ -190,6 +194,10 @@ class JoinService:
                 raise self._seating.why_not_seated(caller)
             if self._sessions.take_floor(session, caller.connection_id):
                 self._displace(session, caller, epoch)
+                if self._connections.get(caller.connection_id) is None:
+                    # It ended before the session named it: its farewell had nothing to silence.
+                    self._departures.silence(caller.connection_id, membership)
+                    raise connection_not_found()
                 return
             self._connections.leave(caller.connection_id, session.session_id)
             session = self._read(session.session_id)

@@ -19,7 +19,7 @@ from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
-from tests.e2e.grant_scenarios import MANAGE, SHARD_SIZE, Scenario, Theatre
+from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
 from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
@@ -155,7 +155,7 @@ async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
-    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | POLLING
+    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | POLLING | RACES
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -62,7 +62,7 @@ ENVIRONMENT = {
 }
 # What the stack does not give to every function.
 _ONLY = {
-    TIMER_QUEUE_URL: {"disconnect", "session_status"},
+    TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
     BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
     DISCONNECT_HANDLER_FUNCTION: {"timeout"},
 }

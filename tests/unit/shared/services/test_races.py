@@ -235,3 +235,22 @@ def test_two_controls_at_once_both_count_and_are_told(world: World, meddled: Med
     told = [push["broadcastState"] for push in world.pushes(listener, "broadcastStateChanged")]
     assert [(news["isMuted"], news["volume"]) for news in told] == [(True, 1.0), (True, 0.5)]
     assert told[0]["lastStateChange"] < told[1]["lastStateChange"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_speaker_who_comes_back_is_gone_again_on_the_way(
+    world: World, meddled: Meddled, when: str
+) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id)
+    returned = world.connect("alice", "speakers")
+    getattr(meddled, when)["take_floor"] = lambda: world.disconnect(returned)
+
+    reply = world.ask(
+        returned, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
+    )
+
+    assert reply["code"] == "CONNECTION_NOT_FOUND"
+    assert not world.session(session_id).speaker_connected
+    assert world.timers.set_[-1][0].speaker_epoch == 2
+    assert len(world.pushes(listener, "speakerDisconnected")) == 1
