@@ -147,16 +147,14 @@ class Takeovers:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> Item | None:
-        try:
-            return self._sessions.update(
-                session_id,
-                expression,
-                condition=f"#status = :active AND {condition}",
-                names={"#status": "status", **names},
-                values={":active": SessionStatus.ACTIVE.value, **values},
-            )
-        except ConditionFailedError:
-            return None
+        return _written(
+            self._sessions,
+            session_id,
+            expression,
+            condition=f"#status = :active AND {condition}",
+            names={"#status": "status", **names},
+            values={":active": SessionStatus.ACTIVE.value, **values},
+        )
 
     def _change(
         self,
@@ -167,14 +165,27 @@ class Takeovers:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> Item | None:
-        """One conditional write of a connection's row; the row as it was, None if refused."""
-        try:
-            return self._connections.update(
-                connection_id,
-                expression,
-                condition=condition,
-                names={"#replaced": schema.REPLACED_AT, **names},
-                values=values,
-            )
-        except ConditionFailedError:
-            return None
+        return _written(
+            self._connections,
+            connection_id,
+            expression,
+            condition=condition,
+            names={"#replaced": schema.REPLACED_AT, **names},
+            values=values,
+        )
+
+
+def _written(
+    table: Table,
+    key: str,
+    expression: str,
+    *,
+    condition: str,
+    names: dict[str, str],
+    values: dict[str, Any],
+) -> Item | None:
+    """One conditional write; the row as it was before, None if the condition did not hold."""
+    try:
+        return table.update(key, expression, condition=condition, names=names, values=values)
+    except ConditionFailedError:
+        return None

@@ -41,7 +41,7 @@ def batch_handler(
         except LingocastError as error:
             telemetry.warn("message failed", code=error.code, cause=repr(error.__cause__))
             raise
-        except Exception:
+        except Exception:  # logged with its trace here, and raised: the message comes again
             telemetry.fault("message failed")
             raise
 
