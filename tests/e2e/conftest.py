@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from local.endpoints import Endpoints
-from local.launch import launch
+from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage
 
 
 @pytest.fixture(scope="session")
 def endpoints() -> Iterator[Endpoints]:
     """The stack as `make run` serves it, on ports of its own."""
-    with launch(port=0) as running:
+    with launch_quiet() as running:
         yield running
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from local.endpoints import Endpoints
-from local.launch import launch
 from tests.e2e.crowd import PATIENCE_SECONDS, Crowd
 from tests.e2e.operator import Operator, Row
+from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage
 
 LISTENERS = 500
@@ -45,7 +45,7 @@ FATES = (
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """A stack of its own: what is found in its tables is this crowd's."""
-    with launch(port=0) as running:
+    with launch_quiet() as running:
         yield running
 
 

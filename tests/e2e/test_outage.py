@@ -23,8 +23,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from local.endpoints import Endpoints
-from local.launch import launch
 from tests.e2e.envelopes import assert_error, still_works
+from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage, joined
 from tests.helpers.wire import Wire
 
@@ -36,7 +36,7 @@ RECOVERY_SECONDS = 30
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """A stack of its own: its outages are nobody else's."""
-    with launch(port=0) as running:
+    with launch_quiet() as running:
         yield running
 
 

@@ -14,11 +14,11 @@ from client.listener import Hooks
 from client.options import Access
 from client.speaker import speak
 from local.endpoints import Endpoints
-from local.launch import launch
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated
 from tests.e2e.flows import Ears, Happenings, background, counting
 from tests.e2e.operator import Operator
+from tests.e2e.stacks import launch_quiet
 
 LIFETIME_SECONDS = 8
 # Long chunks and a patient ear: no chunk is lost because this machine is slow.
@@ -31,7 +31,7 @@ ROLLED_OVER = ("rolled over", True)
 def endpoints() -> Iterator[Endpoints]:
     """A stack of its own, which tells clients that their connections live for seconds."""
     setting = f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}"
-    with launch(extra_args=["--set", setting]) as running:
+    with launch_quiet("--set", setting) as running:
         yield running
 
 

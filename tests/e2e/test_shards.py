@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from local.launch import launch
+from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage
 
 LISTENERS = 35
@@ -17,7 +17,7 @@ CHUNKS = 5
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """A stack of its own, with small shards."""
-    with launch(extra_args=["--set", "SHARD_SIZE=10"]) as endpoints:
+    with launch_quiet("--set", "SHARD_SIZE=10") as endpoints:
         yield Stage(endpoints)
 
 

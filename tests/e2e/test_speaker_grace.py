@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.launch import launch
+from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage
 from tests.helpers.wire import Message, Wire
 
@@ -14,7 +14,7 @@ from tests.helpers.wire import Message, Wire
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """A stack of its own, whose grace is short."""
-    with launch(extra_args=["--set", "SPEAKER_GRACE_SECONDS=2"]) as endpoints:
+    with launch_quiet("--set", "SPEAKER_GRACE_SECONDS=2") as endpoints:
         yield Stage(endpoints)
 
 

@@ -17,7 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 Message = dict[str, Any]
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
-PATIENCE_SECONDS = 10
+# Ten times what the slowest machine has needed.
+PATIENCE_SECONDS = 30
 
 
 class Wire:
