@@ -34,6 +34,7 @@ from client.protocol import SessionCore, requested
 from client.session_state import SessionState
 from client.transport import lost, open_socket
 from shared.models.audio_format import AudioFormat
+from shared.models.message_base import Reply, Request
 from shared.models.messages import (
     AnyControl,
     BroadcastStateChanged,
@@ -45,8 +46,6 @@ from shared.models.messages import (
     JoinSession,
     LanguageChanged,
     LeaveSession,
-    Reply,
-    Request,
     Role,
     SessionCreated,
     SessionEnded,

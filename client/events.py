@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.errors import RequestRefusedError
-from shared.models.messages import Audio, Reply, ServerMessage, SessionJoined
+from shared.models.message_base import Reply, ServerMessage
+from shared.models.messages import Audio, SessionJoined
 
 
 @dataclass(frozen=True, slots=True)

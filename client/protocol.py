@@ -16,22 +16,19 @@ from client.errors import RequestRefusedError
 from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
 from client.session_state import SessionState, after
 from shared.models.audio_format import AudioFormat
+from shared.models.message_base import Reply, Request, ServerMessage, encode
 from shared.models.messages import (
-    AnyServerMessage,
     Audio,
     BroadcastStateChanged,
     ChangeLanguage,
     ChannelSourceChanged,
     ErrorMessage,
     JoinSession,
-    Reply,
-    Request,
     RequestedAudioFormat,
     SendAudio,
-    ServerMessage,
     SpeakerReconnected,
-    encode,
 )
+from shared.models.protocol import AnyServerMessage
 
 _AUDIO_ID = "audio-"
 # While a join or a change of language is under way: what arrives for it before its reply. Enough

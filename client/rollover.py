@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.events import AudioRefused, Event, Notified
-from shared.models.messages import encode
+from shared.models.message_base import encode
 
 # PROTOCOL rule 12: for so long both connections get audio, and chunks of both are accepted.
 OVERLAP_SECONDS = 2.0

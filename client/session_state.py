@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from client.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.message_base import ServerMessage
 from shared.models.messages import (
     Audio,
     BroadcastStateChanged,
@@ -16,7 +17,6 @@ from shared.models.messages import (
     ConnectionTimeout,
     LanguageChanged,
     Role,
-    ServerMessage,
     SessionCreated,
     SessionEnded,
     SessionJoined,

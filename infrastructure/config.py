@@ -10,7 +10,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from shared.models import messages
-from shared.models.messages import action_of
+from shared.models.message_base import action_of
 
 PROJECT = "lingocast"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from shared.models import messages
-from shared.models.messages import action_of
+from shared.models.message_base import action_of
 from shared.utils.settings import (
     AuthorizerSettings,
     ConnectSettings,

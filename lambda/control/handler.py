@@ -3,6 +3,7 @@
 import os
 
 from shared.bootstrap import App
+from shared.models.message_base import Request
 from shared.models.messages import (
     ChangeLanguage,
     CreateSession,
@@ -12,7 +13,6 @@ from shared.models.messages import (
     LeaveSession,
     MuteBroadcast,
     PauseBroadcast,
-    Request,
     ResumeBroadcast,
     SetVolume,
     UnmuteBroadcast,

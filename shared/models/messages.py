@@ -1,7 +1,7 @@
-"""Every message of the WebSocket protocol, version 1: requests by `action`, the rest by `type`.
+"""The messages of sessions: who speaks, listens and interprets, and what is heard.
 
-Field names are camelCase on the wire, times are ms since the Unix epoch. Types are checked by
-decoding; domains (a language code, a chunk's size) by `shared.utils.validators`.
+Types are checked by decoding; domains (a language code, a chunk's size) by
+`shared.utils.validators`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,13 @@ import msgspec
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.message_base import Reply, Request, ServerMessage
 
-PROTOCOL_VERSION = 1
-
-MAX_REQUEST_ID_LENGTH = 64
-RequestId = Annotated[str, msgspec.Meta(max_length=MAX_REQUEST_ID_LENGTH)]
 Role = Literal["speaker", "listener", "interpreter"]
 ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
 UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]
 CloseReason = Literal["idle"]
-
-
-class Request(
-    msgspec.Struct,
-    tag_field="action",
-    tag=lambda name: name[0].lower() + name[1:],
-    rename="camel",
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-):
-    """What a client asks; its reply or error carries `request_id` back."""
-
-    request_id: RequestId | None = None
 
 
 class RequestedAudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -118,23 +101,6 @@ class Heartbeat(Request, frozen=True, kw_only=True):
     """Keeps a silent connection alive and yields both clocks."""
 
     client_time: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
-
-
-class ServerMessage(
-    msgspec.Struct,
-    tag_field="type",
-    tag=lambda name: name[0].lower() + name[1:],
-    rename="camel",
-    frozen=True,
-    kw_only=True,
-):
-    """What the server sends."""
-
-
-class Reply(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
-    """A server message that may answer a request, and then carries its `request_id`."""
-
-    request_id: str | None = None
 
 
 class SessionCreated(Reply, frozen=True, kw_only=True):
@@ -256,44 +222,3 @@ class ConnectionTimeout(ServerMessage, frozen=True, kw_only=True):
 
 
 AnyControl = PauseBroadcast | ResumeBroadcast | MuteBroadcast | UnmuteBroadcast | SetVolume
-AnyRequest = (
-    CreateSession
-    | JoinSession
-    | SendAudio
-    | AnyControl
-    | EndSession
-    | ChangeLanguage
-    | LeaveSession
-    | GetSessionStatus
-    | Heartbeat
-)
-AnyServerMessage = (
-    SessionCreated
-    | SessionJoined
-    | BroadcastStateChanged
-    | SessionEnded
-    | SessionLeft
-    | LanguageChanged
-    | SessionStatus
-    | HeartbeatAck
-    | ErrorMessage
-    | Audio
-    | ChannelSourceChanged
-    | SpeakerDisconnected
-    | SpeakerReconnected
-    | ConnectionTimeout
-)
-
-_encoder = msgspec.json.Encoder()
-
-
-def action_of(request: type[Request]) -> str:
-    """The wire name of a request type, which is its route key too."""
-    tag = request.__struct_config__.tag
-    assert isinstance(tag, str)
-    return tag
-
-
-def encode(message: ServerMessage | Request) -> bytes:
-    """The JSON text frame of a message, as UTF-8."""
-    return _encoder.encode(message)

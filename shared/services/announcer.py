@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.broadcast_state import BroadcastState
+from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import (
     BroadcastStateChanged,
     ChannelSource,
     ChannelSourceChanged,
     EndReason,
-    ServerMessage,
     SessionEnded,
     SpeakerDisconnected,
     SpeakerReconnected,
-    encode,
 )
 from shared.services.audience import Audience, ListenersAudience, MembersAudience, RosterSource
 from shared.services.broadcast_handler import BroadcastHandler

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
-from shared.models.messages import Audio, SendAudio, encode
+from shared.models.message_base import encode
+from shared.models.messages import Audio, SendAudio
 from shared.models.session import AudioSource, Session
 from shared.services.audience import RosterCache
 from shared.services.broadcast_handler import BroadcastHandler

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.messages import Audio, encode
+from shared.models.message_base import encode
+from shared.models.messages import Audio
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
 from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.utils.clock import Clock

@@ -18,7 +18,8 @@ from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.idle_connections import Claim, IdleConnections, Limits
 from shared.models.closing import ClosedConnection
 from shared.models.delivery import Batch, ConnectionSender, Outcome
-from shared.models.messages import ConnectionTimeout, encode
+from shared.models.message_base import encode
+from shared.models.messages import ConnectionTimeout
 from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -6,12 +6,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Seat
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.messages import (
-    ChangeLanguage,
-    LanguageChanged,
-    LeaveSession,
-    SessionLeft,
-)
+from shared.models.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
 from shared.models.session import Session
 from shared.services.departures import Departures
 from shared.services.refusals import (

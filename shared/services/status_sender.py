@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.delivery import Batch, ConnectionSender, Outcome
-from shared.models.messages import UpdateReason, encode
+from shared.models.message_base import encode
+from shared.models.messages import UpdateReason
 from shared.models.session import Session
 from shared.services.announcer import CONTROL_DEADLINE_MS
 from shared.services.status_service import status_of

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar, Union, get_args
 import msgspec
 
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.messages import MAX_REQUEST_ID_LENGTH, Request, Role
+from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
+from shared.models.messages import Role
 from shared.utils.validators import validate_action
 
 RequestType = TypeVar("RequestType", bound=Request)

@@ -14,7 +14,8 @@ import msgspec
 
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.models.messages import ErrorMessage, Reply, Request, action_of, encode
+from shared.models.message_base import Reply, Request, action_of, encode
+from shared.models.messages import ErrorMessage
 from shared.utils.lambda_event import Event, caller_of
 from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
 from shared.utils.telemetry import Telemetry

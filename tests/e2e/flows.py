@@ -14,11 +14,7 @@ from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.options import Access
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import (
-    ChannelSourceChanged,
-    SpeakerDisconnected,
-    SpeakerReconnected,
-)
+from shared.models.messages import ChannelSourceChanged, SpeakerDisconnected, SpeakerReconnected
 
 LIMIT_SECONDS = 40  # of a whole test; nothing is measured
 AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]

@@ -12,11 +12,7 @@ from client.interpreter import Start, interpret
 from client.listener import Hooks
 from client.options import Access
 from client.speaker import speak
-from shared.models.messages import (
-    SessionCreated,
-    SpeakerDisconnected,
-    SpeakerReconnected,
-)
+from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.envelopes import still_works
 from tests.e2e.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
 from tests.e2e.stage import Stage, joined

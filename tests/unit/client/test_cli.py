@@ -26,7 +26,8 @@ from client.errors import (
 from client.remedies import remedy
 from client.wav import WavWriter, read_wav
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio, encode
+from shared.models.message_base import encode
+from shared.models.messages import Audio
 from shared.utils.clock import SystemClock
 from tests.unit.client.support import FakeService
 

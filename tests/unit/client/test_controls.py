@@ -18,13 +18,8 @@ from client.events import Answered, Event, Notified, Outcome
 from client.lasting import lasting
 from client.protocol import SessionCore
 from shared.models.broadcast_state import BroadcastState
-from shared.models.messages import (
-    BroadcastStateChanged,
-    CreateSession,
-    JoinSession,
-    PauseBroadcast,
-    ServerMessage,
-)
+from shared.models.message_base import ServerMessage
+from shared.models.messages import BroadcastStateChanged, CreateSession, JoinSession, PauseBroadcast
 from tests.unit.client.support import CREATED, JOINED, STATE, FakeService, serving
 
 SESSION = "golden-eagle-427"

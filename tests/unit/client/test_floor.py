@@ -10,14 +10,8 @@ import pytest
 from client.events import Notified
 from client.floor import Floor
 from client.protocol import SessionCore
-from shared.models.messages import (
-    Audio,
-    JoinSession,
-    ServerMessage,
-    SpeakerDisconnected,
-    SpeakerReconnected,
-    encode,
-)
+from shared.models.message_base import ServerMessage, encode
+from shared.models.messages import Audio, JoinSession, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.support import JOINED, audio
 
 LEFT = Floor().heard(1, 0).left(1_000)

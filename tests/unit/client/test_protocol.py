@@ -10,6 +10,7 @@ import pytest
 from client.errors import GATEWAY_FAULT, RequestRefusedError
 from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
 from client.protocol import SessionCore
+from shared.models.message_base import Request
 from shared.models.messages import (
     ChangeLanguage,
     ChannelSourceChanged,
@@ -18,7 +19,6 @@ from shared.models.messages import (
     Heartbeat,
     JoinSession,
     LeaveSession,
-    Request,
     SessionEnded,
 )
 from tests.unit.client.support import CREATED, JOINED

@@ -16,12 +16,8 @@ from client.jitter import JitterBuffer, Played
 from client.lasting import LastingConnection, lasting
 from client.rollover import Overlap, Schedule
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import (
-    Audio,
-    ServerMessage,
-    SpeakerDisconnected,
-    SpeakerReconnected,
-)
+from shared.models.message_base import ServerMessage
+from shared.models.messages import Audio, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.lines import Line
 from tests.unit.client.support import T0, FakeClock, FakeService, audio, serving
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models.messages import AnyRequest, Heartbeat, JoinSession, Request, SendAudio, encode
+from shared.models.message_base import Request, encode
+from shared.models.messages import Heartbeat, JoinSession, SendAudio
+from shared.models.protocol import AnyRequest
 from shared.utils.requests import MalformedRequestError, RequestDecoder
 
 decoder: RequestDecoder[Request] = RequestDecoder(AnyRequest.__args__)
