@@ -77,7 +77,7 @@ class Stack:
         def sit(_: int) -> None:
             connection_id = new_id()
             self.connections.register(Connection(connection_id, None, now, now))
-            self.connections.take_seat(connection_id, membership)
+            self.connections.take_seat(connection_id, membership, now_ms=now)
 
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(sit, range(count - self.listeners)))

@@ -9,7 +9,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
-from infrastructure.queues import Statuses, Timers
+from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.routes import Grant, Resource
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
@@ -29,22 +29,28 @@ class Permissions:
         api: WebSocketApi,
         timers: Timers,
         statuses: Statuses,
+        announcements: Announcements,
         *,
         broadcast_arn: str,
         disconnect_arn: str,
     ) -> None:
         sessions = tables.sessions.table_arn
         connections = tables.connections.table_arn
+        devices = tables.devices.table_arn
         self._arns = {
             Resource.SESSIONS: sessions,
             Resource.ACTIVE_INDEX: f"{sessions}/index/{schema.ACTIVE_INDEX}",
             Resource.CONNECTIONS: connections,
             Resource.AUDIENCE_INDEX: f"{connections}/index/{schema.AUDIENCE_INDEX}",
             Resource.IDLE_INDEX: f"{connections}/index/{schema.IDLE_INDEX}",
+            Resource.ANNOUNCEMENTS: tables.announcements.table_arn,
+            Resource.DEVICES: devices,
+            Resource.ONLINE_INDEX: f"{devices}/index/{schema.ONLINE_INDEX}",
             Resource.POST_TO_CONNECTION: api.execute_arn(Resource.POST_TO_CONNECTION.value),
             Resource.CLOSE_CONNECTION: api.execute_arn(Resource.CLOSE_CONNECTION.value),
             Resource.TIMER_QUEUE: timers.queue.queue_arn,
             Resource.STATUS_QUEUE: statuses.queue.queue_arn,
+            Resource.ANNOUNCEMENT_QUEUE: announcements.queue.queue_arn,
             Resource.BROADCAST_FUNCTION: broadcast_arn,
             Resource.DISCONNECT_FUNCTION: disconnect_arn,
         }

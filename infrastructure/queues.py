@@ -15,7 +15,7 @@ from infrastructure.naming import construct_id
 _VISIBILITY_TIMEOUTS = 6
 _BATCH_SIZE = 10
 # The queues of dead letters, for the alarm on them.
-DEAD_LETTERS = ("timers_dead", "statuses_dead")
+DEAD_LETTERS = ("timers_dead", "statuses_dead", "announcements_queue_dead")
 # A rule rings no more often than every minute: what it sends here comes half a minute later.
 _HALF_A_MINUTE = Duration.seconds(30)
 
@@ -33,6 +33,7 @@ class _Queue:
         tries: int,
         retention: Duration,
         delay: Duration | None = None,
+        again: Duration | None = None,
     ) -> None:
         self._scope = scope
         self._name = name
@@ -50,7 +51,8 @@ class _Queue:
             construct_id(name),
             queue_name=config.resource_name(name),
             delivery_delay=delay,
-            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * consumer_timeout_seconds),
+            visibility_timeout=again
+            or Duration.seconds(_VISIBILITY_TIMEOUTS * consumer_timeout_seconds),
             retention_period=retention,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -100,4 +102,22 @@ class Statuses(_Queue):
             tries=2,
             retention=Duration.minutes(10),
             delay=_HALF_A_MINUTE,
+        )
+
+
+class Announcements(_Queue):
+    """Readers who could not be told when they came, and audiences to be looked at once more."""
+
+    def __init__(
+        self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
+    ) -> None:
+        super().__init__(
+            scope,
+            config,
+            "announcements_queue",
+            consumer_timeout_seconds=consumer_timeout_seconds,
+            # For some 20 minutes: a table that is throttled gives way in less.
+            tries=20,
+            again=Duration.seconds(max(60, consumer_timeout_seconds)),
+            retention=Duration.hours(1),
         )

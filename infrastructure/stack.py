@@ -14,7 +14,7 @@ from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
-from infrastructure.queues import Statuses, Timers
+from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.routes import (
     AUTHORIZER,
     BROADCAST,
@@ -49,6 +49,7 @@ class LingocastStack(cdk.Stack):
         api = WebSocketApi(self, config)
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
+        announcements = Announcements(self, config, 28)
         # By their names: roles name these functions, so they cannot refer to them.
         broadcast = config.resource_name(BROADCAST.name)
         disconnect = config.resource_name(DISCONNECT.name)
@@ -61,6 +62,7 @@ class LingocastStack(cdk.Stack):
                 api,
                 timers,
                 statuses,
+                announcements,
                 broadcast_arn=self._function_arn(broadcast),
                 disconnect_arn=self._function_arn(disconnect),
             ),
@@ -68,6 +70,9 @@ class LingocastStack(cdk.Stack):
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
                 settings.CONNECTIONS_TABLE: tables.connections.table_name,
+                settings.ANNOUNCEMENTS_TABLE: tables.announcements.table_name,
+                settings.ANNOUNCEMENT_QUEUE_URL: announcements.queue.queue_url,
+                settings.DEVICES_TABLE: tables.devices.table_name,
                 settings.API_GATEWAY_ENDPOINT: api.endpoint,
                 settings.TIMER_QUEUE_URL: timers.queue.queue_url,
                 settings.STATUS_QUEUE_URL: statuses.queue.queue_url,

@@ -1,4 +1,4 @@
-"""The two tables. Attribute and index names come from the module that the repositories use."""
+"""The tables. Attribute and index names come from the module that the repositories use."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _number(name: str) -> dynamodb.Attribute:
 
 
 class Tables:
-    """Sessions and connections, with their indexes.
+    """Sessions, connections, announcements and devices, with their indexes.
 
-    Indexes carry keys only: every write to a projected attribute would be paid for once more in
-    each index, and readers need no more than who there is.
+    Indexes carry keys only where readers need no more than who there is: every write to a projected
+    attribute is paid for once more in each index.
     """
 
     def __init__(self, scope: Construct, config: StageConfig) -> None:
@@ -48,15 +48,30 @@ class Tables:
             index_name=schema.IDLE_INDEX,
             partition_key=_text(schema.ACTIVITY_BUCKET),
             sort_key=_number(schema.LAST_ACTIVITY_TIME),
+            # One write more when somebody sits down or changes language, far less than what
+            # reading every row would cost an announcement to everyone.
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=list(schema.PRESENCE),
+        )
+
+        self.announcements = self._table("Announcements", schema.ANNOUNCEMENT_KEY)
+
+        self.devices = self._table("Devices", schema.USER_ID, schema.DEVICE_ITEM)
+        # Sparse: a device that is not connected has no bucket.
+        self.devices.add_global_secondary_index(
+            index_name=schema.ONLINE_INDEX,
+            partition_key=_text(schema.ONLINE_BUCKET),
+            sort_key=_text(schema.USER_ID),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
-    def _table(self, construct_id: str, key: str) -> dynamodb.Table:
+    def _table(self, construct_id: str, key: str, sort_key: str | None = None) -> dynamodb.Table:
         return dynamodb.Table(
             self._scope,
             construct_id,
             table_name=self._config.resource_name(construct_id.lower()),
             partition_key=_text(key),
+            sort_key=_text(sort_key) if sort_key else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True,

@@ -23,7 +23,6 @@ from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
-from shared.services.audience import RosterCache, Rosters, RosterSource
 from shared.services.audio_service import AudioService
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.broadcast_service import BroadcastService
@@ -35,6 +34,7 @@ from shared.services.idle_sweep import IdleSweep
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
 from shared.services.reconciliation import Reconciliation
+from shared.services.rosters import RosterCache, Rosters, RosterSource
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService

@@ -43,7 +43,12 @@ class ConnectionsRepository:
         return None if item is None else connection_of(item)
 
     def take_seat(
-        self, connection_id: str, membership: Membership, resume_hash: str | None = None
+        self,
+        connection_id: str,
+        membership: Membership,
+        resume_hash: str | None = None,
+        *,
+        now_ms: int,
     ) -> bool:
         """Sit down; False if the connection is gone or sits somewhere already.
 
@@ -52,6 +57,7 @@ class ConnectionsRepository:
         sets: dict[str, tuple[str, str | int]] = {
             "#session": (schema.SESSION_ID, membership.session_id),
             "#seat": (schema.SEAT, str(membership.seat)),
+            "#at": (schema.SEATED_AT, now_ms),
         }
         if membership.epoch is not None:
             sets["#epoch"] = ("epoch", membership.epoch)
@@ -94,13 +100,14 @@ class ConnectionsRepository:
         try:
             item = self._table.update(
                 connection_id,
-                "REMOVE #session, #seat, #epoch, #resume",
+                "REMOVE #session, #seat, #epoch, #resume, #at",
                 condition=f"#session = :session AND {NOT_REPLACED}",
                 names={
                     "#session": schema.SESSION_ID,
                     "#seat": schema.SEAT,
                     "#epoch": "epoch",
                     "#resume": schema.RESUME_HASH,
+                    "#at": schema.SEATED_AT,
                     "#replaced": schema.REPLACED_AT,
                 },
                 values={":session": session_id},
@@ -179,7 +186,7 @@ def _to_item(connection: Connection) -> Item:
         schema.EXPIRES_AT: connection.connected_at // 1000
         + lifetime_seconds
         + _EXPIRY_MARGIN_SECONDS,
-        "userId": connection.user_id,
+        schema.USER_ID: connection.user_id,
         "connectedAt": connection.connected_at,
     }
 
@@ -193,7 +200,7 @@ def connection_of(item: Item) -> Connection:
         )
     return Connection(
         connection_id=item[schema.CONNECTION_ID],
-        user_id=item.get("userId"),
+        user_id=item.get(schema.USER_ID),
         connected_at=item["connectedAt"],
         last_activity_time=item[schema.LAST_ACTIVITY_TIME],
         membership=membership,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+# The value of a table's key, or of both parts of one that has two.
+Key = str | tuple[str, str]
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -62,21 +64,21 @@ class Table:
         self,
         client: DynamoDBClient,
         name: str,
-        key: str,
+        key: Key,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._name = name
-        self._key = key
+        self._keys = key if isinstance(key, tuple) else (key,)
         self._pause = pause
 
-    def get(self, key: str) -> Item | None:
+    def get(self, key: Key) -> Item | None:
         """The row, strongly consistent."""
         answer = self._call("get_item", Key=self._key_of(key), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else _from_wire(item)
 
-    def batch_get(self, keys: Sequence[str], *, consistent: bool = False) -> list[Item]:
+    def batch_get(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item]:
         """The rows of these keys, in any order, without those that are not there; one request for
         each 100, eventually consistent unless `consistent`.
 
@@ -90,16 +92,32 @@ class Table:
 
     def put_new(self, item: Item) -> None:
         """Write a row that is not there yet. Raises ConditionFailedError if it is."""
-        self._call(
-            "put_item",
-            Item=_to_wire({name: value for name, value in item.items() if value is not None}),
+        self._put(
+            item,
             ConditionExpression="attribute_not_exists(#key)",
-            ExpressionAttributeNames={"#key": self._key},
+            ExpressionAttributeNames={"#key": self._keys[0]},
+        )
+
+    def put(self, item: Item) -> Item | None:
+        """Write a row, whatever there was; returns that, or None."""
+        return self._put(item)
+
+    def put_if(
+        self, item: Item, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> Item | None:
+        """Write a row if `condition` holds of what there is; returns that, or None. Raises
+        ConditionFailedError otherwise.
+        """
+        return self._put(
+            item,
+            ConditionExpression=condition,
+            ExpressionAttributeNames=dict(names),
+            ExpressionAttributeValues=_to_wire(values),
         )
 
     def update(
         self,
-        key: str,
+        key: Key,
         expression: str,
         *,
         condition: str,
@@ -114,7 +132,7 @@ class Table:
         arguments: dict[str, Any] = {
             "UpdateExpression": expression,
             "ConditionExpression": f"attribute_exists(#key) AND ({condition})",
-            "ExpressionAttributeNames": {"#key": self._key, **names},
+            "ExpressionAttributeNames": {"#key": self._keys[0], **names},
             "ReturnValues": "ALL_OLD",
         }
         if values:
@@ -122,14 +140,26 @@ class Table:
         answer = self._call("update_item", Key=self._key_of(key), **arguments)
         return _from_wire(answer.get("Attributes", {}))
 
-    def delete(self, key: str) -> Item | None:
+    def count(
+        self, key: Key, expression: str, *, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> None:
+        """Change a row, or make it by that: for counters, which are there once they count."""
+        self._call(
+            "update_item",
+            Key=self._key_of(key),
+            UpdateExpression=expression,
+            ExpressionAttributeNames=dict(names),
+            ExpressionAttributeValues=_to_wire(values),
+        )
+
+    def delete(self, key: Key) -> Item | None:
         """Remove a row; returns it as it was, or None if there was none: safe to repeat."""
         answer = self._call("delete_item", Key=self._key_of(key), ReturnValues="ALL_OLD")
         item = answer.get("Attributes")
         return _from_wire(item) if item else None
 
     def delete_if(
-        self, key: str, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+        self, key: Key, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> None:
         """Remove a row if `condition` holds. Raises ConditionFailedError otherwise."""
         self._call(
@@ -144,8 +174,21 @@ class Table:
         self, index: str, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> Iterator[Item]:
         """All rows of an index that match, page by page; eventually consistent."""
+        return self._pages(condition, names, values, IndexName=index)
+
+    def partition(
+        self, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> Iterator[Item]:
+        """All rows with the same first part of the key that match, in the order of its second,
+        page by page; strongly consistent.
+        """
+        return self._pages(condition, names, values, ConsistentRead=True)
+
+    def _pages(
+        self, condition: str, names: Mapping[str, str], values: Mapping[str, Any], **more: Any
+    ) -> Iterator[Item]:
         arguments: dict[str, Any] = {
-            "IndexName": index,
+            **more,
             "KeyConditionExpression": condition,
             "ExpressionAttributeNames": dict(names),
             "ExpressionAttributeValues": _to_wire(values),
@@ -159,7 +202,13 @@ class Table:
                 return
             arguments["ExclusiveStartKey"] = last
 
-    def _batch(self, keys: Sequence[str], *, consistent: bool) -> Iterator[Item]:
+    def _put(self, item: Item, **condition: Any) -> Item | None:
+        written = {name: value for name, value in item.items() if value is not None}
+        answer = self._call("put_item", Item=_to_wire(written), ReturnValues="ALL_OLD", **condition)
+        before = answer.get("Attributes")
+        return _from_wire(before) if before else None
+
+    def _batch(self, keys: Sequence[Key], *, consistent: bool) -> Iterator[Item]:
         request = {"Keys": [self._key_of(key) for key in keys], "ConsistentRead": consistent}
         waiting: dict[str, Any] = {self._name: request}
         for attempt in range(_BATCH_ATTEMPTS):
@@ -172,8 +221,9 @@ class Table:
                 return
         raise StoreUnavailableError("batch_get_item: keys left over")
 
-    def _key_of(self, key: str) -> dict[str, Any]:
-        return {self._key: {"S": key}}
+    def _key_of(self, key: Key) -> dict[str, Any]:
+        values = key if isinstance(key, tuple) else (key,)
+        return {name: {"S": value} for name, value in zip(self._keys, values, strict=True)}
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         return self._request(operation, TableName=self._name, **arguments)

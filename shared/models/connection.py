@@ -72,13 +72,26 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, on which connection, and when it reached the gateway (ms)."""
+    """Who sends a request, on which connection, and when it reached the gateway (ms).
+
+    Who has no token may have a `client_id`, by which their client is known again.
+    """
 
     connection_id: str
     user_id: str | None
     groups: frozenset[str]
     received_at: int
     connected_at: int
+    client_id: str | None = None
+
+    @property
+    def reader(self) -> str:
+        """Who has read something: the user; without a token the client, else the connection."""
+        if self.user_id is not None:
+            return f"user#{self.user_id}"
+        if self.client_id is not None:
+            return f"client#{self.client_id}"
+        return f"connection#{self.connection_id}"
 
     def connection_expires_at(self, lifetime_ms: int) -> int:
         """When the caller's connection is over, in ms since the epoch."""

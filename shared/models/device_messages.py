@@ -113,8 +113,8 @@ class SyncAccepted(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SyncSnapshot(Reply, frozen=True, kw_only=True):
-    """A page of the user's state: of each content, what won. With a `cursor` there is more; `timestamp` (ms) of the last page
-    is the next `since`.
+    """A page of the user's state: of each content, what won. With a `cursor` there is more;
+    `timestamp` (ms) of the last page is the next `since`.
     """
 
     items: list[SyncMessage]

@@ -21,13 +21,22 @@ class ErrorCode(StrEnum):
     INVALID_VOLUME = "INVALID_VOLUME"
     INVALID_QUALITY_TIER = "INVALID_QUALITY_TIER"
     INVALID_AUDIO_FORMAT = "INVALID_AUDIO_FORMAT"
+    INVALID_ANNOUNCEMENT = "INVALID_ANNOUNCEMENT"
+    INVALID_DEVICE = "INVALID_DEVICE"
+    INVALID_SYNC = "INVALID_SYNC"
+    CLOCK_SKEW = "CLOCK_SKEW"
     AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
+    INVALID_SIGNATURE = "INVALID_SIGNATURE"
     FORBIDDEN = "FORBIDDEN"
     SESSION_NOT_FOUND = "SESSION_NOT_FOUND"
     CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
+    ANNOUNCEMENT_NOT_FOUND = "ANNOUNCEMENT_NOT_FOUND"
+    DEVICE_NOT_FOUND = "DEVICE_NOT_FOUND"
     NOT_IN_SESSION = "NOT_IN_SESSION"
     ALREADY_IN_SESSION = "ALREADY_IN_SESSION"
     LANGUAGE_TAKEN = "LANGUAGE_TAKEN"
+    DEVICE_NOT_REGISTERED = "DEVICE_NOT_REGISTERED"
+    DEVICE_OFFLINE = "DEVICE_OFFLINE"
     SESSION_ENDED = "SESSION_ENDED"
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
     RATE_LIMITED = "RATE_LIMITED"
@@ -60,13 +69,34 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_VOLUME: ErrorKind(400, False, "a volume outside 0.0-1.0"),
     ErrorCode.INVALID_QUALITY_TIER: ErrorKind(400, False, "a tier other than standard, premium"),
     ErrorCode.INVALID_AUDIO_FORMAT: ErrorKind(400, False, "a format outside the supported ranges"),
+    ErrorCode.INVALID_ANNOUNCEMENT: ErrorKind(
+        400, False, "a text that is empty or too long, or too many translations"
+    ),
+    ErrorCode.INVALID_DEVICE: ErrorKind(
+        400, False, "an id that is no UUID, a name that is too long, or one device too many"
+    ),
+    ErrorCode.INVALID_SYNC: ErrorKind(
+        400, False, "a field that its kind of sync lacks, or with a value out of its domain"
+    ),
+    ErrorCode.CLOCK_SKEW: ErrorKind(400, False, "a clock more than 60 s ahead of the service"),
     ErrorCode.AUTHENTICATION_REQUIRED: ErrorKind(401, False, "the request needs a token"),
+    ErrorCode.INVALID_SIGNATURE: ErrorKind(
+        401, False, "a webhook whose signature is missing, wrong or older than 5 minutes"
+    ),
     ErrorCode.FORBIDDEN: ErrorKind(403, False, "the role may not"),
     ErrorCode.SESSION_NOT_FOUND: ErrorKind(404, False, "no such session"),
     ErrorCode.CONNECTION_NOT_FOUND: ErrorKind(404, False, "the connection is not registered"),
+    ErrorCode.ANNOUNCEMENT_NOT_FOUND: ErrorKind(
+        404, False, "no such announcement, or not active any more"
+    ),
+    ErrorCode.DEVICE_NOT_FOUND: ErrorKind(404, False, "the user has no such device"),
     ErrorCode.NOT_IN_SESSION: ErrorKind(409, False, "the request needs a session, none is joined"),
     ErrorCode.ALREADY_IN_SESSION: ErrorKind(409, False, "the connection is in an active session"),
     ErrorCode.LANGUAGE_TAKEN: ErrorKind(409, False, "the language has an interpreter"),
+    ErrorCode.DEVICE_NOT_REGISTERED: ErrorKind(
+        409, False, "the request needs a device, the connection is none"
+    ),
+    ErrorCode.DEVICE_OFFLINE: ErrorKind(409, False, "the device is not connected now"),
     ErrorCode.SESSION_ENDED: ErrorKind(410, False, "the session is over"),
     ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "over the size for its kind"),
     ErrorCode.RATE_LIMITED: ErrorKind(429, True, "audio comes faster than real time"),

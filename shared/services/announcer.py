@@ -14,8 +14,9 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from shared.services.audience import Audience, ListenersAudience, MembersAudience, RosterSource
+from shared.services.audience import Audience, ListenersAudience, MembersAudience
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.rosters import RosterSource
 from shared.utils.clock import Clock
 
 # How long a control push may take before it is given up (ms).

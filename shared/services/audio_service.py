@@ -10,9 +10,9 @@ from shared.models.connection import Caller
 from shared.models.message_base import encode
 from shared.models.messages import Audio, SendAudio
 from shared.models.session import AudioSource, Session
-from shared.services.audience import RosterCache
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.refusals import connection_not_found, forbidden, not_in_session
+from shared.services.rosters import RosterCache
 from shared.utils.clock import Clock
 from shared.utils.pace import Pace
 from shared.utils.validators import validate_audio_chunk_size

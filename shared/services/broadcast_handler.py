@@ -9,7 +9,8 @@ import msgspec
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.session import Session
-from shared.services.audience import Audience, LanguageAudience, RosterSource
+from shared.services.audience import Audience, LanguageAudience
+from shared.services.rosters import RosterSource
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

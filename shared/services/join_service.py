@@ -135,7 +135,9 @@ class JoinService:
         if not self._sessions.count_in(session_id, seat.language):
             raise self._why_not_counted(session_id, seat.language)
         membership = Membership(session_id, seat)
-        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
+        if not self._connections.take_seat(
+            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+        ):
             self._sessions.count_out(session_id, seat.language)
             raise self._seating.why_not_seated(caller)
 
@@ -154,7 +156,9 @@ class JoinService:
     ) -> None:
         channel = self._taken_channel(caller, session, seat.language)
         membership = Membership(session.session_id, seat, channel.epoch)
-        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
+        if not self._connections.take_seat(
+            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+        ):
             self._sessions.clear_channel(
                 session.session_id, seat.language, caller.connection_id, channel.epoch
             )
@@ -190,7 +194,9 @@ class JoinService:
         for _ in range(_ATTEMPTS):
             epoch = session.speaker_epoch + 1
             membership = Membership(session.session_id, SPEAKER_SEAT, epoch)
-            if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
+            if not self._connections.take_seat(
+                caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+            ):
                 raise self._seating.why_not_seated(caller)
             if self._sessions.take_floor(session, caller.connection_id):
                 self._displace(session, caller, epoch)

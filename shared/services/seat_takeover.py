@@ -90,7 +90,9 @@ class SeatTakeover:
         if membership is None:
             return None
         try:
-            seated = self._connections.take_seat(caller.connection_id, membership, new_hash)
+            seated = self._connections.take_seat(
+                caller.connection_id, membership, new_hash, now_ms=self._clock.now_ms()
+            )
         except StoreUnavailableError:
             if not self._sits(caller, membership):
                 self._give_back(caller, token, membership)
@@ -149,7 +151,9 @@ class SeatTakeover:
         return True
 
     def _sit(self, caller: Caller, membership: Membership, new_hash: str) -> None:
-        if not self._connections.take_seat(caller.connection_id, membership, new_hash):
+        if not self._connections.take_seat(
+            caller.connection_id, membership, new_hash, now_ms=self._clock.now_ms()
+        ):
             raise self._seating.why_not_seated(caller)
 
     def _settle(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:

@@ -89,7 +89,9 @@ class SessionService:
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        if not self._connections.take_seat(caller.connection_id, membership, token.resume_hash):
+        if not self._connections.take_seat(
+            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+        ):
             self._sessions.discard(session.session_id, caller.connection_id)
             raise self._seating.why_not_seated(caller)
         return SessionCreated(

@@ -20,4 +20,5 @@ def caller_of(event: Event) -> Caller:
         groups=frozenset(filter(None, authorized.get("groups", "").split(","))),
         received_at=context["requestTimeEpoch"],
         connected_at=context["connectedAt"],
+        client_id=authorized.get("clientId") or None,
     )

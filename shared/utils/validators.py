@@ -43,6 +43,7 @@ _LANGUAGE = re.compile(
     """,
     re.VERBOSE,
 )
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _MAX_LANGUAGE_LENGTH = 35  # RFC 5646, section 4.4.1
 
 
@@ -131,6 +132,15 @@ def validate_language_code(code: str, field: str = "targetLanguage") -> str:
             ErrorCode.INVALID_LANGUAGE, field, "not a BCP 47 language code such as es or pt-br"
         )
     return lowered
+
+
+def validate_client_id(client_id: str, field: str = "clientId") -> str:
+    """The id by which a client without a token is known again, if it has the form of one."""
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
+        raise ValidationError(
+            ErrorCode.INVALID_MESSAGE, field, "not 8 to 64 letters, digits, - and _; make a UUID"
+        )
+    return client_id
 
 
 def validate_session_id(session_id: str, field: str = "sessionId") -> str:

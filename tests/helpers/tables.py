@@ -1,4 +1,4 @@
-"""The two tables as the stack defines them, for moto."""
+"""The tables as the stack defines them, for moto."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from shared.models import schema
 
 SESSIONS = "sessions"
 CONNECTIONS = "connections"
+ANNOUNCEMENTS = "announcements"
+DEVICES = "devices"
 
 
 @contextmanager
 def moto_tables() -> Iterator[None]:
-    """Both tables, empty, in moto's memory."""
+    """All tables, empty, in moto's memory."""
     with mock_aws():
         client = boto3.client("dynamodb")
         client.create_table(
@@ -67,8 +69,40 @@ def moto_tables() -> Iterator[None]:
                         {"AttributeName": schema.ACTIVITY_BUCKET, "KeyType": "HASH"},
                         {"AttributeName": schema.LAST_ACTIVITY_TIME, "KeyType": "RANGE"},
                     ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": list(schema.PRESENCE),
+                    },
                 },
+            ],
+        )
+        client.create_table(
+            TableName=ANNOUNCEMENTS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": schema.ANNOUNCEMENT_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": schema.ANNOUNCEMENT_KEY, "AttributeType": "S"}],
+        )
+        client.create_table(
+            TableName=DEVICES,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": schema.USER_ID, "KeyType": "HASH"},
+                {"AttributeName": schema.DEVICE_ITEM, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": schema.USER_ID, "AttributeType": "S"},
+                {"AttributeName": schema.DEVICE_ITEM, "AttributeType": "S"},
+                {"AttributeName": schema.ONLINE_BUCKET, "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": schema.ONLINE_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": schema.ONLINE_BUCKET, "KeyType": "HASH"},
+                        {"AttributeName": schema.USER_ID, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
             ],
         )
         yield

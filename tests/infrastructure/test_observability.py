@@ -125,7 +125,10 @@ def test_throttling_of_every_table_and_index_is_seen(assembly: Assembly) -> None
     there_are = {
         (table["TableName"], index)
         for table in assembly.of_type("AWS::DynamoDB::Table").values()
-        for index in (None, *(item["IndexName"] for item in table["GlobalSecondaryIndexes"]))
+        for index in (
+            None,
+            *(item["IndexName"] for item in table.get("GlobalSecondaryIndexes", [])),
+        )
     }
 
     assert watched == there_are

@@ -8,7 +8,9 @@ import pytest
 
 from tests.infrastructure.assembly import Assembly
 
-every_table = pytest.mark.parametrize("name", ["sessions", "connections"])
+every_table = pytest.mark.parametrize(
+    "name", ["sessions", "connections", "announcements", "devices"]
+)
 
 
 def key(partition: str, sort: str | None = None) -> list[dict[str, str]]:
@@ -16,12 +18,11 @@ def key(partition: str, sort: str | None = None) -> list[dict[str, str]]:
     return schema + ([{"AttributeName": sort, "KeyType": "RANGE"}] if sort else [])
 
 
-def index(name: str, partition: str, sort: str) -> dict[str, Any]:
-    return {
-        "IndexName": name,
-        "KeySchema": key(partition, sort),
-        "Projection": {"ProjectionType": "KEYS_ONLY"},
-    }
+def index(name: str, partition: str, sort: str, *included: str) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": "INCLUDE" if included else "KEYS_ONLY"}
+    if included:
+        projection["NonKeyAttributes"] = list(included)
+    return {"IndexName": name, "KeySchema": key(partition, sort), "Projection": projection}
 
 
 def attribute_types(table: dict[str, Any]) -> dict[str, str]:
@@ -42,7 +43,12 @@ def test_connections_are_found_by_id_seat_and_idleness(assembly: Assembly) -> No
     assert table["KeySchema"] == key("connectionId")
     assert table["GlobalSecondaryIndexes"] == [
         index("audience", "sessionId", "seat"),
-        index("idle", "activityBucket", "lastActivityTime"),
+        index(
+            "idle",
+            "activityBucket",
+            "lastActivityTime",
+            *("userId", "sessionId", "seat", "seatedAt", "replacedAt"),
+        ),
     ]
     assert attribute_types(table) == {
         "connectionId": "S",
@@ -53,8 +59,23 @@ def test_connections_are_found_by_id_seat_and_idleness(assembly: Assembly) -> No
     }
 
 
+def test_announcements_are_found_by_key(assembly: Assembly) -> None:
+    _, table = assembly.table("announcements")
+
+    assert table["KeySchema"] == key("announcementKey")
+    assert attribute_types(table) == {"announcementKey": "S"}
+
+
+def test_devices_are_found_by_user_and_while_online(assembly: Assembly) -> None:
+    _, table = assembly.table("devices")
+
+    assert table["KeySchema"] == key("userId", "item")
+    assert table["GlobalSecondaryIndexes"] == [index("online", "onlineBucket", "userId")]
+    assert attribute_types(table) == {"userId": "S", "item": "S", "onlineBucket": "S"}
+
+
 def test_there_are_no_other_tables(assembly: Assembly) -> None:
-    assert len(assembly.of_type("AWS::DynamoDB::Table")) == 2
+    assert len(assembly.of_type("AWS::DynamoDB::Table")) == 4
 
 
 @every_table

@@ -14,8 +14,8 @@ from shared.data_access.failures import StoreUnavailableError
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Seat
 from shared.models.session import Channel, Session
-from shared.services.audience import Roster
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.rosters import Roster
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_connections import FakeConnections
 

@@ -177,7 +177,7 @@ class TestConnections:
     def test_register_is_idempotent_and_never_resets(
         self, connections: ConnectionsRepository
     ) -> None:
-        connections.take_seat("c1", Membership(ID, SPEAKER_SEAT, 3))
+        connections.take_seat("c1", Membership(ID, SPEAKER_SEAT, 3), now_ms=NOW)
 
         assert not connections.register(Connection("c1", "eve", NOW + 1, NOW + 1))
         connection = connections.get("c1")
@@ -187,14 +187,14 @@ class TestConnections:
     def test_one_seat_at_a_time(self, connections: ConnectionsRepository) -> None:
         seat = Membership(ID, Seat("listener", "es"))
 
-        assert connections.take_seat("c1", seat)
-        assert not connections.take_seat("c1", seat)
-        assert not connections.take_seat("c9", seat)
+        assert connections.take_seat("c1", seat, now_ms=NOW)
+        assert not connections.take_seat("c1", seat, now_ms=NOW)
+        assert not connections.take_seat("c9", seat, now_ms=NOW)
         assert connections.get("c9") is None
 
     def test_change_is_by_the_old_seat(self, connections: ConnectionsRepository) -> None:
         es, fr, de = (Seat("listener", language) for language in ("es", "fr", "de"))
-        connections.take_seat("c1", Membership(ID, es))
+        connections.take_seat("c1", Membership(ID, es), now_ms=NOW)
 
         assert connections.change_seat("c1", ID, es, fr)
         assert not connections.change_seat("c1", ID, es, de)
@@ -204,7 +204,7 @@ class TestConnections:
 
     def test_leaving_has_one_winner(self, connections: ConnectionsRepository) -> None:
         membership = Membership(ID, Seat("interpreter", "es"), 4)
-        connections.take_seat("c1", membership)
+        connections.take_seat("c1", membership, now_ms=NOW)
 
         assert connections.leave("c1", "calm-otter-001") is None
         assert connections.leave("c1", ID) == membership
@@ -214,7 +214,7 @@ class TestConnections:
 
     def test_deleting_has_one_winner(self, connections: ConnectionsRepository) -> None:
         membership = Membership(ID, Seat("listener", "es"))
-        connections.take_seat("c1", membership)
+        connections.take_seat("c1", membership, now_ms=NOW)
 
         assert connections.delete("c1") == Connection("c1", "alice", NOW, NOW, membership)
         assert connections.delete("c1") is None
@@ -224,8 +224,8 @@ class TestConnections:
     def test_roster_is_complete_over_many_pages(self, connections: ConnectionsRepository) -> None:
         for number in range(150):
             connections.register(Connection(f"l{number}", None, NOW, NOW))
-            connections.take_seat(f"l{number}", Membership(ID, Seat("listener", "es")))
-        connections.take_seat("c1", Membership(ID, SPEAKER_SEAT, 1))
+            connections.take_seat(f"l{number}", Membership(ID, Seat("listener", "es")), now_ms=NOW)
+        connections.take_seat("c1", Membership(ID, SPEAKER_SEAT, 1), now_ms=NOW)
 
         roster = dict(connections.roster(ID))
         assert len(roster) == 151

@@ -11,7 +11,7 @@ import pytest
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Seat
-from shared.services.audience import Roster, RosterCache
+from shared.services.rosters import Roster, RosterCache
 from tests.helpers.doubles import ManualClock
 
 

@@ -1,0 +1,63 @@
+"""Everyone who is connected, from the index that the sweep reads the idle of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.data_access.idle_connections import IdleConnections
+from shared.data_access.table import Item, Table
+from shared.models import schema
+from shared.models.connection import Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A connection with what the index says of it; times in ms since the epoch.
+
+    `seated_at` is when it sat down in its session. One that was never active since it connected has
+    connected at `last_active_at`.
+    """
+
+    connection_id: str
+    user_id: str | None
+    last_active_at: int
+    session_id: str | None = None
+    seat: Seat | None = None
+    seated_at: int | None = None
+
+
+class Presence:
+    """Reads who is connected; eventually consistent, one query a bucket and page."""
+
+    def __init__(self, connections: Table) -> None:
+        self._connections = connections
+
+    def everyone(self, active_since: int = 0) -> Iterator[Present]:
+        """All connections that were active since then (ms), but for those whose seat another one
+        has taken over. One that ended without a word is among them until the sweep finds it.
+
+        Raises StoreUnavailableError.
+        """
+        for bucket in IdleConnections.buckets():
+            items = self._connections.query(
+                schema.IDLE_INDEX,
+                "#bucket = :bucket AND #active >= :since",
+                names={"#bucket": schema.ACTIVITY_BUCKET, "#active": schema.LAST_ACTIVITY_TIME},
+                values={":bucket": bucket, ":since": active_since},
+            )
+            for item in items:
+                if schema.REPLACED_AT not in item:
+                    yield _present(item)
+
+
+def _present(item: Item) -> Present:
+    seat = item.get(schema.SEAT)
+    return Present(
+        connection_id=item[schema.CONNECTION_ID],
+        user_id=item.get(schema.USER_ID),
+        last_active_at=item[schema.LAST_ACTIVITY_TIME],
+        session_id=item.get(schema.SESSION_ID),
+        seat=Seat.parse(seat) if seat else None,
+        seated_at=item.get(schema.SEATED_AT),
+    )

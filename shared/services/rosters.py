@@ -1,0 +1,140 @@
+"""Who sits in a session: its roster, read afresh, or kept for a moment for the audio path."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.connection import Seat
+from shared.models.session import Session
+from shared.utils.clock import Clock
+
+# From this age on a roster is read again beside the fan-out that still uses it (s) ...
+REFRESH_AFTER = 1.0
+# ... and from this age on it is not used before it has been read again (s). Clients play audio for
+# a former audience for 2 s at most (protocol, rule 9), so an older roster may not be used at all.
+USELESS_AFTER = 1.5
+_ROSTERS_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone who sat in a session at one moment."""
+
+    seats: tuple[tuple[str, Seat], ...]
+
+    def hearing_floor(self, session: Session) -> list[str]:
+        """Listeners of the source language, all interpreters, and the listeners of languages
+        without an interpreter. Never the speaker.
+        """
+        interpreted = session.interpreted()
+        return [
+            connection_id
+            for connection_id, seat in self.seats
+            if seat.role == "interpreter"
+            or (seat.role == "listener" and seat.language not in interpreted)
+        ]
+
+    def hearing(self, session: Session, language: str) -> list[str]:
+        """Whoever hears what is spoken in `language`; never the one who speaks it."""
+        if language == session.source_language:
+            return self.hearing_floor(session)
+        listeners = Seat("listener", language)
+        return [connection_id for connection_id, seat in self.seats if seat == listeners]
+
+    def everyone_but(self, connection_id: str | None) -> list[str]:
+        """All members, less one."""
+        return [member for member, _ in self.seats if member != connection_id]
+
+
+class RosterSource(Protocol):
+    """Where rosters come from."""
+
+    def of(self, session_id: str) -> Roster:
+        """The roster of a session. Raises StoreUnavailableError."""
+
+
+class Rosters:
+    """Reads rosters afresh."""
+
+    def __init__(self, connections: ConnectionsRepository) -> None:
+        self._connections = connections
+
+    def of(self, session_id: str) -> Roster:
+        """The roster now; one query whatever its size. Raises StoreUnavailableError."""
+        return Roster(tuple(self._connections.roster(session_id)))
+
+
+@dataclass(slots=True)
+class _Kept:
+    roster: Roster
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    session_id: str
+    started_at: float
+    roster: Future[Roster]
+
+
+class RosterCache:
+    """Rosters for the audio path: one query a second and session, off the path of a chunk.
+
+    Bounded; belongs to one thread, but for the reading that it hands to `executor`.
+    """
+
+    def __init__(self, source: RosterSource, executor: Executor, clock: Clock) -> None:
+        self._source = source
+        self._executor = executor
+        self._clock = clock
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._refreshes: list[_Refresh] = []
+
+    def of(self, session_id: str) -> Roster:
+        """The roster for one chunk; if it is due, reading it again begins beside.
+
+        Whoever asks calls `settle` when the chunk is sent. Raises StoreUnavailableError if there
+        is no usable roster and none can be read.
+        """
+        now = self._clock.monotonic()
+        kept = self._kept.get(session_id)
+        if kept is None or now - kept.read_at >= USELESS_AFTER:
+            return self._keep(session_id, self._source.of(session_id), now)
+        if now - kept.read_at >= REFRESH_AFTER:
+            reading = self._executor.submit(self._source.of, session_id)
+            self._refreshes.append(_Refresh(session_id, now, reading))
+        return kept.roster
+
+    def settle(self) -> None:
+        """Wait for what is being read (the database client's timeouts bound it).
+
+        A function that has answered is frozen: what it left running would wake up stale.
+        """
+        while self._refreshes:
+            refresh = self._refreshes.pop()
+            try:
+                self._keep(refresh.session_id, refresh.roster.result(), refresh.started_at)
+            except StoreUnavailableError:
+                # The roster in hand has served this chunk. The next one tries again, and once the
+                # roster is too old the failure is told.
+                continue
+
+    def forget(self, session_id: str, connection_id: str) -> None:
+        """Leave a connection out that is known to be gone, without reading again."""
+        kept = self._kept.get(session_id)
+        if kept is not None:
+            kept.roster = Roster(
+                tuple(member for member in kept.roster.seats if member[0] != connection_id)
+            )
+
+    def _keep(self, session_id: str, roster: Roster, read_at: float) -> Roster:
+        self._kept[session_id] = _Kept(roster, read_at)
+        self._kept.move_to_end(session_id)
+        while len(self._kept) > _ROSTERS_KEPT:
+            self._kept.popitem(last=False)
+        return roster

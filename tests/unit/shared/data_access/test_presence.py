@@ -1,0 +1,82 @@
+"""Everyone who is connected, with what the index says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.presence import Presence, Present
+from shared.data_access.table import Table
+from shared.data_access.takeovers import Takeovers
+from shared.models import schema
+from shared.models.connection import Connection, Membership, Seat
+from tests.helpers.tables import CONNECTIONS, SESSIONS, moto_tables
+
+NOW = 1_700_000_000_000
+MEMBER = Membership("golden-eagle-427", Seat("listener", "es"))
+
+
+@pytest.fixture
+def table() -> Iterator[Table]:
+    with moto_tables():
+        yield Table(boto3.client("dynamodb"), CONNECTIONS, schema.CONNECTION_ID)
+
+
+def connect(table: Table, name: str, user: str | None = None, at: int = NOW) -> None:
+    ConnectionsRepository(table).register(Connection(name, user, at, at))
+
+
+def everyone(table: Table, active_since: int = 0) -> list[Present]:
+    found = Presence(table).everyone(active_since)
+    return sorted(found, key=lambda present: present.connection_id)
+
+
+def test_nobody_is_connected(table: Table) -> None:
+    assert everyone(table) == []
+
+
+def test_who_is_connected_and_where_they_sit(table: Table) -> None:
+    connect(table, "c1")
+    connect(table, "c2", "alice")
+    ConnectionsRepository(table).take_seat("c2", MEMBER, now_ms=NOW + 5)
+
+    assert everyone(table) == [
+        Present("c1", None, NOW),
+        Present("c2", "alice", NOW, MEMBER.session_id, MEMBER.seat, NOW + 5),
+    ]
+
+
+def test_more_than_one_bucket_is_read(table: Table) -> None:
+    names = {f"c{number}" for number in range(40)}
+    for name in names:
+        connect(table, name)
+
+    assert {present.connection_id for present in everyone(table)} == names
+
+
+def test_only_those_who_were_active_since_then(table: Table) -> None:
+    connect(table, "old", at=NOW - 1)
+    connect(table, "new", at=NOW)
+
+    assert [present.connection_id for present in everyone(table, NOW)] == ["new"]
+
+
+def test_who_has_left_sits_nowhere(table: Table) -> None:
+    connect(table, "c1")
+    connections = ConnectionsRepository(table)
+    connections.take_seat("c1", MEMBER, now_ms=NOW)
+    connections.leave("c1", MEMBER.session_id)
+
+    assert everyone(table) == [Present("c1", None, NOW)]
+
+
+def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
+    connect(table, "c1")
+    ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
+    sessions = Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID)
+    Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
+
+    assert everyone(table) == []
