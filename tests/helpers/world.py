@@ -1,13 +1,8 @@
-"""The functions in one process: real handlers and repositories, moto's tables, steered doubles.
-
-Tests speak to it as clients do, in JSON.
-"""
+"""The functions in one process: real handlers and repositories, moto's tables, steered doubles."""
 
 from __future__ import annotations
 
-import base64
 import importlib
-import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -35,8 +30,8 @@ from shared.utils.settings import (
     STATUS_QUEUE_URL,
     TIMER_QUEUE_URL,
 )
-from tests.helpers.doubles import CountingIdentifiers, ManualClock, RecordingTelemetry
-from tests.helpers.fake_connections import FakeConnections
+from tests.helpers.clients import Clients, Message
+from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
 from tests.helpers.tables import (
     CONNECTIONS,
@@ -45,8 +40,6 @@ from tests.helpers.tables import (
     moto_tables,
     sessions_repository,
 )
-
-Message = dict[str, Any]
 
 ENVIRONMENT = {
     SESSIONS_TABLE: SESSIONS,
@@ -75,7 +68,6 @@ FUNCTIONS = (
     "timeout",
     "session_status",
 )
-CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
 class CleanUps:
@@ -95,14 +87,13 @@ class CleanUps:
         return [Invocation(Outcome.FAILED if self.lost else Outcome.SENT) for _ in events]
 
 
-class World:
-    """One service with its clients. `connect` first, then `ask` or `send_audio`."""
+class World(Clients):
+    """One service with its clients."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        super().__init__()
         self.identifiers = CountingIdentifiers()
         self.telemetry = RecordingTelemetry()
-        self.sender = FakeConnections(self.clock)
         self.timers = FakeTimers[GraceOver]()
         self.status_timers = FakeTimers[StatusDue]()
         self.clean_ups = CleanUps(self)
@@ -111,8 +102,6 @@ class World:
         self.sessions = sessions_repository()
         self.connections = connections_repository()
         self._dynamodb: Any = None
-        self._names = itertools.count(1)
-        self._authorized: dict[str, dict[str, str]] = {}
         with mock.patch.dict(os.environ, ENVIRONMENT):
             modules = {
                 name: importlib.import_module(f"lambda.{name}.handler") for name in FUNCTIONS
@@ -159,55 +148,6 @@ class World:
             ),
             **given,
         )
-
-    def connect(self, user: str | None = None, *groups: str) -> str:
-        """A new connection, anonymous or of a user in some groups."""
-        connection = f"c{next(self._names)}"
-        if user is not None:
-            self._authorized[connection] = {"userId": user, "groups": ",".join(groups)}
-        result = self._invoke("connect", connection, "$connect")
-        assert result == {"statusCode": 200}
-        return connection
-
-    def disconnect(self, connection: str) -> None:
-        """What API Gateway's $disconnect does; may be repeated."""
-        self._invoke("disconnect", connection, "$disconnect")
-
-    def ask(self, connection: str, action: str, **fields: Any) -> Message:
-        """A control request and its reply."""
-        function = "session_status" if action == "getSessionStatus" else "control"
-        return self.ask_text(connection, json.dumps({"action": action, **fields}), function)
-
-    def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
-        """Any text to a function that replies, and its reply."""
-        result = self._invoke(function, connection, "$default", text)
-        assert result["statusCode"] == 200
-        reply: Message = json.loads(result["body"])
-        return reply
-
-    def send_audio(
-        self,
-        connection: str,
-        seq: object = 0,
-        audio: object = CHUNK,
-        *,
-        arrived_at: int | None = None,
-        **fields: Any,
-    ) -> None:
-        """A chunk; errors arrive as pushes. What is no bytes is sent as it is. The gateway has it
-        since `arrived_at` (ms), or just now.
-        """
-        request: Message = {
-            "action": "sendAudio",
-            "seq": seq,
-            "timestamp": self.clock.now_ms(),
-            "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
-            **fields,
-        }
-        result = self._invoke(
-            "audio_processor", connection, "sendAudio", json.dumps(request), arrived_at
-        )
-        assert result == {"statusCode": 200}
 
     def broadcast(self, payload: Message) -> Message:
         """An invocation of the broadcast function."""
@@ -264,66 +204,11 @@ class World:
         result: Message = self._handlers[function]({"Records": records}, None)
         return result
 
-    def pushes(self, connection: str, kind: str | None = None) -> list[Message]:
-        """What was pushed to a connection, all or of one type."""
-        messages = [json.loads(data) for data in self.sender.received(connection)]
-        return [message for message in messages if kind in {None, message["type"]}]
-
     def session(self, session_id: str) -> Session:
         """The session as it is stored."""
         session = self.sessions.get(session_id)
         assert session is not None
         return session
-
-    def create_session(self, **fields: Any) -> tuple[str, str]:
-        """A speaker (user alice) with a session: connection and session id."""
-        speaker = self.connect("alice", "speakers")
-        reply = self.ask(speaker, "createSession", sourceLanguage="en", **fields)
-        assert reply["type"] == "sessionCreated", reply
-        return speaker, reply["sessionId"]
-
-    def listener(self, session_id: str, language: str = "es") -> str:
-        """An anonymous listener of a language."""
-        connection = self.connect()
-        reply = self.ask(connection, "joinSession", sessionId=session_id, targetLanguage=language)
-        assert reply["type"] == "sessionJoined", reply
-        return connection
-
-    def interpreter(self, session_id: str, language: str = "es", user: str = "ines") -> str:
-        """An interpreter of a language."""
-        connection = self.connect(user, "interpreters")
-        reply = self.ask(
-            connection,
-            "joinSession",
-            sessionId=session_id,
-            targetLanguage=language,
-            role="interpreter",
-        )
-        assert reply["type"] == "sessionJoined", reply
-        return connection
-
-    def _invoke(
-        self,
-        function: str,
-        connection: str,
-        route: str,
-        body: str | None = None,
-        arrived_at: int | None = None,
-    ) -> Message:
-        event = {
-            "requestContext": {
-                "routeKey": route,
-                "connectionId": connection,
-                "connectedAt": self.clock.now_ms(),
-                "requestTimeEpoch": arrived_at or self.clock.now_ms(),
-                "authorizer": self._authorized.get(connection, {}),
-            },
-            "isBase64Encoded": False,
-        }
-        if body is not None:
-            event["body"] = body
-        result: Message = self._handlers[function](event, None)
-        return result
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.models.delivery import Outcome
-from tests.helpers.world import CHUNK, World
+from tests.helpers.clients import CHUNK
+from tests.helpers.world import World
 
 
 def heard(world: World, connection: str) -> list[tuple[str, int, int]]:

@@ -10,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.helpers.world import Message, World, new_world
+from tests.helpers.clients import Message
+from tests.helpers.world import World, new_world
 
 FLAGS = {
     "pauseBroadcast": ("isPaused", True),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.models.broadcast_state import BroadcastState
-from tests.helpers.world import Message, World
+from tests.helpers.clients import Message
+from tests.helpers.world import World
 
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
     ("pauseBroadcast", {}),

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.helpers.clients import Message
 from tests.helpers.interleaved import Interleaved
-from tests.helpers.world import Message, World, new_world
+from tests.helpers.world import World, new_world
 
 LANGUAGES = ("es", "fr", "de")
 MOST = 6

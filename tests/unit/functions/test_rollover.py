@@ -5,8 +5,9 @@ from __future__ import annotations
 import boto3
 import pytest
 
+from tests.helpers.clients import Message
 from tests.helpers.tables import CONNECTIONS
-from tests.helpers.world import Message, World
+from tests.helpers.world import World
 
 
 def create(world: World) -> tuple[str, str, str]:

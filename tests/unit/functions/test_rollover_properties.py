@@ -16,9 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
+from tests.helpers.clients import Message
 from tests.helpers.meddled import Meddled
 from tests.helpers.tables import CONNECTIONS, SESSIONS
-from tests.helpers.world import Message, World, new_world
+from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])
 CALLS = st.sampled_from(["offered", "replace"])

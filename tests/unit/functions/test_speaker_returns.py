@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.models.timers import GraceOver
-from tests.helpers.world import Message, World
+from tests.helpers.clients import Message
+from tests.helpers.world import World
 
 GRACE_MS = 60_000
 

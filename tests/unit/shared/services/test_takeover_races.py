@@ -10,9 +10,10 @@ from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from shared.models.session import Channel
+from tests.helpers.clients import Message
 from tests.helpers.meddled import Meddled
 from tests.helpers.tables import CONNECTIONS, SESSIONS
-from tests.helpers.world import Message, World
+from tests.helpers.world import World
 
 
 @pytest.fixture

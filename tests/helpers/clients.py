@@ -1,0 +1,137 @@
+"""The clients' side of the functions: what API Gateway makes of what they send.
+
+Tests speak as clients do, in JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from abc import ABC, abstractmethod
+from typing import Any
+
+from tests.helpers.doubles import ManualClock
+from tests.helpers.fake_connections import FakeConnections
+
+Message = dict[str, Any]
+
+CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
+
+
+class Clients(ABC):
+    """Clients of the functions that `call` reaches. `connect` first, then `ask` or `send_audio`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.sender = FakeConnections(self.clock)
+        self._names = itertools.count(1)
+        self._authorized: dict[str, dict[str, str]] = {}
+
+    @abstractmethod
+    def call(self, function: str, event: Message, context: object = None) -> Any:
+        """Invoke a function with any event."""
+
+    def connect(self, user: str | None = None, *groups: str) -> str:
+        """A new connection, anonymous or of a user in some groups."""
+        connection = f"c{next(self._names)}"
+        if user is not None:
+            self._authorized[connection] = {"userId": user, "groups": ",".join(groups)}
+        result = self._invoke("connect", connection, "$connect")
+        assert result == {"statusCode": 200}
+        return connection
+
+    def disconnect(self, connection: str) -> None:
+        """What API Gateway's $disconnect does; may be repeated."""
+        self._invoke("disconnect", connection, "$disconnect")
+
+    def ask(self, connection: str, action: str, **fields: Any) -> Message:
+        """A control request and its reply."""
+        function = "session_status" if action == "getSessionStatus" else "control"
+        return self.ask_text(connection, json.dumps({"action": action, **fields}), function)
+
+    def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
+        """Any text to a function that replies, and its reply."""
+        result = self._invoke(function, connection, "$default", text)
+        assert result["statusCode"] == 200
+        reply: Message = json.loads(result["body"])
+        return reply
+
+    def send_audio(
+        self,
+        connection: str,
+        seq: object = 0,
+        audio: object = CHUNK,
+        *,
+        arrived_at: int | None = None,
+        **fields: Any,
+    ) -> None:
+        """A chunk; errors arrive as pushes. What is no bytes is sent as it is. The gateway has it
+        since `arrived_at` (ms), or just now.
+        """
+        request: Message = {
+            "action": "sendAudio",
+            "seq": seq,
+            "timestamp": self.clock.now_ms(),
+            "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
+            **fields,
+        }
+        result = self._invoke(
+            "audio_processor", connection, "sendAudio", json.dumps(request), arrived_at
+        )
+        assert result == {"statusCode": 200}
+
+    def pushes(self, connection: str, kind: str | None = None) -> list[Message]:
+        """What was pushed to a connection, all or of one type."""
+        messages = [json.loads(data) for data in self.sender.received(connection)]
+        return [message for message in messages if kind in {None, message["type"]}]
+
+    def create_session(self, **fields: Any) -> tuple[str, str]:
+        """A speaker (user alice) with a session: connection and session id."""
+        speaker = self.connect("alice", "speakers")
+        reply = self.ask(speaker, "createSession", sourceLanguage="en", **fields)
+        assert reply["type"] == "sessionCreated", reply
+        return speaker, reply["sessionId"]
+
+    def listener(self, session_id: str, language: str = "es") -> str:
+        """An anonymous listener of a language."""
+        connection = self.connect()
+        reply = self.ask(connection, "joinSession", sessionId=session_id, targetLanguage=language)
+        assert reply["type"] == "sessionJoined", reply
+        return connection
+
+    def interpreter(self, session_id: str, language: str = "es", user: str = "ines") -> str:
+        """An interpreter of a language."""
+        connection = self.connect(user, "interpreters")
+        reply = self.ask(
+            connection,
+            "joinSession",
+            sessionId=session_id,
+            targetLanguage=language,
+            role="interpreter",
+        )
+        assert reply["type"] == "sessionJoined", reply
+        return connection
+
+    def _invoke(
+        self,
+        function: str,
+        connection: str,
+        route: str,
+        body: str | None = None,
+        arrived_at: int | None = None,
+    ) -> Message:
+        event = {
+            "requestContext": {
+                "routeKey": route,
+                "connectionId": connection,
+                "connectedAt": self.clock.now_ms(),
+                "requestTimeEpoch": arrived_at or self.clock.now_ms(),
+                "authorizer": self._authorized.get(connection, {}),
+            },
+            "isBase64Encoded": False,
+        }
+        if body is not None:
+            event["body"] = body
+        result: Message = self.call(function, event)
+        return result
