@@ -84,8 +84,8 @@ def _short(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= MAX_REQUEST_ID_LENGTH else None
 
 
-def readable_fault(error: Exception) -> str:
-    """msgspec's words with the field in front, as the client wrote it."""
+def readable_fault(error: Exception, whole: str = "message") -> str:
+    """msgspec's words with the field in front, as the client wrote it; `whole` names all of it."""
     fault = str(error)
     if missing := _MISSING.fullmatch(fault):
         field, parent = missing.groups()
@@ -95,4 +95,4 @@ def readable_fault(error: Exception) -> str:
         return f"role: {role[1]} is not one of {', '.join(get_args(Role))}"
     reason, path = _ELSEWHERE.fullmatch(fault).groups()  # type: ignore[union-attr]
     reason = reason.replace("`", "").replace("Expected", "expected", 1)
-    return f"{path or 'message'}: {reason}"
+    return f"{path or whole}: {reason}"

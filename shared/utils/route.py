@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from shared.models.connection import Caller
-from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
+from shared.models.errors import CATALOGUE, LingocastError
 from shared.models.message_base import Reply, Request, action_of, encode
 from shared.models.messages import ErrorMessage
+from shared.utils.failures import told
 from shared.utils.lambda_event import Event, caller_of
 from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
 from shared.utils.telemetry import Telemetry
@@ -49,15 +50,8 @@ def message_handler(
             reply = services[type(request)](caller, request)
         except MalformedRequestError as error:
             return _envelope(error, error.head)
-        except LingocastError as error:
-            if CATALOGUE[error.code].status >= 500:
-                telemetry.warn("request refused", code=error.code, cause=repr(error.__cause__))
-            return _envelope(error, head)
-        except Exception:  # noqa: BLE001 - the boundary: a fault is logged and told, never raised
-            telemetry.fault("request failed", action=head.action)
-            telemetry.count("InternalErrors")
-            internal = LingocastError(ErrorCode.INTERNAL, "a fault of the service; try again")
-            return _envelope(internal, head)
+        except Exception as error:  # noqa: BLE001 - the boundary: a fault is told, never raised
+            return _envelope(told(error, telemetry, action=head.action), head)
         if reply is None or request.request_id is None:
             return reply
         return msgspec.structs.replace(reply, request_id=request.request_id)

@@ -1,0 +1,210 @@
+"""The decorator of the HTTP API: the status is the client's, whatever a service does."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
+from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
+from shared.utils.http_route import Asked, HttpService, Posted, Raw, http_handler
+from tests.helpers.doubles import RecordingTelemetry
+
+POST, GET, HOOK = "POST /notes", "GET /notes", "POST /hook"
+ALICE = {
+    "sub": "alice",
+    "token_use": "access",
+    "cognito:groups": "[operators speakers]",
+    "exp": "1600000000",
+}
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    note_kind: Literal["info", "alert"] = "info"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    note_id: str
+    owner: str
+
+
+def event(
+    route: str = POST,
+    body: str | None = '{"text": "hello"}',
+    claims: dict[str, str] | None = ALICE,
+    *,
+    encoded: bool = False,
+    **headers: str,
+) -> dict[str, Any]:
+    context: dict[str, Any] = {"timeEpoch": 7, "routeKey": route}
+    if claims is not None:
+        context["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
+    given = {"body": body} if body is not None else {}
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "headers": headers,
+        "requestContext": context,
+        "isBase64Encoded": encoded,
+        **given,
+    }
+
+
+def ask(
+    service: HttpService, given: dict[str, Any], telemetry: RecordingTelemetry | None = None
+) -> tuple[int, dict[str, Any]]:
+    handler = http_handler(
+        {given["routeKey"]: service}, telemetry=telemetry or RecordingTelemetry()
+    )
+    result = handler(given, None)
+    assert result["headers"] == {"content-type": "application/json"}
+    return result["statusCode"], json.loads(result["body"])
+
+
+def keep(caller: HttpCaller, note: Note) -> Kept:
+    return Kept(f"{note.text}-{note.note_kind}", caller.user_id)
+
+
+def refused(given: dict[str, Any]) -> tuple[int, str, str]:
+    status, body = ask(Posted(Note, keep), given)
+    assert body.keys() == {"status", "code", "message"}
+    assert body["status"] == "error"
+    return status, body["code"], body["message"]
+
+
+def test_a_body_reaches_its_service_and_the_answer_is_json() -> None:
+    given = event(body='{"text": "hello", "note_kind": "alert", "unknown": 1}')
+
+    assert ask(Posted(Note, keep), given) == (200, {"note_id": "hello-alert", "owner": "alice"})
+
+
+def test_a_body_in_base64_is_the_same() -> None:
+    body = base64.b64encode(b'{"text": "hello"}').decode()
+
+    status, answer = ask(Posted(Note, keep), event(body=body, encoded=True))
+    assert (status, answer["note_id"]) == (200, "hello-info")
+
+
+def test_the_caller_is_of_the_tokens_claims() -> None:
+    callers: list[HttpCaller] = []
+
+    def see(caller: HttpCaller) -> Kept:
+        callers.append(caller)
+        return Kept("", "")
+
+    for claim in ("[operators speakers admins]", "[operators]", "[]"):
+        ask(Asked(see), event(GET, None, {**ALICE, "cognito:groups": claim}))
+    without = {key: value for key, value in ALICE.items() if key != "cognito:groups"}
+    ask(Asked(see), event(GET, None, without))
+
+    assert [caller.user_id for caller in callers] == ["alice"] * 4
+    assert [caller.received_at for caller in callers] == [7] * 4
+    # Groups that give no right are not passed on.
+    assert [set(caller.groups) for caller in callers] == [
+        {"operators", "speakers"},
+        {"operators"},
+        set(),
+        set(),
+    ]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [None, {}, {**ALICE, "token_use": "id"}, {"sub": "alice"}, {"token_use": "access"}],
+)
+def test_only_access_tokens_of_users_count(claims: dict[str, str] | None) -> None:
+    # Whatever the body is: strangers learn nothing of it.
+    for body in ('{"text": "hello"}', "{", "x" * (MAX_BODY_BYTES + 1)):
+        status, code, _ = refused(event(body=body, claims=claims))
+        assert (status, code) == (401, "AUTHENTICATION_REQUIRED")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (None, "body: not JSON"),
+        ("", "body: not JSON"),
+        ("{", "body: not JSON"),
+        ("text=hello", "body: not JSON"),
+        ("[]", "body: expected object, got array"),
+        ("{}", "text: missing"),
+        ('{"text": 1}', "text: expected str, got int"),
+        ('{"text": ""}', "text: expected str of length >= 1"),
+        ('{"text": "a", "note_kind": "loud"}', "note_kind: Invalid enum value 'loud'"),
+    ],
+)
+def test_what_is_no_request_names_the_field(body: str | None, told: str) -> None:
+    assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
+
+
+def test_a_body_may_have_24_kb() -> None:
+    most = json.dumps({"text": "x" * (MAX_BODY_BYTES - 12)})
+    assert len(most) == MAX_BODY_BYTES
+    assert ask(Posted(Note, keep), event(body=most))[0] == 200
+
+    status, code, told = refused(event(body=most + " "))
+    assert (status, code) == (413, "MESSAGE_TOO_LARGE")
+    assert told.startswith(f"body: {MAX_BODY_BYTES + 1} bytes")
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_code_has_the_catalogues_status(code: ErrorCode) -> None:
+    def fail(_caller: HttpCaller) -> Kept:
+        raise LingocastError(code, "field: remedy")
+
+    assert ask(Asked(fail), event(GET)) == (
+        CATALOGUE[code].status,
+        {"status": "error", "code": code.value, "message": "field: remedy"},
+    )
+
+
+def test_what_nobody_foresaw_is_internal_counted_and_says_nothing() -> None:
+    telemetry = RecordingTelemetry()
+
+    def fail(_caller: HttpCaller) -> Kept:
+        raise KeyError("the words of a secret")
+
+    status, body = ask(Asked(fail), event(GET), telemetry)
+
+    assert (status, body["code"]) == (500, "INTERNAL")
+    assert "secret" not in json.dumps(body)
+    assert telemetry.counts["InternalErrors"] == 1
+
+
+def test_a_raw_route_gets_headers_and_the_very_bytes() -> None:
+    seen: list[HttpRequest] = []
+
+    def receive(request: HttpRequest) -> Kept:
+        seen.append(request)
+        return Kept("1", "")
+
+    body = b'{ "a" :\t1, "b": "\xc3\xa9" }\n'
+    ask(Raw(receive), event(HOOK, body.decode(), None, x_signature="v1=00"))
+    encoded = base64.b64encode(body).decode()
+    ask(Raw(receive), event(HOOK, encoded, None, encoded=True, x_signature="v1=00"))
+
+    assert seen == [HttpRequest({"x_signature": "v1=00"}, body, 7)] * 2
+
+
+def test_a_raw_route_has_the_same_limit() -> None:
+    status, body = ask(Raw(lambda _: Kept("", "")), event(HOOK, "x" * (MAX_BODY_BYTES + 1), None))
+
+    assert (status, body["code"]) == (413, "MESSAGE_TOO_LARGE")
+
+
+@given(st.one_of(st.text(), st.binary()))
+def test_whatever_comes_is_answered(body: str | bytes) -> None:
+    if isinstance(body, bytes):
+        given = event(body=base64.b64encode(body).decode(), encoded=True)
+    else:
+        given = event(body=body)
+    status, _ = ask(Posted(Note, keep), given)
+
+    assert status in {200, 400}
