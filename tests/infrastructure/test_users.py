@@ -157,6 +157,8 @@ def test_outputs_without_credentials_or_region_say_so(
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    # It remembers credentials that it found before.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
     assert outputs.main([]) == 1
     assert capsys.readouterr().err.strip() == "outputs: cannot ask AWS: You must specify a region."
