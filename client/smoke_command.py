@@ -11,6 +11,7 @@ from rich.console import Console
 from client.options import (
     DEFAULT_URL,
     Access,
+    ChunkOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -31,6 +32,7 @@ def smoke_command(
     seconds: Annotated[
         float, typer.Option(min=0.6, max=60, help="Seconds of sound that are compared.")
     ] = _DEFAULT.seconds,
+    chunk_ms: ChunkOption = _DEFAULT.chunk_ms,
     timeout: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds that all of it may take.")
     ] = _DEFAULT.timeout_seconds,
@@ -50,7 +52,8 @@ def smoke_command(
     * `LINGOCAST_TOKEN=… python -m client smoke --url wss://HOST/STAGE`
     """
     access = Access(url, token, token_url, user, ("speakers",))
-    report = asyncio.run(smoke(access, Plan(seconds=seconds, timeout_seconds=timeout)))
+    plan = Plan(seconds=seconds, chunk_ms=chunk_ms, timeout_seconds=timeout)
+    report = asyncio.run(smoke(access, plan))
     if machine:
         typer.echo(as_json(report))
     else:

@@ -11,13 +11,15 @@ from typing import Annotated
 import typer
 
 from client.errors import ClientError
+from client.options import ChunkOption
 from client.remedies import remedy
 from client.wav import read_wav
-from demo.scenario import Performance, Scenario
+from demo.scenario import FORMAT, Performance, Scenario
 from demo.show import Show
 from demo.verdict import judge
 from local.errors import LocalError
 from local.launch import launch
+from shared.models.audio_format import AudioFormat
 
 SAMPLES = Path(__file__).parent / "samples"
 FLOOR = SAMPLES / "leisure-to-consider.wav"
@@ -36,6 +38,7 @@ def main(
         ),
     ] = FLOOR,
     out: Annotated[Path, typer.Option(help="Where to write what was heard.")] = OUTPUT,
+    chunk_ms: ChunkOption = FORMAT.chunk_ms,
 ) -> None:
     """Stream speech from one speaker to listeners in three languages, and check what they heard.
 
@@ -44,7 +47,7 @@ def main(
     show = Show()
     show.title()
     try:
-        fine = _run(show, file, out)
+        fine = _run(show, file, out, AudioFormat(chunk_ms=chunk_ms))
     except ClientError as error:
         advice = remedy(error)
         show.failure(f"{error}; {advice}" if advice else str(error))
@@ -59,7 +62,7 @@ def main(
         raise typer.Exit(1)
 
 
-def _run(show: Show, file: Path, out: Path) -> bool:
+def _run(show: Show, file: Path, out: Path, audio_format: AudioFormat) -> bool:
     floor, interpretation = read_wav(file), read_wav(INTERPRETATION)
     show.step("The stack starts on this machine, from the template that would be deployed.")
     began = time.monotonic()
@@ -68,7 +71,7 @@ def _run(show: Show, file: Path, out: Path) -> bool:
             endpoints = stack.enter_context(launch())
         show.detail(f"Ready after {time.monotonic() - began:.0f} s at {endpoints.websocket_url}")
         show.step("Alice opens a session to speak English.")
-        scenario = Scenario(endpoints, floor, interpretation, out)
+        scenario = Scenario(endpoints, floor, interpretation, out, audio_format)
         performance = asyncio.run(_perform(scenario, show))
     show.said(performance)
     rows = [judge(outcome) for outcome in performance.listeners]

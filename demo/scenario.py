@@ -81,10 +81,16 @@ class Scenario:
     """One performance of two recordings against a running service."""
 
     def __init__(
-        self, endpoints: Endpoints, floor: Sound, interpretation: Sound, directory: Path
+        self,
+        endpoints: Endpoints,
+        floor: Sound,
+        interpretation: Sound,
+        directory: Path,
+        audio_format: AudioFormat = FORMAT,
     ) -> None:
-        self.floor = Recording(to_pcm(floor, FORMAT), FORMAT)
-        self.interpretation = Recording(to_pcm(interpretation, FORMAT), FORMAT)
+        self.floor = Recording(to_pcm(floor, audio_format), audio_format)
+        self.interpretation = Recording(to_pcm(interpretation, audio_format), audio_format)
+        self._format = audio_format
         self._endpoints = endpoints
         self._directory = directory
 
@@ -107,24 +113,27 @@ class Scenario:
                     listening = self._listen(session.session_id, language, seats.hooks())
                     others.append(group.create_task(listening))
                 await seats.taken()
-                audience.complete(self.floor.total * FORMAT.chunk_ms / 1000)
+                audience.complete(self._seconds(self.floor.total))
 
             speaker = await self._speak(gather, audience.speaking)
         return Performance(speaker, interpreter[0].result(), [task.result() for task in others])
 
     async def _speak(self, gather: SessionHook, progress: ProgressHook) -> SpeakReport:
         token = await self._token("alice", "speakers")
-        longer = max(0, self.interpretation.total - self.floor.total) * FORMAT.chunk_ms / 1000
+        longer = self._seconds(max(0, self.interpretation.total - self.floor.total))
         async with connect(self._endpoints.websocket_url, token=token) as connection:
             return await speak(
                 connection,
                 FLOOR_LANGUAGE,
                 lambda audio_format: self.floor,
-                audio_format=FORMAT,
+                audio_format=self._format,
                 on_created=gather,
                 on_progress=progress,
                 keep_open_seconds=longer + _INTERPRETERS_DELAY_SECONDS,
             )
+
+    def _seconds(self, chunks: int) -> float:
+        return chunks * self._format.chunk_ms / 1000
 
     async def _token(self, user: str, group: str) -> str | None:
         url = self._endpoints.token_url

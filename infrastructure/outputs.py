@@ -46,7 +46,9 @@ def deployed(stage: str) -> dict[str, str]:
     # The CDK and other tools take this one; boto3 only AWS_DEFAULT_REGION and the profile.
     region = os.environ.get("AWS_REGION")
     try:
-        return outputs_of(stage, boto3.client("cloudformation", region_name=region, config=CALLS))
+        # A session of its own: boto3's keeps the credentials that somebody else has found.
+        session = boto3.Session(region_name=region)
+        return outputs_of(stage, session.client("cloudformation", config=CALLS))
     except BotoCoreError as error:
         raise ConfigError(f"cannot ask AWS: {error}") from None
 

@@ -44,7 +44,7 @@ class Operator:
     def __init__(self, endpoints: Endpoints) -> None:
         keys = LocalCredentials()
         session = boto3.Session(keys.access_key, keys.secret_key, keys.token, Place().region)
-        config = Config(read_timeout=15, retries={"total_max_attempts": 1}, proxies={})
+        config = Config(read_timeout=60, retries={"total_max_attempts": 1}, proxies={})
         self._database: Any = session.client(
             "dynamodb", endpoint_url=endpoints.dynamodb_url, config=config
         )

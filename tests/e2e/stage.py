@@ -11,6 +11,12 @@ from typing import Any
 from local.endpoints import Endpoints
 from tests.helpers.wire import Message, Wire, fetch_token, wire
 
+# A chunk is sent for twice as long as it lasts, then it is dropped: with chunks of a second none is
+# lost on a machine that halts for one.
+LONG_CHUNKS = {"chunkMs": 1_000, "sampleRate": 8_000}
+# Five of these at once are not ahead of real time.
+CHUNKS_FOR_BURSTS = {"chunkMs": 500}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -33,9 +39,10 @@ class Stage:
 
     @asynccontextmanager
     async def session(self, **fields: Any) -> AsyncIterator[tuple[Wire, str]]:
-        """A speaker with a session of their own."""
+        """A speaker with a session of their own, of long chunks."""
         async with self.connection("alice", "speakers") as speaker:
-            reply = await speaker.ask("createSession", **{"sourceLanguage": "en", **fields})
+            fields = {"sourceLanguage": "en", "audioFormat": LONG_CHUNKS, **fields}
+            reply = await speaker.ask("createSession", **fields)
             assert reply["type"] == "sessionCreated", reply
             yield speaker, reply["sessionId"]
 
@@ -61,3 +68,8 @@ async def joined(connection: Wire, session_id: str, language: str, **fields: Any
     )
     assert reply["type"] == "sessionJoined", reply
     return reply
+
+
+def but_statuses(messages: list[Message]) -> list[Message]:
+    """Without what speakers are told of their audience, which comes by the clock."""
+    return [message for message in messages if message["type"] != "sessionStatus"]

@@ -37,7 +37,7 @@ async def test_of_audio(stage: Stage, fields: dict[str, Any], code: str, field: 
 
 
 async def test_of_audio_sizes(stage: Stage) -> None:
-    async with stage.session() as (speaker, _):
+    async with stage.session(audioFormat={"chunkMs": 200}) as (speaker, _):
         for size, code in ((99, "INVALID_AUDIO"), (6_402, "INVALID_AUDIO"), (101, "INVALID_AUDIO")):
             await speaker.send_audio(0, bytes(size))
             assert_error(await speaker.expect("error"), code, "sendAudio", "audio")

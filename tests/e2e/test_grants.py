@@ -28,7 +28,7 @@ from tests.e2e.status_scenarios import STATUS_SCENARIOS
 SCENARIOS = OTHER_SCENARIOS | STATUS_SCENARIOS
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
-_GRACE_SECONDS = 1.0
+_GRACE_SECONDS = 0.4
 _PATIENCE_SECONDS = 30.0
 
 # How the ARNs of what is granted end.

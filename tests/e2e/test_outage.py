@@ -25,7 +25,7 @@ from websockets.exceptions import InvalidStatus
 from local.endpoints import Endpoints
 from tests.e2e.envelopes import assert_error, still_works
 from tests.e2e.stacks import launch_quiet
-from tests.e2e.stage import Stage, joined
+from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage, joined
 from tests.helpers.wire import Wire
 
 # API Gateway waits no longer for an integration (s).
@@ -131,7 +131,7 @@ class Cast:
 async def a_broadcast(stage: Stage) -> AsyncIterator[Cast]:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        speaker, session_id = await enter(stage.session())
+        speaker, session_id = await enter(stage.session(audioFormat=CHUNKS_FOR_BURSTS))
         cast = Cast(
             session_id,
             speaker,
@@ -193,11 +193,22 @@ async def eventually_works(connection: Wire) -> None:
             assert_error(answer, "UNAVAILABLE", "heartbeat")
 
 
-async def speak(speaker: Wire) -> None:
-    """Chunks in real time, until cancelled."""
-    for seq in range(21, 121):
-        await speaker.send_audio(seq)
-        await asyncio.sleep(0.2)
+@asynccontextmanager
+async def speaking(*sources: Wire) -> AsyncIterator[None]:
+    """Chunks from all of them in real time, until the end of the block."""
+
+    async def speak() -> None:
+        for seq in range(2, 102):
+            for source in sources:
+                await source.send_audio(seq)
+            await asyncio.sleep(CHUNKS_FOR_BURSTS["chunkMs"] / 1000)
+
+    speaking = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
 
 
 @pytest.mark.parametrize("outage", [killed, stopped])
@@ -218,19 +229,15 @@ async def test_every_route_says_so_and_all_goes_on_afterwards(
         # Whatever was sent during the outage is over; live audio is not kept for later.
         for connection in (cast.english, cast.spanish, cast.mover):
             await connection.drained()
-        await cast.speaker.send_audio(20)
-        await cast.interpreter.send_audio(20)
-        english, spanish = await cast.english.expect("audio"), await cast.spanish.expect("audio")
-        assert (english["language"], english["seq"]) == ("en", 20)
-        assert (spanish["language"], spanish["seq"]) == ("es", 20)
+        async with speaking(cast.speaker, cast.interpreter):
+            for listener, language in ((cast.english, "en"), (cast.spanish, "es")):
+                heard = await listener.expect("audio")
+                assert heard["language"] == language
+                assert heard["seq"] > 1
+            # A roster is read anew once a second.
+            async with stage.listener(cast.session_id, "en") as late:
+                assert (await late.expect("audio"))["seq"] > 1
         await joined(cast.newcomer, cast.session_id, "fr")
         created = await cast.other_speaker.ask("createSession", sourceLanguage="de")
         assert created["type"] == "sessionCreated"
-        async with stage.listener(cast.session_id, "en") as late:
-            # A roster is read anew once a second.
-            speaking = asyncio.ensure_future(speak(cast.speaker))
-            try:
-                assert (await late.expect("audio"))["seq"] > 20
-            finally:
-                speaking.cancel()
         assert (await cast.speaker.ask("endSession"))["type"] == "sessionEnded"

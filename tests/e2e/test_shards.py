@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 
 from tests.e2e.stacks import launch_quiet
-from tests.e2e.stage import Stage
+from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage
+from tests.helpers.wire import Wire
 
 LISTENERS = 35
 CHUNKS = 5
@@ -21,8 +22,12 @@ def stage() -> Iterator[Stage]:
         yield Stage(endpoints)
 
 
+def burst_session(stage: Stage) -> AbstractAsyncContextManager[tuple[Wire, str]]:
+    return stage.session(audioFormat=CHUNKS_FOR_BURSTS)
+
+
 async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
         listeners = [
             await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
         ]
@@ -35,7 +40,7 @@ async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
 
 
 async def test_listeners_who_vanish_are_no_loss_to_others(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
         listeners = [
             await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
         ]

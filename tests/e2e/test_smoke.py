@@ -16,6 +16,8 @@ from local.endpoints import Endpoints
 from tests.e2e.stage import Stage
 
 ROOT = Path(__file__).parents[2]
+# None is lost because this machine is slow.
+LONG_CHUNKS = ("--chunk-ms=500",)
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,23 @@ def smoke(url: str, *arguments: str, token: str | None = None) -> Ran:
 
 def test_the_running_stack_passes(endpoints: Endpoints) -> None:
     assert endpoints.token_url is not None
-    ran = smoke(endpoints.websocket_url, "--token-url", endpoints.token_url, "--json")
+    arguments = ["--token-url", endpoints.token_url, "--seconds=2.5", "--json", *LONG_CHUNKS]
+    ran = smoke(endpoints.websocket_url, *arguments)
 
     assert ran.status == 0, ran.output
     account = ran.account
     assert account["ok"] is True
     assert {step["status"] for step in account["steps"]} == {"ok"}
     assert {name: found["chunks"] for name, found in account["latencyMs"].items()} == {
-        "en": 15,
-        "es": 15,
-        "fr": 5,
+        "en": 5,
+        "es": 5,
+        "fr": 1,
     }
 
 
 def test_a_token_by_the_environment_works_and_is_never_shown(stage: Stage) -> None:
     token = stage.token("alice", "speakers")
-    ran = smoke(stage.endpoints.websocket_url, "--seconds", "0.6", token=token)
+    ran = smoke(stage.endpoints.websocket_url, "--seconds=1.5", *LONG_CHUNKS, token=token)
 
     assert ran.status == 0, ran.output
     assert "Everything works." in ran.output
