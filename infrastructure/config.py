@@ -58,8 +58,9 @@ class StageConfig:
     recovery_days: int
     # Tables, users and the stack itself refuse to be deleted until that is taken back.
     deletion_protection: bool
-    # For each route by itself, and for those that deserve another one, by route key.
+    # For each route by itself, of either API, and for those that deserve another one, by route key.
     throttle: Throttle
+    http_throttle: Throttle
     route_throttles: Mapping[str, Throttle]
     # Concurrent executions that belong to a function: nobody else gets them, and it gets no more.
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
@@ -137,6 +138,7 @@ STAGES: Mapping[str, StageConfig] = {
             recovery_days=1,
             deletion_protection=False,
             throttle=Throttle(rate=50, burst=100),
+            http_throttle=Throttle(rate=5, burst=10),
             route_throttles=_DEV_THROTTLES,
             # Nothing is reserved: a new account has 10 concurrent executions in all, and reserving
             # any of them fails the deployment.
@@ -150,6 +152,8 @@ STAGES: Mapping[str, StageConfig] = {
             recovery_days=35,
             deletion_protection=True,
             throttle=Throttle(rate=500, burst=500),
+            # What people and their tools do, each now and then.
+            http_throttle=Throttle(rate=20, burst=40),
             route_throttles=_PROD_THROTTLES,
             reserved_concurrency=_PROD_CONCURRENCY,
             alarm_topic=True,

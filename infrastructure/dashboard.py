@@ -49,6 +49,8 @@ class Dashboard:
         dashboard.add_widgets(*self._audio())
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
+        if metrics.has_http:
+            dashboard.add_widgets(*self._http())
         dashboard.add_widgets(*self._functions())
         dashboard.add_widgets(*self._below(rules))
 
@@ -88,12 +90,7 @@ class Dashboard:
         timeouts = self._metrics.told_apart(
             TIMEOUT, "ConnectionTimeout", ("Role", "Reason"), MINUTE
         )
-        gateway = self._metrics.of_gateway
-        requests = total(
-            [gateway(name, period=MINUTE) for name in ("MessageCount", "ConnectCount")],
-            MINUTE,
-            "messages and connects",
-        )
+        requests = total(self._metrics.gateway_requests(), MINUTE, "messages and connects")
         close = cloudwatch.HorizontalAnnotation(
             value=quota_alarm_at(self._config), label="gateway-quota"
         )
@@ -117,6 +114,22 @@ class Dashboard:
             _graph("Status query (ms)", latencies),
             _graph("Periodic statuses sent a minute", [sent]),
             _graph("Statuses not sent, by type", [errors]),
+        ]
+
+    def _http(self) -> list[cloudwatch.IWidget]:
+        of_http = self._metrics.of_http
+        refused = [
+            of_http(name, period=MINUTE).with_(label=label)
+            for name, label in (("4xx", "refused (4xx)"), ("5xx", "failed (5xx)"))
+        ]
+        latencies = [
+            of_http("Latency", statistic=percentile, period=MINUTE).with_(label=percentile)
+            for percentile in _PERCENTILES
+        ]
+        return [
+            _graph("HTTP requests a minute", [of_http("Count", period=MINUTE)]),
+            _graph("HTTP requests not served", refused),
+            _graph("HTTP requests (ms)", latencies),
         ]
 
     def _functions(self) -> list[cloudwatch.IWidget]:

@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infrastructure.config import StageConfig
 from infrastructure.functions import METRICS_NAMESPACE
+from infrastructure.http_api import STAGE
 from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FunctionSpec
 
 MINUTE = Duration.minutes(1)
@@ -20,9 +21,15 @@ SENDERS = (AUDIO_PROCESSOR, BROADCAST)
 class StageMetrics:
     """Builds metrics with the dimensions under which they are really emitted."""
 
-    def __init__(self, config: StageConfig, *, api_id: str) -> None:
+    def __init__(self, config: StageConfig, *, api_id: str, http_api_id: str | None) -> None:
         self._config = config
         self._api = {"ApiId": api_id, "Stage": config.stage}
+        self._http_api = {"ApiId": http_api_id, "Stage": STAGE} if http_api_id else None
+
+    @property
+    def has_http(self) -> bool:
+        """Whether there is an HTTP API."""
+        return self._http_api is not None
 
     def of_function(
         self,
@@ -88,6 +95,21 @@ class StageMetrics:
     ) -> cloudwatch.Metric:
         """What API Gateway says of the stage."""
         return _metric("AWS/ApiGateway", name, self._api, statistic, period)
+
+    def of_http(
+        self, name: str, *, statistic: str = "Sum", period: Duration = FIVE_MINUTES
+    ) -> cloudwatch.Metric:
+        """What API Gateway says of the HTTP API, which there must be:
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+        """
+        assert self._http_api is not None
+        return _metric("AWS/ApiGateway", name, self._http_api, statistic, period)
+
+    def gateway_requests(self) -> list[cloudwatch.Metric]:
+        """All that counts against the account's quota and is counted, by the minute."""
+        names = ("MessageCount", "ConnectCount")
+        found = [self.of_gateway(name, period=MINUTE) for name in names]
+        return [*found, self.of_http("Count", period=MINUTE)] if self.has_http else found
 
     def of_queue(self, queue: str, name: str) -> cloudwatch.Metric:
         """What SQS says of a queue: how much waits, so its maximum."""

@@ -16,7 +16,7 @@ from constructs import IConstruct
 
 from infrastructure.config import ConfigError
 from infrastructure.naming import construct_id
-from infrastructure.routes import FUNCTIONS, ROUTES, Resource
+from infrastructure.routes import FUNCTIONS, HTTP_ROUTES, ROUTES, Resource
 from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"
@@ -105,6 +105,20 @@ def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
                 "A WebSocket API authorizes the handshake ($connect) and no other route; its "
                 "result reaches every later request of the connection.",
             )
+    for http_route in HTTP_ROUTES:
+        if not http_route.authorized:
+            yield _of(
+                construct_id(http_route.key, "Route"),
+                "APIG4",
+                "What a system outside sends bears no user's token: the function checks the "
+                "signature of each request before it reads it.",
+            )
+    yield _of(
+        "SyncSecret",
+        "SMG4",
+        "Who signs with it is outside and takes a new value by hand, so no function could rotate "
+        "it: docs/operations.md says how to.",
+    )
     for spec in FUNCTIONS:
         role = f"{construct_id(spec.name, 'Role')}/Resource"
         yield _of(

@@ -125,8 +125,10 @@ class Alarms:
     def _gateway(self) -> None:
         self._alarm("gateway-errors", self._metrics.of_gateway("ExecutionError"), _SEVERAL)
         # Messages either way, so deliveries count.
-        requests = [self._metrics.of_gateway(name) for name in ("MessageCount", "ConnectCount")]
+        requests = self._metrics.gateway_requests()
         self._alarm("gateway-quota", total(requests, MINUTE), quota_alarm_at(self._config))
+        if self._metrics.has_http:
+            self._alarm("http-errors", self._metrics.of_http("5xx"), _SEVERAL)
 
     def _dead_letters(self) -> None:
         waiting = [

@@ -31,6 +31,7 @@ class Permissions:
         statuses: Statuses,
         announcements: Announcements,
         *,
+        sync_secret_arn: str,
         broadcast_arn: str,
         disconnect_arn: str,
     ) -> None:
@@ -51,6 +52,7 @@ class Permissions:
             Resource.TIMER_QUEUE: timers.queue.queue_arn,
             Resource.STATUS_QUEUE: statuses.queue.queue_arn,
             Resource.ANNOUNCEMENT_QUEUE: announcements.queue.queue_arn,
+            Resource.SYNC_SECRET: sync_secret_arn,
             Resource.BROADCAST_FUNCTION: broadcast_arn,
             Resource.DISCONNECT_FUNCTION: disconnect_arn,
         }

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
+
 from shared.models import messages
+from shared.models.errors import ErrorCode
 from shared.models.message_base import action_of
 from shared.utils.settings import (
     AuthorizerSettings,
@@ -39,6 +42,7 @@ class Resource(Enum):
     TIMER_QUEUE = "timers"
     STATUS_QUEUE = "statuses"
     ANNOUNCEMENT_QUEUE = "announcements-queue"
+    SYNC_SECRET = "sync"
     BROADCAST_FUNCTION = "broadcast"
     DISCONNECT_FUNCTION = "disconnect"
 
@@ -72,6 +76,30 @@ class RouteSpec:
     key: str
     function: FunctionSpec
     replies: bool = False
+
+
+@dataclass(frozen=True)
+class HttpRouteSpec:
+    """One route of the HTTP API: `POST` and `/path`, and the function that serves it.
+
+    Unless `authorized` is off, it takes access tokens of the user pool and nothing else. The rest
+    is for docs/http/openapi.json (infrastructure/openapi.py): what the body of a request and of its
+    answer are, in a line what it does, and the errors that are its own.
+    """
+
+    method: str
+    path: str
+    function: FunctionSpec
+    authorized: bool = True
+    request: type[msgspec.Struct] | None = None
+    response: type[msgspec.Struct] | None = None
+    summary: str = ""
+    errors: tuple[ErrorCode, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What API Gateway and `http_handler` call it."""
+        return f"{self.method} {self.path}"
 
 
 # What follows from a connection that turns out to be gone: its row and its seat are given up and,
@@ -243,3 +271,6 @@ ROUTES = (
     RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
     RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
 )
+
+# In the order of docs/http/openapi.json. Without any there is no HTTP API.
+HTTP_ROUTES: tuple[HttpRouteSpec, ...] = ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import aws_cdk as cdk
 from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.dashboard import Dashboard
 from infrastructure.functions import FunctionFactory
+from infrastructure.http_api import HttpApi
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
@@ -20,11 +23,14 @@ from infrastructure.routes import (
     BROADCAST,
     DISCONNECT,
     FUNCTIONS,
+    HTTP_ROUTES,
     ROUTES,
     SESSION_STATUS,
     TIMEOUT,
+    HttpRouteSpec,
 )
 from infrastructure.schedules import Schedules
+from infrastructure.secrets import Secrets
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.models.timers import RECONCILE, STATUS_TICK
@@ -34,7 +40,12 @@ from shared.utils import settings
 class LingocastStack(cdk.Stack):
     """Everything of one stage, in whichever account and Region it is deployed to."""
 
-    def __init__(self, scope: Construct, config: StageConfig) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        config: StageConfig,
+        http_routes: Collection[HttpRouteSpec] = HTTP_ROUTES,
+    ) -> None:
         super().__init__(
             scope,
             config.stack_name,
@@ -47,6 +58,7 @@ class LingocastStack(cdk.Stack):
         tables = Tables(self, config)
         identity = Identity(self, config)
         api = WebSocketApi(self, config)
+        secrets = Secrets(self, config)
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
         announcements = Announcements(self, config, 28)
@@ -63,6 +75,7 @@ class LingocastStack(cdk.Stack):
                 timers,
                 statuses,
                 announcements,
+                sync_secret_arn=secrets.sync_id,
                 broadcast_arn=self._function_arn(broadcast),
                 disconnect_arn=self._function_arn(disconnect),
             ),
@@ -80,10 +93,12 @@ class LingocastStack(cdk.Stack):
                 settings.DISCONNECT_HANDLER_FUNCTION: disconnect,
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
+                settings.SYNC_SECRET_ID: secrets.sync_id,
             },
         )
         functions = {spec: factory.create(spec) for spec in FUNCTIONS}
         api.serve(ROUTES, functions, AUTHORIZER)
+        http = HttpApi(self, config, http_routes, functions, identity) if http_routes else None
         timers.feed(functions[TIMEOUT])
         statuses.feed(functions[SESSION_STATUS])
         schedules = Schedules(self)
@@ -92,13 +107,15 @@ class LingocastStack(cdk.Stack):
         # Twice a minute: the queue delays what it gets by half of one.
         schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})
         topic = create_topic(self, config) if config.alarm_topic else None
-        metrics = StageMetrics(config, api_id=api.api_id)
+        metrics = StageMetrics(config, api_id=api.api_id, http_api_id=http.api_id if http else None)
         alarms = Alarms(self, config, metrics, rules=schedules.names, notify=topic)
         Dashboard(self, config, metrics, alarms, rules=schedules.names)
 
         # What a client needs to find and enter this stage, and whoever signs users in.
         cdk.CfnOutput(self, "Region", value=self.region)
         cdk.CfnOutput(self, "WebSocketUrl", value=api.url)
+        if http:
+            cdk.CfnOutput(self, "HttpUrl", value=http.url)
         cdk.CfnOutput(self, "UserPoolId", value=identity.user_pool_id)
         cdk.CfnOutput(self, "UserPoolClientId", value=identity.client_id)
         if topic:

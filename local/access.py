@@ -7,7 +7,7 @@ from local.dynamodb_needs import dynamodb_needs
 from local.errors import StartError
 from local.guard import Guard, Needs, ServiceGuard, admit_all
 from local.model import Stack
-from local.needs import connections_needs, lambda_needs, sqs_needs
+from local.needs import connections_needs, lambda_needs, secrets_needs, sqs_needs
 from local.policy import allows
 from local.principals import Principals
 from local.refusals import (
@@ -15,6 +15,7 @@ from local.refusals import (
     DynamoDbRefusals,
     LambdaRefusals,
     Refusals,
+    SecretsRefusals,
     SqsRefusals,
 )
 from local.role_policies import Report, RolePolicies
@@ -64,6 +65,11 @@ class Access:
     def queues(self) -> Guard:
         """Before SQS."""
         return self._guard("sqs", sqs_needs(self._place), SqsRefusals())
+
+    def secrets(self) -> Guard:
+        """Before Secrets Manager."""
+        needs = secrets_needs(self._place, self._stack.secrets)
+        return self._guard("secretsmanager", needs, SecretsRefusals())
 
     def check_event_sources(self) -> None:
         """Refuse event source mappings whose function may not do with the queue what Lambda does

@@ -18,8 +18,9 @@ class Addresses:
     token_port: int
     lambda_port: int
     dynamodb_port: int
-    # 0 without queues.
+    # 0 without queues, or without secrets.
     sqs_port: int = 0
+    secrets_port: int = 0
 
     @property
     def lambda_url(self) -> str:
@@ -37,6 +38,11 @@ class Addresses:
         return f"http://{HOST}:{self.sqs_port}" if self.sqs_port else None
 
     @property
+    def secrets_url(self) -> str | None:
+        """Secrets Manager's endpoint, if the stack has secrets."""
+        return f"http://{HOST}:{self.secrets_port}" if self.secrets_port else None
+
+    @property
     def token_url(self) -> str:
         """Where tokens are asked for."""
         return f"http://{HOST}:{self.token_port}/token"
@@ -50,6 +56,21 @@ class Addresses:
         if stack.identity is None:
             return None
         return f"http://{HOST}:{self.token_port}/{stack.identity.pool_id}"
+
+    def shared_environment(self, stack: Stack) -> dict[str, str]:
+        """What all functions are told: the Region, and where AWS's services are."""
+        services = {
+            "DYNAMODB": self.dynamodb_url,
+            "LAMBDA": self.lambda_url,
+            "SQS": self.sqs_url,
+            "SECRETS_MANAGER": self.secrets_url,
+        }
+        return {
+            "AWS_REGION": stack.place.region,
+            "AWS_DEFAULT_REGION": stack.place.region,
+            **{f"AWS_ENDPOINT_URL_{name}": url for name, url in services.items() if url},
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
 
     def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment of a function, with local addresses in place of deployed ones."""

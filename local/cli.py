@@ -26,7 +26,7 @@ DEFAULT_PORT = 8765
 
 # What to do with a running stack; the client's own help says more.
 _USAGE = """\
-Lingocast runs at {websocket_url}
+Lingocast runs at {websocket_url}{http}
 
   speak      python -m client speak FILE.wav --wait 20{url}
   listen     python -m client listen SESSION --language es{url}
@@ -61,7 +61,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         "--port",
         type=int,
         default=DEFAULT_PORT,
-        help="port of the WebSocket API, the next one gives out tokens; 0 takes free ones"
+        help="port of the WebSocket API, the next one gives out tokens, the one after that is the"
+        " HTTP API's; 0 takes free ones"
         " (default: %(default)s)",
     )
     parser.add_argument("--stage", default="dev", help="stage to run (default: %(default)s)")
@@ -180,6 +181,7 @@ def _summary(endpoints: Endpoints, logs: Path | None) -> str:
     default = address == f"ws://{HOST}:{DEFAULT_PORT}/dev"
     return _USAGE.format(
         websocket_url=address,
+        http=f", its HTTP API at {endpoints.http_url}" if endpoints.http_url else "",
         url="" if default else f" --url {address}",
         token_url=endpoints.token_url,
         logs=logs,

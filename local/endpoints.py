@@ -18,6 +18,7 @@ class Endpoints:
     http_url: str | None = None
     web_url: str | None = None
     sqs_url: str | None = None
+    secrets_url: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
         """The content of the ready line."""
@@ -30,6 +31,7 @@ class Endpoints:
             "httpUrl": self.http_url,
             "webUrl": self.web_url,
             "sqsUrl": self.sqs_url,
+            "secretsUrl": self.secrets_url,
         }
 
     @classmethod
@@ -44,4 +46,5 @@ class Endpoints:
             http_url=content["httpUrl"],
             web_url=content["webUrl"],
             sqs_url=content["sqsUrl"],
+            secrets_url=content["secretsUrl"],
         )

@@ -145,8 +145,7 @@ class EventSource:
     @property
     def domain_name(self) -> str:
         """The deployed API's host."""
-        place = self.stack.place
-        return f"{self.stack.websocket.api_id}.execute-api.{place.region}.{place.url_suffix}"
+        return self.stack.place.api_host(self.stack.websocket.api_id)
 
     def _context(self, route_key: str, event_type: str, request_id: str, now_ms: int) -> Event:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)

@@ -72,6 +72,7 @@ class Response:
         return cls(status, body, [("Content-Type", "application/json"), *headers])
 
 
+_TOO_LARGE = Response.json(413, {"message": "request body too large"})
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
@@ -84,12 +85,22 @@ class HttpServer:
         self.port: int = server.sockets[0].getsockname()[1]
 
     @classmethod
-    async def listen(cls, handler: Handler, *, port: int = 0, max_body_bytes: int) -> HttpServer:
-        """Serve on 127.0.0.1; port 0 takes a free one. Raises PortTakenError."""
+    async def listen(
+        cls,
+        handler: Handler,
+        *,
+        port: int = 0,
+        max_body_bytes: int,
+        too_large: Response = _TOO_LARGE,
+    ) -> HttpServer:
+        """Serve on 127.0.0.1; port 0 takes a free one. Raises PortTakenError.
+
+        A body over `max_body_bytes` is answered with `too_large`, and the connection closed.
+        """
         connections: set[_HttpConnection] = set()
         try:
             server = await asyncio.get_running_loop().create_server(
-                lambda: _HttpConnection(handler, max_body_bytes, connections),
+                lambda: _HttpConnection(handler, max_body_bytes, connections, too_large),
                 HOST,
                 port,
                 backlog=1024,
@@ -109,10 +120,15 @@ class _HttpConnection(asyncio.Protocol):
     """Parses requests and answers them one after the other, however they come in."""
 
     def __init__(
-        self, handler: Handler, max_body_bytes: int, connections: set[_HttpConnection]
+        self,
+        handler: Handler,
+        max_body_bytes: int,
+        connections: set[_HttpConnection],
+        too_large: Response = _TOO_LARGE,
     ) -> None:
         self._handler = handler
         self._max_body_bytes = max_body_bytes
+        self._too_large = too_large
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
@@ -193,7 +209,7 @@ class _HttpConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > self._max_body_bytes:
-            self._refuse(Response.json(413, {"message": "request body too large"}))
+            self._refuse(self._too_large)
         self._body.append(body)
 
     def on_message_complete(self) -> None:

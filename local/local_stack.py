@@ -6,23 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import (
-    lambda_api,
-    live_code,
-    management,
-    processes,
-    service_proxy,
-    sqs_api,
-    synth,
-    template,
-    tokens,
-)
+from local import live_code, processes, synth, template
 from local.access import Access
-from local.addresses import HOST, Addresses
+from local.addresses import HOST
 from local.connections import Connections
 from local.credentials import LocalCredentials
 from local.database import Database
@@ -30,12 +20,12 @@ from local.endpoints import Endpoints
 from local.event_sources import EventSources
 from local.functions import Functions, build_pools
 from local.gateway import Gateway, bind
-from local.guard import guarded
-from local.http_server import Handler, HttpServer
+from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
 from local.model import Stack
 from local.queues import MessageQueue, build_queues
 from local.schedules import Schedules
+from local.services import Services
 from local.state_dir import StateDir
 from local.tasks import all_of
 from shared.utils.clock import Clock, SystemClock
@@ -135,8 +125,15 @@ class LocalStack:
         )
         access.check_event_sources()
         queues = build_queues(stack.queues, self._clock)
-        addresses = await self._open_endpoints(stack, access, connections, functions, database.port)
-        addresses = replace(addresses, sqs_port=await self._open_queues(stack, access, queues))
+        services = Services(stack, access, self._clock)
+        self._cleanup.callback(services.close)
+        addresses = await services.open(
+            connections,
+            functions,
+            queues,
+            dynamodb_port=database.port,
+            token_port=self._port_after(1),
+        )
         pools = build_pools(
             stack.functions,
             variables={
@@ -144,7 +141,7 @@ class LocalStack:
                 | access.credentials(name).environment()
                 for name, function in stack.functions.items()
             },
-            shared=self._shared_environment(stack, addresses),
+            shared=addresses.shared_environment(stack),
             logs=logs,
             warm=options.warm,
             clock=self._clock,
@@ -159,6 +156,7 @@ class LocalStack:
         # Last, so that nobody gets in before everything is ready.
         gateway = Gateway(stack, connections, functions, self._clock)
         self._cleanup.push_async_callback(gateway.stop)
+        http_url = await self._serve_http(stack, services, functions)
         await gateway.listen(socket)
         return Endpoints(
             websocket_url=f"ws://{HOST}:{socket.getsockname()[1]}/{stack.websocket.stage}",
@@ -166,7 +164,9 @@ class LocalStack:
             token_url=addresses.token_url if stack.identity else None,
             lambda_url=addresses.lambda_url,
             dynamodb_url=addresses.dynamodb_url,
+            http_url=http_url,
             sqs_url=addresses.sqs_url,
+            secrets_url=addresses.secrets_url,
         )
 
     async def _load(self, state: StateDir) -> Stack:
@@ -191,41 +191,6 @@ class LocalStack:
         self._database = database = await self._timed("database", starting)
         self._cleanup.push_async_callback(database.stop)
         return database
-
-    async def _open_endpoints(
-        self,
-        stack: Stack,
-        access: Access,
-        connections: Connections,
-        functions: Functions,
-        dynamodb_port: int,
-    ) -> Addresses:
-        """Open what functions call; their environment names its ports."""
-        api = management.ManagementApi(stack.websocket.stage, connections, access.connections())
-        manager = await self._serve(api.handle, management.MAX_BODY_BYTES)
-        invoke = lambda_api.LambdaApi(functions, access.invocations())
-        invoker = await self._serve(invoke.handle, lambda_api.MAX_BODY_BYTES)
-        database = access.database(dynamodb_port)
-        self._cleanup.callback(database.close)
-        store = await self._serve(database.handle, service_proxy.MAX_BODY_BYTES)
-        token_port = 0
-        if stack.identity is not None:
-            identity = stack.identity
-            issuer = tokens.TokenIssuer(identity.pool_id, identity.client_id, self._clock)
-            server = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, self._token_port())
-            token_port = server.port
-            issuer.url = f"http://{HOST}:{token_port}/{identity.pool_id}"
-        return Addresses(manager.port, token_port, invoker.port, store.port)
-
-    async def _open_queues(
-        self, stack: Stack, access: Access, queues: Mapping[str, MessageQueue]
-    ) -> int:
-        """The port of SQS, 0 without queues."""
-        if not queues:
-            return 0
-        api = sqs_api.SqsApi(queues, stack.place.queue_url(""))
-        handler = guarded(access.queues(), api.handle)
-        return (await self._serve(handler, sqs_api.MAX_BODY_BYTES)).port
 
     def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
         """Let messages invoke functions, which are there before and after."""
@@ -256,25 +221,22 @@ class LocalStack:
         self._cleanup.push_async_callback(schedules.stop)
         schedules.start()
 
-    def _shared_environment(self, stack: Stack, addresses: Addresses) -> dict[str, str]:
-        return {
-            "AWS_REGION": stack.place.region,
-            "AWS_DEFAULT_REGION": stack.place.region,
-            "AWS_ENDPOINT_URL_DYNAMODB": addresses.dynamodb_url,
-            "AWS_ENDPOINT_URL_LAMBDA": addresses.lambda_url,
-            **({"AWS_ENDPOINT_URL_SQS": addresses.sqs_url} if addresses.sqs_url else {}),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-
-    def _token_port(self) -> int:
-        """The one after the WebSocket API's, where clients look for it; or any, like that."""
-        port = self._options.port
-        return port + 1 if 0 < port < 65_535 else 0
-
-    async def _serve(self, handler: Handler, max_body_bytes: int, port: int = 0) -> HttpServer:
-        server = await HttpServer.listen(handler, port=port, max_body_bytes=max_body_bytes)
+    async def _serve_http(
+        self, stack: Stack, services: Services, functions: Functions
+    ) -> str | None:
+        """Open the HTTP API, if there is one; what clients append paths to."""
+        api = stack.http
+        if api is None:
+            return None
+        gateway = HttpGateway(api, stack.place, functions, services.verifier, self._clock)
+        server = await gateway.listen(self._port_after(2))
         self._cleanup.callback(server.close)
-        return server
+        return f"http://{HOST}:{server.port}{gateway.base_path}"
+
+    def _port_after(self, number: int) -> int:
+        """So many after the WebSocket API's, where clients look for it; or any, like that."""
+        port = self._options.port
+        return port + number if 0 < port <= 65_535 - number else 0
 
     async def _timed(self, what: str, work: Awaitable[T]) -> T:
         started = time.perf_counter()

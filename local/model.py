@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +72,41 @@ class WebSocketApi:
     routes: Mapping[str, Route]
     authorizer: str | None
     identity_sources: tuple[IdentitySource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JwtAuthorizer:
+    """Whose tokens a route of the HTTP API takes, and for whom they must be."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """One route of the HTTP API; without an authorizer it takes any request."""
+
+    key: str
+    function: str
+    authorizer: JwtAuthorizer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpApi:
+    """The HTTP API with its one stage; routes by key (`POST /path`, `ANY /path`, `$default`)."""
+
+    api_id: str
+    stage: str
+    routes: Mapping[str, HttpRoute]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret with the value that it has on this machine."""
+
+    name: str
+    arn: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +214,7 @@ class Place:
 
     def management_url(self, api_id: str, stage: str) -> str:
         """The deployed address of @connections and, with wss, of the WebSocket API."""
-        return f"https://{api_id}.execute-api.{self.region}.{self.url_suffix}/{stage}"
+        return f"https://{self.api_host(api_id)}/{stage}"
 
     def issuer_url(self, pool_id: str) -> str:
         """The deployed issuer of a user pool's tokens."""
@@ -188,6 +223,10 @@ class Place:
     def queue_url(self, name: str) -> str:
         """The deployed address of a queue, which SQS knows it by."""
         return f"https://sqs.{self.region}.{self.url_suffix}/{self.account}/{name}"
+
+    def api_host(self, api_id: str) -> str:
+        """The deployed host of an API."""
+        return f"{api_id}.execute-api.{self.region}.{self.url_suffix}"
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region."""
@@ -207,3 +246,5 @@ class Stack:
     queues: tuple[Queue, ...] = ()
     event_sources: tuple[EventSource, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    http: HttpApi | None = None
+    secrets: tuple[Secret, ...] = ()

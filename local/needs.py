@@ -1,7 +1,8 @@
 """What a request asks for in IAM's terms, service by service. DynamoDB has a module of its own.
 
 Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
-(list_awslambda.html, list_amazonapigateway.html, list_amazonsqs.html).
+(list_awslambda.html, list_amazonapigateway.html, list_amazonsqs.html,
+list_awssecretsmanager.html).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from local.guard import Need, Needs, UnreadableError
 from local.http_server import Request, Response
-from local.model import Place, WebSocketApi
+from local.model import Place, Secret, WebSocketApi
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _TARGET = b"x-amz-target"
@@ -83,6 +84,29 @@ def sqs_needs(place: Place) -> Needs:
         call = decoded(decoder, request)
         name = call.queue_name or (call.queue_url or "").rstrip("/").rpartition("/")[2]
         return (Need(f"sqs:{operation}", place.arn("sqs", name) if name else "*"),)
+
+    return needs
+
+
+class _SecretCall(msgspec.Struct):
+    """What requests to Secrets Manager name their secret by."""
+
+    secret_id: str | None = msgspec.field(default=None, name="SecretId")
+
+
+def secrets_needs(place: Place, secrets: Sequence[Secret]) -> Needs:
+    """secretsmanager:<operation> on the secret's ARN, whose end only those know that there are."""
+    decoder = msgspec.json.Decoder(_SecretCall)
+    arns = {name: secret.arn for secret in secrets for name in (secret.name, secret.arn)}
+
+    def needs(request: Request) -> Sequence[Need]:
+        action = f"secretsmanager:{operation_of(request)}"
+        named = decoded(decoder, request).secret_id
+        if not named:
+            return (Need(action, "*"),)
+        is_arn = named.startswith("arn:")
+        unknown = named if is_arn else place.arn("secretsmanager", f"secret:{named}")
+        return (Need(action, arns.get(named, unknown)),)
 
     return needs
 

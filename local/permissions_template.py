@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+from local.policy import resource_matches
 from local.resources import Resource, Resources
 
 API_GATEWAY = "apigateway.amazonaws.com"
@@ -20,12 +21,13 @@ class PermissionReader:
             permission.expect("Action", "lambda:InvokeFunction")
             permission.expect("Principal", API_GATEWAY, EVENTS)
 
-    def of_api(self) -> Set[str]:
-        """The functions that API Gateway may invoke. Of which API is not asked: there is one."""
+    def of_api(self, arn: str) -> Set[str]:
+        """The functions that API Gateway may invoke for a route or an authorizer, named by ARN."""
         return {
             self._function(permission)
             for permission in self._permissions
             if permission.text("Principal") == API_GATEWAY
+            and resource_matches(permission.text("SourceArn", arn), arn)
         }
 
     def of_rule(self, arn: str) -> Set[str]:

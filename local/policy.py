@@ -30,6 +30,11 @@ def allows(statements: Iterable[Statement], action: str, resource: str) -> bool:
     )
 
 
+def resource_matches(pattern: str, resource: str) -> bool:
+    """Whether an ARN that may hold `*` and `?` names `resource`."""
+    return _resource(pattern).fullmatch(resource) is not None
+
+
 def is_resource(pattern: str) -> bool:
     """Whether `pattern` is what a statement's Resource may be here: `*`, or a whole ARN."""
     return pattern == "*" or (

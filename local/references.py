@@ -45,6 +45,9 @@ _ARN_RESOURCES = {
 }
 # Ref gives its URL.
 _QUEUE = "AWS::SQS::Queue"
+# Ref gives its ARN, whose end AWS makes up: six characters after the name.
+_SECRET = "AWS::SecretsManager::Secret"
+_SECRET_SUFFIX = "-a1b2c3"
 _WITH_ATTRIBUTES = frozenset(
     {"AWS::ApiGatewayV2::Api", "AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"}
 )
@@ -90,6 +93,9 @@ class References:
         if kind == _QUEUE:
             beginning = self._place.queue_url("")
             return {"Fn::Join": ["", [beginning, self._name(name, "QueueName")]]}
+        if kind == _SECRET:
+            prefix = self._place.arn("secretsmanager", "secret:")
+            return {"Fn::Join": ["", [prefix, self._name(name, "Name"), _SECRET_SUFFIX]]}
         identifier = re.sub(r"[^a-z0-9]", "", name.lower())
         made_up = {
             "AWS::ApiGatewayV2::Api": identifier[:10],
@@ -114,6 +120,8 @@ class References:
         if kind == _QUEUE and attribute in {"Arn", "QueueName"}:
             prefix = self._place.arn("sqs", "") if attribute == "Arn" else ""
             return {"Fn::Join": ["", [prefix, self._name(name, "QueueName")]]}
+        if kind == _SECRET and attribute == "Id":
+            return {"Ref": name}
         known = self._attributes(kind, str(self.ref(name))) if kind in _WITH_ATTRIBUTES else {}
         if attribute not in known:
             raise TemplateError(f"Fn::GetAtt of {name}.{attribute} ({kind}) is not supported")

@@ -113,6 +113,16 @@ def _query_error(code: str) -> tuple[str, str]:
     return ("x-amzn-query-error", f"{code};Sender")
 
 
+class SecretsRefusals:
+    """Secrets Manager answers everything with 400; its types have no namespace."""
+
+    def fault(self, fault: Fault) -> Response:
+        return _typed_body(400, _EXCEPTIONS[fault.kind], message=fault.message)
+
+    def denied(self, caller: str, action: str, resource: str) -> Response:
+        return _typed_body(400, _ACCESS_DENIED, Message=_denial(caller, action, resource))
+
+
 class LambdaRefusals:
     """Lambda answers with 403."""
 

@@ -59,14 +59,14 @@ SUPPORT: Mapping[str, Support] = {
     ),
     "AWS::ApiGatewayV2::RouteResponse": _support("ApiId RouteId RouteResponseKey"),
     "AWS::ApiGatewayV2::Integration": _support(
-        "ApiId IntegrationType IntegrationUri", Description=_NAME_ONLY
+        "ApiId IntegrationType IntegrationUri PayloadFormatVersion", Description=_NAME_ONLY
     ),
     # A proxy integration returns what the function returns, with or without such a resource.
     "AWS::ApiGatewayV2::IntegrationResponse": _support(
         "ApiId IntegrationId IntegrationResponseKey"
     ),
     "AWS::ApiGatewayV2::Authorizer": _support(
-        "ApiId AuthorizerType AuthorizerUri IdentitySource", Name=_NAME_ONLY
+        "ApiId AuthorizerType AuthorizerUri IdentitySource JwtConfiguration", Name=_NAME_ONLY
     ),
     "AWS::Lambda::Function": _support(
         "FunctionName Handler Code Environment Timeout MemorySize Runtime LoggingConfig Role",
@@ -103,6 +103,12 @@ SUPPORT: Mapping[str, Support] = {
     ),
     # It counts for rules; functions need grants of their own, and nobody else is here.
     "AWS::SQS::QueuePolicy": _support("PolicyDocument Queues"),
+    "AWS::SecretsManager::Secret": _support(
+        "Name GenerateSecretString",
+        Description=_NAME_ONLY,
+        KmsKeyId="nothing is encrypted here",
+        Tags=_TAGS,
+    ),
     "AWS::Events::Rule": _support(
         "Name ScheduleExpression State Targets", Description=_NAME_ONLY, Tags=_TAGS
     ),

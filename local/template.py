@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local.api_template import ApiParts, apis, check_parts
 from local.errors import TemplateError
 from local.functions_template import FunctionReader
+from local.http_template import HttpReader
 from local.intrinsics import Resolver
-from local.model import Identity, Index, KeyAttribute, Place, Stack, Table
+from local.model import HttpApi, Identity, Index, KeyAttribute, Place, Stack, Table, WebSocketApi
 from local.permissions_template import PermissionReader
 from local.queues_template import QueueReader
 from local.references import References
 from local.resources import Resource, Resources
 from local.schedules_template import ScheduleReader
+from local.secrets_template import SecretReader
 from local.supported import check_resource, check_section
 from local.websocket_template import WebSocketReader
 
@@ -70,17 +73,42 @@ class _Reader:
         queues = queue_reader.queues()
         by_arn = {item.arn: item.name for item in functions.values()}
         permissions = PermissionReader(resources, by_arn)
+        check_parts(resources)
+        websocket, http = self._apis(by_arn, permissions)
         return Stack(
             self._name,
             self._place,
             functions,
-            WebSocketReader(resources, by_arn, permissions).read(),
+            websocket,
             tuple(map(self._table, resources.all("DynamoDB::Table"))),
             self._identity(),
             queues,
             queue_reader.event_sources(queues),
             ScheduleReader(resources, by_arn, queues, permissions).read(),
+            http,
+            SecretReader(resources, self._name).read(),
         )
+
+    def _apis(
+        self, by_arn: Mapping[str, str], permissions: PermissionReader
+    ) -> tuple[WebSocketApi, HttpApi | None]:
+        """The one WebSocket API that there must be, and the HTTP API if there is one."""
+        resources, identity = self._resources, self._identity()
+        issuers = (self._place.issuer_url(identity.pool_id),) if identity else ()
+
+        def parts(api: Resource) -> ApiParts:
+            return ApiParts(resources, api, self._place, by_arn, permissions)
+
+        websockets, https = (apis(resources, protocol) for protocol in ("WEBSOCKET", "HTTP"))
+        if len(websockets) != 1 or len(https) > 1:
+            raise TemplateError(
+                f"expected one WebSocket API and at most one HTTP API in the template, found "
+                f"{len(websockets)} and {len(https)}"
+            )
+        (api,) = websockets
+        websocket = WebSocketReader(resources, api, parts(api)).read()
+        http = [HttpReader(api, parts(api), issuers).read() for api in https]
+        return websocket, http[0] if http else None
 
     def _table(self, resource: Resource) -> Table:
         return Table(

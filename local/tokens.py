@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from local.http_server import Request, Response
 from shared.utils.clock import Clock
@@ -44,6 +46,8 @@ class TokenIssuer:
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         jwk |= {"kid": self._key_id, "alg": "RS256", "use": "sig"}
         self._jwks = Response.json(200, {"keys": [jwk]})
+        #: What tokens are verified with, by the id that they name.
+        self.keys: Mapping[str, RSAPublicKey] = {self._key_id: self._key.public_key()}
         #: The issuer's URL: known once the server listens.
         self.url = ""
 

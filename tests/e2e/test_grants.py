@@ -42,6 +42,7 @@ ENDINGS = {
     Resource.CLOSE_CONNECTION: "/dev/DELETE/@connections/*",
     Resource.TIMER_QUEUE: ":lingocast-dev-timers",
     Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
+    Resource.SYNC_SECRET: ":secret:lingocast-dev-sync-a1b2c3",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
     Resource.DISCONNECT_FUNCTION: ":function:lingocast-dev-disconnect",
 }

@@ -88,6 +88,19 @@ class Assembly:
         (properties,) = self.of_type(resource_type).values()
         return properties
 
+    def parts(self, kind: str, api: str = "WebSocketApi") -> dict[str, dict[str, Any]]:
+        """The parts of an API, which `api` is the id of: its Route, Stage and so on."""
+        return {
+            logical_id: part
+            for logical_id, part in self.of_type(f"AWS::ApiGatewayV2::{kind}").items()
+            if part["ApiId"] == f"<{api}>"
+        }
+
+    def part(self, kind: str, api: str = "WebSocketApi") -> dict[str, Any]:
+        """The properties of the one part of an API of that kind."""
+        (properties,) = self.parts(kind, api).values()
+        return properties
+
     def function(self, name: str) -> dict[str, Any]:
         """The properties of the function that serves `lambda/<name>`."""
         handler = f"lambda.{name}.handler.lambda_handler"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from infrastructure.config import STAGES, StageConfig
-from infrastructure.routes import ROUTES
+from infrastructure.routes import HTTP_ROUTES, ROUTES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)
 
 
 def test_requests_are_logged_in_json_without_what_is_nobodys_business(assembly: Assembly) -> None:
-    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    stage = assembly.part("Stage")
     fields = json.loads(stage["AccessLogSettings"]["Format"])
 
     assert {"requestId", "connectionId", "routeKey", "eventType", "status"} <= fields.keys()
@@ -28,7 +28,7 @@ def test_requests_are_logged_in_json_without_what_is_nobodys_business(assembly: 
 
 
 def test_its_logs_have_groups_that_expire(assembly: Assembly) -> None:
-    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    stage = assembly.part("Stage")
     groups = {
         logical_id: (group["LogGroupName"], group["RetentionInDays"])
         for logical_id, group in assembly.of_type("AWS::Logs::LogGroup").items()
@@ -42,7 +42,7 @@ def test_its_logs_have_groups_that_expire(assembly: Assembly) -> None:
 
 
 def test_no_setting_writes_messages_down(assembly: Assembly) -> None:
-    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    stage = assembly.part("Stage")
     settings = [stage["DefaultRouteSettings"], *stage["RouteSettings"].values()]
 
     assert len(settings) > 1
@@ -53,7 +53,7 @@ def test_no_setting_writes_messages_down(assembly: Assembly) -> None:
 
 
 def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
-    stage = prod.only("AWS::ApiGatewayV2::Stage")
+    stage = prod.part("Stage")
     limits = {
         key: (item["ThrottlingRateLimit"], item["ThrottlingBurstLimit"])
         for key, item in stage["RouteSettings"].items()
@@ -70,9 +70,11 @@ def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
 
 @every_stage
 def test_no_storm_of_requests_takes_what_deliveries_need(config: StageConfig) -> None:
-    rates = [config.route_throttles.get(route.key, config.throttle).rate for route in ROUTES]
+    throttles = {route.key: config.throttle for route in ROUTES}
+    throttles |= {route.key: config.http_throttle for route in HTTP_ROUTES}
+    rates = [config.route_throttles.get(key, other).rate for key, other in throttles.items()]
 
-    assert set(config.route_throttles) <= {route.key for route in ROUTES}
+    assert set(config.route_throttles) <= throttles.keys()
     assert sum(rates) <= config.api_requests_per_second / 2
 
 
@@ -80,7 +82,7 @@ def test_the_accounts_role_is_there_before_the_stage_and_stays_after_it(
     assembly: Assembly,
 ) -> None:
     resources = assembly.template["Resources"]
-    (stage,) = (item for item in resources.values() if item["Type"].endswith("V2::Stage"))
+    stage = resources["Stage"]
     (account,) = assembly.of_type("AWS::ApiGateway::Account")
 
     assert account in stage["DependsOn"]
@@ -94,12 +96,12 @@ def test_an_account_with_a_role_is_left_alone(tmp_path: Path) -> None:
     left = synthesize(tmp_path / "cdk.out", context=context)
 
     assert not left.of_type("AWS::ApiGateway::Account")
-    assert "AccessLogSettings" in left.only("AWS::ApiGatewayV2::Stage")
+    assert "AccessLogSettings" in left.part("Stage")
 
 
 def test_nothing_is_logged_where_nobody_lets_api_gateway(tmp_path: Path) -> None:
     silent = synthesize(tmp_path / "cdk.out", context={**NO_BUNDLING, "gatewayLogRole": "off"})
-    stage = silent.only("AWS::ApiGatewayV2::Stage")
+    stage = silent.part("Stage")
 
     assert not silent.of_type("AWS::ApiGateway::Account")
     assert "AccessLogSettings" not in stage

@@ -68,6 +68,7 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
         Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
         Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
+        Resource.SYNC_SECRET: "<SyncSecret>",
         Resource.BROADCAST_FUNCTION: f"{FUNCTION_ARN}-broadcast",
         Resource.DISCONNECT_FUNCTION: f"{FUNCTION_ARN}-disconnect",
     }

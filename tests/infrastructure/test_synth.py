@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.routes import HTTP_ROUTES
 from tests.infrastructure.assembly import ROOT, SEARCH_PATH, Assembly, run_app, synthesize
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -83,6 +84,8 @@ def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -
 
 def test_outputs_tell_a_client_where_to_go(assembly: Assembly, prod: Assembly) -> None:
     outputs = {"WebSocketUrl", "UserPoolId", "UserPoolClientId", "Region"}
+    if HTTP_ROUTES:
+        outputs.add("HttpUrl")
 
     assert set(assembly.template["Outputs"]) == outputs
     assert set(prod.template["Outputs"]) == {*outputs, "AlarmTopicArn"}
@@ -135,6 +138,7 @@ def test_stages_can_live_in_one_account(assembly: Assembly, prod: Assembly) -> N
         "AWS::DynamoDB::Table": "TableName",
         "AWS::Lambda::Function": "FunctionName",
         "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::SecretsManager::Secret": "Name",
     }
     for resource_type, name in named.items():
         ours = {properties[name] for properties in assembly.of_type(resource_type).values()}

@@ -7,20 +7,19 @@ from typing import Any
 from infrastructure.routes import AUTHORIZER, ROUTES
 from tests.infrastructure.assembly import Assembly
 
-ROUTE = "AWS::ApiGatewayV2::Route"
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"
 
 
 def routes_by_key(assembly: Assembly) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         route["RouteKey"]: (logical_id, route)
-        for logical_id, route in assembly.of_type(ROUTE).items()
+        for logical_id, route in assembly.parts("Route").items()
     }
 
 
 def served_by(assembly: Assembly, route: dict[str, Any]) -> str:
     integration_id = route["Target"].removeprefix("integrations/").strip("<>")
-    integration = assembly.of_type("AWS::ApiGatewayV2::Integration")[integration_id]
+    integration = assembly.parts("Integration")[integration_id]
     assert integration["IntegrationType"] == "AWS_PROXY"
     assert integration["IntegrationUri"].startswith(
         "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/<"
@@ -38,14 +37,14 @@ def test_routes_are_those_of_the_table(assembly: Assembly) -> None:
 
 
 def test_messages_name_their_route_by_action(assembly: Assembly) -> None:
-    api = assembly.only("AWS::ApiGatewayV2::Api")
+    api = assembly.of_type("AWS::ApiGatewayV2::Api")["WebSocketApi"]
 
     assert api["ProtocolType"] == "WEBSOCKET"
     assert api["RouteSelectionExpression"] == "$request.body.action"
 
 
 def test_only_replying_routes_have_a_response(assembly: Assembly) -> None:
-    responses = assembly.of_type("AWS::ApiGatewayV2::RouteResponse").values()
+    responses = assembly.parts("RouteResponse").values()
     answered = {
         key
         for key, (logical_id, _) in routes_by_key(assembly).items()
@@ -69,7 +68,7 @@ def test_only_replying_routes_select_a_response(assembly: Assembly) -> None:
 
 
 def test_a_function_has_one_integration_whatever_its_routes(assembly: Assembly) -> None:
-    integrations = assembly.of_type("AWS::ApiGatewayV2::Integration")
+    integrations = assembly.parts("Integration")
 
     assert len(integrations) == len({spec.function for spec in ROUTES})
 
@@ -85,7 +84,7 @@ def test_connecting_alone_is_authorized(assembly: Assembly) -> None:
 
 
 def test_a_handshake_without_a_token_reaches_the_authorizer(assembly: Assembly) -> None:
-    authorizer = assembly.only("AWS::ApiGatewayV2::Authorizer")
+    authorizer = assembly.part("Authorizer")
 
     assert authorizer["AuthorizerType"] == "REQUEST"
     assert authorizer["IdentitySource"] == []
@@ -97,6 +96,7 @@ def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly
         permission
         for permission in assembly.of_type("AWS::Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
+        and permission["SourceArn"].startswith(f"{ARN}/")
     ]
     permitted = {
         (assembly.function_named_by(permission["FunctionName"]), permission["SourceArn"])
@@ -111,10 +111,10 @@ def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly
 
 
 def test_the_stage_deploys_once_its_routes_are_there(assembly: Assembly) -> None:
-    stage = assembly.only("AWS::ApiGatewayV2::Stage")
+    stage = assembly.part("Stage")
     parts = (
-        *assembly.of_type(ROUTE),
-        *assembly.of_type("AWS::ApiGatewayV2::RouteResponse"),
+        *assembly.parts("Route"),
+        *assembly.parts("RouteResponse"),
     )
 
     assert (stage["ApiId"], stage["StageName"]) == ("<WebSocketApi>", "dev")

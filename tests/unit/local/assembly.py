@@ -198,6 +198,71 @@ def with_authorizer(template: Template, logical_id: str) -> Template:
     return template
 
 
+def with_http(
+    template: Template, routes: Mapping[str, str], open_routes: Mapping[str, str] | None = None
+) -> Template:
+    """The template with an HTTP API: route key to logical id of a function, whose permission is
+    added; `open_routes` ask for no token.
+    """
+    resources = template["Resources"]
+    of_http = {"ApiId": {"Ref": "Web"}}
+    resources |= {
+        "Web": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "HTTP"}},
+        "WebStage": {
+            "Type": "AWS::ApiGatewayV2::Stage",
+            "Properties": {**of_http, "StageName": "$default", "AutoDeploy": True},
+        },
+        "WebAuthorizer": {
+            "Type": "AWS::ApiGatewayV2::Authorizer",
+            "Properties": {
+                **of_http,
+                "AuthorizerType": "JWT",
+                "IdentitySource": ["$request.header.Authorization"],
+                "JwtConfiguration": {
+                    "Audience": [{"Ref": "Client"}],
+                    "Issuer": {"Fn::GetAtt": ["Pool", "ProviderURL"]},
+                },
+            },
+        },
+    }
+    for number, (key, logical_id) in enumerate({**routes, **(open_routes or {})}.items()):
+        resources[f"Web{logical_id}"] = {
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {
+                **of_http,
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": {"Fn::GetAtt": [logical_id, "Arn"]},
+                "PayloadFormatVersion": "2.0",
+            },
+        }
+        authorization = {"AuthorizationType": "JWT", "AuthorizerId": {"Ref": "WebAuthorizer"}}
+        resources[f"WebRoute{number}"] = {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                **of_http,
+                "RouteKey": key,
+                "Target": {"Fn::Join": ["", ["integrations/", {"Ref": f"Web{logical_id}"}]]},
+                **(authorization if key in routes else {}),
+            },
+        }
+        allowed = permission(logical_id)
+        path = key.replace(" ", "", 1)
+        allowed["Properties"]["SourceArn"] = {
+            "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+            f"${{Web}}/*/{path}"
+        }
+        resources[f"WebRoute{number}Permission"] = allowed
+    return template
+
+
+def secret(name: str) -> dict[str, Any]:
+    """A generated secret."""
+    return {
+        "Type": "AWS::SecretsManager::Secret",
+        "Properties": {"Name": name, "GenerateSecretString": {"PasswordLength": 64}},
+    }
+
+
 def with_queue(template: Template, logical_id: str, function_id: str, **more: Any) -> Template:
     """The template with a queue that feeds a function, its policy and its dead letters.
 

@@ -1,0 +1,114 @@
+"""What a function's result is to the client of an HTTP API: the rules of payload format 2.0.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any
+
+from local.errors import ThrottledError
+from local.http_server import Response
+from local.invocation import Outcome
+
+#: What an integration's time-out is called here.
+TIMED_OUT = "Endpoint.Timedout"
+
+_JSON = "application/json"
+# If the function says nothing: seen in answers of AWS, documented nowhere.
+_PLAIN = "text/plain;charset=UTF-8"
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# How the answer travels is between server and client.
+_OF_THE_CONNECTION = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class MalformedResultError(Exception):
+    """A result with a status that is no answer."""
+
+
+def message(status: int, text: str, request_id: str, *headers: tuple[str, str]) -> Response:
+    """What API Gateway itself tells a client."""
+    return Response.json(status, {"message": text}, [("apigw-requestid", request_id), *headers])
+
+
+def response_of(outcome: Outcome, request_id: str) -> Response:
+    """The answer to the client.
+
+    A time-out of the integration is 503 (https://github.com/cortexlabs/cortex/issues/1225), as is
+    a function that is throttled (assumed); an error of the function, its own time-out and a
+    malformed result are 500, none of whose words are told.
+    """
+    if outcome.error in {TIMED_OUT, ThrottledError.__name__}:
+        return message(503, "Service Unavailable", request_id)
+    try:
+        if outcome.error is None:
+            return _answer(json.loads(outcome.payload), outcome.payload, request_id)
+    except (MalformedResultError, ValueError):
+        pass
+    return message(500, "Internal Server Error", request_id)
+
+
+def _answer(result: Any, payload: bytes, request_id: str) -> Response:
+    headers = [("apigw-requestid", request_id)]
+    if not isinstance(result, dict) or "statusCode" not in result:
+        # Any other JSON is the body of a 200.
+        body = result.encode() if isinstance(result, str) else payload
+        return Response(200, body, [("content-type", _JSON), *headers])
+    status = result["statusCode"]
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise MalformedResultError
+    given = _headers(result.get("headers"))
+    if not any(name == "content-type" for name, _ in given):
+        given.append(("content-type", _PLAIN))
+    given += [("set-cookie", cookie) for cookie in _cookies(result.get("cookies"))]
+    body = b"" if status in _WITHOUT_BODY else _body(result)
+    return Response(status, body, [*given, *headers])
+
+
+def _headers(value: object) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        raise MalformedResultError
+    found = [(name.lower(), _header_text(text)) for name, text in value.items()]
+    if not all(_HEADER_NAME.fullmatch(name) for name, _ in found):
+        raise MalformedResultError
+    return [(name, text) for name, text in found if name not in _OF_THE_CONNECTION]
+
+
+def _cookies(value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise MalformedResultError
+    return [_header_text(cookie) for cookie in value]
+
+
+def _header_text(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, (dict, list)) or not text.isprintable():
+        raise MalformedResultError
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise MalformedResultError from None
+    return text
+
+
+def _body(result: dict[str, Any]) -> bytes:
+    body, encoded = result.get("body"), result.get("isBase64Encoded")
+    if body is None:
+        return b""
+    if not isinstance(body, str) or not isinstance(encoded, (bool, type(None))):
+        raise MalformedResultError
+    if not encoded:
+        return body.encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise MalformedResultError from None

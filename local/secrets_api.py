@@ -1,0 +1,91 @@
+"""Secrets Manager's GetSecretValue, which is all that functions do with secrets.
+
+See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html. Errors
+bear the type that SDKs know them by.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from local.http_server import Request, Response
+from local.model import Secret
+from local.needs import operation_of
+from shared.utils.clock import Clock
+
+MAX_BODY_BYTES = 64 * 1024
+_OPERATION = "GetSecretValue"
+_CURRENT = "AWSCURRENT"
+
+
+class _GetSecretValue(msgspec.Struct):
+    secret_id: str = msgspec.field(name="SecretId")
+    version_id: str | None = msgspec.field(default=None, name="VersionId")
+    version_stage: str | None = msgspec.field(default=None, name="VersionStage")
+
+
+class SecretsApi:
+    """Tells secrets, by name or ARN, to whoever is let in; each has one version, the current."""
+
+    def __init__(self, secrets: Sequence[Secret], clock: Clock) -> None:
+        self._secrets = {name: item for item in secrets for name in (item.name, item.arn)}
+        self._created_seconds = clock.now_ms() / 1000
+        self._decoder = msgspec.json.Decoder(_GetSecretValue)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        operation = operation_of(request)
+        if operation != _OPERATION:
+            return _error("UnknownOperationException", f"{operation!r} is not served here")
+        try:
+            return self._tell(self._decoder.decode(request.body))
+        except msgspec.ValidationError as error:
+            return _error("ValidationException", str(error))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _error("SerializationException", "the request is not JSON")
+
+    def _tell(self, given: _GetSecretValue) -> Response:
+        secret = self._secrets.get(given.secret_id)
+        if secret is None:
+            return _not_found("secret")
+        version = _version_of(secret)
+        if given.version_id not in {None, version}:
+            return _not_found(f"secret value for VersionId: {given.version_id}")
+        if given.version_stage not in {None, _CURRENT}:
+            return _not_found(f"secret value for staging label: {given.version_stage}")
+        return _answer(
+            200,
+            {
+                "ARN": secret.arn,
+                "Name": secret.name,
+                "VersionId": version,
+                "SecretString": secret.value,
+                "VersionStages": [_CURRENT],
+                "CreatedDate": self._created_seconds,
+            },
+        )
+
+
+def _version_of(secret: Secret) -> str:
+    """A UUID, the same in every run."""
+    return str(uuid.UUID(bytes=sha256(secret.arn.encode()).digest()[:16], version=4))
+
+
+def _not_found(what: str) -> Response:
+    return _error("ResourceNotFoundException", f"Secrets Manager can't find the specified {what}.")
+
+
+def _error(kind: str, message: str) -> Response:
+    return _answer(400, {"__type": kind, "Message": message})
+
+
+def _answer(status: int, content: dict[str, object]) -> Response:
+    headers = [
+        ("x-amzn-RequestId", str(uuid.uuid4())),
+        ("Content-Type", "application/x-amz-json-1.1"),
+    ]
+    return Response(status, msgspec.json.encode(content), headers)

@@ -1,0 +1,31 @@
+"""The secrets in a template. Their values are the same in every run, so that people can use them.
+
+A generated secret has the text `local-<name>-secret`, its name without the stack's in front.
+"""
+
+from __future__ import annotations
+
+from local.model import Secret
+from local.resources import Resource, Resources
+
+
+class SecretReader:
+    """Reads the secrets of a stack."""
+
+    def __init__(self, resources: Resources, stack_name: str) -> None:
+        self._resources = resources
+        self._stack_name = stack_name
+
+    def read(self) -> tuple[Secret, ...]:
+        """The secrets. Raises TemplateError for what this package does not serve."""
+        return tuple(map(self._secret, self._resources.all("SecretsManager::Secret")))
+
+    def _secret(self, resource: Resource) -> Secret:
+        generated = resource.get("GenerateSecretString")
+        if not isinstance(generated, dict):
+            raise resource.error("only a secret with GenerateSecretString is supported")
+        if template := {"SecretStringTemplate", "GenerateStringKey"} & generated.keys():
+            raise resource.error(f"GenerateSecretString.{min(template)} is not supported")
+        name = resource.text("Name", f"{self._stack_name}-{resource.id}")
+        plain = name.removeprefix(f"{self._stack_name}-")
+        return Secret(name, self._resources.ref(resource), f"local-{plain}-secret")

@@ -1,0 +1,101 @@
+"""What the functions of a stack call, each service behind its guard, on ports of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from local import lambda_api, management, secrets_api, service_proxy, sqs_api, tokens
+from local.access import Access
+from local.addresses import HOST, Addresses
+from local.connections import Connections
+from local.functions import Functions
+from local.guard import guarded
+from local.http_server import Handler, HttpServer
+from local.jwt_authorizer import JwtVerifier
+from local.model import Stack
+from local.queues import MessageQueue
+from shared.utils.clock import Clock
+
+
+class Services:
+    """Opens the services; `close` ends them all."""
+
+    def __init__(self, stack: Stack, access: Access, clock: Clock) -> None:
+        self._stack = stack
+        self._access = access
+        self._clock = clock
+        self._cleanup = ExitStack()
+        #: Verifies tokens; None without a user pool, or before `open`.
+        self.verifier: JwtVerifier | None = None
+
+    async def open(
+        self,
+        connections: Connections,
+        functions: Functions,
+        queues: Mapping[str, MessageQueue],
+        *,
+        dynamodb_port: int,
+        token_port: int,
+    ) -> Addresses:
+        """Open everything; the environment of functions names its ports.
+
+        `token_port` is where tokens are to be had, 0 for any. Raises PortTakenError.
+        """
+        return Addresses(
+            management_port=await self._manage(connections),
+            lambda_port=await self._invoke(functions),
+            dynamodb_port=await self._store(dynamodb_port),
+            token_port=await self._issue(token_port),
+            sqs_port=await self._queue(queues),
+            secrets_port=await self._tell(),
+        )
+
+    def close(self) -> None:
+        """Stop listening and drop all connections."""
+        self._cleanup.close()
+
+    async def _manage(self, connections: Connections) -> int:
+        api = management.ManagementApi(
+            self._stack.websocket.stage, connections, self._access.connections()
+        )
+        return await self._serve(api.handle, management.MAX_BODY_BYTES)
+
+    async def _invoke(self, functions: Functions) -> int:
+        api = lambda_api.LambdaApi(functions, self._access.invocations())
+        return await self._serve(api.handle, lambda_api.MAX_BODY_BYTES)
+
+    async def _store(self, port: int) -> int:
+        database = self._access.database(port)
+        self._cleanup.callback(database.close)
+        return await self._serve(database.handle, service_proxy.MAX_BODY_BYTES)
+
+    async def _issue(self, wanted_port: int) -> int:
+        identity = self._stack.identity
+        if identity is None:
+            return 0
+        issuer = tokens.TokenIssuer(identity.pool_id, identity.client_id, self._clock)
+        port = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, wanted_port)
+        issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
+        deployed = self._stack.place.issuer_url(identity.pool_id)
+        self.verifier = JwtVerifier(issuer, deployed, self._clock)
+        return port
+
+    async def _queue(self, queues: Mapping[str, MessageQueue]) -> int:
+        if not queues:
+            return 0
+        api = sqs_api.SqsApi(queues, self._stack.place.queue_url(""))
+        return await self._serve(guarded(self._access.queues(), api.handle), sqs_api.MAX_BODY_BYTES)
+
+    async def _tell(self) -> int:
+        if not self._stack.secrets:
+            return 0
+        api = secrets_api.SecretsApi(self._stack.secrets, self._clock)
+        return await self._serve(
+            guarded(self._access.secrets(), api.handle), secrets_api.MAX_BODY_BYTES
+        )
+
+    async def _serve(self, handler: Handler, max_body_bytes: int, port: int = 0) -> int:
+        server = await HttpServer.listen(handler, port=port, max_body_bytes=max_body_bytes)
+        self._cleanup.callback(server.close)
+        return server.port

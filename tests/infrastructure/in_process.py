@@ -1,0 +1,25 @@
+"""Synthesizing within the tests' process, with other routes than the table has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from infrastructure.context import config_from
+from infrastructure.routes import HttpRouteSpec
+from infrastructure.stack import LingocastStack
+from tests.infrastructure.assembly import NO_BUNDLING, Assembly
+
+
+def synthesize_with(output: Path, http_routes: tuple[HttpRouteSpec, ...]) -> Assembly:
+    """The default stage with an HTTP API of those routes; with none there is no such API."""
+    app = cdk.App(
+        outdir=str(output),
+        context=dict(NO_BUNDLING),
+        analytics_reporting=False,
+        tree_metadata=False,
+    )
+    LingocastStack(app, config_from({"stage": "dev"}.get), http_routes)
+    app.synth()
+    return Assembly(output, "dev")

@@ -1,0 +1,163 @@
+"""The HTTP API against the table of its routes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from infrastructure.config import STAGES
+from infrastructure.routes import HttpRouteSpec
+from local.template import load
+from tests.infrastructure.assembly import Assembly
+from tests.infrastructure.in_process import synthesize_with
+
+API = "HttpApi"
+ARN = f"arn:aws:execute-api:eu-central-1:123456789012:<{API}>"
+Routes = tuple[HttpRouteSpec, ...]
+
+
+def routes_by_key(http: Assembly) -> dict[str, dict[str, Any]]:
+    return {route["RouteKey"]: route for route in http.parts("Route", API).values()}
+
+
+def served_by(http: Assembly, route: dict[str, Any]) -> str:
+    integration_id = route["Target"].removeprefix("integrations/").strip("<>")
+    integration = http.parts("Integration", API)[integration_id]
+    assert integration["IntegrationType"] == "AWS_PROXY"
+    assert integration["PayloadFormatVersion"] == "2.0"
+    return http.function_named_by(integration["IntegrationUri"])
+
+
+def alarm_names(http: Assembly) -> dict[str, dict[str, Any]]:
+    alarms = http.of_type("AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"]: alarm for alarm in alarms}
+
+
+def test_routes_are_those_of_the_table(http: Assembly, http_routes: Routes) -> None:
+    served = {key: served_by(http, route) for key, route in routes_by_key(http).items()}
+
+    assert served == {spec.key: spec.function.name for spec in http_routes}
+    assert len(http.parts("Integration", API)) == len({spec.function for spec in http_routes})
+
+
+def test_it_speaks_http_and_shares_no_data_with_browsers_elsewhere(http: Assembly) -> None:
+    api = http.of_type("AWS::ApiGatewayV2::Api")[API]
+
+    assert api == {"Name": "lingocast-dev-http", "ProtocolType": "HTTP"}
+
+
+def test_routes_ask_for_tokens_unless_the_table_says_otherwise(
+    http: Assembly, http_routes: Routes
+) -> None:
+    routes = routes_by_key(http)
+
+    for spec in http_routes:
+        route = routes[spec.key]
+        kind = route["AuthorizationType"], route.get("AuthorizerId")
+        assert kind == (("JWT", "<HttpAuthorizer>") if spec.authorized else ("NONE", None))
+
+
+def test_tokens_are_of_the_pool_and_for_its_client(http: Assembly) -> None:
+    authorizer = http.part("Authorizer", API)
+
+    assert authorizer["AuthorizerType"] == "JWT"
+    assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
+    assert authorizer["JwtConfiguration"] == {
+        "Audience": ["<UserPoolClient>"],
+        "Issuer": "<UserPool.ProviderURL>",
+    }
+
+
+def test_functions_are_called_from_their_routes_and_no_others(
+    http: Assembly, http_routes: Routes
+) -> None:
+    permitted = {
+        (http.function_named_by(permission["FunctionName"]), permission["SourceArn"])
+        for permission in http.of_type("AWS::Lambda::Permission").values()
+        if permission["Principal"] == "apigateway.amazonaws.com"
+        and "<WebSocketApi>" not in permission["SourceArn"]
+    }
+
+    assert permitted == {
+        (spec.function.name, f"{ARN}/*/{spec.method}{spec.path}") for spec in http_routes
+    }
+
+
+def test_paths_are_as_they_are_and_the_stage_deploys_once_its_routes_are_there(
+    http: Assembly,
+) -> None:
+    stage = http.part("Stage", API)
+
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+    waits_for = set(http.template["Resources"]["HttpStage"]["DependsOn"])
+    assert set(http.parts("Route", API)) <= waits_for
+    url = http.template["Outputs"]["HttpUrl"]["Value"]["Fn::Join"][1]
+    assert url[-1] == {"Ref": "AWS::URLSuffix"}
+
+
+def test_requests_are_logged_without_what_is_nobodys_business(http: Assembly) -> None:
+    settings = http.part("Stage", API)["AccessLogSettings"]
+    fields = json.loads(settings["Format"])
+
+    assert {"requestId", "routeKey", "status", "integrationLatency"} <= fields.keys()
+    assert all(re.fullmatch(r"\$context(\.[A-Za-z]+)+", value) for value in fields.values())
+    # The user is in the claims, the query in the path and the protocol's line; people have
+    # addresses.
+    for part in ("identity", "claims", "path", "query", "principal", "user", "domain"):
+        assert not [value for value in fields.values() if part in value.lower()]
+    group_id = settings["DestinationArn"].strip("<>").removesuffix(".Arn")
+    group = http.of_type("AWS::Logs::LogGroup")[group_id]
+    assert group == {
+        "LogGroupName": "/aws/vendedlogs/lingocast-dev-http-access",
+        "RetentionInDays": 7,
+    }
+
+
+def test_routes_have_limits(http: Assembly, http_routes: Routes) -> None:
+    stage, config = http.part("Stage", API), STAGES["dev"]
+    default = stage["DefaultRouteSettings"]
+
+    assert default["ThrottlingRateLimit"] == config.http_throttle.rate
+    assert default["ThrottlingBurstLimit"] == config.http_throttle.burst
+    own = {spec.key for spec in http_routes} & config.route_throttles.keys()
+    assert stage.get("RouteSettings", {}).keys() == own
+    for settings in (default, *stage.get("RouteSettings", {}).values()):
+        assert settings["DetailedMetricsEnabled"] is True
+        # Of WebSocket APIs alone.
+        assert not {"LoggingLevel", "DataTraceEnabled"} & settings.keys()
+
+
+def test_its_failures_are_an_alarm_and_on_the_dashboard(http: Assembly) -> None:
+    alarm = alarm_names(http)["lingocast-dev-http-errors"]
+    body = json.loads(http.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    drawn = [
+        item
+        for widget in body["widgets"]
+        for item in widget["properties"].get("metrics", ())
+        if f"<{API}>" in item
+    ]
+
+    assert (alarm["MetricName"], alarm["Namespace"]) == ("5xx", "AWS/ApiGateway")
+    dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+    assert dimensions == {"ApiId": f"<{API}>", "Stage": "$default"}
+    assert {"Count", "4xx", "5xx", "Latency"} <= {item[1] for item in drawn}
+
+
+def test_without_routes_there_is_no_api(tmp_path: Path) -> None:
+    bare = synthesize_with(tmp_path, ())
+
+    assert set(bare.of_type("AWS::ApiGatewayV2::Api")) == {"WebSocketApi"}
+    assert "HttpUrl" not in bare.template["Outputs"]
+    assert not [alarm for alarm in alarm_names(bare) if "http" in alarm]
+
+
+def test_the_laptop_reads_the_same(http: Assembly, http_routes: Routes) -> None:
+    stack = load(http.template_file)
+
+    assert stack.http is not None
+    assert stack.http.stage == "$default"
+    assert {key: route.authorizer is not None for key, route in stack.http.routes.items()} == {
+        spec.key: spec.authorized for spec in http_routes
+    }
