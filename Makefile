@@ -85,6 +85,10 @@ format: setup-dev ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: openapi
+openapi: setup ## Write docs/http/openapi.json again, from the table of routes
+	@$(BIN)/python -m infrastructure.openapi
+
 # --- deploy -------------------------------------------------------------------------------------
 
 .PHONY: synth template-check bootstrap diff deploy outputs user token destroy

@@ -95,6 +95,8 @@ class HttpRouteSpec:
     response: type[msgspec.Struct] | None = None
     summary: str = ""
     errors: tuple[ErrorCode, ...] = ()
+    # Headers that a request must have, each with what it is.
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
