@@ -15,13 +15,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from client.announcement_requests import AnnouncementRequests
+from client.asking import ReplyType
 from client.clock_offset import ClockOffset
 from client.controls import SpeakerControls
+from client.device_requests import DeviceRequests
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -30,34 +32,17 @@ from client.errors import (
 )
 from client.event_queue import EventQueue
 from client.events import Answered, Event, Refused
-from client.protocol import SessionCore, requested
+from client.protocol import SessionCore
+from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from client.transport import lost, open_socket
-from shared.models.audio_format import AudioFormat
 from shared.models.message_base import Reply, Request
-from shared.models.messages import (
-    AnyControl,
-    BroadcastStateChanged,
-    ChangeLanguage,
-    CreateSession,
-    EndSession,
-    Heartbeat,
-    HeartbeatAck,
-    JoinSession,
-    LanguageChanged,
-    LeaveSession,
-    Role,
-    SessionCreated,
-    SessionEnded,
-    SessionJoined,
-    SessionLeft,
-)
+from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.utils.clock import Clock, SystemClock
 
 HEARTBEAT_SECONDS = 30.0
 REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds
 
-_ReplyType = TypeVar("_ReplyType", bound=Reply)
 _log = logging.getLogger("lingocast.client")
 
 
@@ -91,7 +76,7 @@ async def connect(
         await connection.close()
 
 
-class Connection(SpeakerControls):
+class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceRequests):
     """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
     ConnectionLostError; everything that is not a reply comes out of `events`.
     """
@@ -147,65 +132,14 @@ class Connection(SpeakerControls):
         """The time in ms since the epoch by the server's clock, as far as that is known."""
         return self._clock.now_ms() + self._offset.offset_ms
 
-    async def create_session(
-        self,
-        source_language: str,
-        *,
-        quality_tier: str = "standard",
-        audio_format: AudioFormat | None = None,
-        max_listeners: int | None = None,
-        interpreters: list[str] | None = None,
-    ) -> SessionCreated:
-        """Open a session and become its speaker. Needs a token of the group `speakers`."""
-        request = CreateSession(
-            source_language=source_language.lower(),
-            quality_tier=quality_tier,
-            audio_format=requested(audio_format),
-            max_listeners=max_listeners,
-            interpreters=interpreters,
-        )
-        return await self._ask(request, SessionCreated)
-
-    async def join(
-        self,
-        session_id: str,
-        language: str,
-        role: Role = "listener",
-        resume_token: str | None = None,
-    ) -> SessionJoined:
-        """Join a session in a language; as interpreter with a token of `interpreters`."""
-        request = JoinSession(
-            session_id=session_id,
-            target_language=language.lower(),
-            role=role,
-            resume_token=resume_token,
-        )
-        return await self._ask(request, SessionJoined)
-
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
         """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply."""
         await self._send(self._core.audio_frame(seq, timestamp, audio))
 
-    async def control(self, request: AnyControl) -> BroadcastStateChanged:
-        """Ask for a change of the broadcast; see SpeakerControls."""
-        return await self._ask(request, BroadcastStateChanged)
-
-    async def end_session(self) -> SessionEnded:
-        """End the session for everyone; only its speaker may."""
-        return await self._ask(EndSession(), SessionEnded)
-
-    async def leave(self) -> SessionLeft:
-        """Leave the session; the connection stays open."""
-        return await self._ask(LeaveSession(), SessionLeft)
-
-    async def change_language(self, language: str) -> LanguageChanged:
-        """Listen in another language from now on."""
-        return await self._ask(ChangeLanguage(target_language=language.lower()), LanguageChanged)
-
     async def heartbeat(self) -> None:
         """Keep the connection alive, and compare the clocks. Also done every 30 s of silence."""
         sent_at = self._clock.now_ms()
-        ack = await self._ask(Heartbeat(client_time=sent_at), HeartbeatAck)
+        ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
@@ -224,7 +158,8 @@ class Connection(SpeakerControls):
         while (event := await self._queue.get()) is not None:
             yield event
 
-    async def _ask(self, request: Request, expected: type[_ReplyType]) -> _ReplyType:
+    async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
+        """The reply to any request. Raises as said above."""
         request_id, frame = self._core.ask(request)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._replies[request_id] = future

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
+from client.asking import Asking
 from shared.models.messages import (
     AnyControl,
     BroadcastStateChanged,
@@ -15,14 +14,14 @@ from shared.models.messages import (
 )
 
 
-class SpeakerControls(ABC):
+class SpeakerControls(Asking):
     """Only the session's speaker may. Each may be repeated, answers with the state that holds
     then, and raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """
 
-    @abstractmethod
     async def control(self, request: AnyControl) -> BroadcastStateChanged:
         """Ask for a change of the broadcast."""
+        return await self.ask(request, BroadcastStateChanged)
 
     async def pause(self) -> BroadcastStateChanged:
         """Let nothing be heard until `resume`; one may go on sending."""

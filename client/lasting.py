@@ -18,6 +18,8 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from client.announcement_requests import AnnouncementRequests
+from client.asking import ReplyType
 from client.capture import Sleep
 from client.connection import Connection
 from client.controls import SpeakerControls
@@ -25,21 +27,12 @@ from client.errors import AwayError, ConnectionLostError
 from client.events import Event
 from client.reconnection import GRACE_SECONDS, Chance
 from client.seat_keeper import Opener, SeatKeeper
+from client.session_requests import SessionRequests
 from client.session_state import SessionState
-from shared.models.audio_format import AudioFormat
-from shared.models.messages import (
-    AnyControl,
-    BroadcastStateChanged,
-    LanguageChanged,
-    Role,
-    SessionCreated,
-    SessionEnded,
-    SessionJoined,
-    SessionLeft,
-)
+from shared.models.message_base import Request
 from shared.utils.clock import Clock, SystemClock
 
-_Reply = TypeVar("_Reply")
+_Result = TypeVar("_Result")
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +66,7 @@ async def lasting(
         await keeper.close()
 
 
-class LastingConnection(SpeakerControls):
+class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
     """One seat in a session, over as many connections as it takes."""
 
     def __init__(self, keeper: SeatKeeper) -> None:
@@ -94,24 +87,6 @@ class LastingConnection(SpeakerControls):
         """The time in ms since the epoch by the server's clock, as far as that is known."""
         return self._keeper.now_ms()
 
-    async def create_session(
-        self,
-        source_language: str,
-        *,
-        quality_tier: str = "standard",
-        audio_format: AudioFormat | None = None,
-    ) -> SessionCreated:
-        """As Connection.create_session."""
-        return await self._ask(
-            lambda connection: connection.create_session(
-                source_language, quality_tier=quality_tier, audio_format=audio_format
-            )
-        )
-
-    async def join(self, session_id: str, language: str, role: Role = "listener") -> SessionJoined:
-        """As Connection.join."""
-        return await self._ask(lambda connection: connection.join(session_id, language, role))
-
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
         """As Connection.send_audio. Raises AwayError if the chunk could not be sent now."""
         connection = self._keeper.connection
@@ -122,25 +97,13 @@ class LastingConnection(SpeakerControls):
         except ConnectionLostError:
             raise self._keeper.fault or AwayError from None
 
-    async def control(self, request: AnyControl) -> BroadcastStateChanged:
-        """As Connection.control."""
-        return await self._ask(lambda connection: connection.control(request))
-
-    async def end_session(self) -> SessionEnded:
-        """As Connection.end_session."""
-        return await self._ask(Connection.end_session)
-
-    async def leave(self) -> SessionLeft:
-        """As Connection.leave."""
-        return await self._ask(Connection.leave)
-
-    async def change_language(self, language: str) -> LanguageChanged:
-        """As Connection.change_language."""
-        return await self._ask(lambda connection: connection.change_language(language))
+    async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
+        """As Connection.ask."""
+        return await self._over(lambda connection: connection.ask(request, expected))
 
     async def heartbeat(self) -> None:
         """As Connection.heartbeat."""
-        await self._ask(Connection.heartbeat)
+        await self._over(Connection.heartbeat)
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
         """As Connection.next_event; raises ClientError once there is no coming back."""
@@ -155,7 +118,7 @@ class LastingConnection(SpeakerControls):
         while (event := await self._keeper.events.get()) is not None:
             yield event
 
-    async def _ask(self, ask: Callable[[Connection], Awaitable[_Reply]]) -> _Reply:
+    async def _over(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
         """Ask, over the next connection again if this one is lost before it answers: each request
         may be repeated. Coming back is bounded, hence so is this.
         """

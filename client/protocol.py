@@ -15,7 +15,6 @@ import msgspec
 from client.errors import RequestRefusedError
 from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
 from client.session_state import SessionState, after
-from shared.models.audio_format import AudioFormat
 from shared.models.message_base import Reply, Request, ServerMessage, encode
 from shared.models.messages import (
     Audio,
@@ -24,7 +23,6 @@ from shared.models.messages import (
     ChannelSourceChanged,
     ErrorMessage,
     JoinSession,
-    RequestedAudioFormat,
     SendAudio,
     SpeakerReconnected,
 )
@@ -187,10 +185,3 @@ class SessionCore:
             for message, received_at_ms in held
             for event in self._push(message, received_at_ms)
         ]
-
-
-def requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
-    """A format as one asks for it; None for the default."""
-    if audio_format is None:
-        return None
-    return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))

@@ -1,0 +1,80 @@
+"""Requests about a session: opening, joining, leaving and ending one."""
+
+from __future__ import annotations
+
+import msgspec
+
+from client.asking import Asking
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import (
+    ChangeLanguage,
+    CreateSession,
+    EndSession,
+    JoinSession,
+    LanguageChanged,
+    LeaveSession,
+    RequestedAudioFormat,
+    Role,
+    SessionCreated,
+    SessionEnded,
+    SessionJoined,
+    SessionLeft,
+)
+
+
+class SessionRequests(Asking):
+    """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
+
+    async def create_session(
+        self,
+        source_language: str,
+        *,
+        quality_tier: str = "standard",
+        audio_format: AudioFormat | None = None,
+        max_listeners: int | None = None,
+        interpreters: list[str] | None = None,
+    ) -> SessionCreated:
+        """Open a session and become its speaker. Needs a token of the group `speakers`."""
+        request = CreateSession(
+            source_language=source_language.lower(),
+            quality_tier=quality_tier,
+            audio_format=_requested(audio_format),
+            max_listeners=max_listeners,
+            interpreters=interpreters,
+        )
+        return await self.ask(request, SessionCreated)
+
+    async def join(
+        self,
+        session_id: str,
+        language: str,
+        role: Role = "listener",
+        resume_token: str | None = None,
+    ) -> SessionJoined:
+        """Join a session in a language; as interpreter with a token of `interpreters`."""
+        request = JoinSession(
+            session_id=session_id,
+            target_language=language.lower(),
+            role=role,
+            resume_token=resume_token,
+        )
+        return await self.ask(request, SessionJoined)
+
+    async def end_session(self) -> SessionEnded:
+        """End the session for everyone; only its speaker may."""
+        return await self.ask(EndSession(), SessionEnded)
+
+    async def leave(self) -> SessionLeft:
+        """Leave the session; the connection stays open."""
+        return await self.ask(LeaveSession(), SessionLeft)
+
+    async def change_language(self, language: str) -> LanguageChanged:
+        """Listen in another language from now on."""
+        return await self.ask(ChangeLanguage(target_language=language.lower()), LanguageChanged)
+
+
+def _requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
+    """A format as one asks for it; None for the default."""
+    if audio_format is None:
+        return None
+    return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))
