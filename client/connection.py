@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -36,6 +36,7 @@ from client.protocol import SessionCore
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from client.transport import lost, open_socket
+from shared.models.announcement_messages import Announcement, Scope
 from shared.models.message_base import Reply, Request
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.utils.clock import Clock, SystemClock
@@ -51,6 +52,7 @@ async def connect(
     url: str,
     *,
     token: str | None = None,
+    client_id: str | None = None,
     clock: Clock | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     reply_timeout_seconds: float = REPLY_TIMEOUT_SECONDS,
@@ -58,10 +60,12 @@ async def connect(
 ) -> AsyncIterator[Connection]:
     """Open a connection; it is closed at the end of the block.
 
+    By `client_id` (8-64 of A-Z a-z 0-9 _ -, random) the service knows an anonymous reader again:
+    what they have acknowledged is not shown to them again. With a token it is not sent.
     Connections that share an `offset` share what they learn of the server's clock. Raises
-    UnreachableError or HandshakeRefusedError.
+    UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
     """
-    socket = await open_socket(url, token)
+    socket = await open_socket(url, token, client_id)
     connection = Connection(
         socket,
         clock=clock or SystemClock(),
@@ -122,6 +126,11 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
     def state(self) -> SessionState | None:
         """The session that this connection is in, or None."""
         return self._core.state
+
+    @property
+    def announcements(self) -> Mapping[Scope, Announcement]:
+        """What is announced now: to everyone (`all`), and in the session."""
+        return self._core.announcements.shown
 
     @property
     def dropped_events(self) -> int:

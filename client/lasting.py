@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from client.announcement_requests import AnnouncementRequests
@@ -29,6 +29,7 @@ from client.reconnection import GRACE_SECONDS, Chance
 from client.seat_keeper import Opener, SeatKeeper
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
+from shared.models.announcement_messages import Announcement, Scope
 from shared.models.message_base import Request
 from shared.utils.clock import Clock, SystemClock
 
@@ -79,6 +80,11 @@ class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
         return connection.state if connection else None
 
     @property
+    def announcements(self) -> Mapping[Scope, Announcement]:
+        """As Connection.announcements; nothing while it is away."""
+        return self._keeper.announcements.shown
+
+    @property
     def dropped_events(self) -> int:
         """How many received events nobody fetched in time."""
         return self._keeper.events.dropped
@@ -99,7 +105,9 @@ class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         """As Connection.ask."""
-        return await self._over(lambda connection: connection.ask(request, expected))
+        reply = await self._over(lambda connection: connection.ask(request, expected))
+        self._keeper.announcements.take(reply)
+        return reply
 
     async def heartbeat(self) -> None:
         """As Connection.heartbeat."""

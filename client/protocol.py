@@ -1,7 +1,7 @@
 """The client's side of the WebSocket protocol, without any input or output.
 
-Requests become frames, frames become events, and `state` is the session as it stands. Whoever
-owns the socket passes bytes in both directions (see `client.connection`).
+Requests become frames, frames become events; `state` is the session as it stands, `announcements`
+what is announced. Whoever owns the socket passes bytes in both directions (`client.connection`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import get_args
 
 import msgspec
 
+from client.announcements import AnnouncementBoard
 from client.errors import RequestRefusedError
 from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
 from client.session_state import SessionState, after
@@ -53,6 +54,7 @@ class SessionCore:
 
     def __init__(self) -> None:
         self.state: SessionState | None = None
+        self.announcements = AnnouncementBoard()
         self.ignored = 0
         self._ids = itertools.count(1)
         self._pending: dict[str, Request] = {}
@@ -102,6 +104,7 @@ class SessionCore:
     def _answer(self, request_id: str, reply: Reply, at_ms: float) -> list[Event | Outcome]:
         del self._pending[request_id]
         self.state = after(self.state, reply, at_ms)
+        self.announcements.take(reply)
         return [Answered(request_id, reply), *self._release()]
 
     def _refuse(self, message: ErrorMessage) -> list[Event | Outcome]:
@@ -151,7 +154,7 @@ class SessionCore:
             case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
                 return []  # told again, or overtaken
             case _:
-                return [Notified(message)]
+                return [Notified(message)] if self.announcements.take(message) else []
 
     def _found_back(self, before: SessionState | None, audio: Audio) -> list[Event | Outcome]:
         """The news that the speaker is back, if the sound brings it."""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
+from client.announcements import AnnouncementBoard
 from client.capture import Sleep
 from client.clock_offset import ClockOffset
 from client.connection import Connection
 from client.errors import ClientError, ConnectionLostError
 from client.event_queue import EventQueue
-from client.events import Away, Returned, RolledOver
+from client.events import Away, Notified, Returned, RolledOver
 from client.reconnection import Chance, Reconnection, Seat
 from client.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
 from shared.models.messages import SessionJoined
@@ -57,6 +58,7 @@ class SeatKeeper:
         chance: Chance,
     ) -> None:
         self.events = EventQueue()
+        self.announcements = AnnouncementBoard()
         self.fault: ClientError | None = None  # why there will be no connection any more
         self._open_connection = open_connection
         self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)
@@ -164,8 +166,12 @@ class SeatKeeper:
     async def _pass_on(self, link: _Link) -> None:
         async for event in link.connection.events():
             former = link is not self._link
-            if self._overlap is None or self._overlap.passes(event, link, former=former):
-                self.events.put(event)
+            if self._overlap and not self._overlap.passes(event, link, former=former):
+                continue
+            # What one connection has told, the next one tells again.
+            if isinstance(event, Notified) and not self.announcements.take(event.message):
+                continue
+            self.events.put(event)
 
     async def _successor(self, link: _Link) -> _Link:
         """The connection that follows on this one, once it is time. That there is none is no
@@ -242,6 +248,7 @@ class SeatKeeper:
         seat, lost_at = Seat.of(state, self.now_ms()), self._clock.monotonic()
         self._reconnection.lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
+        self.announcements.lost()
         self.events.put(Away(str(fault), self._reconnection.remaining(lost_at)))
         while True:
             await self._sleep(delay)

@@ -16,7 +16,7 @@ from websockets.exceptions import (
 )
 
 from client.errors import ConnectionLostError, HandshakeRefusedError, UnreachableError
-from shared.utils.validators import MAX_MESSAGE_BYTES
+from shared.utils.validators import MAX_MESSAGE_BYTES, validate_client_id
 
 _OPEN_TIMEOUT_SECONDS = 15.0
 _CLOSE_TIMEOUT_SECONDS = 3.0
@@ -29,12 +29,16 @@ _wire_log = logging.getLogger("lingocast.client.wire")
 _wire_log.setLevel(logging.WARNING)
 
 
-async def open_socket(url: str, token: str | None) -> ClientConnection:
-    """A connected socket. Raises UnreachableError or HandshakeRefusedError."""
+async def open_socket(url: str, token: str | None, client_id: str | None) -> ClientConnection:
+    """A connected socket, of the token's user or else of that anonymous client.
+
+    Raises UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
+    """
+    who = _identity(token, client_id)
     shown = url.partition("?")[0]  # a token may stand in the query
     try:
         return await connect(
-            _with_token(url, token),
+            _with_query(url, who),
             compression=None,  # API Gateway has none, and speech would not shrink
             open_timeout=_OPEN_TIMEOUT_SECONDS,
             close_timeout=_CLOSE_TIMEOUT_SECONDS,
@@ -62,12 +66,19 @@ def _reason(fault: OSError) -> str:
     return fault.strerror or str(fault)
 
 
-def _with_token(url: str, token: str | None) -> str:
-    if not token:
-        return url
+def _identity(token: str | None, client_id: str | None) -> dict[str, str]:
+    """What the query says of who connects: a user has no need of a client's id."""
+    if token:
+        return {"token": token}
+    return {"clientId": validate_client_id(client_id)} if client_id is not None else {}
+
+
+def _with_query(url: str, who: dict[str, str]) -> str:
     parts = urlsplit(url)
-    query = [pair for pair in parse_qsl(parts.query) if pair[0] != "token"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("token", token)])))
+    if not who or ("token" not in who and "token" in dict(parse_qsl(parts.query))):
+        return url
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] not in {"token", "clientId"}]
+    return urlunsplit(parts._replace(query=urlencode([*query, *who.items()])))
 
 
 def is_local(url: str) -> bool:

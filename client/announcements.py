@@ -1,0 +1,142 @@
+"""Which announcements a client shows: one a scope, from messages that may overtake each other, or
+come twice. No input or output.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.models.announcement_messages import (
+    ActiveAnnouncement,
+    Announcement,
+    AnnouncementAcknowledged,
+    AnnouncementCleared,
+    Scope,
+)
+from shared.models.message_base import ServerMessage
+from shared.models.messages import SessionCreated, SessionEnded, SessionJoined, SessionLeft
+
+# News of an announcement that is over may come late, but not by more than so many others.
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest announcement that was told in a scope; of two at the same ms the greater id."""
+
+    session_id: str | None
+    created_at: int
+    announcement_id: str
+
+    @classmethod
+    def of(cls, announcement: Announcement) -> _Newest:
+        return cls(announcement.session_id, announcement.created_at, announcement.announcement_id)
+
+    def precedes(self, other: _Newest) -> bool:
+        """Whether the other one takes its place: newer, or of another session altogether."""
+        if self.session_id != other.session_id:
+            return True
+        return (self.created_at, self.announcement_id) < (other.created_at, other.announcement_id)
+
+
+class AnnouncementBoard:
+    """What is announced now, as far as is known. An id that was cleared or acknowledged never
+    comes back, the same id is told once, and only what is newer replaces what is shown.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[Scope, Announcement] = {}
+        self._newest: dict[Scope, _Newest] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def shown(self) -> Mapping[Scope, Announcement]:
+        """The announcements that hold now, by scope."""
+        return dict(self._shown)
+
+    def take(self, message: ServerMessage) -> bool:
+        """Take a message in; whether it is news to people. What is no announcement always is."""
+        match message:
+            case Announcement() | ActiveAnnouncement():
+                announcement = announced(message)
+                return announcement is not None and self._show(announcement)
+            case AnnouncementCleared(announcement_id=str(announcement_id), scope=scope):
+                return self._clear(announcement_id, scope)
+            case AnnouncementCleared():
+                return False  # there was none
+            case AnnouncementAcknowledged(announcement_id=announcement_id):
+                self._end(announcement_id)
+            case SessionCreated(session_id=session_id) | SessionJoined(session_id=session_id):
+                self._sit(session_id)
+            case SessionEnded() | SessionLeft():
+                self._sit(None)
+        return True
+
+    def lost(self) -> None:
+        """The connection is lost, so nobody says what is over. What still holds is told again to
+        the next one, and is then shown without being news.
+        """
+        self._shown.clear()
+
+    def _show(self, announcement: Announcement) -> bool:
+        if announcement.announcement_id in self._over:
+            return False
+        told, newest = self._newest.get(announcement.scope), _Newest.of(announcement)
+        if told == newest:
+            self._shown[announcement.scope] = announcement
+            return False
+        if told is not None and not told.precedes(newest):
+            return False
+        self._newest[announcement.scope] = newest
+        self._shown[announcement.scope] = announcement
+        return True
+
+    def _clear(self, announcement_id: str, scope: Scope) -> bool:
+        known = announcement_id in self._over
+        self._end(announcement_id)
+        told = self._newest.get(scope)
+        return not known and told is not None and told.announcement_id == announcement_id
+
+    def _end(self, announcement_id: str) -> None:
+        self._over[announcement_id] = None
+        self._over.move_to_end(announcement_id)
+        if len(self._over) > _REMEMBERED:
+            self._over.popitem(last=False)
+        self._shown = {
+            scope: shown
+            for scope, shown in self._shown.items()
+            if shown.announcement_id != announcement_id
+        }
+
+    def _sit(self, session_id: str | None) -> None:
+        shown = self._shown.get("session")
+        if shown is not None and shown.session_id != session_id:
+            del self._shown["session"]
+
+
+def announced(message: Announcement | ActiveAnnouncement) -> Announcement | None:
+    """What is announced, however the reader came to know of it; None if nothing is."""
+    if isinstance(message, Announcement):
+        return message
+    match message:
+        case ActiveAnnouncement(
+            announcement_id=str(announcement_id),
+            scope=("all" | "session") as scope,
+            message=str(text),
+            message_type=("info" | "warning" | "alert") as message_type,
+            created_at=int(created_at),
+        ):
+            return Announcement(
+                announcement_id=announcement_id,
+                scope=scope,
+                message=text,
+                message_type=message_type,
+                created_at=created_at,
+                session_id=message.session_id,
+                language=message.language,
+                coverage=message.coverage,
+            )
+        case _:  # nothing, or half of an announcement, which cannot be shown
+            return None
