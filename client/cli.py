@@ -1,19 +1,20 @@
-"""The command line: speak, listen, interpret; smoke tests a stack."""
+"""The command line: listening and interpreting here, the other commands in files of their own."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import sys
-from collections.abc import Callable, Coroutine
+import functools
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from client import notices
+from client.acknowledging import Acknowledger
+from client.announce_command import announce_command
+from client.client_id import kept_client_id
 from client.console import Display, describe_hearing, describe_stream
-from client.errors import ClientError
+from client.events import Notice
 from client.files import STANDARD_INPUT, sink_named, source_named
 from client.interpreter import Start, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
@@ -21,11 +22,9 @@ from client.listener import Hooks, listen
 from client.options import (
     DEFAULT_URL,
     Access,
-    ChunkOption,
     DelayOption,
     LanguageOption,
     ReconnectOption,
-    SampleRateOption,
     SessionArgument,
     SoundArgument,
     TokenOption,
@@ -35,13 +34,11 @@ from client.options import (
     required_session,
 )
 from client.reconnection import GRACE_SECONDS
-from client.remedies import remedy
+from client.running import run
 from client.smoke_command import smoke_command
-from client.speaker import speak
-from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated, SessionJoined
-
-_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+from client.speak_command import speak_command
+from client.streaming import either
+from shared.models.messages import SessionJoined
 
 app = typer.Typer(
     add_completion=False,
@@ -56,80 +53,13 @@ app = typer.Typer(
     * `python -m client listen golden-eagle-427 --language es --out heard.wav`
     * `python -m client interpret golden-eagle-427 spanish.wav --language es`
 
-    When its connection is lost, each comes back by itself. `python -m client smoke` tries whether
-    a stack works.
+    When its connection is lost, each comes back by itself. `python -m client announce` shows a
+    text to everyone; `python -m client smoke` tries whether a stack works.
     """,
 )
 
 
-@app.command("speak")
-def speak_command(
-    *,
-    file: SoundArgument,
-    url: UrlOption = DEFAULT_URL,
-    token: TokenOption = None,
-    token_url: TokenUrlOption = None,
-    user: UserOption = None,
-    language: LanguageOption = "en",
-    chunk_ms: ChunkOption = 200,
-    sample_rate: SampleRateOption = 16_000,
-    quality: Annotated[str, typer.Option(help="standard or premium.")] = "standard",
-    wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for listeners before speaking.")
-    ] = 0,
-    wait_enter: Annotated[
-        bool, typer.Option("--wait-enter", help="Speak only when you press Enter.")
-    ] = False,
-    keep_open: Annotated[
-        float, typer.Option(min=0, help="Seconds that the session stays open after the end.")
-    ] = 0,
-    end: Annotated[
-        bool, typer.Option("--end/--no-end", help="End the session when all is said.")
-    ] = True,
-    reconnect: ReconnectOption = GRACE_SECONDS,
-) -> None:
-    """Open a session and speak into it, in real time.
-
-    Examples:
-
-    * `python -m client speak speech.wav --wait 30`
-    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client speak -`
-    """
-    if wait_enter and file == STANDARD_INPUT:
-        raise typer.BadParameter("standard input cannot be both sound and the Enter key")
-    access = Access(url, token, token_url, user, ("speakers",), reconnect)
-    audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
-
-    async def flow(display: Display) -> None:
-        async def created(session: SessionCreated) -> None:
-            at = None if url == DEFAULT_URL else url
-            notices.invite(display, session.session_id, at, token_url)
-            if wait:
-                display.say(f"Speaking in {wait:g} s …")
-                await asyncio.sleep(wait)
-            if wait_enter:
-                display.say("Press Enter to speak …")
-                await _enter_pressed()
-
-        source = source_named(file)
-        async with access.connect() as connection:
-            report = await speak(
-                connection,
-                language,
-                source,
-                audio_format=audio_format,
-                quality_tier=quality,
-                on_created=created,
-                on_progress=display.sent,
-                on_notice=lambda notice: notices.notice(display, notice),
-                keep_open_seconds=keep_open,
-                end=end,
-            )
-        display.close()
-        display.say(describe_stream(report.stream, "spoken"))
-        notices.over(display, report.ended_early or ("ended" if end else None))
-
-    _run(flow)
+app.command("speak")(speak_command)
 
 
 @app.command("listen")
@@ -144,37 +74,56 @@ def listen_command(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long; else when the session ends.")
     ] = None,
+    acknowledge: Annotated[
+        bool,
+        typer.Option(
+            "--acknowledge", help="Confirm the announcements that are shown: each is shown once."
+        ),
+    ] = False,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     """Hear a session in a language, until it ends or you press Ctrl-C.
 
-    Without an interpreter for that language you hear the speaker.
+    Without an interpreter for that language you hear the speaker. Announcements are shown, also
+    those that were made before you came, until you have confirmed them. Without a token you are
+    known again by a random id in ~/.config/lingocast/client-id.
 
-    Example: `python -m client listen golden-eagle-427 --language es --out heard.wav`
+    Examples:
+
+    * `python -m client listen golden-eagle-427 --language es --out heard.wav`
+    * `python -m client listen golden-eagle-427 --acknowledge`
     """
     session_id = required_session(session)
-    access = Access(url, token, None, None, (), reconnect)
 
     async def flow(display: Display) -> None:
-        hooks = Hooks(
-            lambda reply: notices.joined(display, reply),
-            display.heard,
-            lambda notice: notices.notice(display, notice),
-        )
+        client_id = functools.cache(lambda: kept_client_id(display.say))
+        access = Access(url, token, None, None, (), reconnect, client_id)
         with contextlib.ExitStack() as files:
             files.callback(lambda: _summarize_hearing(display, out))
             async with access.connect() as connection:
-                await listen(
-                    connection,
-                    session_id,
-                    language,
-                    open_sink=sink_named(out, files),
-                    playout_delay_ms=playout_delay,
-                    seconds=seconds,
-                    hooks=hooks,
-                )
+                reader = Acknowledger(connection, display.say)
 
-    _run(flow, interrupted_exit_code=0)
+                def noticed(notice: Notice) -> None:
+                    notices.notice(display, notice)
+                    if acknowledge:
+                        reader.shown(notice)
+
+                async def hear() -> None:
+                    await listen(
+                        connection,
+                        session_id,
+                        language,
+                        open_sink=sink_named(out, files),
+                        playout_delay_ms=playout_delay,
+                        seconds=seconds,
+                        hooks=Hooks(
+                            lambda reply: notices.joined(display, reply), display.heard, noticed
+                        ),
+                    )
+
+                await either(hear(), reader.run())
+
+    run(flow, interrupted_exit_code=0)
 
 
 @app.command("interpret")
@@ -240,9 +189,10 @@ def interpret_command(
             display.close()
             display.say(describe_stream(report.stream, "spoken"))
 
-    _run(flow)
+    run(flow)
 
 
+app.command("announce")(announce_command)
 app.command("smoke")(smoke_command)
 
 
@@ -253,35 +203,3 @@ def _summarize_hearing(display: Display, out: Path | None) -> None:
     display.say(describe_hearing(display.playout.stats()))
     if out is not None:
         display.say(f"What was heard is in {out}")
-
-
-async def _enter_pressed() -> None:
-    """Wait for a line on standard input, without a thread that could not be interrupted."""
-    loop, pressed = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(sys.stdin.fileno(), pressed.set)
-    except (OSError, ValueError):  # a file or nothing at all: there is no one to wait for
-        return
-    try:
-        await pressed.wait()
-        sys.stdin.readline()
-    finally:
-        loop.remove_reader(sys.stdin.fileno())
-
-
-def _run(
-    flow: Callable[[Display], Coroutine[Any, Any, None]], interrupted_exit_code: int = _INTERRUPTED
-) -> None:
-    """Run a command's flow; an error becomes one line with its remedy, and exit code 1."""
-    display = Display()
-    try:
-        with display:
-            asyncio.run(flow(display))
-    except ClientError as error:
-        advice = remedy(error)
-        typer.echo(f"error: {error}" + (f"; {advice}" if advice else ""), err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        if interrupted_exit_code:
-            display.say("Interrupted.")
-        raise typer.Exit(interrupted_exit_code) from None

@@ -16,7 +16,9 @@ from rich.text import Text
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.playout import ListenStats, Playout
+from client.printable import printable
 from client.streaming import StreamReport
+from shared.models.announcement_messages import Coverage
 from shared.models.messages import SessionStatus
 
 _PLAIN_SECONDS = 5.0
@@ -37,8 +39,8 @@ class Display:
         self.playout: Playout | None = None  # what is heard, for the summary of a listener
 
     def say(self, line: str, style: str = "") -> None:
-        """Print a line that stays."""
-        self._console.print(Text(line, style=style))
+        """Print a line that stays; what a terminal would obey in it is shown as an escape."""
+        self._console.print(Text(printable(line), style=style))
 
     def progress(self, describe: Callable[[], str]) -> None:
         """Show how it goes, now and then."""
@@ -106,8 +108,23 @@ def describe_audience(status: SessionStatus) -> str:
     """`15 listen (es 10, fr 5)`."""
     if status.listener_count == 0:
         return "nobody listens"
-    languages = ", ".join(f"{name} {count}" for name, count in status.language_distribution.items())
-    return f"{status.listener_count} listen ({languages})"
+    return f"{status.listener_count} listen{_by_language(status.language_distribution)}"
+
+
+def describe_coverage(coverage: Coverage) -> str:
+    """`delivered to 15 (es 10, fr 5), acknowledged by 2 (es 2)`."""
+    by_language = sorted(coverage.languages.items())
+    delivered = _by_language({name: counts.delivered for name, counts in by_language})
+    acknowledged = _by_language({name: counts.acknowledged for name, counts in by_language})
+    return (
+        f"delivered to {coverage.delivered}{delivered}, "
+        f"acknowledged by {coverage.acknowledged}{acknowledged}"
+    )
+
+
+def _by_language(counts: dict[str, int]) -> str:
+    counted = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return f" ({counted})" if counted else ""
 
 
 def describe_hearing(stats: ListenStats) -> str:

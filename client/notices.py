@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from client.announcements import announced
 from client.console import Display
 from client.events import Away, Notice, Notified, Returned
+from shared.models.announcement_messages import (
+    ActiveAnnouncement,
+    Announcement,
+    AnnouncementCleared,
+    MessageType,
+)
 from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import (
     BroadcastStateChanged,
@@ -22,6 +29,11 @@ _SOURCES: dict[ChannelSource, str] = {
     "floor": "the floor, because nobody interprets it now",
     "human": "an interpreter",
     "machine": "a machine that interprets",
+}
+_BANNERS: dict[MessageType, str] = {
+    "info": "bold white on blue",
+    "warning": "bold black on yellow",
+    "alert": "bold white on red",
 }
 
 
@@ -84,8 +96,21 @@ def _told(display: Display, event: Notified) -> None:
             over(display, reason)
         case SessionStatus() as status:
             display.listened_to(status)
+        case Announcement() | ActiveAnnouncement() as message:
+            if announcement := announced(message):
+                banner(display, announcement)
+        case AnnouncementCleared():
+            display.say("The announcement is over.")
         case _:
             pass
+
+
+def banner(display: Display, announcement: Announcement) -> None:
+    """Show an announcement, in the colour of its type."""
+    kind = announcement.message_type
+    by = " by the speaker" if announcement.scope == "session" else ""
+    weight = "" if kind == "info" else f" ({kind})"
+    display.say(f"Announcement{by}{weight}: {announcement.message}", style=_BANNERS[kind])
 
 
 def _condition(state: BroadcastState) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated
@@ -88,7 +88,9 @@ DelayOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where to connect, and who one is: a token, or `groups` to fetch one for."""
+    """Where to connect, and who one is: a token, or `groups` to fetch one for; without a token, an
+    anonymous client with an id, if it has one.
+    """
 
     url: str
     token: str | None
@@ -96,6 +98,7 @@ class Access:
     user: str | None
     groups: Sequence[str] = ()
     reconnect_seconds: float = GRACE_SECONDS
+    client_id: Callable[[], str | None] = lambda: None
 
     def connect(self) -> AbstractAsyncContextManager[LastingConnection]:
         """A connection that comes back by itself when it is lost. Raises ClientError."""
@@ -104,7 +107,10 @@ class Access:
     @contextlib.asynccontextmanager
     async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
         """One connection, with a newly fetched token if none was given. Raises ClientError."""
-        async with connect(self.url, token=await self.token_to_use(), offset=offset) as connection:
+        token = await self.token_to_use()
+        client_id = None if token else self.client_id()
+        opened = connect(self.url, token=token, client_id=client_id, offset=offset)
+        async with opened as connection:
             yield connection
 
     async def token_to_use(self) -> str | None:

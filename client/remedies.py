@@ -18,12 +18,19 @@ from shared.models.errors import ErrorCode
 _GET_TOKEN = "pass --token (a local server also gives them out: --token-url)"
 _BY_CODE = {
     ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
-    ErrorCode.FORBIDDEN: "use a token of a user who may (groups: speakers, interpreters)",
+    ErrorCode.FORBIDDEN: (
+        "use a token of a user who may (groups: speakers, interpreters, operators)"
+    ),
     ErrorCode.SESSION_NOT_FOUND: "`speak` prints it when it begins",
     ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
     ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
     ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
+    ErrorCode.INVALID_ANNOUNCEMENT: "a text, and each of its translations, has 1-280 characters",
+    ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
+    ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",
+    ErrorCode.DEVICE_NOT_FOUND: "`python -m client devices` shows the devices",
+    ErrorCode.DEVICE_OFFLINE: "start `python -m client devices` there, and send it again",
 }
 
 

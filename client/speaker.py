@@ -13,12 +13,19 @@ from client.errors import ClientError
 from client.events import AudioRefused, Away, Event, Notice, Notified, Returned, RolledOver
 from client.lasting import AnyConnection
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
+from shared.models.announcement_messages import (
+    ActiveAnnouncement,
+    Announcement,
+    AnnouncementCleared,
+)
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionEnded, SessionStatus
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.
 _PARTING_SECONDS = 3.0
+# Who listens, and what is announced to everyone.
+_FOR_SPEAKERS = (SessionStatus, Announcement, ActiveAnnouncement, AnnouncementCleared)
 
 OpenSource = Callable[[AudioFormat], ChunkSource]
 SessionHook = Callable[[SessionCreated], Awaitable[None]]
@@ -83,7 +90,7 @@ async def speak(
             elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return
-            elif isinstance(event, Away | Returned | RolledOver) or _is_status(event):
+            elif isinstance(event, Away | Returned | RolledOver) or _is_for_speakers(event):
                 on_notice(event)
 
     try:
@@ -97,6 +104,6 @@ async def speak(
     return SpeakReport(session.session_id, streamer.report, reasons[0] if reasons else None)
 
 
-def _is_status(event: Event) -> TypeGuard[Notified]:
-    """Whether the service tells who listens."""
-    return isinstance(event, Notified) and isinstance(event.message, SessionStatus)
+def _is_for_speakers(event: Event) -> TypeGuard[Notified]:
+    """Whether the service tells something that a speaker does not know already."""
+    return isinstance(event, Notified) and isinstance(event.message, _FOR_SPEAKERS)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from client.audio import load_pcm
-from client.cli import app
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -29,15 +21,10 @@ from shared.models.audio_format import AudioFormat
 from shared.models.message_base import encode
 from shared.models.messages import Audio
 from shared.utils.clock import SystemClock
+from tests.unit.client.command_line import fails, run, server
 from tests.unit.client.support import FakeService
 
 SESSION = "golden-eagle-427"
-
-
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("URL", "TOKEN", "TOKEN_URL", "SESSION"):
-        monkeypatch.delenv(f"LINGOCAST_{name}", raising=False)
 
 
 @pytest.fixture
@@ -48,87 +35,48 @@ def speech(tmp_path: Path) -> str:
     return str(path)
 
 
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
-
-
-@contextlib.contextmanager
-def _server(service: FakeService, refuse: int | None = None) -> Iterator[str]:
-    """A service in a thread of its own: the command line brings its own event loop."""
-    listening, stop = threading.Event(), threading.Event()
-    address: list[str] = []
-
-    def check(connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(refuse, "no") if refuse else None
-
-    async def run() -> None:
-        async with serve(service.handle, "127.0.0.1", 0, process_request=check) as server:
-            port = next(iter(server.sockets)).getsockname()[1]
-            address.append(f"ws://127.0.0.1:{port}/dev")
-            listening.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    listening.wait(5)
-    try:
-        yield address[0]
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _fails(result: Result, *parts: str) -> None:
-    assert result.exit_code == 1
-    lines = result.stderr.splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("error: ")
-    for part in parts:
-        assert part in lines[0]
-
-
 def test_no_command_teaches() -> None:
-    result = _run()
+    result = run()
     assert "python -m client listen golden-eagle-427 --language es" in result.output
 
 
 @pytest.mark.parametrize("command", ["speak", "listen", "interpret"])
 def test_every_command_has_an_example(command: str) -> None:
-    result = _run(command, "--help")
+    result = run(command, "--help")
     assert result.exit_code == 0
     assert f"python -m client {command}" in result.output
 
 
 @pytest.mark.parametrize("command", ["listen", "interpret"])
 def test_a_missing_session_is_told_with_where_to_find_one(command: str) -> None:
-    result = _run(command, "--language", "es")
+    result = run(command, "--language", "es")
     assert result.exit_code == 2
     assert "which session?" in result.stderr
 
 
 def test_no_server_is_told(speech: str) -> None:
-    _fails(_run("speak", speech, "--url", "ws://127.0.0.1:1"), "nothing listens", "`make run`")
+    fails(run("speak", speech, "--url", "ws://127.0.0.1:1"), "nothing listens", "`make run`")
 
 
 def test_a_missing_file_is_told_before_anything_else() -> None:
-    _fails(_run("speak", "nowhere.wav", "--url", "ws://127.0.0.1:1"), "nowhere.wav: there is no")
+    fails(run("speak", "nowhere.wav", "--url", "ws://127.0.0.1:1"), "nowhere.wav: there is no")
 
 
 def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"ID3 something else")
-    _fails(_run("interpret", SESSION, str(tmp_path / "a.wav")), "not a WAV file", "ffmpeg")
+    fails(run("interpret", SESSION, str(tmp_path / "a.wav")), "not a WAV file", "ffmpeg")
 
 
 def test_a_refused_handshake_is_told() -> None:
-    with _server(FakeService(), refuse=403) as url:
-        result = _run("listen", SESSION, "--url", url, "--token", "secret.token.x")
-    _fails(result, "status 403", "the token is wrong or expired")
+    with server(FakeService(), refuse=403) as url:
+        result = run("listen", SESSION, "--url", url, "--token", "secret.token.x")
+    fails(result, "status 403", "the token is wrong or expired")
     assert "secret" not in result.output
 
 
 def test_no_token_service_is_told(speech: str) -> None:
-    result = _run("speak", speech, "--token-url", "http://127.0.0.1:1/token")
-    _fails(result, "cannot be reached for a token")
+    result = run("speak", speech, "--token-url", "http://127.0.0.1:1/token")
+    fails(result, "cannot be reached for a token")
 
 
 def test_an_unknown_session_is_told() -> None:
@@ -138,15 +86,15 @@ def test_an_unknown_session_is_told() -> None:
             error |= {"message": "sessionId: no such session", "retryable": False}
             await self._reply(connection, request, error)
 
-    with _server(Empty()) as url:
-        result = _run("listen", SESSION, "--url", url)
-    _fails(result, "SESSION_NOT_FOUND: sessionId: no such session", "`speak` prints it")
+    with server(Empty()) as url:
+        result = run("listen", SESSION, "--url", url)
+    fails(result, "SESSION_NOT_FOUND: sessionId: no such session", "`speak` prints it")
 
 
 def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     service = FakeService()
-    with _server(service) as url:
-        result = _run("speak", speech, "--url", url, "--language", "de", "--wait", "0.01")
+    with server(service) as url:
+        result = run("speak", speech, "--url", url, "--language", "de", "--wait", "0.01")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "Session golden-eagle-427"
@@ -163,8 +111,8 @@ def test_a_lost_connection_and_the_return_are_told(speech: str) -> None:
             connection.transport.abort()
 
     service = Breaking()
-    with _server(service) as url:
-        result = _run("speak", speech, "--url", url)
+    with server(service) as url:
+        result = run("speak", speech, "--url", url)
     assert result.exit_code == 0, result.output
     assert "Lost: the connection broke off. Trying for 60 s to come back …" in result.stdout
     assert f"Back in {SESSION} after " in result.stdout
@@ -177,16 +125,16 @@ def test_coming_back_can_be_turned_off(speech: str) -> None:
             connection.transport.abort()
 
     service = Breaking()
-    with _server(service) as url:
-        result = _run("speak", speech, "--url", url, "--reconnect", "0")
-    _fails(result, "error: the connection broke off; check the network")
+    with server(service) as url:
+        result = run("speak", speech, "--url", url, "--reconnect", "0")
+    fails(result, "error: the connection broke off; check the network")
     assert "joinSession" not in service.actions()
 
 
 def test_a_session_can_be_left_open(speech: str) -> None:
     service = FakeService()
-    with _server(service) as url:
-        result = _run("speak", speech, "--url", url, "--no-end")
+    with server(service) as url:
+        result = run("speak", speech, "--url", url, "--no-end")
     assert result.stdout.splitlines()[-1] == "The session stays open."
     assert "endSession" not in service.actions()
 
@@ -204,8 +152,8 @@ def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
             await self.push({"type": "sessionEnded", "sessionId": SESSION, "reason": "ended"})
 
     out = tmp_path / "heard.wav"
-    with _server(OneChunk()) as url:
-        result = _run("listen", SESSION, "--url", url, "-l", "es", "--out", str(out))
+    with server(OneChunk()) as url:
+        result = run("listen", SESSION, "--url", url, "-l", "es", "--out", str(out))
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == (
@@ -218,15 +166,15 @@ def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
 
 
 def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
-    with _server(FakeService()) as url:
-        result = _run("interpret", SESSION, speech, "--url", url, "--start", "now")
+    with server(FakeService()) as url:
+        result = run("interpret", SESSION, speech, "--url", url, "--start", "now")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("You are the voice of es in golden-eagle-427.\n")
     assert "1 chunks sent" in result.stdout
 
 
 def test_the_enter_key_and_sound_cannot_share_standard_input() -> None:
-    result = _run("speak", "-", "--wait-enter")
+    result = run("speak", "-", "--wait-enter")
     assert result.exit_code == 2
     assert "both" in result.stderr
 

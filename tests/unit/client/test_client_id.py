@@ -17,19 +17,13 @@ from shared.models.errors import ValidationError
 from tests.unit.client.support import serving
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path / "config" / "lingocast"
-
-
-def test_the_same_id_again_for_its_owner_alone(home: Path) -> None:
+def test_the_same_id_again_for_its_owner_alone(config_home: Path) -> None:
     told: list[str] = []
     first = kept_client_id(told.append)
     assert kept_client_id(told.append, lambda: "never-asked") == first
     assert told == []
-    assert stat.S_IMODE((home / "client-id").stat().st_mode) == 0o600
-    assert [path.name for path in home.iterdir()] == ["client-id"]
+    assert stat.S_IMODE((config_home / "client-id").stat().st_mode) == 0o600
+    assert [path.name for path in config_home.iterdir()] == ["client-id"]
 
 
 def test_programs_that_start_together_agree() -> None:
@@ -53,21 +47,21 @@ def test_programs_that_start_together_agree() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe" * 20, b"a" * 10_000])
-def test_what_is_no_id_is_replaced(home: Path, content: bytes) -> None:
-    home.mkdir(parents=True)
-    (home / "client-id").write_bytes(content)
+def test_what_is_no_id_is_replaced(config_home: Path, content: bytes) -> None:
+    config_home.mkdir(parents=True)
+    (config_home / "client-id").write_bytes(content)
     made = kept_client_id(lambda line: None, lambda: "new-client-id")
     assert made == "new-client-id"
-    assert (home / "client-id").read_text() == "new-client-id"
+    assert (config_home / "client-id").read_text() == "new-client-id"
 
 
 @pytest.mark.parametrize("hindrance", ["directory is a file", "file is a directory"])
-def test_without_a_file_there_is_no_id_and_one_line(home: Path, hindrance: str) -> None:
+def test_without_a_file_there_is_no_id_and_one_line(config_home: Path, hindrance: str) -> None:
     if hindrance == "directory is a file":
-        home.parent.mkdir()
-        home.write_text("")
+        config_home.parent.mkdir()
+        config_home.write_text("")
     else:
-        (home / "client-id").mkdir(parents=True)
+        (config_home / "client-id").mkdir(parents=True)
     told: list[str] = []
     assert kept_client_id(told.append) is None
     (line,) = told
@@ -82,11 +76,11 @@ def test_a_relative_directory_counts_as_none(
     assert config_dir() == tmp_path / ".config" / "lingocast"
 
 
-def test_a_file_that_cannot_be_replaced_stays_as_it_was(home: Path) -> None:
-    (home / "target").mkdir(parents=True)
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(config_home: Path) -> None:
+    (config_home / "target").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        write_private(home / "target", b"content")
-    assert [path.name for path in home.iterdir()] == ["target"]
+        write_private(config_home / "target", b"content")
+    assert [path.name for path in config_home.iterdir()] == ["target"]
 
 
 @pytest.mark.parametrize(

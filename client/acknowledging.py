@@ -1,0 +1,50 @@
+"""Confirming the announcements that have been shown, beside whatever else a client does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from client.announcement_requests import AnnouncementRequests
+from client.announcements import announced
+from client.errors import ClientError, RequestRefusedError
+from client.events import Notice, Notified
+from shared.models.announcement_messages import ActiveAnnouncement, Announcement
+from shared.models.errors import ErrorCode
+
+
+class Acknowledger:
+    """Confirms announcements one after another; `tell` gets a line about each."""
+
+    def __init__(self, connection: AnnouncementRequests, tell: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._tell = tell
+        self._shown: asyncio.Queue[str] = asyncio.Queue()
+
+    def shown(self, notice: Notice) -> None:
+        """What has been shown to the reader; if it is an announcement it is confirmed next."""
+        if isinstance(notice, Notified) and isinstance(
+            notice.message, Announcement | ActiveAnnouncement
+        ):
+            announcement = announced(notice.message)
+            if announcement is not None:
+                self._shown.put_nowait(announcement.announcement_id)
+
+    async def run(self) -> None:
+        """Confirm whatever is shown, until cancelled. A failure is told, and costs nothing else:
+        the announcement is shown again another time.
+        """
+        while True:
+            announcement_id = await self._shown.get()
+            try:
+                await self._connection.acknowledge_announcement(announcement_id)
+            except ClientError as fault:
+                if not _is_over(fault):
+                    self._tell(f"Not confirmed: {fault}")
+            else:
+                self._tell("Confirmed.")
+
+
+def _is_over(fault: ClientError) -> bool:
+    """Whether the announcement was taken back before it could be confirmed."""
+    return isinstance(fault, RequestRefusedError) and fault.code == ErrorCode.ANNOUNCEMENT_NOT_FOUND

@@ -1,0 +1,133 @@
+"""The command line's `speak`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from client import notices
+from client.announce_options import TranslateOption, Weight, translations
+from client.console import Display, describe_stream
+from client.errors import RequestRefusedError
+from client.files import STANDARD_INPUT, source_named
+from client.lasting import LastingConnection
+from client.options import (
+    DEFAULT_URL,
+    Access,
+    ChunkOption,
+    LanguageOption,
+    ReconnectOption,
+    SampleRateOption,
+    SoundArgument,
+    TokenOption,
+    TokenUrlOption,
+    UrlOption,
+    UserOption,
+)
+from client.reconnection import GRACE_SECONDS
+from client.running import enter_pressed, run
+from client.speaker import speak
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated
+
+
+def speak_command(
+    *,
+    file: SoundArgument,
+    url: UrlOption = DEFAULT_URL,
+    token: TokenOption = None,
+    token_url: TokenUrlOption = None,
+    user: UserOption = None,
+    language: LanguageOption = "en",
+    chunk_ms: ChunkOption = 200,
+    sample_rate: SampleRateOption = 16_000,
+    quality: Annotated[str, typer.Option(help="standard or premium.")] = "standard",
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for listeners before speaking.")
+    ] = 0,
+    wait_enter: Annotated[
+        bool, typer.Option("--wait-enter", help="Speak only when you press Enter.")
+    ] = False,
+    keep_open: Annotated[
+        float, typer.Option(min=0, help="Seconds that the session stays open after the end.")
+    ] = 0,
+    announce: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Announce this to the session as it opens."),
+    ] = None,
+    announce_type: Annotated[
+        Weight, typer.Option(help="How that is shown: blue, yellow or red.")
+    ] = Weight.INFO,
+    translate: TranslateOption = None,
+    end: Annotated[
+        bool, typer.Option("--end/--no-end", help="End the session when all is said.")
+    ] = True,
+    reconnect: ReconnectOption = GRACE_SECONDS,
+) -> None:
+    """Open a session and speak into it, in real time.
+
+    Examples:
+
+    * `python -m client speak speech.wav --wait 30`
+    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client speak -`
+    * `python -m client speak speech.wav --announce "Questions at the end"`
+    """
+    if wait_enter and file == STANDARD_INPUT:
+        raise typer.BadParameter("standard input cannot be both sound and the Enter key")
+    if announce is None and translate:
+        raise typer.BadParameter("there is no --announce to translate", param_hint="--translate")
+    texts = translations(translate)
+    access = Access(url, token, token_url, user, ("speakers",), reconnect)
+    audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
+
+    async def flow(display: Display) -> None:
+        source = source_named(file)
+        async with access.connect() as connection:
+
+            async def created(session: SessionCreated) -> None:
+                at = None if url == DEFAULT_URL else url
+                notices.invite(display, session.session_id, at, token_url)
+                if announce is not None:
+                    await _announce(display, connection, announce, announce_type, texts)
+                if wait:
+                    display.say(f"Speaking in {wait:g} s …")
+                    await asyncio.sleep(wait)
+                if wait_enter:
+                    display.say("Press Enter to speak …")
+                    await enter_pressed()
+
+            report = await speak(
+                connection,
+                language,
+                source,
+                audio_format=audio_format,
+                quality_tier=quality,
+                on_created=created,
+                on_progress=display.sent,
+                on_notice=lambda notice: notices.notice(display, notice),
+                keep_open_seconds=keep_open,
+                end=end,
+            )
+        display.close()
+        display.say(describe_stream(report.stream, "spoken"))
+        notices.over(display, report.ended_early or ("ended" if end else None))
+
+    run(flow)
+
+
+async def _announce(
+    display: Display,
+    connection: LastingConnection,
+    text: str,
+    weight: Weight,
+    texts: dict[str, str] | None,
+) -> None:
+    """Announce to one's session; if that does not work the talk goes on without it."""
+    try:
+        told = await connection.announce(text, "session", weight.message_type, translations=texts)
+    except RequestRefusedError as refused:
+        display.say(f"Not announced: {refused}")
+    else:
+        notices.banner(display, told)

@@ -1,0 +1,16 @@
+"""No test of the client reads or writes what its developer has configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the command line keeps what it remembers, in this test."""
+    for name in ("URL", "TOKEN", "TOKEN_URL", "SESSION"):
+        monkeypatch.delenv(f"LINGOCAST_{name}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "lingocast"
