@@ -37,6 +37,8 @@ class Needs(Enum):
     STRICT = "strict probe"
     # A gateway in this process, whose clock the test moves.
     CLOCK = "no"
+    # A gateway in this process: the probe has no HTTP API.
+    PROCESS = "in process"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tests.conformance import local_probe, report, selection
 from tests.conformance.catalogue import MARK
 from tests.conformance.dialects import ProbeDialect
 from tests.conformance.driver import Api
+from tests.conformance.http_driver import WebApi
 from tests.conformance.selection import Deployed
 from tests.integration.local.conftest import ServeFactory
 
@@ -107,6 +108,15 @@ async def strict(deployed: Deployed) -> AsyncIterator[Api]:
     api = Api(deployed.strict_url, ProbeDialect())
     yield api
     await api.close()
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[WebApi]:
+    """An HTTP API in this process, with routes of each kind but $default."""
+    api = WebApi()
+    await api.start()
+    yield api
+    api.stop()
 
 
 @pytest.fixture

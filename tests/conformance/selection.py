@@ -14,6 +14,11 @@ from tests.conformance.catalogue import MARK, Behaviour, Needs
 from tests.conformance.dialects import Dialect, ProbeDialect, question, recognize
 
 _PATIENCE_SECONDS = 20.0
+# What no deployed API can be asked, and why.
+_NOWHERE = {
+    Needs.CLOCK: "needs a clock that a test can move",
+    Needs.PROCESS: "is about HTTP APIs, and the probe has none",
+}
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,8 @@ def why_not(row: Behaviour | None, deployed: Deployed) -> str:
     if row is None:
         return "is about this suite, not about API Gateway"
     is_probe = isinstance(deployed.dialect, ProbeDialect)
-    if row.needs is Needs.CLOCK:
-        return "needs a clock that a test can move"
+    if row.needs in _NOWHERE:
+        return _NOWHERE[row.needs]
     if row.needs is not Needs.MESSAGES and not is_probe:
         return "needs the probe: make conformance-deploy"
     if row.needs is Needs.STRICT and deployed.strict_url is None:

@@ -20,12 +20,16 @@ _MODULES = (
     "quotas",
     "management",
     "lifetime",
+    "http_tokens",
+    "http_events",
+    "http_results",
 )
 _BY_URL = {
     Needs.MESSAGES: "any stack",
     Needs.PROBE: "probe",
     Needs.STRICT: "strict probe",
     Needs.CLOCK: "no: clock",
+    Needs.PROCESS: "no: in process",
 }
 _THREAD = re.compile(r"https://github\.com/[^/]+/([^/]+)/(?:issues|pull)/(\d+)")
 

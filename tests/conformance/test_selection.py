@@ -29,6 +29,7 @@ def row(needs: Needs, *, slow: bool = False) -> Behaviour:
         (Needs.STRICT, replace(PROBE, strict_url="wss://strict"), ""),
         (Needs.STRICT, LINGOCAST, "needs the probe"),
         (Needs.CLOCK, PROBE, "needs a clock"),
+        (Needs.PROCESS, PROBE, "is about HTTP APIs"),
     ],
 )
 def test_what_can_be_asked(needs: Needs, deployed: Deployed, reason: str) -> None:

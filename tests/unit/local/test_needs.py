@@ -10,14 +10,15 @@ import pytest
 from local.dynamodb_needs import dynamodb_needs
 from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
 from local.http_server import Request, Response
-from local.model import Place, Statement
-from local.needs import connections_needs, lambda_needs, sqs_needs
+from local.model import Place, Secret, Statement
+from local.needs import connections_needs, lambda_needs, secrets_needs, sqs_needs
 from local.principals import Principals
 from local.refusals import (
     ConnectionsRefusals,
     DynamoDbRefusals,
     LambdaRefusals,
     Refusals,
+    SecretsRefusals,
     SqsRefusals,
 )
 from local.role_policies import Denial, RolePolicies
@@ -80,8 +81,12 @@ def test_dynamodb_needs_its_action_on_every_table_and_index(
     assert dynamodb(operation, body) == expected
 
 
-@pytest.mark.parametrize("needs", [dynamodb_needs(PLACE), sqs_needs(PLACE)])
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "needs", [dynamodb_needs(PLACE), sqs_needs(PLACE), secrets_needs(PLACE, [])]
+)
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1, "SecretId": 1}', b"\xff"]
+)
 def test_what_cannot_be_read_is_no_way_around_a_check(needs: Needs, body: bytes) -> None:
     with pytest.raises(UnreadableError) as unreadable:
         needs(json_request("X.SendMessage", body))
@@ -103,6 +108,24 @@ def test_sqs_needs_its_action_on_the_queue(
 ) -> None:
     (need,) = sqs_needs(PLACE)(json_request(f"AmazonSQS.{operation}", body))
     assert need == Need(f"sqs:{expected[0]}", expected[1])
+
+
+SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value")
+
+
+@pytest.mark.parametrize(
+    ("body", "resource"),
+    [
+        ({"SecretId": "key"}, SECRET.arn),
+        ({"SecretId": SECRET.arn}, SECRET.arn),
+        ({"SecretId": "other"}, PLACE.arn("secretsmanager", "secret:other")),
+        ({"SecretId": f"{SECRET.arn}x"}, f"{SECRET.arn}x"),
+        ({}, "*"),
+    ],
+)
+def test_secrets_manager_needs_its_action_on_the_secret(body: object, resource: str) -> None:
+    (need,) = secrets_needs(PLACE, [SECRET])(json_request("secretsmanager.GetSecretValue", body))
+    assert need == Need("secretsmanager:GetSecretValue", resource)
 
 
 @pytest.mark.parametrize("name", ["f", "000000000000:function:f", "arn%3Aaws%3Alambda%3Ar%3A0%3Af"])
@@ -150,6 +173,12 @@ def text(action: str, resource: str) -> str:
             },
         ),
         (
+            SecretsRefusals(),
+            400,
+            b"Content-Type: application/x-amz-json-1.0",
+            {"__type": "AccessDeniedException", "Message": text("x:GetItem", TABLE)},
+        ),
+        (
             LambdaRefusals(),
             403,
             b"x-amzn-ErrorType: AccessDeniedException",
@@ -174,6 +203,7 @@ def test_denials_are_worded_as_each_service_does(
         (SqsRefusals(), FaultKind.MISSING, 403, b"x-amzn-query-error: AccessDenied;Sender"),
         (SqsRefusals(), FaultKind.UNKNOWN_CALLER, 403, b"InvalidClientTokenId;Sender"),
         (SqsRefusals(), FaultKind.INCOMPLETE, 400, b"IncompleteSignature;Sender"),
+        (SecretsRefusals(), FaultKind.WRONG, 400, b'"__type":"InvalidSignatureException"'),
         (LambdaRefusals(), FaultKind.WRONG, 403, b"x-amzn-ErrorType: InvalidSignatureException"),
         (ConnectionsRefusals(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
     ],

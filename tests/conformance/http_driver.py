@@ -1,0 +1,94 @@
+"""A local HTTP API in the tests' process: its routes, a scripted function, an issuer of tokens."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+
+from local.http_gateway import HttpGateway, HttpLimits
+from local.http_server import HttpServer, Request
+from local.jwt_authorizer import JwtVerifier
+from local.model import HttpApi, HttpRoute, JwtAuthorizer, Place
+from local.tokens import TokenIssuer
+from tests.helpers.doubles import ManualClock
+from tests.integration.local.support import Answer, Event, Script, ScriptedInvoker, call
+
+_PLACE = Place()
+_DEPLOYED_ISSUER = _PLACE.issuer_url("pool")
+_AUTHORIZER = JwtAuthorizer(_DEPLOYED_ISSUER, ("client",))
+# By method and path, by path, and behind a token.
+KEYS = ("GET /notes", "ANY /notes", "POST /private")
+_ISSUER_URL = "http://127.0.0.1:1/pool"
+
+
+class WebApi:
+    """An API that listens; all its routes lead to the function `web`."""
+
+    def __init__(self, *, keys: tuple[str, ...] = KEYS, stage: str = "$default") -> None:
+        self.clock = ManualClock()
+        self.invoker = ScriptedInvoker()
+        self.issuer = TokenIssuer("pool", "client", self.clock)
+        self.issuer.url = _ISSUER_URL
+        routes = {
+            key: HttpRoute(key, "web", _AUTHORIZER if "private" in key else None) for key in keys
+        }
+        self.gateway = HttpGateway(
+            HttpApi("web", stage, routes),
+            _PLACE,
+            self.invoker,
+            JwtVerifier(self.issuer, _DEPLOYED_ISSUER, self.clock),
+            self.clock,
+            limits=HttpLimits(integration=0.2),
+        )
+        self._server: HttpServer | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await self.gateway.listen()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        assert self._server is not None
+        self._server.close()
+
+    async def ask(
+        self, method: str = "GET", target: str = "/notes", body: bytes = b"", **headers: str
+    ) -> Answer:
+        """One request."""
+        assert self._server is not None
+        return await call(self._server.port, method, target, body, **headers)
+
+    def answers(self, script: Script) -> None:
+        """What the function does from now on."""
+        self.invoker.scripts["web"] = script
+
+    async def event(
+        self, method: str = "GET", target: str = "/notes", body: bytes = b"", **headers: str
+    ) -> Event:
+        """What the function gets for a request, which it must get."""
+        before = len(self.invoker.seen("web"))
+        answer = await self.ask(method, target, body, **headers)
+        seen = self.invoker.seen("web")
+        assert len(seen) == before + 1, answer
+        return seen[-1]
+
+    def token(self, **claims: object) -> str:
+        """A token of the issuer, with claims of the test's; None leaves one out."""
+        whole = jwt.decode(self._issued(), options={"verify_signature": False}) | claims
+        return self.sign({name: value for name, value in whole.items() if value is not None})
+
+    def sign(self, claims: object, *, algorithm: str = "RS256", key_id: str | None = None) -> str:
+        """Any claims, signed by the issuer."""
+        (known,) = self.issuer.keys
+        key: Any = self.issuer._key if algorithm.startswith("RS") else "x" * 32
+        payload = json.dumps(claims).encode()
+        headers = {"kid": key_id or known}
+        return jwt.PyJWS().encode(payload, key, algorithm=algorithm, headers=headers)
+
+    def _issued(self) -> str:
+        wanted = json.dumps({"sub": "alice", "groups": ["speakers", "operators"]}).encode()
+        response = self.issuer.handle(Request("POST", "/token", (), wanted))
+        token: str = json.loads(response.body)["token"]
+        return token

@@ -1,0 +1,188 @@
+"""HTTP APIs: what comes of a function's result, in payload format 2.0."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from local.errors import ThrottledError
+from local.invocation import Outcome
+from tests.conformance.catalogue import Confidence, Needs, behaviour
+from tests.conformance.http_driver import WebApi
+from tests.integration.local.support import Event
+
+_LAMBDA = "http-api-develop-integrations-lambda"
+_DOTNET = "https://github.com/aws/aws-lambda-dotnet/pull"
+
+
+def result(value: object) -> Outcome:
+    """A function's result."""
+    return Outcome(json.dumps(value).encode())
+
+
+@behaviour(
+    "HTTP: result with a status",
+    "Status, headers, cookies (each a set-cookie) and body are the answer's",
+    _LAMBDA,
+    "https://github.com/floci-io/floci/pull/2391",
+    needs=Needs.PROCESS,
+)
+async def test_a_result_with_a_status_is_the_answer(web: WebApi) -> None:
+    web.answers(
+        lambda _event: result(
+            {
+                "statusCode": 201,
+                "headers": {"X-One": "1", "X-Two": 2, "Content-Type": "text/html"},
+                "cookies": ["a=1", "b=2"],
+                "body": "é",
+            }
+        )
+    )
+    answer = await web.ask()
+
+    assert (answer.status, answer.body) == (201, "é".encode())
+    assert answer.headers["content-type"] == "text/html"
+    assert (answer.headers["x-one"], answer.headers["x-two"]) == ("1", "2")
+    # The last of both in this client's view.
+    assert answer.headers["set-cookie"] == "b=2"
+
+
+@behaviour(
+    "HTTP: result without a status",
+    "Any other JSON is the body of a 200 with content-type application/json; a text is decoded",
+    _LAMBDA,
+    f"{_DOTNET}/1934",
+    needs=Needs.PROCESS,
+)
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        ({"message": "hello"}, '{"message": "hello"}'),
+        ({"body": "hello"}, '{"body": "hello"}'),
+        ([1], "[1]"),
+        ("hello", "hello"),
+        (7, "7"),
+        (None, "null"),
+    ],
+)
+async def test_any_other_result_is_a_body(web: WebApi, value: object, body: str) -> None:
+    web.answers(lambda _event: result(value))
+    answer = await web.ask()
+
+    assert (answer.status, answer.body.decode()) == (200, body)
+    assert answer.headers["content-type"] == "application/json"
+
+
+@behaviour(
+    "HTTP: body in base64",
+    "With isBase64Encoded the answer's body is what it decodes to",
+    _LAMBDA,
+    needs=Needs.PROCESS,
+)
+async def test_base64_is_decoded(web: WebApi) -> None:
+    web.answers(lambda _event: result({"statusCode": 200, "isBase64Encoded": True, "body": "/wA="}))
+    assert (await web.ask()).body == b"\xff\x00"
+
+
+@behaviour(
+    "HTTP: no content type",
+    "A result with a status and no content-type is text/plain",
+    f"{_DOTNET}/1903",
+    "https://github.com/aws-powertools/powertools-lambda-python/issues/2464",
+    confidence=Confidence.REPORTED,
+    needs=Needs.PROCESS,
+)
+async def test_the_content_type_is_plain_text(web: WebApi) -> None:
+    web.answers(lambda _event: result({"statusCode": 200, "body": "x"}))
+    assert (await web.ask()).headers["content-type"].startswith("text/plain")
+
+
+@behaviour(
+    "HTTP: malformed result",
+    "A status that is none, a body that is no text, headers that are none: 500 with "
+    '{"message": "Internal Server Error"}',
+    "http-api-troubleshooting-lambda",
+    confidence=Confidence.ASSUMED,
+    needs=Needs.PROCESS,
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"statusCode": "200"},
+        {"statusCode": True},
+        {"statusCode": 99},
+        {"statusCode": None},
+        {"statusCode": 200, "body": {"a": 1}},
+        {"statusCode": 200, "body": "%", "isBase64Encoded": True},
+        {"statusCode": 200, "headers": ["x"]},
+        {"statusCode": 200, "headers": {"x": ["y"]}},
+        {"statusCode": 200, "headers": {"x": "a\r\nset-cookie: b=1"}},
+        {"statusCode": 200, "headers": {"a b": "c"}},
+        {"statusCode": 200, "headers": {"x": "\u4e2d"}},
+        {"statusCode": 200, "cookies": "a=1"},
+    ],
+)
+async def test_a_malformed_result_is_an_error(web: WebApi, value: dict[str, Any]) -> None:
+    web.answers(lambda _event: result(value))
+    answer = await web.ask()
+
+    assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
+    assert "set-cookie" not in answer.headers
+
+
+@behaviour(
+    "HTTP: function fails",
+    'An exception, or a function over its own time: 500 with {"message": "Internal Server Error"}, '
+    "none of the exception's words",
+    f"{_DOTNET}/1953",
+    confidence=Confidence.REPORTED,
+    needs=Needs.PROCESS,
+)
+@pytest.mark.parametrize("kind", ["ValueError", "Sandbox.Timedout", "Runtime.ExitError"])
+async def test_a_failure_tells_nobody_why(web: WebApi, kind: str) -> None:
+    web.answers(lambda _event: Outcome.failure(kind, "words of the function"))
+    answer = await web.ask()
+
+    assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
+
+
+@behaviour(
+    "HTTP: integration time-out",
+    'After 30 s: 503 with {"message": "Service Unavailable"}; a function that Lambda throttles '
+    "likewise (assumed)",
+    "http-api-quotas",
+    "https://github.com/cortexlabs/cortex/issues/1225",
+    "https://github.com/serverless/serverless/issues/11222",
+    confidence=Confidence.REPORTED,
+    needs=Needs.PROCESS,
+)
+async def test_what_takes_too_long_is_unavailable(web: WebApi) -> None:
+    async def never(_event: Event) -> Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def throttled(_event: Event) -> Outcome:
+        raise ThrottledError("too many")
+
+    for script in (never, throttled):
+        web.answers(script)
+        answer = await web.ask()
+        assert (answer.status, answer.json()) == (503, {"message": "Service Unavailable"})
+
+
+@behaviour(
+    "HTTP: answer without body",
+    "204 and 304 have none, whatever the function says; the connection goes on",
+    "https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1",
+    confidence=Confidence.ASSUMED,
+    needs=Needs.PROCESS,
+)
+@pytest.mark.parametrize("status", [204, 304])
+async def test_some_answers_have_no_body(web: WebApi, status: int) -> None:
+    web.answers(lambda _event: result({"statusCode": status, "body": "x"}))
+    answer = await web.ask()
+
+    assert (answer.status, answer.body) == (status, b"")
