@@ -177,12 +177,18 @@ class Table:
         return self._pages(condition, names, values, IndexName=index)
 
     def partition(
-        self, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]
+        self,
+        condition: str,
+        *,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+        limit: int | None = None,
     ) -> Iterator[Item]:
         """All rows with the same first part of the key that match, in the order of its second,
-        page by page; strongly consistent.
+        page by page; strongly consistent. `limit` rows a page are for who may not want all.
         """
-        return self._pages(condition, names, values, ConsistentRead=True)
+        page = {} if limit is None else {"Limit": limit}
+        return self._pages(condition, names, values, ConsistentRead=True, **page)
 
     def _pages(
         self, condition: str, names: Mapping[str, str], values: Mapping[str, Any], **more: Any

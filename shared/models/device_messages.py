@@ -29,7 +29,7 @@ class GetSyncSnapshot(Request, frozen=True, kw_only=True):
     """What has changed since then (ms); `cursor` of the page before asks for the next one."""
 
     since: Timestamp = 0
-    cursor: Annotated[str, msgspec.Meta(max_length=512)] | None = None
+    cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
 
 
 class Sync(Request, frozen=True, kw_only=True):

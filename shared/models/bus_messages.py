@@ -1,0 +1,67 @@
+"""What a message bus outside posts to /sync/messages, and what it is answered.
+
+Field names are camelCase in requests, as that bus has them, and snake_case in answers, as all of
+the HTTP API's are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from shared.models.device_messages import Operation, Timestamp
+
+_Channel = Annotated[
+    str, msgspec.Meta(max_length=256, examples=["user.7b1f6a3c-2d4e-4f5a-8b9c-0d1e2f3a4b5c"])
+]
+
+
+class BusMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="BUS"
+):
+    """What they have in common: `device_id` is who says it, if it was a device; `timestamp` (ms)
+    stands for a clock.
+    """
+
+    timestamp: Timestamp
+    device_id: str | None = None
+
+
+class WatchlistUpdated(BusMessage, frozen=True, kw_only=True, tag="WATCHLIST_UPDATE"):
+    """A content is on the watchlist, or no more."""
+
+    operation: Operation
+    content_id: str
+
+
+class ProgressUpdated(BusMessage, frozen=True, kw_only=True, tag="PROGRESS_UPDATE"):
+    """How far a content has been watched (s)."""
+
+    content_id: str
+    position_seconds: float
+    duration_seconds: float
+
+
+class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND"):
+    """A device is to do something."""
+
+    command_id: str
+    target_device_id: str
+    command: str
+    arguments: dict[str, Any] | None = None
+
+
+class BusEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on the channel of a user, `user.<userId>`."""
+
+    channel: _Channel
+    message: WatchlistUpdated | ProgressUpdated | DeviceCommanded
+
+
+class BusAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the message counts (a later one may be known already), and how many devices got it."""
+
+    status: Literal["success"] = "success"
+    applied: bool
+    relayed_to_devices: int

@@ -1,0 +1,143 @@
+"""The way to a user's devices: the one fan-out, and what follows when it finds a device gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.data_access.devices import Devices
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.device import KnownDevice
+from shared.models.device_messages import DevicesChanged
+from shared.models.message_base import ServerMessage, encode
+from shared.services.audience import DevicesAudience
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# How long a message to devices may take before it is given up (ms).
+RELAY_DEADLINE_MS = 3_000
+# A push of who is online may find others gone, whom the next one leaves out; so often.
+_ROUNDS = 3
+
+
+class GoneConnections:
+    """What the fan-out finds gone, until whoever sent takes it: only they know whose it was."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def note(self, _session_id: str, connection_id: str) -> None:
+        """The fan-out's `remove_gone`."""
+        self._found.append(connection_id)
+
+    def take(self) -> list[str]:
+        """What was found since the last time."""
+        found, self._found = self._found, []
+        return found
+
+
+@dataclass
+class Delivery:
+    """How a message went: how many devices got it, which ones were gone, and all that there are."""
+
+    delivered: int = 0
+    gone: list[KnownDevice] = field(default_factory=list)
+    devices: list[KnownDevice] = field(default_factory=list)
+
+
+class DeviceFanout:
+    """Sends to devices of one user. Who is gone goes offline, and its connection is forgotten by
+    `remove_connection`, as everywhere.
+    """
+
+    def __init__(
+        self,
+        devices: Devices,
+        broadcasts: BroadcastHandler,
+        gone: GoneConnections,
+        *,
+        remove_connection: Callable[[str], object],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._devices = devices
+        self._broadcasts = broadcasts
+        self._gone = gone
+        self._remove_connection = remove_connection
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def to_others(
+        self,
+        user_id: str,
+        message: ServerMessage,
+        *,
+        device_id: str | None = None,
+        connection_id: str | None = None,
+    ) -> Delivery:
+        """To all of a user's devices that are online, but for that device and whatever is on that
+        connection. Raises StoreUnavailableError if they cannot be read.
+        """
+        delivery = Delivery()
+
+        def online() -> list[str]:
+            delivery.devices = self._devices.of(user_id)
+            others = [device for device in delivery.devices if device.device_id != device_id]
+            return _connections(others, connection_id)
+
+        return self._send(user_id, online, encode(message), delivery)
+
+    def to_one(self, user_id: str, device: KnownDevice, message: ServerMessage) -> Delivery:
+        """To the connection that a device is on."""
+        delivery = Delivery(devices=[device])
+        return self._send(user_id, lambda: _connections([device]), encode(message), delivery)
+
+    def tell_devices(self, user_id: str, *, connection_id: str | None = None) -> list[KnownDevice]:
+        """Tell all devices but the one on `connection_id` which ones there are, until nobody is
+        found gone; returns them. Raises StoreUnavailableError.
+        """
+        devices = self._devices.of(user_id)
+        for _ in range(_ROUNDS):
+            recipients = _connections(devices, connection_id)
+            data = encode(DevicesChanged(devices=[device.shown() for device in devices]))
+            delivery = Delivery(devices=devices)
+            if not recipients or not self._send(user_id, recipients.copy, data, delivery).gone:
+                break
+            devices = self._devices.of(user_id)
+        return devices
+
+    def _send(
+        self, user_id: str, online: Callable[[], Sequence[str]], data: bytes, delivery: Delivery
+    ) -> Delivery:
+        deadline_at = self._clock.now_ms() + RELAY_DEADLINE_MS
+        self._gone.take()
+        (result,) = self._broadcasts.broadcast([(DevicesAudience(online), data)], deadline_at)
+        if result.error is not None:
+            raise StoreUnavailableError(result.error)
+        delivery.delivered = result.success_count
+        gone = set(self._gone.take())
+        delivery.gone = [device for device in delivery.devices if device.connection_id in gone]
+        for device in delivery.gone:
+            self._give_up(user_id, device)
+        return delivery
+
+    def _give_up(self, user_id: str, device: KnownDevice) -> None:
+        """Best effort: what fails here, the pass of every minute finds."""
+        assert device.connection_id is not None
+        try:
+            self._devices.go_offline(
+                user_id, device.device_id, device.connection_id, self._clock.now_ms()
+            )
+            self._remove_connection(device.connection_id)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("device that is gone not given up", cause=error.cause)
+
+
+def _connections(devices: Sequence[KnownDevice], except_for: str | None = None) -> list[str]:
+    """Where those of them are that are online, but for one connection."""
+    return [
+        device.connection_id
+        for device in devices
+        if device.connection_id is not None and device.connection_id != except_for
+    ]

@@ -1,0 +1,136 @@
+"""Which connection is which device of its user: registered, replaced by a newer one, over."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.devices import Devices
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.connection import Caller
+from shared.models.delivery import ConnectionSender
+from shared.models.device import MAX_DEVICES, KnownDevice
+from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
+from shared.models.errors import ErrorCode, ValidationError
+from shared.services.device_fanout import RELAY_DEADLINE_MS, DeviceFanout
+from shared.services.refusals import connection_not_found, require_user
+from shared.services.sync_snapshots import SyncSnapshots
+from shared.utils.clock import Clock
+from shared.utils.sync_validators import validate_device
+from shared.utils.telemetry import Telemetry
+
+
+class DeviceRegistry:
+    """Keeps a user's devices, and tells all of them when one comes or goes."""
+
+    def __init__(
+        self,
+        devices: Devices,
+        connections: ConnectionsRepository,
+        fanout: DeviceFanout,
+        snapshots: SyncSnapshots,
+        *,
+        sender: ConnectionSender,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._devices = devices
+        self._connections = connections
+        self._fanout = fanout
+        self._snapshots = snapshots
+        self._sender = sender
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def register_device(self, caller: Caller, request: RegisterDevice) -> DeviceRegistered:
+        """The caller's connection is that device from now on, and no other; safe to repeat.
+
+        Raises INVALID_DEVICE, AUTHENTICATION_REQUIRED or CONNECTION_NOT_FOUND.
+        """
+        request = validate_device(request)
+        user_id = require_user(caller, "registerDevice")
+        known = self._devices.of(user_id)
+        self._make_room(user_id, known, request.device_id)
+        device = _named(request, known, caller.connection_id)
+        replaced = self._devices.come_online(user_id, device)
+        if self._connections.get(caller.connection_id) is None:
+            # Its farewell may have come before the device was on it, and found nothing to do.
+            self._offline(user_id, device)
+            raise connection_not_found()
+        for other in known:
+            if (
+                other.connection_id == caller.connection_id
+                and other.device_id != request.device_id
+            ):
+                self._offline(user_id, other)
+        if replaced is not None and replaced.connection_id not in {None, caller.connection_id}:
+            self._close(user_id, replaced)
+        devices = self._fanout.tell_devices(user_id, connection_id=caller.connection_id)
+        if request.since is not None:
+            page = self._snapshots.first_page(user_id, request.since)
+            self._fanout.to_one(user_id, device, page)
+        return DeviceRegistered(
+            device_id=request.device_id,
+            devices=[item.shown() for item in devices],
+            timestamp=self._clock.now_ms(),
+        )
+
+    def leave(self, caller: Caller) -> None:
+        """The caller's connection is over: its device goes offline, and the others are told.
+
+        What fails is counted: the pass of every minute makes up for it.
+        """
+        if caller.user_id is None:
+            return
+        try:
+            left = [
+                device
+                for device in self._devices.of(caller.user_id)
+                if device.connection_id == caller.connection_id
+                and self._offline(caller.user_id, device)
+            ]
+            if left:
+                self._fanout.tell_devices(caller.user_id)
+        except StoreUnavailableError as error:
+            self._telemetry.count("DevicesUnavailable")
+            self._telemetry.warn("device not taken offline", cause=error.cause)
+
+    def _make_room(self, user_id: str, known: list[KnownDevice], device_id: str) -> None:
+        """For one device more, unless it is known: those that were offline for longest go."""
+        if any(device.device_id == device_id for device in known):
+            return
+        offline = [device for device in known if not device.online]
+        offline.sort(key=lambda device: device.offline_since or 0)
+        excess = len(known) + 1 - MAX_DEVICES
+        if excess > len(offline):
+            raise ValidationError(
+                ErrorCode.INVALID_DEVICE,
+                "deviceId",
+                f"the user has {MAX_DEVICES} devices, all of them online; disconnect one first",
+            )
+        for device in offline[: max(excess, 0)]:
+            self._devices.forget(user_id, device)
+
+    def _offline(self, user_id: str, device: KnownDevice) -> bool:
+        assert device.connection_id is not None
+        return self._devices.go_offline(
+            user_id, device.device_id, device.connection_id, self._clock.now_ms()
+        )
+
+    def _close(self, user_id: str, replaced: KnownDevice) -> None:
+        """Only then: who is closed without a word would come back at once, and replace the newer
+        one.
+        """
+        assert replaced.connection_id is not None
+        self._fanout.to_one(user_id, replaced, DeviceReplaced(device_id=replaced.device_id))
+        self._sender.delete(replaced.connection_id, self._clock.now_ms() + RELAY_DEADLINE_MS)
+
+
+def _named(request: RegisterDevice, known: list[KnownDevice], connection_id: str) -> KnownDevice:
+    """The device as the request has it; what it leaves out stays as it was."""
+    before = next((item for item in known if item.device_id == request.device_id), None)
+    name, kind = (before.name, before.kind) if before else ("", "")
+    return KnownDevice(
+        device_id=request.device_id,
+        name=name if request.name is None else request.name,
+        kind=kind if request.kind is None else request.kind,
+        connection_id=connection_id,
+    )

@@ -1,0 +1,134 @@
+"""Every limit and domain of device sync, once: ids, names, positions, commands, clocks."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TypeVar
+
+import msgspec
+
+from shared.models.device_messages import RegisterDevice, Sync, SyncMessage
+from shared.models.errors import ErrorCode, ValidationError
+from shared.models.hlc import Hlc
+
+#: How far a clock may run ahead of the service's (ms): one broken phone must not win for ever.
+MAX_CLOCK_AHEAD_MS = 60_000
+MAX_NAME_LENGTH = 64
+MAX_KIND_LENGTH = 32
+MAX_CONTENT_ID_LENGTH = 128
+#: Of a command's arguments as JSON.
+MAX_ARGUMENTS_BYTES = 4 * 1024
+
+_Value = TypeVar("_Value")
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_COMMAND = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+def validate_uuid(text: str, field: str, code: ErrorCode = ErrorCode.INVALID_SYNC) -> str:
+    """The UUID in lower case. Raises `code`."""
+    lowered = text.lower()
+    if not _UUID.fullmatch(lowered):
+        raise ValidationError(
+            code, field, "not a UUID such as 3f2b8c1e-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
+        )
+    return lowered
+
+
+def validate_device(request: RegisterDevice) -> RegisterDevice:
+    """The request with its id in lower case. Raises INVALID_DEVICE."""
+    for field, text, most in (
+        ("name", request.name, MAX_NAME_LENGTH),
+        ("kind", request.kind, MAX_KIND_LENGTH),
+    ):
+        if text is not None and len(text) > most:
+            raise ValidationError(
+                ErrorCode.INVALID_DEVICE, field, f"{len(text)} characters, it may have {most}"
+            )
+    device_id = validate_uuid(request.device_id, "deviceId", ErrorCode.INVALID_DEVICE)
+    return msgspec.structs.replace(request, device_id=device_id)
+
+
+def validate_clock(hlc: Hlc, now_ms: int, field: str = "hlc.wallMs") -> None:
+    """A clock that is at most 60 s ahead of `now_ms`. Raises CLOCK_SKEW."""
+    ahead = hlc.wall_ms - now_ms
+    if ahead > MAX_CLOCK_AHEAD_MS:
+        raise ValidationError(
+            ErrorCode.CLOCK_SKEW,
+            field,
+            f"{ahead} ms ahead of the service, a clock may be {MAX_CLOCK_AHEAD_MS}; set it right",
+        )
+
+
+def validate_sync(request: Sync, timestamp: int) -> SyncMessage:
+    """The message with the fields of its kind and no others, ids in lower case; `timestamp` (ms)
+    is when it came. Raises INVALID_SYNC.
+    """
+    if request.kind == "deviceCommand":
+        return _command(request, timestamp)
+    content_id = _present(request.content_id, "contentId")
+    if not 1 <= len(content_id) <= MAX_CONTENT_ID_LENGTH:
+        raise _invalid(
+            "contentId", f"{len(content_id)} characters, not between 1 and {MAX_CONTENT_ID_LENGTH}"
+        )
+    if request.kind == "watchlistUpdate":
+        return SyncMessage(
+            kind=request.kind,
+            hlc=request.hlc,
+            timestamp=timestamp,
+            content_id=content_id,
+            operation=_present(request.operation, "operation"),
+        )
+    position, duration = _progress(request)
+    return SyncMessage(
+        kind=request.kind,
+        hlc=request.hlc,
+        timestamp=timestamp,
+        content_id=content_id,
+        position_seconds=position,
+        duration_seconds=duration,
+    )
+
+
+def _progress(request: Sync) -> tuple[float, float]:
+    position = _present(request.position_seconds, "positionSeconds")
+    duration = _present(request.duration_seconds, "durationSeconds")
+    if not math.isfinite(duration) or duration < 0:
+        raise _invalid("durationSeconds", "not a number of at least 0")
+    if not 0 <= position <= duration:
+        raise _invalid("positionSeconds", "not between 0 and durationSeconds")
+    return position, duration
+
+
+def _command(request: Sync, timestamp: int) -> SyncMessage:
+    command = _present(request.command, "command")
+    if not _COMMAND.fullmatch(command):
+        raise _invalid("command", "not a letter and up to 31 letters, digits, - and _")
+    if request.arguments is not None:
+        size = len(msgspec.json.encode(request.arguments))
+        if size > MAX_ARGUMENTS_BYTES:
+            raise _invalid(
+                "arguments", f"{size} bytes as JSON, they may have {MAX_ARGUMENTS_BYTES}"
+            )
+    return SyncMessage(
+        kind=request.kind,
+        hlc=request.hlc,
+        timestamp=timestamp,
+        command_id=validate_uuid(_present(request.command_id, "commandId"), "commandId"),
+        target_device_id=validate_uuid(
+            _present(request.target_device_id, "targetDeviceId"), "targetDeviceId"
+        ),
+        command=command,
+        arguments=request.arguments,
+    )
+
+
+def _present(value: _Value | None, field: str) -> _Value:
+    if value is None:
+        raise _invalid(field, "missing")
+    return value
+
+
+def _invalid(field: str, reason: str) -> ValidationError:
+    return ValidationError(ErrorCode.INVALID_SYNC, field, reason)
