@@ -9,7 +9,7 @@ from enum import Enum
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.models import messages
+from shared.models import device_messages, messages
 from shared.models.message_base import action_of
 
 PROJECT = "lingocast"
@@ -112,6 +112,19 @@ _DEV_THROTTLES = {
 }
 _PROD_THROTTLES = {
     **dict.fromkeys(_CONTROLS, Throttle(rate=100, burst=200)),
+    # Of an audience in a session some change the language or leave; all at once do neither.
+    **dict.fromkeys(
+        (action_of(messages.ChangeLanguage), action_of(messages.LeaveSession)),
+        Throttle(rate=200, burst=500),
+    ),
+    # What no route is for.
+    "$default": Throttle(rate=100, burst=200),
+    # Once a connection, by those who are devices.
+    action_of(device_messages.RegisterDevice): Throttle(rate=150, burst=500),
+    # After an absence, some pages each.
+    action_of(device_messages.GetSyncSnapshot): Throttle(rate=50, burst=200),
+    # 100 users who do something five times a second. The bus outside has a rate for itself.
+    action_of(device_messages.Sync): Throttle(rate=500, burst=500),
     # The quota of new connections.
     "$connect": Throttle(rate=500, burst=500),
     # Done by hand, and each one writes a row that lives for a day.

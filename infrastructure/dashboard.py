@@ -16,7 +16,14 @@ from infrastructure.config import StageConfig
 from infrastructure.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
 from infrastructure.queues import DEAD_LETTERS
-from infrastructure.routes import AUDIO_PROCESSOR, FUNCTIONS, SESSION_STATUS, TIMEOUT
+from infrastructure.routes import (
+    AUDIO_PROCESSOR,
+    DEVICE_SYNC,
+    DISCONNECT,
+    FUNCTIONS,
+    SESSION_STATUS,
+    TIMEOUT,
+)
 
 # A dashboard is 24 units wide: three graphs a row.
 _WIDTH = 8
@@ -49,6 +56,7 @@ class Dashboard:
         dashboard.add_widgets(*self._audio())
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
+        dashboard.add_widgets(*self._devices())
         if metrics.has_http:
             dashboard.add_widgets(*self._http())
         dashboard.add_widgets(*self._functions())
@@ -114,6 +122,32 @@ class Dashboard:
             _graph("Status query (ms)", latencies),
             _graph("Periodic statuses sent a minute", [sent]),
             _graph("Statuses not sent, by type", [errors]),
+        ]
+
+    def _devices(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        connected = [
+            of_service(DEVICE_SYNC, name, statistic="Maximum", period=MINUTE).with_(label=label)
+            for name, label in (("ConnectedDevices", "devices"), ("ConnectedUsers", "users"))
+        ]
+        relayed = self._metrics.told_apart(DEVICE_SYNC, "SyncMessagesRelayed", ("Kind",), MINUTE)
+        merged = [
+            of_service(DEVICE_SYNC, "SyncConflicts", period=MINUTE).with_(label="conflicts"),
+            of_service(DEVICE_SYNC, "SyncDuplicates", period=MINUTE).with_(label="duplicates"),
+            of_service(DISCONNECT, "DevicesUnavailable", period=MINUTE).with_(
+                label="not taken offline"
+            ),
+        ]
+        durations = [
+            of_service(DEVICE_SYNC, "SyncRelayDuration", statistic=percentile, period=MINUTE).with_(
+                label=percentile
+            )
+            for percentile in _PERCENTILES
+        ]
+        return [
+            _graph("Devices and users connected", connected),
+            _graph("Messages between devices a minute", [relayed, *merged]),
+            _graph("Relay (ms)", durations),
         ]
 
     def _http(self) -> list[cloudwatch.IWidget]:

@@ -16,6 +16,7 @@ from infrastructure.naming import construct_id
 from infrastructure.queues import DEAD_LETTERS
 from infrastructure.routes import (
     AUDIO_PROCESSOR,
+    DEVICE_SYNC,
     FUNCTIONS,
     SESSION_STATUS,
     TIMEOUT,
@@ -29,6 +30,8 @@ _AUDIO_MS = 320
 _FANOUT_MS = 240
 # What a speaker who asks who listens is to wait at most.
 _STATUS_MS = 500
+# What a user does on one device shows on the others before they notice.
+_RELAY_MS = 500
 _LOST_PERCENT = 5
 # Below, one listener on a bad line is more than that.
 _WORTH_JUDGING_A_MINUTE = 1_000
@@ -36,12 +39,14 @@ _QUOTA_SHARE = 0.8
 _SEVERAL = 5
 # What is done by the clock, every minute, says so each time, also if there was nothing to do.
 _HEARTBEATS: Mapping[str, tuple[FunctionSpec, str]] = {
+    "presence-missed": (DEVICE_SYNC, "ConnectedDevices"),
     "statuses-missed": (SESSION_STATUS, "PeriodicUpdatesSent"),
     "sweep-missed": (TIMEOUT, "ConnectionsChecked"),
 }
 INDEXES: Mapping[str, tuple[str, ...]] = {
     "sessions": (schema.ACTIVE_INDEX,),
     "connections": (schema.AUDIENCE_INDEX, schema.IDLE_INDEX),
+    "devices": (schema.ONLINE_INDEX,),
 }
 
 
@@ -66,6 +71,7 @@ class Alarms:
         self._functions()
         self._audio()
         self._statuses()
+        self._devices()
         self._tables()
         self._gateway()
         self._dead_letters()
@@ -106,6 +112,10 @@ class Alarms:
         # Asked for seldom: a function's first query is the p99 of its minute.
         latency = self._metrics.of_service(SESSION_STATUS, "StatusQueryLatency", statistic="p99")
         self._alarm("status-late", latency, _STATUS_MS, periods=(2, 3))
+
+    def _devices(self) -> None:
+        relay = self._metrics.of_service(DEVICE_SYNC, "SyncRelayDuration", statistic="p99")
+        self._alarm("relay-late", relay, _RELAY_MS, periods=(2, 3))
 
     def _tables(self) -> None:
         for table, indexes in INDEXES.items():

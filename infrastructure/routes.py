@@ -10,12 +10,15 @@ from enum import Enum
 
 import msgspec
 
-from shared.models import messages
+from shared.models import device_messages, messages
+from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode
 from shared.models.message_base import action_of
 from shared.utils.settings import (
     AuthorizerSettings,
     ConnectSettings,
+    DeviceSyncSettings,
+    DisconnectSettings,
     FanoutSettings,
     FloorSettings,
     Settings,
@@ -124,12 +127,13 @@ CONNECT = FunctionSpec(
 )
 DISCONNECT = FunctionSpec(
     "disconnect",
-    FloorSettings,
+    DisconnectSettings,
     (
         _SET_TIMER,
         _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        Grant(Resource.DEVICES, ("dynamodb:Query", "dynamodb:UpdateItem")),
         *_RELEASE,
     ),
 )
@@ -243,6 +247,35 @@ SESSION_STATUS = FunctionSpec(
     # A status that changes brought about is followed by one more, until nothing has changed.
     repeats_itself=True,
 )
+DEVICE_SYNC = FunctionSpec(
+    "device_sync",
+    DeviceSyncSettings,
+    (
+        Grant(
+            Resource.DEVICES,
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ),
+        ),
+        Grant(Resource.ONLINE_INDEX, ("dynamodb:Query",)),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
+        Grant(Resource.POST_TO_CONNECTION),
+        Grant(Resource.CLOSE_CONNECTION),
+        Grant(Resource.DISCONNECT_FUNCTION, ("lambda:InvokeFunction",)),
+        Grant(Resource.SYNC_SECRET, ("secretsmanager:GetSecretValue",)),
+    ),
+    memory_mb=FULL_CORE_MB,
+    # A pass over all devices that are online, below what API Gateway waits for a function.
+    timeout_seconds=28,
+)
 
 FUNCTIONS = (
     AUTHORIZER,
@@ -253,6 +286,7 @@ FUNCTIONS = (
     BROADCAST,
     TIMEOUT,
     SESSION_STATUS,
+    DEVICE_SYNC,
 )
 
 ROUTES = (
@@ -272,7 +306,27 @@ ROUTES = (
     RouteSpec(action_of(messages.GetSessionStatus), SESSION_STATUS, replies=True),
     RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
     RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
+    RouteSpec(action_of(device_messages.RegisterDevice), DEVICE_SYNC, replies=True),
+    RouteSpec(action_of(device_messages.GetSyncSnapshot), DEVICE_SYNC, replies=True),
+    RouteSpec(action_of(device_messages.Sync), DEVICE_SYNC, replies=True),
 )
 
 # In the order of docs/http/openapi.json. Without any there is no HTTP API.
-HTTP_ROUTES: tuple[HttpRouteSpec, ...] = ()
+HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
+    HttpRouteSpec(
+        "POST",
+        "/sync/messages",
+        DEVICE_SYNC,
+        authorized=False,
+        request=BusEnvelope,
+        response=BusAccepted,
+        summary="Tell the devices of a user something, signed by the shared secret",
+        errors=(
+            ErrorCode.INVALID_SYNC,
+            ErrorCode.CLOCK_SKEW,
+            ErrorCode.INVALID_SIGNATURE,
+            ErrorCode.DEVICE_NOT_FOUND,
+            ErrorCode.DEVICE_OFFLINE,
+        ),
+    ),
+)

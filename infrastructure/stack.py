@@ -21,6 +21,7 @@ from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.routes import (
     AUTHORIZER,
     BROADCAST,
+    DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
     HTTP_ROUTES,
@@ -103,6 +104,7 @@ class LingocastStack(cdk.Stack):
         statuses.feed(functions[SESSION_STATUS])
         schedules = Schedules(self)
         schedules.every_minute(functions[TIMEOUT])
+        schedules.every_minute(functions[DEVICE_SYNC])
         schedules.every(5, functions[TIMEOUT], given={"task": RECONCILE})
         # Twice a minute: the queue delays what it gets by half of one.
         schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})

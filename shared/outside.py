@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.data_access.secret_reader import SecretReader
 from shared.data_access.table import Table
 from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
@@ -17,7 +18,15 @@ from shared.services.function_invoker import LambdaInvoker
 from shared.services.sharded_sender import FunctionInvoker, ShardedSender
 from shared.utils import aws_clients
 from shared.utils.clock import Clock
-from shared.utils.settings import ConnectSettings, FanoutSettings, SessionSettings, load
+from shared.utils.settings import (
+    ConnectSettings,
+    DevicesSettings,
+    DeviceSyncSettings,
+    FanoutSettings,
+    SenderSettings,
+    SessionSettings,
+    load,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +42,7 @@ class Doubles:
     timers: Timers[GraceOver] | None = None
     status_timers: Timers[StatusDue] | None = None
     dynamodb: DynamoDBClient | None = None
+    sync_secret: Callable[[], str] | None = None
 
 
 class Outside:
@@ -60,13 +70,28 @@ class Outside:
         return Table(self._dynamodb, table, schema.CONNECTION_ID)
 
     @cached_property
+    def devices(self) -> Table:
+        """The table of devices."""
+        table = load(DevicesSettings, self._environment).devices_table
+        return Table(self._dynamodb, table, (schema.USER_ID, schema.DEVICE_ITEM))
+
+    @cached_property
+    def sync_secret(self) -> Callable[[], str]:
+        """Reads what the bus outside signs with."""
+        secret_id = load(DeviceSyncSettings, self._environment).sync_secret_id
+        return self._doubles.sync_secret or SecretReader(aws_clients.secrets_client, secret_id)
+
+    @cached_property
     def sender(self) -> ConnectionSender:
         """The way to clients."""
-        return self._doubles.sender or ConnectionGateway(
-            self.settings.api_gateway_endpoint,
+        if self._doubles.sender is not None:
+            return self._doubles.sender
+        settings = load(SenderSettings, self._environment)
+        return ConnectionGateway(
+            settings.api_gateway_endpoint,
             aws_clients.region(),
             aws_clients.credentials_source(),
-            concurrency=self.settings.fanout_concurrency,
+            concurrency=settings.fanout_concurrency,
             clock=self._clock,
         )
 

@@ -1,23 +1,29 @@
-"""$disconnect: forget the connection and give up its seat. Best effort, so also done elsewhere:
-whoever finds a connection over says so in an event of its own.
+"""$disconnect: forget the connection and give up its seat, and the device that it was. Best effort,
+so also done elsewhere: whoever finds a connection over says so in an event of its own.
 """
 
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap import App
+from shared.bootstrap_devices import DeviceApp
 from shared.models.closing import ClosedConnection
+from shared.models.connection import Caller
 from shared.utils.invocation import InvocationHandler, event_handler
 from shared.utils.route import lifecycle_handler
 
 
-def build(app: App) -> InvocationHandler:
+def build(app: DeviceApp) -> InvocationHandler:
     """The handler over the given parts. API Gateway's events have a context, the others an id."""
-    departures = app.departures
-    told = lifecycle_handler(
-        lambda caller: departures.remove(caller.connection_id), telemetry=app.telemetry
-    )
+    departures, devices = app.departures, app.device_registry
+
+    def over(caller: Caller) -> None:
+        try:
+            departures.remove(caller.connection_id)
+        finally:
+            devices.leave(caller)
+
+    told = lifecycle_handler(over, telemetry=app.telemetry)
     found = event_handler(
         ClosedConnection,
         lambda closed: departures.remove(closed.connection_id),
@@ -30,4 +36,4 @@ def build(app: App) -> InvocationHandler:
     return handler
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(DeviceApp(os.environ))

@@ -52,15 +52,18 @@ class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND
     arguments: dict[str, Any] | None = None
 
 
+AnyBusMessage = WatchlistUpdated | ProgressUpdated | DeviceCommanded
+
+
 class BusEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     """A message on the channel of a user, `user.<userId>`."""
 
     channel: _Channel
-    message: WatchlistUpdated | ProgressUpdated | DeviceCommanded
+    message: AnyBusMessage
 
 
 class BusAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the message counts (a later one may be known already), and how many devices got it."""
+    """Whether the message counts (a later one may be known), and how many devices got it."""
 
     status: Literal["success"] = "success"
     applied: bool

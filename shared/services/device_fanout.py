@@ -47,8 +47,8 @@ class Delivery:
 
 
 class DeviceFanout:
-    """Sends to devices of one user. Who is gone goes offline, and its connection is forgotten by
-    `remove_connection`, as everywhere.
+    """Sends to devices of one user. Who is gone goes offline, and `clean_up` forgets what else the
+    connections were, as everywhere.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class DeviceFanout:
         broadcasts: BroadcastHandler,
         gone: GoneConnections,
         *,
-        remove_connection: Callable[[str], object],
+        clean_up: Callable[[Sequence[str]], object],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._devices = devices
         self._broadcasts = broadcasts
         self._gone = gone
-        self._remove_connection = remove_connection
+        self._clean_up = clean_up
         self._clock = clock
         self._telemetry = telemetry
 
@@ -118,18 +118,18 @@ class DeviceFanout:
         delivery.delivered = result.success_count
         gone = set(self._gone.take())
         delivery.gone = [device for device in delivery.devices if device.connection_id in gone]
-        for device in delivery.gone:
-            self._give_up(user_id, device)
+        if gone:
+            self._give_up(user_id, delivery.gone)
         return delivery
 
-    def _give_up(self, user_id: str, device: KnownDevice) -> None:
+    def _give_up(self, user_id: str, gone: Sequence[KnownDevice]) -> None:
         """Best effort: what fails here, the pass of every minute finds."""
-        assert device.connection_id is not None
+        now = self._clock.now_ms()
+        connections = _connections(gone)
         try:
-            self._devices.go_offline(
-                user_id, device.device_id, device.connection_id, self._clock.now_ms()
-            )
-            self._remove_connection(device.connection_id)
+            for device, connection_id in zip(gone, connections, strict=True):
+                self._devices.go_offline(user_id, device.device_id, connection_id, now)
+            self._clean_up(connections)
         except StoreUnavailableError as error:
             self._telemetry.warn("device that is gone not given up", cause=error.cause)
 

@@ -56,10 +56,7 @@ class DeviceRegistry:
             self._offline(user_id, device)
             raise connection_not_found()
         for other in known:
-            if (
-                other.connection_id == caller.connection_id
-                and other.device_id != request.device_id
-            ):
+            if other.connection_id == caller.connection_id and other.device_id != request.device_id:
                 self._offline(user_id, other)
         if replaced is not None and replaced.connection_id not in {None, caller.connection_id}:
             self._close(user_id, replaced)

@@ -16,10 +16,10 @@ import msgspec
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.idle_connections import Claim, IdleConnections, Limits
-from shared.models.closing import ClosedConnection
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.message_base import encode
 from shared.models.messages import ConnectionTimeout
+from shared.services.clean_ups import CleanUps
 from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
@@ -72,7 +72,7 @@ class IdleSweep:
     ) -> None:
         self._connections = connections
         self._sender = sender
-        self._disconnect = disconnect
+        self._clean_ups = CleanUps(disconnect, clock, telemetry)
         self._idle_ms = idle_seconds * 1000
         self._clock = clock
         self._telemetry = telemetry
@@ -142,7 +142,7 @@ class IdleSweep:
                 Role=claim.role or "none",
                 Reason="replaced" if claim.replaced else "idle",
             )
-        self._clean_up([claim.connection_id for claim in over])
+        self._clean_ups.ask([claim.connection_id for claim in over])
         return len(over)
 
     def _told(self, claims: Sequence[Claim]) -> set[str]:
@@ -166,11 +166,3 @@ class IdleSweep:
             for connection_id, outcome in outcomes.items()
             if outcome is Outcome.GONE
         }
-
-    def _clean_up(self, ids: Sequence[str]) -> None:
-        """`$disconnect` comes by itself, mostly. What is not taken here, the next sweep finds."""
-        payloads = [msgspec.json.encode(ClosedConnection(connection_id=item)) for item in ids]
-        answers = self._disconnect.invoke_many(payloads, self._clock.now_ms() + _STEP_MS)
-        failed = sum(answer.outcome is not Outcome.SENT for answer in answers)
-        if failed:
-            self._telemetry.warn("clean-ups not started", count=failed)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from shared.models.bus_messages import (
+    AnyBusMessage,
     BusAccepted,
     BusEnvelope,
-    BusMessage,
     DeviceCommanded,
     ProgressUpdated,
 )
@@ -56,7 +56,7 @@ class SyncBus:
         return BusAccepted(applied=accepted.applied, relayed_to_devices=accepted.delivered)
 
 
-def converted(message: BusMessage, received_at: int) -> SyncMessage:
+def converted(message: AnyBusMessage, received_at: int) -> SyncMessage:
     """The message as a device's would be. Raises INVALID_SYNC."""
     hlc = Hlc(message.timestamp, 0, BUS_NODE)
     if isinstance(message, DeviceCommanded):

@@ -153,12 +153,8 @@ class SyncRelay:
 
     def _report(self, user_id: str, message: SyncMessage, delivery: Delivery) -> None:
         if delivery.delivered:
-            self._telemetry.count_by(
-                "SyncMessagesRelayed", delivery.delivered, Kind=message.kind
-            )
-            self._telemetry.duration(
-                "SyncRelayDuration", self._clock.now_ms() - message.timestamp
-            )
+            self._telemetry.count_by("SyncMessagesRelayed", delivery.delivered, Kind=message.kind)
+            self._telemetry.duration("SyncRelayDuration", self._clock.now_ms() - message.timestamp)
         if delivery.gone:
             self._tell(user_id)
 

@@ -43,7 +43,8 @@ class Origins:
                     self._known.popitem(last=False)
                 return device.device_id
         raise LingocastError(
-            ErrorCode.DEVICE_NOT_REGISTERED, "sync: the connection is no device; registerDevice first"
+            ErrorCode.DEVICE_NOT_REGISTERED,
+            "sync: the connection is no device; register it first",
         )
 
     def forget(self, connection_id: str) -> None:

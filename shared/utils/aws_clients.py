@@ -13,6 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 # One retry, so that the worst case stays far below API Gateway's 29 s and a chunk's loss is all
@@ -31,6 +32,12 @@ _SQS = Config(
     read_timeout=2.0,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
+# Read seldom, while a webhook waits (s).
+_SECRETS = Config(
+    connect_timeout=1.0,
+    read_timeout=2.0,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
 
 
 @cache
@@ -47,6 +54,11 @@ def dynamodb_client() -> DynamoDBClient:
 def sqs_client() -> SQSClient:
     """An SQS client, configured like the above."""
     return _session().client("sqs", config=_SQS)
+
+
+def secrets_client() -> SecretsManagerClient:
+    """A client of Secrets Manager, configured like the above."""
+    return _session().client("secretsmanager", config=_SECRETS)
 
 
 def region() -> str:

@@ -114,13 +114,19 @@ class AuthorizerSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionSettings(ConnectSettings):
+class SenderSettings(Settings):
+    """How to send to connections."""
+
+    api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
+    fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSettings(ConnectSettings, SenderSettings):
     """What every function needs that works on sessions and sends to connections."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
-    api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
     status_queue_url: str = _setting(STATUS_QUEUE_URL, _http_url)
-    fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
     max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
     # What clients are told of how long their connection lives (s).
     connection_lifetime_seconds: int = _setting(
@@ -145,15 +151,38 @@ class FanoutSettings(SessionSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepSettings(SessionSettings):
-    """What the sweep needs: after how much silence (s) a connection is closed, and which function
-    cleans up after it.
-    """
+class CleanUpSettings(Settings):
+    """Which function cleans up after connections that are over."""
 
     disconnect_handler_function: str = _setting(DISCONNECT_HANDLER_FUNCTION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSettings(SessionSettings, CleanUpSettings):
+    """What the sweep needs: after how much silence (s) a connection is closed."""
+
     connection_idle_timeout_seconds: int = _setting(
         CONNECTION_IDLE_TIMEOUT_SECONDS, _idle_timeout, 120
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesSettings(Settings):
+    """Where devices are."""
+
+    devices_table: str = _setting(DEVICES_TABLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisconnectSettings(FloorSettings, DevicesSettings):
+    """What the disconnect function needs: a connection that is over may have been a device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSyncSettings(ConnectSettings, SenderSettings, CleanUpSettings, DevicesSettings):
+    """What the function of devices needs: which secret the bus outside signs with."""
+
+    sync_secret_id: str = _setting(SYNC_SECRET_ID)
 
 
 def load(settings: type[SettingsType], environment: Mapping[str, str]) -> SettingsType:

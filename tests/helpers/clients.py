@@ -16,6 +16,10 @@ from tests.helpers.fake_connections import FakeConnections
 
 Message = dict[str, Any]
 
+_SERVED_BY = {
+    "getSessionStatus": "session_status",
+    **dict.fromkeys(("registerDevice", "getSyncSnapshot", "sync"), "device_sync"),
+}
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
@@ -47,7 +51,7 @@ class Clients(ABC):
 
     def ask(self, connection: str, action: str, **fields: Any) -> Message:
         """A control request and its reply."""
-        function = "session_status" if action == "getSessionStatus" else "control"
+        function = _SERVED_BY.get(action, "control")
         return self.ask_text(connection, json.dumps({"action": action, **fields}), function)
 
     def ask_text(self, connection: str, text: str, function: str = "control") -> Message:

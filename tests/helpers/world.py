@@ -13,6 +13,7 @@ from unittest import mock
 import msgspec
 
 from shared.bootstrap import App
+from shared.bootstrap_devices import DeviceApp
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
@@ -22,12 +23,14 @@ from shared.utils.settings import (
     API_GATEWAY_ENDPOINT,
     BROADCAST_FUNCTION,
     CONNECTIONS_TABLE,
+    DEVICES_TABLE,
     DISCONNECT_HANDLER_FUNCTION,
     MAX_LISTENERS,
     SESSIONS_TABLE,
     SHARD_SIZE,
     SPEAKER_GRACE_SECONDS,
     STATUS_QUEUE_URL,
+    SYNC_SECRET_ID,
     TIMER_QUEUE_URL,
 )
 from tests.helpers.clients import Clients, Message
@@ -35,6 +38,7 @@ from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
 from tests.helpers.tables import (
     CONNECTIONS,
+    DEVICES,
     SESSIONS,
     connections_repository,
     moto_tables,
@@ -52,12 +56,16 @@ ENVIRONMENT = {
     BROADCAST_FUNCTION: "broadcast",
     SHARD_SIZE: "10",
     DISCONNECT_HANDLER_FUNCTION: "disconnect",
+    DEVICES_TABLE: DEVICES,
+    SYNC_SECRET_ID: "sync",
 }
 # What the stack does not give to every function.
 _ONLY = {
     TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
     BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
-    DISCONNECT_HANDLER_FUNCTION: {"timeout"},
+    DISCONNECT_HANDLER_FUNCTION: {"timeout", "device_sync"},
+    DEVICES_TABLE: {"disconnect", "device_sync"},
+    SYNC_SECRET_ID: {"device_sync"},
 }
 FUNCTIONS = (
     "connect",
@@ -67,7 +75,10 @@ FUNCTIONS = (
     "broadcast",
     "timeout",
     "session_status",
+    "device_sync",
 )
+# What wires each function; the others have the common one.
+_APPS: dict[str, type[App]] = {"disconnect": DeviceApp, "device_sync": DeviceApp}
 
 
 class CleanUps:
@@ -97,6 +108,7 @@ class World(Clients):
         self.timers = FakeTimers[GraceOver]()
         self.status_timers = FakeTimers[StatusDue]()
         self.clean_ups = CleanUps(self)
+        self.sync_secret = "a secret"
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
@@ -129,7 +141,7 @@ class World(Clients):
 
     def _app(self, function: str, **given: Any) -> App:
         """One more instance of a function, with caches of its own."""
-        return App(
+        return _APPS.get(function, App)(
             {
                 name: value
                 for name, value in ENVIRONMENT.items()
@@ -145,6 +157,7 @@ class World(Clients):
                 timers=self.timers,
                 status_timers=self.status_timers,
                 dynamodb=self._dynamodb,
+                sync_secret=lambda: self.sync_secret,
             ),
             **given,
         )
@@ -174,6 +187,10 @@ class World(Clients):
     def reconcile(self) -> None:
         """What the rule of every five minutes does."""
         self.call("timeout", {"task": "reconcile"})
+
+    def presence(self) -> None:
+        """What the rule of every minute does with devices."""
+        self.call("device_sync", {"detail-type": "Scheduled Event", "source": "aws.events"})
 
     def ring(self, *more: str) -> Message:
         """Let every timer ring that was set, and `more` messages; returns which failed."""

@@ -94,6 +94,7 @@ def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly
     assert found == {
         "ConnectionTimeout": ["Lingocast", "service", "Role", "Reason"],
         "ConnectionErrors": ["Lingocast", "service", "Type"],
+        "SyncMessagesRelayed": ["Lingocast", "service", "Kind"],
     }
 
 

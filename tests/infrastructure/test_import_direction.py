@@ -42,8 +42,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # The composition root knows everybody, and only the handlers know it.
     "shared.outside": (*PLAIN, "shared.data_access", "shared.services"),
     "shared.bootstrap": (*PLAIN, "shared.data_access", "shared.services", "shared.outside"),
+    "shared.bootstrap_devices": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.outside",
+        "shared.bootstrap",
+    ),
     "shared": (),
-    "lambda": (*PLAIN, "shared.services", "shared.bootstrap"),
+    "lambda": (*PLAIN, "shared.services", "shared.bootstrap", "shared.bootstrap_devices"),
     "infrastructure": (*PLAIN, "infrastructure"),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),

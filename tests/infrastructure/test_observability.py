@@ -15,7 +15,7 @@ from shared.utils.telemetry import PowertoolsTelemetry
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, Assembly, synthesize
 
 # What happens by the clock is missed if it falls silent; of all else silence says nothing.
-HEARTBEATS = {"statuses-missed", "sweep-missed"}
+HEARTBEATS = {"presence-missed", "statuses-missed", "sweep-missed"}
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
 MOST_METRICS = 10
@@ -54,7 +54,7 @@ def metrics(assembly: Assembly, namespace: str) -> Iterator[Metric]:
 
 def test_there_are_few(assembly: Assembly, prod: Assembly) -> None:
     assert alarms(assembly).keys() == alarms(prod).keys()
-    assert 8 <= len(alarms(assembly)) <= 18
+    assert 8 <= len(alarms(assembly)) <= 24
 
 
 def test_each_is_within_what_cloudwatch_takes_and_keeps_quiet_without_data(
@@ -158,7 +158,12 @@ def test_what_happens_by_the_clock_is_missed_when_it_falls_silent(assembly: Asse
 
 
 @pytest.mark.parametrize(
-    ("name", "metric"), [("fanout-late", "FanoutDuration"), ("status-late", "StatusQueryLatency")]
+    ("name", "metric"),
+    [
+        ("fanout-late", "FanoutDuration"),
+        ("relay-late", "SyncRelayDuration"),
+        ("status-late", "StatusQueryLatency"),
+    ],
 )
 def test_durations_are_judged_by_their_p99(assembly: Assembly, name: str, metric: str) -> None:
     alarm = alarms(assembly)[name]

@@ -58,6 +58,7 @@ def all_statements(assembly: Assembly) -> list[dict[str, Any]]:
 def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpec) -> None:
     sessions, _ = assembly.table("sessions")
     connections, _ = assembly.table("connections")
+    devices, _ = assembly.table("devices")
     arns = {
         Resource.SESSIONS: f"<{sessions}.Arn>",
         Resource.ACTIVE_INDEX: f"<{sessions}.Arn>/index/active",
@@ -69,6 +70,8 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
         Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
         Resource.SYNC_SECRET: "<SyncSecret>",
+        Resource.DEVICES: f"<{devices}.Arn>",
+        Resource.ONLINE_INDEX: f"<{devices}.Arn>/index/online",
         Resource.BROADCAST_FUNCTION: f"{FUNCTION_ARN}-broadcast",
         Resource.DISCONNECT_FUNCTION: f"{FUNCTION_ARN}-disconnect",
     }

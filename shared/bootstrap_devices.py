@@ -1,0 +1,105 @@
+"""The composition root of device sync: an App, and what keeps a user's devices in step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from shared.bootstrap import App
+from shared.data_access.devices import Devices
+from shared.data_access.member_rows import MemberRows
+from shared.data_access.sync_commands import SyncCommands
+from shared.data_access.sync_states import SyncStates
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.clean_ups import CleanUps
+from shared.services.device_fanout import DeviceFanout, GoneConnections
+from shared.services.device_presence import DevicePresence
+from shared.services.device_registry import DeviceRegistry
+from shared.services.sync_bus import SyncBus
+from shared.services.sync_relay import SyncRelay
+from shared.services.sync_service import SyncService
+from shared.services.sync_snapshots import SyncSnapshots
+from shared.services.webhook_check import WebhookCheck
+from shared.utils.settings import DISCONNECT_HANDLER_FUNCTION, CleanUpSettings, load
+
+
+class DeviceApp(App):
+    """The parts of a function that knows devices."""
+
+    @cached_property
+    def device_registry(self) -> DeviceRegistry:
+        return DeviceRegistry(
+            self._devices,
+            self._connections,
+            self._device_fanout,
+            self.sync_snapshots,
+            sender=self._outside.sender,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def sync_service(self) -> SyncService:
+        return SyncService(self._sync_relay, self._devices, self.clock)
+
+    @cached_property
+    def sync_snapshots(self) -> SyncSnapshots:
+        return SyncSnapshots(SyncStates(self._outside.devices), self.clock)
+
+    @cached_property
+    def sync_bus(self) -> SyncBus:
+        check = WebhookCheck(self._outside.sync_secret, self.clock)
+        return SyncBus(self._sync_relay, check.check, self.clock)
+
+    @cached_property
+    def device_presence(self) -> DevicePresence:
+        return DevicePresence(
+            self._devices,
+            MemberRows(self._outside.connections),
+            self._device_fanout,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def _clean_up(self) -> Callable[[Sequence[str]], object]:
+        if DISCONNECT_HANDLER_FUNCTION not in self._environment:
+            # This is that function.
+            return lambda ids: [self.departures.remove(item) for item in ids]
+        settings = load(CleanUpSettings, self._environment)
+        disconnect = self._outside.disconnect(settings.disconnect_handler_function)
+        return CleanUps(disconnect, self.clock, self.telemetry).ask
+
+    @cached_property
+    def _devices(self) -> Devices:
+        return Devices(self._outside.devices)
+
+    @cached_property
+    def _sync_relay(self) -> SyncRelay:
+        return SyncRelay(
+            SyncStates(self._outside.devices),
+            SyncCommands(self._outside.devices),
+            self._devices,
+            self._device_fanout,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def _device_fanout(self) -> DeviceFanout:
+        gone = GoneConnections()
+        broadcasts = BroadcastHandler(
+            self._outside.sender,
+            self._rosters,
+            remove_gone=gone.note,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        return DeviceFanout(
+            self._devices,
+            broadcasts,
+            gone,
+            clean_up=self._clean_up,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
