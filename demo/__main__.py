@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from client.errors import ClientError
-from client.options import ChunkOption
+from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.options import ChunkOption, DelayOption
 from client.remedies import remedy
 from client.wav import read_wav
 from demo.scenario import FORMAT, Performance, Scenario
@@ -39,6 +40,7 @@ def main(
     ] = FLOOR,
     out: Annotated[Path, typer.Option(help="Where to write what was heard.")] = OUTPUT,
     chunk_ms: ChunkOption = FORMAT.chunk_ms,
+    playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
 ) -> None:
     """Stream speech from one speaker to listeners in three languages, and check what they heard.
 
@@ -47,7 +49,7 @@ def main(
     show = Show()
     show.title()
     try:
-        fine = _run(show, file, out, AudioFormat(chunk_ms=chunk_ms))
+        fine = _run(show, file, out, AudioFormat(chunk_ms=chunk_ms), playout_delay)
     except ClientError as error:
         advice = remedy(error)
         show.failure(f"{error}; {advice}" if advice else str(error))
@@ -62,7 +64,9 @@ def main(
         raise typer.Exit(1)
 
 
-def _run(show: Show, file: Path, out: Path, audio_format: AudioFormat) -> bool:
+def _run(
+    show: Show, file: Path, out: Path, audio_format: AudioFormat, playout_delay_ms: int
+) -> bool:
     floor, interpretation = read_wav(file), read_wav(INTERPRETATION)
     show.step("The stack starts on this machine, from the template that would be deployed.")
     began = time.monotonic()
@@ -71,7 +75,14 @@ def _run(show: Show, file: Path, out: Path, audio_format: AudioFormat) -> bool:
             endpoints = stack.enter_context(launch())
         show.detail(f"Ready after {time.monotonic() - began:.0f} s at {endpoints.websocket_url}")
         show.step("Alice opens a session to speak English.")
-        scenario = Scenario(endpoints, floor, interpretation, out, audio_format)
+        scenario = Scenario(
+            endpoints,
+            floor,
+            interpretation,
+            out,
+            audio_format=audio_format,
+            playout_delay_ms=playout_delay_ms,
+        )
         performance = asyncio.run(_perform(scenario, show))
     show.said(performance)
     rows = [judge(outcome) for outcome in performance.listeners]

@@ -13,6 +13,7 @@ from client.audio import to_pcm
 from client.capture import Recording
 from client.connection import connect
 from client.interpreter import InterpretReport, interpret
+from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.playout import ListenStats
 from client.speaker import SessionHook, SpeakReport, speak
@@ -86,11 +87,14 @@ class Scenario:
         floor: Sound,
         interpretation: Sound,
         directory: Path,
+        *,
         audio_format: AudioFormat = FORMAT,
+        playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
     ) -> None:
         self.floor = Recording(to_pcm(floor, audio_format), audio_format)
         self.interpretation = Recording(to_pcm(interpretation, audio_format), audio_format)
         self._format = audio_format
+        self._playout_delay_ms = playout_delay_ms
         self._endpoints = endpoints
         self._directory = directory
 
@@ -162,6 +166,7 @@ class Scenario:
                     open_sink=lambda audio_format: files.enter_context(
                         WavWriter(file, audio_format.sample_rate)
                     ),
+                    playout_delay_ms=self._playout_delay_ms,
                     hooks=hooks,
                 )
         interpreted = language == INTERPRETED_LANGUAGE

@@ -128,7 +128,7 @@ async def _json(client: ClientConnection) -> Event:
 async def closing(client: ClientConnection) -> tuple[int | None, str | None]:
     """How the server closes a connection."""
     with suppress(ConnectionClosed):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG_PATIENCE_SECONDS):
             while True:
                 await client.recv()
     return client.close_code, client.close_reason

@@ -28,8 +28,9 @@ def recording(path: Path, seconds: float) -> bytes:
 def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
     said = recording(tmp_path / "tone.wav", 1.7)
 
-    # Long chunks: none is lost because this machine is slow.
-    arguments = [str(tmp_path / "tone.wav"), "--out", str(tmp_path / "out"), "--chunk-ms=500"]
+    # Long chunks and patient ears: none is lost because this machine is slow.
+    patience = ("--chunk-ms=500", "--playout-delay=3000")
+    arguments = [str(tmp_path / "tone.wav"), "--out", str(tmp_path / "out"), *patience]
     done = subprocess.run(
         [sys.executable, "-m", "demo", *arguments],
         cwd=ROOT,

@@ -1,14 +1,13 @@
-"""Audiences of any size, written into a session's row at once."""
+"""Audiences of any size, written into a session's row, and what speakers are told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import boto3
-
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.tables import SESSIONS
+from tests.helpers.clients import Clients
+from tests.helpers.tables import SESSIONS, dynamodb
 
 
 def set_audience(session_id: str, counts: Mapping[str, int], total: int | None = None) -> None:
@@ -27,4 +26,12 @@ def set_audience(session_id: str, counts: Mapping[str, int], total: int | None =
 
 def sessions_table() -> Table:
     """The sessions table of the moment."""
-    return Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID)
+    return Table(dynamodb(), SESSIONS, schema.SESSION_ID)
+
+
+def statuses(world: Clients, speaker: str) -> list[tuple[str, int]]:
+    """Why and with which count a speaker was told, in order."""
+    return [
+        (status["updateReason"], status["listenerCount"])
+        for status in world.pushes(speaker, "sessionStatus")
+    ]

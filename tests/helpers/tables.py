@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
 
-import boto3
 from moto import mock_aws
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
+from shared.utils import aws_clients
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SESSIONS = "sessions"
 CONNECTIONS = "connections"
@@ -19,11 +24,19 @@ ANNOUNCEMENTS = "announcements"
 DEVICES = "devices"
 
 
+@cache
+def dynamodb() -> DynamoDBClient:
+    """The client of all tests, moto's within `moto_tables`: to make one takes longer than most
+    tests.
+    """
+    return aws_clients.dynamodb_client()
+
+
 @contextmanager
 def moto_tables() -> Iterator[None]:
     """All tables, empty, in moto's memory."""
     with mock_aws():
-        client = boto3.client("dynamodb")
+        client = dynamodb()
         client.create_table(
             TableName=SESSIONS,
             BillingMode="PAY_PER_REQUEST",
@@ -110,9 +123,9 @@ def moto_tables() -> Iterator[None]:
 
 def sessions_repository() -> SessionsRepository:
     """A repository over the sessions table."""
-    return SessionsRepository(Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID))
+    return SessionsRepository(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
 def connections_repository() -> ConnectionsRepository:
     """A repository over the connections table."""
-    return ConnectionsRepository(Table(boto3.client("dynamodb"), CONNECTIONS, schema.CONNECTION_ID))
+    return ConnectionsRepository(Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID))

@@ -41,6 +41,7 @@ from tests.helpers.tables import (
     DEVICES,
     SESSIONS,
     connections_repository,
+    dynamodb,
     moto_tables,
     sessions_repository,
 )
@@ -113,7 +114,7 @@ class World(Clients):
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
         self.connections = connections_repository()
-        self._dynamodb: Any = None
+        self._dynamodb: Any = dynamodb()
         with mock.patch.dict(os.environ, ENVIRONMENT):
             modules = {
                 name: importlib.import_module(f"lambda.{name}.handler") for name in FUNCTIONS

@@ -9,7 +9,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.unit.local import assembly
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 CODE = '''
 import json, os, time

@@ -14,6 +14,7 @@ from local.model import Function, Role
 from local.pool import FunctionPool, PoolLimits
 from local.workers import worker_environment
 from shared.utils.clock import SystemClock
+from tests.integration.local.support import PATIENCE_SECONDS
 
 CODE = """
 import json, os, sys, time, pathlib
@@ -120,7 +121,7 @@ def over(process: psutil.Process) -> bool:
 
 async def invoke(pool: FunctionPool, **event: object) -> Outcome:
     """The outcome of an invocation with this event."""
-    return await asyncio.wait_for(pool.invoke(json.dumps(event).encode()), 10)
+    return await asyncio.wait_for(pool.invoke(json.dumps(event).encode()), PATIENCE_SECONDS)
 
 
 async def result(pool: FunctionPool, **event: object) -> dict[str, Any]:

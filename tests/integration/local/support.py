@@ -13,7 +13,7 @@ import msgspec
 
 from local.invocation import Outcome
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 _POLL_SECONDS = 0.01
 
 Event = dict[str, Any]

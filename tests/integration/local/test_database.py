@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,14 @@ def people(database: Database) -> People:
 
 def dynalites() -> list[psutil.Process]:
     """Running databases of this process."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "dynalite" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children():
+        # It may end at any moment.
+        with suppress(psutil.NoSuchProcess):
+            command = " ".join(child.cmdline())
+            if child.status() != psutil.STATUS_ZOMBIE and "dynalite" in command:
+                found.append(child)
+    return found
 
 
 def twins() -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.integration.local.conftest import Served, ServeFactory
-from tests.integration.local.support import call, eventually
+from tests.integration.local.support import PATIENCE_SECONDS, call, eventually
 from tests.unit.local.stacks import stack
 
 LIMIT = 128 * 1024
@@ -66,7 +66,7 @@ async def test_a_listener_that_does_not_read_costs_nobody_else_anything(served: 
 
     statuses: list[int] = []
     delivered = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         # Until the socket buffers of both ends and the limit are full; then some more.
         while statuses.count(429) < 5:
             answer = await served.manage("POST", slow_id, body)
@@ -79,7 +79,7 @@ async def test_a_listener_that_does_not_read_costs_nobody_else_anything(served: 
     assert answer.headers["x-amzn-errortype"] == "limitexceededexception"
 
     slow.transport.resume_reading()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(statuses.count(200)):
             assert len(await slow.recv()) == len(body)
     assert (await served.manage("POST", slow_id, b"again")).status == 200
@@ -98,7 +98,7 @@ async def test_a_malformed_request_hurts_nobody(served: Served) -> None:
     port = served.management_port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
-    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)
     writer.close()
     assert (await call(port, "GET", "/")).status == 404
     assert (await served.manage("POST", served.connection_id(), b"fine")).status == 200

@@ -9,7 +9,7 @@ import pytest
 
 from local.errors import FunctionInitError, ThrottledError
 from tests.integration.local.pool_support import CODE, Pools, invoke, result, workers
-from tests.integration.local.support import eventually
+from tests.integration.local.support import PATIENCE_SECONDS, eventually
 
 
 async def test_no_invocation_is_lost_around_a_workers_death(pools: Pools) -> None:
@@ -143,6 +143,6 @@ async def test_stopping_ends_what_runs_and_what_waits(pools: Pools) -> None:
     await pool.start()
     work = [asyncio.ensure_future(invoke(pool, do="sleep", seconds=60)) for _ in range(3)]
     await asyncio.sleep(0)
-    await asyncio.wait_for(pool.stop(), 5)
+    await asyncio.wait_for(pool.stop(), PATIENCE_SECONDS)
     assert [(await each).error for each in work] == ["Runtime.Stopped"] * 3
     assert (await invoke(pool)).error == "Runtime.Stopped"

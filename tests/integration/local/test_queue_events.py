@@ -68,7 +68,7 @@ class Bells:
     async def dead_letter(self) -> Any:
         """A message from the dead letters, waited for."""
         answer = await asyncio.to_thread(
-            self._client.receive_message, QueueUrl=self.dead, WaitTimeSeconds=10
+            self._client.receive_message, QueueUrl=self.dead, WaitTimeSeconds=20
         )
         (message,) = answer["Messages"]
         self._client.delete_message(QueueUrl=self.dead, ReceiptHandle=message["ReceiptHandle"])

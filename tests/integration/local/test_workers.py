@@ -71,17 +71,19 @@ async def test_a_function_that_takes_too_long_is_killed_and_replaced(pools: Pool
 
 
 async def test_what_a_killed_function_started_is_killed_with_it(pools: Pools) -> None:
-    pool = pools(timeout=1)
+    pool = pools(timeout=2)
     await pool.start()
     work = asyncio.ensure_future(invoke(pool, do="spawn"))
+    found: list[psutil.Process] = []
 
-    def sleepers() -> list[psutil.Process]:
-        return [
+    def sleeps() -> bool:
+        found[:] = [
             child for worker in workers() for child in worker.children() if child.name() == "sleep"
         ]
+        return bool(found)
 
-    await eventually(sleepers)
-    (sleeper,) = sleepers()
+    await eventually(sleeps)
+    (sleeper,) = found
     assert (await work).error == "Sandbox.Timedout"
     await eventually(lambda: over(sleeper))
 

@@ -45,7 +45,7 @@ def server(service: Service, refuse: int | None = None) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serving()))
     thread.start()
-    listening.wait(5)
+    listening.wait(30)
     try:
         yield address[0]
     finally:

@@ -2,58 +2,10 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
 
-from tests.helpers.clients import Message
-from tests.helpers.tables import CONNECTIONS
 from tests.helpers.world import World
-
-
-def create(world: World) -> tuple[str, str, str]:
-    """A speaker: connection, session id, resume token."""
-    speaker = world.connect("alice", "speakers")
-    reply = world.ask(speaker, "createSession", sourceLanguage="en")
-    return speaker, reply["sessionId"], reply["resumeToken"]
-
-
-def join(
-    world: World, connection: str, session_id: str, language: str = "es", **fields: str
-) -> Message:
-    return world.ask(
-        connection, "joinSession", sessionId=session_id, targetLanguage=language, **fields
-    )
-
-
-def listen(world: World, session_id: str, language: str = "es") -> tuple[str, str]:
-    """A listener: connection and resume token."""
-    connection = world.connect()
-    return connection, join(world, connection, session_id, language)["resumeToken"]
-
-
-def interpret(world: World, session_id: str) -> tuple[str, str]:
-    """The interpreter of es: connection and resume token."""
-    connection = world.connect("ines", "interpreters")
-    return connection, join(world, connection, session_id, role="interpreter")["resumeToken"]
-
-
-def roll_over(
-    world: World, session_id: str, token: str, *who: str, language: str = "es", role: str
-) -> tuple[str, Message]:
-    """A second connection with the token: connection and reply."""
-    connection = world.connect(*who)
-    reply = join(world, connection, session_id, language, role=role, resumeToken=token)
-    assert reply["type"] == "sessionJoined", reply
-    return connection, reply
-
-
-def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
-    session = world.session(session_id)
-    return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
-
-
-def heard(world: World, connection: str) -> list[tuple[int, int]]:
-    return [(audio["epoch"], audio["seq"]) for audio in world.pushes(connection, "audio")]
+from tests.unit.functions.seats import counts, create, heard, interpret, join, listen, roll_over
 
 
 class TestListener:
@@ -285,80 +237,6 @@ class TestInterpreter:
         assert world.session(session_id).interpreted() == {}
 
 
-class TestTokenThatDoesNotFit:
-    @pytest.mark.parametrize("token", ["", "x", ".", "secret.", ".c2", "secret-1.c2", "s.c99"])
-    def test_an_unknown_one_is_an_ordinary_join(self, world: World, token: str) -> None:
-        _, session_id, _ = create(world)
-        listen(world, session_id)
-
-        _, reply = roll_over(world, session_id, token, role="listener")
-
-        assert reply["resumed"] is False
-        assert counts(world, session_id) == (2, {"es": 2})
-
-    def test_a_used_one_is_an_ordinary_join(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        _, token = listen(world, session_id)
-        roll_over(world, session_id, token, role="listener")
-
-        _, reply = roll_over(world, session_id, token, role="listener")
-
-        assert reply["resumed"] is False
-        assert counts(world, session_id) == (2, {"es": 2})
-
-    def test_one_of_somebody_else_is_an_ordinary_join(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        _, token = listen(world, session_id)
-
-        _, reply = roll_over(world, session_id, token, "bob", role="listener")
-
-        assert reply["resumed"] is False
-
-    def test_one_of_a_listener_makes_no_interpreter(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        _, token = listen(world, session_id)
-
-        _, reply = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
-
-        assert (reply["resumed"], reply["role"]) == (False, "interpreter")
-        assert counts(world, session_id) == (1, {"es": 1})
-
-    def test_one_of_another_session_is_an_ordinary_join(self, world: World) -> None:
-        _, first, _ = create(world)
-        _, second, _ = create(world)
-        _, token = listen(world, first)
-
-        _, reply = roll_over(world, second, token, role="listener")
-
-        assert reply["resumed"] is False
-        assert counts(world, first) == counts(world, second) == (1, {"es": 1})
-
-    def test_an_ended_session_stays_ended(self, world: World) -> None:
-        speaker, session_id, token = create(world)
-        world.ask(speaker, "endSession")
-
-        reply = join(
-            world,
-            world.connect("alice", "speakers"),
-            session_id,
-            "en",
-            role="speaker",
-            resumeToken=token,
-        )
-
-        assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
-
-    def test_one_of_a_seat_that_was_left_is_an_ordinary_join(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        listener, token = listen(world, session_id)
-        world.ask(listener, "leaveSession")
-
-        _, reply = roll_over(world, session_id, token, role="listener")
-
-        assert reply["resumed"] is False
-        assert counts(world, session_id) == (1, {"es": 1})
-
-
 @pytest.mark.parametrize("role", ["listener", "interpreter"])
 def test_a_client_that_does_not_close_the_old_one_has_it_closed(world: World, role: str) -> None:
     speaker, session_id, _ = create(world)
@@ -380,14 +258,3 @@ def test_a_client_that_does_not_close_the_old_one_has_it_closed(world: World, ro
     assert heard(world, old) == []
     assert heard(world, new) == [(1, 0)]
     assert counts(world, session_id) == before
-
-
-def test_the_secret_is_stored_nowhere(world: World) -> None:
-    _, session_id, _ = create(world)
-    _, token = listen(world, session_id)
-    secret = token.partition(".")[0]
-
-    rows = boto3.client("dynamodb").scan(TableName=CONNECTIONS)["Items"]
-
-    assert any("resumeHash" in row for row in rows)
-    assert secret not in repr(rows)

@@ -17,7 +17,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.errors import LingocastError
 from shared.models.session import Session
-from tests.helpers.tables import SESSIONS, moto_tables, sessions_repository
+from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 
 NOW = 1_700_000_000_000
 SESSION = Session(
@@ -62,7 +62,7 @@ def sessions() -> Iterator[SessionsRepository]:
 
 
 def table() -> Table:
-    return Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID)
+    return Table(dynamodb(), SESSIONS, schema.SESSION_ID)
 
 
 @pytest.fixture

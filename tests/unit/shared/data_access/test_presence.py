@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -13,7 +12,7 @@ from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from shared.models.connection import Connection, Membership, Seat
-from tests.helpers.tables import CONNECTIONS, SESSIONS, moto_tables
+from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
 
 NOW = 1_700_000_000_000
 MEMBER = Membership("golden-eagle-427", Seat("listener", "es"))
@@ -22,7 +21,7 @@ MEMBER = Membership("golden-eagle-427", Seat("listener", "es"))
 @pytest.fixture
 def table() -> Iterator[Table]:
     with moto_tables():
-        yield Table(boto3.client("dynamodb"), CONNECTIONS, schema.CONNECTION_ID)
+        yield Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID)
 
 
 def connect(table: Table, name: str, user: str | None = None, at: int = NOW) -> None:
@@ -76,7 +75,7 @@ def test_who_has_left_sits_nowhere(table: Table) -> None:
 def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
     connect(table, "c1")
     ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
-    sessions = Table(boto3.client("dynamodb"), SESSIONS, schema.SESSION_ID)
+    sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)
     Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
 
     assert everyone(table) == []

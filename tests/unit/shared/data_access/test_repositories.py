@@ -19,6 +19,7 @@ from shared.models.session import Channel, Session, SessionStatus
 from tests.helpers.tables import (
     SESSIONS,
     connections_repository,
+    dynamodb,
     moto_tables,
     sessions_repository,
 )
@@ -248,7 +249,7 @@ class TestConnections:
 
 def test_refusals_of_the_database_are_typed() -> None:
     with moto_tables():
-        missing = Table(boto3.client("dynamodb"), "no-such-table", "k")
+        missing = Table(dynamodb(), "no-such-table", "k")
         with pytest.raises(StoreUnavailableError) as caught:
             missing.get("x")
     assert caught.value.code == "UNAVAILABLE"

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from tests.helpers.tables import ANNOUNCEMENTS, DEVICES, moto_tables
+from tests.helpers.tables import ANNOUNCEMENTS, DEVICES, dynamodb, moto_tables
 
 
 @pytest.fixture
 def devices() -> Iterator[Table]:
     with moto_tables():
         key = (schema.USER_ID, schema.DEVICE_ITEM)
-        yield Table(boto3.client("dynamodb"), DEVICES, key)
+        yield Table(dynamodb(), DEVICES, key)
 
 
 @pytest.fixture
 def announcements() -> Iterator[Table]:
     with moto_tables():
-        yield Table(boto3.client("dynamodb"), ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)
+        yield Table(dynamodb(), ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)
 
 
 def row(user: str, item: str, **more: object) -> dict[str, object]:

@@ -1,0 +1,139 @@
+"""The sweep of idle connections: whom it closes, whom it leaves, and speakers in their grace."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.world import World
+from tests.unit.functions.idleness import IDLE_MS, idle, known
+
+
+@pytest.fixture
+def session_id(world: World) -> str:
+    """A session whose speaker is never idle in these tests: the clock is the listeners'."""
+    _, made = world.create_session()
+    return made
+
+
+class TestSweep:
+    def test_only_those_that_have_been_silent_for_the_whole_time_are_closed(
+        self, world: World, session_id: str
+    ) -> None:
+        silent = world.listener(session_id)
+        speaking = world.listener(session_id)
+        idle(world, "c1", speaking)
+
+        world.sweep()
+
+        assert world.sender.deleted == [silent]
+        assert known(world, speaking)
+
+    def test_nothing_is_closed_a_millisecond_too_early(self, world: World, session_id: str) -> None:
+        world.listener(session_id)
+        world.clock.advance(IDLE_MS - 1)
+
+        world.sweep()
+
+        assert world.sender.deleted == []
+
+    def test_one_that_never_joined_counts_from_when_it_connected(self, world: World) -> None:
+        nobody = world.connect()
+        world.clock.advance(IDLE_MS)
+
+        world.sweep()
+
+        assert world.sender.deleted == [nobody]
+        assert world.telemetry.by_dimensions["ConnectionTimeout", "none", "idle"] == 1
+
+    def test_a_claimed_connection_is_left_to_who_claimed_it(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.failing.add(listener)
+
+        world.sweep()
+        world.clock.advance(30_000)
+        world.sweep()
+
+        attempts = [post for post in world.sender.posts if post.connection_id == listener]
+        assert len(attempts) == 1
+
+    def test_one_failure_stops_nobody_elses(self, world: World, session_id: str) -> None:
+        listeners = [world.listener(session_id) for _ in range(20)]
+        # More than are closed at a time.
+        others = [world.connect() for _ in range(100)]
+        idle(world, "c1")
+        world.sender.failing.update(listeners[::10])
+        world.sender.gone.update(listeners[1::10])
+
+        world.sweep()
+
+        left = {connection for connection in (*listeners, *others) if known(world, connection)}
+        assert left == set(listeners[::10])
+        assert world.session(session_id).listener_count == len(left)
+
+    def test_what_it_did_is_counted(self, world: World, session_id: str) -> None:
+        world.listener(session_id)
+        world.interpreter(session_id)
+        broken = world.listener(session_id)
+        idle(world, "c1")
+        world.sender.failing.add(broken)
+
+        world.sweep()
+
+        assert world.telemetry.counts["ConnectionsChecked"] == 3
+        assert world.telemetry.counts["IdleConnectionsDetected"] == 3
+        assert world.telemetry.counts["ConnectionsClosed"] == 2
+        assert world.telemetry.by_dimensions == {
+            ("ConnectionTimeout", "listener", "idle"): 1,
+            ("ConnectionTimeout", "interpreter", "idle"): 1,
+        }
+
+    def test_an_idle_speaker_gets_the_grace_of_one_who_disconnected(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        idle(world, listener)
+
+        world.sweep()
+
+        assert world.pushes(listener, "speakerDisconnected") == [
+            {"type": "speakerDisconnected", "sessionId": session_id, "graceSeconds": 60}
+        ]
+
+    def test_an_idle_interpreter_gives_up_the_language(self, world: World, session_id: str) -> None:
+        world.interpreter(session_id, "es")
+        listener = world.listener(session_id, "es")
+        idle(world, "c1", listener)
+
+        world.sweep()
+
+        assert world.pushes(listener, "channelSourceChanged")[-1]["to"] == "floor"
+
+
+class TestGrace:
+    def test_a_lost_timer_ends_no_grace_but_the_sweep_does(
+        self, world: World, session_id: str
+    ) -> None:
+        listener = world.listener(session_id)
+        world.disconnect("c1")
+        world.clock.advance(60_000 + 9_999)
+        world.ask(listener, "heartbeat")
+        world.sweep()
+        assert world.session(session_id).is_active
+
+        world.clock.advance(1)
+        world.sweep()
+
+        assert world.pushes(listener, "sessionEnded") == [
+            {"type": "sessionEnded", "sessionId": session_id, "reason": "speakerLeft"}
+        ]
+
+    def test_the_sweep_leaves_a_speaker_in_grace_alone(self, world: World, session_id: str) -> None:
+        world.disconnect("c1")
+        world.clock.advance(30_000)
+
+        world.sweep()
+
+        assert world.session(session_id).is_active

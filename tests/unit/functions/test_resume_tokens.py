@@ -1,0 +1,95 @@
+"""Tokens that take no seat over make an ordinary join of it; and where their secret is."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from tests.helpers.tables import CONNECTIONS
+from tests.helpers.world import World
+from tests.unit.functions.seats import counts, create, join, listen, roll_over
+
+
+class TestTokenThatDoesNotFit:
+    @pytest.mark.parametrize("token", ["", "x", ".", "secret.", ".c2", "secret-1.c2", "s.c99"])
+    def test_an_unknown_one_is_an_ordinary_join(self, world: World, token: str) -> None:
+        _, session_id, _ = create(world)
+        listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (2, {"es": 2})
+
+    def test_a_used_one_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+        roll_over(world, session_id, token, role="listener")
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (2, {"es": 2})
+
+    def test_one_of_somebody_else_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, "bob", role="listener")
+
+        assert reply["resumed"] is False
+
+    def test_one_of_a_listener_makes_no_interpreter(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        _, token = listen(world, session_id)
+
+        _, reply = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
+
+        assert (reply["resumed"], reply["role"]) == (False, "interpreter")
+        assert counts(world, session_id) == (1, {"es": 1})
+
+    def test_one_of_another_session_is_an_ordinary_join(self, world: World) -> None:
+        _, first, _ = create(world)
+        _, second, _ = create(world)
+        _, token = listen(world, first)
+
+        _, reply = roll_over(world, second, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, first) == counts(world, second) == (1, {"es": 1})
+
+    def test_an_ended_session_stays_ended(self, world: World) -> None:
+        speaker, session_id, token = create(world)
+        world.ask(speaker, "endSession")
+
+        reply = join(
+            world,
+            world.connect("alice", "speakers"),
+            session_id,
+            "en",
+            role="speaker",
+            resumeToken=token,
+        )
+
+        assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
+
+    def test_one_of_a_seat_that_was_left_is_an_ordinary_join(self, world: World) -> None:
+        _, session_id, _ = create(world)
+        listener, token = listen(world, session_id)
+        world.ask(listener, "leaveSession")
+
+        _, reply = roll_over(world, session_id, token, role="listener")
+
+        assert reply["resumed"] is False
+        assert counts(world, session_id) == (1, {"es": 1})
+
+
+def test_the_secret_is_stored_nowhere(world: World) -> None:
+    _, session_id, _ = create(world)
+    _, token = listen(world, session_id)
+    secret = token.partition(".")[0]
+
+    rows = boto3.client("dynamodb").scan(TableName=CONNECTIONS)["Items"]
+
+    assert any("resumeHash" in row for row in rows)
+    assert secret not in repr(rows)

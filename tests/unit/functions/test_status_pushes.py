@@ -1,0 +1,130 @@
+"""Statuses that go to speakers every half minute: to whom, and what stops nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.bootstrap import App
+from shared.utils.settings import API_GATEWAY_ENDPOINT, SettingsError
+from tests.helpers.audiences import sessions_table, set_audience, statuses
+from tests.helpers.doubles import RecordingTelemetry
+from tests.helpers.world import ENVIRONMENT, World
+
+
+class TestPeriodic:
+    """Every speaker, every half minute."""
+
+    def test_every_active_session_s_speaker_is_told(self, world: World) -> None:
+        told = []
+        for number in range(3):
+            speaker, session_id = world.create_session()
+            set_audience(session_id, {"es": number})
+            told.append(speaker)
+
+        world.tick()
+
+        assert [statuses(world, speaker) for speaker in told] == [
+            [("periodic", 0)],
+            [("periodic", 1)],
+            [("periodic", 2)],
+        ]
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
+
+    def test_ended_sessions_and_absent_speakers_are_passed_over(self, world: World) -> None:
+        ended, _ = world.create_session()
+        world.ask(ended, "endSession")
+        absent, session_id = world.create_session()
+        world.disconnect(absent)
+        present, _ = world.create_session()
+
+        world.tick()
+
+        assert not statuses(world, ended)
+        assert not statuses(world, absent)
+        assert statuses(world, present) == [("periodic", 0)]
+        assert world.session(session_id).grace_until is not None
+
+    def test_a_gone_speaker_is_cleaned_up_and_stops_nobody_else_s(self, world: World) -> None:
+        gone, abandoned = world.create_session()
+        listener = world.listener(abandoned)
+        others = [world.create_session()[0] for _ in range(3)]
+        world.sender.gone.add(gone)
+
+        world.tick()
+
+        assert [statuses(world, other) for other in others] == [[("periodic", 0)]] * 3
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
+        # As if its $disconnect had come: the grace runs, and its timer.
+        assert world.connections.get(gone) is None
+        assert world.session(abandoned).grace_until == world.clock.now_ms() + 60_000
+        assert {delay for _, delay in world.timers.set_} == {60}
+        assert world.pushes(listener, "speakerDisconnected")
+
+    def test_a_damaged_row_stops_nobody_else_s(self, world: World) -> None:
+        _, damaged = world.create_session()
+        speaker, _ = world.create_session()
+        sessions_table().update(
+            damaged,
+            "REMOVE #owner",
+            condition="#owner = :alice",
+            names={"#owner": "owner"},
+            values={":alice": "alice"},
+        )
+
+        world.tick()
+
+        assert statuses(world, speaker) == [("periodic", 0)]
+        assert world.telemetry.counts["UnreadableSessions"] == 1
+
+    def test_more_sessions_than_one_read_takes(self, world: World) -> None:
+        speakers = [world.create_session()[0] for _ in range(103)]
+
+        world.tick()
+
+        assert [statuses(world, speaker) for speaker in speakers] == [[("periodic", 0)]] * 103
+
+
+class TestSend:
+    """What becomes of one status on its way."""
+
+    def test_it_arrives_whole(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        set_audience(session_id, {"es": 2})
+        asked = world.ask(speaker, "getSessionStatus")
+
+        world.tick()
+
+        (pushed,) = world.pushes(speaker, "sessionStatus")
+        assert pushed == {**asked, "updateReason": "periodic"}
+
+    def test_a_speaker_who_is_gone_is_counted_and_given_up(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.sender.gone.add(speaker)
+
+        world.tick()
+
+        assert world.telemetry.by_dimensions["ConnectionErrors", "gone"] == 1
+        assert world.telemetry.counts["PeriodicUpdatesSent"] == 0
+        assert not world.session(session_id).speaker_connected
+
+    def test_one_that_is_refused_or_late_is_counted_and_keeps_the_speaker(
+        self, world: World
+    ) -> None:
+        failing, session_id = world.create_session()
+        dropping, other = world.create_session()
+        world.sender.failing.add(failing)
+        world.sender.dropping.add(dropping)
+
+        world.tick()
+
+        assert world.telemetry.by_dimensions["ConnectionErrors", "failed"] == 1
+        assert world.telemetry.by_dimensions["ConnectionErrors", "dropped"] == 1
+        assert world.session(session_id).speaker_connected
+        assert world.session(other).speaker_connected
+
+    def test_without_an_endpoint_the_function_says_what_is_missing(self) -> None:
+        environment = {**ENVIRONMENT, API_GATEWAY_ENDPOINT: ""}
+        app = App(environment, telemetry=RecordingTelemetry())
+
+        with pytest.raises(SettingsError, match="API_GATEWAY_ENDPOINT: missing"):
+            _ = app.status_updates
