@@ -8,59 +8,57 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.config import STAGES
-from infrastructure.routes import HttpRouteSpec
+from infrastructure.routes import CONTROL, HTTP_ROUTES, HttpRouteSpec
 from local.template import load
 from tests.infrastructure.assembly import Assembly
 from tests.infrastructure.in_process import synthesize_with
 
 API = "HttpApi"
 ARN = f"arn:aws:execute-api:eu-central-1:123456789012:<{API}>"
-Routes = tuple[HttpRouteSpec, ...]
 
 
-def routes_by_key(http: Assembly) -> dict[str, dict[str, Any]]:
-    return {route["RouteKey"]: route for route in http.parts("Route", API).values()}
+def routes_by_key(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    return {route["RouteKey"]: route for route in assembly.parts("Route", API).values()}
 
 
-def served_by(http: Assembly, route: dict[str, Any]) -> str:
+def served_by(assembly: Assembly, route: dict[str, Any]) -> str:
     integration_id = route["Target"].removeprefix("integrations/").strip("<>")
-    integration = http.parts("Integration", API)[integration_id]
+    integration = assembly.parts("Integration", API)[integration_id]
     assert integration["IntegrationType"] == "AWS_PROXY"
     assert integration["PayloadFormatVersion"] == "2.0"
-    return http.function_named_by(integration["IntegrationUri"])
+    return assembly.function_named_by(integration["IntegrationUri"])
 
 
-def alarm_names(http: Assembly) -> dict[str, dict[str, Any]]:
-    alarms = http.of_type("AWS::CloudWatch::Alarm").values()
+def alarm_names(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    alarms = assembly.of_type("AWS::CloudWatch::Alarm").values()
     return {alarm["AlarmName"]: alarm for alarm in alarms}
 
 
-def test_routes_are_those_of_the_table(http: Assembly, http_routes: Routes) -> None:
-    served = {key: served_by(http, route) for key, route in routes_by_key(http).items()}
+def test_routes_are_those_of_the_table(assembly: Assembly) -> None:
+    served = {key: served_by(assembly, route) for key, route in routes_by_key(assembly).items()}
 
-    assert served == {spec.key: spec.function.name for spec in http_routes}
-    assert len(http.parts("Integration", API)) == len({spec.function for spec in http_routes})
+    assert served == {spec.key: spec.function.name for spec in HTTP_ROUTES}
+    assert len(assembly.parts("Integration", API)) == len({spec.function for spec in HTTP_ROUTES})
 
 
-def test_it_speaks_http_and_shares_no_data_with_browsers_elsewhere(http: Assembly) -> None:
-    api = http.of_type("AWS::ApiGatewayV2::Api")[API]
+def test_it_speaks_http_and_shares_no_data_with_browsers_elsewhere(assembly: Assembly) -> None:
+    api = assembly.of_type("AWS::ApiGatewayV2::Api")[API]
 
     assert api == {"Name": "lingocast-dev-http", "ProtocolType": "HTTP"}
 
 
-def test_routes_ask_for_tokens_unless_the_table_says_otherwise(
-    http: Assembly, http_routes: Routes
-) -> None:
-    routes = routes_by_key(http)
+def test_routes_ask_for_tokens_unless_the_table_says_otherwise(assembly: Assembly) -> None:
+    routes = routes_by_key(assembly)
 
-    for spec in http_routes:
+    for spec in HTTP_ROUTES:
         route = routes[spec.key]
         kind = route["AuthorizationType"], route.get("AuthorizerId")
         assert kind == (("JWT", "<HttpAuthorizer>") if spec.authorized else ("NONE", None))
 
 
-def test_tokens_are_of_the_pool_and_for_its_client(http: Assembly) -> None:
-    authorizer = http.part("Authorizer", API)
+def test_tokens_are_of_the_pool_and_for_its_client(tmp_path: Path) -> None:
+    guarded = synthesize_with(tmp_path, (HttpRouteSpec("GET", "/notes", CONTROL),))
+    authorizer = guarded.part("Authorizer", API)
 
     assert authorizer["AuthorizerType"] == "JWT"
     assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
@@ -70,35 +68,33 @@ def test_tokens_are_of_the_pool_and_for_its_client(http: Assembly) -> None:
     }
 
 
-def test_functions_are_called_from_their_routes_and_no_others(
-    http: Assembly, http_routes: Routes
-) -> None:
+def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:
     permitted = {
-        (http.function_named_by(permission["FunctionName"]), permission["SourceArn"])
-        for permission in http.of_type("AWS::Lambda::Permission").values()
+        (assembly.function_named_by(permission["FunctionName"]), permission["SourceArn"])
+        for permission in assembly.of_type("AWS::Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
         and "<WebSocketApi>" not in permission["SourceArn"]
     }
 
     assert permitted == {
-        (spec.function.name, f"{ARN}/*/{spec.method}{spec.path}") for spec in http_routes
+        (spec.function.name, f"{ARN}/*/{spec.method}{spec.path}") for spec in HTTP_ROUTES
     }
 
 
 def test_paths_are_as_they_are_and_the_stage_deploys_once_its_routes_are_there(
-    http: Assembly,
+    assembly: Assembly,
 ) -> None:
-    stage = http.part("Stage", API)
+    stage = assembly.part("Stage", API)
 
     assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
-    waits_for = set(http.template["Resources"]["HttpStage"]["DependsOn"])
-    assert set(http.parts("Route", API)) <= waits_for
-    url = http.template["Outputs"]["HttpUrl"]["Value"]["Fn::Join"][1]
+    waits_for = set(assembly.template["Resources"]["HttpStage"]["DependsOn"])
+    assert set(assembly.parts("Route", API)) <= waits_for
+    url = assembly.template["Outputs"]["HttpUrl"]["Value"]["Fn::Join"][1]
     assert url[-1] == {"Ref": "AWS::URLSuffix"}
 
 
-def test_requests_are_logged_without_what_is_nobodys_business(http: Assembly) -> None:
-    settings = http.part("Stage", API)["AccessLogSettings"]
+def test_requests_are_logged_without_what_is_nobodys_business(assembly: Assembly) -> None:
+    settings = assembly.part("Stage", API)["AccessLogSettings"]
     fields = json.loads(settings["Format"])
 
     assert {"requestId", "routeKey", "status", "integrationLatency"} <= fields.keys()
@@ -108,20 +104,20 @@ def test_requests_are_logged_without_what_is_nobodys_business(http: Assembly) ->
     for part in ("identity", "claims", "path", "query", "principal", "user", "domain"):
         assert not [value for value in fields.values() if part in value.lower()]
     group_id = settings["DestinationArn"].strip("<>").removesuffix(".Arn")
-    group = http.of_type("AWS::Logs::LogGroup")[group_id]
+    group = assembly.of_type("AWS::Logs::LogGroup")[group_id]
     assert group == {
         "LogGroupName": "/aws/vendedlogs/lingocast-dev-http-access",
         "RetentionInDays": 7,
     }
 
 
-def test_routes_have_limits(http: Assembly, http_routes: Routes) -> None:
-    stage, config = http.part("Stage", API), STAGES["dev"]
+def test_routes_have_limits(assembly: Assembly) -> None:
+    stage, config = assembly.part("Stage", API), STAGES["dev"]
     default = stage["DefaultRouteSettings"]
 
     assert default["ThrottlingRateLimit"] == config.http_throttle.rate
     assert default["ThrottlingBurstLimit"] == config.http_throttle.burst
-    own = {spec.key for spec in http_routes} & config.route_throttles.keys()
+    own = {spec.key for spec in HTTP_ROUTES} & config.route_throttles.keys()
     assert stage.get("RouteSettings", {}).keys() == own
     for settings in (default, *stage.get("RouteSettings", {}).values()):
         assert settings["DetailedMetricsEnabled"] is True
@@ -129,9 +125,9 @@ def test_routes_have_limits(http: Assembly, http_routes: Routes) -> None:
         assert not {"LoggingLevel", "DataTraceEnabled"} & settings.keys()
 
 
-def test_its_failures_are_an_alarm_and_on_the_dashboard(http: Assembly) -> None:
-    alarm = alarm_names(http)["lingocast-dev-http-errors"]
-    body = json.loads(http.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+def test_its_failures_are_an_alarm_and_on_the_dashboard(assembly: Assembly) -> None:
+    alarm = alarm_names(assembly)["lingocast-dev-http-errors"]
+    body = json.loads(assembly.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
     drawn = [
         item
         for widget in body["widgets"]
@@ -153,11 +149,11 @@ def test_without_routes_there_is_no_api(tmp_path: Path) -> None:
     assert not [alarm for alarm in alarm_names(bare) if "http" in alarm]
 
 
-def test_the_laptop_reads_the_same(http: Assembly, http_routes: Routes) -> None:
-    stack = load(http.template_file)
+def test_the_laptop_reads_the_same(assembly: Assembly) -> None:
+    stack = load(assembly.template_file)
 
     assert stack.http is not None
     assert stack.http.stage == "$default"
     assert {key: route.authorizer is not None for key, route in stack.http.routes.items()} == {
-        spec.key: spec.authorized for spec in http_routes
+        spec.key: spec.authorized for spec in HTTP_ROUTES
     }

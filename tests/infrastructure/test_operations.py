@@ -15,10 +15,10 @@ def section(title: str) -> str:
     return TEXT.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
 
 
-def test_every_alarm_is_explained_and_no_other(http: Assembly) -> None:
+def test_every_alarm_is_explained_and_no_other(assembly: Assembly) -> None:
     there_are = {
         alarm["AlarmName"].removeprefix("lingocast-dev-")
-        for alarm in http.of_type("AWS::CloudWatch::Alarm").values()
+        for alarm in assembly.of_type("AWS::CloudWatch::Alarm").values()
     }
     explained = re.findall(r"^\| `([a-z-]+)` \|", section("Alarms"), re.MULTILINE)
 

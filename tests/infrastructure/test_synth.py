@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.routes import HTTP_ROUTES
 from tests.infrastructure.assembly import ROOT, SEARCH_PATH, Assembly, run_app, synthesize
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -83,9 +82,7 @@ def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -
 
 
 def test_outputs_tell_a_client_where_to_go(assembly: Assembly, prod: Assembly) -> None:
-    outputs = {"WebSocketUrl", "UserPoolId", "UserPoolClientId", "Region"}
-    if HTTP_ROUTES:
-        outputs.add("HttpUrl")
+    outputs = {"WebSocketUrl", "HttpUrl", "UserPoolId", "UserPoolClientId", "Region"}
 
     assert set(assembly.template["Outputs"]) == outputs
     assert set(prod.template["Outputs"]) == {*outputs, "AlarmTopicArn"}
