@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from websockets.sync.client import connect
 
 from local.errors import StartError
 from local.launch import launch
-from tests.integration.local import fixture_assembly
+from tests.integration.local import fixture_assembly, http_assembly
 from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask
 from tests.unit.local import assembly
 
@@ -104,6 +105,19 @@ def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> No
         process.terminate()
         _, progress = process.communicate(timeout=PATIENCE_SECONDS)
     assert "4 functions" in progress
+
+
+def test_people_are_told_where_the_http_api_is(tmp_path: Path) -> None:
+    process = start(assembly.write(tmp_path, http_assembly.template(), http_assembly.CODE))
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert re.fullmatch(
+        r"Lingocast runs at ws://\S+, its HTTP API at http://127\.0\.0\.1:\d+\n", first
+    )
 
 
 def line_with(text: str, stream: IO[str]) -> str:
