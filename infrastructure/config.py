@@ -9,7 +9,7 @@ from enum import Enum
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.models import device_messages, messages
+from shared.models import announcement_messages, device_messages, messages
 from shared.models.message_base import action_of
 
 PROJECT = "lingocast"
@@ -102,8 +102,23 @@ _CONTROLS = tuple(
         messages.UnmuteBroadcast,
     )
 )
+# What readers do by hand, each once an announcement.
+_READING = tuple(
+    action_of(request)
+    for request in (
+        announcement_messages.AcknowledgeAnnouncement,
+        announcement_messages.GetActiveAnnouncement,
+    )
+)
+# By hand too, and each one reaches everybody.
+_ANNOUNCING = tuple(
+    action_of(request)
+    for request in (announcement_messages.Announce, announcement_messages.ClearAnnouncement)
+)
 _DEV_THROTTLES = {
     **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=40)),
+    **dict.fromkeys(_READING, Throttle(rate=20, burst=100)),
+    **dict.fromkeys(_ANNOUNCING, Throttle(rate=5, burst=10)),
     "$connect": Throttle(rate=50, burst=100),
     action_of(messages.CreateSession): Throttle(rate=5, burst=10),
     action_of(messages.JoinSession): Throttle(rate=50, burst=100),
@@ -125,6 +140,8 @@ _PROD_THROTTLES = {
     action_of(device_messages.GetSyncSnapshot): Throttle(rate=50, burst=200),
     # 100 users who do something five times a second. The bus outside has a rate for itself.
     action_of(device_messages.Sync): Throttle(rate=500, burst=500),
+    **dict.fromkeys(_READING, Throttle(rate=150, burst=500)),
+    **dict.fromkeys(_ANNOUNCING, Throttle(rate=10, burst=20)),
     # The quota of new connections.
     "$connect": Throttle(rate=500, burst=500),
     # Done by hand, and each one writes a row that lives for a day.

@@ -17,7 +17,9 @@ from infrastructure.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
 from infrastructure.queues import DEAD_LETTERS
 from infrastructure.routes import (
+    ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
+    CONTROL,
     DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
@@ -57,6 +59,7 @@ class Dashboard:
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
         dashboard.add_widgets(*self._devices())
+        dashboard.add_widgets(*self._announcements())
         if metrics.has_http:
             dashboard.add_widgets(*self._http())
         dashboard.add_widgets(*self._functions())
@@ -164,6 +167,24 @@ class Dashboard:
             _graph("HTTP requests a minute", [of_http("Count", period=MINUTE)]),
             _graph("HTTP requests not served", refused),
             _graph("HTTP requests (ms)", latencies),
+        ]
+
+    def _announcements(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        made = self._metrics.told_apart(ANNOUNCEMENTS, "AnnouncementsMade", ("Scope",), MINUTE)
+        reached = [
+            of_service(ANNOUNCEMENTS, name, period=MINUTE).with_(label=label)
+            for name, label in (
+                ("FanoutDelivered", "delivered"),
+                ("FanoutFailed", "failed"),
+                ("FanoutDropped", "too late"),
+            )
+        ]
+        later = of_service(CONTROL, "AnnouncementsUnavailable", period=MINUTE)
+        return [
+            _graph("Announcements made a minute, by scope", [made]),
+            _graph("Readers told a minute", reached),
+            _graph("Readers who could not be greeted at once", [later]),
         ]
 
     def _functions(self) -> list[cloudwatch.IWidget]:

@@ -47,6 +47,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
     "sessions": (schema.ACTIVE_INDEX,),
     "connections": (schema.AUDIENCE_INDEX, schema.IDLE_INDEX),
     "devices": (schema.ONLINE_INDEX,),
+    "announcements": (),
 }
 
 

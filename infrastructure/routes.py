@@ -10,13 +10,15 @@ from enum import Enum
 
 import msgspec
 
-from shared.models import device_messages, messages
+from shared.models import announcement_messages, device_messages, messages
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode
 from shared.models.message_base import action_of
 from shared.utils.settings import (
+    AnnouncementSettings,
     AuthorizerSettings,
     ConnectSettings,
+    ControlSettings,
     DeviceSyncSettings,
     DisconnectSettings,
     FanoutSettings,
@@ -117,6 +119,8 @@ _RELEASE = (
 _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
 # Whoever counts listeners may find that their speaker is to hear of it.
 _TELL_SPEAKER = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
+# Readers whom the table did not let greet when they came.
+_GREET_LATER = Grant(Resource.ANNOUNCEMENT_QUEUE, ("sqs:SendMessage",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
 AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
@@ -141,10 +145,13 @@ CONTROL = FunctionSpec(
     "control",
     # A speaker who comes back can be gone again before the session names them: then their farewell
     # has found nothing to do, and nobody else sets the timer.
-    FloorSettings,
+    ControlSettings,
     (
         _SET_TIMER,
         _TELL_SPEAKER,
+        _GREET_LATER,
+        # What is announced, whether this reader has acknowledged it, and that it was delivered.
+        Grant(Resource.ANNOUNCEMENTS, ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.SESSIONS,
             (
@@ -276,6 +283,37 @@ DEVICE_SYNC = FunctionSpec(
     # A pass over all devices that are online, below what API Gateway waits for a function.
     timeout_seconds=28,
 )
+ANNOUNCEMENTS = FunctionSpec(
+    "announcements",
+    AnnouncementSettings,
+    (
+        _SHARD,
+        _TELL_SPEAKER,
+        Grant(
+            Resource.ANNOUNCEMENT_QUEUE,
+            (
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ),
+        ),
+        Grant(
+            Resource.ANNOUNCEMENTS,
+            ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        ),
+        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
+        ),
+        Grant(Resource.IDLE_INDEX, ("dynamodb:Query",)),
+        *_RELEASE,
+    ),
+    memory_mb=FULL_CORE_MB,
+    # Everybody connected is read, and then sent to; below what API Gateway waits for a function.
+    timeout_seconds=28,
+)
 
 FUNCTIONS = (
     AUTHORIZER,
@@ -287,6 +325,7 @@ FUNCTIONS = (
     TIMEOUT,
     SESSION_STATUS,
     DEVICE_SYNC,
+    ANNOUNCEMENTS,
 )
 
 ROUTES = (
@@ -309,6 +348,12 @@ ROUTES = (
     RouteSpec(action_of(device_messages.RegisterDevice), DEVICE_SYNC, replies=True),
     RouteSpec(action_of(device_messages.GetSyncSnapshot), DEVICE_SYNC, replies=True),
     RouteSpec(action_of(device_messages.Sync), DEVICE_SYNC, replies=True),
+    RouteSpec(action_of(announcement_messages.Announce), ANNOUNCEMENTS, replies=True),
+    RouteSpec(action_of(announcement_messages.ClearAnnouncement), ANNOUNCEMENTS, replies=True),
+    RouteSpec(
+        action_of(announcement_messages.AcknowledgeAnnouncement), ANNOUNCEMENTS, replies=True
+    ),
+    RouteSpec(action_of(announcement_messages.GetActiveAnnouncement), ANNOUNCEMENTS, replies=True),
 )
 
 # In the order of docs/http/openapi.json. Without any there is no HTTP API.

@@ -19,6 +19,7 @@ from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
 from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.routes import (
+    ANNOUNCEMENTS,
     AUTHORIZER,
     BROADCAST,
     DEVICE_SYNC,
@@ -62,7 +63,7 @@ class LingocastStack(cdk.Stack):
         secrets = Secrets(self, config)
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
-        announcements = Announcements(self, config, 28)
+        announcements = Announcements(self, config, ANNOUNCEMENTS.timeout_seconds)
         # By their names: roles name these functions, so they cannot refer to them.
         broadcast = config.resource_name(BROADCAST.name)
         disconnect = config.resource_name(DISCONNECT.name)
@@ -102,6 +103,7 @@ class LingocastStack(cdk.Stack):
         http = HttpApi(self, config, http_routes, functions, identity) if http_routes else None
         timers.feed(functions[TIMEOUT])
         statuses.feed(functions[SESSION_STATUS])
+        announcements.feed(functions[ANNOUNCEMENTS])
         schedules = Schedules(self)
         schedules.every_minute(functions[TIMEOUT])
         schedules.every_minute(functions[DEVICE_SYNC])

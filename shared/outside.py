@@ -11,6 +11,7 @@ from shared.data_access.secret_reader import SecretReader
 from shared.data_access.table import Table
 from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
+from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import ConnectionSender
 from shared.models.timers import GraceOver, StatusDue, Timers
 from shared.services.connection_gateway import ConnectionGateway
@@ -19,6 +20,7 @@ from shared.services.sharded_sender import FunctionInvoker, ShardedSender
 from shared.utils import aws_clients
 from shared.utils.clock import Clock
 from shared.utils.settings import (
+    AnnouncementTableSettings,
     ConnectSettings,
     DevicesSettings,
     DeviceSyncSettings,
@@ -41,6 +43,7 @@ class Doubles:
     disconnect: FunctionInvoker | None = None
     timers: Timers[GraceOver] | None = None
     status_timers: Timers[StatusDue] | None = None
+    announcement_timers: Timers[GreetingDue | LatePass] | None = None
     dynamodb: DynamoDBClient | None = None
     sync_secret: Callable[[], str] | None = None
 
@@ -82,6 +85,18 @@ class Outside:
         return self._doubles.sync_secret or SecretReader(aws_clients.secrets_client, secret_id)
 
     @cached_property
+    def announcements(self) -> Table:
+        """The table of announcements."""
+        return self._announcements(self._dynamodb)
+
+    @cached_property
+    def announcements_at_once(self) -> Table:
+        """The same, for who would rather do without than wait."""
+        return self._announcements(
+            self._doubles.dynamodb or aws_clients.impatient_dynamodb_client()
+        )
+
+    @cached_property
     def sender(self) -> ConnectionSender:
         """The way to clients."""
         if self._doubles.sender is not None:
@@ -115,6 +130,18 @@ class Outside:
     def status_timers(self, queue_url: str) -> Timers[StatusDue]:
         """The timers of statuses."""
         return self._doubles.status_timers or TimerQueue(aws_clients.sqs_client, queue_url)
+
+    @cached_property
+    def announcement_timers(self) -> Timers[GreetingDue | LatePass]:
+        """What of announcements is done later."""
+        settings = load(AnnouncementTableSettings, self._environment)
+        return self._doubles.announcement_timers or TimerQueue(
+            aws_clients.sqs_client, settings.announcement_queue_url
+        )
+
+    def _announcements(self, client: DynamoDBClient) -> Table:
+        settings = load(AnnouncementTableSettings, self._environment)
+        return Table(client, settings.announcements_table, schema.ANNOUNCEMENT_KEY)
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

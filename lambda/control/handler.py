@@ -2,7 +2,7 @@
 
 import os
 
-from shared.bootstrap import App
+from shared.bootstrap_announcements import GreetingApp
 from shared.models.message_base import Request
 from shared.models.messages import (
     ChangeLanguage,
@@ -21,17 +21,18 @@ from shared.utils.route import LambdaHandler, Service, message_handler
 from shared.utils.validators import validate_control_message_size
 
 
-def build(app: App) -> LambdaHandler:
+def build(app: GreetingApp) -> LambdaHandler:
     """The handler over the given parts."""
+    greeting = app.greeting.greeting
     services: dict[type[Request], Service] = {
-        CreateSession: app.session_service.create_session,
+        CreateSession: greeting(app.session_service.create_session),
         PauseBroadcast: app.control_service.pause_broadcast,
         ResumeBroadcast: app.control_service.resume_broadcast,
         MuteBroadcast: app.control_service.mute_broadcast,
         UnmuteBroadcast: app.control_service.unmute_broadcast,
         SetVolume: app.control_service.set_volume,
         EndSession: app.session_service.end_session,
-        JoinSession: app.join_service.join_session,
+        JoinSession: greeting(app.join_service.join_session),
         ChangeLanguage: app.membership_service.change_language,
         LeaveSession: app.membership_service.leave_session,
     }
@@ -46,4 +47,4 @@ def build(app: App) -> LambdaHandler:
     )
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(GreetingApp(os.environ))

@@ -187,7 +187,7 @@ def _to_item(connection: Connection) -> Item:
         + lifetime_seconds
         + _EXPIRY_MARGIN_SECONDS,
         schema.USER_ID: connection.user_id,
-        "connectedAt": connection.connected_at,
+        schema.CONNECTED_AT: connection.connected_at,
     }
 
 
@@ -201,7 +201,7 @@ def connection_of(item: Item) -> Connection:
     return Connection(
         connection_id=item[schema.CONNECTION_ID],
         user_id=item.get(schema.USER_ID),
-        connected_at=item["connectedAt"],
+        connected_at=item[schema.CONNECTED_AT],
         last_activity_time=item[schema.LAST_ACTIVITY_TIME],
         membership=membership,
         replaced_at=item.get(schema.REPLACED_AT),

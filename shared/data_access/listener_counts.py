@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.data_access.session_items import told_of
-from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import CountsChange, languages_heard
 from shared.models.session import MAX_LANGUAGES, SessionStatus
@@ -103,11 +103,10 @@ class ListenerCounts:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> bool:
-        try:
-            before = self._table.update(
-                session_id, expression, condition=condition, names=names, values=values
-            )
-        except ConditionFailedError:
+        before = self._table.update_if(
+            session_id, expression, condition=condition, names=names, values=values
+        )
+        if before is None:
             return False
         if self._on_counted is not None:
             self._on_counted(_change(before, language, difference))
@@ -122,13 +121,10 @@ class ListenerCounts:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> bool:
-        try:
-            self._table.update(
-                session_id, expression, condition=condition, names=names, values=values
-            )
-        except ConditionFailedError:
-            return False
-        return True
+        before = self._table.update_if(
+            session_id, expression, condition=condition, names=names, values=values
+        )
+        return before is not None
 
 
 def _seen(language: str) -> dict[str, Any]:

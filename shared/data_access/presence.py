@@ -15,12 +15,12 @@ from shared.models.connection import Seat
 class Present:
     """A connection with what the index says of it; times in ms since the epoch.
 
-    `seated_at` is when it sat down in its session. One that was never active since it connected has
-    connected at `last_active_at`.
+    `seated_at` is when it sat down in its session.
     """
 
     connection_id: str
     user_id: str | None
+    connected_at: int
     last_active_at: int
     session_id: str | None = None
     seat: Seat | None = None
@@ -50,12 +50,30 @@ class Presence:
                 if schema.REPLACED_AT not in item:
                     yield _present(item)
 
+    def members(self, session_id: str) -> list[Present]:
+        """All who sit in a session, but for those who were replaced: found by the index, and read
+        strongly consistent, a request for each hundred of them. Raises StoreUnavailableError.
+        """
+        found = self._connections.query(
+            schema.AUDIENCE_INDEX,
+            "#session = :session",
+            names={"#session": schema.SESSION_ID},
+            values={":session": session_id},
+        )
+        ids = [item[schema.CONNECTION_ID] for item in found]
+        return [
+            _present(item)
+            for item in self._connections.batch_get(ids, consistent=True)
+            if item.get(schema.SESSION_ID) == session_id and schema.REPLACED_AT not in item
+        ]
+
 
 def _present(item: Item) -> Present:
     seat = item.get(schema.SEAT)
     return Present(
         connection_id=item[schema.CONNECTION_ID],
         user_id=item.get(schema.USER_ID),
+        connected_at=item[schema.CONNECTED_AT],
         last_active_at=item[schema.LAST_ACTIVITY_TIME],
         session_id=item.get(schema.SESSION_ID),
         seat=Seat.parse(seat) if seat else None,

@@ -10,7 +10,7 @@ import msgspec
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.session_items import from_item, told_of
-from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import ToldStatus, languages_heard
 from shared.models.session import Session, SessionStatus
@@ -43,38 +43,32 @@ class SessionStatuses:
         """Let the session await a status; False if it does already, or is not active. One that has
         been awaited since before `lost_before_ms` is awaited no longer: its timer is lost.
         """
-        try:
-            self._table.update(
-                session_id,
-                "SET #pending = :now",
-                condition=f"{ACTIVE} AND (attribute_not_exists(#pending) OR #pending < :lost)",
-                names={"#status": "status", "#pending": schema.STATUS_PENDING},
-                values={
-                    ":active": SessionStatus.ACTIVE.value,
-                    ":now": now_ms,
-                    ":lost": lost_before_ms,
-                },
-            )
-        except ConditionFailedError:
-            return False
-        return True
+        before = self._table.update_if(
+            session_id,
+            "SET #pending = :now",
+            condition=f"{ACTIVE} AND (attribute_not_exists(#pending) OR #pending < :lost)",
+            names={"#status": "status", "#pending": schema.STATUS_PENDING},
+            values={
+                ":active": SessionStatus.ACTIVE.value,
+                ":now": now_ms,
+                ":lost": lost_before_ms,
+            },
+        )
+        return before is not None
 
     def take_due(self, session_id: str, armed_at: int) -> SessionAudience | None:
         """Let the session await no status any more, and return it as it was at that moment: what
         changes from then on finds nothing awaited. None if it is not active, or does not await the
         one that was armed then.
         """
-        try:
-            item = self._table.update(
-                session_id,
-                "REMOVE #pending",
-                condition=f"{ACTIVE} AND #pending = :armed",
-                names={"#status": "status", "#pending": schema.STATUS_PENDING},
-                values={":active": SessionStatus.ACTIVE.value, ":armed": armed_at},
-            )
-        except ConditionFailedError:
-            return None
-        return SessionAudience(from_item(item), told_of(item))
+        item = self._table.update_if(
+            session_id,
+            "REMOVE #pending",
+            condition=f"{ACTIVE} AND #pending = :armed",
+            names={"#status": "status", "#pending": schema.STATUS_PENDING},
+            values={":active": SessionStatus.ACTIVE.value, ":armed": armed_at},
+        )
+        return None if item is None else SessionAudience(from_item(item), told_of(item))
 
     def told(self, session_id: str, status: ToldStatus, now_ms: int) -> None:
         """Note what the speaker was told, unless a later status is noted already."""
@@ -105,21 +99,18 @@ class SessionStatuses:
         }
         if more:
             names["#pending"] = schema.STATUS_PENDING
-        try:
-            return self._table.update(
-                session_id,
-                f"SET #count = :count, #languages = :languages, #time = :now{more}",
-                condition=f"{ACTIVE} AND (attribute_not_exists(#time) OR #time <= :now)",
-                names=names,
-                values={
-                    ":active": SessionStatus.ACTIVE.value,
-                    ":count": status.listener_count,
-                    ":languages": status.languages,
-                    ":now": now_ms,
-                },
-            )
-        except ConditionFailedError:
-            return None
+        return self._table.update_if(
+            session_id,
+            f"SET #count = :count, #languages = :languages, #time = :now{more}",
+            condition=f"{ACTIVE} AND (attribute_not_exists(#time) OR #time <= :now)",
+            names=names,
+            values={
+                ":active": SessionStatus.ACTIVE.value,
+                ":count": status.listener_count,
+                ":languages": status.languages,
+                ":now": now_ms,
+            },
+        )
 
 
 def _readable(item: Item) -> SessionAudience | None:

@@ -140,6 +140,21 @@ class Table:
         answer = self._call("update_item", Key=self._key_of(key), **arguments)
         return _from_wire(answer.get("Attributes", {}))
 
+    def update_if(
+        self,
+        key: Key,
+        expression: str,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
+    ) -> Item | None:
+        """As `update`, but None if the condition does not hold."""
+        try:
+            return self.update(key, expression, condition=condition, names=names, values=values)
+        except ConditionFailedError:
+            return None
+
     def count(
         self, key: Key, expression: str, *, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.data_access.connections_repository import NOT_REPLACED, connection_of
 from shared.data_access.session_items import channel_item, former_item, from_item
-from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.models.session import Channel, Former, Session, SessionStatus
@@ -147,8 +147,7 @@ class Takeovers:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> Item | None:
-        return _written(
-            self._sessions,
+        return self._sessions.update_if(
             session_id,
             expression,
             condition=f"#status = :active AND {condition}",
@@ -165,27 +164,10 @@ class Takeovers:
         names: dict[str, str],
         values: dict[str, Any],
     ) -> Item | None:
-        return _written(
-            self._connections,
+        return self._connections.update_if(
             connection_id,
             expression,
             condition=condition,
             names={"#replaced": schema.REPLACED_AT, **names},
             values=values,
         )
-
-
-def _written(
-    table: Table,
-    key: str,
-    expression: str,
-    *,
-    condition: str,
-    names: dict[str, str],
-    values: dict[str, Any],
-) -> Item | None:
-    """One conditional write; the row as it was before, None if the condition did not hold."""
-    try:
-        return table.update(key, expression, condition=condition, names=names, values=values)
-    except ConditionFailedError:
-        return None

@@ -10,7 +10,6 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.data_access.failures import unavailable
-from shared.models.timers import GraceOver, StatusDue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -31,7 +30,7 @@ class TimerQueue:
     def _client(self) -> SQSClient:
         return self._new_client()
 
-    def set(self, timer: GraceOver | StatusDue, delay_seconds: int) -> None:
+    def set(self, timer: msgspec.Struct, delay_seconds: int) -> None:
         """Send a message that becomes visible after the delay, of at most 900 s."""
         try:
             self._client.send_message(

@@ -6,6 +6,7 @@ SESSION_ID = "sessionId"
 CONNECTION_ID = "connectionId"
 SEAT = "seat"
 LAST_ACTIVITY_TIME = "lastActivityTime"
+CONNECTED_AT = "connectedAt"
 # When another connection took the seat over (ms); from then on the row counts for nothing.
 REPLACED_AT = "replacedAt"
 # When the connection sat down (ms).
@@ -42,6 +43,6 @@ AUDIENCE_INDEX = "audience"
 IDLE_INDEX = "idle"
 # What that index says of each connection beside its keys: everyone who is connected, who they are
 # and what they hear, by one query a bucket.
-PRESENCE = (USER_ID, SESSION_ID, SEAT, SEATED_AT, REPLACED_AT)
+PRESENCE = (USER_ID, CONNECTED_AT, SESSION_ID, SEAT, SEATED_AT, REPLACED_AT)
 # devices: onlineBucket, userId
 ONLINE_INDEX = "online"

@@ -26,6 +26,13 @@ _DYNAMODB = Config(
     max_pool_connections=4,
     tcp_keepalive=True,
 )
+# For what somebody waits for who can do without it: tried once, and not for long (s).
+_IMPATIENT_DYNAMODB = Config(
+    connect_timeout=0.25,
+    read_timeout=0.25,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    tcp_keepalive=True,
+)
 # Tried three times: what is not sent here, nobody sends (s).
 _SQS = Config(
     connect_timeout=1.0,
@@ -49,6 +56,11 @@ def _session() -> boto3.Session:
 def dynamodb_client() -> DynamoDBClient:
     """A DynamoDB client; region and endpoint come from the environment, as boto3 reads it."""
     return _session().client("dynamodb", config=_DYNAMODB)
+
+
+def impatient_dynamodb_client() -> DynamoDBClient:
+    """One that gives up soon."""
+    return _session().client("dynamodb", config=_IMPATIENT_DYNAMODB)
 
 
 def sqs_client() -> SQSClient:

@@ -158,6 +158,24 @@ class CleanUpSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnnouncementTableSettings(Settings):
+    """Where announcements are kept, and what of them is done later."""
+
+    announcements_table: str = _setting(ANNOUNCEMENTS_TABLE)
+    announcement_queue_url: str = _setting(ANNOUNCEMENT_QUEUE_URL, _http_url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSettings(FloorSettings, AnnouncementTableSettings):
+    """What the function needs that seats people and greets them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnouncementSettings(FanoutSettings, AnnouncementTableSettings):
+    """What the function needs that announces."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepSettings(SessionSettings, CleanUpSettings):
     """What the sweep needs: after how much silence (s) a connection is closed."""
 

@@ -17,6 +17,8 @@ from shared.models.protocol import AnyRequest
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_CONTROL_MESSAGE_BYTES = 4 * 1024
+# An announcement, with its translations.
+MAX_ANNOUNCEMENT_MESSAGE_BYTES = 24 * 1024
 MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
 # The largest chunk in base64, and as much JSON around it as a control message may have.
@@ -76,6 +78,11 @@ def validate_control_message_size(message: object) -> None:
                 ErrorCode.INVALID_MESSAGE, "message", "cannot be written as JSON"
             ) from error
     _check_size(message, MAX_CONTROL_MESSAGE_BYTES, "control message")
+
+
+def validate_announcement_message_size(message: str | bytes) -> None:
+    """A request about announcements: at most 24 KB."""
+    _check_size(message, MAX_ANNOUNCEMENT_MESSAGE_BYTES, "request about announcements")
 
 
 def validate_audio_message_size(message: str | bytes) -> None:

@@ -19,6 +19,15 @@ Message = dict[str, Any]
 _SERVED_BY = {
     "getSessionStatus": "session_status",
     **dict.fromkeys(("registerDevice", "getSyncSnapshot", "sync"), "device_sync"),
+    **dict.fromkeys(
+        (
+            "announce",
+            "clearAnnouncement",
+            "acknowledgeAnnouncement",
+            "getActiveAnnouncement",
+        ),
+        "announcements",
+    ),
 }
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
@@ -36,11 +45,13 @@ class Clients(ABC):
     def call(self, function: str, event: Message, context: object = None) -> Any:
         """Invoke a function with any event."""
 
-    def connect(self, user: str | None = None, *groups: str) -> str:
+    def connect(self, user: str | None = None, *groups: str, client_id: str | None = None) -> str:
         """A new connection, anonymous or of a user in some groups."""
         connection = f"c{next(self._names)}"
+        context = {} if client_id is None else {"clientId": client_id}
         if user is not None:
-            self._authorized[connection] = {"userId": user, "groups": ",".join(groups)}
+            context |= {"userId": user, "groups": ",".join(groups)}
+        self._authorized[connection] = context
         result = self._invoke("connect", connection, "$connect")
         assert result == {"statusCode": 200}
         return connection

@@ -13,13 +13,17 @@ from unittest import mock
 import msgspec
 
 from shared.bootstrap import App
+from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
 from shared.bootstrap_devices import DeviceApp
+from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
 from shared.outside import Doubles
 from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
+    ANNOUNCEMENT_QUEUE_URL,
+    ANNOUNCEMENTS_TABLE,
     API_GATEWAY_ENDPOINT,
     BROADCAST_FUNCTION,
     CONNECTIONS_TABLE,
@@ -37,6 +41,7 @@ from tests.helpers.clients import Clients, Message
 from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
 from tests.helpers.tables import (
+    ANNOUNCEMENTS,
     CONNECTIONS,
     DEVICES,
     SESSIONS,
@@ -54,6 +59,8 @@ ENVIRONMENT = {
     SPEAKER_GRACE_SECONDS: "60",
     TIMER_QUEUE_URL: "https://sqs.example.com/timers",
     STATUS_QUEUE_URL: "https://sqs.example.com/statuses",
+    ANNOUNCEMENTS_TABLE: ANNOUNCEMENTS,
+    ANNOUNCEMENT_QUEUE_URL: "https://sqs.example.com/announcements",
     BROADCAST_FUNCTION: "broadcast",
     SHARD_SIZE: "10",
     DISCONNECT_HANDLER_FUNCTION: "disconnect",
@@ -63,10 +70,12 @@ ENVIRONMENT = {
 # What the stack does not give to every function.
 _ONLY = {
     TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
-    BROADCAST_FUNCTION: {"audio_processor", "broadcast"},
     DISCONNECT_HANDLER_FUNCTION: {"timeout", "device_sync"},
     DEVICES_TABLE: {"disconnect", "device_sync"},
     SYNC_SECRET_ID: {"device_sync"},
+    BROADCAST_FUNCTION: {"announcements", "audio_processor", "broadcast"},
+    ANNOUNCEMENTS_TABLE: {"announcements", "control"},
+    ANNOUNCEMENT_QUEUE_URL: {"announcements", "control"},
 }
 FUNCTIONS = (
     "connect",
@@ -77,9 +86,15 @@ FUNCTIONS = (
     "timeout",
     "session_status",
     "device_sync",
+    "announcements",
 )
 # What wires each function; the others have the common one.
-_APPS: dict[str, type[App]] = {"disconnect": DeviceApp, "device_sync": DeviceApp}
+_APPS: dict[str, type[App]] = {
+    "control": GreetingApp,
+    "disconnect": DeviceApp,
+    "device_sync": DeviceApp,
+    "announcements": AnnouncementApp,
+}
 
 
 class CleanUps:
@@ -108,6 +123,7 @@ class World(Clients):
         self.telemetry = RecordingTelemetry()
         self.timers = FakeTimers[GraceOver]()
         self.status_timers = FakeTimers[StatusDue]()
+        self.announcement_timers = FakeTimers[GreetingDue | LatePass]()
         self.clean_ups = CleanUps(self)
         self.sync_secret = "a secret"
         #: Shards that were asked for, each as the function's payload.
@@ -157,6 +173,7 @@ class World(Clients):
                 disconnect=self.clean_ups,
                 timers=self.timers,
                 status_timers=self.status_timers,
+                announcement_timers=self.announcement_timers,
                 dynamodb=self._dynamodb,
                 sync_secret=lambda: self.sync_secret,
             ),
@@ -209,6 +226,15 @@ class World(Clients):
         bodies = [*self.status_timers.bodies(), *more]
         self.status_timers.set_.clear()
         return self._deliver(bodies, "session_status")
+
+    def ring_announcements(self, *more: str) -> Message:
+        """Let three seconds pass, and everything ring that is to be done later of announcements,
+        and `more` messages; returns which failed.
+        """
+        self.clock.advance(3000)
+        bodies = [*self.announcement_timers.bodies(), *more]
+        self.announcement_timers.set_.clear()
+        return self._deliver(bodies, "announcements") if bodies else {"batchItemFailures": []}
 
     def tick(self) -> None:
         """The rule of every minute."""

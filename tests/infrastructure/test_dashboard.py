@@ -95,6 +95,7 @@ def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly
         "ConnectionTimeout": ["Lingocast", "service", "Role", "Reason"],
         "ConnectionErrors": ["Lingocast", "service", "Type"],
         "SyncMessagesRelayed": ["Lingocast", "service", "Kind"],
+        "AnnouncementsMade": ["Lingocast", "service", "Scope"],
     }
 
 

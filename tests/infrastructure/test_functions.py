@@ -153,8 +153,9 @@ def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
         environment_of(CONTROL, {"SESSIONS_TABLE": "sessions"})
 
     assert str(raised.value) == (
-        "function control requires CONNECTIONS_TABLE, API_GATEWAY_ENDPOINT, STATUS_QUEUE_URL,"
-        " TIMER_QUEUE_URL (FloorSettings), but the stack only knows SESSIONS_TABLE"
+        "function control requires ANNOUNCEMENTS_TABLE, ANNOUNCEMENT_QUEUE_URL,"
+        " API_GATEWAY_ENDPOINT, CONNECTIONS_TABLE, STATUS_QUEUE_URL, TIMER_QUEUE_URL (ControlSettings), but the stack"
+        " only knows SESSIONS_TABLE"
     )
 
 

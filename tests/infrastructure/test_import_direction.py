@@ -49,8 +49,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.outside",
         "shared.bootstrap",
     ),
+    "shared.bootstrap_announcements": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.bootstrap",
+    ),
     "shared": (),
-    "lambda": (*PLAIN, "shared.services", "shared.bootstrap", "shared.bootstrap_devices"),
+    "lambda": (
+        *PLAIN,
+        "shared.services",
+        "shared.bootstrap",
+        "shared.bootstrap_announcements",
+        "shared.bootstrap_devices",
+    ),
     "infrastructure": (*PLAIN, "infrastructure"),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),

@@ -59,6 +59,7 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
     sessions, _ = assembly.table("sessions")
     connections, _ = assembly.table("connections")
     devices, _ = assembly.table("devices")
+    announcements, _ = assembly.table("announcements")
     arns = {
         Resource.SESSIONS: f"<{sessions}.Arn>",
         Resource.ACTIVE_INDEX: f"<{sessions}.Arn>/index/active",
@@ -69,6 +70,8 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.CLOSE_CONNECTION: f"{EXECUTE_ARN}/DELETE/@connections/*",
         Resource.TIMER_QUEUE: f"<{assembly.queue('timers')}.Arn>",
         Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
+        Resource.ANNOUNCEMENTS: f"<{announcements}.Arn>",
+        Resource.ANNOUNCEMENT_QUEUE: f"<{assembly.queue('announcements-queue')}.Arn>",
         Resource.SYNC_SECRET: "<SyncSecret>",
         Resource.DEVICES: f"<{devices}.Arn>",
         Resource.ONLINE_INDEX: f"<{devices}.Arn>/index/online",

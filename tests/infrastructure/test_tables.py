@@ -47,7 +47,7 @@ def test_connections_are_found_by_id_seat_and_idleness(assembly: Assembly) -> No
             "idle",
             "activityBucket",
             "lastActivityTime",
-            *("userId", "sessionId", "seat", "seatedAt", "replacedAt"),
+            *("userId", "connectedAt", "sessionId", "seat", "seatedAt", "replacedAt"),
         ),
     ]
     assert attribute_types(table) == {

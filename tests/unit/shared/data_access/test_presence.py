@@ -43,8 +43,8 @@ def test_who_is_connected_and_where_they_sit(table: Table) -> None:
     ConnectionsRepository(table).take_seat("c2", MEMBER, now_ms=NOW + 5)
 
     assert everyone(table) == [
-        Present("c1", None, NOW),
-        Present("c2", "alice", NOW, MEMBER.session_id, MEMBER.seat, NOW + 5),
+        Present("c1", None, NOW, NOW),
+        Present("c2", "alice", NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5),
     ]
 
 
@@ -69,7 +69,7 @@ def test_who_has_left_sits_nowhere(table: Table) -> None:
     connections.take_seat("c1", MEMBER, now_ms=NOW)
     connections.leave("c1", MEMBER.session_id)
 
-    assert everyone(table) == [Present("c1", None, NOW)]
+    assert everyone(table) == [Present("c1", None, NOW, NOW)]
 
 
 def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
@@ -79,3 +79,24 @@ def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
     Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
 
     assert everyone(table) == []
+
+
+def test_the_members_of_a_session(table: Table) -> None:
+    for name in ("c1", "c2", "c3"):
+        connect(table, name)
+    connections = ConnectionsRepository(table)
+    connections.take_seat("c1", MEMBER, now_ms=NOW + 5)
+    connections.take_seat("c2", Membership("calm-otter-001", MEMBER.seat), now_ms=NOW)
+
+    assert Presence(table).members(MEMBER.session_id) == [
+        Present("c1", None, NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5)
+    ]
+
+
+def test_a_member_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
+    connect(table, "c1")
+    ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
+    sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)
+    Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
+
+    assert Presence(table).members(MEMBER.session_id) == []

@@ -1,0 +1,123 @@
+"""The composition root of the functions that announce, or greet with what is announced."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from shared.bootstrap import App
+from shared.data_access.acknowledgements import Acknowledgements
+from shared.data_access.announced_once import AnnouncedOnce
+from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.data_access.last_announcements import LastAnnouncements
+from shared.data_access.presence import Presence
+from shared.data_access.table import Table
+from shared.services.acknowledging import Acknowledging
+from shared.services.announcement_board import AnnouncementBoard
+from shared.services.announcement_fanout import AnnouncementFanout
+from shared.services.announcing import Announcing
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.greeting import Greeting
+from shared.services.late_announcements import LateAnnouncements
+from shared.services.readers import Readers
+
+
+class GreetingApp(App):
+    """The parts of the control function: an app whose joins are greeted, and wait for little."""
+
+    @cached_property
+    def greeting(self) -> Greeting:
+        return self._greeting_over(
+            self._outside.announcements_at_once,
+            self._broadcasts(self._rosters, self._outside.sender),
+        )
+
+    def _greeting_over(self, table: Table, broadcasts: BroadcastHandler) -> Greeting:
+        return Greeting(
+            LastAnnouncements(table),
+            Acknowledgements(table),
+            AnnouncementCounts(table),
+            broadcasts,
+            self._outside.announcement_timers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+
+class AnnouncementApp(GreetingApp):
+    """The parts of the function that announces."""
+
+    @cached_property
+    def announcing(self) -> Announcing:
+        return Announcing(self._board, self._seating)
+
+    @cached_property
+    def acknowledging(self) -> Acknowledging:
+        return Acknowledging(
+            self._last,
+            Acknowledgements(self._outside.announcements),
+            self._counts,
+            self._readers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def greeting(self) -> Greeting:
+        """One that tries again as often as everybody else: nobody waits for it."""
+        return self._greeting_over(self._outside.announcements, self._sharded)
+
+    @cached_property
+    def late_announcements(self) -> LateAnnouncements:
+        return LateAnnouncements(
+            self._last,
+            self._fanout,
+            self.greeting,
+            self._readers,
+            timers=self._outside.announcement_timers,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _board(self) -> AnnouncementBoard:
+        return AnnouncementBoard(
+            self._last,
+            AnnouncedOnce(self._outside.announcements),
+            self._counts,
+            self._fanout,
+            self._outside.announcement_timers,
+            identifiers=self._identifiers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def _fanout(self) -> AnnouncementFanout:
+        return AnnouncementFanout(
+            self._presence,
+            self._connections,
+            self._readers,
+            self._sharded,
+            self._counts,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def _last(self) -> LastAnnouncements:
+        return LastAnnouncements(self._outside.announcements)
+
+    @cached_property
+    def _counts(self) -> AnnouncementCounts:
+        return AnnouncementCounts(self._outside.announcements)
+
+    @cached_property
+    def _presence(self) -> Presence:
+        return Presence(self._outside.connections)
+
+    @cached_property
+    def _readers(self) -> Readers:
+        return Readers(self._sessions, self._connections)
+
+    @cached_property
+    def _sharded(self) -> BroadcastHandler:
+        return self._broadcasts(self._rosters, self._outside.sharded_sender)

@@ -1,0 +1,41 @@
+"""Who has acknowledged which announcement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.data_access.announcement_items import acknowledgement_key, expires_at
+from shared.data_access.table import ConditionFailedError, Table
+from shared.models import schema
+from shared.models.announced import Announced
+
+
+class Acknowledgements:
+    """One row for each reader and announcement; they go with it. All methods raise
+    StoreUnavailableError.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def put(self, announced: Announced, reader: str) -> bool:
+        """Remember that a reader has seen an announcement; False if that is known."""
+        try:
+            self._table.put_new(
+                {
+                    schema.ANNOUNCEMENT_KEY: acknowledgement_key(announced.announcement_id, reader),
+                    schema.EXPIRES_AT: expires_at(announced),
+                }
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def of(self, reader: str, announcements: Sequence[Announced]) -> set[str]:
+        """The ids of those that a reader has acknowledged, strongly consistent, by one request."""
+        ids = {
+            acknowledgement_key(each.announcement_id, reader): each.announcement_id
+            for each in announcements
+        }
+        items = self._table.batch_get(list(ids), consistent=True)
+        return {ids[item[schema.ANNOUNCEMENT_KEY]] for item in items}

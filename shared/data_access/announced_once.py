@@ -1,0 +1,48 @@
+"""What authors announced with keys of their own, so that a repetition is known as one."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from shared.data_access.announcement_items import announced_item, announced_of
+from shared.data_access.table import ConditionFailedError, Table
+from shared.models import schema
+from shared.models.announced import Announced
+
+_KEEP_SECONDS = 24 * 60 * 60
+
+
+class AnnouncedOnce:
+    """One row for each author and key, kept for a day. Raises StoreUnavailableError."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def claim(self, author: str, key: str, draft: Announced) -> Announced | None:
+        """Take the key for a new announcement; returns what it was taken for before, or None."""
+        row = _row_key(author, key)
+        now_seconds = draft.created_at // 1000
+        item = {
+            schema.ANNOUNCEMENT_KEY: row,
+            schema.EXPIRES_AT: now_seconds + _KEEP_SECONDS,
+            **announced_item(draft),
+        }
+        try:
+            self._table.put_if(
+                item,
+                condition="attribute_not_exists(#expires) OR #expires <= :now",
+                names={"#expires": schema.EXPIRES_AT},
+                values={":now": now_seconds},
+            )
+        except ConditionFailedError:
+            found = self._table.batch_get([row], consistent=True)
+            # It may have gone between the two; then it was a day old.
+            return announced_of(found[0]) if found else draft
+        return None
+
+
+def _row_key(author: str, key: str) -> str:
+    # Both may hold any characters; the name of a row says nothing of either.
+    return f"once#{hashlib.sha256(msgspec.json.encode([author, key])).hexdigest()}"

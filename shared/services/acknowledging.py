@@ -1,0 +1,115 @@
+"""What a reader asks: what is announced now, and not to be shown it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.data_access.acknowledgements import Acknowledgements
+from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.last_announcements import LastAnnouncements
+from shared.models.announced import Announced, Reader
+from shared.models.announcement_messages import (
+    AcknowledgeAnnouncement,
+    ActiveAnnouncement,
+    AnnouncementAcknowledged,
+    GetActiveAnnouncement,
+)
+from shared.models.announcement_views import active_announcement
+from shared.models.connection import Caller
+from shared.models.errors import ErrorCode, LingocastError
+from shared.services.announcing import may_announce
+from shared.services.readers import Readers
+from shared.services.refusals import not_in_session
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+
+class Acknowledging:
+    """Answers getActiveAnnouncement and acknowledgeAnnouncement."""
+
+    def __init__(
+        self,
+        last: LastAnnouncements,
+        acknowledgements: Acknowledgements,
+        counts: AnnouncementCounts,
+        readers: Readers,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._last = last
+        self._acknowledgements = acknowledgements
+        self._counts = counts
+        self._readers = readers
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def get_active_announcement(
+        self, caller: Caller, request: GetActiveAnnouncement
+    ) -> ActiveAnnouncement:
+        """The newest of the scope, or of both, that the caller has not acknowledged; who may
+        announce there gets it all the same, with how far it got.
+
+        Raises CONNECTION_NOT_FOUND, and NOT_IN_SESSION for the scope `session`.
+        """
+        reader = self._readers.calling(caller)
+        if request.scope == "session" and reader.session_id is None:
+            raise not_in_session("getActiveAnnouncement")
+        scopes: list[str | None] = [] if request.scope == "session" else [None]
+        if request.scope != "all" and reader.session_id is not None:
+            scopes.append(reader.session_id)
+        active = self.active(scopes)
+        own = {
+            each.announcement_id for each in active if may_announce(caller, reader, each.session_id)
+        }
+        hidden = self.acknowledged(
+            reader.key, [each for each in active if each.announcement_id not in own]
+        )
+        shown = [each for each in active if each.announcement_id not in hidden]
+        if not shown:
+            return ActiveAnnouncement(announcement_id=None, scope=request.scope)
+        newest = shown[-1]
+        coverage = None
+        if newest.announcement_id in own:
+            coverage = self._counts.coverage(newest.announcement_id)
+        return active_announcement(newest, reader.language(newest.session_id), coverage)
+
+    def acknowledge_announcement(
+        self, caller: Caller, request: AcknowledgeAnnouncement
+    ) -> AnnouncementAcknowledged:
+        """Do not show it to the caller again. Raises CONNECTION_NOT_FOUND and
+        ANNOUNCEMENT_NOT_FOUND.
+        """
+        reader = self._readers.calling(caller)
+        self.acknowledge(reader, request.announcement_id)
+        return AnnouncementAcknowledged(announcement_id=request.announcement_id)
+
+    def active(self, session_ids: Sequence[str | None]) -> list[Announced]:
+        """What is announced in these scopes now, the newest last."""
+        found = self._last.read(session_ids, self._clock.now_ms())
+        return [each for each in found if not each.cleared]
+
+    def acknowledged(self, reader: str, announcements: Sequence[Announced]) -> set[str]:
+        """The ids of those that the reader has acknowledged."""
+        return self._acknowledgements.of(reader, announcements) if announcements else set()
+
+    def acknowledge(self, reader: Reader, announcement_id: str) -> None:
+        """Safe to repeat. Raises ANNOUNCEMENT_NOT_FOUND unless it is active where the reader is."""
+        scopes = [None] if reader.session_id is None else [None, reader.session_id]
+        for announced in self.active(scopes):
+            if announced.announcement_id == announcement_id:
+                if self._acknowledgements.put(announced, reader.key):
+                    self._count(announced, reader)
+                return
+        raise LingocastError(
+            ErrorCode.ANNOUNCEMENT_NOT_FOUND, "announcementId: no such announcement is active"
+        )
+
+    def _count(self, announced: Announced, reader: Reader) -> None:
+        language = reader.language(announced.session_id)
+        try:
+            self._counts.acknowledged(announced, language, reader.key)
+        except StoreUnavailableError as error:
+            # It is acknowledged, and a repetition would not be counted either.
+            self._telemetry.warn("acknowledgement not counted", cause=error.cause)

@@ -1,0 +1,143 @@
+"""Putting announcements up and taking them down, whoever does it by whatever door.
+
+First the scope's row is written, then a late pass is set, then everybody is told, then that is
+noted. If this function dies on the way, the late pass tells those who were not told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.data_access.announced_once import AnnouncedOnce
+from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.last_announcements import LastAnnouncements
+from shared.models.announced import Announced
+from shared.models.announcement_messages import Coverage, LanguageCoverage
+from shared.models.announcement_timers import LatePass
+from shared.models.timers import Timers
+from shared.services.announcement_fanout import AnnouncementFanout
+from shared.utils.announcement_text import AnnouncementText
+from shared.utils.clock import Clock
+from shared.utils.identifiers import Identifiers
+from shared.utils.telemetry import Telemetry
+
+# Indexes lag behind their tables by less (s): the first pass has missed who came just before it.
+LATE_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who announces, on which connection if on any, and their name for this announcement."""
+
+    user_id: str
+    connection_id: str | None = None
+    idempotency_key: str | None = None
+
+
+class AnnouncementBoard:
+    """Announces and clears, for those who may. All methods raise StoreUnavailableError."""
+
+    def __init__(
+        self,
+        last: LastAnnouncements,
+        once: AnnouncedOnce,
+        counts: AnnouncementCounts,
+        fanout: AnnouncementFanout,
+        timers: Timers[LatePass],
+        *,
+        identifiers: Identifiers,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._last = last
+        self._once = once
+        self._counts = counts
+        self._fanout = fanout
+        self._timers = timers
+        self._identifiers = identifiers
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def announce(
+        self, session_id: str | None, text: AnnouncementText, author: Author
+    ) -> tuple[Announced, Coverage]:
+        """Make it the scope's announcement and tell everybody, but for the author's connection;
+        returns it, with how far it got. What the author has announced with that key before is
+        returned again, and sent if nobody has got so far.
+        """
+        draft = Announced(
+            announcement_id=self._identifiers.secret(),
+            session_id=session_id,
+            message=text.message,
+            message_type=text.message_type,
+            created_at=self._clock.now_ms(),
+            translations=text.translations,
+        )
+        before = None
+        if author.idempotency_key is not None:
+            before = self._once.claim(author.user_id, author.idempotency_key, draft)
+        active = self._last.activate(draft) if before is None else self._last.resume(before)
+        if active is None:
+            return self._again(before or draft)
+        delivered = self._tell(active, author.connection_id)
+        self._count(active)
+        return active, Coverage(
+            delivered=sum(delivered.values()),
+            languages={
+                language: LanguageCoverage(delivered=count)
+                for language, count in sorted(delivered.items())
+            },
+        )
+
+    def clear(
+        self, session_id: str | None, connection_id: str | None
+    ) -> tuple[Announced | None, int]:
+        """Take the scope's announcement down and tell everybody but that connection; returns it
+        with how many were told, or None if there was none.
+        """
+        cleared = self._last.clear(session_id)
+        if cleared is None:
+            return None, 0
+        return cleared, sum(self._tell(cleared, connection_id).values())
+
+    def _again(self, announced: Announced) -> tuple[Announced, Coverage]:
+        """What somebody else announces, or has announced, for this author."""
+        for last in self._last.read([announced.session_id], 0):
+            if last.announcement_id == announced.announcement_id and not last.cleared:
+                announced = last
+                if not last.told:
+                    # They may have died before they set one.
+                    self._tell_late(last)
+        return announced, self._counts.coverage(announced.announcement_id)
+
+    def _tell(self, news: Announced, except_for: str | None) -> dict[str, int]:
+        self._tell_late(news)
+        try:
+            delivered = self._fanout.tell(news, except_for=except_for)
+            self._last.note_told(news)
+        except StoreUnavailableError as error:
+            # It stands as announced: who comes is told, and the late pass tells the others.
+            self._telemetry.warn("announcement not told yet", cause=error.cause)
+            return {}
+        return dict(delivered)
+
+    def _count(self, announced: Announced) -> None:
+        self._telemetry.count_by("AnnouncementsMade", Scope=announced.scope)
+        if announced.session_id is not None:
+            return
+        try:
+            self._counts.count_today(announced.created_at)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("announcement not counted", cause=error.cause)
+
+    def _tell_late(self, news: Announced) -> None:
+        late = LatePass(
+            announcement_id=news.announcement_id,
+            session_id=news.session_id,
+            at=self._clock.now_ms(),
+        )
+        try:
+            self._timers.set(late, LATE_SECONDS)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("late pass not set", cause=error.cause)

@@ -1,0 +1,141 @@
+"""What is announced is told to who joins or creates a session.
+
+A push and a clear, or a new announcement, may cross. Hence after a push there is another look: what
+has changed meanwhile is told too, so that the last word is the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from shared.data_access.acknowledgements import Acknowledgements
+from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.last_announcements import LastAnnouncements
+from shared.models.announced import Announced, Reader
+from shared.models.announcement_timers import GreetingDue
+from shared.models.announcement_views import active_announcement, announcement_cleared
+from shared.models.connection import SPEAKER_SEAT, Caller, Seat
+from shared.models.message_base import ServerMessage, encode
+from shared.models.messages import SessionCreated, SessionJoined
+from shared.models.timers import Timers
+from shared.services.announcer import CONTROL_DEADLINE_MS
+from shared.services.audience import ReadersAudience
+from shared.services.broadcast_handler import BroadcastHandler
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# How often is looked for what has changed; what changes later still, its own late pass tells.
+_LOOKS = 4
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply", SessionCreated, SessionJoined)
+
+
+class Greeting:
+    """Tells readers what is announced where they have come to."""
+
+    def __init__(
+        self,
+        last: LastAnnouncements,
+        acknowledgements: Acknowledgements,
+        counts: AnnouncementCounts,
+        broadcasts: BroadcastHandler,
+        timers: Timers[GreetingDue],
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._last = last
+        self._acknowledgements = acknowledgements
+        self._counts = counts
+        self._broadcasts = broadcasts
+        self._timers = timers
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def greeting(
+        self, service: Callable[[Caller, _Request], _Reply]
+    ) -> Callable[[Caller, _Request], _Reply]:
+        """`service`, whose callers are greeted where they have sat down. Costs one read if nothing
+        is announced. If announcements are out of reach, that is counted and the greeting is left
+        to the queue: the reply does not wait for it.
+        """
+
+        def greeted(caller: Caller, request: _Request) -> _Reply:
+            reply = service(caller, request)
+            reader = _reader(caller, reply)
+            try:
+                self.greet(reader)
+            except StoreUnavailableError as error:
+                self._telemetry.count("AnnouncementsUnavailable")
+                self._telemetry.warn("reader not greeted", cause=error.cause)
+                self._greet_later(reader)
+            return reply
+
+        return greeted
+
+    def greet(self, reader: Reader) -> None:
+        """Tell the reader what is active and they have not acknowledged. Raises
+        StoreUnavailableError if that is not known, or cannot be sent.
+        """
+        scopes = [None] if reader.session_id is None else [None, reader.session_id]
+        told: dict[str | None, Announced] = {}
+        for _ in range(_LOOKS):
+            now = self._last.read(scopes, self._clock.now_ms())
+            news = [each for each in now if self._is_news(each, told.get(each.session_id))]
+            if not news:
+                return
+            self._tell(reader, news)
+            told |= {each.session_id: each for each in news}
+
+    @staticmethod
+    def _is_news(present: Announced, told: Announced | None) -> bool:
+        if told is None or told.announcement_id != present.announcement_id:
+            return not present.cleared or told is not None
+        return present.cleared and not told.cleared
+
+    def _tell(self, reader: Reader, news: Iterable[Announced]) -> None:
+        active = [each for each in news if not each.cleared]
+        acknowledged = self._acknowledgements.of(reader.key, active) if active else set()
+        for each in news:
+            if each.cleared:
+                self._push(reader, each, announcement_cleared(each))
+            elif each.announcement_id not in acknowledged:
+                language = reader.language(each.session_id)
+                if self._push(reader, each, active_announcement(each, language)):
+                    self._count(each, language, reader)
+
+    def _push(self, reader: Reader, announced: Announced, message: ServerMessage) -> bool:
+        language = reader.language(announced.session_id)
+        audience = ReadersAudience(reader.session_id or "", language, [reader.connection_id])
+        (result,) = self._broadcasts.broadcast(
+            [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
+        )
+        if result.failure_count or result.dropped_count:
+            raise StoreUnavailableError("greeting not delivered")
+        return result.success_count == 1
+
+    def _count(self, announced: Announced, language: str, reader: Reader) -> None:
+        try:
+            self._counts.delivered(announced, {language: 1}, reader.key)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("deliveries not counted", cause=error.cause)
+
+    def _greet_later(self, reader: Reader) -> None:
+        due = GreetingDue(connection_id=reader.connection_id, reader=reader.key)
+        try:
+            self._timers.set(due, 0)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("greeting not left to the queue", cause=error.cause)
+
+
+def _reader(caller: Caller, reply: SessionCreated | SessionJoined) -> Reader:
+    """The caller as the reply says that they sit."""
+    seat = SPEAKER_SEAT
+    if isinstance(reply, SessionJoined) and reply.role != "speaker":
+        seat = Seat(reply.role, reply.target_language)
+    return Reader(
+        caller.connection_id, caller.reader, reply.session_id, seat, reply.source_language
+    )

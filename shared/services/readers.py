@@ -1,0 +1,50 @@
+"""Who reads announcements: where they sit, and so what is announced to them."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.announced import Reader
+from shared.models.connection import Caller
+from shared.models.session import Session
+from shared.services.refusals import connection_not_found
+
+
+class Readers:
+    """Looks readers up. All methods raise StoreUnavailableError."""
+
+    def __init__(self, sessions: SessionsRepository, connections: ConnectionsRepository) -> None:
+        self._sessions = sessions
+        self._connections = connections
+
+    def calling(self, caller: Caller) -> Reader:
+        """The caller, as they sit now. Raises CONNECTION_NOT_FOUND."""
+        reader = self.find(caller.connection_id, caller.reader)
+        if reader is None:
+            raise connection_not_found()
+        return reader
+
+    def find(self, connection_id: str, key: str) -> Reader | None:
+        """Whoever has that connection; None if it is over, or another one has its seat."""
+        connection = self._connections.get(connection_id)
+        if connection is None or connection.replaced_at is not None:
+            return None
+        membership = connection.membership
+        if membership is None:
+            return Reader(connection_id, key)
+        session = self.session(membership.session_id)
+        if session is None:
+            return Reader(connection_id, key)
+        return Reader(
+            connection_id,
+            key,
+            session.session_id,
+            membership.seat,
+            session.source_language,
+            session.has_floor(connection_id),
+        )
+
+    def session(self, session_id: str) -> Session | None:
+        """The session, unless it is over: then nobody is in it any more."""
+        session = self._sessions.get(session_id)
+        return session if session is not None and session.is_active else None

@@ -1,0 +1,396 @@
+"""Who joins or creates a session is told what is announced, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.helpers.clients import Message
+from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import ANNOUNCEMENTS, dynamodb
+from tests.helpers.world import World
+
+
+class TableClient:
+    """Notes the calls to the table of announcements; refuses them while it is `throttled`."""
+
+    def __init__(self) -> None:
+        self._client: Any = dynamodb()
+        self.calls: list[str] = []
+        self.throttled = False
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def counted(**arguments: Any) -> Any:
+            if ANNOUNCEMENTS in (arguments.get("TableName"), *arguments.get("RequestItems", ())):
+                self.calls.append(name)
+                if self.throttled:
+                    code = "ProvisionedThroughputExceededException"
+                    raise ClientError({"Error": {"Code": code}}, name)
+            return call(**arguments)
+
+        return counted
+
+
+@pytest.fixture
+def table(world: World) -> TableClient:
+    """What the functions reach the tables by."""
+    client = TableClient()
+    world.use_dynamodb(client)
+    return client
+
+
+def announce(world: World, connection: str, scope: str = "all", message: str = "Pause") -> str:
+    reply = world.ask(
+        connection, "announce", scope=scope, message=message, translations={"es": "Pausa"}
+    )
+    assert reply["type"] == "announcement", reply
+    announcement_id: str = reply["announcementId"]
+    return announcement_id
+
+
+def greeted(world: World, connection: str) -> list[str]:
+    return [message["message"] for message in world.pushes(connection, "activeAnnouncement")]
+
+
+def told(world: World, connection: str) -> list[Message]:
+    """What is left to show, by the rules for clients: newest of a scope, never a cleared one."""
+    shown: dict[str, Message] = {}
+    cleared = set()
+    for message in world.pushes(connection):
+        if message["type"] == "announcementCleared":
+            cleared.add(message["announcementId"])
+        elif message["type"] in {"announcement", "activeAnnouncement"}:
+            before = shown.get(message["scope"])
+            if before is None or before["createdAt"] < message["createdAt"]:
+                shown[message["scope"]] = message
+    return [each for each in shown.values() if each["announcementId"] not in cleared]
+
+
+class TestWhoComes:
+    def test_a_listener_is_told_of_both_scopes_in_their_language(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        announce(world, world.connect("olga", "operators"))
+        announce(world, speaker, "session", "Wait")
+
+        listener = world.listener(session_id, "es")
+
+        assert sorted(greeted(world, listener)) == ["Pausa", "Pausa"]
+        scopes = {message["scope"] for message in world.pushes(listener, "activeAnnouncement")}
+        assert scopes == {"all", "session"}
+
+    def test_so_is_an_interpreter_and_who_creates_a_session(self, world: World) -> None:
+        announce(world, world.connect("olga", "operators"))
+
+        speaker, session_id = world.create_session()
+
+        assert greeted(world, speaker) == ["Pause"]
+        assert greeted(world, world.interpreter(session_id, "es")) == ["Pausa"]
+
+    def test_a_speaker_who_comes_back_reads_the_sessions_language(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.ask(
+            speaker,
+            "announce",
+            scope="session",
+            message="Pause",
+            translations={"en": "A break"},
+        )
+        world.disconnect(speaker)
+        back = world.connect("alice", "speakers")
+
+        world.ask(back, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
+
+        assert greeted(world, back) == ["A break"]
+
+    def test_not_what_they_acknowledged_before(self, world: World) -> None:
+        _, session_id = world.create_session()
+        made = announce(world, world.connect("olga", "operators"))
+        world.ask(world.connect("rita"), "acknowledgeAnnouncement", announcementId=made)
+
+        for user, expected in (("rita", []), ("otto", ["Pausa"])):
+            connection = world.connect(user)
+            world.ask(connection, "joinSession", sessionId=session_id, targetLanguage="es")
+            assert greeted(world, connection) == expected
+
+    def test_not_who_was_refused(self, world: World) -> None:
+        announce(world, world.connect("olga", "operators"))
+        connection = world.connect()
+
+        world.ask(connection, "joinSession", sessionId="calm-otter-404", targetLanguage="es")
+
+        assert world.pushes(connection) == []
+
+    def test_who_is_greeted_counts_as_reached(self, world: World) -> None:
+        _, session_id = world.create_session()
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        world.listener(session_id, "es")
+
+        coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
+
+        # The speaker was there when it was made.
+        assert coverage["languages"] == {
+            "es": {"delivered": 1, "acknowledged": 0},
+            "unknown": {"delivered": 1, "acknowledged": 0},
+        }
+
+
+class TestCost:
+    def test_one_read_where_nothing_is_announced(self, world: World, table: TableClient) -> None:
+        _, session_id = world.create_session()
+        table.calls.clear()
+
+        world.listener(session_id)
+
+        assert table.calls == ["batch_get_item"]
+
+    def test_three_reads_and_a_count_where_something_is(
+        self, world: World, table: TableClient
+    ) -> None:
+        _, session_id = world.create_session()
+        announce(world, world.connect("olga", "operators"))
+        table.calls.clear()
+
+        world.listener(session_id)
+
+        # What there is, what was acknowledged, what was delivered, what there is by now.
+        assert table.calls == [*["batch_get_item"] * 2, "update_item", "batch_get_item"]
+
+
+class TestTroubles:
+    def test_a_table_that_refuses_keeps_nobody_from_joining(
+        self, world: World, table: TableClient
+    ) -> None:
+        speaker, session_id = world.create_session()
+        announce(world, world.connect("olga", "operators"))
+        table.throttled = True
+
+        listener = world.listener(session_id)
+        world.send_audio(speaker, 1)
+
+        assert [message["type"] for message in world.pushes(listener)] == ["audio"]
+        assert world.telemetry.counts["AnnouncementsUnavailable"] == 1
+        assert world.telemetry.faults == []
+
+    def test_the_greeting_comes_when_it_can(self, world: World, table: TableClient) -> None:
+        _, session_id = world.create_session()
+        announce(world, world.connect("olga", "operators"))
+        world.announcement_timers.set_.clear()
+        table.throttled = True
+        listener = world.listener(session_id)
+        ((due, delay),) = world.announcement_timers.set_
+        assert delay == 0
+
+        failed = world.ring_announcements()
+        assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+        table.throttled = False
+        world.announcement_timers.set(due, 0)
+        assert world.ring_announcements() == {"batchItemFailures": []}
+
+        assert greeted(world, listener) == ["Pausa"]
+
+    def test_who_has_left_by_then_is_told_what_holds_where_they_are(
+        self, world: World, table: TableClient
+    ) -> None:
+        speaker, session_id = world.create_session()
+        announce(world, speaker, "session")
+        world.announcement_timers.set_.clear()
+        table.throttled = True
+        left, gone = world.listener(session_id), world.listener(session_id)
+        world.ask(left, "leaveSession")
+        world.disconnect(gone)
+        table.throttled = False
+
+        assert world.ring_announcements() == {"batchItemFailures": []}
+
+        assert greeted(world, left) == greeted(world, gone) == []
+
+    def test_a_queue_that_refuses_too_keeps_nobody_from_joining(
+        self, world: World, table: TableClient
+    ) -> None:
+        _, session_id = world.create_session()
+        table.throttled = world.announcement_timers.failing = True
+
+        world.listener(session_id)
+
+        assert "greeting not left to the queue" in world.telemetry.warnings
+
+    def test_a_push_that_fails_is_left_to_the_queue(self, world: World) -> None:
+        _, session_id = world.create_session()
+        announce(world, world.connect("olga", "operators"))
+        world.announcement_timers.set_.clear()
+        listener = world.connect()
+        world.sender.failing.add(listener)
+        world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
+        world.sender.failing.clear()
+
+        world.ring_announcements()
+
+        assert greeted(world, listener) == ["Pausa"]
+
+
+CALLS_OF_A_JOIN = 12
+
+
+class TestRaces:
+    """Something happens between any two calls of a join to the database."""
+
+    @staticmethod
+    def joining(world: World, happening: Callable[[], object], after: int) -> str:
+        """A listener who joins while that happens."""
+        _, session_id = world.create_session()
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+        listener = world.connect()
+        client.interrupt(happening, after=after)
+        reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
+        assert reply["type"] == "sessionJoined"
+        if client.cancel():
+            happening()
+        world.ring_announcements()
+        return listener
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_clear_during_a_join(self, world: World, after: int) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        listener = self.joining(
+            world, lambda: world.ask(announcer, "clearAnnouncement", scope="all"), after
+        )
+
+        assert told(world, listener) == []
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_new_one_during_a_join(self, world: World, after: int) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        listener = self.joining(world, lambda: announce(world, announcer, message="New"), after)
+
+        (message,) = told(world, listener)
+        active = world.ask(listener, "getActiveAnnouncement")
+        assert message["announcementId"] == active["announcementId"]
+
+    def test_news_that_never_ends_is_no_reason_to_keep_somebody_waiting(self, world: World) -> None:
+        _, session_id = world.create_session()
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+
+        def again() -> None:
+            announce(world, announcer)
+            client.interrupt(again, after=2)
+
+        client.interrupt(again, after=6)
+        listener = world.listener(session_id)
+        client.cancel()
+
+        assert 1 <= len(greeted(world, listener)) <= 4
+
+
+class TestLatePass:
+    def test_whom_the_index_did_not_have_is_told_later(self, world: World) -> None:
+        early = world.connect()
+        world.clock.advance(60_000)
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        late = world.connect()
+        # The index is behind: to the announcer's function this one was not there.
+        assert world.pushes(late) == []
+
+        world.ring_announcements()
+
+        assert [message["message"] for message in world.pushes(late)] == ["Pause"]
+        assert len(world.pushes(early, "announcement")) == 1
+
+    def test_of_a_session_only_its_members_who_have_just_sat_down(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        _, other_id = world.create_session()
+        long_there, mover = world.listener(session_id), world.connect()
+        world.clock.advance(60_000)
+        announce(world, speaker, "session")
+        world.ask(mover, "joinSession", sessionId=session_id, targetLanguage="es")
+        elsewhere = world.listener(other_id)
+        world.ring_announcements()
+
+        assert len(world.pushes(long_there, "announcement")) == 1
+        assert len(world.pushes(mover, "announcement")) == 1
+        assert world.pushes(elsewhere) == []
+
+    def test_what_was_cleared_meanwhile_is_told_as_cleared(self, world: World) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        world.ask(announcer, "clearAnnouncement", scope="all")
+        late = world.connect()
+
+        world.ring_announcements()
+
+        assert {message["type"] for message in world.pushes(late)} == {"announcementCleared"}
+
+    def test_a_later_one_has_a_pass_of_its_own(self, world: World) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        second = announce(world, announcer, message="New")
+        late = world.connect()
+
+        world.ring_announcements()
+
+        (message,) = world.pushes(late)
+        assert message["announcementId"] == second
+
+    def test_what_nobody_was_told_is_told_to_everybody(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The announcer's function dies before it has sent anything."""
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+
+        def die() -> None:
+            raise SystemExit
+
+        world.clock.advance(60_000)
+        client.interrupt(die, after=1)
+        with pytest.raises(SystemExit):
+            announce(world, announcer)
+        assert world.pushes(reader) == []
+
+        for _ in range(2):  # the first time the announcer may still be at it
+            world.ring_announcements()
+            world.clock.advance(15_000)
+
+        assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
+        assert world.announcement_timers.set_ == []
+
+    def test_who_dies_with_a_key_is_finished_by_the_retry(self, world: World) -> None:
+        """Once for every moment at which the first try may die: the reader is told once."""
+        for calls in range(6):
+            reader = world.connect()
+            announcer = world.connect("olga", "operators")
+            client = Interleaved(dynamodb())
+            world.use_dynamodb(client)
+            request = {"scope": "all", "message": "Pause", "idempotencyKey": f"k{calls}"}
+
+            def die() -> None:
+                raise SystemExit
+
+            client.interrupt(die, after=calls)
+            with pytest.raises(SystemExit):
+                world.ask(announcer, "announce", **request)
+            reply = world.ask(announcer, "announce", **request)
+            again = world.ask(announcer, "announce", **request)
+            for _ in range(3):
+                world.ring_announcements()
+                world.clock.advance(15_000)
+
+            ids = {message["announcementId"] for message in world.pushes(reader, "announcement")}
+            assert ids == {reply["announcementId"]} == {again["announcementId"]}
+            world.clock.advance(60_000)
+            world.disconnect(reader)
