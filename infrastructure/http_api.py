@@ -164,8 +164,9 @@ class HttpApi:
 
     def _permit(self, spec: HttpRouteSpec) -> None:
         """Of any stage, of which there is one: whether `$default` may stand for itself in such an
-        ARN nobody documents, and AWS's own tools write the same.
+        ARN nobody documents, and AWS's own tools write the same. The method is the request's.
         """
+        method = "*" if spec.method == "ANY" else spec.method
         lambda_.CfnPermission(
             self._scope,
             construct_id(spec.key, "Permission"),
@@ -175,6 +176,6 @@ class HttpApi:
             source_arn=Stack.of(self._scope).format_arn(
                 service="execute-api",
                 resource=self._api.ref,
-                resource_name=f"*/{spec.method}{spec.path}",
+                resource_name=f"*/{method}{spec.path}",
             ),
         )

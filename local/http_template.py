@@ -40,10 +40,12 @@ class HttpReader:
             if parts is None:
                 raise route.error(f"RouteKey {key!r}: only METHOD /plain/path and $default")
             integration = self._parts.integration_of(route)
-            # CloudFormation requires it; 1.0 has events of another shape.
-            integration.expect("PayloadFormatVersion", "2.0")
+            # CloudFormation requires it; 1.0 has events of another shape:
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-            path = f"{stage}/{parts[1]}{parts[2]}" if parts[1] else f"{stage}/{key}"
+            integration.expect("PayloadFormatVersion", "2.0")
+            # In the ARN of the caller the method is the request's, which of ANY may be any.
+            method = "*" if parts[1] == "ANY" else parts[1]
+            path = f"{stage}/{method}{parts[2]}" if method else f"{stage}/{key}"
             function = self._parts.invoked(integration, "IntegrationUri", path)
             yield HttpRoute(key, function, self._authorizer_of(route, authorizers))
 

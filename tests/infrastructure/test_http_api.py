@@ -56,8 +56,9 @@ def test_routes_ask_for_tokens_unless_the_table_says_otherwise(assembly: Assembl
         assert kind == (("JWT", "<HttpAuthorizer>") if spec.authorized else ("NONE", None))
 
 
-def test_tokens_are_of_the_pool_and_for_its_client(tmp_path: Path) -> None:
-    guarded = synthesize_with(tmp_path, (HttpRouteSpec("GET", "/notes", CONTROL),))
+def test_tokens_are_of_the_pool_for_its_client_and_any_method_is_any(tmp_path: Path) -> None:
+    routes = (HttpRouteSpec("GET", "/notes", CONTROL), HttpRouteSpec("ANY", "/any", CONTROL))
+    guarded = synthesize_with(tmp_path, routes)
     authorizer = guarded.part("Authorizer", API)
 
     assert authorizer["AuthorizerType"] == "JWT"
@@ -66,6 +67,13 @@ def test_tokens_are_of_the_pool_and_for_its_client(tmp_path: Path) -> None:
         "Audience": ["<UserPoolClient>"],
         "Issuer": "<UserPool.ProviderURL>",
     }
+    callers = {
+        permission["SourceArn"]
+        for permission in guarded.of_type("AWS::Lambda::Permission").values()
+        if permission["SourceArn"].startswith(ARN)
+    }
+    # Callers name the request's method.
+    assert callers == {f"{ARN}/*/GET/notes", f"{ARN}/*/*/any"}
 
 
 def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:

@@ -246,7 +246,7 @@ def with_http(
             },
         }
         allowed = permission(logical_id)
-        path = key.replace(" ", "", 1)
+        path = key.replace("ANY", "*", 1).replace(" ", "", 1)
         allowed["Properties"]["SourceArn"] = {
             "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{Web}}/*/{path}"

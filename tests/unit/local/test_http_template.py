@@ -121,6 +121,15 @@ def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, mis
         read(tmp_path, template)
 
 
+def test_a_permission_for_any_method_is_one_for_each(tmp_path: Path) -> None:
+    template = example()
+    arn = template["Resources"]["WebRoute1Permission"]["Properties"]["SourceArn"]
+    arn["Fn::Sub"] = arn["Fn::Sub"].replace("/*/*/", "/*/GET/")
+
+    with pytest.raises(TemplateError, match="Lambda::Permission lets it invoke"):
+        read(tmp_path, template)
+
+
 def test_an_api_without_routes_is_none(tmp_path: Path) -> None:
     template = assembly.with_http(assembly.base(), {})
 
