@@ -10,7 +10,12 @@ from enum import Enum
 
 import msgspec
 
-from shared.models import announcement_messages, device_messages, messages
+from shared.models import (
+    announcement_http,
+    announcement_messages,
+    device_messages,
+    messages,
+)
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode
 from shared.models.message_base import action_of
@@ -305,7 +310,12 @@ ANNOUNCEMENTS = FunctionSpec(
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         Grant(Resource.IDLE_INDEX, ("dynamodb:Query",)),
         *_RELEASE,
@@ -357,7 +367,56 @@ ROUTES = (
 )
 
 # In the order of docs/http/openapi.json. Without any there is no HTTP API.
+_BROADCAST = "/api/creator/broadcast"
 HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
+    HttpRouteSpec(
+        "POST",
+        _BROADCAST,
+        ANNOUNCEMENTS,
+        request=announcement_http.BroadcastRequest,
+        response=announcement_http.BroadcastSent,
+        summary="Announce something to everybody connected; for operators",
+        errors=(ErrorCode.INVALID_ANNOUNCEMENT, ErrorCode.INVALID_LANGUAGE, ErrorCode.FORBIDDEN),
+    ),
+    HttpRouteSpec(
+        "POST",
+        f"{_BROADCAST}/clear",
+        ANNOUNCEMENTS,
+        response=announcement_http.BroadcastCleared,
+        summary="Take back what is announced to everybody; for operators",
+        errors=(ErrorCode.FORBIDDEN,),
+    ),
+    HttpRouteSpec(
+        "POST",
+        f"{_BROADCAST}/acknowledge",
+        ANNOUNCEMENTS,
+        request=announcement_http.AcknowledgeRequest,
+        response=announcement_http.BroadcastAcknowledged,
+        summary="Note that the user has seen it, and is not to be shown it again",
+        errors=(ErrorCode.ANNOUNCEMENT_NOT_FOUND,),
+    ),
+    HttpRouteSpec(
+        "GET",
+        f"{_BROADCAST}/active",
+        ANNOUNCEMENTS,
+        response=announcement_http.Active,
+        summary="What is announced to everybody, unless the user has acknowledged it",
+    ),
+    HttpRouteSpec(
+        "GET",
+        f"{_BROADCAST}/limits",
+        ANNOUNCEMENTS,
+        response=announcement_http.Limits,
+        summary="How long a text may be and should be",
+    ),
+    HttpRouteSpec(
+        "GET",
+        f"{_BROADCAST}/stats",
+        ANNOUNCEMENTS,
+        response=announcement_http.Stats,
+        summary="How much was announced, how far it got, who is connected; for operators",
+        errors=(ErrorCode.FORBIDDEN,),
+    ),
     HttpRouteSpec(
         "POST",
         "/sync/messages",

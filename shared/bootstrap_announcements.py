@@ -13,6 +13,7 @@ from shared.data_access.presence import Presence
 from shared.data_access.table import Table
 from shared.services.acknowledging import Acknowledging
 from shared.services.announcement_board import AnnouncementBoard
+from shared.services.announcement_desk import AnnouncementDesk
 from shared.services.announcement_fanout import AnnouncementFanout
 from shared.services.announcing import Announcing
 from shared.services.broadcast_handler import BroadcastHandler
@@ -59,6 +60,12 @@ class AnnouncementApp(GreetingApp):
             self._readers,
             clock=self.clock,
             telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def announcement_desk(self) -> AnnouncementDesk:
+        return AnnouncementDesk(
+            self._board, self.acknowledging, self._counts, self._presence, self.clock
         )
 
     @cached_property

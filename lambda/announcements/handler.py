@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap_announcements import AnnouncementApp
+from shared.models.announcement_http import AcknowledgeRequest, BroadcastRequest
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     Announce,
@@ -12,6 +13,7 @@ from shared.models.announcement_messages import (
     GetActiveAnnouncement,
 )
 from shared.models.announcement_timers import GreetingDue, LatePass
+from shared.utils.http_route import Asked, Posted, http_handler
 from shared.utils.invocation import InvocationHandler
 from shared.utils.queue_batch import batch_handler
 from shared.utils.route import message_handler
@@ -19,17 +21,31 @@ from shared.utils.validators import validate_announcement_message_size
 
 
 def build(app: AnnouncementApp) -> InvocationHandler:
-    """The handler over the given parts. Events of a queue have records, the others come from
-    API Gateway.
+    """The handler over the given parts. Events of a queue have records, those of the HTTP API name
+    a route; what is neither comes from the WebSocket API.
     """
+    noting = app.connection_service.noting
+    announcing, acknowledging = app.announcing, app.acknowledging
     asked = message_handler(
         {
-            Announce: app.announcing.announce,
-            ClearAnnouncement: app.announcing.clear_announcement,
-            AcknowledgeAnnouncement: app.acknowledging.acknowledge_announcement,
-            GetActiveAnnouncement: app.acknowledging.get_active_announcement,
+            Announce: noting(announcing.announce),
+            ClearAnnouncement: noting(announcing.clear_announcement),
+            AcknowledgeAnnouncement: noting(acknowledging.acknowledge_announcement),
+            GetActiveAnnouncement: noting(acknowledging.get_active_announcement),
         },
         check_size=validate_announcement_message_size,
+        telemetry=app.telemetry,
+    )
+    desk = app.announcement_desk
+    called = http_handler(
+        {
+            "POST /api/creator/broadcast": Posted(BroadcastRequest, desk.announce),
+            "POST /api/creator/broadcast/clear": Asked(desk.clear),
+            "POST /api/creator/broadcast/acknowledge": Posted(AcknowledgeRequest, desk.acknowledge),
+            "GET /api/creator/broadcast/active": Asked(desk.active),
+            "GET /api/creator/broadcast/limits": Asked(desk.limits),
+            "GET /api/creator/broadcast/stats": Asked(desk.stats),
+        },
         telemetry=app.telemetry,
     )
     late = batch_handler(
@@ -39,7 +55,8 @@ def build(app: AnnouncementApp) -> InvocationHandler:
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
         if "Records" in event:
             return late(dict(event), context)
-        return asked(event, context)
+        # Of the WebSocket API's events the route stands in the request's context.
+        return (called if "routeKey" in event else asked)(event, context)
 
     return handler
 

@@ -17,10 +17,9 @@ from shared.models.announcement_messages import (
 )
 from shared.models.announcement_views import active_announcement
 from shared.models.connection import Caller
-from shared.models.errors import ErrorCode, LingocastError
 from shared.services.announcing import may_announce
 from shared.services.readers import Readers
-from shared.services.refusals import not_in_session
+from shared.services.refusals import announcement_not_found, not_in_session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -82,7 +81,8 @@ class Acknowledging:
         ANNOUNCEMENT_NOT_FOUND.
         """
         reader = self._readers.calling(caller)
-        self.acknowledge(reader, request.announcement_id)
+        if not self.acknowledge(reader, request.announcement_id):
+            raise announcement_not_found("announcementId")
         return AnnouncementAcknowledged(announcement_id=request.announcement_id)
 
     def active(self, session_ids: Sequence[str | None]) -> list[Announced]:
@@ -94,17 +94,15 @@ class Acknowledging:
         """The ids of those that the reader has acknowledged."""
         return self._acknowledgements.of(reader, announcements) if announcements else set()
 
-    def acknowledge(self, reader: Reader, announcement_id: str) -> None:
-        """Safe to repeat. Raises ANNOUNCEMENT_NOT_FOUND unless it is active where the reader is."""
+    def acknowledge(self, reader: Reader, announcement_id: str) -> bool:
+        """Safe to repeat; False unless it is active where the reader is."""
         scopes = [None] if reader.session_id is None else [None, reader.session_id]
         for announced in self.active(scopes):
             if announced.announcement_id == announcement_id:
                 if self._acknowledgements.put(announced, reader.key):
                     self._count(announced, reader)
-                return
-        raise LingocastError(
-            ErrorCode.ANNOUNCEMENT_NOT_FOUND, "announcementId: no such announcement is active"
-        )
+                return True
+        return False
 
     def _count(self, announced: Announced, reader: Reader) -> None:
         language = reader.language(announced.session_id)

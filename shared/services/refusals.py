@@ -14,6 +14,13 @@ def connection_not_found() -> LingocastError:
     )
 
 
+def announcement_not_found(field: str) -> LingocastError:
+    """It was never announced to the caller, or is not any more."""
+    return ValidationError(
+        ErrorCode.ANNOUNCEMENT_NOT_FOUND, field, "no such announcement is active"
+    )
+
+
 def not_in_session(action: str) -> LingocastError:
     """The request needs a session that the connection has not joined."""
     return LingocastError(ErrorCode.NOT_IN_SESSION, f"{action}: create or join a session first")
