@@ -115,7 +115,7 @@ async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> Non
             )
 
     async with (
-        stage.session() as (_, session_id),
+        stage.session(audioFormat={"chunkMs": 200}) as (_, session_id),
         relayed(url) as (address, relay),
         background() as begin,
     ):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
-from tests.helpers.tables import SESSIONS
+from tests.helpers.tables import SESSIONS, dynamodb
 from tests.helpers.world import World, new_world
 
 
@@ -60,7 +59,7 @@ def test_what_was_counted_out_too_often_is_added(world: World, session_id: str) 
 
 def test_the_sum_may_be_off_alone(world: World, session_id: str) -> None:
     world.listener(session_id, "es")
-    boto3.client("dynamodb").update_item(
+    dynamodb().update_item(
         TableName=SESSIONS,
         Key={"sessionId": {"S": session_id}},
         UpdateExpression="SET listenerCount = :five",

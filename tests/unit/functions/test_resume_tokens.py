@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
 
-from tests.helpers.tables import CONNECTIONS
+from tests.helpers.tables import CONNECTIONS, dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts, create, join, listen, roll_over
 
@@ -89,7 +88,7 @@ def test_the_secret_is_stored_nowhere(world: World) -> None:
     _, token = listen(world, session_id)
     secret = token.partition(".")[0]
 
-    rows = boto3.client("dynamodb").scan(TableName=CONNECTIONS)["Items"]
+    rows = dynamodb().scan(TableName=CONNECTIONS)["Items"]
 
     assert any("resumeHash" in row for row in rows)
     assert secret not in repr(rows)

@@ -8,7 +8,6 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import boto3
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -18,7 +17,7 @@ from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from tests.helpers.clients import Message
 from tests.helpers.meddled import Meddled
-from tests.helpers.tables import CONNECTIONS, SESSIONS
+from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb
 from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])
@@ -43,7 +42,7 @@ class Seats(RuleBasedStateMachine):
         super().__init__()
         self._opened = ExitStack()
         self.world: World = self._opened.enter_context(new_world())
-        client = boto3.client("dynamodb")
+        client = dynamodb()
         self.meddled = Meddled(
             Takeovers(
                 Table(client, SESSIONS, schema.SESSION_ID),

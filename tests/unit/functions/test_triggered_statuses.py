@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
-
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
@@ -11,6 +9,7 @@ from shared.services.status_trigger import StatusTrigger
 from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 
@@ -265,15 +264,11 @@ def test_a_join_that_triggers_nothing_costs_one_write_of_the_session(world: Worl
     speaker, session_id = world.create_session()
     set_audience(session_id, {"es": 40})
     world.tick()
-    before = boto3.client("dynamodb").get_item(
-        TableName="sessions", Key={"sessionId": {"S": session_id}}
-    )["Item"]
+    before = dynamodb().get_item(TableName="sessions", Key={"sessionId": {"S": session_id}})["Item"]
 
     world.listener(session_id, "es")
 
-    after = boto3.client("dynamodb").get_item(
-        TableName="sessions", Key={"sessionId": {"S": session_id}}
-    )["Item"]
+    after = dynamodb().get_item(TableName="sessions", Key={"sessionId": {"S": session_id}})["Item"]
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed == {"listenerCount", "languageCounts", "languagesSeen"}
     assert told(world, speaker) == [("periodic", 40)]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.tables import SESSIONS, moto_tables
+from tests.helpers.tables import SESSIONS, dynamodb, moto_tables
 
 
 @pytest.fixture
 def client() -> Iterator[Any]:
     with moto_tables():
-        yield boto3.client("dynamodb")
+        yield dynamodb()
 
 
 def table_of(client: Any, pauses: list[float] | None = None) -> Table:

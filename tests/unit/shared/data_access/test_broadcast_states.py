@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.data_access.broadcast_states import BroadcastStates
@@ -106,7 +105,7 @@ def test_a_session_that_is_not_there_has_no_state(states: BroadcastStates) -> No
 def test_a_session_without_a_state_has_the_default_and_takes_changes(
     sessions: SessionsRepository, states: BroadcastStates
 ) -> None:
-    boto3.client("dynamodb").update_item(
+    dynamodb().update_item(
         TableName=SESSIONS,
         Key={schema.SESSION_ID: {"S": ID}},
         UpdateExpression="REMOVE broadcastState",
@@ -119,7 +118,7 @@ def test_a_session_without_a_state_has_the_default_and_takes_changes(
 
 
 def test_a_session_without_a_state_can_be_ended(sessions: SessionsRepository) -> None:
-    boto3.client("dynamodb").update_item(
+    dynamodb().update_item(
         TableName=SESSIONS,
         Key={schema.SESSION_ID: {"S": ID}},
         UpdateExpression="REMOVE broadcastState",

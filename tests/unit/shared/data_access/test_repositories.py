@@ -166,7 +166,7 @@ class TestSessions:
 
     def test_only_active_sessions_stand_in_the_index(self, sessions: SessionsRepository) -> None:
         def indexed() -> int:
-            answer = boto3.client("dynamodb").scan(TableName=SESSIONS, IndexName="active")
+            answer = dynamodb().scan(TableName=SESSIONS, IndexName="active")
             return answer["Count"]
 
         assert indexed() == 1

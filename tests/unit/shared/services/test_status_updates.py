@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.data_access.session_statuses import SessionStatuses
@@ -17,7 +16,7 @@ from shared.services.status_updates import StatusUpdates
 from tests.helpers.audiences import set_audience
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
-from tests.helpers.tables import SESSIONS
+from tests.helpers.tables import SESSIONS, dynamodb
 from tests.helpers.world import World
 
 
@@ -26,7 +25,7 @@ class CountingClient:
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
-        self._client = boto3.client("dynamodb")
+        self._client = dynamodb()
 
     def __getattr__(self, operation: str) -> Any:
         self.requests[operation] += 1

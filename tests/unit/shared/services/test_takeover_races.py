@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
 
 from shared.data_access.failures import StoreUnavailableError
@@ -12,14 +11,14 @@ from shared.models import schema
 from shared.models.session import Channel
 from tests.helpers.clients import Message
 from tests.helpers.meddled import Meddled
-from tests.helpers.tables import CONNECTIONS, SESSIONS
+from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb
 from tests.helpers.world import World
 
 
 @pytest.fixture
 def meddled(world: World) -> Meddled:
     """The takeovers that the control function works with from now on."""
-    client = boto3.client("dynamodb")
+    client = dynamodb()
     takeovers = Meddled(
         Takeovers(
             Table(client, SESSIONS, schema.SESSION_ID),
