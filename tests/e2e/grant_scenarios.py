@@ -16,8 +16,8 @@ from uuid import uuid4
 
 from infrastructure.routes import Resource
 from tests.e2e.operator import Operator, Row
-from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage, joined
-from tests.helpers.wire import CHUNK, Wire
+from tests.e2e.stage import Stage, joined
+from tests.helpers.wire import CHUNK
 
 # Shards of the stack that scenarios run on: a few listeners are more than one function sends to.
 SHARD_SIZE = 2
@@ -58,64 +58,6 @@ async def listener_joins(theatre: Theatre) -> None:
         pass
 
 
-async def audio_arrives(theatre: Theatre) -> None:
-    async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
-    ):
-        await speaker.send_audio(1)
-        assert (await listener.expect("audio"))["seq"] == 1
-
-
-async def audio_arrives_at_many(theatre: Theatre) -> None:
-    session = theatre.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
-    async with AsyncExitStack() as opened, session as (speaker, session_id):
-        listeners = await _many(opened, theatre, session_id)
-        speaking = asyncio.ensure_future(_speak(speaker))
-        try:
-            for listener in listeners:
-                await listener.expect("audio")
-        finally:
-            speaking.cancel()
-
-
-async def audio_meets_a_ghost(theatre: Theatre) -> None:
-    async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
-    ):
-        await theatre.operator.ghost(session_id, "listener#es")
-        await speaker.send_audio(1)
-        await _ghost_is_given_up(theatre, session_id)
-
-
-async def invoked_audio_arrives(theatre: Theatre) -> None:
-    async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
-    ):
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
-        assert (await listener.expect("audio"))["seq"] == 9
-
-
-async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
-    async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
-        listeners = await _many(opened, theatre, session_id)
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
-        for listener in listeners:
-            assert (await listener.expect("audio"))["seq"] == 9
-
-
-async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
-    async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id),
-    ):
-        await theatre.operator.ghost(session_id, "listener#es")
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
-        await _ghost_is_given_up(theatre, session_id)
-
-
 async def session_ends_for_everyone(theatre: Theatre) -> None:
     async with (
         theatre.stage.session() as (speaker, session_id),
@@ -132,7 +74,7 @@ async def session_end_meets_a_ghost(theatre: Theatre) -> None:
     ):
         await theatre.operator.ghost(session_id, "listener#es")
         await speaker.ask("endSession")
-        await _ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id)
 
 
 async def displaced_speaker_is_closed(theatre: Theatre) -> None:
@@ -212,7 +154,7 @@ async def grace_meets_a_ghost(theatre: Theatre) -> None:
         await theatre.operator.speaker_away(session_id)
         await theatre.operator.ghost(session_id, "listener#es")
         await theatre.operator.invoke("timeout", timer(session_id))
-        await _ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id)
 
 
 async def silent_listener_is_closed(theatre: Theatre) -> None:
@@ -257,21 +199,8 @@ async def grace_is_over_without_a_timer(theatre: Theatre) -> None:
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def _many(opened: AsyncExitStack, theatre: Theatre, session_id: str) -> list[Wire]:
-    return [
-        await opened.enter_async_context(theatre.stage.listener(session_id))
-        for _ in range(SHARD_SIZE + 1)
-    ]
-
-
-async def _speak(speaker: Wire) -> None:
-    """In real time, for as long as a client would wait: the first chunks may meet cold workers."""
-    for seq in range(50):
-        await speaker.send_audio(seq)
-        await asyncio.sleep(CHUNKS_FOR_BURSTS["chunkMs"] / 1000)
-
-
-async def _ghost_is_given_up(theatre: Theatre, session_id: str) -> None:
+async def ghost_is_given_up(theatre: Theatre, session_id: str) -> None:
+    """A listener beside one who is there."""
     await members_are(theatre, session_id, "listener#es", "speaker#")
     # The ghost was never counted in; it is counted out all the same.
     await _listeners_are_counted(theatre, session_id, 0)
@@ -303,7 +232,7 @@ def audio_request(session_id: str) -> Row:
         "seq": 9,
         "timestamp": 1,
         # More workers may have to start.
-        "deadlineAt": time.time_ns() // 1_000_000 + 5_000,
+        "deadlineAt": time.time_ns() // 1_000_000 + 20_000,
         "audio": base64.b64encode(CHUNK).decode(),
     }
 
@@ -349,21 +278,6 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.AUDIENCE_INDEX, QUERY): session_ends_for_everyone,
     ("control", Resource.POST_TO_CONNECTION, MANAGE): session_ends_for_everyone,
     ("control", Resource.CLOSE_CONNECTION, MANAGE): displaced_speaker_is_closed,
-    ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_arrives_at_many,
-    ("audio_processor", Resource.SESSIONS, GET): audio_arrives,
-    ("audio_processor", Resource.SESSIONS, UPDATE): audio_meets_a_ghost,
-    ("audio_processor", Resource.CONNECTIONS, GET): audio_arrives,
-    ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_arrives,
-    ("audio_processor", Resource.CONNECTIONS, DELETE): audio_meets_a_ghost,
-    ("audio_processor", Resource.AUDIENCE_INDEX, QUERY): audio_arrives,
-    ("audio_processor", Resource.POST_TO_CONNECTION, MANAGE): audio_arrives,
-    ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_arrives_at_many,
-    ("broadcast", Resource.SESSIONS, GET): invoked_audio_arrives,
-    ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_arrives,
-    ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,
     ("timeout", Resource.SESSIONS, GET): grace_rings_twice,
     ("timeout", Resource.SESSIONS, UPDATE): grace_is_over,
     ("timeout", Resource.SESSIONS, BATCH_GET): grace_is_over_without_a_timer,

@@ -56,7 +56,6 @@ def counted(row: Row) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.timeout(300)
 async def test_in_the_end_everyone_is_counted_once(stage: Stage, endpoints: Endpoints) -> None:
     operator = Operator(endpoints)
     async with stage.session() as (speaker, session_id):

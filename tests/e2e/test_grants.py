@@ -19,13 +19,14 @@ from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
+from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
 from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.e2e.status_scenarios import STATUS_SCENARIOS
 
-SCENARIOS = OTHER_SCENARIOS | STATUS_SCENARIOS
+SCENARIOS = OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
 _GRACE_SECONDS = 0.4
