@@ -425,6 +425,13 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         request=BusEnvelope,
         response=BusAccepted,
         summary="Tell the devices of a user something, signed by the shared secret",
+        headers=(
+            ("X-Lingocast-Timestamp", "When it is sent: seconds since the Unix epoch."),
+            (
+                "X-Lingocast-Signature",
+                "`v1=` and the hex HMAC-SHA256 of `<timestamp>.<body>` by the shared secret.",
+            ),
+        ),
         errors=(
             ErrorCode.INVALID_SYNC,
             ErrorCode.CLOCK_SKEW,

@@ -12,6 +12,15 @@ import msgspec
 
 from shared.models.device_messages import Operation, Timestamp
 
+# Checked by the service, which says what is wrong with it.
+_Uuid = Annotated[
+    str,
+    msgspec.Meta(
+        examples=["3f2b8c1e-5a4d-4e6f-9b7a-0c1d2e3f4a5b"], extra_json_schema={"format": "uuid"}
+    ),
+]
+_Time = Annotated[Timestamp, msgspec.Meta(examples=[1_700_000_000_000])]
+_Seconds = Annotated[float, msgspec.Meta(examples=[754.5])]
 _Channel = Annotated[
     str, msgspec.Meta(max_length=256, examples=["user.7b1f6a3c-2d4e-4f5a-8b9c-0d1e2f3a4b5c"])
 ]
@@ -24,31 +33,31 @@ class BusMessage(
     stands for a clock.
     """
 
-    timestamp: Timestamp
-    device_id: str | None = None
+    timestamp: _Time
+    device_id: _Uuid | None = None
 
 
 class WatchlistUpdated(BusMessage, frozen=True, kw_only=True, tag="WATCHLIST_UPDATE"):
     """A content is on the watchlist, or no more."""
 
     operation: Operation
-    content_id: str
+    content_id: _Uuid
 
 
 class ProgressUpdated(BusMessage, frozen=True, kw_only=True, tag="PROGRESS_UPDATE"):
     """How far a content has been watched (s)."""
 
-    content_id: str
-    position_seconds: float
-    duration_seconds: float
+    content_id: _Uuid
+    position_seconds: _Seconds
+    duration_seconds: _Seconds
 
 
 class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND"):
     """A device is to do something."""
 
-    command_id: str
-    target_device_id: str
-    command: str
+    command_id: _Uuid
+    target_device_id: _Uuid
+    command: Annotated[str, msgspec.Meta(examples=["pause"])]
     arguments: dict[str, Any] | None = None
 
 
@@ -66,5 +75,5 @@ class BusAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the message counts (a later one may be known), and how many devices got it."""
 
     status: Literal["success"] = "success"
-    applied: bool
-    relayed_to_devices: int
+    applied: Annotated[bool, msgspec.Meta(examples=[True])]
+    relayed_to_devices: Annotated[int, msgspec.Meta(examples=[2])]
