@@ -15,8 +15,9 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infrastructure.config import ConfigError
+from infrastructure.http_routes import HTTP_ROUTES
 from infrastructure.naming import construct_id
-from infrastructure.routes import FUNCTIONS, HTTP_ROUTES, ROUTES, Resource
+from infrastructure.routes import FUNCTIONS, ROUTES, Resource
 from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"

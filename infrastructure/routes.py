@@ -8,16 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-import msgspec
-
 from shared.models import (
-    announcement_http,
     announcement_messages,
     device_messages,
     messages,
 )
-from shared.models.bus_messages import BusAccepted, BusEnvelope
-from shared.models.errors import ErrorCode
 from shared.models.message_base import action_of
 from shared.utils.settings import (
     AnnouncementSettings,
@@ -86,32 +81,6 @@ class RouteSpec:
     key: str
     function: FunctionSpec
     replies: bool = False
-
-
-@dataclass(frozen=True)
-class HttpRouteSpec:
-    """One route of the HTTP API: `POST` and `/path`, and the function that serves it.
-
-    Unless `authorized` is off, it takes access tokens of the user pool and nothing else. The rest
-    is for docs/http/openapi.json (infrastructure/openapi.py): what the body of a request and of its
-    answer are, in a line what it does, and the errors that are its own.
-    """
-
-    method: str
-    path: str
-    function: FunctionSpec
-    authorized: bool = True
-    request: type[msgspec.Struct] | None = None
-    response: type[msgspec.Struct] | None = None
-    summary: str = ""
-    errors: tuple[ErrorCode, ...] = ()
-    # Headers that a request must have, each with what it is.
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def key(self) -> str:
-        """What API Gateway and `http_handler` call it."""
-        return f"{self.method} {self.path}"
 
 
 # What follows from a connection that turns out to be gone: its row and its seat are given up and,
@@ -364,80 +333,4 @@ ROUTES = (
         action_of(announcement_messages.AcknowledgeAnnouncement), ANNOUNCEMENTS, replies=True
     ),
     RouteSpec(action_of(announcement_messages.GetActiveAnnouncement), ANNOUNCEMENTS, replies=True),
-)
-
-# In the order of docs/http/openapi.json. Without any there is no HTTP API.
-_BROADCAST = "/api/creator/broadcast"
-HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
-    HttpRouteSpec(
-        "POST",
-        _BROADCAST,
-        ANNOUNCEMENTS,
-        request=announcement_http.BroadcastRequest,
-        response=announcement_http.BroadcastSent,
-        summary="Announce something to everybody connected; for operators",
-        errors=(ErrorCode.INVALID_ANNOUNCEMENT, ErrorCode.INVALID_LANGUAGE, ErrorCode.FORBIDDEN),
-    ),
-    HttpRouteSpec(
-        "POST",
-        f"{_BROADCAST}/clear",
-        ANNOUNCEMENTS,
-        response=announcement_http.BroadcastCleared,
-        summary="Take back what is announced to everybody; for operators",
-        errors=(ErrorCode.FORBIDDEN,),
-    ),
-    HttpRouteSpec(
-        "POST",
-        f"{_BROADCAST}/acknowledge",
-        ANNOUNCEMENTS,
-        request=announcement_http.AcknowledgeRequest,
-        response=announcement_http.BroadcastAcknowledged,
-        summary="Note that the user has seen it, and is not to be shown it again",
-        errors=(ErrorCode.ANNOUNCEMENT_NOT_FOUND,),
-    ),
-    HttpRouteSpec(
-        "GET",
-        f"{_BROADCAST}/active",
-        ANNOUNCEMENTS,
-        response=announcement_http.Active,
-        summary="What is announced to everybody, unless the user has acknowledged it",
-    ),
-    HttpRouteSpec(
-        "GET",
-        f"{_BROADCAST}/limits",
-        ANNOUNCEMENTS,
-        response=announcement_http.Limits,
-        summary="How long a text may be and should be",
-    ),
-    HttpRouteSpec(
-        "GET",
-        f"{_BROADCAST}/stats",
-        ANNOUNCEMENTS,
-        response=announcement_http.Stats,
-        summary="How much was announced, how far it got, who is connected; for operators",
-        errors=(ErrorCode.FORBIDDEN,),
-    ),
-    HttpRouteSpec(
-        "POST",
-        "/sync/messages",
-        DEVICE_SYNC,
-        authorized=False,
-        request=BusEnvelope,
-        response=BusAccepted,
-        summary="Tell the devices of a user something, signed by the shared secret",
-        headers=(
-            ("X-Lingocast-Timestamp", "When it is sent: seconds since the Unix epoch."),
-            (
-                "X-Lingocast-Signature",
-                "`v1=` and the hex HMAC-SHA256 of `<timestamp>.<body>` by the shared secret.",
-            ),
-        ),
-        errors=(
-            ErrorCode.INVALID_SYNC,
-            ErrorCode.CLOCK_SKEW,
-            ErrorCode.INVALID_SIGNATURE,
-            ErrorCode.DEVICE_NOT_FOUND,
-            ErrorCode.DEVICE_OFFLINE,
-        ),
-    ),
 )

@@ -11,6 +11,7 @@ from infrastructure.config import StageConfig
 from infrastructure.dashboard import Dashboard
 from infrastructure.functions import FunctionFactory
 from infrastructure.http_api import HttpApi
+from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
@@ -25,11 +26,9 @@ from infrastructure.routes import (
     DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
-    HTTP_ROUTES,
     ROUTES,
     SESSION_STATUS,
     TIMEOUT,
-    HttpRouteSpec,
 )
 from infrastructure.schedules import Schedules
 from infrastructure.secrets import Secrets

@@ -7,7 +7,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infrastructure.context import config_from
-from infrastructure.routes import HttpRouteSpec
+from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.stack import LingocastStack
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly
 

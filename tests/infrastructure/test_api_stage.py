@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from infrastructure.config import STAGES, StageConfig
-from infrastructure.routes import HTTP_ROUTES, ROUTES
+from infrastructure.http_routes import HTTP_ROUTES
+from infrastructure.routes import ROUTES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)
