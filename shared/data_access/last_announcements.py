@@ -40,7 +40,13 @@ class LastAnnouncements:
         """
         items = self._table.batch_get([scope_key(each) for each in session_ids], consistent=True)
         # DynamoDB deletes what has expired within days.
-        found = (announced_of(item) for item in items if item[schema.EXPIRES_AT] * 1000 > now_ms)
+        try:
+            found = [
+                announced_of(item) for item in items if item[schema.EXPIRES_AT] * 1000 > now_ms
+            ]
+        except (KeyError, TypeError) as error:
+            # As good as a table that cannot be read: nobody is to suffer from it but announcements.
+            raise StoreUnavailableError("announcement: damaged row") from error
         return sorted(found, key=lambda announced: announced.created_at)
 
     def activate(self, draft: Announced) -> Announced | None:

@@ -35,7 +35,7 @@ async def audio_arrives(theatre: Theatre) -> None:
 async def audio_arrives_at_many(theatre: Theatre) -> None:
     session = theatre.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
     async with AsyncExitStack() as opened, session as (speaker, session_id):
-        listeners = await _many(opened, theatre, session_id)
+        listeners = await several_listeners(opened, theatre, session_id)
         speaking = asyncio.ensure_future(_speak(speaker))
         try:
             for listener in listeners:
@@ -65,7 +65,7 @@ async def invoked_audio_arrives(theatre: Theatre) -> None:
 
 async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
     async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
-        listeners = await _many(opened, theatre, session_id)
+        listeners = await several_listeners(opened, theatre, session_id)
         await theatre.operator.invoke("broadcast", audio_request(session_id))
         for listener in listeners:
             assert (await listener.expect("audio"))["seq"] == 9
@@ -81,7 +81,9 @@ async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
         await ghost_is_given_up(theatre, session_id)
 
 
-async def _many(opened: AsyncExitStack, theatre: Theatre, session_id: str) -> list[Wire]:
+async def several_listeners(
+    opened: AsyncExitStack, theatre: Theatre, session_id: str
+) -> list[Wire]:
     return [
         await opened.enter_async_context(theatre.stage.listener(session_id))
         for _ in range(SHARD_SIZE + 1)

@@ -19,6 +19,7 @@ from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
+from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
 from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
@@ -26,7 +27,7 @@ from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.e2e.status_scenarios import STATUS_SCENARIOS
 
-SCENARIOS = OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS
+SCENARIOS = OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS | ANNOUNCEMENT_SCENARIOS
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
 _GRACE_SECONDS = 0.4
@@ -43,6 +44,8 @@ ENDINGS = {
     Resource.CLOSE_CONNECTION: "/dev/DELETE/@connections/*",
     Resource.TIMER_QUEUE: ":lingocast-dev-timers",
     Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
+    Resource.ANNOUNCEMENTS: ":table/lingocast-dev-announcements",
+    Resource.ANNOUNCEMENT_QUEUE: ":lingocast-dev-announcements-queue",
     Resource.SYNC_SECRET: ":secret:lingocast-dev-sync-a1b2c3",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
     Resource.DISCONNECT_FUNCTION: ":function:lingocast-dev-disconnect",
@@ -54,6 +57,7 @@ POLLING = {
     for function, queue in (
         ("timeout", Resource.TIMER_QUEUE),
         ("session_status", Resource.STATUS_QUEUE),
+        ("announcements", Resource.ANNOUNCEMENT_QUEUE),
     )
     for operation in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 }
@@ -157,7 +161,7 @@ async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
-    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | POLLING | RACES
+    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | POLLING | RACES | WITHOUT_THE_TABLE
 
 
 @pytest.mark.asyncio(loop_scope="module")
