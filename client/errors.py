@@ -5,10 +5,12 @@ ClientError
 ├── HandshakeRefusedError     a server answers, but refuses the connection (403: the token)
 ├── ConnectionLostError       the connection ended while it was in use
 │   ├── DisplacedError        another connection of the same person has the floor now
+│   ├── DeviceReplacedError   another connection is this device now
 │   └── GaveUpError           it was lost, and could not be opened again in time
 ├── AwayError                 the connection is lost at the moment, and may come back
 ├── RequestTimeoutError       no reply came in time
 ├── RequestRefusedError       the service answered a request with an error
+├── UnknownDeviceError        the user has no device of that name, or several
 ├── TokenError                no token could be fetched
 └── SoundError                a sound file cannot be read or written
 """
@@ -51,6 +53,13 @@ class DisplacedError(ConnectionLostError):
 
     def __init__(self) -> None:
         super().__init__("another connection of yours has taken the floor")
+
+
+class DeviceReplacedError(ConnectionLostError):
+    """A newer connection registered as the same device. Coming back would replace that one."""
+
+    def __init__(self) -> None:
+        super().__init__("another program is this device now")
 
 
 class GaveUpError(ConnectionLostError):
@@ -102,6 +111,10 @@ class RequestRefusedError(ClientError):
     def from_gateway(cls, message: str) -> RequestRefusedError:
         """The exception for an object that the gateway sent by itself, which has no `type`."""
         return cls(GATEWAY_FAULT, 500, message, retryable=True)
+
+
+class UnknownDeviceError(ClientError):
+    """What a person called a device is the name of none, or of several."""
 
 
 class TokenError(ClientError):

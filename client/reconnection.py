@@ -1,7 +1,7 @@
 """Whether, when and as what a client comes back after it has lost its connection.
 
 Pure: no clock, no chance and no input or output of its own. Times are seconds of a monotonic
-clock. `client.lasting` acts on it.
+clock. `client.seat_keeper` and `client.device_sync` act on it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from client.errors import (
     ClientError,
     ConnectionLostError,
+    DeviceReplacedError,
     DisplacedError,
     GaveUpError,
     HandshakeRefusedError,
@@ -87,15 +88,16 @@ class Reconnection:
         """For how many seconds more it is worth trying."""
         return max(self._deadline - now, 0.0)
 
-    def delay_after(self, fault: ClientError, seat: Seat, now: float) -> float:
-        """How many seconds to wait before the next attempt, given what ended the last one.
+    def delay_after(self, fault: ClientError, seat: Seat | None, now: float) -> float:
+        """How many seconds to wait before the next attempt, given what ended the last one; without
+        a seat the client is no more than connected.
 
         Raises `fault` if no attempt can succeed, DisplacedError if another connection of the same
         person has the floor, GaveUpError when the time is over.
         """
-        if seat.role == "speaker" and not seat.expired and _removed(fault):
+        if seat and seat.role == "speaker" and not seat.expired and _removed(fault):
             raise DisplacedError
-        if self._grace == 0 or not _may_pass(fault, seat.role):
+        if self._grace == 0 or not _may_pass(fault, seat.role if seat else None):
             raise fault
         remaining = self.remaining(now)
         if remaining == 0:
@@ -109,8 +111,10 @@ def _removed(fault: ClientError) -> bool:
     return isinstance(fault, ConnectionLostError) and fault.code == _REMOVED
 
 
-def _may_pass(fault: ClientError, role: Role) -> bool:
+def _may_pass(fault: ClientError, role: Role | None) -> bool:
     match fault:
+        case DeviceReplacedError():
+            return False
         case ConnectionLostError() | UnreachableError() | RequestTimeoutError() | TokenError():
             return True
         case HandshakeRefusedError(status=status):

@@ -9,13 +9,15 @@ from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
 from client.errors import ClientError
 from client.lasting import LastingConnection, lasting
+from shared.utils.clock import Clock
 from tests.unit.client.support import FakeClock, FakeService, serving
 
 
 class Line:
     """Opens connections to a service; `faults` are raised by the next openings instead."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._clock = clock
         self.faults: list[ClientError] = []
         self.opened = 0
         self.url = url
@@ -25,7 +27,7 @@ class Line:
         if self.opened and self.faults:
             raise self.faults.pop(0)
         self.opened += 1
-        async with connect(self.url, offset=offset) as connection:
+        async with connect(self.url, offset=offset, clock=self._clock) as connection:
             yield connection
 
 

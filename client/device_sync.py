@@ -1,0 +1,220 @@
+"""Keeps a replica in step over connections: registers, catches up, sends what is pending, follows
+what the other devices say, and comes back when the connection is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.capture import Sleep
+from client.clock_offset import ClockOffset
+from client.connection import Connection
+from client.devices import DeviceReplica
+from client.errors import ClientError, DeviceReplacedError, RequestRefusedError
+from client.events import Away, Event, Notified
+from client.listener import compare_clocks
+from client.reconnection import GRACE_SECONDS, Chance, Reconnection
+from client.seat_keeper import Opener
+from client.streaming import either
+from shared.models.device_messages import (
+    Device,
+    DeviceRegistered,
+    DeviceReplaced,
+    DevicesChanged,
+    Sync,
+    SyncAccepted,
+    SyncMessage,
+)
+from shared.models.errors import ErrorCode
+from shared.utils.clock import Clock, SystemClock
+
+# A user with a hundred thousand contents has fewer pages.
+_MOST_PAGES = 2_048
+# A service that is overloaded is asked again on the same connection, after so many seconds at most.
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(slots=True)
+class DeviceHooks:
+    """What a user interface wants to know while a device is kept in step; all do nothing by
+    default. `on_change` is called when the replica is worth saving again.
+    """
+
+    on_devices: Callable[[list[Device]], None] = lambda devices: None
+    on_caught_up: Callable[[list[SyncMessage]], None] = lambda news: None
+    on_news: Callable[[SyncMessage], None] = lambda message: None
+    on_accepted: Callable[[Sync, SyncAccepted], None] = lambda change, reply: None
+    on_refused: Callable[[Sync, RequestRefusedError], None] = lambda change, refused: None
+    on_away: Callable[[Away], None] = lambda away: None
+    on_returned: Callable[[float], None] = lambda seconds: None
+    on_event: Callable[[Event], None] = lambda event: None  # of any other kind
+    on_change: Callable[[], None] = lambda: None
+
+
+class DeviceSync:
+    """One device and its replica. After a local operation on the replica, call `changed`."""
+
+    def __init__(
+        self,
+        replica: DeviceReplica,
+        open_connection: Opener,
+        *,
+        name: str | None = None,
+        kind: str | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+        hooks: DeviceHooks | None = None,
+        offset: ClockOffset | None = None,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+        chance: Chance = random.random,
+    ) -> None:
+        """`name` (64 characters at most) and `kind` (32) are what the user's devices show; what is
+        None stays as it was. The connections learn the clocks' difference into `offset`.
+        """
+        self.replica = replica
+        self._open = open_connection
+        self._name = name
+        self._kind = kind
+        self._hooks = hooks or DeviceHooks()
+        self._offset = offset or ClockOffset()
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
+        self._chance = chance
+        self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Something was done to the replica here: send it, now or when the connection is back."""
+        self._changed.set()
+        self._hooks.on_change()
+
+    async def once(self, act: Callable[[list[Device]], None]) -> None:
+        """Register, catch up, let `act` see the devices and do something to the replica, send that
+        and leave. Tried once. Raises ClientError.
+        """
+        async with self._open(self._offset) as connection:
+            registered = await self._begin(connection)
+            act(registered.devices)
+            self.changed()
+            await self._send_pending(connection)
+
+    async def run(self) -> None:
+        """Keep in step until cancelled. The first connection is tried once.
+
+        Raises ClientError once there is no coming back, DeviceReplacedError if another connection
+        is this device now.
+        """
+        begun, lost_at = False, None
+        while True:
+            try:
+                async with self._open(self._offset) as connection:
+                    await self._begin(connection)
+                    now = self._clock.monotonic()
+                    if lost_at is not None:
+                        self._reconnection.returned(now)
+                        self._hooks.on_returned(now - lost_at)
+                    begun, lost_at = True, None
+                    await either(self._follow(connection), self._keep_sending(connection))
+                    return
+            except ClientError as fault:
+                if not begun:
+                    raise
+                now = self._clock.monotonic()
+                told = lost_at is not None
+                if lost_at is None:
+                    lost_at = now
+                    self._reconnection.lost(now)
+                delay = self._reconnection.delay_after(fault, None, now)
+                if not told:
+                    self._hooks.on_away(Away(str(fault), self._reconnection.remaining(now)))
+            await self._sleep(delay)
+
+    async def _begin(self, connection: Connection) -> DeviceRegistered:
+        """Be the device, first: what is said from then on comes by itself, and what was said
+        before is in the snapshot.
+        """
+        await compare_clocks(connection)
+        registered = await connection.register_device(
+            self.replica.device_id, self._name, self._kind
+        )
+        self._hooks.on_devices(registered.devices)
+        await self._catch_up(connection)
+        return registered
+
+    async def _catch_up(self, connection: Connection) -> None:
+        since, cursor = self.replica.since, None
+        news: list[SyncMessage] = []
+        for _ in range(_MOST_PAGES):
+            page = await connection.get_sync_snapshot(since, cursor)
+            news += self.replica.apply_snapshot(page)
+            cursor = page.cursor
+            if cursor is None:
+                self._hooks.on_change()
+                self._hooks.on_caught_up(news)
+                return
+        raise ClientError(f"the service's state has more than {_MOST_PAGES} pages")
+
+    async def _follow(self, connection: Connection) -> None:
+        missed = connection.dropped_events
+        async for event in connection.events():
+            self._heard(event)
+            if connection.dropped_events != missed:  # we were too slow
+                missed = connection.dropped_events
+                await self._catch_up(connection)
+
+    def _heard(self, event: Event) -> None:
+        match event:
+            case Notified(message=SyncMessage() as message):
+                if self.replica.apply(message):
+                    self._hooks.on_change()
+                    self._hooks.on_news(message)
+            case Notified(message=DevicesChanged(devices=devices)):
+                self._hooks.on_devices(devices)
+            case Notified(message=DeviceReplaced()):
+                raise DeviceReplacedError
+            case _:
+                self._hooks.on_event(event)
+
+    async def _keep_sending(self, connection: Connection) -> None:
+        while True:
+            self._changed.clear()
+            await self._send_pending(connection)
+            await self._changed.wait()
+
+    async def _send_pending(self, connection: Connection) -> None:
+        """Send until nothing is pending: each change is accepted, refused for good, or lost with
+        the connection, and then sent again on the next one.
+        """
+        restamped = False
+        while pending := self.replica.pending:
+            change = pending[0]
+            try:
+                reply = await self._send(connection, change)
+            except RequestRefusedError as refused:
+                if refused.code == ErrorCode.CLOCK_SKEW and not restamped:
+                    # By now the clocks have been compared, or are compared here.
+                    restamped = True
+                    await compare_clocks(connection)
+                    self.replica.restamp()
+                    continue
+                if refused.retryable or refused.code == ErrorCode.DEVICE_NOT_REGISTERED:
+                    raise
+                self.replica.refused(change)
+                self._hooks.on_refused(change, refused)
+            else:
+                self.replica.accepted(change, reply)
+                self._hooks.on_accepted(change, reply)
+            self._hooks.on_change()
+
+    async def _send(self, connection: Connection, change: Sync) -> SyncAccepted:
+        for seconds in _RETRY_SECONDS:
+            try:
+                return await connection.sync(change)
+            except RequestRefusedError as refused:
+                if not refused.retryable:
+                    raise
+            await self._sleep(self._chance() * seconds)
+        return await connection.sync(change)

@@ -1,0 +1,317 @@
+"""A device kept in step over connections that break, against a service in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from client.clock_offset import ClockOffset
+from client.device_sync import DeviceHooks, DeviceSync
+from client.devices import DeviceReplica, SavedReplica
+from client.errors import (
+    ClientError,
+    DeviceReplacedError,
+    GaveUpError,
+    RequestRefusedError,
+    UnreachableError,
+)
+from shared.models.device_messages import Sync
+from tests.unit.client.lines import Line
+from tests.unit.client.support import FakeClock, serving
+from tests.unit.client.sync_model import PAGE_ITEMS, SyncService, refusal
+
+
+@dataclass
+class Device:
+    """A running device, and what it tells."""
+
+    sync: DeviceSync
+    line: Line
+    happened: list[Any] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def replica(self) -> DeviceReplica:
+        return self.sync.replica
+
+    def note(self, *what: Any) -> None:
+        self.happened.append(what)
+        self.changed.set()
+
+    async def until(self, kind: str, count: int = 1) -> None:
+        """Wait until that has happened so often."""
+        async with asyncio.timeout(10):
+            while len(self.of(kind)) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def of(self, kind: str) -> list[Any]:
+        return [detail for what, detail in self.happened if what == kind]
+
+
+def device(
+    url: str, name: str, clock: FakeClock | None = None, saved: SavedReplica | None = None
+) -> Device:
+    """A device that is not connected yet; it waits in no time."""
+    clock = clock or FakeClock()
+    offset, line = ClockOffset(), Line(url, clock)
+    replica = DeviceReplica(name, lambda: clock.now_ms() + offset.offset_ms, saved=saved)
+    made: Device
+    hooks = DeviceHooks(
+        on_devices=lambda devices: made.note(
+            "devices", {it.device_id: it.online for it in devices}
+        ),
+        on_caught_up=lambda news: made.note("caught up", [item.content_id for item in news]),
+        on_news=lambda message: made.note("news", message),
+        on_accepted=lambda change, reply: made.note("accepted", change),
+        on_refused=lambda change, refused: made.note("refused", refused.code),
+        on_away=lambda away: made.note("away", away.seconds),
+        on_returned=lambda seconds: made.note("returned", seconds),
+    )
+    sync = DeviceSync(
+        replica,
+        line.open,
+        name=name,
+        hooks=hooks,
+        offset=offset,
+        clock=clock,
+        sleep=clock.sleep,
+        chance=lambda: 1.0,
+    )
+    made = Device(sync, line)
+    return made
+
+
+@contextlib.asynccontextmanager
+async def running(made: Device) -> AsyncIterator[Device]:
+    """It runs, and has caught up."""
+    task = asyncio.create_task(made.sync.run())
+    try:
+        await made.until("caught up")
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_two_devices_hear_of_each_other() -> None:
+    service = SyncService()
+    async with (
+        serving(service.handle) as url,
+        running(device(url, "phone")) as phone,
+        running(device(url, "laptop")) as laptop,
+    ):
+        await phone.until("devices", 2)
+        assert phone.of("devices") == [{"phone": True}, {"phone": True, "laptop": True}]
+        phone.replica.add("film")
+        phone.sync.changed()
+        await laptop.until("news")
+        assert laptop.replica.watchlist == {"film"}
+        laptop.replica.command("phone", "pause", {"position": 3})
+        laptop.sync.changed()
+        await phone.until("news")
+    (command,) = phone.of("news")
+    assert (command.command, command.arguments) == ("pause", {"position": 3})
+    assert phone.of("refused") == laptop.of("refused") == []
+
+
+async def test_a_device_catches_up_page_by_page_and_the_next_time_only_with_what_is_new() -> None:
+    service = SyncService()
+    contents = {f"film-{number}" for number in range(PAGE_ITEMS * 2 + 1)}
+    async with serving(service.handle) as url:
+        async with running(device(url, "phone")) as phone:
+            for content in contents:
+                phone.replica.add(content)
+            phone.sync.changed()
+            await phone.until("accepted", len(contents))
+        service.model.now_ms += 100_000
+        async with running(device(url, "laptop")) as laptop:
+            assert laptop.replica.watchlist == contents
+            assert service.actions().count("getSyncSnapshot") == 1 + 3
+            saved = laptop.replica.saved()
+        async with running(device(url, "laptop", saved=saved)) as again:
+            assert again.replica.watchlist == contents
+            assert again.of("caught up") == [[]]
+    asked = [it for it in service.requests if it["action"] == "getSyncSnapshot"][-1]
+    assert asked["since"] == service.model.now_ms
+    assert len([it for it in service.requests if it["action"] == "getSyncSnapshot"]) == 1 + 3 + 1
+
+
+async def test_what_got_no_answer_is_sent_again_after_the_return() -> None:
+    service, clock = SyncService(), FakeClock()
+    async with (
+        serving(service.handle) as url,
+        running(device(url, "phone", clock)) as phone,
+        running(device(url, "laptop")) as laptop,
+    ):
+        service.silent = True
+        phone.replica.add("film")
+        phone.sync.changed()
+        await phone.until("returned")
+        assert phone.of("away") == [60]
+        await phone.until("accepted")
+        assert phone.replica.pending == []
+        await laptop.until("news")
+        await laptop.until("devices", 3)  # the phone went, and came back
+    assert len(laptop.of("news")) == 1
+    syncs = [it for it in service.requests if it["action"] == "sync"]
+    assert len(syncs) == 2
+    assert syncs[0]["hlc"] == syncs[1]["hlc"]
+
+
+async def test_what_is_done_while_away_is_sent_and_what_was_missed_is_news() -> None:
+    service, clock = SyncService(), FakeClock()
+    async with serving(service.handle) as url:
+        phone = device(url, "phone", clock)
+        phone.line.faults = [UnreachableError("gone")] * 3
+        async with running(device(url, "laptop")) as laptop, running(phone):
+            service.online["phone"].transport.abort()
+            await phone.until("away")
+            phone.replica.add("mine")
+            phone.sync.changed()
+            laptop.replica.add("theirs")
+            laptop.sync.changed()
+            await phone.until("accepted")
+            await laptop.until("news")
+            await phone.until("devices", 2)
+            assert phone.replica.watchlist == laptop.replica.watchlist == {"mine", "theirs"}
+    assert phone.line.faults == []
+
+
+async def test_a_device_that_was_replaced_does_not_come_back() -> None:
+    service = SyncService()
+    async with serving(service.handle) as url:
+        former = device(url, "phone")
+        task = asyncio.create_task(former.sync.run())
+        await former.until("caught up")
+        async with running(device(url, "phone")) as newer:
+            with pytest.raises(DeviceReplacedError):
+                await task
+            newer.replica.add("film")
+            newer.sync.changed()
+            await newer.until("accepted")
+    assert former.line.opened == 1
+    assert former.of("away") == []
+
+
+async def test_what_is_refused_for_good_is_told_and_holds_nothing_up() -> None:
+    service = SyncService()
+    service.refusals = [refusal("INVALID_SYNC", 400, "positionSeconds: too far")]
+    async with serving(service.handle) as url, running(device(url, "phone")) as phone:
+        phone.replica.watched("film", 200, 100)
+        phone.replica.add("film")
+        phone.sync.changed()
+        await phone.until("accepted")
+        assert phone.of("refused") == ["INVALID_SYNC"]
+        assert phone.replica.progress == {}
+        assert phone.replica.watchlist == {"film"}
+
+
+async def test_a_service_that_is_busy_is_asked_again_on_the_same_connection() -> None:
+    service, clock = SyncService(), FakeClock()
+    busy = refusal("UNAVAILABLE", 503, "later", retryable=True)
+    service.refusals = [busy] * 3
+    async with serving(service.handle) as url, running(device(url, "phone", clock)) as phone:
+        phone.replica.add("film")
+        phone.sync.changed()
+        await phone.until("accepted")
+        assert clock.ms == 3_500
+        service.refusals = [busy] * 5
+        phone.replica.remove("film")
+        phone.sync.changed()
+        await phone.until("accepted", 2)
+    assert phone.line.opened == 2
+    assert phone.replica.watchlist == frozenset()
+
+
+async def test_what_was_said_by_a_clock_ahead_is_said_anew() -> None:
+    service, wrong = SyncService(), FakeClock()
+    wrong.advance(600_000)
+    offline = DeviceReplica("phone", wrong.now_ms)
+    offline.add("film")
+    async with serving(service.handle) as url:
+        made = device(url, "phone", saved=offline.saved())
+        async with running(made) as phone:
+            await phone.until("accepted")
+            assert phone.replica.watchlist == {"film"}
+            assert phone.of("refused") == []
+    (item,) = service.model.items.values()
+    assert item.hlc.wall_ms == service.model.now_ms
+
+
+async def test_a_device_with_a_wrong_clock_speaks_by_the_services() -> None:
+    service, wrong = SyncService(), FakeClock()
+    wrong.advance(600_000)
+    async with serving(service.handle) as url, running(device(url, "phone", wrong)) as phone:
+        phone.replica.add("film")
+        phone.sync.changed()
+        await phone.until("accepted")
+    assert service.actions().count("sync") == 1
+
+
+async def test_a_return_is_tried_for_so_long() -> None:
+    service, clock = SyncService(), FakeClock()
+    async with serving(service.handle) as url:
+        made = device(url, "phone", clock)
+        task = asyncio.create_task(made.sync.run())
+        await made.until("caught up")
+        made.line.faults = [UnreachableError("gone")] * 100
+        service.online["phone"].transport.abort()
+        with pytest.raises(GaveUpError):
+            await task
+    assert clock.ms == 60_000
+
+
+async def test_the_first_connection_is_tried_once() -> None:
+    made = device("ws://127.0.0.1:1", "phone")
+    with pytest.raises(UnreachableError):
+        await made.sync.run()
+    assert made.line.opened == 1
+
+
+async def test_doing_one_thing_sends_it_and_leaves() -> None:
+    service, seen = SyncService(), list[list[str]]()
+    async with serving(service.handle) as url, running(device(url, "laptop")) as laptop:
+        phone = device(url, "phone")
+        said: list[Sync] = []
+
+        def act(devices: list[Any]) -> None:
+            seen.append([it.device_id for it in devices])
+            said.append(phone.replica.command("laptop", "play"))
+
+        await phone.sync.once(act)
+        assert phone.of("accepted") == said
+        await laptop.until("news")
+        await laptop.until("devices", 3)
+        assert laptop.of("devices")[-1] == {"laptop": True, "phone": False}
+        offline = device(url, "tablet")
+        await offline.sync.once(lambda devices: said.append(offline.replica.command("phone", "x")))
+        assert offline.of("refused") == ["DEVICE_OFFLINE"]
+    assert seen == [["laptop", "phone"]]
+
+
+async def test_a_device_that_was_forgotten_says_so() -> None:
+    service = SyncService()
+    service.refusals = [refusal("DEVICE_NOT_REGISTERED", 409, "no device")]
+    async with serving(service.handle) as url:
+        made = device(url, "phone")
+        made.replica.add("film")
+        with pytest.raises(RequestRefusedError, match="DEVICE_NOT_REGISTERED"):
+            await made.sync.once(lambda devices: None)
+    assert len(made.replica.pending) == 1
+
+
+async def test_a_snapshot_without_an_end_is_given_up() -> None:
+    class Endless(SyncService):
+        async def _getSyncSnapshot(self, connection: Any, request: dict[str, Any]) -> None:  # noqa: N802
+            page = {"type": "syncSnapshot", "items": [], "cursor": "more", "timestamp": 1}
+            await self._reply(connection, request, page)
+
+    async with serving(Endless().handle) as url:
+        with pytest.raises(ClientError, match="pages"):
+            await device(url, "phone").sync.run()
