@@ -14,6 +14,7 @@ from client.acknowledging import Acknowledger
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
 from client.console import Display, describe_hearing, describe_stream
+from client.devices_command import devices_app
 from client.events import Notice
 from client.files import STANDARD_INPUT, sink_named, source_named
 from client.interpreter import Start, interpret
@@ -54,7 +55,8 @@ app = typer.Typer(
     * `python -m client interpret golden-eagle-427 spanish.wav --language es`
 
     When its connection is lost, each comes back by itself. `python -m client announce` shows a
-    text to everyone; `python -m client smoke` tries whether a stack works.
+    text to everyone, `python -m client devices` keeps your devices in step, and
+    `python -m client smoke` tries whether a stack works.
     """,
 )
 
@@ -97,7 +99,7 @@ def listen_command(
 
     async def flow(display: Display) -> None:
         client_id = functools.cache(lambda: kept_client_id(display.say))
-        access = Access(url, token, None, None, (), reconnect, client_id)
+        access = Access(url, token, None, None, None, reconnect, client_id)
         with contextlib.ExitStack() as files:
             files.callback(lambda: _summarize_hearing(display, out))
             async with access.connect() as connection:
@@ -193,6 +195,7 @@ def interpret_command(
 
 
 app.command("announce")(announce_command)
+app.add_typer(devices_app, name="devices")
 app.command("smoke")(smoke_command)
 
 

@@ -96,7 +96,7 @@ class DeviceSync:
         and leave. Tried once. Raises ClientError.
         """
         async with self._open(self._offset) as connection:
-            registered = await self._begin(connection)
+            registered, _ = await self._begin(connection)
             act(registered.devices)
             self.changed()
             await self._send_pending(connection)
@@ -111,12 +111,14 @@ class DeviceSync:
         while True:
             try:
                 async with self._open(self._offset) as connection:
-                    await self._begin(connection)
+                    registered, news = await self._begin(connection)
                     now = self._clock.monotonic()
                     if lost_at is not None:
                         self._reconnection.returned(now)
                         self._hooks.on_returned(now - lost_at)
                     begun, lost_at = True, None
+                    self._hooks.on_devices(registered.devices)
+                    self._hooks.on_caught_up(news)
                     await either(self._follow(connection), self._keep_sending(connection))
                     return
             except ClientError as fault:
@@ -132,19 +134,17 @@ class DeviceSync:
                     self._hooks.on_away(Away(str(fault), self._reconnection.remaining(now)))
             await self._sleep(delay)
 
-    async def _begin(self, connection: Connection) -> DeviceRegistered:
+    async def _begin(self, connection: Connection) -> tuple[DeviceRegistered, list[SyncMessage]]:
         """Be the device, first: what is said from then on comes by itself, and what was said
-        before is in the snapshot.
+        before is in the snapshot. The registration, and what is news.
         """
         await compare_clocks(connection)
         registered = await connection.register_device(
             self.replica.device_id, self._name, self._kind
         )
-        self._hooks.on_devices(registered.devices)
-        await self._catch_up(connection)
-        return registered
+        return registered, await self._catch_up(connection)
 
-    async def _catch_up(self, connection: Connection) -> None:
+    async def _catch_up(self, connection: Connection) -> list[SyncMessage]:
         since, cursor = self.replica.since, None
         news: list[SyncMessage] = []
         for _ in range(_MOST_PAGES):
@@ -153,8 +153,7 @@ class DeviceSync:
             cursor = page.cursor
             if cursor is None:
                 self._hooks.on_change()
-                self._hooks.on_caught_up(news)
-                return
+                return news
         raise ClientError(f"the service's state has more than {_MOST_PAGES} pages")
 
     async def _follow(self, connection: Connection) -> None:
@@ -163,7 +162,7 @@ class DeviceSync:
             self._heard(event)
             if connection.dropped_events != missed:  # we were too slow
                 missed = connection.dropped_events
-                await self._catch_up(connection)
+                self._hooks.on_caught_up(await self._catch_up(connection))
 
     def _heard(self, event: Event) -> None:
         match event:

@@ -11,6 +11,7 @@ ClientError
 ├── RequestTimeoutError       no reply came in time
 ├── RequestRefusedError       the service answered a request with an error
 ├── UnknownDeviceError        the user has no device of that name, or several
+├── DeviceFileError           a file that should say which device this is says something else
 ├── TokenError                no token could be fetched
 └── SoundError                a sound file cannot be read or written
 """
@@ -115,6 +116,10 @@ class RequestRefusedError(ClientError):
 
 class UnknownDeviceError(ClientError):
     """What a person called a device is the name of none, or of several."""
+
+
+class DeviceFileError(ClientError):
+    """A file is there, but no device's: it is left as it is."""
 
 
 class TokenError(ClientError):

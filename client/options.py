@@ -88,15 +88,15 @@ DelayOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where to connect, and who one is: a token, or `groups` to fetch one for; without a token, an
-    anonymous client with an id, if it has one.
+    """Where to connect, and who one is: a token, or `groups` (also none) to fetch one for; without
+    either, an anonymous client with an id, if it has one.
     """
 
     url: str
     token: str | None
     token_url: str | None
     user: str | None
-    groups: Sequence[str] = ()
+    groups: Sequence[str] | None = None
     reconnect_seconds: float = GRACE_SECONDS
     client_id: Callable[[], str | None] = lambda: None
 
@@ -115,7 +115,7 @@ class Access:
 
     async def token_to_use(self) -> str | None:
         """The token that was given, or else one that is fetched now, if there is where."""
-        if self.token is not None or not self.groups:
+        if self.token is not None or self.groups is None:
             return self.token
         user = self.user or getpass.getuser()
         if self.token_url:

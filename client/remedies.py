@@ -5,6 +5,7 @@ from __future__ import annotations
 from client.errors import (
     ClientError,
     ConnectionLostError,
+    DeviceFileError,
     DeviceReplacedError,
     DisplacedError,
     GaveUpError,
@@ -39,6 +40,7 @@ _TRY_AGAIN = "try again; a service that has just been started is slow at first"
 _BY_KIND: dict[type[ClientError], str] = {
     UnreachableError: "is the server running, and is --url right? `make run` starts one",
     TokenError: "is the local server running, and is --token-url what it printed?",
+    DeviceFileError: "name another one with --device-file; it is made if it is not there",
     DeviceReplacedError: "go on there, or be another device: --device-file other.json",
     DisplacedError: "go on there, or end that one first",
     GaveUpError: "check the network and the server, then start again",

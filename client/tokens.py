@@ -1,12 +1,14 @@
-"""Fetching a token from a development server's token service."""
+"""Tokens: fetching one from a development server's token service, and whom one names."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client.errors import TokenError
@@ -27,6 +29,28 @@ def local_token_url(websocket_url: str) -> str | None:
     if port is None or not is_local(websocket_url):
         return None
     return f"http://127.0.0.1:{port + 1}/token"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom a token names, as it says itself: nothing here checks that it is true."""
+
+    user: str  # its `sub`; empty if it is no JWT
+    key_id: str  # of the key that it is signed with
+
+    @classmethod
+    def of(cls, token: str | None) -> Bearer:
+        """Read a token's header and claims (RFC 7515, section 3.1)."""
+        header, _, rest = (token or "").partition(".")
+        return cls(_member(rest.partition(".")[0], "sub"), _member(header, "kid"))
+
+
+def _member(part: str, name: str) -> str:
+    try:
+        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))[name]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 async def fetch_token(url: str, user: str, groups: Sequence[str]) -> str:

@@ -1,0 +1,145 @@
+"""This machine as a device: with its file, over its user's connections, told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from client import notices
+from client.clock_offset import ClockOffset
+from client.console import Display
+from client.device_file import DeviceFile, account_of, default_path
+from client.device_notices import (
+    PASSING,
+    Household,
+    describe_accepted,
+    describe_news,
+    describe_progress,
+    describe_watchlist,
+)
+from client.device_sync import DeviceHooks, DeviceSync
+from client.devices import DeviceReplica
+from client.errors import RequestRefusedError
+from client.events import Away, Event, Notified
+from client.options import Access
+from client.reconnection import GRACE_SECONDS
+from client.running import run
+from client.tokens import Bearer
+from client.transport import is_local
+from shared.models.device_messages import Device, SyncMessage
+from shared.utils.clock import SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where to connect, as whom, and as which device."""
+
+    url: str
+    token: str | None
+    token_url: str | None
+    user: str | None
+    name: str
+    kind: str
+    device_file: Path | None
+    reconnect_seconds: float = GRACE_SECONDS
+
+    async def device(self, display: Display, hooks: DeviceHooks) -> DeviceSync:
+        """The device, with what it knows of before; it is kept from now on. Raises ClientError."""
+        access = Access(self.url, self.token, self.token_url, self.user, (), self.reconnect_seconds)
+        bearer = Bearer.of(await access.token_to_use())
+        purpose = "command-line" if self.kind == PASSING else "device"
+        path = self.device_file or default_path(purpose, self.url, bearer.user)
+        # A server on this machine forgets everything when it ends, and signs with another key when
+        # it starts again.
+        run_of_server = bearer.key_id if is_local(self.url) else ""
+        file = DeviceFile(path, account_of(self.url, bearer.user, run_of_server), display.say)
+        saved, offset, clock = file.load(), ClockOffset(), SystemClock()
+        replica = DeviceReplica(
+            saved.device_id, lambda: clock.now_ms() + offset.offset_ms, saved=saved
+        )
+        hooks.on_change = lambda: file.save(replica)
+        return DeviceSync(
+            replica,
+            access.open,
+            name=self.name,
+            kind=self.kind,
+            grace_seconds=self.reconnect_seconds,
+            hooks=hooks,
+            offset=offset,
+            clock=clock,
+        )
+
+
+def watch(machine: Machine) -> None:
+    """Show what happens among the user's devices until Ctrl-C."""
+
+    async def flow(display: Display) -> None:
+        hooks = DeviceHooks()
+        device = await machine.device(display, hooks)
+        _tell(display, device.replica, hooks)
+        await device.run()
+
+    run(flow, interrupted_exit_code=0)
+
+
+def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
+    """Let a running device tell what happens."""
+    household = Household(replica.device_id)
+    known: list[bool] = []  # whether all that there is has been shown
+
+    def devices(listed: list[Device]) -> None:
+        if household.know(listed):
+            display.say(household.describe())
+
+    def caught_up(news: list[SyncMessage]) -> None:
+        if known:
+            for message in news:
+                display.say(describe_news(message, household))
+            return
+        known.append(True)
+        display.say(describe_watchlist(replica))
+        for line in describe_progress(replica):
+            display.say(line)
+        display.say("What changes is shown until you press Ctrl-C.")
+
+    def away(lost: Away) -> None:
+        display.say(f"Lost: {lost.reason}. Trying for {lost.seconds:.0f} s to come back …")
+
+    def other(event: Event) -> None:
+        if isinstance(event, Notified):
+            notices.notice(display, event)
+
+    hooks.on_devices = devices
+    hooks.on_caught_up = caught_up
+    hooks.on_news = lambda message: display.say(describe_news(message, household))
+    hooks.on_accepted = lambda change, reply: display.say(
+        describe_accepted(change, reply, household)
+    )
+    hooks.on_refused = lambda change, refused: display.say(f"Refused: {refused}")
+    hooks.on_away = away
+    hooks.on_returned = lambda seconds: display.say(f"Back after {seconds:.1f} s.")
+    hooks.on_event = other
+
+
+def act(machine: Machine, do: Callable[[DeviceReplica, Household], object]) -> None:
+    """Say one thing to the user's devices, and tell what became of it."""
+
+    async def flow(display: Display) -> None:
+        refusals: list[RequestRefusedError] = []
+        hooks = DeviceHooks(on_refused=lambda change, refused: refusals.append(refused))
+        device = await machine.device(display, hooks)
+        household = Household(device.replica.device_id)
+        hooks.on_accepted = lambda change, reply: display.say(
+            describe_accepted(change, reply, household)
+        )
+
+        def said(devices: list[Device]) -> None:
+            household.know(devices)
+            do(device.replica, household)
+
+        await device.once(said)
+        if refusals:
+            raise refusals[-1]
+
+    run(flow)
