@@ -1,0 +1,372 @@
+"""The command line's devices: what they show, what they say, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from client.device_file import DeviceFile, account_of, default_path
+from client.device_notices import PASSING, Household
+from client.devices import DeviceReplica, SavedReplica
+from client.errors import DeviceFileError, UnknownDeviceError
+from client.tokens import Bearer
+from shared.models.device_messages import Device, SyncMessage
+from shared.models.hlc import Hlc
+from tests.unit.client.command_line import fails, run, server
+from tests.unit.client.support import T0
+from tests.unit.client.sync_model import SyncService, refusal
+
+PHONE = "3f2b8c1e-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
+TV = "77777777-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
+
+
+def jwt(sub: str, kid: str = "k") -> str:
+    """A token as far as a client reads it."""
+    parts = [{"kid": kid}, {"sub": sub}]
+    encoded = [base64.urlsafe_b64encode(json.dumps(it).encode()).decode() for it in parts]
+    return ".".join([*(it.rstrip("=") for it in encoded), "signature"])
+
+
+ALICE = ("--token", jwt("alice"))
+
+
+class Home(SyncService):
+    """A user with a phone that is online and a television that is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = {PHONE: ("phone", "phone"), TV: ("tv", "tv")}
+        self.present = [PHONE]
+
+    def devices(self) -> list[dict[str, Any]]:
+        return [
+            {**it, "online": it["online"] or it["deviceId"] in self.present}
+            for it in super().devices()
+        ]
+
+    async def _sync(self, connection: ServerConnection, request: dict[str, Any]) -> None:
+        if request.get("targetDeviceId") in self.present:
+            accepted = {"type": "syncAccepted", "kind": request["kind"], "applied": True}
+            await self._reply(connection, request, {**accepted, "delivered": 1})
+        else:
+            await super()._sync(connection, request)
+
+    def said(self) -> dict[str, Any]:
+        """The last sync."""
+        return [it for it in self.requests if it["action"] == "sync"][-1]
+
+
+def message(**fields: Any) -> SyncMessage:
+    """Something that the phone says."""
+    hlc = Hlc(T0 + len(str(fields)), 0, PHONE)
+    return SyncMessage(hlc=hlc, timestamp=T0, origin_device_id=PHONE, **fields)
+
+
+class Evening(Home):
+    """What a device sees that stays for a while, until it is replaced."""
+
+    async def _getSyncSnapshot(  # noqa: N802
+        self, connection: ServerConnection, request: dict[str, Any]
+    ) -> None:
+        await super()._getSyncSnapshot(connection, request)
+        if request.get("cursor") or self.model.items.keys() == set():
+            device_id = next(it for it, there in self.online.items() if there is connection)
+            seek = {"position": 12.5, "why": "you\x1bsaid"}
+            await self.tell(message(kind="watchlistUpdate", operation="add", content_id="HEAT"))
+            await self.tell(
+                message(kind="progressUpdate", position_seconds=65.5, duration_seconds=3_600,
+                        content_id="HEAT")
+            )  # fmt: skip
+            await self.tell(
+                message(kind="deviceCommand", command_id=TV, target_device_id=device_id,
+                        command="seek", arguments=seek)
+            )  # fmt: skip
+            self.names["passing"] = ("laptop command line", PASSING)
+            self.present.append("passing")
+            await self._tell_devices(connection)
+            self.present.append(TV)
+            changed = {"type": "devicesChanged", "devices": self.devices()}
+            await connection.send(json.dumps(changed))
+            await connection.send(json.dumps({"type": "deviceReplaced", "deviceId": device_id}))
+
+
+def test_watching_shows_what_is_there_and_what_changes() -> None:
+    with server(Evening()) as url:
+        result = run("devices", "--url", url, *ALICE, "--name", "laptop")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "Devices: laptop (this one), phone (online), tv (offline)",
+        "Watchlist: empty",
+        "What changes is shown until you press Ctrl-C.",
+        "HEAT: added to the watchlist on phone",
+        "HEAT: watched 1:05 of 1:00:00 on phone",
+        "Command from phone: seek position=12.5 why=you\\x1bsaid",
+        "Devices: laptop (this one), phone (online), tv (online)",
+    ]
+    assert result.stderr == (
+        "error: another program is this device now; "
+        "go on there, or be another device: --device-file other.json\n"
+    )
+
+
+def test_what_was_seen_is_there_the_next_time_and_it_is_the_same_device(config_home: Path) -> None:
+    service = Evening()
+    with server(service) as url:
+        run("devices", "--url", url, *ALICE)
+        again = run("devices", "--url", url, *ALICE)
+    assert "Watchlist: HEAT" in again.stdout.splitlines()
+    assert "Progress: HEAT 1:05 of 1:00:00" in again.stdout.splitlines()
+    assert "Command from" not in again.stdout
+    first, second = [it for it in service.requests if it["action"] == "registerDevice"]
+    assert first["deviceId"] == second["deviceId"]
+    (kept,) = config_home.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line", "said"),
+    [
+        (
+            ("add", "ALIEN"),
+            "ALIEN: added to the watchlist; 1 other device was told",
+            {"kind": "watchlistUpdate", "operation": "add", "contentId": "ALIEN"},
+        ),
+        (
+            ("remove", "ALIEN"),
+            "ALIEN: removed from the watchlist; 1 other device was told",
+            {"kind": "watchlistUpdate", "operation": "remove", "contentId": "ALIEN"},
+        ),
+        (
+            ("progress", "ALIEN", "120", "3600"),
+            "ALIEN: watched 2:00 of 1:00:00; 1 other device was told",
+            {
+                "kind": "progressUpdate",
+                "contentId": "ALIEN",
+                "positionSeconds": 120.0,
+                "durationSeconds": 3600.0,
+            },
+        ),
+        (
+            ("command", "Phone", "seek", "position=12.5", "title=Alien 3", 'list=["a"]'),
+            'phone was told: seek position=12.5 title=Alien 3 list=["a"]',
+            {
+                "kind": "deviceCommand",
+                "targetDeviceId": PHONE,
+                "command": "seek",
+                "arguments": {"position": 12.5, "title": "Alien 3", "list": ["a"]},
+            },
+        ),
+    ],
+)
+def test_saying_one_thing(arguments: tuple[str, ...], line: str, said: dict[str, Any]) -> None:
+    service = Home()
+    with server(service) as url:
+        result = run("devices", *arguments, "--url", url, *ALICE)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [line]
+    assert said.items() <= service.said().items()
+
+
+def test_what_is_said_comes_from_a_device_of_its_own() -> None:
+    service = Evening()
+    with server(service) as url:
+        run("devices", "--url", url, *ALICE)
+        run("devices", "add", "ALIEN", "--url", url, *ALICE)
+        run("devices", "remove", "ALIEN", "--url", url, *ALICE)
+    ids = [it["deviceId"] for it in service.requests if it["action"] == "registerDevice"]
+    assert ids[0] != ids[1] == ids[2]
+
+
+def test_what_is_said_too_late_is_told_with_what_counts() -> None:
+    service = Home()
+    newer = message(kind="watchlistUpdate", operation="remove", content_id="ALIEN")
+
+    async def _sync(connection: ServerConnection, request: dict[str, Any]) -> None:
+        reply = {"type": "syncAccepted", "kind": request["kind"], "applied": False, "delivered": 0}
+        current = {
+            "type": "syncMessage",
+            "kind": newer.kind,
+            "hlc": {"wallMs": T0 + 2**40, "counter": 0, "node": PHONE},
+            "timestamp": T0,
+            "originDeviceId": PHONE,
+            "contentId": "ALIEN",
+            "operation": "remove",
+        }
+        await service._reply(connection, request, {**reply, "current": current})
+
+    service._sync = _sync  # type: ignore[method-assign]
+    with server(service) as url:
+        result = run("devices", "add", "ALIEN", "--url", url, *ALICE)
+    assert result.stdout.splitlines() == [
+        "Too late, something newer counts: ALIEN: removed from the watchlist on phone"
+    ]
+
+
+def test_a_device_that_is_offline_is_told_with_what_to_do() -> None:
+    with server(Home()) as url:
+        result = run("devices", "command", "tv", "play", "--url", url, *ALICE)
+    fails(result, "DEVICE_OFFLINE", "start `python -m client devices` there")
+
+
+def test_an_unknown_device_is_told_with_those_that_there_are() -> None:
+    service = Home()
+    with server(service) as url:
+        result = run("devices", "command", "fridge", "open", "--url", url, *ALICE)
+    fails(result, "no other device is called fridge; your other devices: phone, tv")
+    assert "sync" not in service.actions()
+
+
+def test_what_is_refused_is_an_error() -> None:
+    service = Home()
+    service.refusals = [refusal("INVALID_SYNC", 400, "contentId: 200 characters")]
+    with server(service) as url:
+        result = run("devices", "add", "x" * 200, "--url", url, *ALICE)
+    fails(result, "INVALID_SYNC: contentId: 200 characters")
+
+
+def test_without_a_token_it_is_told_what_is_missing() -> None:
+    class Strict(SyncService):
+        async def _registerDevice(  # noqa: N802
+            self, connection: ServerConnection, request: dict[str, Any]
+        ) -> None:
+            await self._reply(
+                connection, request, refusal("AUTHENTICATION_REQUIRED", 401, "needs a token")
+            )
+
+    with server(Strict()) as url:
+        fails(run("devices", "--url", url), "AUTHENTICATION_REQUIRED", "pass --token")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--user", "bob", "add", "X"), "python -m client devices add … --user …"),
+        (("--device-file", "x.json", "remove", "X"), "devices remove … --device-file …"),
+        (("command", "phone", "seek", "12.5"), "'12.5' is not KEY=VALUE"),
+        (("command", "phone", "seek", "=12.5"), "is not KEY=VALUE"),
+        (("progress", "ALIEN", "-1", "3600"), "-1"),
+        (("dance",), "dance"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_sent(
+    arguments: tuple[str, ...], part: str
+) -> None:
+    result = run("devices", *arguments)
+    assert result.exit_code == 2
+    assert part in " ".join(result.stderr.replace("│", "").split())
+
+
+@pytest.mark.parametrize("command", ["add", "remove", "progress", "command"])
+def test_every_action_has_an_example(command: str) -> None:
+    result = run("devices", command, "--help")
+    assert result.exit_code == 0
+    assert f"python -m client devices {command}" in " ".join(result.output.split())
+
+
+def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(b"RIFF")
+    with server(Home()) as url:
+        result = run("devices", "add", "X", "--url", url, *ALICE, "--device-file", str(path))
+    fails(result, "talk.wav is no file of a device", "--device-file")
+    assert path.read_bytes() == b"RIFF"
+
+
+def test_a_file_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "device.json"
+    with server(Home()) as url:
+        result = run("devices", "add", "X", "--url", url, *ALICE, "--device-file", str(path))
+    assert result.exit_code == 0, result.output
+    first, second = result.stdout.splitlines()
+    assert "device.json cannot be kept (" in first
+    assert second.startswith("X: added")
+
+
+def test_a_file_of_another_user_gives_the_device_and_nothing_else(tmp_path: Path) -> None:
+    lines: list[str] = []
+    path = tmp_path / "device.json"
+    alice = DeviceFile(path, account_of("wss://x/dev", "alice", ""), lines.append)
+    replica = DeviceReplica(PHONE, lambda: T0)
+    replica.add("secret")
+    alice.save(replica)
+    assert alice.load() == replica.saved()
+    bob = DeviceFile(path, account_of("wss://x/dev", "bob", ""), lines.append)
+    assert bob.load() == SavedReplica(device_id=PHONE)
+    assert lines == []
+
+
+def test_a_device_id_that_is_none_is_no_file_of_ours(tmp_path: Path) -> None:
+    file = DeviceFile(tmp_path / "device.json", "account", print)
+    file.save(DeviceReplica("no-uuid", lambda: T0))
+    with pytest.raises(DeviceFileError, match="no file of a device"):
+        file.load()
+
+
+def test_each_user_of_each_service_has_a_file() -> None:
+    paths = {
+        default_path(purpose, url, user)
+        for purpose in ("device", "command-line")
+        for url in ("wss://x/dev", "wss://x/prod")
+        for user in ("alice", "bob")
+    }
+    assert len(paths) == 8
+    secret = default_path("device", "wss://x/dev?token=secret", "alice")
+    assert secret == default_path("device", "wss://x/dev", "alice")
+
+
+@pytest.mark.parametrize(
+    ("token", "user", "key_id"),
+    [
+        (jwt("alice", "k1"), "alice", "k1"),
+        (jwt("ünï"), "ünï", "k"),
+        (None, "", ""),
+        ("", "", ""),
+        ("secret", "", ""),
+        ("a.b.c", "", ""),
+        ("W10.W10.x", "", ""),
+        ("MQ.eyJzdWIiOjF9.x", "", ""),
+    ],
+)
+def test_whom_a_token_names(token: str | None, user: str, key_id: str) -> None:
+    assert Bearer.of(token) == Bearer(user, key_id)
+
+
+def devices(*named: tuple[str, str]) -> list[Device]:
+    return [
+        Device(device_id=device_id, name=name, kind="phone", online=True)
+        for device_id, name in named
+    ]
+
+
+def test_devices_of_one_name_are_told_apart() -> None:
+    household = Household("own")
+    household.know(devices(("own", "me"), (PHONE, "phone"), (TV, "phone")))
+    assert household.name(PHONE) == "phone (3f2b8c1e)"
+    assert household.find("3f2b") == household.find("PHONE (3F2B8C1E)") == PHONE
+    with pytest.raises(UnknownDeviceError, match=f"several.*{PHONE}, {TV}"):
+        household.find("Phone")
+    with pytest.raises(UnknownDeviceError, match="no other device is called me"):
+        household.find("me")
+
+
+def test_a_device_without_a_name_is_called_by_its_id() -> None:
+    household = Household("own")
+    household.know(devices((PHONE, ""), (TV, "")))
+    assert household.name(PHONE) == "device 3f2b8c1e"
+    assert household.name("unknown-to-us") == "device unknown-"
+    assert household.name(None) == "elsewhere"
+    assert household.find("7777") == TV
+
+
+def test_devices_are_news_once() -> None:
+    household = Household("own")
+    assert household.know(devices(("own", "me")))
+    assert not household.know(devices(("own", "me")))
+    assert household.know(devices(("own", "me"), (PHONE, "phone")))
