@@ -124,7 +124,7 @@ async def sweep(operator: Operator, crowd: Crowd, session_id: str) -> None:
 async def settled(operator: Operator, session_id: str, expected: dict[str, int]) -> dict[str, int]:
     """What is counted once it is as expected, or after a while."""
     counts = counted(await operator.session(session_id))
-    for _ in range(50):
+    for _ in range(10 * PATIENCE_SECONDS):
         if counts == expected:
             break
         await asyncio.sleep(0.1)

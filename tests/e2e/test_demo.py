@@ -36,7 +36,7 @@ def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
 
@@ -55,7 +55,7 @@ def test_demo_names_the_recording_that_is_not_there(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -52,7 +52,7 @@ def smoke(url: str, *arguments: str, token: str | None = None) -> Ran:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout + done.stderr)

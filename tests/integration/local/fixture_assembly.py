@@ -86,7 +86,7 @@ def template() -> assembly.Template:
         Life=assembly.function("functions.life"),
         Talk=assembly.function(
             "functions.talk",
-            timeout=1,
+            timeout=3,  # to make a client of AWS takes most of a second on a slow machine
             API_GATEWAY_ENDPOINT=endpoint,
             TABLE={"Ref": "Notes"},
             OTHER={"Ref": "Other"},

@@ -36,7 +36,7 @@ def template() -> assembly.Template:
         "Mine": assembly.secret("fixture-dev-mine"),
         "Others": assembly.secret("fixture-dev-others"),
         "Show": assembly.function(
-            "functions.web", timeout=2, MINE={"Ref": "Mine"}, OTHERS={"Ref": "Others"}
+            "functions.web", timeout=3, MINE={"Ref": "Mine"}, OTHERS={"Ref": "Others"}
         ),
         "Role": assembly.role(assembly.allow("secretsmanager:GetSecretValue", {"Ref": "Mine"})),
     }

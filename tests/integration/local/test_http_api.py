@@ -24,7 +24,7 @@ from local.model import Place
 from tests.integration.local import http_assembly
 from tests.unit.local import assembly
 
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")

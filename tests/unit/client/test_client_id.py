@@ -32,7 +32,7 @@ def test_programs_that_start_together_agree() -> None:
 
     def start(number: int) -> None:
         def new_id() -> str:
-            ready.wait(10)  # all have found no file
+            ready.wait(30)  # all have found no file
             return f"client-{number}"
 
         ids.append(kept_client_id(lambda line: None, new_id))
