@@ -129,3 +129,8 @@ def sessions_repository() -> SessionsRepository:
 def connections_repository() -> ConnectionsRepository:
     """A repository over the connections table."""
     return ConnectionsRepository(Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID))
+
+
+def devices_table() -> Table:
+    """The table of devices."""
+    return Table(dynamodb(), DEVICES, (schema.USER_ID, schema.DEVICE_ITEM))

@@ -1,0 +1,427 @@
+"""sync: what a device says reaches its user's other devices, and counts or not by its clock."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.models.delivery import Outcome
+from tests.helpers.device_people import Phone, device_id, phone
+from tests.helpers.interleaved import Interleaved
+from tests.helpers.world import World
+
+
+@pytest.fixture
+def three(world: World) -> tuple[Phone, Phone, Phone]:
+    """Three devices of alice."""
+    return phone(world, "alice", 1), phone(world, "alice", 2), phone(world, "alice", 3)
+
+
+def test_progress_reaches_the_other_devices_and_never_its_origin_or_another_user(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, *others = three
+    bob = phone(world, "bob", 2)
+    hlc = one.clock()
+
+    reply = one.watch("film", 12.5, hlc=hlc)
+
+    assert reply == {
+        "type": "syncAccepted",
+        "kind": "progressUpdate",
+        "applied": True,
+        "delivered": 2,
+    }
+    for other in others:
+        assert other.heard() == [
+            {
+                "type": "syncMessage",
+                "kind": "progressUpdate",
+                "hlc": hlc,
+                "timestamp": world.clock.now_ms(),
+                "originDeviceId": one.device_id,
+                "contentId": "film",
+                "positionSeconds": 12.5,
+                "durationSeconds": 7_200.0,
+            }
+        ]
+    assert one.heard() == []
+    assert bob.heard() == []
+    assert bob.snapshot() == []
+    assert world.telemetry.by_dimensions["SyncMessagesRelayed", "progressUpdate"] == 2
+    assert world.telemetry.durations.count("SyncRelayDuration") == 1
+
+
+def test_texts_arrive_as_they_are(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+    one, other, _ = three
+    content = '<script>alert("1")</script>\0\x1b[2J\u202e\N{GRINNING FACE} '
+    arguments = {
+        "text": content,
+        content: [1, 2.5, 10**30, None, True, {"deep": [{}]}],
+        "small": 1e-200,
+    }
+
+    one.sync("watchlistUpdate", contentId=content, operation="add")
+    one.command(other.device_id, "handoff", arguments=arguments)
+
+    added, commanded = other.heard()
+    assert (added["contentId"], added["operation"]) == (content, "add")
+    assert commanded["arguments"] == arguments
+    assert other.snapshot()[0]["contentId"] == content
+
+
+def test_the_greater_clock_wins_whatever_comes_first(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, three_ = three
+    now = world.clock.now_ms()
+    late = {"wallMs": now, "counter": 1, "node": "b"}
+    one.watch("film", 50, hlc=late)
+
+    for hlc in (
+        {"wallMs": now - 1, "counter": 9, "node": "z"},
+        {"wallMs": now, "counter": 0, "node": "z"},
+        {"wallMs": now, "counter": 1, "node": "a"},
+    ):
+        reply = two.watch("film", 10, hlc=hlc)
+        assert (reply["applied"], reply["delivered"]) == (False, 0)
+        assert reply["current"]["hlc"] == late
+        assert reply["current"]["positionSeconds"] == 50
+    assert len(three_.heard()) == 1
+    assert world.telemetry.counts["SyncConflicts"] == 3
+
+    assert two.watch("film", 10, hlc={**late, "node": "ba"})["applied"] is True
+    assert [item["positionSeconds"] for item in one.snapshot()] == [10]
+
+
+def test_contents_and_kinds_do_not_get_in_each_others_way(
+    three: tuple[Phone, Phone, Phone],
+) -> None:
+    one, two, _ = three
+    later, earlier = one.clock(), {"wallMs": 1, "counter": 0, "node": "x"}
+    one.watch("film", hlc=later)
+
+    assert two.watch("series", hlc=earlier)["applied"] is True
+    added = two.sync("watchlistUpdate", hlc=earlier, contentId="film", operation="add")
+    assert added["applied"] is True
+    assert len(one.snapshot()) == 3
+
+
+def test_a_repetition_is_answered_and_relayed_again(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, _ = three
+    hlc = one.clock()
+    first = one.watch("film", hlc=hlc)
+
+    assert one.watch("film", hlc=hlc) == first
+    assert len(two.heard()) == 2
+    assert two.heard()[0] == two.heard()[1]
+    assert world.telemetry.counts["SyncDuplicates"] == 1
+    assert world.telemetry.counts["SyncConflicts"] == 0
+
+
+def test_one_clock_does_not_say_two_things(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, _ = three
+    hlc = one.clock()
+    one.watch("film", 1, hlc=hlc)
+
+    reply = one.watch("film", 2, hlc=hlc)
+
+    assert reply["applied"] is False
+    assert reply["current"]["positionSeconds"] == 1
+    assert len(two.heard()) == 1
+
+
+def test_what_died_before_it_was_relayed_is_relayed_by_the_next_try(world: World) -> None:
+    database = Interleaved(boto3.client("dynamodb"))
+    world.use_dynamodb(database)
+    one, two = phone(world, "alice", 1), phone(world, "alice", 2)
+    one.watch("film")  # so that it is known, and a sync writes at once
+    hlc = one.clock()
+
+    def die() -> None:
+        raise RuntimeError("the function died")
+
+    database.interrupt(die, after=1)
+    assert one.watch("series", hlc=hlc)["code"] == "INTERNAL"
+    assert len(two.heard()) == 1
+
+    assert one.watch("series", hlc=hlc)["delivered"] == 1
+    assert two.heard()[-1]["contentId"] == "series"
+
+
+def test_a_device_that_registers_while_something_is_said_hears_it_or_finds_it(
+    world: World,
+) -> None:
+    """Between whichever two calls of the sync it comes."""
+    database = Interleaved(boto3.client("dynamodb"))
+    world.use_dynamodb(database)
+    one = phone(world, "alice", 100)
+    one.watch("warm")
+    for calls in range(4):
+        arrived: list[Phone] = []
+
+        def arrive(number: int = calls, arrived: list[Phone] = arrived) -> None:
+            arrived.append(phone(world, "alice", number + 1, since=0))
+
+        database.interrupt(arrive, after=calls)
+        one.watch(f"film-{calls}")
+        if database.cancel():
+            assert calls == 2, "a sync is one write and one query"
+            return
+        (newcomer,) = arrived
+        found = [item for page in newcomer.heard("syncSnapshot") for item in page["items"]]
+        known = {item["contentId"] for item in found + newcomer.heard()}
+        assert f"film-{calls}" in known
+    pytest.fail("a sync makes more calls than were tried")
+
+
+def test_who_vanishes_meanwhile_goes_offline_and_the_others_are_told(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, gone = three
+    world.sender.gone.add(gone.connection)
+
+    reply = one.watch("film")
+
+    assert reply["delivered"] == 1
+    states = {
+        item["deviceId"]: item["online"] for item in two.heard("devicesChanged")[-1]["devices"]
+    }
+    assert states == {device_id(1): True, device_id(2): True, device_id(3): False}
+    assert world.clean_ups.asked == [{"connectionId": gone.connection}]
+    posts = len(world.sender.posts)
+    one.watch("film")
+    assert len(world.sender.posts) == posts + 1
+
+
+def test_who_cannot_be_reached_now_keeps_nobody_else_from_it(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, slow = three
+    world.sender.failing.add(slow.connection)
+
+    assert one.watch("film")["delivered"] == 1
+    assert len(two.heard()) == 1
+    assert world.clean_ups.asked == []
+
+
+@pytest.mark.parametrize("ahead_ms", [60_000, 60_001])
+def test_a_clock_may_be_a_minute_ahead_and_no_more(
+    world: World, three: tuple[Phone, Phone, Phone], ahead_ms: int
+) -> None:
+    one, two, _ = three
+    hlc = one.clock(world.clock.now_ms() + ahead_ms)
+
+    reply = one.watch("film", hlc=hlc)
+
+    if ahead_ms > 60_000:
+        assert (reply["status"], reply["code"]) == (400, "CLOCK_SKEW")
+        assert reply["message"].startswith("hlc.wallMs: 60001 ms ahead")
+        assert (two.heard(), two.snapshot()) == ([], [])
+    else:
+        assert reply["applied"] is True
+
+
+WATCHED = {"contentId": "film", "positionSeconds": 1, "durationSeconds": 2}
+LISTED = {"contentId": "film", "operation": "add"}
+COMMAND = {
+    "commandId": device_id(7),
+    "targetDeviceId": device_id(2),
+    "command": "play",
+    "arguments": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "code", "text"),
+    [
+        ("dance", LISTED, "INVALID_MESSAGE", "kind: "),
+        ("watchlistUpdate", {**LISTED, "contentId": None}, "INVALID_SYNC", "contentId: missing"),
+        ("watchlistUpdate", {**LISTED, "contentId": ""}, "INVALID_SYNC", "contentId: 0 "),
+        ("watchlistUpdate", {**LISTED, "contentId": "x" * 129}, "INVALID_SYNC", "contentId: 129"),
+        ("watchlistUpdate", {"contentId": "x"}, "INVALID_SYNC", "operation: missing"),
+        ("watchlistUpdate", {**LISTED, "operation": "has"}, "INVALID_MESSAGE", "operation: "),
+        ("progressUpdate", {"contentId": "x"}, "INVALID_SYNC", "positionSeconds: missing"),
+        ("progressUpdate", {**WATCHED, "durationSeconds": None}, "INVALID_SYNC", "durationSecond"),
+        ("progressUpdate", {**WATCHED, "durationSeconds": -1}, "INVALID_SYNC", "durationSeconds:"),
+        ("progressUpdate", {**WATCHED, "positionSeconds": 3}, "INVALID_SYNC", "positionSeconds:"),
+        ("progressUpdate", {**WATCHED, "positionSeconds": -1}, "INVALID_SYNC", "positionSeconds:"),
+        ("progressUpdate", {**WATCHED, "positionSeconds": "1"}, "INVALID_MESSAGE", "positionSec"),
+        ("deviceCommand", {**COMMAND, "commandId": None}, "INVALID_SYNC", "commandId: missing"),
+        ("deviceCommand", {**COMMAND, "commandId": "7"}, "INVALID_SYNC", "commandId: not a UUID"),
+        ("deviceCommand", {**COMMAND, "targetDeviceId": ""}, "INVALID_SYNC", "targetDeviceId:"),
+        ("deviceCommand", {**COMMAND, "command": None}, "INVALID_SYNC", "command: missing"),
+        ("deviceCommand", {**COMMAND, "command": "2play"}, "INVALID_SYNC", "command: not"),
+        ("deviceCommand", {**COMMAND, "command": "p" * 33}, "INVALID_SYNC", "command: not"),
+        ("deviceCommand", {**COMMAND, "command": "play\n"}, "INVALID_SYNC", "command: not"),
+        ("deviceCommand", {**COMMAND, "arguments": [1]}, "INVALID_MESSAGE", "arguments: "),
+        ("deviceCommand", {**COMMAND, "arguments": {"x": "y" * 4_096}}, "MESSAGE_TOO_LARGE", ""),
+        (
+            "deviceCommand",
+            {**COMMAND, "targetDeviceId": device_id(1)},
+            "INVALID_SYNC",
+            "targetDeviceId: the device itself",
+        ),
+        (
+            "deviceCommand",
+            {**COMMAND, "targetDeviceId": device_id(9)},
+            "DEVICE_NOT_FOUND",
+            "targetDeviceId: ",
+        ),
+    ],
+)
+def test_fields_out_of_their_domain_change_nothing(
+    three: tuple[Phone, Phone, Phone], kind: str, fields: dict[str, Any], code: str, text: str
+) -> None:
+    one, two, _ = three
+
+    reply = one.sync(kind, **fields)
+
+    assert reply["code"] == code, reply
+    assert reply["message"].startswith(text)
+    assert (two.heard(), two.snapshot()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "hlc",
+    [
+        {"wallMs": -1, "counter": 0, "node": "x"},
+        {"wallMs": 2**53, "counter": 0, "node": "x"},
+        {"wallMs": 1.5, "counter": 0, "node": "x"},
+        {"wallMs": 1, "counter": 2**31, "node": "x"},
+        {"wallMs": 1, "counter": 0, "node": ""},
+        {"wallMs": 1, "counter": 0, "node": "x" * 65},
+        {"wallMs": 1, "counter": 0},
+        "now",
+    ],
+)
+def test_clocks_out_of_their_domain(three: tuple[Phone, Phone, Phone], hlc: Any) -> None:
+    reply = three[0].watch("film", hlc=hlc)
+
+    assert reply["code"] == "INVALID_MESSAGE"
+    assert reply["message"].startswith("hlc")
+
+
+def test_what_is_of_another_kind_is_not_passed_on(three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, _ = three
+
+    one.sync("watchlistUpdate", **WATCHED, operation="remove", command="play")
+
+    assert not {"positionSeconds", "command"} & two.heard()[0].keys()
+
+
+def test_a_connection_that_is_no_device_says_nothing(world: World) -> None:
+    two = phone(world, "alice", 2)
+    stranger = Phone(world, device_id(1), world.connect("alice"), {})
+
+    reply = stranger.watch("film")
+
+    assert (reply["status"], reply["code"]) == (409, "DEVICE_NOT_REGISTERED")
+    assert (two.heard(), two.snapshot()) == ([], [])
+
+
+def test_a_command_goes_to_its_target_alone(three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, other = three
+    identity = str(uuid.uuid4())
+
+    reply = one.command(two.device_id.upper(), "seek", commandId=identity, arguments={"to": 90})
+
+    assert (reply["applied"], reply["delivered"]) == (True, 1)
+    (heard,) = two.heard()
+    assert heard["originDeviceId"] == one.device_id
+    assert heard["targetDeviceId"] == two.device_id
+    assert (heard["commandId"], heard["command"]) == (identity, "seek")
+    assert heard["arguments"] == {"to": 90}
+    assert other.heard() == []
+    assert one.snapshot() == []
+
+
+def test_a_command_is_carried_out_once(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, _ = three
+    command = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
+    first = one.command(two.device_id, **command)
+
+    assert one.command(two.device_id, **command) == first
+    world.disconnect(two.connection)
+    # Who has got it may go.
+    assert one.command(two.device_id, **command) == first
+    assert len(two.heard()) == 1
+    assert world.telemetry.counts["SyncDuplicates"] == 2
+
+
+def test_a_command_that_did_not_arrive_is_sent_again_by_the_next_try(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, _ = three
+    command = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
+    world.sender.script(two.connection, Outcome.FAILED)
+
+    assert one.command(two.device_id, **command)["delivered"] == 0
+    assert one.command(two.device_id, **command)["delivered"] == 1
+    assert one.command(two.device_id, **command)["delivered"] == 1
+    assert len(two.heard()) == 1
+
+
+def test_an_id_is_one_commands(three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, _ = three
+    identity = str(uuid.uuid4())
+    one.command(two.device_id, "play", commandId=identity)
+
+    reply = one.command(two.device_id, "pause", commandId=identity)
+
+    assert reply["code"] == "INVALID_SYNC"
+    assert reply["message"].startswith("commandId: another command has it")
+    assert [item["command"] for item in two.heard()] == ["play"]
+
+
+def test_commands_of_others_are_not_in_the_way(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, _ = three
+    identity = str(uuid.uuid4())
+    phone(world, "bob", 5)
+    bob = phone(world, "bob", 6)
+    bob.command(device_id(5), "pause", commandId=identity)
+
+    assert one.command(two.device_id, "play", commandId=identity)["delivered"] == 1
+    assert one.command(device_id(5))["code"] == "DEVICE_NOT_FOUND"
+
+
+def test_a_handoff_to_a_device_that_is_offline(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, _ = three
+    world.disconnect(two.connection)
+    command = {"commandId": str(uuid.uuid4())}
+
+    reply = one.command(two.device_id, "handoff", **command)
+
+    assert (reply["status"], reply["code"]) == (409, "DEVICE_OFFLINE")
+    back = phone(world, "alice", 2)
+    assert one.command(two.device_id, "handoff", **command)["delivered"] == 1
+    assert len(back.heard()) == 1
+
+
+def test_a_handoff_to_a_device_that_vanishes_just_then(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
+    one, two, other = three
+    world.sender.gone.add(two.connection)
+
+    assert one.command(two.device_id, "handoff")["code"] == "DEVICE_OFFLINE"
+    online = [item["online"] for item in other.heard("devicesChanged")[-1]["devices"]]
+    assert online == [True, False, True]
+
+
+def test_if_the_table_is_out_of_reach_the_device_may_try_again(world: World) -> None:
+    one = phone(world, "alice", 1)
+    boto3.client("dynamodb").delete_table(TableName="devices")
+
+    reply = one.watch("film")
+
+    assert (reply["status"], reply["code"], reply["retryable"]) == (503, "UNAVAILABLE", True)
