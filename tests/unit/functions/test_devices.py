@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import boto3
@@ -215,7 +216,7 @@ def test_a_farewell_between_any_two_calls_leaves_nobody_online(world: World) -> 
     watcher = phone(world, "alice", 100)
     for calls in range(12):
         leaving = world.connect("alice")
-        database.interrupt(lambda leaving=leaving: world.disconnect(leaving), after=calls)
+        database.interrupt(partial(world.disconnect, leaving), after=calls)
         world.ask(leaving, "registerDevice", deviceId=device_id(calls + 1))
         if database.cancel():
             world.disconnect(leaving)

@@ -227,7 +227,7 @@ def test_a_clock_may_be_a_minute_ahead_and_no_more(
         assert reply["applied"] is True
 
 
-WATCHED = {"contentId": "film", "positionSeconds": 1, "durationSeconds": 2}
+WATCHED: dict[str, Any] = {"contentId": "film", "positionSeconds": 1, "durationSeconds": 2}
 LISTED = {"contentId": "film", "operation": "add"}
 COMMAND = {
     "commandId": device_id(7),
@@ -343,7 +343,7 @@ def test_a_command_goes_to_its_target_alone(three: tuple[Phone, Phone, Phone]) -
 
 def test_a_command_is_carried_out_once(world: World, three: tuple[Phone, Phone, Phone]) -> None:
     one, two, _ = three
-    command = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
+    command: dict[str, Any] = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
     first = one.command(two.device_id, **command)
 
     assert one.command(two.device_id, **command) == first
@@ -358,7 +358,7 @@ def test_a_command_that_did_not_arrive_is_sent_again_by_the_next_try(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, _ = three
-    command = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
+    command: dict[str, Any] = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
     world.sender.script(two.connection, Outcome.FAILED)
 
     assert one.command(two.device_id, **command)["delivered"] == 0
@@ -397,7 +397,7 @@ def test_a_handoff_to_a_device_that_is_offline(
 ) -> None:
     one, two, _ = three
     world.disconnect(two.connection)
-    command = {"commandId": str(uuid.uuid4())}
+    command: dict[str, Any] = {"commandId": str(uuid.uuid4())}
 
     reply = one.command(two.device_id, "handoff", **command)
 
