@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -21,6 +20,7 @@ from shared.models.hlc import Hlc, HybridClock
 from tests.helpers.clients import Message
 from tests.helpers.device_people import device_id
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World, new_world
 
 CONTENTS = st.sampled_from(["film", "series"])
@@ -70,7 +70,7 @@ class Devices(RuleBasedStateMachine):
     @initialize(skews=st.lists(SKEWS_MS, min_size=2, max_size=5))
     def begin(self, skews: list[int]) -> None:
         self.world: World = self._open.enter_context(new_world())
-        self.database = Interleaved(boto3.client("dynamodb"))
+        self.database = Interleaved(dynamodb())
         self.world.use_dynamodb(self.database)
         self.replicas = [
             Replica(device_id(number + 1), skew, HybridClock(device_id(number + 1)))
@@ -100,7 +100,10 @@ class Devices(RuleBasedStateMachine):
     def act(self, number: int, content: str, position: int, listed: bool) -> None:
         """The user has done something on a device, online or not."""
         if listed:
-            fields = {"contentId": content, "operation": "remove" if position % 2 else "add"}
+            fields: Message = {
+                "contentId": content,
+                "operation": "remove" if position % 2 else "add",
+            }
             self.say(self.of(number), {"kind": "watchlistUpdate", **fields})
         else:
             fields = {"contentId": content, "positionSeconds": position, "durationSeconds": 9}

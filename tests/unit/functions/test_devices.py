@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.models.delivery import Outcome
 from tests.helpers.device_people import device_id, phone
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 
@@ -211,7 +211,7 @@ def test_a_connection_that_is_over_does_not_become_a_device(world: World) -> Non
 
 def test_a_farewell_between_any_two_calls_leaves_nobody_online(world: World) -> None:
     """Whenever it comes, in the end the device is offline, at the latest after a minute's pass."""
-    database = Interleaved(boto3.client("dynamodb"))
+    database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     watcher = phone(world, "alice", 100)
     for calls in range(12):
@@ -278,7 +278,7 @@ def test_a_pass_stops_in_time(world: World) -> None:
 
 
 def test_anonymous_farewells_do_not_look_for_devices(world: World) -> None:
-    counted = Interleaved(boto3.client("dynamodb"))
+    counted = Interleaved(dynamodb())
     world.use_dynamodb(counted)
     listener = world.connect()
     reached: list[str] = []
@@ -299,7 +299,7 @@ def test_if_devices_cannot_be_reached_everything_else_of_a_farewell_goes_on(
     world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
     phone(world, "lisa", 1)
     assert world.session(session_id).listener_count == 1
-    boto3.client("dynamodb").delete_table(TableName="devices")
+    dynamodb().delete_table(TableName="devices")
 
     world.disconnect(listener)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.models.delivery import Outcome
 from tests.helpers.device_people import Phone, device_id, phone
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 
@@ -137,7 +137,7 @@ def test_one_clock_does_not_say_two_things(world: World, three: tuple[Phone, Pho
 
 
 def test_what_died_before_it_was_relayed_is_relayed_by_the_next_try(world: World) -> None:
-    database = Interleaved(boto3.client("dynamodb"))
+    database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
     one.watch("film")  # so that it is known, and a sync writes at once
@@ -158,7 +158,7 @@ def test_a_device_that_registers_while_something_is_said_hears_it_or_finds_it(
     world: World,
 ) -> None:
     """Between whichever two calls of the sync it comes."""
-    database = Interleaved(boto3.client("dynamodb"))
+    database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     one = phone(world, "alice", 100)
     one.watch("warm")
@@ -420,7 +420,7 @@ def test_a_handoff_to_a_device_that_vanishes_just_then(
 
 def test_if_the_table_is_out_of_reach_the_device_may_try_again(world: World) -> None:
     one = phone(world, "alice", 1)
-    boto3.client("dynamodb").delete_table(TableName="devices")
+    dynamodb().delete_table(TableName="devices")
 
     reply = one.watch("film")
 
