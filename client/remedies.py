@@ -28,7 +28,6 @@ _BY_CODE = {
     ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
     ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
-    ErrorCode.INVALID_ANNOUNCEMENT: "a text, and each of its translations, has 1-280 characters",
     ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
     ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",
     ErrorCode.DEVICE_NOT_FOUND: "`python -m client devices` shows the devices",

@@ -24,13 +24,14 @@ class Terminal:
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
 
-    async def until(self, part: str) -> str:
-        """The line that contains this: one that was printed already, or else the next one."""
+    async def until(self, part: str, times: int = 1) -> str:
+        """The line that contains this for the first time, or another one; printed already or not."""
         looked_at = 0
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 for line in self.lines[looked_at:]:
-                    if part in line:
+                    times -= part in line
+                    if not times:
                         return line
                 looked_at = len(self.lines)
                 await self._read(part)
