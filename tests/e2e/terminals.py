@@ -25,7 +25,7 @@ class Terminal:
     lines: list[str] = field(default_factory=list)
 
     async def until(self, part: str, times: int = 1) -> str:
-        """The line that contains this for the first time, or another one; printed already or not."""
+        """The line that contains this for that many times, printed already or not."""
         looked_at = 0
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
