@@ -22,7 +22,12 @@ _Uuid = Annotated[
 _Time = Annotated[Timestamp, msgspec.Meta(examples=[1_700_000_000_000])]
 _Seconds = Annotated[float, msgspec.Meta(examples=[754.5])]
 _Channel = Annotated[
-    str, msgspec.Meta(max_length=256, examples=["user.7b1f6a3c-2d4e-4f5a-8b9c-0d1e2f3a4b5c"])
+    str,
+    msgspec.Meta(
+        max_length=256,
+        examples=["user.7b1f6a3c-2d4e-4f5a-8b9c-0d1e2f3a4b5c"],
+        extra_json_schema={"pattern": r"^user\..+$"},
+    ),
 ]
 
 

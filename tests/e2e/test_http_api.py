@@ -97,14 +97,19 @@ def call(case: Case[Any], spec: HttpRouteSpec, endpoints: Endpoints, token: str)
 def test_what_is_well_formed_is_answered_as_documented(
     endpoints: Endpoints, token: str, spec: HttpRouteSpec
 ) -> None:
+    seen: set[int] = set()
+
     @given(case=operation(spec).as_strategy())
     @_bounded
     def check(case: Case[Any]) -> None:
         answer = call(case, spec, endpoints, token)
-        assert answer.status_code != 401, answer.text
+        seen.add(answer.status_code)
         case.validate_response(answer, checks=_CHECKS)
 
     check()
+    # What the document does not say may be refused; not all of it, and not for want of a proof.
+    assert seen & {200, 404}
+    assert 401 not in seen
 
 
 @taking_bodies
