@@ -24,7 +24,7 @@ from websockets.exceptions import InvalidStatus
 
 from local.endpoints import Endpoints
 from tests.e2e.envelopes import assert_error, still_works
-from tests.e2e.stacks import launch_quiet
+from tests.e2e.stacks import launch_quiet, runner_of
 from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage, joined
 from tests.helpers.wire import Wire
 
@@ -38,17 +38,6 @@ def endpoints() -> Iterator[Endpoints]:
     """A stack of its own: its outages are nobody else's."""
     with launch_quiet() as running:
         yield running
-
-
-def runner_of(endpoints: Endpoints) -> psutil.Process:
-    """The process of a stack that this one has launched."""
-    port = endpoints.websocket_url.rpartition(":")[2].partition("/")[0]
-    (runner,) = (
-        process
-        for process in psutil.Process().children()
-        if any(str(each.laddr.port) == port for each in process.net_connections("tcp"))
-    )
-    return runner
 
 
 def databases_of(runner: psutil.Process) -> list[psutil.Process]:
