@@ -14,8 +14,9 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from infrastructure.config import GatewayLogRole, stage_config
+from infrastructure.function_table import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
-from infrastructure.routes import FunctionSpec, RouteSpec
+from infrastructure.routes import RouteSpec
 from infrastructure.websocket_api import WebSocketApi
 from shared.utils.settings import Settings
 

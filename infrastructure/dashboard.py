@@ -13,10 +13,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infrastructure.config import StageConfig
-from infrastructure.metrics import MINUTE, StageMetrics, highest, total
-from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
-from infrastructure.queues import DEAD_LETTERS
-from infrastructure.routes import (
+from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
     CONTROL,
@@ -26,6 +23,9 @@ from infrastructure.routes import (
     SESSION_STATUS,
     TIMEOUT,
 )
+from infrastructure.metrics import MINUTE, StageMetrics, highest, total
+from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
+from infrastructure.queues import DEAD_LETTERS
 
 # A dashboard is 24 units wide: three graphs a row.
 _WIDTH = 8

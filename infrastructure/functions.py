@@ -14,10 +14,10 @@ from constructs import Construct
 
 from infrastructure.code import LEFT_OUT
 from infrastructure.config import StageConfig
+from infrastructure.function_table import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.naming import construct_id
 from infrastructure.permissions import Permissions
-from infrastructure.routes import FunctionSpec
 
 _ROOT = Path(__file__).parent.parent
 METRICS_NAMESPACE = "Lingocast"

@@ -15,10 +15,10 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.function_table import FunctionSpec
 from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.identity import Identity
 from infrastructure.naming import construct_id
-from infrastructure.routes import FunctionSpec
 
 # The stage whose name is not in the path.
 STAGE = "$default"

@@ -1,6 +1,6 @@
 """The table of the HTTP API's routes: who serves what, for whom, and how it is described.
 
-The functions, with their settings and rights, stand in `infrastructure.routes`.
+The functions, with their settings and rights, stand in `infrastructure.function_table`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infrastructure.routes import ANNOUNCEMENTS, DEVICE_SYNC, FunctionSpec
+from infrastructure.function_table import ANNOUNCEMENTS, DEVICE_SYNC, FunctionSpec
 from shared.models import announcement_http
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode

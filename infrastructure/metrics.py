@@ -8,9 +8,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infrastructure.config import StageConfig
+from infrastructure.function_table import AUDIO_PROCESSOR, BROADCAST, FunctionSpec
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.http_api import STAGE
-from infrastructure.routes import AUDIO_PROCESSOR, BROADCAST, FunctionSpec
 
 MINUTE = Duration.minutes(1)
 FIVE_MINUTES = Duration.minutes(5)

@@ -15,9 +15,10 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infrastructure.config import ConfigError
+from infrastructure.function_table import FUNCTIONS, Resource
 from infrastructure.http_routes import HTTP_ROUTES
 from infrastructure.naming import construct_id
-from infrastructure.routes import FUNCTIONS, ROUTES, Resource
+from infrastructure.routes import ROUTES
 from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"

@@ -11,10 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infrastructure.config import StageConfig
-from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
-from infrastructure.naming import construct_id
-from infrastructure.queues import DEAD_LETTERS
-from infrastructure.routes import (
+from infrastructure.function_table import (
     AUDIO_PROCESSOR,
     DEVICE_SYNC,
     FUNCTIONS,
@@ -22,6 +19,9 @@ from infrastructure.routes import (
     TIMEOUT,
     FunctionSpec,
 )
+from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
+from infrastructure.naming import construct_id
+from infrastructure.queues import DEAD_LETTERS
 from shared.models import schema
 
 # A chunk of 200 ms, the default, has 400 ms from its arrival; this leaves a fifth.

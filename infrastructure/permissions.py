@@ -9,8 +9,8 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
+from infrastructure.function_table import Grant, Resource
 from infrastructure.queues import Announcements, Statuses, Timers
-from infrastructure.routes import Grant, Resource
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.models import schema

@@ -9,6 +9,16 @@ from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.dashboard import Dashboard
+from infrastructure.function_table import (
+    ANNOUNCEMENTS,
+    AUTHORIZER,
+    BROADCAST,
+    DEVICE_SYNC,
+    DISCONNECT,
+    FUNCTIONS,
+    SESSION_STATUS,
+    TIMEOUT,
+)
 from infrastructure.functions import FunctionFactory
 from infrastructure.http_api import HttpApi
 from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
@@ -19,17 +29,7 @@ from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
 from infrastructure.queues import Announcements, Statuses, Timers
-from infrastructure.routes import (
-    ANNOUNCEMENTS,
-    AUTHORIZER,
-    BROADCAST,
-    DEVICE_SYNC,
-    DISCONNECT,
-    FUNCTIONS,
-    ROUTES,
-    SESSION_STATUS,
-    TIMEOUT,
-)
+from infrastructure.routes import ROUTES
 from infrastructure.schedules import Schedules
 from infrastructure.secrets import Secrets
 from infrastructure.tables import Tables

@@ -15,8 +15,9 @@ from constructs import Construct
 
 from infrastructure.api_stage import create_stage
 from infrastructure.config import StageConfig
+from infrastructure.function_table import FunctionSpec
 from infrastructure.naming import construct_id
-from infrastructure.routes import FunctionSpec, RouteSpec
+from infrastructure.routes import RouteSpec
 
 CONNECT_ROUTE = "$connect"
 # Messages are JSON objects whose `action` names the route; others go to $default.

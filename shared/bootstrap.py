@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.broadcast_states import BroadcastStates
@@ -54,9 +53,6 @@ from shared.utils.settings import (
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
-
-if TYPE_CHECKING:
-    pass
 
 
 class App:

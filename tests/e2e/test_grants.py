@@ -14,7 +14,7 @@ import pytest_asyncio
 from websockets.exceptions import WebSocketException
 
 from infrastructure.config import stage_config
-from infrastructure.routes import FUNCTIONS, Resource
+from infrastructure.function_table import FUNCTIONS, Resource
 from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from infrastructure.code import LEFT_OUT
+from infrastructure.function_table import CONTROL, FUNCTIONS, FunctionSpec
 from infrastructure.functions import UnknownSettingError, environment_of
-from infrastructure.routes import CONTROL, FUNCTIONS, FunctionSpec
 from local.code_files import CodeFiles
 from shared.utils.settings import load
 from tests.infrastructure.assembly import ROOT, Assembly

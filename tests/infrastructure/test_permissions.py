@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.routes import FUNCTIONS, FunctionSpec, Resource
+from infrastructure.function_table import FUNCTIONS, FunctionSpec, Resource
 from tests.infrastructure.assembly import Assembly
 
 EXECUTE_ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>/dev"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from infrastructure.config import STAGES
-from infrastructure.routes import FUNCTIONS, ROUTES
+from infrastructure.function_table import FUNCTIONS
+from infrastructure.routes import ROUTES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 # Of 1 000 concurrent executions, an account must keep 100 for functions without a reservation:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.routes import ANNOUNCEMENTS, SESSION_STATUS, TIMEOUT, FunctionSpec
+from infrastructure.function_table import ANNOUNCEMENTS, SESSION_STATUS, TIMEOUT, FunctionSpec
 from tests.infrastructure.assembly import Assembly
 
 every_queue = pytest.mark.parametrize(

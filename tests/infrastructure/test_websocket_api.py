@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infrastructure.routes import AUTHORIZER, ROUTES
+from infrastructure.function_table import AUTHORIZER
+from infrastructure.routes import ROUTES
 from tests.infrastructure.assembly import Assembly
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"
