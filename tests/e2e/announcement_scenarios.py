@@ -110,7 +110,7 @@ async def greetings_are_counted(theatre: Theatre) -> None:
         await announced(speaker)
         async with theatre.stage.listener(session_id):
             active = await speaker.ask("getActiveAnnouncement")
-            assert active["coverage"]["delivered"] == 1
+            assert active["coverage"]["delivered"] >= 1
 
 
 async def who_comes_just_after_is_told_later(theatre: Theatre) -> None:

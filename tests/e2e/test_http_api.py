@@ -21,7 +21,7 @@ from shared.models.http_messages import MAX_BODY_BYTES
 from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage
 
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 30
 _SECRET = b"local-sync-secret"
 # What it is all about; that another method is a 404 here and no 405 is API Gateway's way.
 _CHECKS = [
