@@ -26,7 +26,8 @@ class PoolLimits:
     warm: int = 1
     most: int = 4
     queue: int = 1_000
-    init_timeout: float = 30.0
+    # A machine with few cores starts all workers of a stack at once.
+    init_timeout: float = 60.0
     # Between attempts to start a worker whose predecessors failed before they were of any use;
     # doubled each time up to the second value.
     first_backoff: float = 0.5

@@ -1,4 +1,4 @@
-"""Announcements on a stack with three workers of each function, whoever is connected to which."""
+"""Announcements on a stack with two workers of each function, whoever is connected to which."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NEWS = {"announcement", "activeAnnouncement"}
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
-    """Requests in a row meet different workers, of which none remembers what another has seen."""
-    with launch_quiet("--workers", "3") as running:
+    """Requests at once meet different workers, of which none remembers what another has seen."""
+    with launch_quiet("--workers", "2") as running:
         yield running
 
 

@@ -45,7 +45,7 @@ class Device:
 
     async def until(self, kind: str, count: int = 1) -> None:
         """Wait until that has happened so often."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.of(kind)) < count:
                 self.changed.clear()
                 await self.changed.wait()
