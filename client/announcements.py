@@ -62,8 +62,8 @@ class AnnouncementBoard:
             case Announcement() | ActiveAnnouncement():
                 announcement = announced(message)
                 return announcement is not None and self._show(announcement)
-            case AnnouncementCleared(announcement_id=str(announcement_id), scope=scope):
-                return self._clear(announcement_id, scope)
+            case AnnouncementCleared(announcement_id=str(announcement_id)):
+                return self._clear(announcement_id, message)
             case AnnouncementCleared():
                 return False  # there was none
             case AnnouncementAcknowledged(announcement_id=announcement_id):
@@ -93,11 +93,20 @@ class AnnouncementBoard:
         self._shown[announcement.scope] = announcement
         return True
 
-    def _clear(self, announcement_id: str, scope: Scope) -> bool:
+    def _clear(self, announcement_id: str, message: AnnouncementCleared) -> bool:
+        """What was made before it is over too: it was replaced by what has not been heard of."""
         known = announcement_id in self._over
         self._end(announcement_id)
-        told = self._newest.get(scope)
-        return not known and told is not None and told.announcement_id == announcement_id
+        told = self._newest.get(message.scope)
+        if told is not None and told.announcement_id == announcement_id:
+            return not known
+        if message.created_at is None:
+            return False
+        until = _Newest(message.session_id, message.created_at, announcement_id)
+        if told is not None and (told.session_id != until.session_id or not told.precedes(until)):
+            return False
+        self._newest[message.scope] = until
+        return self._shown.pop(message.scope, None) is not None
 
     def _end(self, announcement_id: str) -> None:
         self._over[announcement_id] = None

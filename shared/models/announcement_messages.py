@@ -91,11 +91,14 @@ class ActiveAnnouncement(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AnnouncementCleared(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """An announcement is not to be shown any more; without an id there was none."""
+    """An announcement is not to be shown any more, nor any that was made in the scope before it;
+    without an id there was none. `created_at` is the announcement's.
+    """
 
     announcement_id: str | None
     scope: Scope
     session_id: str | None = None
+    created_at: int | None = None
 
 
 class AnnouncementAcknowledged(Reply, frozen=True, kw_only=True, omit_defaults=True):

@@ -51,4 +51,5 @@ def announcement_cleared(announced: Announced) -> AnnouncementCleared:
         announcement_id=announced.announcement_id,
         scope=announced.scope,
         session_id=announced.session_id,
+        created_at=announced.created_at,
     )

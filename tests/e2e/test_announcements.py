@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from client.announcements import AnnouncementBoard
 from local.endpoints import Endpoints
+from shared.models.protocol import AnyServerMessage
 from tests.e2e.envelopes import assert_error, still_works
 from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage, joined
@@ -47,20 +50,12 @@ async def news(connection: Wire, announcement_id: str) -> Message:
 
 
 async def shown(connection: Wire) -> list[str]:
-    """What a client shows that has heard all this, by the rules: the newest of each scope, and
-    nothing that was cleared.
-    """
-    heard = await connection.drained()
-    cleared = {
-        message["announcementId"] for message in heard if message["type"] == "announcementCleared"
-    }
-    newest: dict[str, Message] = {}
-    for message in heard:
-        if message["type"] in NEWS:
-            before = newest.get(message["scope"], message)
-            newest[message["scope"]] = max(before, message, key=lambda each: each["createdAt"])
-    ids = [message["announcementId"] for message in newest.values()]
-    return [announcement_id for announcement_id in ids if announcement_id not in cleared]
+    """What a client shows that has heard all this."""
+    board = AnnouncementBoard()
+    for message in await connection.drained():
+        if message["type"] in {*NEWS, "announcementCleared"}:
+            board.take(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in board.shown.values()]
 
 
 async def greetings(connection: Wire) -> list[str]:

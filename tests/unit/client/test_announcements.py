@@ -58,7 +58,10 @@ def active(of: Announcement) -> ActiveAnnouncement:
 
 def cleared(of: Announcement) -> AnnouncementCleared:
     return AnnouncementCleared(
-        announcement_id=of.announcement_id, scope=of.scope, session_id=of.session_id
+        announcement_id=of.announcement_id,
+        scope=of.scope,
+        session_id=of.session_id,
+        created_at=of.created_at,
     )
 
 
@@ -126,6 +129,27 @@ def test_a_clear_that_overtakes_its_announcement_holds() -> None:
     assert not board.take(announcement(1))
     assert board.shown == {}
     assert board.take(announcement(2))
+
+
+def test_a_clear_ends_what_was_replaced_before_it_as_well() -> None:
+    board = AnnouncementBoard()
+    board.take(announcement(1))
+    assert board.take(cleared(announcement(3)))
+    assert board.shown == {}
+    assert not board.take(announcement(2))
+    assert board.take(announcement(4))
+    assert not board.take(cleared(announcement(3)))
+    assert board.shown == {"all": announcement(4)}
+
+
+def test_a_clear_in_another_session_ends_nothing_here() -> None:
+    board = AnnouncementBoard()
+    board.take(announcement(1, scope="session"))
+    elsewhere = AnnouncementCleared(
+        announcement_id="b", scope="session", session_id="calm-otter-404", created_at=9
+    )
+    assert not board.take(elsewhere)
+    assert board.shown == {"session": announcement(1, scope="session")}
 
 
 def test_what_was_replaced_while_away_does_not_come_back_and_what_held_is_no_news() -> None:

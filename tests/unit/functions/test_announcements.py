@@ -160,6 +160,7 @@ class TestClearing:
             "type": "announcementCleared",
             "announcementId": made["announcementId"],
             "scope": "all",
+            "createdAt": made["createdAt"],
         }
         assert reply == {**cleared, "requestId": "r"}
         assert world.pushes(reader, "announcementCleared") == [cleared]

@@ -58,17 +58,19 @@ def greeted(world: World, connection: str) -> list[str]:
 
 
 def told(world: World, connection: str) -> list[Message]:
-    """What is left to show, by the rules for clients: newest of a scope, never a cleared one."""
-    shown: dict[str, Message] = {}
-    cleared = set()
+    """What is left to show, by the rules for clients: of each scope what was said of the newest."""
+    newest: dict[str, Message] = {}
     for message in world.pushes(connection):
-        if message["type"] == "announcementCleared":
-            cleared.add(message["announcementId"])
-        elif message["type"] in {"announcement", "activeAnnouncement"}:
-            before = shown.get(message["scope"])
-            if before is None or before["createdAt"] < message["createdAt"]:
-                shown[message["scope"]] = message
-    return [each for each in shown.values() if each["announcementId"] not in cleared]
+        if message["type"] in {"announcement", "activeAnnouncement", "announcementCleared"}:
+            before = newest.get(message["scope"], message)
+            if before["createdAt"] < message["createdAt"] or (
+                before["announcementId"] == message["announcementId"]
+                and before["type"] != "announcementCleared"
+            ):
+                newest[message["scope"]] = message
+            else:
+                newest[message["scope"]] = before
+    return [each for each in newest.values() if each["type"] != "announcementCleared"]
 
 
 class TestWhoComes:
@@ -263,6 +265,21 @@ class TestRaces:
         listener = self.joining(
             world, lambda: world.ask(announcer, "clearAnnouncement", scope="all"), after
         )
+
+        assert told(world, listener) == []
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_new_one_that_is_cleared_at_once_during_a_join(
+        self, world: World, after: int
+    ) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        def replaced_and_cleared() -> None:
+            announce(world, announcer, message="New")
+            world.ask(announcer, "clearAnnouncement", scope="all")
+
+        listener = self.joining(world, replaced_and_cleared, after)
 
         assert told(world, listener) == []
 
