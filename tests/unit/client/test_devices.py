@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.devices import DeviceReplica, Progress, SavedReplica
+from client.devices import DeviceReplica, Progress
 from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from shared.models.hlc import Hlc
 from tests.unit.client.support import T0
-from tests.unit.client.sync_model import ClockSkewError, SyncModel
-
-CONTENTS = ("a", "b", "c")
+from tests.unit.client.sync_model import SyncModel
+from tests.unit.client.sync_simulation import CLOCKS, CONTENTS, STORIES, Simulation, Story
 
 
 def replica(name: str = "laptop", now_ms: int = T0) -> DeviceReplica:
@@ -37,128 +33,12 @@ def accepted(change: Sync, current: SyncMessage | None = None) -> SyncAccepted:
     return SyncAccepted(kind=change.kind, applied=current is None, delivered=1, current=current)
 
 
-@dataclass
-class Simulation:
-    """Devices, the service, and between them connections that lose and repeat."""
-
-    clocks: list[int]  # how far each device's clock is from the service's (ms)
-    service: SyncModel = field(default_factory=SyncModel)
-
-    def __post_init__(self) -> None:
-        self.devices = [
-            DeviceReplica(f"device-{number}", self._clock(number))
-            for number in range(len(self.clocks))
-        ]
-        self.inboxes: list[list[SyncMessage]] = [[] for _ in self.devices]
-
-    def _clock(self, number: int) -> Callable[[], float]:
-        return lambda: self.service.now_ms + self.clocks[number]
-
-    def send(self, number: int, *, reply_arrives: bool = True) -> None:
-        """The first pending change reaches the service; its reply may be lost."""
-        device = self.devices[number]
-        if not device.pending:
-            return
-        change = device.pending[0]
-        try:
-            reply, relayed = self.service.sync(device.device_id, change)
-        except ClockSkewError:
-            self.clocks[number] = 0  # the clocks are compared
-            device.restamp()
-            return
-        if relayed is not None:
-            for other, inbox in enumerate(self.inboxes):
-                if other != number:
-                    inbox.append(relayed)
-        if reply_arrives:
-            device.accepted(change, reply)
-
-    def reconnect(self, number: int) -> None:
-        """All pages since the last time; what was on its way is lost."""
-        self.inboxes[number].clear()
-        device = self.devices[number]
-        since, cursor = device.since, None
-        while True:
-            page = self.service.snapshot(since, cursor)
-            device.apply_snapshot(page)
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    def restart(self, number: int) -> None:
-        """The program ends, and begins again with what it saved."""
-        device = self.devices[number]
-        saved = msgspec.json.decode(msgspec.json.encode(device.saved()), type=SavedReplica)
-        clock = self._clock(number)
-        self.devices[number] = DeviceReplica(device.device_id, clock, saved=saved)
-
-    def settle(self) -> None:
-        """Everyone sends what is pending, and catches up."""
-        for number, device in enumerate(self.devices):
-            for _ in range(2 + 2 * len(device.pending)):
-                self.send(number)
-            assert device.pending == []
-        for number in range(len(self.devices)):
-            self.reconnect(number)
-
-
-ACTIONS = st.one_of(
-    st.tuples(st.sampled_from(("add", "remove", "watched")), st.sampled_from(CONTENTS)),
-    st.tuples(st.sampled_from(("send", "send and lose the reply", "reconnect", "restart")),
-              st.just("")),
-    st.tuples(st.sampled_from(("deliver", "deliver twice", "lose")), st.integers(0, 5)),
-    st.tuples(st.just("time"), st.sampled_from((0, 1, 1_000, 100_000))),
-)  # fmt: skip
-
-
-def operate(device: DeviceReplica, action: str, content: str) -> None:
-    """What a person does counts on the own device at once."""
-    if action == "watched":
-        change = device.watched(content, float(len(device.pending)), 1_000.0)
-        assert device.progress[content].position_seconds == change.position_seconds
-    elif action == "add":
-        device.add(content)
-        assert content in device.watchlist
-    else:
-        device.remove(content)
-        assert content not in device.watchlist
-
-
 @settings(max_examples=200)
-@given(
-    clocks=st.lists(st.integers(-300_000, 300_000), min_size=2, max_size=5),
-    story=st.lists(st.tuples(st.integers(0, 4), ACTIONS), min_size=10, max_size=80),
-)
-def test_replicas_converge(
-    clocks: list[int], story: list[tuple[int, tuple[str, str | int]]]
-) -> None:
-    world = Simulation(clocks)
-    for who, (action, detail) in story:
-        number = who % len(clocks)
-        device, inbox = world.devices[number], world.inboxes[number]
-        if action in ("add", "remove", "watched"):
-            operate(device, action, str(detail))
-        elif action == "time":
-            world.service.now_ms += int(detail)
-        elif action == "restart":
-            before = (device.watchlist, device.progress, device.pending, device.since)
-            world.restart(number)
-            device = world.devices[number]
-            assert (device.watchlist, device.progress, device.pending, device.since) == before
-        elif action == "reconnect":
-            world.reconnect(number)
-        elif action in ("send", "send and lose the reply"):
-            world.send(number, reply_arrives=action == "send")
-        elif inbox:
-            message = inbox.pop(int(detail) % len(inbox))
-            for time in range(["lose", "deliver", "deliver twice"].index(action)):
-                news = device.apply(message)
-                assert not (time and news)
+@given(clocks=CLOCKS, story=STORIES)
+def test_replicas_converge(clocks: list[int], story: Story) -> None:
+    world = Simulation(clocks, SyncModel())
+    world.play(story)
     world.settle()
-    for device in world.devices:
-        assert device.watchlist == world.service.watchlist
-        positions = {name: it.position_seconds for name, it in device.progress.items()}
-        assert positions == world.service.positions
 
 
 @given(st.randoms(use_true_random=False), st.lists(st.sampled_from(CONTENTS), min_size=1))
