@@ -143,6 +143,19 @@ def test_a_clock_that_was_ahead_does_not_stay_so() -> None:
     assert [change.kind for change in laptop.pending] == ["watchlistUpdate", "deviceCommand"]
 
 
+def test_what_is_said_anew_is_still_later_than_what_was_heard_before() -> None:
+    now = [T0 + 600_000]
+    laptop = DeviceReplica("laptop", lambda: now[0])
+    heard = told(replica("phone", T0 + 30_000).add("film"))
+    laptop.apply(heard)
+    laptop.remove("film")
+    now[0] = T0
+    laptop.restamp()
+    (change,) = laptop.pending
+    assert heard.hlc < change.hlc < Hlc(T0 + 30_001, 0, "")
+    assert laptop.watchlist == frozenset()
+
+
 @pytest.mark.parametrize("winner", ["add", "remove"])
 def test_of_the_same_moment_what_the_service_says_counts(winner: str) -> None:
     """Somebody copied this device with its clock."""
