@@ -31,6 +31,8 @@ Lingocast runs at {websocket_url}{http}
   speak      python -m client speak FILE.wav --wait 20{url}
   listen     python -m client listen SESSION --language es{url}
   interpret  python -m client interpret SESSION FILE.wav --language es{url}
+  announce   python -m client announce "Lunch at noon"{url}
+  devices    python -m client devices{url}
   metrics    python -m local metrics
   token      curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
 

@@ -1,4 +1,4 @@
-"""Replicas of the client with the functions themselves: they come to the same, as with the model."""
+"""Replicas of the client come to the same with the functions themselves, as with the model."""
 
 from __future__ import annotations
 
