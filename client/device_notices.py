@@ -123,8 +123,17 @@ def describe_accepted(change: Sync, reply: SyncAccepted, household: Household) -
         words = f"{change.command}{_arguments(change.arguments)}"
         # Accepted is not received: its connection may have been busy.
         return f"{target} was told: {words}" if reply.delivered else f"{target} was not reached"
-    others = "1 other device was" if reply.delivered == 1 else f"{reply.delivered} others were"
-    return f"{_change(change)}; {others} told"
+    return f"{_change(change)}; {_told(reply.delivered)}"
+
+
+def _told(devices: int) -> str:
+    match devices:
+        case 0:
+            return "no other device is online"
+        case 1:
+            return "1 other device was told"
+        case _:
+            return f"{devices} others were told"
 
 
 def _change(message: SyncMessage | Sync) -> str:

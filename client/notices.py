@@ -99,8 +99,9 @@ def _told(display: Display, event: Notified) -> None:
         case Announcement() | ActiveAnnouncement() as message:
             if announcement := announced(message):
                 banner(display, announcement)
-        case AnnouncementCleared():
-            display.say("The announcement is over.")
+        case AnnouncementCleared(scope=scope):
+            whose = "speaker's " if scope == "session" else ""
+            display.say(f"The {whose}announcement is over.")
         case _:
             pass
 
