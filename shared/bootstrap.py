@@ -297,4 +297,4 @@ class App:
     def _remove_gone(self, session_id: str, connection_id: str) -> None:
         # What the fan-out finds is dealt with by what itself fans out: hence not at construction.
         self._roster_cache.forget(session_id, connection_id)
-        self.departures.remove(connection_id)
+        self.departures.remove_gone(connection_id, self.clock.now_ms())

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.connection import Membership
+from shared.models.connection import Connection, Membership
 from shared.services.announcer import Announcer
 from shared.services.speaker_grace import FloorKeeper
+
+# How long a handshake may take (ms): the authorizer and $connect have 29 s each.
+_HANDSHAKE_MS = 60_000
 
 
 class Departures:
@@ -50,8 +53,24 @@ class Departures:
         the session names the new connection, and whom its row does not count is not counted out.
         """
         known = self._connections.get(connection_id)
+        return known is not None and self._forget(known)
+
+    def remove_gone(self, connection_id: str, now_ms: int) -> bool:
+        """As `remove`, of a connection that a post has found gone at `now_ms`.
+
+        A connection is that also until its handshake is over, while its row is there already. One
+        that has just come and sits nowhere yet is kept: if it is gone indeed, $disconnect and the
+        sweep know. https://repost.aws/knowledge-center/410-gone-api-gateway
+        """
+        known = self._connections.get(connection_id)
         if known is None:
             return False
+        if known.membership is None and now_ms - known.connected_at < _HANDSHAKE_MS:
+            return False
+        return self._forget(known)
+
+    def _forget(self, known: Connection) -> bool:
+        connection_id = known.connection_id
         if known.membership is not None:
             if known.membership.seat.role == "speaker" and self._floor_keeper is None:
                 return False

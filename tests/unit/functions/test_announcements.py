@@ -101,6 +101,26 @@ class TestWhoIsTold:
         assert world.connections.get(gone) is None
         assert world.session(session_id).listener_count == 1
 
+    def test_whose_handshake_is_not_over_stays_and_is_told_after_it(self, world: World) -> None:
+        reader = world.connect()
+        world.sender.gone.add(reader)  # as API Gateway says until $connect has answered
+
+        announce(world, operator(world))
+        world.sender.gone.remove(reader)
+        world.ring_announcements()
+
+        assert announced(world, reader) == ["Pause"]
+        assert world.ask(reader, "getActiveAnnouncement")["message"] == "Pause"
+
+    def test_who_connected_long_ago_and_is_gone_is_forgotten(self, world: World) -> None:
+        reader = world.connect()
+        world.clock.advance(60_000)
+        world.sender.gone.add(reader)
+
+        announce(world, operator(world))
+
+        assert world.connections.get(reader) is None
+
     def test_texts_are_data(self, world: World) -> None:
         reader = world.connect()
         text = '<script>alert("x")</script>\u0000\u001b[31m \u202e{{x}} %s &amp; \U0001f600'
