@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,9 @@ MAX_KIND_LENGTH = 32
 MAX_CONTENT_ID_LENGTH = 128
 #: Of a command's arguments as JSON.
 MAX_ARGUMENTS_BYTES = 4 * 1024
+#: Objects and arrays within each other, the arguments themselves included: whatever reads or writes
+#: JSON, here and on devices, gives up at some depth, and not all at the same.
+MAX_ARGUMENTS_DEPTH = 32
 
 _Value = TypeVar("_Value")
 
@@ -106,6 +110,8 @@ def _command(request: Sync, timestamp: int) -> SyncMessage:
     if not _COMMAND.fullmatch(command):
         raise _invalid("command", "not a letter and up to 31 letters, digits, - and _")
     if request.arguments is not None:
+        if _is_deeper(request.arguments, MAX_ARGUMENTS_DEPTH):
+            raise _invalid("arguments", f"nested deeper than {MAX_ARGUMENTS_DEPTH}; flatten them")
         size = len(msgspec.json.encode(request.arguments))
         if size > MAX_ARGUMENTS_BYTES:
             raise _invalid(
@@ -122,6 +128,20 @@ def _command(request: Sync, timestamp: int) -> SyncMessage:
         command=command,
         arguments=request.arguments,
     )
+
+
+def _is_deeper(content: object, most: int) -> bool:
+    """Level by level, as recursion is what this is to prevent."""
+    level = [content]
+    for _ in range(most):
+        level = [inner for each in level for inner in _parts(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _parts(content: object) -> Iterable[object]:
+    if isinstance(content, dict):
+        return content.values()
+    return content if isinstance(content, list) else ()
 
 
 def _present(value: _Value | None, field: str) -> _Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -305,6 +306,32 @@ def test_clocks_out_of_their_domain(three: tuple[Phone, Phone, Phone], hlc: Any)
 
     assert reply["code"] == "INVALID_MESSAGE"
     assert reply["message"].startswith("hlc")
+
+
+@pytest.mark.parametrize("depth", [33, *range(900, 1000, 7), 1_800])
+def test_arguments_that_are_nested_too_deep(three: tuple[Phone, Phone, Phone], depth: int) -> None:
+    """Also what the parser just manages, and what writes it again, deeper in the call, does not."""
+    one, two, _ = three
+    request = {"action": "sync", "kind": "deviceCommand", "hlc": one.clock(), **COMMAND}
+    nested = '{"in": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+    text = json.dumps(request | {"arguments": "HERE"}).replace('"HERE"', nested)
+
+    reply = one.world.ask_text(one.connection, text, "device_sync")
+
+    assert reply["code"] in {"INVALID_SYNC", "INVALID_MESSAGE"}, reply
+    assert two.heard() == []
+
+
+def test_arguments_may_be_nested(three: tuple[Phone, Phone, Phone]) -> None:
+    one, two, _ = three
+    arguments: Any = [1]
+    for _ in range(30):
+        arguments = [arguments]
+
+    fields: dict[str, Any] = {**COMMAND, "arguments": {"in": arguments}}
+
+    assert one.sync("deviceCommand", **fields)["applied"]
+    assert two.heard()[0]["arguments"] == {"in": arguments}
 
 
 def test_what_is_of_another_kind_is_not_passed_on(three: tuple[Phone, Phone, Phone]) -> None:
