@@ -117,19 +117,23 @@ async def registered(wire: Wire, device_id: str | None = None, **fields: Any) ->
     return Device(wire, device_id, reply)
 
 
-async def put_device(operator: Operator, user: str, connection_id: str | None = None) -> str:
-    """Write a device's row: on a connection that is over and of whose end nobody was told, or on
-    the one that is given. Its id.
+async def put_device(
+    operator: Operator, user: str, connection_id: str | None = None, *, online: bool = True
+) -> str:
+    """Write a device's row: on a connection that is over and of whose end nobody was told, on the
+    one that is given, or offline. Its id.
     """
     device_id = str(uuid.uuid4())
-    row = {
+    row: dict[str, Any] = {
         "userId": user,
         "item": f"device#{device_id}",
         "name": "ghost",
         "kind": "",
-        "connectionId": connection_id or new_id(),
-        "onlineBucket": "0",
     }
+    if online:
+        row |= {"connectionId": connection_id or new_id(), "onlineBucket": "0"}
+    else:
+        row["offlineSince"] = now_ms()
     item = {name: _serialize(value) for name, value in row.items()}
     await operator.call("put_item", DEVICES, Item=item)
     return device_id

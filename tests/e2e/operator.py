@@ -114,6 +114,10 @@ class Operator:
         """Write a connection's row, be there one or not."""
         await self.call("put_item", CONNECTIONS, Item=_stored(row))
 
+    async def connection(self, connection_id: str) -> Row:
+        """A connection's row; empty if there is none."""
+        return await self._get(CONNECTIONS, connectionId=connection_id)
+
     async def known(self) -> set[str]:
         """All connections that have a row."""
         return {row["connectionId"] for row in await self._scan(CONNECTIONS)}

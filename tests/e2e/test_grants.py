@@ -21,13 +21,16 @@ from local.local_stack import LocalStack, Options
 from local.model import Statement
 from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
+from tests.e2e.device_scenarios import DEVICE_SCENARIOS
 from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
 from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.e2e.status_scenarios import STATUS_SCENARIOS
 
-SCENARIOS = OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS | ANNOUNCEMENT_SCENARIOS
+SCENARIOS = (
+    OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS | ANNOUNCEMENT_SCENARIOS | DEVICE_SCENARIOS
+)
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
 _GRACE_SECONDS = 0.4
@@ -45,6 +48,8 @@ ENDINGS = {
     Resource.TIMER_QUEUE: ":lingocast-dev-timers",
     Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
     Resource.ANNOUNCEMENTS: ":table/lingocast-dev-announcements",
+    Resource.DEVICES: ":table/lingocast-dev-devices",
+    Resource.ONLINE_INDEX: ":table/lingocast-dev-devices/index/online",
     Resource.ANNOUNCEMENT_QUEUE: ":lingocast-dev-announcements-queue",
     Resource.SYNC_SECRET: ":secret:lingocast-dev-sync-a1b2c3",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
