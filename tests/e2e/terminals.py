@@ -17,6 +17,13 @@ from tests.helpers.wire import PATIENCE_SECONDS
 _ROOT = Path(__file__).parents[2]
 
 
+def _hears_ctrl_c() -> None:
+    """As in a terminal, though whoever runs the tests may be a shell's background work, which does
+    not hear it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Terminal:
     """A command that goes on, and the lines that it has printed so far."""
@@ -105,4 +112,5 @@ class Desk:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=_hears_ctrl_c,
         )
