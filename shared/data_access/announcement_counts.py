@@ -1,16 +1,17 @@
 """What is counted of announcements: how far each one got, and how many there were in a day.
 
-Rows of counters only ever grow, by updates without a condition.
+Rows of counters only ever grow, by updates without a condition. They also name those connections
+that may be thought of as not told yet, as they had just come.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from shared.data_access.announcement_items import COUNT_SHARDS, count_key, expires_at, shard_of
-from shared.data_access.table import Table
+from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.announced import Announced
 from shared.models.announcement_messages import Coverage, LanguageCoverage
@@ -18,9 +19,11 @@ from shared.models.announcement_messages import Coverage, LanguageCoverage
 _DELIVERED = "delivered"
 _ACKNOWLEDGED = "acknowledged"
 _COUNT = "announced"
+_TOLD = "told"
+_TOLD_CLEARED = "toldCleared"
 _KEEP_DAY_SECONDS = 3 * 24 * 60 * 60
 # An expression has 4 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
-_LANGUAGES_AT_ONCE = 100
+_ATTRIBUTES_AT_ONCE = 100
 
 
 class AnnouncementCounts:
@@ -30,10 +33,29 @@ class AnnouncementCounts:
         self._table = table
 
     def delivered(
-        self, announced: Announced, by_language: Mapping[str, int], reader: str = ""
+        self,
+        announced: Announced,
+        by_language: Mapping[str, int],
+        reader: str = "",
+        *,
+        told: Collection[str] = (),
     ) -> None:
-        """An announcement got to so many connections; `reader` if it was that one's."""
-        self._add(announced, shard_of(reader), _DELIVERED, by_language)
+        """An announcement got to so many connections; `reader` if it was that one's. `told` are
+        connections to be remembered. That it was cleared is remembered, too, and not counted.
+        """
+        counted = {} if announced.cleared else by_language
+        self._add(announced, shard_of(reader), _DELIVERED, counted, told)
+
+    def told(self, announced: Announced) -> set[str]:
+        """Connections of which is remembered that they know what the announcement is now, active or
+        cleared; one request, strongly consistent.
+        """
+        name = _told_name(announced)
+        return {
+            connection_id
+            for item in self._rows(announced.announcement_id)
+            for connection_id in item.get(name, ())
+        }
 
     def acknowledged(self, announced: Announced, language: str, reader: str) -> None:
         """A reader of that language has acknowledged an announcement."""
@@ -41,9 +63,8 @@ class AnnouncementCounts:
 
     def coverage(self, announcement_id: str) -> Coverage:
         """How far an announcement got until now, by one request."""
-        keys = [count_key(announcement_id, shard) for shard in range(COUNT_SHARDS)]
         sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for item in self._table.batch_get(keys, consistent=True):
+        for item in self._rows(announcement_id):
             for name, value in item.items():
                 what, _, language = name.partition("#")
                 if language:
@@ -74,29 +95,43 @@ class AnnouncementCounts:
         items = self._table.batch_get([_day_key(now_ms)], consistent=True)
         return sum(item[_COUNT] for item in items)
 
+    def _rows(self, announcement_id: str) -> list[Item]:
+        keys = [count_key(announcement_id, shard) for shard in range(COUNT_SHARDS)]
+        return self._table.batch_get(keys, consistent=True)
+
     def _add(
-        self, announced: Announced, shard: int, what: str, by_language: Mapping[str, int]
+        self,
+        announced: Announced,
+        shard: int,
+        what: str,
+        by_language: Mapping[str, int],
+        told: Collection[str] = (),
     ) -> None:
-        counted = [(language, number) for language, number in by_language.items() if number]
-        for start in range(0, len(counted), _LANGUAGES_AT_ONCE):
-            some = counted[start : start + _LANGUAGES_AT_ONCE]
+        added: list[tuple[str, int | set[str]]] = [
+            (f"{what}#{language}", number) for language, number in by_language.items() if number
+        ]
+        if told:
+            added.append((_told_name(announced), set(told)))
+        for start in range(0, len(added), _ATTRIBUTES_AT_ONCE):
+            some = list(enumerate(added[start : start + _ATTRIBUTES_AT_ONCE]))
             self._table.count(
                 count_key(announced.announcement_id, shard),
                 "ADD "
-                + ", ".join(f"#l{index} :l{index}" for index in range(len(some)))
+                + ", ".join(f"#a{index} :a{index}" for index, _ in some)
                 + " SET #expires = :expires",
                 names={
                     "#expires": schema.EXPIRES_AT,
-                    **{
-                        f"#l{index}": f"{what}#{language}"
-                        for index, (language, _) in enumerate(some)
-                    },
+                    **{f"#a{index}": name for index, (name, _) in some},
                 },
                 values={
                     ":expires": expires_at(announced),
-                    **{f":l{index}": number for index, (_, number) in enumerate(some)},
+                    **{f":a{index}": value for index, (_, value) in some},
                 },
             )
+
+
+def _told_name(announced: Announced) -> str:
+    return _TOLD_CLEARED if announced.cleared else _TOLD
 
 
 def _day_key(now_ms: int) -> str:

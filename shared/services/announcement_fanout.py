@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
 
 from shared.data_access.announcement_counts import AnnouncementCounts
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -11,7 +13,7 @@ from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
 from shared.models.announced import Announced, language_of
 from shared.models.announcement_views import announcement, announcement_cleared
-from shared.models.connection import Seat
+from shared.models.delivery import Outcome
 from shared.models.message_base import encode
 from shared.services.audience import ReadersAudience
 from shared.services.broadcast_handler import BroadcastHandler
@@ -21,8 +23,22 @@ from shared.utils.telemetry import Telemetry
 
 # How long telling a crowd may take (ms): shards are to end before their function's time is over.
 DEADLINE_MS = 8_000
+# Whoever came at most so long before an announcement (ms) may not have been in the index.
+INDEX_LAG_MS = 5_000
+# What passes between an announcement's time and when its crowd is looked at (ms).
+_UNTIL_TOLD_MS = 1_000
+# So many of a crowd are remembered; of a larger one some are told twice. A row takes 400 KB.
+_MOST_REMEMBERED = 2_000
 
 _EVERYBODY = "everybody"
+
+
+class _Reading(NamedTuple):
+    """A connection, the language that it reads, and when it came (ms) if that is known."""
+
+    connection_id: str
+    language: str
+    came: int | None = None
 
 
 class AnnouncementFanout:
@@ -52,15 +68,21 @@ class AnnouncementFanout:
     ) -> Mapping[str, int]:
         """Send what the announcement is now, active or cleared; returns to how many connections of
         each language it got. With `come_since` (ms) only to those who have connected or sat down
-        since then.
+        since then, and of whom is not remembered that they were told.
 
         Raises StoreUnavailableError if it is not known who is there.
         """
+        told = set() if come_since is None else self._counts.told(news)
         crowd: defaultdict[str, list[str]] = defaultdict(list)
-        for connection_id, language in self._crowd(news.session_id, come_since):
-            if connection_id != except_for:
-                crowd[_EVERYBODY if news.cleared else language].append(connection_id)
-        results = self._broadcasts.broadcast(
+        new_since = self._clock.now_ms() - _UNTIL_TOLD_MS - INDEX_LAG_MS
+        new = set() if except_for is None else {except_for}
+        for each in self._crowd(news.session_id, come_since):
+            if each.connection_id == except_for or each.connection_id in told:
+                continue
+            crowd[_EVERYBODY if news.cleared else each.language].append(each.connection_id)
+            if each.came is None or each.came >= new_since:
+                new.add(each.connection_id)
+        results = self._broadcasts.broadcast_to_each(
             [
                 (
                     ReadersAudience(news.session_id or "", language, readers),
@@ -70,39 +92,36 @@ class AnnouncementFanout:
             ],
             self._clock.now_ms() + DEADLINE_MS,
         )
-        delivered = {result.language: result.success_count for result in results}
-        if not news.cleared:
-            self._count(news, delivered)
+        delivered = {result.language: result.success_count for result, _ in results}
+        for _, outcomes in results:
+            new.difference_update(
+                reader for reader, outcome in outcomes.items() if outcome is not Outcome.SENT
+            )
+        self._count(news, delivered, new)
         return delivered
 
-    def _crowd(self, session_id: str | None, come_since: int | None) -> Iterator[tuple[str, str]]:
-        """Connections with the language that each reads."""
+    def _crowd(self, session_id: str | None, come_since: int | None) -> Iterator[_Reading]:
         source_language = None
-        seated: Iterator[tuple[str, Seat | None]]
         if session_id is not None:
             session = self._readers.session(session_id)
             if session is None:
                 return
             source_language = session.source_language
-        if session_id is not None and come_since is None:
-            seated = iter(self._connections.roster(session_id))
-        else:
-            present = (
-                self._presence.everyone()
-                if session_id is None
-                else iter(self._presence.members(session_id))
-            )
-            seated = (
-                (each.connection_id, each.seat)
-                for each in present
-                if come_since is None or _came(each) >= come_since
-            )
-        for connection_id, seat in seated:
-            yield connection_id, language_of(seat, source_language)
+            if come_since is None:
+                for connection_id, seat in self._connections.roster(session_id):
+                    yield _Reading(connection_id, language_of(seat, source_language))
+                return
+        present = (
+            self._presence.everyone() if session_id is None else self._presence.members(session_id)
+        )
+        for each in present:
+            if come_since is None or _came(each) >= come_since:
+                language = language_of(each.seat, source_language)
+                yield _Reading(each.connection_id, language, _came(each))
 
-    def _count(self, news: Announced, delivered: Mapping[str, int]) -> None:
+    def _count(self, news: Announced, delivered: Mapping[str, int], new: Iterable[str]) -> None:
         try:
-            self._counts.delivered(news, delivered)
+            self._counts.delivered(news, delivered, told=list(islice(new, _MOST_REMEMBERED)))
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 

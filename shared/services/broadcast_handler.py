@@ -80,6 +80,12 @@ class BroadcastHandler:
         self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int
     ) -> list[BroadcastResult]:
         """Send to any audiences in parallel under one bound of concurrency; one result each."""
+        return [result for result, _ in self.broadcast_to_each(messages, deadline_at)]
+
+    def broadcast_to_each(
+        self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int
+    ) -> list[tuple[BroadcastResult, Mapping[str, Outcome]]]:
+        """As `broadcast`, with what became of each recipient."""
         started_at = self._clock.monotonic()
         lookups = [self._look_up(audience) for audience, _ in messages]
         outcomes = self._sender.post_batches(
@@ -90,7 +96,7 @@ class BroadcastHandler:
             deadline_at,
         )
         return [
-            self._conclude(audience, found, lookup, started_at)
+            (self._conclude(audience, found, lookup, started_at), found)
             for (audience, _), lookup, found in zip(messages, lookups, outcomes, strict=True)
         ]
 

@@ -28,6 +28,8 @@ from shared.utils.telemetry import Telemetry
 
 # How often is looked for what has changed; what changes later still, its own late pass tells.
 _LOOKS = 4
+# By then an announcement's late pass has been (ms).
+_LATE_PASS_MS = 5_000
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply", SessionCreated, SessionJoined)
@@ -118,8 +120,11 @@ class Greeting:
         return result.success_count == 1
 
     def _count(self, announced: Announced, language: str, reader: Reader) -> None:
+        # Afterwards there is no late pass that would tell them again.
+        is_new = self._clock.now_ms() < announced.created_at + _LATE_PASS_MS
+        told = [reader.connection_id] if is_new else []
         try:
-            self._counts.delivered(announced, {language: 1}, reader.key)
+            self._counts.delivered(announced, {language: 1}, reader.key, told=told)
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 

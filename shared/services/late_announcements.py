@@ -5,13 +5,15 @@ from __future__ import annotations
 from shared.data_access.last_announcements import LastAnnouncements
 from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.timers import Timers
-from shared.services.announcement_fanout import DEADLINE_MS, AnnouncementFanout
+from shared.services.announcement_fanout import (
+    DEADLINE_MS,
+    INDEX_LAG_MS,
+    AnnouncementFanout,
+)
 from shared.services.greeting import Greeting
 from shared.services.readers import Readers
 from shared.utils.clock import Clock
 
-# Whoever came at most so long before an announcement (ms) may not have been in the index.
-_INDEX_LAG_MS = 5_000
 # So long a fan-out may still be under way (ms): the deadline, and reading who is there before it.
 _UNDER_WAY_MS = DEADLINE_MS + 7_000
 
@@ -52,7 +54,7 @@ class LateAnnouncements:
             if news.announcement_id != late.announcement_id:
                 return
             if news.told:
-                self._fanout.tell(news, come_since=late.at - _INDEX_LAG_MS)
+                self._fanout.tell(news, come_since=late.at - INDEX_LAG_MS)
             elif now < late.at + _UNDER_WAY_MS:
                 self._timers.set(late, _UNDER_WAY_MS // 1000)
             else:

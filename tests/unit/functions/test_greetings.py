@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from shared.models.delivery import Outcome
 from tests.helpers.clients import Message
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.tables import ANNOUNCEMENTS, dynamodb
@@ -327,17 +328,56 @@ class TestLatePass:
         assert [message["message"] for message in world.pushes(late)] == ["Pause"]
         assert len(world.pushes(early, "announcement")) == 1
 
+    @pytest.mark.parametrize("scope", ["all", "session"])
+    def test_whoever_has_just_come_is_told_once_and_counted_once(
+        self, world: World, scope: str
+    ) -> None:
+        speaker, session_id = world.create_session()
+        before = world.listener(session_id, "es")
+        announcer = world.connect("olga", "operators") if scope == "all" else speaker
+        announce(world, announcer, scope)
+        after = world.listener(session_id, "es")
+        world.ring_announcements()
+        world.ring_announcements()
+
+        assert [message["type"] for message in world.pushes(before)] == ["announcement"]
+        assert [message["type"] for message in world.pushes(after)] == ["activeAnnouncement"]
+        assert world.pushes(announcer) == []
+        coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
+        assert coverage["languages"]["es"]["delivered"] == 2
+
+    def test_nor_is_anybody_told_twice_that_it_is_over(self, world: World) -> None:
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        announce(world, announcer)
+        world.ask(announcer, "clearAnnouncement", scope="all")
+        world.ring_announcements()
+
+        assert len(world.pushes(reader, "announcementCleared")) == 1
+        assert world.pushes(announcer) == []
+
+    def test_whom_the_first_pass_did_not_reach_is_told_later(self, world: World) -> None:
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        world.sender.script(reader, Outcome.FAILED)
+        announce(world, announcer)
+        assert world.pushes(reader) == []
+
+        world.ring_announcements()
+
+        assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
+
     def test_of_a_session_only_its_members_who_have_just_sat_down(self, world: World) -> None:
         speaker, session_id = world.create_session()
         _, other_id = world.create_session()
         long_there, mover = world.listener(session_id), world.connect()
         world.clock.advance(60_000)
-        announce(world, speaker, "session")
         world.ask(mover, "joinSession", sessionId=session_id, targetLanguage="es")
         elsewhere = world.listener(other_id)
+        for reader in (long_there, mover):
+            world.sender.script(reader, Outcome.FAILED)
+        announce(world, speaker, "session")
         world.ring_announcements()
 
-        assert len(world.pushes(long_there, "announcement")) == 1
+        assert world.pushes(long_there) == []
         assert len(world.pushes(mover, "announcement")) == 1
         assert world.pushes(elsewhere) == []
 
