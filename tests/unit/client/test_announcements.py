@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.acknowledging import Acknowledger
+from client.announcement_requests import AnnouncementRequests
 from client.announcements import AnnouncementBoard, announced
+from client.asking import ReplyType
 from client.connection import connect
+from client.errors import ClientError, RequestRefusedError
 from client.events import Answered, Away, Event, Notified, Outcome, Returned
 from client.lasting import lasting
 from client.protocol import SessionCore
@@ -24,7 +29,7 @@ from shared.models.announcement_messages import (
     GetActiveAnnouncement,
     Scope,
 )
-from shared.models.message_base import ServerMessage
+from shared.models.message_base import Request, ServerMessage
 from shared.models.messages import JoinSession, SessionEnded, SessionLeft
 from tests.unit.client.lines import cut, steadfast
 from tests.unit.client.support import JOINED, FakeClock, FakeService, serving
@@ -342,3 +347,44 @@ async def test_announcing_over_any_connection(kind: str) -> None:
         {"scope": "all"},
         {"scope": "session"},
     ]
+
+
+class Reader(AnnouncementRequests):
+    """Answers each acknowledgement with what a test says; `asked` are the ids."""
+
+    def __init__(self, *faults: ClientError | None) -> None:
+        self.asked: list[str] = []
+        self.done = asyncio.Event()
+        self._faults = list(faults)
+
+    async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
+        assert isinstance(request, AcknowledgeAnnouncement)
+        self.asked.append(request.announcement_id)
+        fault = self._faults.pop(0)
+        if not self._faults:
+            self.done.set()
+        if fault is not None:
+            raise fault
+        reply = AnnouncementAcknowledged(announcement_id=request.announcement_id)
+        assert isinstance(reply, expected)
+        return reply
+
+
+async def test_whatever_becomes_of_one_confirmation_the_next_is_made() -> None:
+    over = RequestRefusedError("ANNOUNCEMENT_NOT_FOUND", 404, "gone", retryable=False)
+    busy = RequestRefusedError("UNAVAILABLE", 503, "later", retryable=True)
+    told: list[str] = []
+    reader = Reader(over, busy, None)
+    acknowledger = Acknowledger(reader, told.append)
+    acknowledger.shown(Away("gone", 60))
+    acknowledger.shown(Notified(active(announcement(1))))
+    acknowledger.shown(Notified(ActiveAnnouncement(announcement_id=None)))
+    acknowledger.shown(Notified(cleared(announcement(1))))
+    acknowledger.shown(Notified(announcement(2)))
+    acknowledger.shown(Notified(announcement(3)))
+    task = asyncio.create_task(acknowledger.run())
+    await reader.done.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert reader.asked == ["a1", "a2", "a3"]
+    assert told == ["Not confirmed: UNAVAILABLE: later", "Confirmed."]

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from client.clock_offset import ClockOffset
+from client.connection import Connection
 from client.device_sync import DeviceHooks, DeviceSync
 from client.devices import DeviceReplica, SavedReplica
 from client.errors import (
@@ -20,10 +21,12 @@ from client.errors import (
     RequestRefusedError,
     UnreachableError,
 )
-from shared.models.device_messages import Sync
+from client.events import Event, Notified
+from shared.models.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot
+from shared.models.messages import HeartbeatAck
 from tests.unit.client.lines import Line
-from tests.unit.client.support import FakeClock, serving
-from tests.unit.client.sync_model import PAGE_ITEMS, SyncService, refusal
+from tests.unit.client.support import T0, FakeClock, serving
+from tests.unit.client.sync_model import PAGE_ITEMS, SyncModel, SyncService, refusal
 
 
 @dataclass
@@ -315,3 +318,44 @@ async def test_a_snapshot_without_an_end_is_given_up() -> None:
     async with serving(Endless().handle) as url:
         with pytest.raises(ClientError, match="pages"):
             await device(url, "phone").sync.run()
+
+
+class Hurried:
+    """A connection whose consumer was too slow once: a message is missing, and counted."""
+
+    def __init__(self, service: SyncModel, lost: Sync) -> None:
+        self.dropped_events = 0
+        self.snapshots = 0
+        self._service = service
+        self._lost = lost
+
+    async def heartbeat(self) -> None:
+        """Nothing to compare."""
+
+    async def register_device(self, *device: object) -> DeviceRegistered:
+        return DeviceRegistered(device_id="laptop", devices=[], timestamp=T0)
+
+    async def get_sync_snapshot(self, since: int, cursor: str | None) -> SyncSnapshot:
+        self.snapshots += 1
+        return self._service.snapshot(since, cursor)
+
+    async def events(self) -> AsyncIterator[Event]:
+        self._service.sync("phone", self._lost)
+        self.dropped_events = 1
+        yield Notified(HeartbeatAck(timestamp=T0))
+        yield Notified(DeviceReplaced(device_id="laptop"))
+
+
+async def test_a_device_that_was_too_slow_catches_up() -> None:
+    lost = DeviceReplica("phone", lambda: T0).add("film")
+    connection = Hurried(SyncModel(), lost)
+
+    @contextlib.asynccontextmanager
+    async def opened(offset: ClockOffset) -> AsyncIterator[Connection]:
+        yield cast("Connection", connection)
+
+    replica = DeviceReplica("laptop", lambda: T0)
+    with pytest.raises(DeviceReplacedError):
+        await DeviceSync(replica, opened).run()
+    assert replica.watchlist == {"film"}
+    assert connection.snapshots == 2
