@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import stat
 from pathlib import Path
@@ -11,26 +10,16 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.device_file import DeviceFile, account_of, default_path
-from client.device_notices import PASSING, Household
-from client.devices import DeviceReplica, SavedReplica
-from client.errors import DeviceFileError, UnknownDeviceError
-from client.tokens import Bearer
-from shared.models.device_messages import Device, SyncMessage
+from client.device_notices import PASSING
+from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
 from tests.unit.client.command_line import fails, run, server
 from tests.unit.client.support import T0
 from tests.unit.client.sync_model import SyncService, refusal
+from tests.unit.client.unsigned import jwt
 
 PHONE = "3f2b8c1e-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
 TV = "77777777-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
-
-
-def jwt(sub: str, kid: str = "k") -> str:
-    """A token as far as a client reads it."""
-    parts = [{"kid": kid}, {"sub": sub}]
-    encoded = [base64.urlsafe_b64encode(json.dumps(it).encode()).decode() for it in parts]
-    return ".".join([*(it.rstrip("=") for it in encoded), "signature"])
 
 
 ALICE = ("--token", jwt("alice"))
@@ -287,86 +276,3 @@ def test_a_file_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
     first, second = result.stdout.splitlines()
     assert "device.json cannot be kept (" in first
     assert second.startswith("X: added")
-
-
-def test_a_file_of_another_user_gives_the_device_and_nothing_else(tmp_path: Path) -> None:
-    lines: list[str] = []
-    path = tmp_path / "device.json"
-    alice = DeviceFile(path, account_of("wss://x/dev", "alice", ""), lines.append)
-    replica = DeviceReplica(PHONE, lambda: T0)
-    replica.add("secret")
-    alice.save(replica)
-    assert alice.load() == replica.saved()
-    bob = DeviceFile(path, account_of("wss://x/dev", "bob", ""), lines.append)
-    assert bob.load() == SavedReplica(device_id=PHONE)
-    assert lines == []
-
-
-def test_a_device_id_that_is_none_is_no_file_of_ours(tmp_path: Path) -> None:
-    file = DeviceFile(tmp_path / "device.json", "account", print)
-    file.save(DeviceReplica("no-uuid", lambda: T0))
-    with pytest.raises(DeviceFileError, match="no file of a device"):
-        file.load()
-
-
-def test_each_user_of_each_service_has_a_file() -> None:
-    paths = {
-        default_path(purpose, url, user)
-        for purpose in ("device", "command-line")
-        for url in ("wss://x/dev", "wss://x/prod")
-        for user in ("alice", "bob")
-    }
-    assert len(paths) == 8
-    secret = default_path("device", "wss://x/dev?token=secret", "alice")
-    assert secret == default_path("device", "wss://x/dev", "alice")
-
-
-@pytest.mark.parametrize(
-    ("token", "user", "key_id"),
-    [
-        (jwt("alice", "k1"), "alice", "k1"),
-        (jwt("ünï"), "ünï", "k"),
-        (None, "", ""),
-        ("", "", ""),
-        ("secret", "", ""),
-        ("a.b.c", "", ""),
-        ("W10.W10.x", "", ""),
-        ("MQ.eyJzdWIiOjF9.x", "", ""),
-    ],
-)
-def test_whom_a_token_names(token: str | None, user: str, key_id: str) -> None:
-    assert Bearer.of(token) == Bearer(user, key_id)
-
-
-def devices(*named: tuple[str, str]) -> list[Device]:
-    return [
-        Device(device_id=device_id, name=name, kind="phone", online=True)
-        for device_id, name in named
-    ]
-
-
-def test_devices_of_one_name_are_told_apart() -> None:
-    household = Household("own")
-    household.know(devices(("own", "me"), (PHONE, "phone"), (TV, "phone")))
-    assert household.name(PHONE) == "phone (3f2b8c1e)"
-    assert household.find("3f2b") == household.find("PHONE (3F2B8C1E)") == PHONE
-    with pytest.raises(UnknownDeviceError, match=f"several.*{PHONE}, {TV}"):
-        household.find("Phone")
-    with pytest.raises(UnknownDeviceError, match="no other device is called me"):
-        household.find("me")
-
-
-def test_a_device_without_a_name_is_called_by_its_id() -> None:
-    household = Household("own")
-    household.know(devices((PHONE, ""), (TV, "")))
-    assert household.name(PHONE) == "device 3f2b8c1e"
-    assert household.name("unknown-to-us") == "device unknown-"
-    assert household.name(None) == "elsewhere"
-    assert household.find("7777") == TV
-
-
-def test_devices_are_news_once() -> None:
-    household = Household("own")
-    assert household.know(devices(("own", "me")))
-    assert not household.know(devices(("own", "me")))
-    assert household.know(devices(("own", "me"), (PHONE, "phone")))
