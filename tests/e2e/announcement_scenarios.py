@@ -120,14 +120,18 @@ async def who_comes_just_after_is_told_later(theatre: Theatre) -> None:
             assert (await reader.expect("announcement"))["announcementId"] == made
 
 
-async def who_has_just_come_is_told_again(theatre: Theatre) -> None:
-    async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
-    ):
-        made = await announced(speaker)
-        for _ in range(2):
-            assert (await listener.expect("announcement"))["announcementId"] == made
+async def who_sat_down_unseen_is_told_later(theatre: Theatre) -> None:
+    """As if no index had shown the seat at the announcement, and nobody greeted the reader."""
+    operator = theatre.operator
+    async with theatre.stage.session() as (speaker, session_id):
+        before = await operator.known()
+        async with theatre.stage.connection() as reader:
+            (connection_id,) = await operator.known() - before
+            made = await announced(speaker)
+            row = await operator.connection(connection_id)
+            seat = {"sessionId": session_id, "seat": "listener#es", "seatedAt": row["connectedAt"]}
+            await operator.put_connection(row | seat)
+            assert (await reader.expect("announcement"))["announcementId"] == made
 
 
 async def announcement_meets_a_ghost(theatre: Theatre) -> None:
@@ -217,7 +221,7 @@ ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("announcements", Resource.SESSIONS, GET): session_is_told,
     ("announcements", Resource.SESSIONS, UPDATE): announcement_meets_a_ghost,
     ("announcements", Resource.CONNECTIONS, GET): active_is_asked_for,
-    ("announcements", Resource.CONNECTIONS, BATCH_GET): who_has_just_come_is_told_again,
+    ("announcements", Resource.CONNECTIONS, BATCH_GET): who_sat_down_unseen_is_told_later,
     ("announcements", Resource.CONNECTIONS, UPDATE): who_asks_is_not_silent,
     ("announcements", Resource.CONNECTIONS, DELETE): announcement_meets_a_ghost,
     ("announcements", Resource.IDLE_INDEX, QUERY): everybody_is_told,
