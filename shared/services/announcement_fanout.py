@@ -27,6 +27,8 @@ DEADLINE_MS = 8_000
 INDEX_LAG_MS = 5_000
 # What passes between an announcement's time and when its crowd is looked at (ms).
 _UNTIL_TOLD_MS = 1_000
+# By how much the clocks of who seats readers and of who announces may differ (ms).
+_CLOCKS_DIFFER_MS = 1_000
 # So many of a crowd are remembered; of a larger one some are told twice. A row takes 400 KB.
 _MOST_REMEMBERED = 2_000
 
@@ -64,19 +66,19 @@ class AnnouncementFanout:
         self._telemetry = telemetry
 
     def tell(
-        self, news: Announced, *, except_for: str | None = None, come_since: int | None = None
+        self, news: Announced, *, except_for: str | None = None, late_after: int | None = None
     ) -> Mapping[str, int]:
         """Send what the announcement is now, active or cleared; returns to how many connections of
-        each language it got. With `come_since` (ms) only to those who have connected or sat down
-        since then, and of whom is not remembered that they were told.
+        each language it got. As the late pass after what was told at `late_after` (ms), only to
+        those whom no index may have had by then, and of whom is not remembered that they know it.
 
         Raises StoreUnavailableError if it is not known who is there.
         """
-        told = set() if come_since is None else self._counts.told(news)
+        told = set() if late_after is None else self._counts.told(news)
         crowd: defaultdict[str, list[str]] = defaultdict(list)
         new_since = self._clock.now_ms() - _UNTIL_TOLD_MS - INDEX_LAG_MS
         new = set() if except_for is None else {except_for}
-        for each in self._crowd(news.session_id, come_since):
+        for each in self._crowd(news.session_id, late_after):
             if each.connection_id == except_for or each.connection_id in told:
                 continue
             crowd[_EVERYBODY if news.cleared else each.language].append(each.connection_id)
@@ -100,14 +102,14 @@ class AnnouncementFanout:
         self._count(news, delivered, new)
         return delivered
 
-    def _crowd(self, session_id: str | None, come_since: int | None) -> Iterator[_Reading]:
+    def _crowd(self, session_id: str | None, late_after: int | None) -> Iterator[_Reading]:
         source_language = None
         if session_id is not None:
             session = self._readers.session(session_id)
             if session is None:
                 return
             source_language = session.source_language
-            if come_since is None:
+            if late_after is None:
                 for connection_id, seat in self._connections.roster(session_id):
                     yield _Reading(connection_id, language_of(seat, source_language))
                 return
@@ -115,7 +117,7 @@ class AnnouncementFanout:
             self._presence.everyone() if session_id is None else self._presence.members(session_id)
         )
         for each in present:
-            if come_since is None or _came(each) >= come_since:
+            if late_after is None or _is_missed(each, late_after):
                 language = language_of(each.seat, source_language)
                 yield _Reading(each.connection_id, language, _came(each))
 
@@ -124,6 +126,15 @@ class AnnouncementFanout:
             self._counts.delivered(news, delivered, told=list(islice(new, _MOST_REMEMBERED)))
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
+
+
+def _is_missed(present: Present, then: int) -> bool:
+    """Whether they may have come just before `then`, and no index had them. Who sat down later has
+    been greeted, and who only connects is not told what was announced before; perhaps they have
+    acknowledged it on another connection, which is not known of who has no token.
+    """
+    until = then if present.seated_at is None else then + _CLOCKS_DIFFER_MS
+    return then - INDEX_LAG_MS <= _came(present) <= until
 
 
 def _came(present: Present) -> int:

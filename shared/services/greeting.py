@@ -6,7 +6,7 @@ has changed meanwhile is told too, so that the last word is the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from shared.data_access.acknowledgements import Acknowledgements
@@ -104,10 +104,12 @@ class Greeting:
         for each in news:
             if each.cleared:
                 self._push(reader, each, announcement_cleared(each))
-            elif each.announcement_id not in acknowledged:
+            elif each.announcement_id in acknowledged:
+                self._count(each, {}, reader)
+            else:
                 language = reader.language(each.session_id)
                 if self._push(reader, each, active_announcement(each, language)):
-                    self._count(each, language, reader)
+                    self._count(each, {language: 1}, reader)
 
     def _push(self, reader: Reader, announced: Announced, message: ServerMessage) -> bool:
         language = reader.language(announced.session_id)
@@ -119,12 +121,12 @@ class Greeting:
             raise StoreUnavailableError("greeting not delivered")
         return result.success_count == 1
 
-    def _count(self, announced: Announced, language: str, reader: Reader) -> None:
-        # Afterwards there is no late pass that would tell them again.
+    def _count(self, announced: Announced, delivered: Mapping[str, int], reader: Reader) -> None:
+        # Afterwards there is no late pass that would tell them again, or what they acknowledged.
         is_new = self._clock.now_ms() < announced.created_at + _LATE_PASS_MS
         told = [reader.connection_id] if is_new else []
         try:
-            self._counts.delivered(announced, {language: 1}, reader.key, told=told)
+            self._counts.delivered(announced, delivered, reader.key, told=told)
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 

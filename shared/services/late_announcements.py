@@ -5,11 +5,7 @@ from __future__ import annotations
 from shared.data_access.last_announcements import LastAnnouncements
 from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.timers import Timers
-from shared.services.announcement_fanout import (
-    DEADLINE_MS,
-    INDEX_LAG_MS,
-    AnnouncementFanout,
-)
+from shared.services.announcement_fanout import DEADLINE_MS, AnnouncementFanout
 from shared.services.greeting import Greeting
 from shared.services.readers import Readers
 from shared.utils.clock import Clock
@@ -54,7 +50,7 @@ class LateAnnouncements:
             if news.announcement_id != late.announcement_id:
                 return
             if news.told:
-                self._fanout.tell(news, come_since=late.at - INDEX_LAG_MS)
+                self._fanout.tell(news, late_after=late.at)
             elif now < late.at + _UNDER_WAY_MS:
                 self._timers.set(late, _UNDER_WAY_MS // 1000)
             else:

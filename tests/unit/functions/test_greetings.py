@@ -355,6 +355,25 @@ class TestLatePass:
         assert len(world.pushes(reader, "announcementCleared")) == 1
         assert world.pushes(announcer) == []
 
+    @pytest.mark.parametrize("joins", [True, False])
+    @pytest.mark.parametrize("who", [{"user": "rosa"}, {"client_id": "rosas-phone"}])
+    def test_what_was_acknowledged_does_not_come_back_with_a_new_connection(
+        self, world: World, who: dict[str, str], joins: bool
+    ) -> None:
+        _, session_id = world.create_session()
+        first, announcer = world.connect(**who), world.connect("olga", "operators")
+        announcement_id = announce(world, announcer)
+        world.ask(first, "acknowledgeAnnouncement", announcementId=announcement_id)
+        world.disconnect(first)
+        world.clock.advance(1)
+        second = world.connect(**who)
+        if joins:
+            world.ask(second, "joinSession", sessionId=session_id, targetLanguage="es")
+
+        world.ring_announcements()
+
+        assert world.pushes(second) == []
+
     def test_whom_the_first_pass_did_not_reach_is_told_later(self, world: World) -> None:
         reader, announcer = world.connect(), world.connect("olga", "operators")
         world.sender.script(reader, Outcome.FAILED)
