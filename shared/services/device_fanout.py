@@ -17,7 +17,7 @@ from shared.utils.telemetry import Telemetry
 
 # How long a message to devices may take before it is given up (ms).
 RELAY_DEADLINE_MS = 3_000
-# A push of who is online may find others gone, whom the next one leaves out; so often.
+# News of who is online may be old by the time that all have them, and is told again; so often.
 _ROUNDS = 3
 
 
@@ -94,17 +94,23 @@ class DeviceFanout:
         return self._send(user_id, lambda: _connections([device]), encode(message), delivery)
 
     def tell_devices(self, user_id: str, *, connection_id: str | None = None) -> list[KnownDevice]:
-        """Tell all devices but the one on `connection_id` which ones there are, until nobody is
-        found gone; returns them. Raises StoreUnavailableError.
+        """Tell all devices but the one on `connection_id` which ones there are; returns them.
+
+        What was told is compared with what there is by then, and told anew if it differs: somebody
+        was found gone, or another instance tells of another change at the same time, and its news
+        may have been overtaken by these. Raises StoreUnavailableError.
         """
         devices = self._devices.of(user_id)
         for _ in range(_ROUNDS):
             recipients = _connections(devices, connection_id)
             data = encode(DevicesChanged(devices=[device.shown() for device in devices]))
             delivery = Delivery(devices=devices)
-            if not recipients or not self._send(user_id, recipients.copy, data, delivery).gone:
+            if not recipients:
                 break
-            devices = self._devices.of(user_id)
+            self._send(user_id, recipients.copy, data, delivery)
+            told, devices = devices, self._devices.of(user_id)
+            if devices == told:
+                break
         return devices
 
     def _send(

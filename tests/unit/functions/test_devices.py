@@ -10,6 +10,7 @@ import pytest
 from shared.models.delivery import Outcome
 from tests.helpers.device_people import device_id, phone
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.meddled import Meddled
 from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
@@ -175,6 +176,23 @@ def test_news_that_always_finds_somebody_gone_comes_to_an_end(world: World) -> N
 
     # One more is gone each time: 8 are told, then 7, then 6.
     assert len(world.sender.posts) - posts == 8 + 7 + 6
+
+
+def test_news_that_are_overtaken_by_newer_ones_are_told_anew(world: World) -> None:
+    """Somebody leaves, and all are told, after another instance has read who is there and before it
+    tells them.
+    """
+    sender: Any = Meddled(world.sender)
+    world.sender = sender
+    world.use_dynamodb(dynamodb())
+    watcher, leaving = phone(world, "alice", 100), phone(world, "alice", 1)
+    sender.before["post_batches"] = partial(world.disconnect, leaving.connection)
+
+    newcomer = phone(world, "alice", 2)
+
+    truth = {device_id(1): False, device_id(2): True, device_id(100): True}
+    assert last_change(world, watcher.connection) == truth
+    assert online(newcomer.registered["devices"]) == truth
 
 
 def test_a_device_too_many_takes_the_place_of_the_one_that_is_offline_for_longest(

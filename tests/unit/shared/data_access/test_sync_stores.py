@@ -1,0 +1,146 @@
+"""The rows of device sync: devices by connection, state by clock, commands by id."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.data_access.devices import Devices
+from shared.data_access.sync_commands import COMMAND_LIFETIME_SECONDS, SyncCommands
+from shared.data_access.sync_states import SyncStates
+from shared.models.device import KnownDevice
+from shared.models.device_messages import SyncMessage
+from shared.models.hlc import Hlc
+from tests.helpers.tables import devices_table, dynamodb, moto_tables
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+CLOCKS = st.builds(Hlc, st.integers(0, 3), st.integers(0, 2), TEXTS)
+
+
+@pytest.fixture(autouse=True)
+def tables() -> Iterator[None]:
+    with moto_tables():
+        yield
+
+
+def phone(connection_id: str | None, number: int = 1) -> KnownDevice:
+    return KnownDevice(f"phone-{number}", "Phone", "phone", connection_id)
+
+
+def watched(hlc: Hlc, content: str = "film", position: float = 1.0) -> SyncMessage:
+    return SyncMessage(
+        kind="progressUpdate",
+        hlc=hlc,
+        timestamp=5,
+        content_id=content,
+        position_seconds=position,
+        duration_seconds=2.0,
+    )
+
+
+def commanded(timestamp: int = 1_700_000_000_000) -> SyncMessage:
+    return SyncMessage(
+        kind="deviceCommand",
+        hlc=Hlc(1, 0, "x"),
+        timestamp=timestamp,
+        command="play",
+        arguments={"rate": 0.1, "exact": 10**30},
+    )
+
+
+def online(devices: Devices) -> list[tuple[str, str]]:
+    return [found for bucket in devices.buckets() for found in devices.online(bucket)]
+
+
+def test_whoever_comes_online_learns_whom_they_replace() -> None:
+    devices = Devices(devices_table())
+
+    assert devices.come_online("alice", phone("c1")) is None
+    assert devices.come_online("alice", phone("c2")) == phone("c1")
+    assert devices.of("alice") == [phone("c2")]
+    assert devices.of("ali") == []
+    assert online(devices) == [("alice", "phone-1")]
+    assert devices.read([("alice", "phone-1"), ("bob", "phone-1")]) == [("alice", phone("c2"))]
+
+
+def test_only_its_present_connection_takes_a_device_offline() -> None:
+    devices = Devices(devices_table())
+    devices.come_online("alice", phone("c2"))
+
+    assert not devices.go_offline("alice", "phone-1", "c1", 7)
+    assert not devices.go_offline("alice", "phone-9", "c2", 7)
+    assert devices.go_offline("alice", "phone-1", "c2", 7)
+    assert not devices.go_offline("alice", "phone-1", "c2", 8)
+    assert devices.of("alice") == [KnownDevice("phone-1", "Phone", "phone", None, 7)]
+    assert online(devices) == []
+
+
+def test_a_device_that_has_come_back_is_not_forgotten() -> None:
+    devices = Devices(devices_table())
+    devices.come_online("alice", phone("c1"))
+    devices.go_offline("alice", "phone-1", "c1", 7)
+    (seen,) = devices.of("alice")
+    devices.come_online("alice", phone("c2"))
+
+    assert not devices.forget("alice", seen)
+    devices.go_offline("alice", "phone-1", "c2", 8)
+    assert not devices.forget("alice", seen)
+    (seen,) = devices.of("alice")
+    assert devices.forget("alice", seen)
+    assert devices.of("alice") == []
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(CLOCKS, min_size=1, max_size=6))
+def test_the_greatest_clock_stays_in_whatever_order_they_come(clocks: list[Hlc]) -> None:
+    states, user = SyncStates(devices_table()), str(uuid.uuid4())
+    greatest: Hlc | None = None
+    for hlc in clocks:
+        current = states.write(user, watched(hlc))
+        if greatest is None or hlc > greatest:
+            assert current is None
+            greatest = hlc
+        else:
+            assert current is not None
+            assert current.hlc == greatest
+    assert [message.hlc for _, message in states.after(user, "")] == [max(clocks)]
+
+
+def test_state_is_read_from_any_place_on_and_nothing_else_is() -> None:
+    states, table = SyncStates(devices_table()), devices_table()
+    Devices(table).come_online("alice", phone("c1"))
+    SyncCommands(table).remember("alice", "an id", commanded())
+    states.write("alicia", watched(Hlc(1, 0, "x")))
+    names = ["b", "a\N{GRINNING FACE}", "a\0", "a"]
+    for name in names:
+        states.write("alice", watched(Hlc(1, 0, "x"), name))
+
+    found = list(states.after("alice", ""))
+
+    assert [message.content_id for _, message in found] == sorted(names)
+    for number, (place, _) in enumerate(found):
+        assert list(states.after("alice", place)) == found[number + 1 :]
+
+
+def test_a_command_is_new_once_and_is_gone_after_a_day() -> None:
+    commands = SyncCommands(devices_table())
+
+    assert commands.find("alice", "an id") is None
+    assert commands.remember("alice", "an id", commanded()) is None
+    known = commands.remember("alice", "an id", commanded(timestamp=9))
+    assert known is not None
+    assert (known.message, known.delivered) == (commanded(), False)
+    assert commands.find("bob", "an id") is None
+    commands.delivered("alice", "an id")
+    commands.delivered("alice", "no such id")
+    known = commands.find("alice", "an id")
+    assert known is not None
+    assert known.delivered
+    (row,) = dynamodb().scan(TableName="devices")["Items"]
+    assert row["expiresAt"] == {"N": str(1_700_000_000 + COMMAND_LIFETIME_SECONDS)}
