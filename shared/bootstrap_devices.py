@@ -15,6 +15,7 @@ from shared.services.clean_ups import CleanUps
 from shared.services.device_fanout import DeviceFanout, GoneConnections
 from shared.services.device_presence import DevicePresence
 from shared.services.device_registry import DeviceRegistry
+from shared.services.origins import Origins
 from shared.services.sync_bus import SyncBus
 from shared.services.sync_relay import SyncRelay
 from shared.services.sync_service import SyncService
@@ -33,6 +34,7 @@ class DeviceApp(App):
             self._connections,
             self._device_fanout,
             self.sync_snapshots,
+            self._origins,
             sender=self._outside.sender,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -40,7 +42,7 @@ class DeviceApp(App):
 
     @cached_property
     def sync_service(self) -> SyncService:
-        return SyncService(self._sync_relay, self._devices, self.clock)
+        return SyncService(self._sync_relay, self._origins, self.clock)
 
     @cached_property
     def sync_snapshots(self) -> SyncSnapshots:
@@ -73,6 +75,10 @@ class DeviceApp(App):
     @cached_property
     def _devices(self) -> Devices:
         return Devices(self._outside.devices)
+
+    @cached_property
+    def _origins(self) -> Origins:
+        return Origins(self._devices)
 
     @cached_property
     def _sync_relay(self) -> SyncRelay:

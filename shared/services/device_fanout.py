@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from shared.data_access.devices import Devices
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.device import KnownDevice
-from shared.models.device_messages import DevicesChanged
+from shared.models.device_messages import DevicesChanged, SyncMessage
 from shared.models.message_base import ServerMessage, encode
 from shared.services.audience import DevicesAudience
 from shared.services.broadcast_handler import BroadcastHandler
@@ -69,24 +71,17 @@ class DeviceFanout:
         self._telemetry = telemetry
 
     def to_others(
-        self,
-        user_id: str,
-        message: ServerMessage,
-        *,
-        device_id: str | None = None,
-        connection_id: str | None = None,
+        self, user_id: str, message: SyncMessage, *, connection_id: str | None = None
     ) -> Delivery:
-        """To all of a user's devices that are online, but for that device and whatever is on that
-        connection. Raises StoreUnavailableError if they cannot be read.
+        """To all of a user's devices that are online, but for the one that says it: whatever is on
+        that connection, or else the message's origin. Raises StoreUnavailableError if they cannot
+        be read.
         """
-        delivery = Delivery()
-
-        def online() -> list[str]:
-            delivery.devices = self._devices.of(user_id)
-            others = [device for device in delivery.devices if device.device_id != device_id]
-            return _connections(others, connection_id)
-
-        return self._send(user_id, online, encode(message), delivery)
+        devices = self._devices.of(user_id)
+        message = said_on(connection_id, devices, message) or message
+        others = [item for item in devices if item.device_id != message.origin_device_id]
+        recipients = _connections(others, connection_id)
+        return self._send(user_id, recipients.copy, encode(message), Delivery(devices=devices))
 
     def to_one(self, user_id: str, device: KnownDevice, message: ServerMessage) -> Delivery:
         """To the connection that a device is on."""
@@ -138,6 +133,20 @@ class DeviceFanout:
             self._clean_up(connections)
         except StoreUnavailableError as error:
             self._telemetry.warn("device that is gone not given up", cause=error.cause)
+
+
+def said_on(
+    connection_id: str | None, devices: Sequence[KnownDevice], message: SyncMessage
+) -> SyncMessage | None:
+    """The message with the device that is on that connection now as its origin; None if there is
+    none. What comes over no connection is as it was.
+    """
+    if connection_id is None:
+        return message
+    for device in devices:
+        if device.connection_id == connection_id:
+            return msgspec.structs.replace(message, origin_device_id=device.device_id)
+    return None
 
 
 def _connections(devices: Sequence[KnownDevice], except_for: str | None = None) -> list[str]:

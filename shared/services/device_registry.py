@@ -11,6 +11,7 @@ from shared.models.device import MAX_DEVICES, KnownDevice
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.models.errors import ErrorCode, ValidationError
 from shared.services.device_fanout import RELAY_DEADLINE_MS, DeviceFanout
+from shared.services.origins import Origins
 from shared.services.refusals import connection_not_found, require_user
 from shared.services.sync_snapshots import SyncSnapshots
 from shared.utils.clock import Clock
@@ -27,6 +28,7 @@ class DeviceRegistry:
         connections: ConnectionsRepository,
         fanout: DeviceFanout,
         snapshots: SyncSnapshots,
+        origins: Origins,
         *,
         sender: ConnectionSender,
         clock: Clock,
@@ -36,6 +38,7 @@ class DeviceRegistry:
         self._connections = connections
         self._fanout = fanout
         self._snapshots = snapshots
+        self._origins = origins
         self._sender = sender
         self._clock = clock
         self._telemetry = telemetry
@@ -55,6 +58,7 @@ class DeviceRegistry:
             # Its farewell may have come before the device was on it, and found nothing to do.
             self._offline(user_id, device)
             raise connection_not_found()
+        self._origins.note(caller.connection_id, request.device_id)
         for other in known:
             if other.connection_id == caller.connection_id and other.device_id != request.device_id:
                 self._offline(user_id, other)
@@ -117,6 +121,7 @@ class DeviceRegistry:
         one.
         """
         assert replaced.connection_id is not None
+        self._origins.forget(replaced.connection_id)
         self._fanout.to_one(user_id, replaced, DeviceReplaced(device_id=replaced.device_id))
         self._sender.delete(replaced.connection_id, self._clock.now_ms() + RELAY_DEADLINE_MS)
 

@@ -68,6 +68,14 @@ def require_user(caller: Caller, action: str) -> str:
     return caller.user_id
 
 
+def device_not_registered(action: str) -> LingocastError:
+    """The connection is none of its user's devices."""
+    return LingocastError(
+        ErrorCode.DEVICE_NOT_REGISTERED,
+        f"{action}: the connection is no device; register it first",
+    )
+
+
 def too_many_languages() -> LingocastError:
     """The session has as many different languages as it may."""
     return ValidationError(

@@ -14,7 +14,8 @@ from shared.data_access.sync_commands import KnownCommand
 from shared.models.device import KnownDevice
 from shared.models.device_messages import SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
-from shared.services.device_fanout import Delivery, DeviceFanout
+from shared.services.device_fanout import Delivery, DeviceFanout, said_on
+from shared.services.refusals import device_not_registered
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -84,11 +85,11 @@ class SyncRelay:
     ) -> Accepted:
         """Merge a message that has been validated, and relay it to the user's other devices.
 
-        Raises INVALID_SYNC, DEVICE_NOT_FOUND or DEVICE_OFFLINE of a command, and
-        StoreUnavailableError: then the same message may be sent again.
+        Raises INVALID_SYNC, DEVICE_NOT_REGISTERED, DEVICE_NOT_FOUND or DEVICE_OFFLINE of a command,
+        and StoreUnavailableError: then the same message may be sent again.
         """
         if message.command_id is not None:
-            return self._command(user_id, message.command_id, message)
+            return self._command(user_id, message.command_id, message, from_connection)
         return self._state(user_id, message, from_connection)
 
     def _state(self, user_id: str, message: SyncMessage, from_connection: str | None) -> Accepted:
@@ -101,18 +102,21 @@ class SyncRelay:
             self._telemetry.count("SyncDuplicates")
         # Only now, after the write: a device that registers meanwhile is among these, or finds the
         # message in its snapshot.
-        delivery = self._fanout.to_others(
-            user_id, message, device_id=message.origin_device_id, connection_id=from_connection
-        )
+        delivery = self._fanout.to_others(user_id, message, connection_id=from_connection)
         self._report(user_id, message, delivery)
         return Accepted(applied=True, delivered=delivery.delivered, devices=delivery.devices)
 
-    def _command(self, user_id: str, command_id: str, message: SyncMessage) -> Accepted:
+    def _command(
+        self, user_id: str, command_id: str, command: SyncMessage, from_connection: str | None
+    ) -> Accepted:
+        devices = self._devices.of(user_id)
+        message = said_on(from_connection, devices, command)
+        if message is None:
+            raise device_not_registered("sync")
         if message.target_device_id == message.origin_device_id:
             raise ValidationError(
                 ErrorCode.INVALID_SYNC, "targetDeviceId", "the device itself; name another one"
             )
-        devices = self._devices.of(user_id)
         target = next(
             (device for device in devices if device.device_id == message.target_device_id), None
         )

@@ -153,6 +153,14 @@ class World(Clients):
             name: module.build(self._app(name)) for name, module in self._modules.items()
         }
 
+    @contextmanager
+    def another_instance(self, function: str) -> Iterator[None]:
+        """A function's requests go to one more instance, until the end of the block."""
+        before = self._handlers[function]
+        self._handlers[function] = self._modules[function].build(self._app(function))
+        yield
+        self._handlers[function] = before
+
     def _use(self, **given: Any) -> None:
         self._handlers["control"] = self._modules["control"].build(self._app("control", **given))
 

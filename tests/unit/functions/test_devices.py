@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -91,6 +92,40 @@ def test_a_connection_is_one_device_at_a_time(world: World) -> None:
     assert online(reply["devices"]) == last_change(world, tv.connection) == expected
     assert one.watch("film")["type"] == "syncAccepted"
     assert tv.heard()[-1]["originDeviceId"] == device_id(2)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("commands_first", [False, True])
+def test_who_has_spoken_as_one_device_speaks_as_the_other_from_then_on(
+    world: World, *, elsewhere: bool, commands_first: bool
+) -> None:
+    """Also to an instance that has not heard of the change, and to who is the former device now."""
+    tv, one = phone(world, "alice", 9), phone(world, "alice", 1)
+    one.watch("film")
+
+    with world.another_instance("device_sync") if elsewhere else nullcontext():
+        world.ask(one.connection, "registerDevice", deviceId=device_id(2))
+        former = phone(world, "alice", 1)
+
+    if commands_first:
+        assert one.command(device_id(1))["delivered"] == 1
+        assert former.heard()[-1]["originDeviceId"] == device_id(2)
+    assert one.watch("song")["delivered"] == 2
+    for other in (tv, former):
+        assert other.heard()[-1]["originDeviceId"] == device_id(2)
+    assert one.command(device_id(2))["code"] == "INVALID_SYNC"
+
+
+def test_who_was_replaced_elsewhere_commands_nobody(world: World) -> None:
+    tv, one = phone(world, "alice", 9), phone(world, "alice", 1)
+    one.watch("film")
+    heard = len(tv.heard())
+
+    with world.another_instance("device_sync"):
+        phone(world, "alice", 1)
+
+    assert one.command(tv.device_id)["code"] == "DEVICE_NOT_REGISTERED"
+    assert len(tv.heard()) == heard
 
 
 def test_ids_are_the_same_in_either_case(world: World) -> None:
