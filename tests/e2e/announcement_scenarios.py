@@ -113,13 +113,6 @@ async def greetings_are_counted(theatre: Theatre) -> None:
             assert active["coverage"]["delivered"] >= 1
 
 
-async def who_comes_just_after_is_told_later(theatre: Theatre) -> None:
-    async with announcer(theatre) as operator:
-        made = await announced(operator, "all")
-        async with theatre.stage.connection() as reader:
-            assert (await reader.expect("announcement"))["announcementId"] == made
-
-
 async def who_sat_down_unseen_is_told_later(theatre: Theatre) -> None:
     """As if no index had shown the seat at the announcement, and nobody greeted the reader."""
     operator = theatre.operator
@@ -215,7 +208,7 @@ ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("announcements", Resource.ANNOUNCEMENTS, BATCH_GET): active_is_asked_for,
     ("announcements", Resource.ANNOUNCEMENTS, PUT): session_is_told,
     ("announcements", Resource.ANNOUNCEMENTS, UPDATE): clearing_is_told,
-    ("announcements", Resource.ANNOUNCEMENT_QUEUE, SEND): who_comes_just_after_is_told_later,
+    ("announcements", Resource.ANNOUNCEMENT_QUEUE, SEND): who_sat_down_unseen_is_told_later,
     ("announcements", Resource.BROADCAST_FUNCTION, INVOKE): many_are_told,
     ("announcements", Resource.STATUS_QUEUE, SEND): ghost_in_an_announcement_is_told,
     ("announcements", Resource.SESSIONS, GET): session_is_told,
