@@ -14,7 +14,6 @@ from websockets.exceptions import InvalidStatus
 from client.announcements import AnnouncementBoard
 from local.endpoints import Endpoints
 from shared.models.protocol import AnyServerMessage
-from tests.e2e.envelopes import assert_error, still_works
 from tests.e2e.stacks import launch_quiet
 from tests.e2e.stage import Stage, joined
 from tests.helpers.wire import Message, Wire, wire
@@ -257,76 +256,3 @@ async def test_texts_arrive_as_they_are(stage: Stage, text: str) -> None:
         assert (await spanish.expect("announcement"))["message"] == f"{text} (es)"
         async with stage.listener(session_id, "de") as later:
             assert (await later.expect("activeAnnouncement"))["message"] == text
-
-
-@pytest.mark.parametrize("action", ["announce", "clearAnnouncement"])
-async def test_nobody_without_the_right(stage: Stage, action: str) -> None:
-    fields = TEXTS if action == "announce" else {}
-    async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.interpreter(session_id, "fr") as interpreter,
-        stage.connection("oscar", "operators") as operator,
-        stage.connection("rita") as user,
-        stage.connection("olga", "operators") as olga,
-    ):
-        await joined(operator, session_id, "de")
-        made = {"all": await announce(olga), "session": await announce(speaker, "session")}
-        for connection, scope, code in (
-            (listener, "all", "AUTHENTICATION_REQUIRED"),
-            (listener, "session", "AUTHENTICATION_REQUIRED"),
-            (user, "all", "FORBIDDEN"),
-            (user, "session", "NOT_IN_SESSION"),
-            (speaker, "all", "FORBIDDEN"),
-            (interpreter, "all", "FORBIDDEN"),
-            (interpreter, "session", "FORBIDDEN"),
-            (operator, "session", "FORBIDDEN"),
-        ):
-            reply = await connection.ask(action, scope=scope, **fields)
-            assert_error(reply, code, action)
-            await still_works(connection)
-        for scope, announcement in made.items():
-            active = await listener.ask("getActiveAnnouncement", scope=scope)
-            assert active["announcementId"] == announcement["announcementId"]
-    await nobody_is_left_told(stage)
-
-
-@pytest.mark.parametrize(
-    ("action", "fields", "code", "field"),
-    [
-        ("announce", {"scope": "all", "message": " "}, "INVALID_ANNOUNCEMENT", "message:"),
-        ("announce", {"scope": "all", "message": "x" * 281}, "INVALID_ANNOUNCEMENT", "message:"),
-        (
-            "announce",
-            {"scope": "all", "message": "x", "translations": {f"x{n:02}": "x" for n in range(41)}},
-            "INVALID_ANNOUNCEMENT",
-            "translations:",
-        ),
-        (
-            "announce",
-            {"scope": "all", "message": "x", "translations": {"?": "x"}},
-            "INVALID_LANGUAGE",
-            "translations.?:",
-        ),
-        ("announce", {"scope": "all"}, "INVALID_MESSAGE", "message:"),
-        ("announce", {"scope": "some", "message": "x"}, "INVALID_MESSAGE", "scope:"),
-        ("announce", {"scope": "all", "message": "x" * 25_000}, "MESSAGE_TOO_LARGE", "message:"),
-        ("clearAnnouncement", {}, "INVALID_MESSAGE", "scope:"),
-        (
-            "acknowledgeAnnouncement",
-            {"announcementId": "never"},
-            "ANNOUNCEMENT_NOT_FOUND",
-            "announcementId:",
-        ),
-        ("acknowledgeAnnouncement", {"announcementId": "x" * 65}, "INVALID_MESSAGE", "announ"),
-        ("getActiveAnnouncement", {"scope": "session"}, "NOT_IN_SESSION", ""),
-    ],
-)
-async def test_errors(stage: Stage, action: str, fields: Message, code: str, field: str) -> None:
-    async with stage.connection("olga", "operators") as operator:
-        await operator.send({"action": action, **fields})
-
-        # What is too large is not read, so nobody knows which action it was.
-        known = None if code == "MESSAGE_TOO_LARGE" else action
-        assert_error(await operator.expect("error"), code, known, field)
-        await still_works(operator)

@@ -1,0 +1,264 @@
+"""Announcements while somebody comes, or after somebody has died: all end with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from client.announcements import AnnouncementBoard
+from shared.models.delivery import Outcome
+from shared.models.protocol import AnyServerMessage
+from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
+from tests.helpers.world import World
+
+
+def announce(world: World, connection: str, scope: str = "all", message: str = "Pause") -> str:
+    reply = world.ask(connection, "announce", scope=scope, message=message)
+    assert reply["type"] == "announcement", reply
+    announcement_id: str = reply["announcementId"]
+    return announcement_id
+
+
+def shown(world: World, connection: str) -> list[str]:
+    """What a client shows that has heard all this."""
+    board = AnnouncementBoard()
+    for message in world.pushes(connection):
+        board.take(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in board.shown.values()]
+
+
+CALLS_OF_A_JOIN = 12
+
+
+class TestRaces:
+    """Something happens between any two calls of a join to the database."""
+
+    @staticmethod
+    def joining(world: World, happening: Callable[[], object], after: int) -> str:
+        """A listener who joins while that happens."""
+        _, session_id = world.create_session()
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+        listener = world.connect()
+        client.interrupt(happening, after=after)
+        reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
+        assert reply["type"] == "sessionJoined"
+        if client.cancel():
+            happening()
+        world.ring_announcements()
+        return listener
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_clear_during_a_join(self, world: World, after: int) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        listener = self.joining(
+            world, lambda: world.ask(announcer, "clearAnnouncement", scope="all"), after
+        )
+
+        assert shown(world, listener) == []
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_new_one_that_is_cleared_at_once_during_a_join(
+        self, world: World, after: int
+    ) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        def replaced_and_cleared() -> None:
+            announce(world, announcer, message="New")
+            world.ask(announcer, "clearAnnouncement", scope="all")
+
+        listener = self.joining(world, replaced_and_cleared, after)
+
+        assert shown(world, listener) == []
+
+    @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
+    def test_a_new_one_during_a_join(self, world: World, after: int) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+
+        listener = self.joining(world, lambda: announce(world, announcer, message="New"), after)
+
+        active = world.ask(listener, "getActiveAnnouncement")
+        assert shown(world, listener) == [active["announcementId"]]
+
+    def test_news_that_never_ends_is_no_reason_to_keep_somebody_waiting(self, world: World) -> None:
+        _, session_id = world.create_session()
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+
+        def again() -> None:
+            announce(world, announcer)
+            client.interrupt(again, after=2)
+
+        client.interrupt(again, after=6)
+        listener = world.listener(session_id)
+        client.cancel()
+
+        assert 1 <= len(world.pushes(listener, "activeAnnouncement")) <= 4
+
+
+class TestLatePass:
+    def test_whom_the_index_did_not_have_is_told_later(self, world: World) -> None:
+        early = world.connect()
+        world.clock.advance(60_000)
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        late = world.connect()
+        # The index is behind: to the announcer's function this one was not there.
+        assert world.pushes(late) == []
+
+        world.ring_announcements()
+
+        assert [message["message"] for message in world.pushes(late)] == ["Pause"]
+        assert len(world.pushes(early, "announcement")) == 1
+
+    @pytest.mark.parametrize("scope", ["all", "session"])
+    def test_whoever_has_just_come_is_told_once_and_counted_once(
+        self, world: World, scope: str
+    ) -> None:
+        speaker, session_id = world.create_session()
+        before = world.listener(session_id, "es")
+        announcer = world.connect("olga", "operators") if scope == "all" else speaker
+        announce(world, announcer, scope)
+        after = world.listener(session_id, "es")
+        world.ring_announcements()
+        world.ring_announcements()
+
+        assert [message["type"] for message in world.pushes(before)] == ["announcement"]
+        assert [message["type"] for message in world.pushes(after)] == ["activeAnnouncement"]
+        assert world.pushes(announcer) == []
+        coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
+        assert coverage["languages"]["es"]["delivered"] == 2
+
+    def test_nor_is_anybody_told_twice_that_it_is_over(self, world: World) -> None:
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        announce(world, announcer)
+        world.ask(announcer, "clearAnnouncement", scope="all")
+        world.ring_announcements()
+
+        assert len(world.pushes(reader, "announcementCleared")) == 1
+        assert world.pushes(announcer) == []
+
+    @pytest.mark.parametrize("joins", [True, False])
+    @pytest.mark.parametrize("who", [{"user": "rosa"}, {"client_id": "rosas-phone"}])
+    def test_what_was_acknowledged_does_not_come_back_with_a_new_connection(
+        self, world: World, who: dict[str, str], joins: bool
+    ) -> None:
+        _, session_id = world.create_session()
+        first, announcer = world.connect(**who), world.connect("olga", "operators")
+        announcement_id = announce(world, announcer)
+        world.ask(first, "acknowledgeAnnouncement", announcementId=announcement_id)
+        world.disconnect(first)
+        world.clock.advance(1)
+        second = world.connect(**who)
+        if joins:
+            world.ask(second, "joinSession", sessionId=session_id, targetLanguage="es")
+
+        world.ring_announcements()
+
+        assert world.pushes(second) == []
+
+    def test_whom_the_first_pass_did_not_reach_is_told_later(self, world: World) -> None:
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        world.sender.script(reader, Outcome.FAILED)
+        announce(world, announcer)
+        assert world.pushes(reader) == []
+
+        world.ring_announcements()
+
+        assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
+
+    def test_of_a_session_only_its_members_who_have_just_sat_down(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        _, other_id = world.create_session()
+        long_there, mover = world.listener(session_id), world.connect()
+        world.clock.advance(60_000)
+        world.ask(mover, "joinSession", sessionId=session_id, targetLanguage="es")
+        elsewhere = world.listener(other_id)
+        for reader in (long_there, mover):
+            world.sender.script(reader, Outcome.FAILED)
+        announce(world, speaker, "session")
+        world.ring_announcements()
+
+        assert world.pushes(long_there) == []
+        assert len(world.pushes(mover, "announcement")) == 1
+        assert world.pushes(elsewhere) == []
+
+    def test_what_was_cleared_meanwhile_is_told_as_cleared(self, world: World) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        world.ask(announcer, "clearAnnouncement", scope="all")
+        late = world.connect()
+
+        world.ring_announcements()
+
+        assert {message["type"] for message in world.pushes(late)} == {"announcementCleared"}
+
+    def test_a_later_one_has_a_pass_of_its_own(self, world: World) -> None:
+        announcer = world.connect("olga", "operators")
+        announce(world, announcer)
+        second = announce(world, announcer, message="New")
+        late = world.connect()
+
+        world.ring_announcements()
+
+        (message,) = world.pushes(late)
+        assert message["announcementId"] == second
+
+    def test_what_nobody_was_told_is_told_to_everybody(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The announcer's function dies before it has sent anything."""
+        reader, announcer = world.connect(), world.connect("olga", "operators")
+        client = Interleaved(dynamodb())
+        world.use_dynamodb(client)
+
+        def die() -> None:
+            raise SystemExit
+
+        world.clock.advance(60_000)
+        client.interrupt(die, after=1)
+        with pytest.raises(SystemExit):
+            announce(world, announcer)
+        assert world.pushes(reader) == []
+
+        for _ in range(2):  # the first time the announcer may still be at it
+            world.ring_announcements()
+            world.clock.advance(15_000)
+
+        assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
+        assert world.announcement_timers.set_ == []
+
+    def test_who_dies_with_a_key_is_finished_by_the_retry(self, world: World) -> None:
+        """Once for every moment at which the first try may die: the reader is told once."""
+        for calls in range(6):
+            reader = world.connect()
+            announcer = world.connect("olga", "operators")
+            client = Interleaved(dynamodb())
+            world.use_dynamodb(client)
+            request = {"scope": "all", "message": "Pause", "idempotencyKey": f"k{calls}"}
+
+            def die() -> None:
+                raise SystemExit
+
+            client.interrupt(die, after=calls)
+            with pytest.raises(SystemExit):
+                world.ask(announcer, "announce", **request)
+            reply = world.ask(announcer, "announce", **request)
+            again = world.ask(announcer, "announce", **request)
+            for _ in range(3):
+                world.ring_announcements()
+                world.clock.advance(15_000)
+
+            ids = {message["announcementId"] for message in world.pushes(reader, "announcement")}
+            assert ids == {reply["announcementId"]} == {again["announcementId"]}
+            world.clock.advance(60_000)
+            world.disconnect(reader)
