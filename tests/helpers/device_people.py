@@ -75,3 +75,13 @@ def phone(world: World, user: str, number: int = 1, **fields: Any) -> Phone:
     reply = world.ask(connection, "registerDevice", deviceId=identity, **fields)
     assert reply["type"] == "deviceRegistered", reply
     return Phone(world, identity, connection, reply)
+
+
+def online(devices: list[Message]) -> dict[str, bool]:
+    """Which of them are."""
+    return {item["deviceId"]: item["online"] for item in devices}
+
+
+def last_change(world: World, connection: str) -> dict[str, bool]:
+    """Who is online, by what a connection was told last."""
+    return online(world.pushes(connection, "devicesChanged")[-1]["devices"])

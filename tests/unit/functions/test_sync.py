@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import uuid
-from typing import Any
-
 import pytest
 
-from shared.models.delivery import Outcome
 from tests.helpers.device_people import Phone, device_id, phone
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
-
-
-@pytest.fixture
-def three(world: World) -> tuple[Phone, Phone, Phone]:
-    """Three devices of alice."""
-    return phone(world, "alice", 1), phone(world, "alice", 2), phone(world, "alice", 3)
 
 
 def test_progress_reaches_the_other_devices_and_never_its_origin_or_another_user(
@@ -228,120 +217,6 @@ def test_a_clock_may_be_a_minute_ahead_and_no_more(
         assert reply["applied"] is True
 
 
-WATCHED: dict[str, Any] = {"contentId": "film", "positionSeconds": 1, "durationSeconds": 2}
-LISTED = {"contentId": "film", "operation": "add"}
-COMMAND = {
-    "commandId": device_id(7),
-    "targetDeviceId": device_id(2),
-    "command": "play",
-    "arguments": {},
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "fields", "code", "text"),
-    [
-        ("dance", LISTED, "INVALID_MESSAGE", "kind: "),
-        ("watchlistUpdate", {**LISTED, "contentId": None}, "INVALID_SYNC", "contentId: missing"),
-        ("watchlistUpdate", {**LISTED, "contentId": ""}, "INVALID_SYNC", "contentId: 0 "),
-        ("watchlistUpdate", {**LISTED, "contentId": "x" * 129}, "INVALID_SYNC", "contentId: 129"),
-        ("watchlistUpdate", {"contentId": "x"}, "INVALID_SYNC", "operation: missing"),
-        ("watchlistUpdate", {**LISTED, "operation": "has"}, "INVALID_MESSAGE", "operation: "),
-        ("progressUpdate", {"contentId": "x"}, "INVALID_SYNC", "positionSeconds: missing"),
-        ("progressUpdate", {**WATCHED, "durationSeconds": None}, "INVALID_SYNC", "durationSecond"),
-        ("progressUpdate", {**WATCHED, "durationSeconds": -1}, "INVALID_SYNC", "durationSeconds:"),
-        ("progressUpdate", {**WATCHED, "positionSeconds": 3}, "INVALID_SYNC", "positionSeconds:"),
-        ("progressUpdate", {**WATCHED, "positionSeconds": -1}, "INVALID_SYNC", "positionSeconds:"),
-        ("progressUpdate", {**WATCHED, "positionSeconds": "1"}, "INVALID_MESSAGE", "positionSec"),
-        ("deviceCommand", {**COMMAND, "commandId": None}, "INVALID_SYNC", "commandId: missing"),
-        ("deviceCommand", {**COMMAND, "commandId": "7"}, "INVALID_SYNC", "commandId: not a UUID"),
-        ("deviceCommand", {**COMMAND, "targetDeviceId": ""}, "INVALID_SYNC", "targetDeviceId:"),
-        ("deviceCommand", {**COMMAND, "command": None}, "INVALID_SYNC", "command: missing"),
-        ("deviceCommand", {**COMMAND, "command": "2play"}, "INVALID_SYNC", "command: not"),
-        ("deviceCommand", {**COMMAND, "command": "p" * 33}, "INVALID_SYNC", "command: not"),
-        ("deviceCommand", {**COMMAND, "command": "play\n"}, "INVALID_SYNC", "command: not"),
-        ("deviceCommand", {**COMMAND, "arguments": [1]}, "INVALID_MESSAGE", "arguments: "),
-        ("deviceCommand", {**COMMAND, "arguments": {"x": "y" * 4_096}}, "MESSAGE_TOO_LARGE", ""),
-        (
-            "deviceCommand",
-            {**COMMAND, "targetDeviceId": device_id(1)},
-            "INVALID_SYNC",
-            "targetDeviceId: the device itself",
-        ),
-        (
-            "deviceCommand",
-            {**COMMAND, "targetDeviceId": device_id(9)},
-            "DEVICE_NOT_FOUND",
-            "targetDeviceId: ",
-        ),
-    ],
-)
-def test_fields_out_of_their_domain_change_nothing(
-    three: tuple[Phone, Phone, Phone], kind: str, fields: dict[str, Any], code: str, text: str
-) -> None:
-    one, two, _ = three
-
-    reply = one.sync(kind, **fields)
-
-    assert reply["code"] == code, reply
-    assert reply["message"].startswith(text)
-    assert (two.heard(), two.snapshot()) == ([], [])
-
-
-@pytest.mark.parametrize(
-    "hlc",
-    [
-        {"wallMs": -1, "counter": 0, "node": "x"},
-        {"wallMs": 2**53, "counter": 0, "node": "x"},
-        {"wallMs": 1.5, "counter": 0, "node": "x"},
-        {"wallMs": 1, "counter": 2**31, "node": "x"},
-        {"wallMs": 1, "counter": 0, "node": ""},
-        {"wallMs": 1, "counter": 0, "node": "x" * 65},
-        {"wallMs": 1, "counter": 0},
-        "now",
-    ],
-)
-def test_clocks_out_of_their_domain(three: tuple[Phone, Phone, Phone], hlc: Any) -> None:
-    reply = three[0].watch("film", hlc=hlc)
-
-    assert reply["code"] == "INVALID_MESSAGE"
-    assert reply["message"].startswith("hlc")
-
-
-@pytest.mark.parametrize("depth", [33, *range(900, 1000, 7), 1_800])
-def test_arguments_that_are_nested_too_deep(three: tuple[Phone, Phone, Phone], depth: int) -> None:
-    """Also what the parser just manages, and what writes it again, deeper in the call, does not."""
-    one, two, _ = three
-    request = {"action": "sync", "kind": "deviceCommand", "hlc": one.clock(), **COMMAND}
-    nested = '{"in": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
-    text = json.dumps(request | {"arguments": "HERE"}).replace('"HERE"', nested)
-
-    reply = one.world.ask_text(one.connection, text, "device_sync")
-
-    assert reply["code"] in {"INVALID_SYNC", "INVALID_MESSAGE"}, reply
-    assert two.heard() == []
-
-
-def test_arguments_may_be_nested(three: tuple[Phone, Phone, Phone]) -> None:
-    one, two, _ = three
-    arguments: Any = [1]
-    for _ in range(30):
-        arguments = [arguments]
-
-    fields: dict[str, Any] = {**COMMAND, "arguments": {"in": arguments}}
-
-    assert one.sync("deviceCommand", **fields)["applied"]
-    assert two.heard()[0]["arguments"] == {"in": arguments}
-
-
-def test_what_is_of_another_kind_is_not_passed_on(three: tuple[Phone, Phone, Phone]) -> None:
-    one, two, _ = three
-
-    one.sync("watchlistUpdate", **WATCHED, operation="remove", command="play")
-
-    assert not {"positionSeconds", "command"} & two.heard()[0].keys()
-
-
 def test_a_connection_that_is_no_device_says_nothing(world: World) -> None:
     two = phone(world, "alice", 2)
     stranger = Phone(world, device_id(1), world.connect("alice"), {})
@@ -350,99 +225,6 @@ def test_a_connection_that_is_no_device_says_nothing(world: World) -> None:
 
     assert (reply["status"], reply["code"]) == (409, "DEVICE_NOT_REGISTERED")
     assert (two.heard(), two.snapshot()) == ([], [])
-
-
-def test_a_command_goes_to_its_target_alone(three: tuple[Phone, Phone, Phone]) -> None:
-    one, two, other = three
-    identity = str(uuid.uuid4())
-
-    reply = one.command(two.device_id.upper(), "seek", commandId=identity, arguments={"to": 90})
-
-    assert (reply["applied"], reply["delivered"]) == (True, 1)
-    (heard,) = two.heard()
-    assert heard["originDeviceId"] == one.device_id
-    assert heard["targetDeviceId"] == two.device_id
-    assert (heard["commandId"], heard["command"]) == (identity, "seek")
-    assert heard["arguments"] == {"to": 90}
-    assert other.heard() == []
-    assert one.snapshot() == []
-
-
-def test_a_command_is_carried_out_once(world: World, three: tuple[Phone, Phone, Phone]) -> None:
-    one, two, _ = three
-    command: dict[str, Any] = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
-    first = one.command(two.device_id, **command)
-
-    assert one.command(two.device_id, **command) == first
-    world.disconnect(two.connection)
-    # Who has got it may go.
-    assert one.command(two.device_id, **command) == first
-    assert len(two.heard()) == 1
-    assert world.telemetry.counts["SyncDuplicates"] == 2
-
-
-def test_a_command_that_did_not_arrive_is_sent_again_by_the_next_try(
-    world: World, three: tuple[Phone, Phone, Phone]
-) -> None:
-    one, two, _ = three
-    command: dict[str, Any] = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
-    world.sender.script(two.connection, Outcome.FAILED)
-
-    assert one.command(two.device_id, **command)["delivered"] == 0
-    assert one.command(two.device_id, **command)["delivered"] == 1
-    assert one.command(two.device_id, **command)["delivered"] == 1
-    assert len(two.heard()) == 1
-
-
-def test_an_id_is_one_commands(three: tuple[Phone, Phone, Phone]) -> None:
-    one, two, _ = three
-    identity = str(uuid.uuid4())
-    one.command(two.device_id, "play", commandId=identity)
-
-    reply = one.command(two.device_id, "pause", commandId=identity)
-
-    assert reply["code"] == "INVALID_SYNC"
-    assert reply["message"].startswith("commandId: another command has it")
-    assert [item["command"] for item in two.heard()] == ["play"]
-
-
-def test_commands_of_others_are_not_in_the_way(
-    world: World, three: tuple[Phone, Phone, Phone]
-) -> None:
-    one, two, _ = three
-    identity = str(uuid.uuid4())
-    phone(world, "bob", 5)
-    bob = phone(world, "bob", 6)
-    bob.command(device_id(5), "pause", commandId=identity)
-
-    assert one.command(two.device_id, "play", commandId=identity)["delivered"] == 1
-    assert one.command(device_id(5))["code"] == "DEVICE_NOT_FOUND"
-
-
-def test_a_handoff_to_a_device_that_is_offline(
-    world: World, three: tuple[Phone, Phone, Phone]
-) -> None:
-    one, two, _ = three
-    world.disconnect(two.connection)
-    command: dict[str, Any] = {"commandId": str(uuid.uuid4())}
-
-    reply = one.command(two.device_id, "handoff", **command)
-
-    assert (reply["status"], reply["code"]) == (409, "DEVICE_OFFLINE")
-    back = phone(world, "alice", 2)
-    assert one.command(two.device_id, "handoff", **command)["delivered"] == 1
-    assert len(back.heard()) == 1
-
-
-def test_a_handoff_to_a_device_that_vanishes_just_then(
-    world: World, three: tuple[Phone, Phone, Phone]
-) -> None:
-    one, two, other = three
-    world.sender.gone.add(two.connection)
-
-    assert one.command(two.device_id, "handoff")["code"] == "DEVICE_OFFLINE"
-    online = [item["online"] for item in other.heard("devicesChanged")[-1]["devices"]]
-    assert online == [True, False, True]
 
 
 def test_if_the_table_is_out_of_reach_the_device_may_try_again(world: World) -> None:
