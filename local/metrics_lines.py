@@ -18,6 +18,8 @@ MILLISECONDS = "Milliseconds"
 # Spares the reading of lines that cannot be any.
 _MARK = b'"_aws"'
 
+_decode = json.JSONDecoder().raw_decode
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -31,15 +33,30 @@ class Sample:
 
 
 def samples(line: bytes) -> Iterator[Sample]:
-    """What a line says; nothing if it is no EMF, or not as the format has it."""
+    """What a line says; nothing if it is no EMF, or not as the format has it.
+
+    A line may hold several documents: a function's workers share a log, and Lambda's runtime writes
+    the end of a line by itself, after another worker's line perhaps.
+    """
     if _MARK not in line:
         return
+    for content in _documents(line):
+        try:
+            found = list(_samples(content))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        yield from found
+
+
+def _documents(line: bytes) -> Iterator[Any]:
     try:
-        content = json.loads(line)
-        found = list(_samples(content))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        text = line.decode().strip()
+        while text:
+            content, end = _decode(text)
+            yield content
+            text = text[end:].lstrip()
+    except ValueError:
         return
-    yield from found
 
 
 def _samples(content: Mapping[str, Any]) -> Iterator[Sample]:

@@ -50,6 +50,15 @@ def test_what_powertools_prints_is_understood(
     assert found["Closed"].dimensions == (("Reason", "idle"), ("Role", "speaker"), service)
 
 
+def test_workers_whose_lines_met_in_one_log() -> None:
+    """Lambda's runtime writes a line and its end apart."""
+    warning = b'{"level": "WARNING"}'
+
+    found = list(samples(line() + warning + line().replace(b"[2.0, 3.0]", b"7")))
+
+    assert [item.values for item in found] == [(2.0, 3.0), (7.0,)]
+
+
 def test_a_single_number_and_several_sets_of_dimensions() -> None:
     text = line(Dimensions=[["service"], []]).replace(b"[2.0, 3.0]", b"7")
 
