@@ -1,4 +1,4 @@
-"""Announcements on a stack with two workers of each function, whoever is connected to which."""
+"""Announcements on a stack with three workers of each function, whoever is connected to which."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEWS = {"announcement", "activeAnnouncement"}
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """Requests at once meet different workers, of which none remembers what another has seen."""
-    with launch_quiet("--workers", "2") as running:
+    with launch_quiet("--workers", "3") as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""Device sync on the whole stack, with two workers of each function."""
+"""Device sync on the whole stack, with three workers of each function."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ID = str(uuid.UUID(int=7))
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """A stack of several workers."""
-    with launch_quiet("--workers", "2") as running:
+    with launch_quiet("--workers", "3") as running:
         yield running
 
 
