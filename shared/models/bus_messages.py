@@ -67,6 +67,8 @@ class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND
 
 
 AnyBusMessage = WatchlistUpdated | ProgressUpdated | DeviceCommanded
+#: The words by which they are told apart.
+BUS_TYPES = tuple(str(each.__struct_config__.tag) for each in AnyBusMessage.__args__)
 
 
 class BusEnvelope(msgspec.Struct, frozen=True, kw_only=True):

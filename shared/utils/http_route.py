@@ -91,8 +91,10 @@ def decoded(body: bytes, request_type: type[RequestType]) -> RequestType:
     """The body as a request. Raises INVALID_MESSAGE that names the field."""
     try:
         return msgspec.json.decode(body, type=request_type)
-    except (msgspec.ValidationError, UnicodeError) as error:
+    except msgspec.ValidationError as error:
         fault = readable_fault(error, "body")
+    except UnicodeError:
+        fault = "body: not UTF-8"
     except (msgspec.DecodeError, RecursionError):
         fault = "body: not JSON"
     raise LingocastError(ErrorCode.INVALID_MESSAGE, fault)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, Union, get_args
 
 import msgspec
 
+from shared.models.announcement_messages import MessageType, Scope
+from shared.models.bus_messages import BUS_TYPES
+from shared.models.device_messages import Operation, SyncKind
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
 from shared.models.messages import Role
@@ -17,7 +20,20 @@ from shared.utils.validators import validate_action
 RequestType = TypeVar("RequestType", bound=Request)
 
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
-_BAD_ROLE = re.compile(r"Invalid enum value ('.*') - at `\$\.role`", re.DOTALL)
+_BAD_WORD = re.compile(r"Invalid (?:enum )?value ('.*') - at `\$\.(.*)`", re.DOTALL)
+# The words of each field, of WebSocket requests and of HTTP bodies.
+_WORDS: Mapping[str, Sequence[str]] = {
+    "role": get_args(Role),
+    "scope": get_args(Scope),
+    "messageType": get_args(MessageType),
+    "type": get_args(MessageType),
+    "kind": get_args(SyncKind),
+    "operation": get_args(Operation),
+    "message.operation": get_args(Operation),
+    "message.type": BUS_TYPES,
+}
+# What an error repeats of a word that is none of them.
+_SHOWN = 40
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
 # A number that no float can hold, as 1e400, is JSON all the same.
 _lenient = msgspec.json.Decoder(float_hook=float)
@@ -91,8 +107,9 @@ def readable_fault(error: Exception, whole: str = "message") -> str:
         field, parent = missing.groups()
         return f"{parent}.{field}: missing" if parent else f"{field}: missing"
     # msgspec says what a word is not, but not which ones there are.
-    if role := _BAD_ROLE.fullmatch(fault):
-        return f"role: {role[1]} is not one of {', '.join(get_args(Role))}"
+    if (bad := _BAD_WORD.fullmatch(fault)) and (words := _WORDS.get(bad[2])):
+        word = bad[1] if len(bad[1]) <= _SHOWN else "this"
+        return f"{bad[2]}: {word} is not one of {', '.join(words)}"
     reason, path = _ELSEWHERE.fullmatch(fault).groups()  # type: ignore[union-attr]
     reason = reason.replace("`", "").replace("Expected", "expected", 1)
     return f"{path or whole}: {reason}"

@@ -132,7 +132,12 @@ TOLD = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
         ({**LISTED, "channel": "alice"}, 400, "INVALID_SYNC", "channel: not of the form"),
         ({**LISTED, "channel": "user."}, 400, "INVALID_SYNC", "channel: not of the form"),
         ({**LISTED, "channel": "user." + "x" * 252}, 400, "INVALID_MESSAGE", "channel: "),
-        (with_(LISTED, type="DANCE"), 400, "INVALID_MESSAGE", "message.type: "),
+        (
+            with_(LISTED, type="DANCE"),
+            400,
+            "INVALID_MESSAGE",
+            "message.type: 'DANCE' is not one of WATCHLIST_UPDATE, PROGRESS_UPDATE, DEVICE_COMMAND",
+        ),
         (without(LISTED, "type"), 400, "INVALID_MESSAGE", "message.type: missing"),
         (without(LISTED, "timestamp"), 400, "INVALID_MESSAGE", "message.timestamp: missing"),
         (with_(LISTED, timestamp="now"), 400, "INVALID_MESSAGE", "message.timestamp: "),

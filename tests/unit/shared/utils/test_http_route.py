@@ -144,6 +144,12 @@ def test_what_is_no_request_names_the_field(body: str | None, told: str) -> None
     assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
 
 
+def test_a_text_that_is_no_utf_8() -> None:
+    body = base64.b64encode(b'{"text": "\xff"}').decode()
+
+    assert refused(event(body=body, encoded=True)) == (400, "INVALID_MESSAGE", "body: not UTF-8")
+
+
 def test_a_body_may_have_24_kb() -> None:
     most = json.dumps({"text": "x" * (MAX_BODY_BYTES - 12)})
     assert len(most) == MAX_BODY_BYTES

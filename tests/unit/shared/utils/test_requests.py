@@ -51,6 +51,26 @@ def fault(text: str) -> MalformedRequestError:
             "role: 'king' is not one of speaker, listener, interpreter",
         ),
         (
+            '{"action": "announce", "scope": "everybody", "message": "m"}',
+            "INVALID_MESSAGE",
+            "scope: 'everybody' is not one of all, session",
+        ),
+        (
+            '{"action": "announce", "scope": "all", "message": "m", "messageType": "Info"}',
+            "INVALID_MESSAGE",
+            "messageType: 'Info' is not one of info, warning, alert",
+        ),
+        (
+            '{"action": "sync", "kind": "dance"}',
+            "INVALID_MESSAGE",
+            "kind: 'dance' is not one of watchlistUpdate, progressUpdate, deviceCommand",
+        ),
+        (
+            '{"action": "clearAnnouncement", "scope": "' + "x" * 4_000 + '"}',
+            "INVALID_MESSAGE",
+            "scope: this is not one of all, session",
+        ),
+        (
             '{"action": "heartbeat", "clientTime": NaN}',
             "INVALID_MESSAGE",
             "message: not JSON",
