@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "message.operation": get_args(Operation),
     "message.type": BUS_TYPES,
 }
+_HALVED = "half of a surrogate pair; send whole characters"
 # What an error repeats of a word that is none of them.
 _SHOWN = 40
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
@@ -69,7 +71,7 @@ class RequestDecoder(Generic[RequestType]):
         except (msgspec.ValidationError, UnicodeError) as error:
             raise _explained(text, error) from error
         except (msgspec.DecodeError, RecursionError) as error:
-            raise MalformedRequestError(_invalid("message: not JSON"), Head()) from error
+            raise _unreadable(text) from error
 
 
 def _invalid(message: str) -> LingocastError:
@@ -95,9 +97,44 @@ def _explained(text: str, error: Exception) -> MalformedRequestError:
     return MalformedRequestError(_invalid(readable_fault(error)), head)
 
 
+def _unreadable(text: str) -> MalformedRequestError:
+    content = _spelled(text)
+    field = _halved_field(content)
+    if field is None:
+        return MalformedRequestError(_invalid("message: not JSON"), Head())
+    head = Head(_short(content.get("action")), _short(content.get("requestId")))
+    return MalformedRequestError(_invalid(f"{field}: {_HALVED}"), head)
+
+
+def _halved_field(content: Mapping[str, Any]) -> str | None:
+    """The first field with half of a surrogate pair in it: JSON can spell it, UTF-8 cannot."""
+    for field, value in content.items():
+        try:
+            if not _is_whole(json.dumps(value, ensure_ascii=False)):
+                return field if _is_whole(field) else None
+        except RecursionError:
+            return None
+    return None
+
+
+def _spelled(text: str) -> dict[str, Any]:
+    """An object as the standard library reads it, which takes halves; empty if it is none."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _short(value: object) -> str | None:
     """What an error repeats of the request: strings that are no longer than an id may be."""
-    return value if isinstance(value, str) and len(value) <= MAX_REQUEST_ID_LENGTH else None
+    if not isinstance(value, str) or len(value) > MAX_REQUEST_ID_LENGTH or not _is_whole(value):
+        return None
+    return value
 
 
 def readable_fault(error: Exception, whole: str = "message") -> str:

@@ -51,6 +51,16 @@ def fault(text: str) -> MalformedRequestError:
             "role: 'king' is not one of speaker, listener, interpreter",
         ),
         (
+            '{"action": "announce", "scope": "all", "message": "half a smile: \\ud83d"}',
+            "INVALID_MESSAGE",
+            "message: half of a surrogate pair",
+        ),
+        (
+            '{"action": "announce", "scope": "all", "translations": {"es": "\\udc00"}}',
+            "INVALID_MESSAGE",
+            "translations: half of a surrogate pair",
+        ),
+        (
             '{"action": "announce", "scope": "everybody", "message": "m"}',
             "INVALID_MESSAGE",
             "scope: 'everybody' is not one of all, session",
@@ -87,6 +97,12 @@ def test_faults_name_the_field(text: str, code: str, message: str) -> None:
 def test_what_could_be_read_is_given_back() -> None:
     head = fault('{"action": "joinSession", "requestId": "r7"}').head
     assert (head.action, head.request_id) == ("joinSession", "r7")
+
+    halved = fault('{"action": "announce", "message": "\\ud83d", "requestId": "r7"}').head
+    assert (halved.action, halved.request_id) == ("announce", "r7")
+
+    head = fault('{"action": "\\ud83d", "message": "x", "requestId": "\\udfff"}').head
+    assert (head.action, head.request_id) == (None, None)
 
     long = fault(json.dumps({"action": "heartbeat", "requestId": "r" * 65})).head
     assert long.request_id is None
