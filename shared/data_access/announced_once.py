@@ -15,14 +15,14 @@ _KEEP_SECONDS = 24 * 60 * 60
 
 
 class AnnouncedOnce:
-    """One row for each author and key, kept for a day. Raises StoreUnavailableError."""
+    """One row for each author, scope and key, kept for a day. Raises StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def claim(self, author: str, key: str, draft: Announced) -> Announced | None:
         """Take the key for a new announcement; returns what it was taken for before, or None."""
-        row = _row_key(author, key)
+        row = _row_key(author, draft.session_id, key)
         now_seconds = draft.created_at // 1000
         item = {
             schema.ANNOUNCEMENT_KEY: row,
@@ -43,6 +43,6 @@ class AnnouncedOnce:
         return None
 
 
-def _row_key(author: str, key: str) -> str:
-    # Both may hold any characters; the name of a row says nothing of either.
-    return f"once#{hashlib.sha256(msgspec.json.encode([author, key])).hexdigest()}"
+def _row_key(author: str, session_id: str | None, key: str) -> str:
+    # They may hold any characters; the name of a row says nothing of them.
+    return f"once#{hashlib.sha256(msgspec.json.encode([author, session_id, key])).hexdigest()}"

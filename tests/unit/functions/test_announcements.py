@@ -247,6 +247,15 @@ class TestRepeating:
 
         assert announced(world, reader) == ["Pause", "Pause"]
 
+    def test_keys_are_a_scopes_own(self, world: World) -> None:
+        speaker = world.connect("alice", "speakers", "operators")
+        created = world.ask(speaker, "createSession", sourceLanguage="en")
+        listener = world.listener(created["sessionId"])
+        announce(world, speaker, "session", idempotencyKey="k")
+        announce(world, speaker, "all", idempotencyKey="k")
+
+        assert announced(world, listener) == ["Pausa", "Pausa"]
+
     def test_a_key_is_free_again_after_a_day(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
         announce(world, announcer, idempotencyKey="k")
