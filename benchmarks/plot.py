@@ -85,6 +85,18 @@ def main() -> None:
             limit=200,
         )
     )
+    audiences = results["audiences"]
+    (FOLDER / "audiences.svg").write_text(
+        bars(
+            "An announcement to 1 000 connections; a message between devices (at most 150)",
+            "ms",
+            [
+                ("announced: last of 1 000", audiences["announce_last_ms"]),
+                *((f"relayed: {name}", audiences[f"relay_{name}_ms"]) for name in ("p50", "p99")),
+            ],
+            limit=150,
+        )
+    )
     live = results["live"]
     (FOLDER / "live.svg").write_text(
         bars(

@@ -98,9 +98,8 @@ def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> No
     process = start(fixture_path)
     try:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(9)]
-        assert any("python -m client listen" in line for line in lines)
-        assert any("Logs of the functions" in line for line in lines)
+        assert line_with("python -m client listen", process.stdout)
+        assert line_with("Logs of the functions", process.stdout)
     finally:
         process.terminate()
         _, progress = process.communicate(timeout=PATIENCE_SECONDS)
