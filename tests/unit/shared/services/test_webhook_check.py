@@ -118,3 +118,13 @@ def test_what_is_signed_fits_and_nothing_else(body: bytes, secret: str, seconds:
     assert SignedBody.of(lowered, body, seconds * 1000).fits(secret)
     assert not SignedBody.of(lowered, body + b" ", seconds * 1000).fits(secret)
     assert not SignedBody.of(lowered, body, seconds * 1000).fits(secret + " ")
+
+
+def test_what_openssl_signs_fits() -> None:
+    """`printf '1700000000.{"channel":"user.alice"}' | openssl dgst -sha256 -hmac SECRET -r`"""
+    made = "a88636c2bd2f288bb8c2a6a2a8ef7bcb0ed8a22d2fba9e140079278fc306f5b9"
+    headers = {"x-lingocast-timestamp": "1700000000", "x-lingocast-signature": f"v1={made}"}
+    signed = SignedBody.of(headers, b'{"channel":"user.alice"}', 1_700_000_000_000)
+
+    assert signed.fits("local-sync-secret")
+    assert not signed.fits("local-sync-secrets")
