@@ -20,6 +20,7 @@ PACKAGES = (
     "conformance",
     "local",
     "client",
+    "interpreter",
     "demo",
     "tests",
     "benchmarks",
@@ -71,6 +72,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # Which files are code is said where the asset is made.
     "local.live_code": (*PLAIN, "local", "infrastructure.code"),
     "client": (*PLAIN, "client"),
+    # A machine interpreter is a client; only its command knows it.
+    "interpreter": (*PLAIN, "client", "interpreter"),
+    "client.interpret_command": (*PLAIN, "client", "interpreter"),
     # The demonstration reads the client's results, which are of the models.
     "demo": ("shared.models", "client", "local", "demo"),
     "app": ("infrastructure",),
