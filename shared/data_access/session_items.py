@@ -12,7 +12,7 @@ from shared.models import schema
 from shared.models.audience_counts import ToldStatus
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.session import Channel, Former, Session, SessionStatus
+from shared.models.session import Channel, Former, Session, SessionStatus, Standby
 
 # Attributes that more than one module names.
 BROADCAST_STATE = "broadcastState"
@@ -33,12 +33,27 @@ def active_bucket(session_id: str) -> str:
 
 def channel_item(channel: Channel) -> Item:
     """A channel inside the session's item."""
-    item: Item = {"epoch": channel.epoch, "source": channel.source}
+    item: Item = {
+        "epoch": channel.epoch,
+        "source": channel.source,
+        "leaseUntil": channel.lease_until,
+        "heardAt": channel.heard_at,
+        "standbys": {who: standby_item(waiting) for who, waiting in channel.standbys.items()},
+    }
     if channel.connection_id is not None:
         item["connectionId"] = channel.connection_id
     if channel.former is not None:
         item["former"] = former_item(channel.former)
     return item
+
+
+def standby_item(standby: Standby) -> Item:
+    """An interpreter who waits, inside a channel."""
+    return {
+        "source": standby.source,
+        "since": standby.since,
+        "leaseUntil": standby.lease_until,
+    }
 
 
 def former_item(former: Former) -> Item:
@@ -55,8 +70,18 @@ def _former(item: Item | None) -> Former | None:
 
 
 def _channel(item: Item) -> Channel:
-    former = _former(item.get("former"))
-    return Channel(item["epoch"], item["source"], item.get("connectionId"), former)
+    return Channel(
+        epoch=item["epoch"],
+        source=item["source"],
+        connection_id=item.get("connectionId"),
+        former=_former(item.get("former")),
+        lease_until=item.get("leaseUntil", 0),
+        heard_at=item.get("heardAt", 0),
+        standbys={
+            who: Standby(waiting["source"], waiting["since"], waiting["leaseUntil"])
+            for who, waiting in item.get("standbys", {}).items()
+        },
+    )
 
 
 def _string_set(values: Iterable[str]) -> set[str] | None:

@@ -12,6 +12,13 @@ import msgspec
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import (
+    Interpretation,
+    InterpreterSource,
+    Lease,
+    Renders,
+    RequestedInterpretation,
+)
 from shared.models.message_base import Reply, Request, ServerMessage
 
 Role = Literal["speaker", "listener", "interpreter"]
@@ -38,6 +45,7 @@ class CreateSession(Request, frozen=True, kw_only=True):
     audio_format: RequestedAudioFormat | None = None
     max_listeners: Annotated[int, msgspec.Meta(ge=1)] | None = None
     interpreters: Annotated[list[str], msgspec.Meta(max_length=100)] | None = None
+    interpretation: RequestedInterpretation | None = None
 
 
 class JoinSession(Request, frozen=True, kw_only=True):
@@ -47,6 +55,11 @@ class JoinSession(Request, frozen=True, kw_only=True):
     target_language: str
     role: Role = "listener"
     resume_token: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    # Of interpreters: whether to wait if the language has one, who speaks, and by which right if
+    # not by a token's.
+    standby: bool = False
+    source: InterpreterSource | None = None
+    ticket: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
 
 class SendAudio(Request, frozen=True, kw_only=True):
@@ -55,6 +68,7 @@ class SendAudio(Request, frozen=True, kw_only=True):
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
     timestamp: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
     audio: bytes
+    renders: Renders | None = None
 
 
 class EndSession(Request, frozen=True, kw_only=True):
@@ -94,7 +108,12 @@ class LeaveSession(Request, frozen=True, kw_only=True):
 
 
 class GetSessionStatus(Request, frozen=True, kw_only=True):
-    """The speaker asks who listens."""
+    """The speaker or an interpreter asks who listens; an interpreter who sits nowhere yet names the
+    session, and may have a ticket in place of a token.
+    """
+
+    session_id: str | None = None
+    ticket: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
 
 class Heartbeat(Request, frozen=True, kw_only=True):
@@ -113,6 +132,7 @@ class SessionCreated(Reply, frozen=True, kw_only=True):
     epoch: int
     connection_expires_at: int
     resume_token: str
+    interpretation: Interpretation | None = None
 
 
 class SessionJoined(Reply, frozen=True, kw_only=True):
@@ -129,6 +149,7 @@ class SessionJoined(Reply, frozen=True, kw_only=True):
     connection_expires_at: int
     resume_token: str
     epoch: int | None = None
+    lease: Lease | None = None
 
 
 class SessionEnded(Reply, frozen=True, kw_only=True):
@@ -163,11 +184,13 @@ class SessionStatus(Reply, frozen=True, kw_only=True):
     broadcast_state: BroadcastState
     timestamp: int
     update_reason: UpdateReason
+    channels: dict[str, ChannelSource] = msgspec.field(default_factory=dict)
 
 
 class HeartbeatAck(Reply, frozen=True, kw_only=True):
     timestamp: int
     client_time: int | None = None
+    lease: Lease | None = None
 
 
 class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
@@ -178,8 +201,8 @@ class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
     action: str | None = None
 
 
-class Audio(ServerMessage, frozen=True, kw_only=True):
-    """One chunk as delivered; `language` is that of the sound."""
+class Audio(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """One chunk as delivered; `language` is that of the sound, `renders` what it interprets."""
 
     session_id: str
     language: str
@@ -187,6 +210,7 @@ class Audio(ServerMessage, frozen=True, kw_only=True):
     seq: int
     timestamp: int
     audio: bytes
+    renders: Renders | None = None
 
 
 class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):

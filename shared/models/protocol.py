@@ -23,6 +23,13 @@ from shared.models.device_messages import (
     SyncMessage,
     SyncSnapshot,
 )
+from shared.models.interpretation_messages import (
+    Caption,
+    HandOver,
+    InterpreterLease,
+    SendCaption,
+    TakeOver,
+)
 from shared.models.messages import (
     AnyControl,
     Audio,
@@ -52,6 +59,7 @@ from shared.models.messages import (
 AnyAnnouncementRequest = (
     Announce | ClearAnnouncement | AcknowledgeAnnouncement | GetActiveAnnouncement
 )
+AnyInterpreterRequest = TakeOver | HandOver | SendCaption
 AnyDeviceRequest = RegisterDevice | GetSyncSnapshot | Sync
 AnyRequest = (
     CreateSession
@@ -63,6 +71,7 @@ AnyRequest = (
     | LeaveSession
     | GetSessionStatus
     | Heartbeat
+    | AnyInterpreterRequest
     | AnyAnnouncementRequest
     | AnyDeviceRequest
 )
@@ -81,6 +90,8 @@ AnyServerMessage = (
     | SpeakerDisconnected
     | SpeakerReconnected
     | ConnectionTimeout
+    | InterpreterLease
+    | Caption
     | Announcement
     | ActiveAnnouncement
     | AnnouncementCleared

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import InterpreterSource
 from shared.models.messages import ChannelSource, EndReason
 
 MAX_LANGUAGES = 100
@@ -20,6 +21,9 @@ class SessionStatus(StrEnum):
     ENDED = "ended"
 
 
+# How long an interpreter is believed to be there without a sign of life (ms); it gives one each
+# second.
+LEASE_MS = 2_500
 # How long the connection that gave its seat over may still be heard (ms): protocol, rule 12.
 OVERLAP_MS = 2_000
 
@@ -46,17 +50,32 @@ class Former:
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """An interpreter who waits for a language, since when, and until when that is believed without
+    a sign of life (ms since the epoch).
+    """
+
+    source: InterpreterSource
+    since: int
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Another language of a session.
 
     Without a `connection_id` nobody interprets it now; `epoch` outlives its holders, so that a
-    former source can never pass for the present one.
+    former source can never pass for the present one. The holder's lease runs until `lease_until`,
+    and it was last heard at `heard_at` (ms since the epoch). `standbys`, by connection id, wait.
     """
 
     epoch: int
-    source: ChannelSource = "human"
+    source: InterpreterSource = "human"
     connection_id: str | None = None
     former: Former | None = None
+    lease_until: int = 0
+    heard_at: int = 0
+    standbys: Mapping[str, Standby] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
