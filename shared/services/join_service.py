@@ -11,6 +11,7 @@ from shared.models.messages import JoinSession, SessionJoined
 from shared.models.session import MAX_LANGUAGES, Channel, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.departures import Departures
+from shared.services.interpreter_rights import require_interpreter
 from shared.services.refusals import (
     already_in_session,
     connection_not_found,
@@ -105,7 +106,7 @@ class JoinService:
             require_user(caller, "joinSession")
         session = self._sessions.get(session_id)
         if request.role == "interpreter":
-            _require_interpreter(caller, session)
+            require_interpreter(caller, session, "joinSession")
         session = _active(session)
         if self._grace.finish_overdue(session):
             raise session_ended()
@@ -258,12 +259,3 @@ def _active(session: Session | None) -> Session:
     if not session.is_active:
         raise session_ended()
     return session
-
-
-def _require_interpreter(caller: Caller, session: Session | None) -> None:
-    """The session's list decides, or the group where there is none."""
-    if session is not None and session.interpreters is not None:
-        if caller.user_id not in session.interpreters:
-            raise forbidden("joinSession as interpreter", "the session's listed interpreters")
-    elif "interpreters" not in caller.groups:
-        raise forbidden("joinSession as interpreter", "members of the group interpreters")
