@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -32,16 +33,22 @@ from client.errors import (
 )
 from client.event_queue import EventQueue
 from client.events import Answered, Event, Refused
+from client.interpreter_requests import InterpreterRequests
 from client.protocol import SessionCore
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from client.transport import lost, open_socket
 from shared.models.announcement_messages import Announcement, Scope
+from shared.models.errors import ErrorCode
+from shared.models.interpretation import Renders
+from shared.models.interpretation_messages import SendCaption
 from shared.models.message_base import Reply, Request
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.utils.clock import Clock, SystemClock
 
 HEARTBEAT_SECONDS = 30.0
+# An interpreter shows that it is alive so often, also while it sends: its lease runs for 2.5 s.
+LEASE_SECONDS = 1.0
 REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds
 
 _log = logging.getLogger("lingocast.client")
@@ -55,6 +62,7 @@ async def connect(
     client_id: str | None = None,
     clock: Clock | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    lease_seconds: float = LEASE_SECONDS,
     reply_timeout_seconds: float = REPLY_TIMEOUT_SECONDS,
     offset: ClockOffset | None = None,
 ) -> AsyncIterator[Connection]:
@@ -70,6 +78,7 @@ async def connect(
         socket,
         clock=clock or SystemClock(),
         heartbeat_seconds=heartbeat_seconds,
+        lease_seconds=lease_seconds,
         reply_timeout_seconds=reply_timeout_seconds,
         offset=offset or ClockOffset(),
     )
@@ -80,7 +89,9 @@ async def connect(
         await connection.close()
 
 
-class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceRequests):
+class Connection(
+    SessionRequests, SpeakerControls, InterpreterRequests, AnnouncementRequests, DeviceRequests
+):
     """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
     ConnectionLostError; everything that is not a reply comes out of `events`.
     """
@@ -91,20 +102,25 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
         *,
         clock: Clock,
         heartbeat_seconds: float,
+        lease_seconds: float,
         reply_timeout_seconds: float,
         offset: ClockOffset,
     ) -> None:
         self._socket = socket
         self._clock = clock
         self._heartbeat_seconds = heartbeat_seconds
+        self._lease_seconds = lease_seconds
         self._reply_timeout_seconds = reply_timeout_seconds
         self._core = SessionCore()
         self._queue = EventQueue()
         self._offset = offset
         self._replies: dict[str, asyncio.Future[Reply]] = {}
         self._last_sent = clock.monotonic()
+        self._last_beat = clock.monotonic()
+        self._seated = asyncio.Event()  # whoever interprets from now on beats faster
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._beats: set[asyncio.Task[bool]] = set()
 
     def start(self) -> None:
         """Begin to read and to keep the connection alive."""
@@ -117,9 +133,10 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
         """Close the connection and end its tasks; harmless when it is closed already."""
         self._closing = True
         await self._socket.close()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._beats]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._end(None)
 
     @property
@@ -141,12 +158,22 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
         """The time in ms since the epoch by the server's clock, as far as that is known."""
         return self._clock.now_ms() + self._offset.offset_ms
 
-    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
-        """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply."""
-        await self._send(self._core.audio_frame(seq, timestamp, audio))
+    async def send_audio(
+        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+    ) -> None:
+        """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply. An
+        interpreter's may say what it `renders`.
+        """
+        await self._send(self._core.audio_frame(seq, timestamp, audio, renders))
+
+    async def send_caption(self, caption: SendCaption) -> None:
+        """Let those who hear one's language, or the floor, read what is said; no reply."""
+        await self._send(self._core.caption_frame(caption))
 
     async def heartbeat(self) -> None:
-        """Keep the connection alive, and compare the clocks. Also done every 30 s of silence."""
+        """Keep the connection alive, and compare the clocks. Also done every 30 s of silence, and
+        by interpreters each second.
+        """
         sent_at = self._clock.now_ms()
         ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
@@ -205,6 +232,7 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
     def _take(self, frame: bytes) -> None:
         for event in self._core.receive(frame, self.now_ms()):
             if isinstance(event, Answered):
+                self._seated.set()
                 self._settle(event.request_id, event.reply)
             elif isinstance(event, Refused):
                 self._settle(event.request_id, event.error)
@@ -226,15 +254,43 @@ class Connection(SessionRequests, SpeakerControls, AnnouncementRequests, DeviceR
             self._settle(request_id, fault or ConnectionLostError("the connection was closed"))
 
     async def _keep_alive(self) -> None:
-        while True:
-            due = self._last_sent + self._heartbeat_seconds
-            wait = due - self._clock.monotonic()
+        alive = True
+        while alive:
+            interprets = self.state is not None and self.state.role == "interpreter"
+            interval = self._lease_seconds if interprets else self._heartbeat_seconds
+            since = self._last_beat if interprets else self._last_sent
+            wait = since + interval - self._clock.monotonic()
             if wait > 0:
-                await asyncio.sleep(wait)
-                continue
-            try:
-                await self.heartbeat()
-            except ConnectionLostError:
-                return
-            except ClientError as fault:
-                _log.warning("a heartbeat failed: %s", fault)
+                self._seated.clear()
+                await _at_most(wait, self._seated.wait())
+            elif interprets:
+                # The next one does not wait for the answer of this one: the lease does not either.
+                self._last_beat = self._clock.monotonic()
+                beat = asyncio.create_task(self._beat())
+                self._beats.add(beat)
+                beat.add_done_callback(self._beats.discard)
+                await asyncio.wait([beat], timeout=interval)
+                alive = not beat.done() or beat.result()
+            else:
+                alive = await self._beat()
+
+    async def _beat(self) -> bool:
+        """One heartbeat; false if there is no use in another."""
+        try:
+            await self.heartbeat()
+        except ConnectionLostError:
+            return False
+        except RequestRefusedError as refused:
+            if refused.code == ErrorCode.CONNECTION_NOT_FOUND:
+                return False  # another connection has its seat
+            _log.warning("a heartbeat failed: %s", refused)
+        except ClientError as fault:
+            _log.warning("a heartbeat failed: %s", fault)
+        return True
+
+
+async def _at_most(seconds: float, work: Coroutine[Any, Any, object]) -> None:
+    """Wait for it, but no longer than that."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work

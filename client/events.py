@@ -26,6 +26,13 @@ class AudioRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptionRefused:
+    """A caption that the service did not take."""
+
+    error: RequestRefusedError
+
+
+@dataclass(frozen=True, slots=True)
 class Notified:
     """Something happened in the session without our asking; already applied to the state."""
 
@@ -74,5 +81,5 @@ class RolledOver:
 
 
 Notice = Notified | Away | Returned | RolledOver
-Event = Heard | AudioRefused | Notice
+Event = Heard | AudioRefused | CaptionRefused | Notice
 Outcome = Answered | Refused

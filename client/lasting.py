@@ -25,11 +25,14 @@ from client.connection import Connection
 from client.controls import SpeakerControls
 from client.errors import AwayError, ConnectionLostError
 from client.events import Event
+from client.interpreter_requests import InterpreterRequests
 from client.reconnection import GRACE_SECONDS, Chance
 from client.seat_keeper import Opener, SeatKeeper
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from shared.models.announcement_messages import Announcement, Scope
+from shared.models.interpretation import Renders
+from shared.models.interpretation_messages import SendCaption
 from shared.models.message_base import Request
 from shared.utils.clock import Clock, SystemClock
 
@@ -67,7 +70,9 @@ async def lasting(
         await keeper.close()
 
 
-class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
+class LastingConnection(
+    SessionRequests, SpeakerControls, InterpreterRequests, AnnouncementRequests
+):
     """One seat in a session, over as many connections as it takes."""
 
     def __init__(self, keeper: SeatKeeper) -> None:
@@ -93,15 +98,15 @@ class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
         """The time in ms since the epoch by the server's clock, as far as that is known."""
         return self._keeper.now_ms()
 
-    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+    async def send_audio(
+        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+    ) -> None:
         """As Connection.send_audio. Raises AwayError if the chunk could not be sent now."""
-        connection = self._keeper.connection
-        if connection is None:
-            raise self._keeper.fault or AwayError
-        try:
-            await connection.send_audio(seq, timestamp, audio)
-        except ConnectionLostError:
-            raise self._keeper.fault or AwayError from None
+        await self._now(lambda connection: connection.send_audio(seq, timestamp, audio, renders))
+
+    async def send_caption(self, caption: SendCaption) -> None:
+        """As Connection.send_caption. Raises AwayError if it could not be sent now."""
+        await self._now(lambda connection: connection.send_caption(caption))
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         """As Connection.ask."""
@@ -125,6 +130,16 @@ class LastingConnection(SessionRequests, SpeakerControls, AnnouncementRequests):
         """As Connection.events; raises ClientError once there is no coming back."""
         while (event := await self._keeper.events.get()) is not None:
             yield event
+
+    async def _now(self, send: Callable[[Connection], Awaitable[None]]) -> None:
+        """Send over the present connection, or not at all."""
+        connection = self._keeper.connection
+        if connection is None:
+            raise self._keeper.fault or AwayError
+        try:
+            await send(connection)
+        except ConnectionLostError:
+            raise self._keeper.fault or AwayError from None
 
     async def _over(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
         """Ask, over the next connection again if this one is lost before it answers: each request

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from client.errors import ClientError
-from client.events import AudioRefused, Event, Heard, Notice, Notified
+from client.events import AudioRefused, CaptionRefused, Event, Heard, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.lasting import AnyConnection
 from client.playout import ListenStats, NullSink, Playout, Sink
@@ -67,6 +67,8 @@ class Hearing:
                     self.on_first_chunk()
             case AudioRefused():
                 self.on_refused(event)
+            case CaptionRefused():
+                pass  # no reader misses what they do not know of
             case Notified(message=SessionEnded(reason=reason)):
                 self.ended = reason
                 self.hooks.on_notice(event)

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import replace
 from typing import get_args
 
 import msgspec
 
 from client.announcements import AnnouncementBoard
 from client.errors import RequestRefusedError
-from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
-from client.session_state import SessionState, after
+from client.events import (
+    Answered,
+    AudioRefused,
+    CaptionRefused,
+    Event,
+    Heard,
+    Notified,
+    Outcome,
+    Refused,
+)
+from client.session_state import Claim, SessionState, after
+from shared.models.interpretation import LeaseReason, Renders
+from shared.models.interpretation_messages import InterpreterLease, SendCaption
 from shared.models.message_base import Reply, Request, ServerMessage, encode
 from shared.models.messages import (
     Audio,
@@ -23,13 +35,17 @@ from shared.models.messages import (
     ChangeLanguage,
     ChannelSourceChanged,
     ErrorMessage,
+    Heartbeat,
+    HeartbeatAck,
     JoinSession,
     SendAudio,
+    SessionJoined,
     SpeakerReconnected,
 )
 from shared.models.protocol import AnyServerMessage
 
 _AUDIO_ID = "audio-"
+_CAPTION_ID = "caption"
 # While a join or a change of language is under way: what arrives for it before its reply. Enough
 # for the replies of a slow service; live audio older than that is not worth keeping.
 _HELD = 64
@@ -59,6 +75,8 @@ class SessionCore:
         self._ids = itertools.count(1)
         self._pending: dict[str, Request] = {}
         self._held: deque[tuple[ServerMessage, float]] = deque(maxlen=_HELD)
+        # Heartbeats under way when something newer was told of the lease than they may bring.
+        self._overtaken: set[str] = set()
         self._decoders = _decoders()
         self._header_decoder = msgspec.json.Decoder(_Header)
 
@@ -71,12 +89,24 @@ class SessionCore:
     def give_up(self, request_id: str) -> None:
         """Expect no reply to the request any more."""
         self._pending.pop(request_id, None)
+        self._overtaken.discard(request_id)
 
     @staticmethod
-    def audio_frame(seq: int, timestamp: int, audio: bytes) -> bytes:
+    def audio_frame(
+        seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+    ) -> bytes:
         """The frame of a chunk; success has no reply, a refusal becomes an AudioRefused."""
         request_id = f"{_AUDIO_ID}{seq}"
-        return encode(SendAudio(request_id=request_id, seq=seq, timestamp=timestamp, audio=audio))
+        return encode(
+            SendAudio(
+                request_id=request_id, seq=seq, timestamp=timestamp, audio=audio, renders=renders
+            )
+        )
+
+    @staticmethod
+    def caption_frame(caption: SendCaption) -> bytes:
+        """The frame of a caption; success has no reply, a refusal becomes a CaptionRefused."""
+        return encode(msgspec.structs.replace(caption, request_id=_CAPTION_ID))
 
     def receive(self, frame: bytes | str, received_at_ms: float) -> list[Event | Outcome]:
         """What a frame means. Unknown types and malformed frames mean nothing and are counted:
@@ -98,20 +128,55 @@ class SessionCore:
                 return self._refuse(message)
             case Reply(request_id=str(request_id)) if request_id in self._pending:
                 return self._answer(request_id, message, received_at_ms)
+            case HeartbeatAck():
+                self.ignored += 1  # too late to tell anything
+                return []
             case _:
                 return self._push(message, received_at_ms)
 
     def _answer(self, request_id: str, reply: Reply, at_ms: float) -> list[Event | Outcome]:
-        del self._pending[request_id]
+        request = self._pending.pop(request_id)
+        if isinstance(reply, HeartbeatAck):
+            return [Answered(request_id, reply), *self._acknowledged(request_id, reply)]
         self.state = after(self.state, reply, at_ms)
+        if isinstance(request, JoinSession) and self.state is not None:
+            self.state = replace(self.state, claim=Claim(request.source, request.ticket))
+        if isinstance(reply, SessionJoined | InterpreterLease):
+            self._overtake()
         self.announcements.take(reply)
         return [Answered(request_id, reply), *self._release()]
+
+    def _acknowledged(self, request_id: str, ack: HeartbeatAck) -> list[Event | Outcome]:
+        """What an acknowledgement tells of one's lease: the push that said so first may be lost."""
+        overtaken = request_id in self._overtaken
+        self._overtaken.discard(request_id)
+        before, lease = self.state, ack.lease
+        if overtaken or before is None or lease is None or lease.language != before.target_language:
+            return []
+        self._overtake()
+        self.state = before.with_lease(lease)
+        if before.knows_lease(lease):
+            return []
+        reason: LeaseReason = "asked"
+        if before.holds is not lease.holds:
+            reason = "promoted" if lease.holds else "expired"
+        told = InterpreterLease(session_id=before.session_id, lease=lease, reason=reason)
+        return [Notified(told)]
+
+    def _overtake(self) -> None:
+        self._overtaken |= {
+            request_id
+            for request_id, request in self._pending.items()
+            if isinstance(request, Heartbeat)
+        }
 
     def _refuse(self, message: ErrorMessage) -> list[Event | Outcome]:
         error = RequestRefusedError.from_message(message)
         request_id = message.request_id
         if request_id in self._pending:
             return self._fail(request_id, error)
+        if request_id == _CAPTION_ID or (request_id is None and message.action == "sendCaption"):
+            return [CaptionRefused(error)]
         if request_id is None:
             # The service could not even read the request: it is one of those under way.
             return self._blame(None if message.action == "sendAudio" else self._oldest(), error)
@@ -153,6 +218,10 @@ class SessionCore:
                 return []  # its sound was faster
             case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
                 return []  # told again, or overtaken
+            case InterpreterLease(lease=lease):
+                self._overtake()
+                known = before is not None and before.knows_lease(lease)
+                return [] if known else [Notified(message)]
             case _:
                 return [Notified(message)] if self.announcements.take(message) else []
 
@@ -169,6 +238,8 @@ class SessionCore:
             return self.state is not None and self.state.hears(message)
         if isinstance(message, ChannelSourceChanged) and message.language in self._moves():
             return False  # newer than the reply that is still to come
+        if isinstance(message, InterpreterLease) and not self._moves():
+            return self.state is not None and message.lease.language == self.state.target_language
         session_id = getattr(message, "session_id", None)
         here = self.state.session_id if self.state else None
         return session_id is None or session_id == here

@@ -21,7 +21,7 @@ from client.errors import (
     TokenError,
     UnreachableError,
 )
-from client.session_state import SessionState
+from client.session_state import Claim, SessionState
 from shared.models.errors import ErrorCode
 from shared.models.messages import Role
 
@@ -56,12 +56,20 @@ class Seat:
     role: Role
     expired: bool = False
     resume_token: str | None = field(default=None, repr=False)
+    claim: Claim = field(default_factory=Claim)
 
     @classmethod
     def of(cls, state: SessionState, now_ms: float) -> Seat:
         """The seat that a session's state describes, by the server's time."""
         expired = now_ms >= state.connection_expires_at - _EXPIRY_TOLERANCE_MS
-        return cls(state.session_id, state.target_language, state.role, expired, state.resume_token)
+        return cls(
+            state.session_id,
+            state.target_language,
+            state.role,
+            expired,
+            state.resume_token,
+            state.claim,
+        )
 
 
 class Reconnection:

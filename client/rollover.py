@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.events import AudioRefused, Event, Notified
+from client.events import AudioRefused, CaptionRefused, Event, Notified
 from shared.models.message_base import encode
 
 # PROTOCOL rule 12: for so long both connections get audio, and chunks of both are accepted.
@@ -76,7 +76,7 @@ class Overlap:
     def passes(self, event: Event, source: object, *, former: bool) -> bool:
         """Whether an event of `source` is to be passed on; `former` if that is being left."""
         match event:
-            case AudioRefused(error=error):
+            case AudioRefused(error=error) | CaptionRefused(error=error):
                 # That the former may no longer send is no news.
                 return error.retryable or not former
             case Notified(message=message):

@@ -290,4 +290,12 @@ class SeatKeeper:
 
 
 async def _join(link: _Link, seat: Seat) -> SessionJoined:
-    return await link.connection.join(seat.session_id, seat.language, seat.role, seat.resume_token)
+    return await link.connection.join(
+        seat.session_id,
+        seat.language,
+        seat.role,
+        seat.resume_token,
+        standby=seat.role == "interpreter",  # somebody may be the language's voice meanwhile
+        source=seat.claim.source,
+        ticket=seat.claim.ticket,
+    )

@@ -6,6 +6,7 @@ import msgspec
 
 from client.asking import Asking
 from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import InterpreterSource, RequestedInterpretation
 from shared.models.messages import (
     ChangeLanguage,
     CreateSession,
@@ -33,14 +34,19 @@ class SessionRequests(Asking):
         audio_format: AudioFormat | None = None,
         max_listeners: int | None = None,
         interpreters: list[str] | None = None,
+        interpretation: RequestedInterpretation | None = None,
     ) -> SessionCreated:
-        """Open a session and become its speaker. Needs a token of the group `speakers`."""
+        """Open a session and become its speaker. Needs a token of the group `speakers`.
+
+        With `interpretation` the service interprets by machine.
+        """
         request = CreateSession(
             source_language=source_language.lower(),
             quality_tier=quality_tier,
             audio_format=_requested(audio_format),
             max_listeners=max_listeners,
             interpreters=interpreters,
+            interpretation=interpretation,
         )
         return await self.ask(request, SessionCreated)
 
@@ -50,13 +56,22 @@ class SessionRequests(Asking):
         language: str,
         role: Role = "listener",
         resume_token: str | None = None,
+        *,
+        standby: bool = False,
+        source: InterpreterSource | None = None,
+        ticket: str | None = None,
     ) -> SessionJoined:
-        """Join a session in a language; as interpreter with a token of `interpreters`."""
+        """Join a session in a language; as interpreter with a token of `interpreters`, or with the
+        session's `ticket`. With `standby` an interpreter waits if the language has one already.
+        """
         request = JoinSession(
             session_id=session_id,
             target_language=language.lower(),
             role=role,
             resume_token=resume_token,
+            standby=standby,
+            source=source,
+            ticket=ticket,
         )
         return await self.ask(request, SessionJoined)
 

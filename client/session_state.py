@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from client.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import InterpreterSource, Lease
+from shared.models.interpretation_messages import InterpreterLease
 from shared.models.message_base import ServerMessage
 from shared.models.messages import (
     Audio,
@@ -15,6 +17,7 @@ from shared.models.messages import (
     ChannelSource,
     ChannelSourceChanged,
     ConnectionTimeout,
+    HeartbeatAck,
     LanguageChanged,
     Role,
     SessionCreated,
@@ -24,6 +27,14 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """As what an interpreter joined: who speaks, and by which right if not by a token's."""
+
+    source: InterpreterSource | None = None
+    ticket: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,8 @@ class SessionState:
     channels: Mapping[str, ChannelSource] = field(default_factory=dict)
     floor: Floor = field(default_factory=Floor)
     epoch: int | None = None
+    lease: Lease | None = None  # an interpreter's; None if the service has not told
+    claim: Claim = field(default_factory=Claim)
     # A language's former interpreter has a lower epoch than this one's, and is heard no more.
     first_epochs: Mapping[str, int] = field(default_factory=dict)
 
@@ -58,6 +71,24 @@ class SessionState:
         if self.role == "interpreter" or self.channel_source == "floor":
             return self.source_language
         return self.target_language
+
+    @property
+    def holds(self) -> bool:
+        """Whether this client is the voice of its language, as far as is known."""
+        return self.role == "interpreter" and (self.lease is None or self.lease.holds)
+
+    def knows_lease(self, lease: Lease) -> bool:
+        """Whether that tells nothing but until when it runs."""
+        return self.lease is not None and (
+            (self.lease.holds, self.lease.epoch, self.lease.standbys)
+            == (lease.holds, lease.epoch, lease.standbys)
+        )
+
+    def with_lease(self, lease: Lease) -> SessionState:
+        """The state with what the service says of this client's lease."""
+        if self.role != "interpreter" or lease.language != self.target_language:
+            return self
+        return replace(self, lease=lease, epoch=lease.epoch)
 
     def hears(self, audio: Audio) -> bool:
         """Whether a chunk is meant for us as we are now (PROTOCOL rule 9).
@@ -82,7 +113,10 @@ class SessionState:
     def with_source(self, change: ChannelSourceChanged) -> SessionState:
         """The state after someone else took over a language."""
         first_epochs = dict(self.first_epochs)
-        if change.to_source not in {"floor", change.from_source}:
+        if change.epoch < first_epochs.get(change.language, 0):
+            return self  # overtaken by a later change
+        if change.to_source != "floor":
+            # From one person to another too: they must not be heard together.
             first_epochs[change.language] = change.epoch
         ours = change.language == self.target_language
         return replace(
@@ -123,6 +157,8 @@ def _changed(state: SessionState, message: ServerMessage, at_ms: float) -> Sessi
             return state.with_broadcast(message.broadcast_state)
         case ChannelSourceChanged():
             return state.with_source(message)
+        case InterpreterLease(lease=lease) | HeartbeatAck(lease=Lease() as lease):
+            return state.with_lease(lease)
         case _:
             return _with_floor(state, message, at_ms)
 
@@ -169,4 +205,5 @@ def _joined(reply: SessionJoined) -> SessionState:
         channels=reply.channels,
         floor=Floor(connected=reply.speaker_connected),
         epoch=reply.epoch,
+        lease=reply.lease,
     )

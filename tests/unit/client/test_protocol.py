@@ -198,10 +198,21 @@ def test_a_change_of_source_changes_what_is_heard() -> None:
     assert not _hears(core, _audio("es", epoch=4))
 
 
-def test_a_handover_between_interpreters_leaves_the_older_epoch_to_the_jitter_buffer() -> None:
+@pytest.mark.parametrize("successor", ["human", "machine"])
+def test_two_interpreters_are_never_heard_together(successor: str) -> None:
     core = _joined(channelSource="human")
-    _receive(core, _change("human", "human", epoch=5))
     assert _hears(core, _audio("es", epoch=4))
+    _receive(core, _change("human", successor, epoch=5))
+    assert not _hears(core, _audio("es", epoch=4))
+    assert _hears(core, _audio("es", epoch=5))
+
+
+def test_a_change_of_source_that_was_overtaken_changes_nothing() -> None:
+    core = _joined(channelSource="human")
+    _receive(core, _change("human", "machine", epoch=6), _change("human", "floor", epoch=5))
+    assert core.state is not None
+    assert core.state.channel_source == "machine"
+    assert not _hears(core, _audio("es", epoch=5))
 
 
 def test_a_change_of_another_language_is_only_noted() -> None:

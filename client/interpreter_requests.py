@@ -1,0 +1,30 @@
+"""Requests of those who interpret: whose turn it is, and who listens."""
+
+from __future__ import annotations
+
+from client.asking import Asking
+from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
+from shared.models.messages import GetSessionStatus, SessionStatus
+
+
+class InterpreterRequests(Asking):
+    """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
+
+    async def take_over(self) -> InterpreterLease:
+        """Be the voice of one's language from now on; whoever was it waits. A machine may not take
+        it from a person.
+        """
+        return await self.ask(TakeOver(), InterpreterLease)
+
+    async def hand_over(self) -> InterpreterLease:
+        """Let the next who waits be the voice, and wait oneself; refused with NO_STANDBY if nobody
+        does.
+        """
+        return await self.ask(HandOver(), InterpreterLease)
+
+    async def session_status(
+        self, session_id: str | None = None, ticket: str | None = None
+    ) -> SessionStatus:
+        """Who listens. Who has no seat names the session, and may have its `ticket` for a right."""
+        request = GetSessionStatus(session_id=session_id, ticket=ticket)
+        return await self.ask(request, SessionStatus)
