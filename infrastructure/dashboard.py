@@ -58,6 +58,7 @@ class Dashboard:
         dashboard.add_widgets(*self._audio())
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
+        dashboard.add_widgets(*self._interpreters())
         dashboard.add_widgets(*self._devices())
         dashboard.add_widgets(*self._announcements())
         if metrics.has_http:
@@ -126,6 +127,21 @@ class Dashboard:
             _graph("Periodic statuses sent a minute", [sent]),
             _graph("Statuses not sent, by type", [errors]),
         ]
+
+    def _interpreters(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        missed = [
+            of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
+            total(
+                [
+                    of_service(spec, "InterpretersNotStarted", period=MINUTE)
+                    for spec in (CONTROL, TIMEOUT)
+                ],
+                MINUTE,
+                "not started",
+            ),
+        ]
+        return [_graph("Interpreters missed a minute", missed)]
 
     def _devices(self) -> list[cloudwatch.IWidget]:
         of_service = self._metrics.of_service

@@ -92,6 +92,7 @@ class LingocastStack(cdk.Stack):
                 settings.STATUS_QUEUE_URL: statuses.queue.queue_url,
                 settings.BROADCAST_FUNCTION: broadcast,
                 settings.DISCONNECT_HANDLER_FUNCTION: disconnect,
+                settings.INTERPRETER_FUNCTION: config.resource_name("interpreter"),
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
                 settings.SYNC_SECRET_ID: secrets.sync_id,

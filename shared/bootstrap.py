@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
+from shared.bootstrap_interpreters import InterpreterParts
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -28,7 +29,6 @@ from shared.services.broadcast_service import BroadcastService
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
-from shared.services.grace_sweep import GraceSweep
 from shared.services.idle_sweep import IdleSweep
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
@@ -37,6 +37,7 @@ from shared.services.rosters import RosterCache, Rosters, RosterSource
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
+from shared.services.session_sweep import SessionSweep
 from shared.services.shard_service import ShardService
 from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.status_sender import StatusSender
@@ -79,6 +80,13 @@ class App:
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
         self._outside = Outside(environment, self.clock, doubles or Doubles())
+        self._interpreters = InterpreterParts(
+            environment,
+            self._outside,
+            identifiers=self._identifiers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
 
     @property
     def settings(self) -> SessionSettings:
@@ -95,6 +103,8 @@ class App:
             self._connections,
             self._seating,
             self._announcer,
+            interpreters=self._interpreters.starts,
+            engines=self._interpreters.engines,
             identifiers=self._identifiers,
             clock=self.clock,
             max_listeners=self.settings.max_listeners,
@@ -163,9 +173,12 @@ class App:
         )
 
     @cached_property
-    def grace_sweep(self) -> GraceSweep:
-        return GraceSweep(
-            ActiveSessions(self._outside.sessions), self.speaker_grace, self.clock, self.telemetry
+    def session_sweep(self) -> SessionSweep:
+        return SessionSweep(
+            ActiveSessions(self._outside.sessions),
+            [self.speaker_grace.finish_overdue, self._interpreters.starts.start_missing],
+            self.clock,
+            self.telemetry,
         )
 
     @cached_property

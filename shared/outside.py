@@ -41,6 +41,7 @@ class Doubles:
     sender: ConnectionSender | None = None
     invoker: FunctionInvoker | None = None
     disconnect: FunctionInvoker | None = None
+    interpreter: FunctionInvoker | None = None
     timers: Timers[GraceOver] | None = None
     status_timers: Timers[StatusDue] | None = None
     announcement_timers: Timers[GreetingDue | LatePass] | None = None
@@ -122,6 +123,10 @@ class Outside:
     def disconnect(self, function: str) -> FunctionInvoker:
         """The way to the function that cleans up, whose answer nobody waits for."""
         return self._doubles.disconnect or self._invoker_of(function, asynchronous=True)
+
+    def interpreter(self, function: str) -> FunctionInvoker:
+        """The way to the function that interprets sessions, whose end nobody waits for."""
+        return self._doubles.interpreter or self._invoker_of(function, asynchronous=True)
 
     def timers(self, queue_url: str) -> Timers[GraceOver]:
         """The timers of absent speakers."""

@@ -15,7 +15,7 @@ def build(app: App) -> Any:
     timers = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
     scheduled = schedule_handler(
         {
-            "sweep": [app.idle_sweep.run, app.grace_sweep.run],
+            "sweep": [app.idle_sweep.run, app.session_sweep.run],
             RECONCILE: [app.reconciliation.run],
         },
         clock=app.clock,

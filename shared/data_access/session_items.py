@@ -12,6 +12,8 @@ from shared.models import schema
 from shared.models.audience_counts import ToldStatus
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import Interpretation
+from shared.models.interpreter_run import InterpreterRun
 from shared.models.session import Channel, Former, Session, SessionStatus, Standby
 
 # Attributes that more than one module names.
@@ -19,6 +21,11 @@ BROADCAST_STATE = "broadcastState"
 LAST_STATE_CHANGE = "lastStateChange"
 AUDIBLE_SINCE = "audibleSince"
 ENDED_AT = "endedAt"
+TICKET_HASH = "ticketHash"
+_INTERPRETATION = "interpretation"
+RUN = "interpreterRun"
+RUN_GENERATION = "generation"
+RUN_LEASE_UNTIL = "leaseUntil"
 
 # One partition for all active sessions would be a hot one for the whole Region.
 ACTIVE_BUCKETS = 8
@@ -112,6 +119,7 @@ def to_item(session: Session) -> Item:
         "languageCounts": dict(session.language_counts),
         "languagesSeen": {session.source_language, *session.languages_seen},
         "channels": {lang: channel_item(item) for lang, item in session.channels.items()},
+        **_interpretation_items(session),
     }
 
 
@@ -138,7 +146,32 @@ def from_item(item: Item) -> Session:
         grace_until=item.get("graceUntil"),
         former_speaker=_former(item.get("formerSpeaker")),
         end_reason=item.get("endReason"),
+        interpretation=_interpretation(item.get(_INTERPRETATION)),
+        ticket_hash=item.get(TICKET_HASH),
+        interpreter_run=_run(item.get(RUN)),
     )
+
+
+def _interpretation_items(session: Session) -> Item:
+    """What a session has that machines interpret, and others have not."""
+    if session.interpretation is None or session.interpreter_run is None:
+        return {}
+    return {
+        _INTERPRETATION: msgspec.to_builtins(session.interpretation),
+        TICKET_HASH: session.ticket_hash,
+        RUN: {
+            RUN_GENERATION: session.interpreter_run.generation,
+            RUN_LEASE_UNTIL: session.interpreter_run.lease_until,
+        },
+    }
+
+
+def _interpretation(item: Item | None) -> Interpretation | None:
+    return None if item is None else msgspec.convert(item, Interpretation)
+
+
+def _run(item: Item | None) -> InterpreterRun | None:
+    return InterpreterRun(item[RUN_GENERATION], item[RUN_LEASE_UNTIL]) if item else None
 
 
 def _broadcast_state(item: Item) -> BroadcastState:

@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     INVALID_VOLUME = "INVALID_VOLUME"
     INVALID_QUALITY_TIER = "INVALID_QUALITY_TIER"
     INVALID_AUDIO_FORMAT = "INVALID_AUDIO_FORMAT"
+    INVALID_ENGINE = "INVALID_ENGINE"
     INVALID_ANNOUNCEMENT = "INVALID_ANNOUNCEMENT"
     INVALID_DEVICE = "INVALID_DEVICE"
     INVALID_SYNC = "INVALID_SYNC"
@@ -69,6 +70,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_VOLUME: ErrorKind(400, False, "a volume outside 0.0-1.0"),
     ErrorCode.INVALID_QUALITY_TIER: ErrorKind(400, False, "a tier other than standard, premium"),
     ErrorCode.INVALID_AUDIO_FORMAT: ErrorKind(400, False, "a format outside the supported ranges"),
+    ErrorCode.INVALID_ENGINE: ErrorKind(
+        400, False, "an engine of machine interpretation that there is not"
+    ),
     ErrorCode.INVALID_ANNOUNCEMENT: ErrorKind(
         400, False, "a text that is empty or too long, or too many translations"
     ),

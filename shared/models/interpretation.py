@@ -10,6 +10,8 @@ InterpreterSource = Literal["human", "machine"]
 LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent", "left"]
 
 MAX_INTERPRETED_LANGUAGES = 20
+# All that there are; which of them a stage offers is a setting.
+ENGINES = ("aws", "offline", "scripted")
 
 _Time = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 # No stage of an utterance takes a day.

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.interpretation import InterpreterSource
+from shared.models.interpretation import Interpretation, InterpreterSource
+from shared.models.interpreter_run import InterpreterRun
 from shared.models.messages import ChannelSource, EndReason
 
 MAX_LANGUAGES = 100
@@ -114,6 +115,10 @@ class Session:
     grace_until: int | None = None
     former_speaker: Former | None = None
     end_reason: EndReason | None = None
+    # Of sessions that machines interpret; whoever has the ticket of this hash may interpret them.
+    interpretation: Interpretation | None = None
+    ticket_hash: str | None = field(default=None, repr=False)
+    interpreter_run: InterpreterRun | None = None
 
     @property
     def is_active(self) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.messages import CreateSession, EndSession, SessionCreated, SessionEnded
 from shared.models.session import Session
 from shared.services.announcer import Announcer
+from shared.services.interpreter_starts import InterpreterStarts
 from shared.services.refusals import (
     already_in_session,
     require_group,
@@ -20,7 +22,9 @@ from shared.services.refusals import (
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
+from shared.utils.interpretation_validator import validate_interpretation
 from shared.utils.resume_token import new_resume_token
+from shared.utils.ticket import new_ticket
 from shared.utils.validators import (
     validate_audio_format,
     validate_language_code,
@@ -41,6 +45,8 @@ class SessionService:
         seating: Seating,
         announcer: Announcer,
         *,
+        interpreters: InterpreterStarts,
+        engines: Sequence[str],
         identifiers: Identifiers,
         clock: Clock,
         max_listeners: int,
@@ -50,26 +56,35 @@ class SessionService:
         self._connections = connections
         self._seating = seating
         self._announcer = announcer
+        self._interpreters = interpreters
+        self._engines = engines
         self._identifiers = identifiers
         self._clock = clock
         self._max_listeners = max_listeners
         self._connection_lifetime_ms = connection_lifetime_ms
 
     def create_session(self, caller: Caller, request: CreateSession) -> SessionCreated:
-        """Open a session with the caller as its speaker.
+        """Open a session with the caller as its speaker, and have it interpreted if that is asked.
 
         Raises INVALID_LANGUAGE, INVALID_QUALITY_TIER, INVALID_AUDIO_FORMAT, INVALID_AUDIO,
-        INVALID_MESSAGE (maxListeners), AUTHENTICATION_REQUIRED, FORBIDDEN, ALREADY_IN_SESSION,
-        CONNECTION_NOT_FOUND.
+        INVALID_ENGINE, INVALID_MESSAGE (maxListeners), AUTHENTICATION_REQUIRED, FORBIDDEN,
+        ALREADY_IN_SESSION, CONNECTION_NOT_FOUND.
         """
         source_language = validate_language_code(request.source_language, "sourceLanguage")
         quality_tier = validate_quality_tier(request.quality_tier)
         audio_format = validate_audio_format(request.audio_format)
+        interpretation = validate_interpretation(
+            request.interpretation,
+            source_language=source_language,
+            audio_format=audio_format,
+            engines=self._engines,
+        )
         max_listeners = self._checked_limit(request.max_listeners)
         owner = require_group(caller, "speakers", "createSession")
         if self._seating.current(caller) is not None:
             raise already_in_session()
         now = self._clock.now_ms()
+        ticket = new_ticket(self._identifiers) if interpretation is not None else None
         session = self._created(
             lambda session_id: Session(
                 session_id=session_id,
@@ -85,6 +100,9 @@ class SessionService:
                 interpreters=None
                 if request.interpreters is None
                 else frozenset(request.interpreters),
+                interpretation=interpretation,
+                ticket_hash=ticket.ticket_hash if ticket else None,
+                interpreter_run=InterpreterRun(0, now + RUN_LEASE_MS) if ticket else None,
             )
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
@@ -94,6 +112,8 @@ class SessionService:
         ):
             self._sessions.discard(session.session_id, caller.connection_id)
             raise self._seating.why_not_seated(caller)
+        if ticket is not None:
+            self._interpreters.start(session.session_id, ticket.text, generation=1)
         return SessionCreated(
             session_id=session.session_id,
             source_language=session.source_language,
@@ -104,6 +124,7 @@ class SessionService:
             epoch=session.speaker_epoch,
             connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
             resume_token=token.text,
+            interpretation=interpretation,
         )
 
     def end_session(self, caller: Caller, _request: EndSession) -> SessionEnded:

@@ -11,6 +11,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 from shared.models.connection import CONNECTION_LIFETIME_MS
+from shared.models.interpretation import ENGINES
 
 SESSIONS_TABLE = "SESSIONS_TABLE"
 CONNECTIONS_TABLE = "CONNECTIONS_TABLE"
@@ -29,6 +30,8 @@ CONNECTION_IDLE_TIMEOUT_SECONDS = "CONNECTION_IDLE_TIMEOUT_SECONDS"
 DISCONNECT_HANDLER_FUNCTION = "DISCONNECT_HANDLER_FUNCTION"
 TIMER_QUEUE_URL = "TIMER_QUEUE_URL"
 STATUS_QUEUE_URL = "STATUS_QUEUE_URL"
+INTERPRETER_FUNCTION = "INTERPRETER_FUNCTION"
+INTERPRETATION_ENGINES = "INTERPRETATION_ENGINES"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 SYNC_SECRET_ID = "SYNC_SECRET_ID"
@@ -69,6 +72,14 @@ def _queue_delay(text: str) -> int:
     if value > 900:
         raise ValueError("must be at most 900, the longest delay of a queue")
     return value
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in ENGINES]
+    if unknown:
+        raise ValueError(f"expected names out of {', '.join(ENGINES)}, not {unknown[0]!r}")
+    return names
 
 
 def _http_url(text: str) -> str:
@@ -166,8 +177,17 @@ class AnnouncementTableSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlSettings(FloorSettings, AnnouncementTableSettings):
-    """What the function needs that seats people and greets them."""
+class InterpreterStartSettings(Settings):
+    """Which function interprets sessions."""
+
+    interpreter_function: str = _setting(INTERPRETER_FUNCTION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSettings(FloorSettings, AnnouncementTableSettings, InterpreterStartSettings):
+    """What the function needs that seats people and greets them: which engines interpret."""
+
+    interpretation_engines: tuple[str, ...] = _setting(INTERPRETATION_ENGINES, _engines, ("aws",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +196,7 @@ class AnnouncementSettings(FanoutSettings, AnnouncementTableSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepSettings(SessionSettings, CleanUpSettings):
+class SweepSettings(SessionSettings, CleanUpSettings, InterpreterStartSettings):
     """What the sweep needs: after how much silence (s) a connection is closed."""
 
     connection_idle_timeout_seconds: int = _setting(

@@ -54,6 +54,18 @@ async def test_malformed(stage: Stage, text: str, code: str, action: str, field:
         ),
         (
             "createSession",
+            {"sourceLanguage": "en", "interpretation": {"engine": "x", "languages": ["es"]}},
+            "INVALID_ENGINE",
+            "interpretation.engine",
+        ),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "interpretation": {"engine": "aws", "languages": ["en"]}},
+            "INVALID_LANGUAGE",
+            "interpretation.languages[0]",
+        ),
+        (
+            "createSession",
             {"sourceLanguage": "en", "audioFormat": {"channels": 2}},
             "INVALID_AUDIO_FORMAT",
             "audioFormat.channels",

@@ -29,6 +29,8 @@ from shared.utils.settings import (
     CONNECTIONS_TABLE,
     DEVICES_TABLE,
     DISCONNECT_HANDLER_FUNCTION,
+    INTERPRETATION_ENGINES,
+    INTERPRETER_FUNCTION,
     MAX_LISTENERS,
     SESSIONS_TABLE,
     SHARD_SIZE,
@@ -66,6 +68,8 @@ ENVIRONMENT = {
     DISCONNECT_HANDLER_FUNCTION: "disconnect",
     DEVICES_TABLE: DEVICES,
     SYNC_SECRET_ID: "sync",
+    INTERPRETER_FUNCTION: "interpreter",
+    INTERPRETATION_ENGINES: "aws,scripted",
 }
 # What the stack does not give to every function.
 _ONLY = {
@@ -73,6 +77,8 @@ _ONLY = {
     DISCONNECT_HANDLER_FUNCTION: {"timeout", "device_sync"},
     DEVICES_TABLE: {"disconnect", "device_sync"},
     SYNC_SECRET_ID: {"device_sync"},
+    INTERPRETER_FUNCTION: {"control", "timeout"},
+    INTERPRETATION_ENGINES: {"control"},
     BROADCAST_FUNCTION: {"announcements", "audio_processor", "broadcast"},
     ANNOUNCEMENTS_TABLE: {"announcements", "control"},
     ANNOUNCEMENT_QUEUE_URL: {"announcements", "control"},
@@ -114,6 +120,19 @@ class CleanUps:
         return [Invocation(Outcome.FAILED if self.lost else Outcome.SENT) for _ in events]
 
 
+class InterpreterStarts:
+    """Lambda's Invoke of the interpreter function without waiting; `lost` ones are never run."""
+
+    def __init__(self) -> None:
+        #: The events that it was, or should have been, invoked with.
+        self.asked: list[Message] = []
+        self.lost = False
+
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+        self.asked += [json.loads(payload) for payload in payloads]
+        return [Invocation(Outcome.DROPPED if self.lost else Outcome.SENT) for _ in payloads]
+
+
 class World(Clients):
     """One service with its clients."""
 
@@ -125,6 +144,7 @@ class World(Clients):
         self.status_timers = FakeTimers[StatusDue]()
         self.announcement_timers = FakeTimers[GreetingDue | LatePass]()
         self.clean_ups = CleanUps(self)
+        self.interpreter_starts = InterpreterStarts()
         self.sync_secret = "a secret"
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
@@ -179,6 +199,7 @@ class World(Clients):
                 sender=self.sender,
                 invoker=self,
                 disconnect=self.clean_ups,
+                interpreter=self.interpreter_starts,
                 timers=self.timers,
                 status_timers=self.status_timers,
                 announcement_timers=self.announcement_timers,

@@ -42,7 +42,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared.services": (*PLAIN, "shared.data_access", "shared.services"),
     # The composition root knows everybody, and only the handlers know it.
     "shared.outside": (*PLAIN, "shared.data_access", "shared.services"),
-    "shared.bootstrap": (*PLAIN, "shared.data_access", "shared.services", "shared.outside"),
+    "shared.bootstrap_interpreters": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.outside",
+    ),
+    "shared.bootstrap": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.outside",
+        "shared.bootstrap_interpreters",
+    ),
     "shared.bootstrap_devices": (
         *PLAIN,
         "shared.data_access",

@@ -1,0 +1,148 @@
+"""One run at a time for a session: duplicates, lost races, runs that were never released."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.data_access.interpreter_runs import InterpreterRuns
+from shared.data_access.table import Table
+from shared.models import schema
+from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import Interpretation
+from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
+from shared.models.session import Session
+from shared.utils.ticket import hash_of_ticket
+from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
+
+T0 = 1_700_000_000_000
+ID = "golden-eagle-001"
+TICKET = hash_of_ticket("ticket")
+
+
+@pytest.fixture
+def runs() -> Iterator[InterpreterRuns]:
+    with moto_tables():
+        sessions_repository().create(
+            Session(
+                session_id=ID,
+                owner="alice",
+                speaker_connection_id="c1",
+                speaker_epoch=1,
+                source_language="en",
+                quality_tier="standard",
+                audio_format=AudioFormat(),
+                created_at=T0,
+                max_listeners=10,
+                interpretation=Interpretation(engine="aws", languages=("es",)),
+                ticket_hash=TICKET,
+                interpreter_run=InterpreterRun(0, T0 + RUN_LEASE_MS),
+            )
+        )
+        yield InterpreterRuns(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+
+
+def stored() -> InterpreterRun | None:
+    session = sessions_repository().get(ID)
+    assert session is not None
+    return session.interpreter_run
+
+
+def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: InterpreterRuns) -> None:
+    claimed = runs.claim(ID, TICKET, 1, T0 + 1_000)
+
+    assert claimed is not None
+    assert claimed.generation == 1
+    assert claimed.session.interpretation == Interpretation(engine="aws", languages=("es",))
+    assert stored() == InterpreterRun(1, T0 + 1_000 + RUN_LEASE_MS)
+
+
+def test_an_event_that_is_delivered_twice_makes_one_run(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+
+    assert runs.claim(ID, TICKET, 1, T0 + RUN_LEASE_MS) is None
+    assert stored() == InterpreterRun(1, T0 + RUN_LEASE_MS)
+
+
+def test_a_successor_takes_over_from_a_run_that_lives_once(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+
+    second = runs.claim(ID, TICKET, 2, T0 + 5_000)
+
+    assert second is not None
+    assert second.generation == 2
+    assert runs.claim(ID, TICKET, 2, T0 + 6_000) is None
+    assert runs.claim(ID, TICKET, 1, T0 + 6_000) is None
+
+
+def test_what_was_succeeded_can_neither_renew_nor_release(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+    assert runs.renew(ID, 1, T0 + 10_000)
+    assert runs.claim(ID, TICKET, 2, T0 + 11_000)
+
+    assert not runs.renew(ID, 1, T0 + 20_000)
+    assert not runs.release(ID, 1)
+    assert stored() == InterpreterRun(2, T0 + 11_000 + RUN_LEASE_MS)
+
+
+def test_a_late_retry_after_a_crash_becomes_the_next_generation(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+
+    again = runs.claim(ID, TICKET, 1, T0 + RUN_LEASE_MS + 1)
+
+    assert again is not None
+    assert again.generation == 2
+    # The one that was believed dead wakes up.
+    assert not runs.renew(ID, 1, T0 + RUN_LEASE_MS + 2)
+
+
+def test_after_a_release_the_next_run_need_not_wait(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+    assert runs.release(ID, 1)
+
+    again = runs.claim(ID, TICKET, 1, T0 + 1)
+
+    assert again is not None
+    assert again.generation == 2
+
+
+def test_no_ticket_but_the_session_s_own_claims(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, hash_of_ticket("another"), 1, T0) is None
+    assert runs.claim("calm-otter-002", TICKET, 1, T0) is None
+
+
+def test_a_reissued_ticket_voids_the_former_one(runs: InterpreterRuns) -> None:
+    fresh = hash_of_ticket("fresh")
+    now = T0 + RUN_LEASE_MS + 1
+
+    assert runs.reissue(ID, InterpreterRun(0, T0 + RUN_LEASE_MS), fresh, now)
+
+    assert runs.claim(ID, TICKET, 1, now) is None
+    assert runs.claim(ID, fresh, 1, now)
+
+
+def test_of_two_who_miss_a_run_one_has_the_next_started(runs: InterpreterRuns) -> None:
+    seen = InterpreterRun(0, T0 + RUN_LEASE_MS)
+    now = T0 + RUN_LEASE_MS + 1
+
+    assert runs.reissue(ID, seen, hash_of_ticket("one"), now)
+    assert not runs.reissue(ID, seen, hash_of_ticket("other"), now)
+    assert runs.claim(ID, hash_of_ticket("one"), 1, now)
+
+
+def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+    seen = InterpreterRun(1, T0 + RUN_LEASE_MS)
+    assert runs.renew(ID, 1, T0 + RUN_LEASE_MS + 1)
+
+    assert not runs.reissue(ID, seen, hash_of_ticket("fresh"), T0 + RUN_LEASE_MS + 2)
+
+
+def test_a_session_that_is_over_has_no_runs(runs: InterpreterRuns) -> None:
+    assert runs.claim(ID, TICKET, 1, T0)
+    assert sessions_repository().end(ID, "c1", T0 + 1)
+
+    assert not runs.renew(ID, 1, T0 + 2)
+    assert runs.claim(ID, TICKET, 2, T0 + 2) is None
+    assert not runs.reissue(ID, InterpreterRun(1, T0 + RUN_LEASE_MS), TICKET, T0 + RUN_LEASE_MS * 2)
