@@ -130,7 +130,7 @@ class Dashboard:
 
     def _interpreters(self) -> list[cloudwatch.IWidget]:
         of_service = self._metrics.of_service
-        missed = [
+        missed: list[cloudwatch.IMetric] = [
             of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
             total(
                 [
