@@ -153,8 +153,8 @@ def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
         environment_of(CONTROL, {"SESSIONS_TABLE": "sessions"})
 
     assert str(raised.value) == (
-        "function control requires ANNOUNCEMENTS_TABLE, ANNOUNCEMENT_QUEUE_URL,"
-        " API_GATEWAY_ENDPOINT, CONNECTIONS_TABLE, INTERPRETER_FUNCTION, STATUS_QUEUE_URL,"
+        "function control requires INTERPRETER_FUNCTION, ANNOUNCEMENTS_TABLE,"
+        " ANNOUNCEMENT_QUEUE_URL, API_GATEWAY_ENDPOINT, CONNECTIONS_TABLE, STATUS_QUEUE_URL,"
         " TIMER_QUEUE_URL"
         " (ControlSettings), but the stack only knows SESSIONS_TABLE"
     )
