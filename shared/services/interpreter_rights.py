@@ -5,13 +5,22 @@ from __future__ import annotations
 from shared.models.connection import Caller
 from shared.models.session import Session
 from shared.services.refusals import forbidden, require_user
+from shared.utils.ticket import ticket_fits
 
 
-def require_interpreter(caller: Caller, session: Session | None, action: str) -> None:
-    """The session's list decides, or the group where there is none, or no session either.
+def require_interpreter(
+    caller: Caller, session: Session | None, action: str, ticket: str | None = None
+) -> None:
+    """The ticket decides where there is one, then the session's list, or the group where there is
+    no list, or no session either.
 
-    Raises AUTHENTICATION_REQUIRED without a token, FORBIDDEN for who may not.
+    Raises AUTHENTICATION_REQUIRED without a token and a ticket, FORBIDDEN for who may not.
     """
+    if ticket is not None:
+        # Of a session that there is not, the caller learns that, and nothing of the ticket.
+        if session is not None and not ticket_fits(ticket, session.ticket_hash):
+            raise forbidden(f"{action} with a ticket", "the session's own interpreter")
+        return
     require_user(caller, action)
     if session is not None and session.interpreters is not None:
         if caller.user_id not in session.interpreters:

@@ -102,11 +102,11 @@ class JoinService:
         """The session, once token, group and session have been found fit, in this order."""
         if request.role == "speaker":
             require_group(caller, "speakers", "joinSession")
-        elif request.role == "interpreter":
+        elif request.role == "interpreter" and request.ticket is None:
             require_user(caller, "joinSession")
         session = self._sessions.get(session_id)
         if request.role == "interpreter":
-            require_interpreter(caller, session, "joinSession")
+            require_interpreter(caller, session, "joinSession", request.ticket)
         session = _active(session)
         if self._grace.finish_overdue(session):
             raise session_ended()
