@@ -9,7 +9,12 @@ from enum import Enum
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.models import announcement_messages, device_messages, messages
+from shared.models import (
+    announcement_messages,
+    device_messages,
+    interpretation_messages,
+    messages,
+)
 from shared.models.message_base import action_of
 
 PROJECT = "lingocast"
@@ -94,7 +99,6 @@ _CONTROLS = tuple(
     action_of(request)
     for request in (
         messages.EndSession,
-        messages.GetSessionStatus,
         messages.MuteBroadcast,
         messages.PauseBroadcast,
         messages.ResumeBroadcast,
@@ -117,6 +121,8 @@ _ANNOUNCING = tuple(
 )
 _DEV_THROTTLES = {
     **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=40)),
+    # Machines that interpret ask each second who listens.
+    action_of(messages.GetSessionStatus): Throttle(rate=20, burst=40),
     **dict.fromkeys(_READING, Throttle(rate=20, burst=100)),
     **dict.fromkeys(_ANNOUNCING, Throttle(rate=5, burst=10)),
     "$connect": Throttle(rate=50, burst=100),
@@ -124,9 +130,13 @@ _DEV_THROTTLES = {
     action_of(messages.JoinSession): Throttle(rate=50, burst=100),
     # 10 sources of 5 chunks a second (chunkMs 200).
     action_of(messages.SendAudio): Throttle(rate=50, burst=50),
+    # Of 10 interpreters, each two or three a second while somebody speaks.
+    action_of(interpretation_messages.SendCaption): Throttle(rate=30, burst=60),
 }
 _PROD_THROTTLES = {
-    **dict.fromkeys(_CONTROLS, Throttle(rate=100, burst=200)),
+    **dict.fromkeys(_CONTROLS, Throttle(rate=60, burst=120)),
+    # Machines that interpret ask each second who listens: 100 sessions.
+    action_of(messages.GetSessionStatus): Throttle(rate=100, burst=200),
     # Of an audience in a session some change the language or leave; all at once do neither.
     **dict.fromkeys(
         (action_of(messages.ChangeLanguage), action_of(messages.LeaveSession)),
@@ -151,6 +161,9 @@ _PROD_THROTTLES = {
     action_of(messages.JoinSession): Throttle(rate=500, burst=500),
     # 100 sources of 5 chunks a second (chunkMs 200); the bucket holds half a second of them.
     action_of(messages.SendAudio): Throttle(rate=500, burst=250),
+    # Of 60 interpreters, each two or three a second while somebody speaks. Captions are the first
+    # to go: what is heard comes before what is read.
+    action_of(interpretation_messages.SendCaption): Throttle(rate=150, burst=150),
 }
 # A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
 # 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 600 are left

@@ -17,7 +17,12 @@ from infrastructure.function_table import (
     SESSION_STATUS,
     FunctionSpec,
 )
-from shared.models import announcement_messages, device_messages, messages
+from shared.models import (
+    announcement_messages,
+    device_messages,
+    interpretation_messages,
+    messages,
+)
 from shared.models.message_base import action_of
 
 
@@ -47,6 +52,7 @@ ROUTES = (
     RouteSpec(action_of(messages.GetSessionStatus), SESSION_STATUS, replies=True),
     RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
     RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
+    RouteSpec(action_of(interpretation_messages.SendCaption), AUDIO_PROCESSOR),
     RouteSpec(action_of(device_messages.RegisterDevice), DEVICE_SYNC, replies=True),
     RouteSpec(action_of(device_messages.GetSyncSnapshot), DEVICE_SYNC, replies=True),
     RouteSpec(action_of(device_messages.Sync), DEVICE_SYNC, replies=True),

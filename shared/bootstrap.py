@@ -23,9 +23,7 @@ from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
-from shared.services.audio_service import AudioService
-from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.broadcast_service import BroadcastService
+from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
@@ -38,7 +36,6 @@ from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
 from shared.services.session_sweep import SessionSweep
-from shared.services.shard_service import ShardService
 from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.status_sender import StatusSender
 from shared.services.status_service import StatusService
@@ -195,28 +192,6 @@ class App:
         )
 
     @cached_property
-    def audio_service(self) -> AudioService:
-        return AudioService(
-            self._sessions,
-            self._connections,
-            self._broadcasts(self._roster_cache, self._outside.sharded_sender),
-            self._roster_cache,
-            self.clock,
-        )
-
-    @cached_property
-    def broadcast_service(self) -> BroadcastService:
-        return BroadcastService(
-            self._sessions,
-            self._broadcasts(self._rosters, self._outside.sharded_sender),
-            self.clock,
-        )
-
-    @cached_property
-    def shard_service(self) -> ShardService:
-        return ShardService(self._outside.sender)
-
-    @cached_property
     def status_service(self) -> StatusService:
         return StatusService(self._seating, self.clock, self.telemetry)
 
@@ -298,13 +273,19 @@ class App:
             self.clock,
         )
 
-    def _broadcasts(self, rosters: RosterSource, sender: ConnectionSender) -> BroadcastHandler:
+    def _broadcasts(
+        self,
+        rosters: RosterSource,
+        sender: ConnectionSender,
+        measure: Measure = measure_fanout,
+    ) -> BroadcastHandler:
         return BroadcastHandler(
             sender,
             rosters,
             remove_gone=self._remove_gone,
             clock=self.clock,
             telemetry=self.telemetry,
+            measure=measure,
         )
 
     def _remove_gone(self, session_id: str, connection_id: str) -> None:

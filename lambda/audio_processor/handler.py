@@ -1,21 +1,36 @@
-"""sendAudio: the route without a response; errors are pushed to the sender."""
+"""sendAudio and sendCaption: the routes without a response; errors are pushed to the sender."""
 
 import os
 
-from shared.bootstrap import App
+from shared.bootstrap_audio import AudioApp
+from shared.models.interpretation_messages import SendCaption
+from shared.models.message_base import action_of
 from shared.models.messages import SendAudio
-from shared.utils.route import LambdaHandler, message_handler
-from shared.utils.validators import validate_audio_message_size
+from shared.utils.lambda_event import Event
+from shared.utils.route import LambdaHandler, Result, message_handler
+from shared.utils.validators import validate_audio_message_size, validate_control_message_size
 
 
-def build(app: App) -> LambdaHandler:
-    """The handler over the given parts."""
-    return message_handler(
+def build(app: AudioApp) -> LambdaHandler:
+    """The handler over the given parts. Each route has a size of its own."""
+    audio = message_handler(
         {SendAudio: app.audio_service.send_audio},
         check_size=validate_audio_message_size,
         telemetry=app.telemetry,
         push_error=app.push_error,
     )
+    captions = message_handler(
+        {SendCaption: app.caption_service.send_caption},
+        check_size=validate_control_message_size,
+        telemetry=app.telemetry,
+        push_error=app.push_error,
+    )
+
+    def handler(event: Event, context: object) -> Result:
+        is_caption = event["requestContext"]["routeKey"] == action_of(SendCaption)
+        return (captions if is_caption else audio)(event, context)
+
+    return handler
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(AudioApp(os.environ))

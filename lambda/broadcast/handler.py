@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap import App
+from shared.bootstrap_audio import AudioApp
 from shared.models.shard import ShardRequest
 from shared.services.broadcast_service import BroadcastRequest
 from shared.utils.invocation import InvocationHandler, invocation_handler
 
 
-def build(app: App) -> InvocationHandler:
+def build(app: AudioApp) -> InvocationHandler:
     """The handler over the given parts. With connection ids the audience is known, without them
     the session and the language say to whom.
     """
@@ -25,4 +25,4 @@ def build(app: App) -> InvocationHandler:
     return handler
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(AudioApp(os.environ))

@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     INVALID_AUDIO_FORMAT = "INVALID_AUDIO_FORMAT"
     INVALID_ENGINE = "INVALID_ENGINE"
     INVALID_ANNOUNCEMENT = "INVALID_ANNOUNCEMENT"
+    INVALID_CAPTION = "INVALID_CAPTION"
     INVALID_DEVICE = "INVALID_DEVICE"
     INVALID_SYNC = "INVALID_SYNC"
     CLOCK_SKEW = "CLOCK_SKEW"
@@ -76,6 +77,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_ANNOUNCEMENT: ErrorKind(
         400, False, "a text that is empty or too long, or too many translations"
     ),
+    ErrorCode.INVALID_CAPTION: ErrorKind(
+        400, False, "a text that is empty, too long or has control characters, or an end too early"
+    ),
     ErrorCode.INVALID_DEVICE: ErrorKind(
         400, False, "an id that is no UUID, a name that is too long, or one device too many"
     ),
@@ -103,7 +107,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.DEVICE_OFFLINE: ErrorKind(409, False, "the device is not connected now"),
     ErrorCode.SESSION_ENDED: ErrorKind(410, False, "the session is over"),
     ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "over the size for its kind"),
-    ErrorCode.RATE_LIMITED: ErrorKind(429, True, "audio comes faster than real time"),
+    ErrorCode.RATE_LIMITED: ErrorKind(
+        429, True, "audio comes faster than real time, or captions faster than ten a second"
+    ),
     ErrorCode.INTERNAL: ErrorKind(500, True, "a fault of the service"),
     ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has all the listeners it may have"),
     ErrorCode.UNAVAILABLE: ErrorKind(503, True, "a part of the service cannot be reached"),

@@ -168,6 +168,16 @@ class Session:
         channel = self.channels.get(language)
         return channel.source if channel and channel.connection_id else "floor"
 
+    @property
+    def floor_captioner(self) -> str | None:
+        """The language whose machine captions the floor: of several, all of which recognise it,
+        only one is to say what it heard.
+        """
+        return min(
+            (name for name, source in self.interpreted().items() if source == "machine"),
+            default=None,
+        )
+
     def epoch_of(self, language: str) -> int | None:
         """The epoch of whoever sends `language` now; None if nobody does."""
         if language == self.source_language:

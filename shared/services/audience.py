@@ -1,7 +1,7 @@
 """Who hears or reads something. Every fan-out is to one of these audiences, and all of them go
 through `shared.services.broadcast_handler`:
 
-* LanguageAudience: whoever hears a language of a session, for audio;
+* LanguageAudience: whoever hears a language of a session, for audio and captions;
 * MembersAudience: everyone in a session, for what happens to it;
 * ListenersAudience: the listeners of a language, for what happens to that;
 * ReadersAudience: those of a crowd (everyone connected, or in a session) who read one language,
@@ -40,11 +40,12 @@ class Audience(Protocol):
 
 @dataclass(frozen=True)
 class LanguageAudience:
-    """Whoever hears a language of a session, the floor's fallback included."""
+    """Whoever hears a language of a session, the floor's fallback included, less who sends."""
 
     session: Session
     label: str
     rosters: RosterSource
+    except_for: str | None = None
 
     @property
     def session_id(self) -> str:
@@ -53,7 +54,8 @@ class LanguageAudience:
 
     def connection_ids(self) -> Sequence[str]:
         """From the roster, by what the session says of its channels."""
-        return self.rosters.of(self.session_id).hearing(self.session, self.label)
+        hearing = self.rosters.of(self.session_id).hearing(self.session, self.label)
+        return [member for member in hearing if member != self.except_for]
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,14 @@ class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
     error: str | None = None
 
 
+Measure = Callable[[Telemetry, BroadcastResult], None]
+
+
 class BroadcastHandler:
     """Sends to any audience. Never raises for a recipient or a failed lookup: the result says so.
 
-    `remove_gone(session_id, connection_id)` gives up a connection that turned out to be over.
+    `remove_gone(session_id, connection_id)` gives up a connection that turned out to be over;
+    `measure` counts what became of each audience, as a fan-out of audio if it is not given.
     """
 
     def __init__(
@@ -47,12 +51,14 @@ class BroadcastHandler:
         remove_gone: Callable[[str, str], None],
         clock: Clock,
         telemetry: Telemetry,
+        measure: Measure | None = None,
     ) -> None:
         self._sender = sender
         self._rosters = rosters
         self._remove_gone = remove_gone
         self._clock = clock
         self._telemetry = telemetry
+        self._measure = measure or measure_fanout
 
     def broadcast_to_language(
         self, session: Session, language: str, data: bytes, deadline_at: int
@@ -148,16 +154,36 @@ class BroadcastHandler:
                 self._telemetry.warn("gone connection not removed", cause=error.cause)
 
     def _report(self, result: BroadcastResult) -> None:
-        context = {"sessionId": result.session_id, "language": result.language}
-        self._telemetry.count("FanoutDelivered", result.success_count, **context)
-        for name, value in (
-            ("FanoutFailed", result.failure_count),
-            ("FanoutDropped", result.dropped_count),
-            ("FanoutStale", result.stale_removed),
-        ):
-            if value:
-                self._telemetry.count(name, value)
-        self._telemetry.duration("FanoutDuration", result.duration_ms)
+        self._measure(self._telemetry, result)
         if result.error:
+            context = {"sessionId": result.session_id, "language": result.language}
             self._telemetry.count("FanoutLookupFailed")
             self._telemetry.warn("fan-out without audience", cause=result.error, **context)
+
+
+def measure_fanout(telemetry: Telemetry, result: BroadcastResult) -> None:
+    """Count what became of an audience."""
+    context = {"sessionId": result.session_id, "language": result.language}
+    telemetry.count("FanoutDelivered", result.success_count, **context)
+    for name, value in (
+        ("FanoutFailed", result.failure_count),
+        ("FanoutDropped", result.dropped_count),
+        ("FanoutStale", result.stale_removed),
+    ):
+        if value:
+            telemetry.count(name, value)
+    telemetry.duration("FanoutDuration", result.duration_ms)
+
+
+def measure_captions(telemetry: Telemetry, result: BroadcastResult) -> None:
+    """The same of a caption, which must not hide how audio does, nor be taken for it."""
+    for name, value in (
+        ("CaptionsDelivered", result.success_count),
+        ("CaptionsFailed", result.failure_count),
+        ("CaptionsDropped", result.dropped_count),
+    ):
+        if value:
+            telemetry.count(name, value)
+    if result.stale_removed:
+        telemetry.count("FanoutStale", result.stale_removed)
+    telemetry.duration("CaptionDuration", result.duration_ms)

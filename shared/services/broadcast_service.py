@@ -7,11 +7,14 @@ from typing import Annotated
 import msgspec
 
 from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.interpretation import Renders
 from shared.models.message_base import encode
 from shared.models.messages import Audio
+from shared.services.audio_service import check_rendered
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
 from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.utils.clock import Clock
+from shared.utils.interpretation_values import validate_renders
 from shared.utils.validators import (
     validate_audio_chunk_size,
     validate_language_code,
@@ -30,6 +33,7 @@ class BroadcastRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True
     seq: Annotated[int, msgspec.Meta(ge=0)]
     timestamp: Annotated[int, msgspec.Meta(ge=0)]
     audio: bytes
+    renders: Renders | None = None
     deadline_at: int | None = None
 
 
@@ -46,11 +50,13 @@ class BroadcastService:
     def broadcast(self, request: BroadcastRequest) -> BroadcastResult:
         """Look the audience up and send; nothing is sent while the session does not broadcast.
 
-        Raises INVALID_SESSION_ID, INVALID_LANGUAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE,
-        SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN.
+        Raises INVALID_SESSION_ID, INVALID_LANGUAGE, INVALID_MESSAGE, INVALID_AUDIO,
+        MESSAGE_TOO_LARGE, SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN.
         """
         session_id = validate_session_id(request.session_id)
         language = validate_language_code(request.language, "language")
+        if request.renders is not None:
+            validate_renders(request.renders)
         session = self._sessions.get(session_id)
         if session is None:
             raise session_not_found()
@@ -59,6 +65,7 @@ class BroadcastService:
         validate_audio_chunk_size(request.audio, session.audio_format)
         if request.epoch != session.epoch_of(language):
             raise forbidden("broadcast", "the present source of the language")
+        check_rendered(request.renders, language, session)
         if not session.broadcast_state.is_broadcasting():
             return BroadcastResult(session_id=session_id, language=language)
         message = Audio(
@@ -68,6 +75,7 @@ class BroadcastService:
             seq=request.seq,
             timestamp=request.timestamp,
             audio=request.audio,
+            renders=request.renders,
         )
         deadline_at = request.deadline_at
         if deadline_at is None:

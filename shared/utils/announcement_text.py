@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.models.announcement_messages import MessageType
 from shared.models.errors import ErrorCode, ValidationError
+from shared.utils.texts import trimmed
 from shared.utils.validators import validate_language_code
 
 #: Of a text, in code points, after trimming; and what fits into a banner.
@@ -15,13 +16,6 @@ RECOMMENDED_CHARACTERS = 120
 MAX_TRANSLATIONS = 40
 # What an error repeats of a language code that may be none.
 _SHOWN = 35
-
-# What JavaScript's trim takes off, so that clients count as we do:
-# https://tc39.es/ecma262/#prod-WhiteSpace and #prod-LineTerminator
-_WHITE_SPACE = (
-    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +47,12 @@ def validate_announcement(
 
 
 def _text(text: str, field: str) -> str:
-    trimmed = text.strip(_WHITE_SPACE)
-    if not trimmed:
+    kept = trimmed(text)
+    if not kept:
         raise _invalid(field, "empty; say something")
-    if len(trimmed) > MAX_CHARACTERS:
-        raise _invalid(field, f"{len(trimmed)} characters, there may be {MAX_CHARACTERS}")
-    return trimmed
+    if len(kept) > MAX_CHARACTERS:
+        raise _invalid(field, f"{len(kept)} characters, there may be {MAX_CHARACTERS}")
+    return kept
 
 
 def _invalid(field: str, reason: str) -> ValidationError:

@@ -14,6 +14,7 @@ import msgspec
 
 from shared.bootstrap import App
 from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
+from shared.bootstrap_audio import AudioApp
 from shared.bootstrap_devices import DeviceApp
 from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import Outcome
@@ -96,6 +97,8 @@ FUNCTIONS = (
 )
 # What wires each function; the others have the common one.
 _APPS: dict[str, type[App]] = {
+    "audio_processor": AudioApp,
+    "broadcast": AudioApp,
     "control": GreetingApp,
     "disconnect": DeviceApp,
     "device_sync": DeviceApp,

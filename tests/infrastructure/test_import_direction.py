@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.outside",
         "shared.bootstrap",
     ),
+    "shared.bootstrap_audio": (*PLAIN, "shared.services", "shared.bootstrap"),
     "shared.bootstrap_announcements": (
         *PLAIN,
         "shared.data_access",
@@ -74,6 +75,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.services",
         "shared.bootstrap",
         "shared.bootstrap_announcements",
+        "shared.bootstrap_audio",
         "shared.bootstrap_devices",
     ),
     "infrastructure": (*PLAIN, "infrastructure"),

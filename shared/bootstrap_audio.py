@@ -1,0 +1,51 @@
+"""The composition root of the functions that send audio: `audio_processor` and `broadcast`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from shared.bootstrap import App
+from shared.services.audio_service import AudioService
+from shared.services.broadcast_handler import measure_captions
+from shared.services.broadcast_service import BroadcastService
+from shared.services.caption_service import CaptionService
+from shared.services.shard_service import ShardService
+from shared.services.sources import Sources
+
+
+class AudioApp(App):
+    """The parts of a function that sends audio, or what belongs to it."""
+
+    @cached_property
+    def audio_service(self) -> AudioService:
+        return AudioService(
+            self._sources,
+            self._broadcasts(self._roster_cache, self._outside.sharded_sender),
+            self._roster_cache,
+            self.clock,
+        )
+
+    @cached_property
+    def caption_service(self) -> CaptionService:
+        return CaptionService(
+            self._sources,
+            self._broadcasts(self._roster_cache, self._outside.sharded_sender, measure_captions),
+            self._roster_cache,
+            self.clock,
+        )
+
+    @cached_property
+    def broadcast_service(self) -> BroadcastService:
+        return BroadcastService(
+            self._sessions,
+            self._broadcasts(self._rosters, self._outside.sharded_sender),
+            self.clock,
+        )
+
+    @cached_property
+    def shard_service(self) -> ShardService:
+        return ShardService(self._outside.sender)
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return Sources(self._sessions, self._connections, self.clock)

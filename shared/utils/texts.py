@@ -1,0 +1,15 @@
+"""What texts of clients are measured by, whatever they are for."""
+
+from __future__ import annotations
+
+# What JavaScript's trim takes off, so that clients count as we do:
+# https://tc39.es/ecma262/#prod-WhiteSpace and #prod-LineTerminator
+_WHITE_SPACE = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+def trimmed(text: str) -> str:
+    """The text without white space at both ends."""
+    return text.strip(_WHITE_SPACE)
