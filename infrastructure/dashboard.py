@@ -56,6 +56,7 @@ class Dashboard:
         )
         dashboard.add_widgets(status)
         dashboard.add_widgets(*self._audio())
+        dashboard.add_widgets(*self._captions())
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
         dashboard.add_widgets(*self._interpreters())
@@ -86,6 +87,25 @@ class Dashboard:
             _graph("Audio delivered a minute", [delivered]),
             _graph("Audio not delivered a minute", lost),
             _graph("Fan-out (ms)", durations),
+        ]
+
+    def _captions(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        delivered = of_service(AUDIO_PROCESSOR, "CaptionsDelivered", period=MINUTE)
+        lost = [
+            of_service(AUDIO_PROCESSOR, name, period=MINUTE).with_(label=label)
+            for name, label in (("CaptionsFailed", "failed"), ("CaptionsDropped", "too late"))
+        ]
+        durations = [
+            of_service(
+                AUDIO_PROCESSOR, "CaptionDuration", statistic=percentile, period=MINUTE
+            ).with_(label=percentile)
+            for percentile in _PERCENTILES
+        ]
+        return [
+            _graph("Captions delivered a minute", [delivered]),
+            _graph("Captions not delivered a minute", lost),
+            _graph("Captions (ms)", durations),
         ]
 
     def _people(self) -> list[cloudwatch.IWidget]:

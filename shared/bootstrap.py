@@ -193,7 +193,7 @@ class App:
 
     @cached_property
     def status_service(self) -> StatusService:
-        return StatusService(self._seating, self.clock, self.telemetry)
+        return StatusService(self._sessions, self._seating, self.clock, self.telemetry)
 
     @cached_property
     def status_updates(self) -> StatusUpdates:

@@ -47,7 +47,7 @@ class Seating:
 
     def current(self, caller: Caller) -> Seated | None:
         """The caller's seat in an active session, or None. Raises CONNECTION_NOT_FOUND."""
-        membership = self._membership(caller)
+        membership = self.membership(caller)
         if membership is None:
             return None
         session = self._sessions.get(membership.session_id)
@@ -60,7 +60,7 @@ class Seating:
         """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or
         SESSION_ENDED.
         """
-        membership = self._membership(caller)
+        membership = self.membership(caller)
         if membership is None:
             raise not_in_session(action)
         session = self._sessions.get(membership.session_id)
@@ -85,7 +85,8 @@ class Seating:
             return connection_not_found()
         return already_in_session()
 
-    def _membership(self, caller: Caller) -> Membership | None:
+    def membership(self, caller: Caller) -> Membership | None:
+        """What the caller's row says of its seat. Raises CONNECTION_NOT_FOUND."""
         connection = self._connections.get(caller.connection_id)
         # One that was replaced has nothing to ask for any more: its seat is another's.
         if connection is None or connection.replaced_at is not None:

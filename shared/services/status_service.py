@@ -1,16 +1,19 @@
-"""The answer to a speaker who asks who listens."""
+"""The answer to a speaker, or to who interprets, who asks who listens."""
 
 from __future__ import annotations
 
+from shared.data_access.sessions_repository import SessionsRepository
 from shared.models import messages
 from shared.models.audience_counts import distribution
-from shared.models.connection import Caller
+from shared.models.connection import Caller, Membership
 from shared.models.messages import GetSessionStatus, UpdateReason
 from shared.models.session import Session
-from shared.services.refusals import forbidden
+from shared.services.interpreter_rights import require_interpreter
+from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
+from shared.utils.validators import validate_session_id
 
 
 class StatusService:
@@ -18,27 +21,64 @@ class StatusService:
     caller's connection, which says where the caller sits.
     """
 
-    def __init__(self, seating: Seating, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        sessions: SessionsRepository,
+        seating: Seating,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._sessions = sessions
         self._seating = seating
         self._clock = clock
         self._telemetry = telemetry
 
     def get_session_status(
-        self, caller: Caller, _request: GetSessionStatus
+        self, caller: Caller, request: GetSessionStatus
     ) -> messages.SessionStatus:
-        """Who listens to the caller's session now.
+        """Who listens now: to the caller's session, or to the one that is named.
 
-        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN.
+        Raises INVALID_SESSION_ID, AUTHENTICATION_REQUIRED, FORBIDDEN, CONNECTION_NOT_FOUND,
+        NOT_IN_SESSION, SESSION_NOT_FOUND, SESSION_ENDED.
         """
         started_at = self._clock.monotonic()
-        seated = self._seating.required(caller, "getSessionStatus")
-        if seated.session.speaker_connection_id != caller.connection_id:
-            raise forbidden("getSessionStatus", "the session's speaker")
-        status = status_of(seated.session, self._clock.now_ms(), "requested")
+        if request.session_id is None:
+            session = self._own(caller)
+        else:
+            session = self._named(caller, validate_session_id(request.session_id))
+        status = status_of(session, self._clock.now_ms(), "requested")
         self._telemetry.duration(
             "StatusQueryLatency", (self._clock.monotonic() - started_at) * 1000
         )
         return status
+
+    def _own(self, caller: Caller) -> Session:
+        seated = self._seating.required(caller, "getSessionStatus")
+        if not _serves(caller, seated.membership, seated.session):
+            raise forbidden("getSessionStatus", "the session's speaker and interpreters")
+        return seated.session
+
+    def _named(self, caller: Caller, session_id: str) -> Session:
+        """For who serves the session already, and for who may come to interpret it."""
+        membership = self._seating.membership(caller)
+        session = self._sessions.get(session_id)
+        if session is None or not _serves(caller, membership, session):
+            require_interpreter(caller, session, "getSessionStatus")
+        if session is None:
+            raise session_not_found()
+        if not session.is_active:
+            raise session_ended()
+        return session
+
+
+def _serves(caller: Caller, membership: Membership | None, session: Session) -> bool:
+    """Whether the caller is the session's speaker, or sits there as an interpreter."""
+    if membership is None or membership.session_id != session.session_id:
+        return False
+    return (
+        session.speaker_connection_id == caller.connection_id
+        or membership.seat.role == "interpreter"
+    )
 
 
 def status_of(session: Session, now_ms: int, reason: UpdateReason) -> messages.SessionStatus:
@@ -51,4 +91,5 @@ def status_of(session: Session, now_ms: int, reason: UpdateReason) -> messages.S
         broadcast_state=session.broadcast_state,
         timestamp=now_ms,
         update_reason=reason,
+        channels=session.interpreted(),
     )

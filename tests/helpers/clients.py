@@ -96,6 +96,30 @@ class Clients(ABC):
         )
         assert result == {"statusCode": 200}
 
+    def send_caption(
+        self, connection: str, text: object = "Hola.", *, arrived_at: int | None = None, **more: Any
+    ) -> None:
+        """A final caption of the last second; errors arrive as pushes. The gateway has it since
+        `arrived_at` (ms), or just now.
+        """
+        now = self.clock.now_ms()
+        request: Message = {
+            "action": "sendCaption",
+            "text": text,
+            "final": True,
+            "timestamp": now - 1000,
+            "endTimestamp": now,
+            **more,
+        }
+        result = self._invoke(
+            "audio_processor", connection, "sendCaption", json.dumps(request), arrived_at
+        )
+        assert result == {"statusCode": 200}
+
+    def send_text(self, connection: str, route: str, text: str) -> None:
+        """Any text on a route of the function that takes audio and captions."""
+        assert self._invoke("audio_processor", connection, route, text) == {"statusCode": 200}
+
     def pushes(self, connection: str, kind: str | None = None) -> list[Message]:
         """What was pushed to a connection, all or of one type."""
         messages = [json.loads(data) for data in self.sender.received(connection)]

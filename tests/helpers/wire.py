@@ -51,6 +51,20 @@ class Wire:
             }
         )
 
+    async def send_caption(self, text: object = "Hola.", **fields: Any) -> None:
+        """A final caption of the last second."""
+        now = time.time_ns() // 1_000_000
+        await self.send(
+            {
+                "action": "sendCaption",
+                "text": text,
+                "final": True,
+                "timestamp": now - 1_000,
+                "endTimestamp": now,
+                **fields,
+            }
+        )
+
     async def expect(self, wanted: Callable[[Message], bool] | str) -> Message:
         """The next message of a type, or that a test of it accepts; others are kept."""
         accepts = wanted if callable(wanted) else lambda message: message.get("type") == wanted

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from shared.models.audience_counts import distribution
-from tests.helpers.audiences import sessions_table, set_audience, statuses
+from tests.helpers.audiences import become_machine, sessions_table, set_audience, statuses
+from tests.helpers.clients import Message
+from tests.helpers.counting import CountingClient
 from tests.helpers.world import World
 
 
@@ -77,15 +79,24 @@ class TestQuery:
         assert (reply["status"], reply["code"]) == (403, "FORBIDDEN")
         assert "speaker" in reply["message"]
 
-    def test_nor_may_an_interpreter_or_a_speaker_who_was_displaced(self, world: World) -> None:
+    def test_nor_may_a_speaker_who_was_displaced(self, world: World) -> None:
         displaced, session_id = world.create_session()
-        interpreter = world.interpreter(session_id)
         newer = world.connect("alice", "speakers")
         world.ask(newer, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
 
-        assert world.ask(interpreter, "getSessionStatus")["status"] == 403
         assert world.ask(displaced, "getSessionStatus")["status"] == 403
         assert world.ask(newer, "getSessionStatus")["type"] == "sessionStatus"
+
+    def test_an_interpreter_may(self, world: World) -> None:
+        _, session_id = world.create_session()
+        world.listener(session_id, "fr")
+        interpreter = world.interpreter(session_id, "es")
+
+        reply = world.ask(interpreter, "getSessionStatus")
+
+        assert (reply["sessionId"], reply["languageDistribution"]) == (session_id, {"fr": 1})
+        world.ask(interpreter, "leaveSession")
+        assert world.ask(interpreter, "getSessionStatus")["code"] == "NOT_IN_SESSION"
 
     def test_an_unknown_connection_is_not_found(self, world: World) -> None:
         reply = world.ask("nobody", "getSessionStatus")
@@ -112,6 +123,82 @@ class TestQuery:
         reply = world.ask(world.connect("alice", "speakers"), "getSessionStatus")
 
         assert (reply["status"], reply["code"]) == (409, "NOT_IN_SESSION")
+
+
+class TestNamedSession:
+    """Who may interpret a session learns whom for, without a seat."""
+
+    def named(self, world: World, connection: str, session_id: object) -> Message:
+        return world.ask(connection, "getSessionStatus", sessionId=session_id)
+
+    def test_who_has_the_right_to_interpret_it_may_ask(self, world: World) -> None:
+        _, open_session = world.create_session()
+        _, listed = world.create_session(interpreters=["ivan"])
+        ines, ivan = world.connect("ines", "interpreters"), world.connect("ivan")
+
+        assert self.named(world, ines, open_session)["sessionId"] == open_session
+        assert self.named(world, ivan, listed)["sessionId"] == listed
+        assert self.named(world, ines, listed)["code"] == "FORBIDDEN"
+        assert self.named(world, ivan, open_session)["code"] == "FORBIDDEN"
+
+    def test_asking_takes_no_seat(self, world: World) -> None:
+        _, session_id = world.create_session()
+        ines = world.connect("ines", "interpreters")
+
+        self.named(world, ines, session_id)
+
+        stored = world.connections.get(ines)
+        assert stored is not None
+        assert stored.membership is None
+
+    def test_who_serves_the_session_needs_no_right_beside(self, world: World) -> None:
+        speaker, session_id = world.create_session(interpreters=["ines"])
+        interpreter = world.interpreter(session_id, "es", "ines")
+
+        for connection in (speaker, interpreter):
+            assert self.named(world, connection, session_id)["type"] == "sessionStatus"
+
+    def test_a_seat_elsewhere_is_no_right_here(self, world: World) -> None:
+        _, elsewhere = world.create_session(interpreters=["ivan"])
+        _, here = world.create_session()
+        speaker, _ = world.create_session()
+        ivan = world.interpreter(elsewhere, "es", "ivan")
+        listener = world.listener(here)
+
+        assert self.named(world, ivan, here)["type"] == "sessionStatus"  # of the group, too
+        assert self.named(world, speaker, here)["code"] == "FORBIDDEN"
+        assert self.named(world, listener, here)["code"] == "AUTHENTICATION_REQUIRED"
+
+    def test_checks_come_in_the_protocols_order(self, world: World) -> None:
+        speaker, over = world.create_session()
+        world.ask(speaker, "endSession")
+        anybody, mallory = world.connect(), world.connect("mallory", "speakers")
+        ines = world.connect("ines", "interpreters")
+        unknown = "calm-otter-404"
+
+        for connection, session_id, status, code in (
+            (anybody, "x", 400, "INVALID_SESSION_ID"),
+            (anybody, 7, 400, "INVALID_MESSAGE"),
+            (anybody, unknown, 401, "AUTHENTICATION_REQUIRED"),
+            (mallory, unknown, 403, "FORBIDDEN"),
+            (ines, unknown, 404, "SESSION_NOT_FOUND"),
+            ("nobody", unknown, 404, "CONNECTION_NOT_FOUND"),
+            (mallory, over, 403, "FORBIDDEN"),
+            (ines, over, 410, "SESSION_ENDED"),
+        ):
+            reply = self.named(world, connection, session_id)
+            assert (reply["status"], reply["code"]) == (status, code)
+
+    def test_it_costs_one_read_of_the_session(self, world: World) -> None:
+        _, session_id = world.create_session()
+        ines = world.connect("ines", "interpreters")
+        counting = CountingClient()
+        world.use_dynamodb(counting)
+
+        self.named(world, ines, session_id)
+
+        # That of the connection, and that of the session.
+        assert counting.requests == {"get_item": 2}
 
 
 class TestGetStatus:
@@ -142,6 +229,19 @@ class TestGetStatus:
             "timestamp": created + 90_999,
             "updateReason": "requested",
         }
+
+    def test_it_says_who_interprets_what(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        world.interpreter(session_id, "es")
+        world.interpreter(session_id, "fr")
+        become_machine(session_id, "fr")
+
+        world.tick()
+
+        channels = {"es": "human", "fr": "machine"}
+        assert world.ask(speaker, "getSessionStatus")["channels"] == channels
+        [pushed] = world.pushes(speaker, "sessionStatus")
+        assert pushed["channels"] == channels
 
     def test_nobody_listens_yet(self, world: World) -> None:
         speaker, _ = world.create_session()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
-
 import pytest
 
 from shared.data_access.session_statuses import SessionStatuses
@@ -14,22 +11,11 @@ from shared.services.status_sender import StatusSender
 from shared.services.status_trigger import StatusTrigger
 from shared.services.status_updates import StatusUpdates
 from tests.helpers.audiences import set_audience
+from tests.helpers.counting import CountingClient
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
-from tests.helpers.tables import SESSIONS, dynamodb
+from tests.helpers.tables import SESSIONS
 from tests.helpers.world import World
-
-
-class CountingClient:
-    """A client that counts its requests."""
-
-    def __init__(self) -> None:
-        self.requests: Counter[str] = Counter()
-        self._client = dynamodb()
-
-    def __getattr__(self, operation: str) -> Any:
-        self.requests[operation] += 1
-        return getattr(self._client, operation)
 
 
 @pytest.fixture
