@@ -45,7 +45,7 @@ class StatusService:
         if request.session_id is None:
             session = self._own(caller)
         else:
-            session = self._named(caller, validate_session_id(request.session_id))
+            session = self._named(caller, validate_session_id(request.session_id), request.ticket)
         status = status_of(session, self._clock.now_ms(), "requested")
         self._telemetry.duration(
             "StatusQueryLatency", (self._clock.monotonic() - started_at) * 1000
@@ -58,12 +58,12 @@ class StatusService:
             raise forbidden("getSessionStatus", "the session's speaker and interpreters")
         return seated.session
 
-    def _named(self, caller: Caller, session_id: str) -> Session:
+    def _named(self, caller: Caller, session_id: str, ticket: str | None) -> Session:
         """For who serves the session already, and for who may come to interpret it."""
         membership = self._seating.membership(caller)
         session = self._sessions.get(session_id)
         if session is None or not _serves(caller, membership, session):
-            require_interpreter(caller, session, "getSessionStatus")
+            require_interpreter(caller, session, "getSessionStatus", ticket)
         if session is None:
             raise session_not_found()
         if not session.is_active:

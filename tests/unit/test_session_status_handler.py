@@ -141,6 +141,21 @@ class TestNamedSession:
         assert self.named(world, ines, listed)["code"] == "FORBIDDEN"
         assert self.named(world, ivan, open_session)["code"] == "FORBIDDEN"
 
+    def test_who_has_its_ticket_needs_no_token(self, world: World) -> None:
+        interpretation = {"engine": "aws", "languages": ["es"]}
+        _, session_id = world.create_session(interpretation=interpretation)
+        [event] = world.interpreter_starts.asked
+        _, another = world.create_session()
+        anybody = world.connect()
+
+        def asked(session: str, ticket: str) -> Message:
+            return world.ask(anybody, "getSessionStatus", sessionId=session, ticket=ticket)
+
+        assert asked(session_id, event["ticket"])["sessionId"] == session_id
+        assert asked(session_id, "another")["code"] == "FORBIDDEN"
+        assert asked(another, event["ticket"])["code"] == "FORBIDDEN"
+        assert asked("calm-otter-404", event["ticket"])["code"] == "SESSION_NOT_FOUND"
+
     def test_asking_takes_no_seat(self, world: World) -> None:
         _, session_id = world.create_session()
         ines = world.connect("ines", "interpreters")
