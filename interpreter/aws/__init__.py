@@ -1,0 +1,1 @@
+"""The engine on AWS: Amazon Transcribe hears, Amazon Translate translates, Amazon Polly speaks."""

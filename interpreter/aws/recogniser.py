@@ -1,0 +1,225 @@
+"""Hears a floor for as long as it lasts, over as many streams of Transcribe as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+
+from interpreter.aws.event_stream import FrameError
+from interpreter.aws.failures import ConnectionLostError, LimitExceededError
+from interpreter.aws.floor_buffer import FloorBuffer
+from interpreter.aws.outlet import Outlet
+from interpreter.aws.stream import TranscribeStream
+from interpreter.aws.timing import Timing
+from interpreter.aws.transcripts import Passage, Sentences
+from interpreter.engine import EngineError, FloorChunk, Recognised
+from shared.utils.clock import Clock
+
+# A sample beyond this (of 32 767) is no noise of a quiet room.
+_LOUD = 1_000
+
+Chance = Callable[[], float]  # evenly from 0 to 1
+OpenStream = Callable[[], Awaitable[TranscribeStream]]
+
+_log = logging.getLogger("lingocast.interpreter.aws")
+
+
+class TranscribeRecogniser:
+    """One floor. Call `start` first, and `close` at the end."""
+
+    def __init__(
+        self,
+        open_stream: OpenStream,
+        sample_rate: int,
+        *,
+        timing: Timing,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._open = open_stream
+        self._timing = timing
+        self._clock = clock
+        self._chance = chance
+        self._buffer = FloorBuffer(sample_rate, timing.kept_ms)
+        self._outlet = Outlet()
+        self._more = asyncio.Event()
+        self._finishing = False
+        self._task: asyncio.Task[None] | None = None
+        self._last_end = 0
+        self._talking = False
+        self._deaf_ms = 0.0
+
+    async def start(self) -> None:
+        """Open the first stream. Raises EngineError."""
+        self._task = asyncio.create_task(self._run(await self._open()))
+
+    async def hear(self, chunk: FloorChunk) -> None:
+        """Take in the next chunk; see `Recogniser`."""
+        self._raise_fault()
+        if chunk.pcm:
+            self._buffer.add(chunk)
+            self._more.set()
+
+    def results(self) -> AsyncIterator[Recognised]:
+        """What is recognised; see `Recogniser`."""
+        return self._outlet.read()
+
+    async def finish(self) -> None:
+        """No more sound will come; see `Recogniser`."""
+        self._raise_fault()
+        self._finishing = True
+        self._more.set()
+
+    async def close(self) -> None:
+        """Let go of the stream. May be repeated."""
+        self._outlet.close()
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def _raise_fault(self) -> None:
+        if self._outlet.fault:
+            raise self._outlet.fault
+
+    async def _run(self, stream: TranscribeStream) -> None:
+        """One stream after the other, until the sound has ended or nothing helps."""
+        fault: EngineError | None = None
+        try:
+            await self._streams(stream)
+        except EngineError as last:
+            fault = last
+            _log.warning("recogniser stopped: %s", last)
+        finally:
+            self._outlet.close(fault)
+
+    async def _streams(self, first: TranscribeStream) -> None:
+        stream: TranscribeStream | None = first
+        failed = 0
+        while True:
+            opened = self._clock.monotonic()
+            try:
+                if stream is None:
+                    stream = await self._open()
+                    opened = self._clock.monotonic()
+                await self._use(stream, opened)
+                failed = 0
+                if self._finishing and not self._buffer.waiting:
+                    return
+            except EngineError as fault:
+                steady = self._clock.monotonic() - opened >= self._timing.steady
+                failed = 1 if steady else failed + 1
+                if not fault.retryable or failed >= self._timing.attempts:
+                    raise
+                _log.info(
+                    "recogniser connects again: %s; %d ms of the floor were lost so far",
+                    fault,
+                    self._buffer.dropped_ms,
+                )
+                await asyncio.sleep(self._delay(fault, failed))
+            finally:
+                if stream is not None:
+                    await stream.close()
+            stream = None
+            self._buffer.rewind()
+
+    def _delay(self, fault: EngineError, failed: int) -> float:
+        """Seconds until the next attempt: anything below a ceiling, which doubles."""
+        limited = isinstance(fault, LimitExceededError)
+        first = self._timing.limited_delay if limited else self._timing.first_delay
+        ceiling = min(first * 2.0 ** (failed - 1), self._timing.last_delay)
+        return self._chance() * ceiling
+
+    async def _use(self, stream: TranscribeStream, opened: float) -> None:
+        """Send and read until the stream was ended and closed. Raises EngineError otherwise."""
+        self._talking, self._deaf_ms = False, 0.0
+        reading = asyncio.create_task(self._read(stream))
+        feeding = asyncio.create_task(self._feed(stream, opened))
+        try:
+            await asyncio.wait({reading, feeding}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done() and feeding.exception() is not None:
+                # What the service said before the connection broke explains it better.
+                await asyncio.wait({reading}, timeout=self._timing.send)
+            if not reading.done():
+                feeding.result()
+                await asyncio.wait({reading}, timeout=self._timing.finish)
+            if not reading.done():
+                raise ConnectionLostError("Transcribe does not end the stream")
+            reading.result()
+            self._buffer.settle_all()
+        finally:
+            for task in (reading, feeding):
+                task.cancel()
+            await asyncio.gather(reading, feeding, return_exceptions=True)
+
+    async def _feed(self, stream: TranscribeStream, opened: float) -> None:
+        """Send what comes in, and silence while nothing does; end the stream when it is time."""
+        patience, silence_ms = self._timing.keep_alive, self._timing.keep_alive_ms
+        while not self._is_over(opened):
+            self._more.clear()
+            chunk = self._buffer.take()
+            if chunk is not None:
+                self._buffer.sent(chunk, await stream.send(chunk.pcm, chunk.timestamp))
+                self._notice(chunk)
+                patience, silence_ms = self._timing.quiet, self._timing.quiet_ms
+            elif not await self._more_within(patience):
+                await stream.send_silence(silence_ms)
+                patience, silence_ms = self._timing.keep_alive, self._timing.keep_alive_ms
+        await stream.end()
+
+    def _is_over(self, opened: float) -> bool:
+        """Whether the sound has ended, or the stream is too old."""
+        if self._finishing and not self._buffer.waiting:
+            return True
+        age = self._clock.monotonic() - opened
+        limit = self._timing.roll_over_latest if self._talking else self._timing.roll_over
+        return age >= limit
+
+    async def _more_within(self, seconds: float) -> bool:
+        """Whether there is something to do by then."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._more.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _notice(self, chunk: FloorChunk) -> None:
+        """Loud sound to which the service never says anything: there is nobody any more."""
+        samples = array("h", chunk.pcm[: len(chunk.pcm) // 2 * 2])
+        if max(samples, default=0) > _LOUD:
+            self._deaf_ms += self._buffer.duration(chunk.pcm)
+        if self._deaf_ms > self._timing.deaf_ms:
+            raise ConnectionLostError("Transcribe says nothing any more")
+
+    async def _read(self, stream: TranscribeStream) -> None:
+        sentences = Sentences()
+        async with aclosing(stream.results()) as events:
+            async for results in events:
+                self._deaf_ms = 0.0
+                for result in results:
+                    for passage in sentences.take(result):
+                        self._tell(stream, passage)
+
+    def _tell(self, stream: TranscribeStream, passage: Passage) -> None:
+        """Hand on what was recognised, in times of the floor."""
+        self._talking = not passage.final
+        if passage.final:
+            self._buffer.settle(passage.settled * 1000)
+        if not passage.text:
+            return
+        try:
+            start = stream.timeline.at(passage.start * 1000)
+            end = stream.timeline.end_at(passage.end * 1000)
+        except ValueError:
+            raise FrameError("Transcribe heard something before there was any sound") from None
+        if self._last_end - start < self._timing.kept_ms:
+            start = max(start, self._last_end)
+        # Otherwise the floor has another clock now.
+        end = max(start, end)
+        if passage.final:
+            self._last_end = end
+        self._outlet.put(Recognised(passage.text, passage.final, start, end))

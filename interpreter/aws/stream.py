@@ -1,0 +1,162 @@
+"""One stream of Transcribe: its WebSocket, and the times of what goes over it.
+
+https://docs.aws.amazon.com/transcribe/latest/dg/streaming-websocket.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.http11 import Response
+
+from client.transport import is_local
+from interpreter.aws.event_stream import MOST_AUDIO_BYTES, FrameError, audio_event, decode
+from interpreter.aws.failures import (
+    HEAR,
+    ConnectionLostError,
+    of_code,
+    of_stream_exception,
+)
+from interpreter.aws.timing import Timing
+from interpreter.aws.transcripts import Result, results_of
+from interpreter.engine import EngineError, EngineUnavailableError
+from interpreter.timeline import Timeline
+
+_CLOSE_SECONDS = 1.0
+# Some seconds of words are a few KB.
+_MOST_MESSAGE_BYTES = 1024 * 1024
+_SAMPLE_BYTES = 2
+# At its debug level the library writes handshakes and frames, which are signed and hold speech.
+_wire_log = logging.getLogger("lingocast.interpreter.wire")
+_wire_log.setLevel(logging.WARNING)
+
+
+class TranscribeStream:
+    """An open stream. Positions are ms in the sound that it was sent."""
+
+    def __init__(self, socket: ClientConnection, sample_rate: int, timing: Timing) -> None:
+        self._socket = socket
+        self._bytes_per_ms = sample_rate * _SAMPLE_BYTES / 1000
+        self._most_bytes = min(MOST_AUDIO_BYTES, int(self._bytes_per_ms * 200)) // 2 * 2
+        self._timing = timing
+        self._ended = False
+        self.timeline = Timeline()
+
+    @classmethod
+    async def open(cls, url: str, sample_rate: int, timing: Timing) -> Self:
+        """A new stream at a signed address. Raises EngineError."""
+        try:
+            socket = await connect(
+                url,
+                compression=None,
+                open_timeout=timing.open,
+                close_timeout=_CLOSE_SECONDS,
+                # Whether Transcribe answers pings is nowhere documented; what is dead is found
+                # out by what cannot be sent, and by what does not come.
+                ping_interval=None,
+                max_size=_MOST_MESSAGE_BYTES,
+                proxy=None if is_local(url) else True,
+                logger=_wire_log,
+            )
+        except InvalidStatus as refused:
+            raise _refusal(refused.response) from None
+        except (InvalidURI, ValueError):
+            raise EngineUnavailableError("Transcribe's endpoint is no address (wss://…)") from None
+        except (InvalidMessage, InvalidHandshake):
+            raise ConnectionLostError("what answers at Transcribe's endpoint is not it") from None
+        except TimeoutError:
+            raise ConnectionLostError("Transcribe does not answer") from None
+        except OSError as fault:
+            raise ConnectionLostError(
+                f"Transcribe cannot be reached ({type(fault).__name__})"
+            ) from None
+        return cls(socket, sample_rate, timing)
+
+    async def send(self, pcm: bytes, timestamp: int | None = None) -> float:
+        """Send sound captured at `timestamp`; without one, sound that follows the last.
+
+        Returns the position of its end. Raises EngineError.
+        """
+        heard = self.timeline.heard_ms
+        if timestamp is None:
+            timestamp = self.timeline.end_at(heard) if heard else 0
+        self.timeline.add(timestamp, len(pcm) / self._bytes_per_ms)
+        for start in range(0, len(pcm), self._most_bytes):
+            await self._send(audio_event(pcm[start : start + self._most_bytes]))
+        return self.timeline.heard_ms
+
+    async def send_silence(self, duration_ms: float) -> None:
+        """Send silence that nobody captured. Raises EngineError."""
+        await self.send(bytes(int(duration_ms * self._bytes_per_ms) // 2 * 2))
+
+    async def end(self) -> None:
+        """No more sound comes: the last results do, and then the service closes the stream."""
+        self._ended = True
+        await self._send(audio_event(b""))
+
+    async def _send(self, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._timing.send):
+                await self._socket.send(frame)
+        except TimeoutError:
+            raise ConnectionLostError("Transcribe takes no sound any more") from None
+        except ConnectionClosed:
+            raise _broken() from None
+
+    async def results(self) -> AsyncGenerator[list[Result], None]:
+        """What is heard, event by event, until the service closes a stream that was ended.
+
+        Raises EngineError for an exception of the service, and for any other end.
+        """
+        try:
+            async for message in self._socket:
+                if isinstance(message, str):
+                    raise FrameError("Transcribe sent text; connect again")
+                for frame in decode(message):
+                    if frame.exception is not None:
+                        raise of_stream_exception(frame.exception, _text(frame.payload))
+                    if frame.event == "TranscriptEvent":
+                        yield results_of(frame.payload)
+        except ConnectionClosed:
+            raise _broken() from None
+        if not self._ended:
+            raise _broken()
+
+    async def close(self) -> None:
+        """Let go of the connection. May be repeated."""
+        await self._socket.close()
+
+
+def _broken() -> EngineError:
+    return ConnectionLostError("the connection to Transcribe broke off")
+
+
+def _text(payload: bytes) -> str:
+    """What an exception says; only for finding out which one it is."""
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return ""
+    text = said.get("Message") or said.get("message") if isinstance(said, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _refusal(response: Response) -> EngineError:
+    """Why there was no upgrade: AWS names the error in a header, with a URL after a colon."""
+    code = response.headers.get("x-amzn-ErrorType", "").partition(":")[0]
+    if response.status_code == HTTPStatus.FORBIDDEN and not code:
+        return of_code("AccessDeniedException", response.status_code, HEAR)
+    return of_code(code, response.status_code, HEAR)

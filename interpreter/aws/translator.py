@@ -1,0 +1,60 @@
+"""Amazon Translate: https://docs.aws.amazon.com/translate/latest/APIReference/API_TranslateText.html."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+
+from interpreter.aws.calls import Calls
+from interpreter.aws.failures import TRANSLATE
+from interpreter.aws.languages import translate_code
+from interpreter.aws.texts import pieces, speakable
+from interpreter.engine import UnsupportedLanguageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_translate import TranslateClient
+
+# https://docs.aws.amazon.com/translate/latest/dg/what-is-limits.html
+_MOST_BYTES = 10_000
+# A sentence takes some 0.2 s; what takes longer than this comes too late to be spoken (s).
+TRANSLATE_CONFIG = Config(
+    connect_timeout=1.0,
+    read_timeout=3.0,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    tcp_keepalive=True,
+)
+
+
+class Translator:
+    """Texts from language to language."""
+
+    def __init__(self, client: TranslateClient, calls: Calls) -> None:
+        self._client = client
+        self._calls = calls
+
+    async def translate(self, text: str, source: str, target: str) -> str:
+        """The text in the target language, both in our codes. Raises EngineError."""
+        from_code, to_code = translate_code(source), translate_code(target)
+        if from_code is None or to_code is None:
+            unknown = source if from_code is None else target
+            raise UnsupportedLanguageError(f"Amazon Translate does not know {unknown}")
+        if from_code == to_code:
+            return text.strip()
+
+        translated = [
+            await self._calls.run(TRANSLATE, partial(self._translated, piece, from_code, to_code))
+            for piece in pieces(speakable(text), _size, _MOST_BYTES)
+        ]
+        return " ".join(translated).strip()
+
+    def _translated(self, text: str, source: str, target: str) -> str:
+        """In a thread: one piece. Raises ClientError and BotoCoreError."""
+        return self._client.translate_text(
+            Text=text, SourceLanguageCode=source, TargetLanguageCode=target
+        )["TranslatedText"]
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
