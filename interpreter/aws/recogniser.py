@@ -16,6 +16,7 @@ from interpreter.aws.stream import TranscribeStream
 from interpreter.aws.timing import Timing
 from interpreter.aws.transcripts import Passage, Sentences
 from interpreter.engine import EngineError, FloorChunk, Recognised
+from interpreter.timeline import Timeline
 from shared.utils.clock import Clock
 
 # A sample beyond this (of 32 767) is no noise of a quiet room.
@@ -47,6 +48,7 @@ class TranscribeRecogniser:
         self._outlet = Outlet()
         self._more = asyncio.Event()
         self._finishing = False
+        self._first: TranscribeStream | None = None
         self._task: asyncio.Task[None] | None = None
         self._last_end = 0
         self._talking = False
@@ -54,7 +56,8 @@ class TranscribeRecogniser:
 
     async def start(self) -> None:
         """Open the first stream. Raises EngineError."""
-        self._task = asyncio.create_task(self._run(await self._open()))
+        self._first = await self._open()
+        self._task = asyncio.create_task(self._run(self._first))
 
     async def hear(self, chunk: FloorChunk) -> None:
         """Take in the next chunk; see `Recogniser`."""
@@ -80,6 +83,9 @@ class TranscribeRecogniser:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        if self._first:
+            # A task that was cancelled before it began has closed nothing.
+            await self._first.close()
 
     def _raise_fault(self) -> None:
         if self._outlet.fault:
@@ -212,8 +218,7 @@ class TranscribeRecogniser:
         if not passage.text:
             return
         try:
-            start = stream.timeline.at(passage.start * 1000)
-            end = stream.timeline.end_at(passage.end * 1000)
+            start, end = _floor_times(stream.timeline, passage)
         except ValueError:
             raise FrameError("Transcribe heard something before there was any sound") from None
         if self._last_end - start < self._timing.kept_ms:
@@ -223,3 +228,13 @@ class TranscribeRecogniser:
         if passage.final:
             self._last_end = end
         self._outlet.put(Recognised(passage.text, passage.final, start, end))
+
+
+def _floor_times(timeline: Timeline, passage: Passage) -> tuple[int, int]:
+    """When its first word began and its last one ended. Raises ValueError without any sound."""
+    start_ms = (passage.first_middle - passage.start) * 1000
+    end_ms = (passage.end - passage.last_middle) * 1000
+    return (
+        round(timeline.at(passage.first_middle * 1000) - start_ms),
+        round(timeline.at(passage.last_middle * 1000) + end_ms),
+    )

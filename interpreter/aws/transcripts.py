@@ -75,13 +75,16 @@ def results_of(payload: bytes) -> list[Result]:
 class Passage:
     """Part of what was said, `start` to `end` seconds into the stream, by its words.
 
-    With a final one, everything up to `settled` is dealt with.
+    The middles of its first and its last word are surer than its ends: where the floor has a gap,
+    they are on the right side of it. With a final one, everything up to `settled` is dealt with.
     """
 
     text: str
     final: bool
     start: float
     end: float
+    first_middle: float
+    last_middle: float
     settled: float
 
 
@@ -120,10 +123,18 @@ class Sentences:
 
 def _passage(text: str, items: Sequence[Item], result: Result, *, final: bool) -> Passage:
     words = [item for item in items if item.is_word]
-    start = words[0].start_time if words else result.start_time
-    end = words[-1].end_time if words else result.end_time
-    settled = end if result.is_partial else result.end_time
-    return Passage(text.strip(), final, start, max(start, end), max(settled, end))
+    first = words[0] if words else result
+    last = words[-1] if words else result
+    settled = last.end_time if result.is_partial else max(result.end_time, last.end_time)
+    return Passage(
+        text.strip(),
+        final,
+        first.start_time,
+        max(first.start_time, last.end_time),
+        (first.start_time + first.end_time) / 2,
+        (last.start_time + last.end_time) / 2,
+        settled,
+    )
 
 
 def _sentence_end(items: Sequence[Item], start: int, *, stable: bool) -> int:

@@ -1,0 +1,114 @@
+"""What Translate and Polly answer, checked against botocore's models of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from array import array
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from xml.etree import ElementTree
+
+import botocore.session
+from botocore.model import OperationModel
+
+TRANSLATE_TARGET = "AWSShineFrontendService_20170701.TranslateText"
+SPEECH_PATH = "/v1/speech"
+#: How long a character is spoken at the voice's own speed.
+CHARACTER_MS = 60
+_OPERATIONS = {"translate": "TranslateText", "polly": "SynthesizeSpeech"}
+
+
+class RefusedRequestError(Exception):
+    """The service says no, with that error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@cache
+def operation(service: str) -> OperationModel:
+    """botocore's model of the one operation that a service has here."""
+    model = botocore.session.get_session().get_service_model(service)
+    return model.operation_model(_OPERATIONS[service])
+
+
+def status_of(service: str, code: str) -> int:
+    """The HTTP status of an error; 400 for those that all services have."""
+    for shape in operation(service).error_shapes:
+        if shape.name == code:
+            return int(shape.metadata["error"]["httpStatusCode"])
+    return 400
+
+
+def parsed(service: str, body: bytes) -> dict[str, Any]:
+    """The request's members. Raises RefusedRequestError for what the model does not have."""
+    try:
+        members = json.loads(body)
+    except ValueError:
+        raise RefusedRequestError("SerializationException", "no JSON") from None
+    shape = operation(service).input_shape
+    assert shape is not None
+    for name in shape.required_members:
+        if name not in members:
+            raise RefusedRequestError("ValidationException", f"{name} is missing")
+    for name, value in members.items():
+        member = shape.members.get(name)
+        if member is None:
+            raise RefusedRequestError("ValidationException", f"{name} is unknown")
+        allowed: list[str] = getattr(member, "enum", [])
+        if allowed and value not in allowed:
+            raise RefusedRequestError("ValidationException", f"{name} must not be {value}")
+    return dict(members)
+
+
+def translated(members: Mapping[str, Any], table: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """TranslateText: by the table of (target code, text), or else marked with the target."""
+    text, target = members["Text"], members["TargetLanguageCode"]
+    if not text:
+        raise RefusedRequestError("ValidationException", "Text is empty")
+    if len(text.encode()) > 10_000:
+        raise RefusedRequestError("TextSizeLimitExceededException", "Text is too long")
+    return {
+        "TranslatedText": table.get((target, text), f"[{target}] {text}"),
+        "SourceLanguageCode": members["SourceLanguageCode"],
+        "TargetLanguageCode": target,
+    }
+
+
+def spoken(members: Mapping[str, Any]) -> tuple[bytes, int]:
+    """SynthesizeSpeech: a tone, so long as the text is; and how many characters are billed."""
+    text, speed = members["Text"], 1.0
+    if members["OutputFormat"] != "pcm" or members.get("SampleRate") not in {"8000", "16000"}:
+        raise RefusedRequestError("InvalidSampleRateException", "pcm is of 8000 or 16000 Hz")
+    if len(text) > 6_000:
+        raise RefusedRequestError("TextLengthExceededException", "more than 6 000 characters")
+    if members.get("TextType") == "ssml":
+        text, speed = _read_ssml(text)
+    if len(text) > 3_000:
+        raise RefusedRequestError("TextLengthExceededException", "more than 3 000 are billed")
+    return _tone(len(text) * CHARACTER_MS / speed, int(members["SampleRate"])), len(text)
+
+
+def _read_ssml(ssml: str) -> tuple[str, float]:
+    """The text of SSML, and its speed. Raises RefusedRequestError."""
+    try:
+        root = ElementTree.fromstring(ssml)
+    except (ElementTree.ParseError, ValueError):
+        raise RefusedRequestError("InvalidSsmlException", "no XML") from None
+    rates = [element.get("rate", "100%") for element in root.iter("prosody")]
+    if root.tag != "speak" or any(not rate.rstrip("%").isdecimal() for rate in rates):
+        raise RefusedRequestError("InvalidSsmlException", "no SSML")
+    return "".join(root.itertext()), math.prod(int(rate.rstrip("%")) / 100 for rate in rates)
+
+
+def _tone(duration_ms: float, sample_rate: int) -> bytes:
+    step = 2 * math.pi * 440 / sample_rate
+    count = round(duration_ms * sample_rate / 1000)
+    samples = array("h", [round(8_000 * math.sin(step * index)) for index in range(count)])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples.tobytes()

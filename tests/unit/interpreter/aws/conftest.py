@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from interpreter.aws.engine import AwsEngine
+from tests.helpers.aws_speech import AwsSpeech, session_of
+from tests.unit.interpreter.aws.support import QUICK
+
+
+@pytest.fixture
+def aws() -> Iterator[AwsSpeech]:
+    with AwsSpeech() as server:
+        yield server
+
+
+@pytest.fixture
+async def engine(aws: AwsSpeech) -> AsyncIterator[AwsEngine]:
+    made = AwsEngine(session=session_of(), endpoints=aws.endpoints, timing=QUICK)
+    yield made
+    await made.close()

@@ -1,0 +1,67 @@
+"""A floor, and what an engine hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+from interpreter.aws.engine import AwsEngine
+from interpreter.aws.timing import Timing
+from interpreter.engine import FloorChunk, Recognised, Recogniser
+from tests.helpers.aws_speech import AwsSpeech, session_of
+
+# Nothing is waited for but what the server says.
+QUICK = Timing(first_delay=0.0, last_delay=0.0, limited_delay=0.0)
+EPOCH = 1_700_000_000_000
+RATE = 16_000
+_CHUNK_MS = 100
+
+
+def chunks(pcm: bytes, timestamp: int = EPOCH, sample_rate: int = RATE) -> Iterator[FloorChunk]:
+    """The sound in chunks of 100 ms that follow each other."""
+    size = sample_rate * 2 * _CHUNK_MS // 1000
+    for index, start in enumerate(range(0, len(pcm), size)):
+        yield FloorChunk(timestamp + index * _CHUNK_MS, pcm[start : start + size])
+
+
+async def hear(recogniser: Recogniser, pcm: bytes, timestamp: int = EPOCH) -> None:
+    """All of it at once."""
+    for chunk in chunks(pcm, timestamp):
+        await recogniser.hear(chunk)
+
+
+async def rest(recogniser: Recogniser) -> list[Recognised]:
+    """What is recognised until the end."""
+    return [result async for result in recogniser.results()]
+
+
+async def finals(recogniser: Recogniser) -> list[Recognised]:
+    """The final ones of them."""
+    return [result for result in await rest(recogniser) if result.final]
+
+
+async def next_final(results: AsyncIterator[Recognised]) -> Recognised:
+    """The next one that stays."""
+    while True:
+        result = await anext(results)
+        if result.final:
+            return result
+
+
+@asynccontextmanager
+async def engine_on(
+    aws: AwsSpeech, timing: Timing = QUICK, tier: str = "standard"
+) -> AsyncIterator[AwsEngine]:
+    """An engine whose services are there."""
+    engine = AwsEngine(tier, session=session_of(), endpoints=aws.endpoints, timing=timing)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def soon(*, turns: int = 20) -> None:
+    """Let whatever is ready run."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
