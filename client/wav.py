@@ -72,12 +72,13 @@ def read_wav(path: Path) -> Sound:
     if not content:
         raise SoundError(f"{path} is an empty file, not a WAV recording")
     try:
-        return _parse(content)
+        return parse_wav(content)
     except SoundError as fault:
         raise SoundError(f"{path}: {fault}") from None
 
 
-def _parse(content: bytes) -> Sound:
+def parse_wav(content: bytes) -> Sound:
+    """As `read_wav`, of the bytes of such a file. Raises SoundError."""
     if content[:4] in {b"RIFX", b"RF64"}:
         raise SoundError(f"a WAV file of the kind {content[:4].decode()}, {_UNREAD}")
     if len(content) < 12 or content[:4] != b"RIFF" or content[8:12] != b"WAVE":

@@ -1,0 +1,65 @@
+"""Ten English sentences as recordings whose words are known: demo/samples/sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from client.wav import Sound, read_wav
+
+FOLDER = Path(__file__).parent / "samples" / "sentences"
+_FRAME_SECONDS = 0.01
+# Of the loudest frame's: a voice that dies away is heard down to about here.
+_AUDIBLE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What is said, in the recogniser's spelling: lower case, no punctuation."""
+
+    text: str
+
+    @property
+    def path(self) -> Path:
+        """The recording."""
+        return FOLDER / f"{self.text.replace(' ', '-')}.wav"
+
+    def read(self) -> Sound:
+        """The recording's sound. Raises SoundError if it is not there."""
+        return read_wav(self.path)
+
+    def end_of_speech_ms(self) -> int:
+        """When the last word has been spoken, in ms from the beginning of the recording."""
+        return end_of_speech_ms(self.read())
+
+
+STABLE = (
+    Sentence("one two three four five"),
+    Sentence("we need more time to finish the work"),
+    Sentence("the children are playing in the garden"),
+)
+SENTENCES = (
+    *STABLE,
+    Sentence("we are talking about the future of the country"),
+    Sentence("our company sells cars in many countries"),
+    Sentence("the government wants to reduce the cost of energy"),
+    Sentence("we have two hundred people in the room"),
+    Sentence("the country needs more doctors"),
+    Sentence("the world is changing very quickly"),
+    Sentence("we want to hear your questions"),
+)
+
+
+def end_of_speech_ms(sound: Sound) -> int:
+    """Where the last frame of 10 ms ends that is louder than a fiftieth of the loudest one.
+
+    0 for silence.
+    """
+    mono = sound.samples.mean(axis=1)
+    frame = round(sound.sample_rate * _FRAME_SECONDS)
+    frames = mono[: len(mono) // frame * frame].reshape(-1, frame)
+    loudness = np.sqrt(np.mean(frames * frames, axis=1))
+    audible = np.flatnonzero(loudness > _AUDIBLE * loudness.max(initial=0.0))
+    return 0 if audible.size == 0 else round((int(audible[-1]) + 1) * _FRAME_SECONDS * 1000)

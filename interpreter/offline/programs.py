@@ -1,0 +1,48 @@
+"""Which programs the offline engine needs, and what to install where they are missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from interpreter.engine import EngineUnavailableError
+
+# Where Debian's packages put the descriptions of their pipelines,
+# https://wiki.apertium.org/wiki/Modes
+MODES = Path("/usr/share/apertium/modes")
+
+# A file by which each Debian package is known: a program, or a pipeline's description.
+_PROGRAMS: Mapping[str, str] = {"espeak-ng": "espeak-ng", "apertium": "lt-proc"}
+_PAIRS: Mapping[str, str] = {
+    "apertium-eng-spa": "eng-spa.mode",
+    "apertium-eng-cat": "eng-cat.mode",
+}
+_PYTHON = "pocketsphinx"
+
+
+def missing(modes: Path = MODES, path: str | None = None) -> str | None:
+    """One line that says what to install, or None where everything is there.
+
+    `path` is searched for programs, by default the environment's PATH. Reads directories only.
+    """
+    debian = [
+        *(name for name, program in _PROGRAMS.items() if shutil.which(program, path=path) is None),
+        *(name for name, mode in _PAIRS.items() if not (modes / mode).is_file()),
+    ]
+    remedies = []
+    if debian:
+        remedies.append(f"apt-get install {' '.join(debian)}")
+    if importlib.util.find_spec(_PYTHON) is None:
+        remedies.append("pip install -r requirements.txt")
+    if not remedies:
+        return None
+    return f"the offline engine lacks programs on this machine: {'; '.join(remedies)}"
+
+
+def require(modes: Path = MODES, path: str | None = None) -> None:
+    """Raises EngineUnavailableError with the line of `missing`, if there is one."""
+    line = missing(modes, path)
+    if line is not None:
+        raise EngineUnavailableError(line)

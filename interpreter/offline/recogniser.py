@@ -1,0 +1,241 @@
+"""The recogniser: a decoder in a process of its own, and the times of what it reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
+from interpreter.offline.processes import end
+from interpreter.offline.wire import (
+    MAX_PAYLOAD_BYTES,
+    MAX_REPORT_BYTES,
+    Command,
+    Ready,
+    Report,
+    Spoken,
+    Taken,
+    frame,
+    parse,
+)
+from interpreter.timeline import Timeline
+
+DECODER: Sequence[str] = (sys.executable, "-m", "interpreter.offline.decoder")
+_PROJECT = Path(__file__).resolve().parents[2]
+_SAMPLE_RATES = range(4_000, 192_001)
+# A longer gap in the floor's timestamps is a pause, and ends what was being said.
+_PAUSE_MS = 1_000
+# What is not read waits up to so many results; then the decoder waits.
+_MOST_UNREAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the decoder's process may take, in seconds.
+
+    `answer` is without any progress while something is to be done: a chunk takes milliseconds.
+    """
+
+    start: float = 20.0
+    answer: float = 5.0
+
+
+@contextlib.asynccontextmanager
+async def decoding(
+    sample_rate: int, *, command: Sequence[str] = DECODER, limits: Limits | None = None
+) -> AsyncIterator[OfflineRecogniser]:
+    """A recogniser over a new process, which ends with the block, or with this process.
+
+    Raises EngineUnavailableError if it cannot be started, EngineError if it does not get ready.
+    """
+    if sample_rate not in _SAMPLE_RATES:
+        raise EngineError(f"sound sampled at {sample_rate} Hz cannot be heard", retryable=False)
+    limits = limits or Limits()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(sample_rate),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=MAX_REPORT_BYTES,
+            env={**os.environ, "PYTHONPATH": str(_PROJECT)},
+            # Ctrl-C in a terminal is for this process, which ends that one.
+            start_new_session=True,
+        )
+    except OSError as fault:
+        raise EngineUnavailableError(f"{command[0]} does not start: {fault.strerror}") from fault
+    recogniser = OfflineRecogniser(process, sample_rate, limits)
+    try:
+        await recogniser.start()
+        yield recogniser
+    finally:
+        await recogniser.close()
+
+
+class OfflineRecogniser:
+    """Recogniser over a decoder's process; after an EngineError it is of no use any more."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, sample_rate: int, limits: Limits
+    ) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self._bytes_per_ms = 2 * sample_rate / 1000
+        self._limits = limits
+        self._timeline = Timeline()
+        self._fault: EngineError | None = None
+        self._finishing = False
+        self._to_do = 0
+        self._watch: asyncio.TimerHandle | None = None
+        # Finals are never dropped: who reports waits for room; the end needs none.
+        self._room = asyncio.Semaphore(_MOST_UNREAD)
+        self._results: deque[Recognised] = deque()
+        self._over = False
+        self._news = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Wait until it is ready. Raises EngineError."""
+        try:
+            async with asyncio.timeout(self._limits.start):
+                report = await self._next_report()
+        except TimeoutError:
+            raise EngineError("the decoder does not get ready in time") from None
+        if not isinstance(report, Ready):
+            raise EngineError("the decoder ended while it started")
+        self._reader = asyncio.create_task(self._read())
+
+    async def hear(self, chunk: FloorChunk) -> None:
+        """Hand the chunk over; waits while the decoder is behind. Raises EngineError."""
+        if self._finishing:
+            raise EngineError("the recogniser has finished", retryable=False)
+        pcm = chunk.pcm[: len(chunk.pcm) // 2 * 2]
+        if not pcm:
+            return
+        if len(pcm) > MAX_PAYLOAD_BYTES:
+            raise EngineError(f"a chunk of {len(pcm)} bytes is too long", retryable=False)
+        if self._follows_a_pause(chunk.timestamp):
+            await self._tell(Command.BREAK)
+        self._timeline.add(chunk.timestamp, len(pcm) / self._bytes_per_ms)
+        await self._tell(Command.SOUND, pcm)
+
+    def results(self) -> AsyncIterator[Recognised]:
+        """What is recognised, until `finish` or an EngineError."""
+        return self._results_so_far()
+
+    async def finish(self) -> None:
+        """No more sound will come. Raises EngineError."""
+        if not self._finishing:
+            self._finishing = True
+            await self._tell(Command.FINISH)
+
+    async def close(self) -> None:
+        """End the process. May be repeated."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
+        self._end()
+        if self._reader is not None:
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await end(self._process)  # it has nothing to save
+        self._stdin.close()
+
+    def _follows_a_pause(self, timestamp: int) -> bool:
+        if not self._timeline.heard_ms:
+            return False
+        expected = self._timeline.end_at(self._timeline.heard_ms)
+        return abs(timestamp - expected) >= _PAUSE_MS
+
+    async def _tell(self, command: Command, payload: bytes = b"") -> None:
+        self._check()
+        self._to_do += 1
+        if self._watch is None:
+            self._expect_progress()
+        try:
+            self._stdin.write(frame(command, payload))
+            await self._stdin.drain()
+        except (ConnectionError, RuntimeError):
+            self._fail("the decoder ended unexpectedly")
+        self._check()
+
+    def _check(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def _expect_progress(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = None
+        if self._to_do:
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(self._limits.answer, self._hangs)
+
+    def _hangs(self) -> None:
+        self._fail("the decoder does not answer")
+        # Otherwise who hears would wait for room in a pipe that nobody empties.
+        self._stdin.transport.abort()
+
+    async def _read(self) -> None:
+        while (report := await self._next_report()) is not None:
+            if isinstance(report, Spoken) and self._timeline.heard_ms:
+                await self._room.acquire()
+                self._results.append(self._recognised(report))
+                self._news.set()
+            elif isinstance(report, Taken) and self._to_do:
+                self._to_do -= 1
+                self._expect_progress()
+            else:
+                break
+        if self._finishing and not self._to_do:
+            self._end()
+        else:
+            self._fail("the decoder ended unexpectedly")
+
+    async def _next_report(self) -> Report | None:
+        """None at the end of what it says, sensible or not."""
+        try:
+            data = await self._stdout.readline()
+            return parse(data) if data else None
+        except (ValueError, ConnectionError, msgspec.MsgspecError):
+            return None
+
+    def _recognised(self, spoken: Spoken) -> Recognised:
+        return Recognised(
+            text=spoken.text,
+            final=spoken.final,
+            timestamp=self._timeline.at(spoken.start_ms),
+            end_timestamp=self._timeline.end_at(spoken.end_ms),
+        )
+
+    def _fail(self, message: str) -> None:
+        if not self._over:
+            self._fault = self._fault or EngineError(message)
+            self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self._news.set()
+
+    async def _results_so_far(self) -> AsyncIterator[Recognised]:
+        while True:
+            while self._results:
+                self._room.release()
+                yield self._results.popleft()
+            if self._over:
+                break
+            self._news.clear()
+            await self._news.wait()
+        self._check()
