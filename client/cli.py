@@ -13,7 +13,7 @@ from client import notices
 from client.acknowledging import Acknowledger
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
-from client.console import Display, describe_hearing, describe_stream
+from client.console import Display, describe_hearing, describe_ledger, describe_stream
 from client.devices_command import devices_app
 from client.events import Notice
 from client.files import STANDARD_INPUT, sink_named, source_named
@@ -82,11 +82,15 @@ def listen_command(
             "--acknowledge", help="Confirm the announcements that are shown: each is shown once."
         ),
     ] = False,
+    captions: Annotated[
+        bool, typer.Option("--captions/--no-captions", help="Show what is said as text, too.")
+    ] = True,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     """Hear a session in a language, until it ends or you press Ctrl-C.
 
-    Without an interpreter for that language you hear the speaker. Announcements are shown, also
+    Without an interpreter for that language you hear the speaker. Where a machine interprets, what
+    is said is shown as well, sentence by sentence. Announcements are shown, also
     those that were made before you came, until you have confirmed them. Without a token you are
     known again by a random id in ~/.config/lingocast/client-id.
 
@@ -110,6 +114,10 @@ def listen_command(
                     if acknowledge:
                         reader.shown(notice)
 
+                hooks = Hooks(lambda reply: notices.joined(display, reply), display.heard, noticed)
+                if captions:
+                    hooks.on_caption = display.captioned
+
                 async def hear() -> None:
                     await listen(
                         connection,
@@ -118,9 +126,7 @@ def listen_command(
                         open_sink=sink_named(out, files),
                         playout_delay_ms=playout_delay,
                         seconds=seconds,
-                        hooks=Hooks(
-                            lambda reply: notices.joined(display, reply), display.heard, noticed
-                        ),
+                        hooks=hooks,
                     )
 
                 await either(hear(), reader.run())
@@ -203,6 +209,9 @@ def _summarize_hearing(display: Display, out: Path | None) -> None:
     display.close()
     if display.playout is None:
         return
-    display.say(describe_hearing(display.playout.stats()))
+    stats = display.playout.stats()
+    display.say(describe_hearing(stats))
+    if stats.ledger is not None:
+        display.say(describe_ledger(stats.ledger, display.playout.delay_ms))
     if out is not None:
         display.say(f"What was heard is in {out}")

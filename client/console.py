@@ -15,14 +15,20 @@ from rich.text import Text
 
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
+from client.ledger import LedgerSummary
 from client.playout import ListenStats, Playout
 from client.printable import printable
 from client.streaming import StreamReport
 from shared.models.announcement_messages import Coverage
+from shared.models.interpretation_messages import Caption
 from shared.models.messages import SessionStatus
 
 _PLAIN_SECONDS = 5.0
 _LIVE_SECONDS = 0.1
+# A partial caption without a successor is of nobody who still speaks.
+_PARTIAL_SECONDS = 5.0
+# The end of a partial caption is what is new in it.
+_PARTIAL_CHARACTERS = 60
 
 
 class Display:
@@ -36,6 +42,8 @@ class Display:
         self._status: Status | None = None
         self._next = monotonic() + _PLAIN_SECONDS
         self._audience = ""  # who listens to one's own stream
+        self._partial = ""  # what is just being said, shown behind the progress
+        self._partial_until = 0.0
         self.playout: Playout | None = None  # what is heard, for the summary of a listener
 
     def say(self, line: str, style: str = "") -> None:
@@ -72,7 +80,23 @@ class Display:
     def heard(self, playout: Playout) -> None:
         """Progress of what is heard."""
         self.hears(playout)
-        self.progress(lambda: describe_hearing(playout.stats()))
+        self.progress(lambda: describe_hearing(playout.stats()) + self._being_said())
+
+    def captioned(self, caption: Caption) -> None:
+        """Show what is said: a final caption as a line that stays, a partial one behind the
+        progress, where there is a line that changes.
+        """
+        if caption.final:
+            self._partial = ""
+            self.say(describe_caption(caption))
+        elif self._console.is_terminal:
+            self._partial = printable(caption.text)[-_PARTIAL_CHARACTERS:]
+            self._partial_until = self._monotonic() + _PARTIAL_SECONDS
+
+    def _being_said(self) -> str:
+        if not self._partial or self._monotonic() >= self._partial_until:
+            return ""
+        return f" | {self._partial} …"
 
     def close(self) -> None:
         """End the line of progress; lines may still be said."""
@@ -130,6 +154,33 @@ def _by_language(counts: dict[str, int]) -> str:
 def describe_hearing(stats: ListenStats) -> str:
     """`heard: 16 chunks, 0 gaps, 0 late, latency p50 12 ms, p95 18 ms, p99 31 ms`."""
     return f"heard: {_counts(stats.counts)}{_latency(stats.latency)}"
+
+
+def describe_caption(caption: Caption) -> str:
+    """`[es] Hola.`, with a word where it was left out of the sound."""
+    unspoken = "" if caption.spoken else ", not spoken"
+    return f"[{caption.language}{unspoken}] {caption.text}"
+
+
+def describe_ledger(ledger: LedgerSummary, playout_delay_ms: float) -> str:
+    """What interpretation took. Each stage has percentiles of its own, which need not add up."""
+    p50 = _stages(ledger, lambda stage: stage.p50)
+    p95 = _stages(ledger, lambda stage: stage.p95)
+    missed = ledger.sentences - ledger.measured
+    unmeasured = f" ({missed} without their beginning)" if missed else ""
+    return (
+        f"interpreted: {ledger.sentences} sentences{unmeasured}, from the end of a sentence to the "
+        f"arrival of its first sound p50 {p50}, p95 {p95}; "
+        f"played up to {playout_delay_ms:.0f} ms after that"
+    )
+
+
+def _stages(ledger: LedgerSummary, percentile: Callable[[LatencySummary], float]) -> str:
+    return (
+        f"{percentile(ledger.total):.0f} ms (recognise {percentile(ledger.recognise):.0f}, "
+        f"translate {percentile(ledger.translate):.0f}, speak {percentile(ledger.speak):.0f}, "
+        f"deliver {percentile(ledger.deliver):.0f})"
+    )
 
 
 def _counts(counts: JitterCounts) -> str:

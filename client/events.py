@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.errors import RequestRefusedError
+from shared.models.interpretation_messages import Caption
 from shared.models.message_base import Reply, ServerMessage
 from shared.models.messages import Audio, SessionJoined
 
@@ -15,6 +16,13 @@ class Heard:
 
     audio: Audio
     received_at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A caption of what this client listens to."""
+
+    caption: Caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +89,5 @@ class RolledOver:
 
 
 Notice = Notified | Away | Returned | RolledOver
-Event = Heard | AudioRefused | CaptionRefused | Notice
+Event = Heard | Captioned | AudioRefused | CaptionRefused | Notice
 Outcome = Answered | Refused

@@ -9,6 +9,7 @@ behind old audio. What came in time is always played.
 
 A skip in the sequence within an epoch is a gap, reported once, right before the chunk that
 follows it. A new epoch may start at any number, and so may whoever joins in the middle: no gap.
+A skip in the timestamps alone is none either: an interpreter sends nothing between sentences.
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A chunk whose time has come; `latency_ms` is by rule 2, `due_at_ms` its playout time."""
+    """A chunk whose time has come; `latency_ms` is by rule 2, `due_at_ms` its playout time. Before
+    it nothing was sent for `pause_ms`.
+    """
 
     audio: Audio
     due_at_ms: float
     latency_ms: float
+    pause_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,9 @@ class JitterBuffer:
         events: list[PlayoutEvent] = []
         for waiting in ready:
             events.extend(self._gap_before(waiting))
-            events.append(Played(waiting.audio, self._due_at(waiting), waiting.latency_ms))
+            pause_ms = self._pause_before(waiting)
+            due_at = self._due_at(waiting)
+            events.append(Played(waiting.audio, due_at, waiting.latency_ms, pause_ms))
             self.counts.played += 1
             self._position = _Position(*waiting.key, waiting.end_at_ms)
         return events
@@ -264,6 +270,17 @@ class JitterBuffer:
         expected = (last - first + 1) * self._format.chunk_ms
         continuous = abs(captured - expected) <= self._format.chunk_ms / 2
         return [self._count_gap(Gap(position.epoch, first, last, captured, continuous))]
+
+    def _pause_before(self, waiting: _Waiting) -> float:
+        """How far the timestamps advanced by more than the sequence did, if by so much that it is
+        no imprecision.
+        """
+        position = self._position
+        if position is None or position.epoch != waiting.audio.epoch:
+            return 0.0
+        missing = max(waiting.audio.seq - position.seq - 1, 0)
+        pause_ms = waiting.audio.timestamp - position.end_at_ms - missing * self._format.chunk_ms
+        return pause_ms if pause_ms > self._format.chunk_ms / 2 else 0.0
 
     def _trailing_gap(self) -> list[PlayoutEvent]:
         """The chunks after the last one played that are known of only because one came too late."""

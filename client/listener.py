@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from client.captions import CaptionTrack, Shown
 from client.errors import ClientError
-from client.events import AudioRefused, CaptionRefused, Event, Heard, Notice, Notified
+from client.events import AudioRefused, Captioned, CaptionRefused, Event, Heard, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.lasting import AnyConnection
 from client.playout import ListenStats, NullSink, Playout, Sink
 from shared.models.audio_format import AudioFormat
+from shared.models.interpretation_messages import Caption
 from shared.models.messages import SessionEnded, SessionJoined
 
 OpenSink = Callable[[AudioFormat], Sink]
@@ -25,6 +27,7 @@ class Hooks:
     on_joined: Callable[[SessionJoined], None] = lambda joined: None
     on_progress: Callable[[Playout], None] = lambda playout: None
     on_notice: Callable[[Notice], None] = lambda notice: None
+    on_caption: Callable[[Caption], None] = lambda caption: None
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Hearing:
     on_first_chunk: Callable[[], None] = lambda: None
     on_refused: Callable[[AudioRefused], None] = lambda refused: None
     ended: str | None = None  # the reason, once the session is over
+    captions: CaptionTrack = field(default_factory=CaptionTrack)
     _heard_any: bool = False
 
     async def run(self, seconds: float | None = None) -> None:
@@ -65,6 +69,9 @@ class Hearing:
                 if not self._heard_any:
                     self._heard_any = True
                     self.on_first_chunk()
+            case Captioned(caption=caption):
+                if self.captions.push(caption) is not Shown.OLD:
+                    self.hooks.on_caption(caption)
             case AudioRefused():
                 self.on_refused(event)
             case CaptionRefused():

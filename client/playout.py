@@ -7,8 +7,16 @@ from typing import Protocol
 
 from client.audio import at_volume
 from client.events import Heard
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS, Gap, JitterBuffer, JitterCounts, PlayoutEvent
+from client.jitter import (
+    DEFAULT_PLAYOUT_DELAY_MS,
+    Gap,
+    JitterBuffer,
+    JitterCounts,
+    PlayoutEvent,
+    Verdict,
+)
 from client.latency import LatencyRecord, LatencySummary
+from client.ledger import LatencyLedger, LedgerSummary
 from client.silences import Silences
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
@@ -36,11 +44,14 @@ class NullSink:
 
 @dataclass(frozen=True, slots=True)
 class ListenStats:
-    """An account of what was heard; `latency` is None while nothing arrived."""
+    """An account of what was heard; `latency` is None while nothing arrived, `ledger` while nothing
+    was interpreted by a machine that says what it took.
+    """
 
     language: str | None  # of the sound heard last
     counts: JitterCounts
     latency: LatencySummary | None
+    ledger: LedgerSummary | None = None
 
 
 class Playout:
@@ -65,13 +76,21 @@ class Playout:
         self._buffer = self._new_buffer()
         self._former_counts = JitterCounts()
         self._former_latencies = LatencyRecord()
+        self._ledger = LatencyLedger(audio_format.chunk_ms)
+
+    @property
+    def delay_ms(self) -> float:
+        """From capture to playing."""
+        return self._delay_ms
 
     def push(self, heard: Heard) -> None:
         """Take in a chunk that arrived."""
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
         self._silences.heard(heard.audio)
-        self._buffer.push(heard.audio, heard.received_at_ms)
+        verdict = self._buffer.push(heard.audio, heard.received_at_ms)
+        if verdict is not Verdict.SUPERSEDED:
+            self._ledger.heard(heard.audio, heard.received_at_ms)
 
     def apply(self, state: BroadcastState) -> None:
         """Play at the volume of this state from now on, if it is newer than the last one; what it
@@ -101,7 +120,7 @@ class Playout:
             counts.add(part)
         for record in (self._former_latencies, self._buffer.latencies):
             latencies.extend(record)
-        return ListenStats(self._language, counts, latencies.summary())
+        return ListenStats(self._language, counts, latencies.summary(), self._ledger.summary())
 
     def _change_to(self, language: str) -> None:
         if self._language is not None:
@@ -120,4 +139,6 @@ class Playout:
             if isinstance(event, Gap):
                 self._sink.silence(event.chunks * self._format.chunk_ms)
             else:
+                if event.pause_ms:
+                    self._sink.silence(event.pause_ms)
                 self._sink.write(at_volume(event.audio.audio, self._state.volume))

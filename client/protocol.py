@@ -18,6 +18,7 @@ from client.errors import RequestRefusedError
 from client.events import (
     Answered,
     AudioRefused,
+    Captioned,
     CaptionRefused,
     Event,
     Heard,
@@ -27,7 +28,7 @@ from client.events import (
 )
 from client.session_state import Claim, SessionState, after
 from shared.models.interpretation import LeaseReason, Renders
-from shared.models.interpretation_messages import InterpreterLease, SendCaption
+from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
 from shared.models.message_base import Reply, Request, ServerMessage, encode
 from shared.models.messages import (
     Audio,
@@ -214,16 +215,23 @@ class SessionCore:
         match message:
             case Audio():
                 return [*self._found_back(before, message), Heard(message, received_at_ms)]
-            case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
-                return []  # its sound was faster
-            case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
-                return []  # told again, or overtaken
-            case InterpreterLease(lease=lease):
+            case Caption():
+                return [Captioned(message)]
+            case InterpreterLease():
                 self._overtake()
-                known = before is not None and before.knows_lease(lease)
-                return [] if known else [Notified(message)]
+        return [Notified(message)] if self._is_news(message, before) else []
+
+    def _is_news(self, message: ServerMessage, before: SessionState | None) -> bool:
+        """Whether it says what was not known before."""
+        match message:
+            case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
+                return False  # its sound was faster
+            case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
+                return False  # told again, or overtaken
+            case InterpreterLease(lease=lease):
+                return before is None or not before.knows_lease(lease)
             case _:
-                return [Notified(message)] if self.announcements.take(message) else []
+                return self.announcements.take(message)
 
     def _found_back(self, before: SessionState | None, audio: Audio) -> list[Event | Outcome]:
         """The news that the speaker is back, if the sound brings it."""
@@ -234,7 +242,7 @@ class SessionCore:
         return [Notified(SpeakerReconnected(session_id=audio.session_id, epoch=audio.epoch))]
 
     def _concerns_us(self, message: ServerMessage) -> bool:
-        if isinstance(message, Audio):
+        if isinstance(message, Audio | Caption):
             return self.state is not None and self.state.hears(message)
         if isinstance(message, ChannelSourceChanged) and message.language in self._moves():
             return False  # newer than the reply that is still to come

@@ -9,7 +9,7 @@ from client.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import InterpreterSource, Lease
-from shared.models.interpretation_messages import InterpreterLease
+from shared.models.interpretation_messages import Caption, InterpreterLease
 from shared.models.message_base import ServerMessage
 from shared.models.messages import (
     Audio,
@@ -90,16 +90,16 @@ class SessionState:
             return self
         return replace(self, lease=lease, epoch=lease.epoch)
 
-    def hears(self, audio: Audio) -> bool:
-        """Whether a chunk is meant for us as we are now (PROTOCOL rule 9).
+    def hears(self, message: Audio | Caption) -> bool:
+        """Whether a chunk or a caption is meant for us as we are now (PROTOCOL rule 9).
 
         It need not be of the newest epoch: for two seconds two are heard, which is for the jitter
-        buffer to sort out.
+        buffer to sort out, and for the track of captions.
         """
         return (
-            audio.session_id == self.session_id
-            and audio.language == self.heard_language
-            and audio.epoch >= self.first_epochs.get(audio.language, 0)
+            message.session_id == self.session_id
+            and message.language == self.heard_language
+            and message.epoch >= self.first_epochs.get(message.language, 0)
         )
 
     def knows(self, state: BroadcastState) -> bool:

@@ -8,12 +8,14 @@ import msgspec
 from rich.console import Console
 
 from client import notices
-from client.console import Display, describe_hearing, describe_stream
+from client.console import Display, describe_hearing, describe_ledger, describe_stream
 from client.events import Away, Notified, Returned
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
-from client.playout import ListenStats
+from client.ledger import LedgerSummary
+from client.playout import ListenStats, NullSink, Playout
 from client.streaming import StreamReport
+from shared.models.interpretation_messages import Caption
 from shared.models.messages import (
     ChannelSourceChanged,
     ConnectionTimeout,
@@ -23,7 +25,7 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from tests.unit.client.support import JOINED, FakeClock
+from tests.unit.client.support import FORMAT, JOINED, FakeClock
 
 
 def _display(clock: FakeClock, terminal: bool = False) -> tuple[Display, io.StringIO]:
@@ -71,6 +73,82 @@ def test_what_was_heard_is_told_with_its_latency() -> None:
     )
     assert describe_hearing(ListenStats(None, JitterCounts(), None)) == (
         "heard: 0 chunks, 0 gaps, 0 late"
+    )
+
+
+def _caption(text: str, *, final: bool = True, spoken: bool = True) -> Caption:
+    return Caption(
+        session_id="s",
+        language="es",
+        text=text,
+        final=final,
+        epoch=1,
+        timestamp=1,
+        end_timestamp=2,
+        spoken=spoken,
+    )
+
+
+def test_final_captions_stay_and_obey_nobody() -> None:
+    display, output = _display(FakeClock())
+    with display:
+        display.captioned(_caption("Buenos", final=False))
+        display.captioned(_caption("Buenos\n[red]días\x1b[2J\u202e."))
+        display.captioned(_caption("Adiós.", spoken=False))
+    assert output.getvalue().splitlines() == [
+        "[es] Buenos [red]días\\x1b[2J\\u202e.",
+        "[es, not spoken] Adiós.",
+    ]
+
+
+def _progress(display: Display, clock: FakeClock) -> str:
+    """What the line that changes says now."""
+    clock.advance(200)
+    display.heard(Playout(FORMAT, NullSink()))
+    assert display._status is not None
+    return str(display._status.status)
+
+
+def test_partial_captions_stand_behind_the_progress_of_a_terminal() -> None:
+    clock = FakeClock()
+    display, output = _display(clock, terminal=True)
+    with display:
+        display.captioned(_caption("uno\x1b[2J dos", final=False))
+        assert "0 late | uno\\x1b[2J dos …" in _progress(display, clock)
+        display.captioned(_caption("0" * 100 + " and the end", final=False))
+        shown = _progress(display, clock)
+        assert " and the end …" in shown
+        assert "0" * 61 not in shown
+        display.captioned(_caption("Fin."))
+        assert "[es] Fin." in output.getvalue()
+        assert "|" not in _progress(display, clock)
+        display.captioned(_caption("of whom", final=False))
+        clock.advance(6_000)
+        assert "of whom" not in _progress(display, clock)
+
+
+def test_without_a_terminal_progress_has_no_partial_captions() -> None:
+    clock = FakeClock()
+    display, output = _display(clock)
+    with display:
+        clock.advance(6_000)
+        display.captioned(_caption("uno dos", final=False))
+        display.heard(Playout(FORMAT, NullSink()))
+    assert output.getvalue().splitlines() == ["heard: 0 chunks, 0 gaps, 0 late"]
+
+
+def test_what_interpretation_took_is_told_by_stages() -> None:
+    def both(p50: float, p95: float) -> LatencySummary:
+        return LatencySummary(11, p50, p95, p95, p95)
+
+    ledger = LedgerSummary(
+        12, 11, both(620, 900), both(450, 700), both(3, 4), both(25.4, 60), both(40, 130)
+    )
+    assert describe_ledger(ledger, 400) == (
+        "interpreted: 12 sentences (1 without their beginning), from the end of a sentence to the "
+        "arrival of its first sound p50 620 ms (recognise 450, translate 3, speak 25, deliver 40), "
+        "p95 900 ms (recognise 700, translate 4, speak 60, deliver 130); "
+        "played up to 400 ms after that"
     )
 
 

@@ -1,0 +1,80 @@
+"""`listen` where a machine interprets: what is said as text, and what interpretation took."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+
+from shared.models.interpretation import Renders
+from shared.models.interpretation_messages import Caption
+from shared.models.message_base import encode
+from shared.utils.clock import SystemClock
+from tests.unit.client.command_line import run, server
+from tests.unit.client.support import JOINED, FakeService, audio
+
+SESSION = "golden-eagle-427"
+
+
+class Interpreted(FakeService):
+    """A machine says one sentence in Spanish, and then the session ends."""
+
+    async def _joinSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        self._languages[connection] = "es"
+        joined = {**JOINED, "channelSource": "machine", "channels": {"es": "machine"}}
+        await self._reply(connection, request, joined)
+
+    async def _heartbeat(self, connection: ServerConnection, request: dict[str, Any]) -> None:
+        await super()._heartbeat(connection, request)
+        ended_at = SystemClock().now_ms() - 500
+        for text, final in (("Hola", False), ("Hola,\x1b[2J\nmundo.", True), ("Y", False)):
+            caption = Caption(
+                session_id=SESSION,
+                language="es",
+                text=text,
+                final=final,
+                epoch=1,
+                timestamp=ended_at - 1_000,
+                end_timestamp=ended_at,
+            )
+            await connection.send(encode(caption), text=True)
+        renders = Renders(
+            timestamp=ended_at - 1_000,
+            end_timestamp=ended_at,
+            recognise_ms=300,
+            translate_ms=20,
+            speak_ms=80,
+        )
+        chunk = msgspec.structs.replace(
+            audio(0, timestamp=ended_at + 200, language="es"), renders=renders
+        )
+        await connection.send(encode(chunk), text=True)
+        ended = {"type": "sessionEnded", "sessionId": SESSION, "reason": "ended"}
+        await connection.send(json.dumps(ended))
+
+
+def test_sentences_are_shown_and_what_they_took() -> None:
+    with server(Interpreted()) as url:
+        # A busy machine must not make the chunk late.
+        result = run("listen", SESSION, "-l", "es", "--url", url, "--playout-delay", "5000")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[:3] == [
+        "You are in golden-eagle-427; in es you hear a machine that interprets.",
+        "[es] Hola,\\x1b[2J mundo.",
+        "The session is over: the speaker ended it.",
+    ]
+    assert lines[3].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
+    assert lines[4].startswith("interpreted: 1 sentences, from the end of a sentence to the ")
+    assert "(recognise 300, translate 20, speak 80, deliver " in lines[4]
+    assert lines[4].endswith("; played up to 5000 ms after that")
+
+
+def test_who_wants_no_text_gets_none() -> None:
+    with server(Interpreted()) as url:
+        result = run("listen", SESSION, "-l", "es", "--url", url, "--no-captions")
+    assert result.exit_code == 0, result.output
+    assert "mundo" not in result.output
+    assert "interpreted: 1 sentences" in result.stdout
