@@ -1,8 +1,7 @@
-"""From any sound to the chunks of a session, and back to what a listener hears."""
+"""From any sound to the samples of a session, and back to what a listener hears."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import soxr
 from client.errors import SoundError
 from client.wav import Sound, read_wav
 from shared.models.audio_format import AudioFormat
-from shared.utils.validators import MIN_AUDIO_CHUNK_BYTES
 
 _FULL_SCALE = 32_768
 
@@ -49,17 +47,3 @@ def at_volume(pcm: bytes, volume: float) -> bytes:
         return pcm
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64) / _FULL_SCALE
     return _to_s16le(samples * volume)
-
-
-def chunks(pcm: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
-    """The samples as chunks of chunkMs each; the last may be shorter (PROTOCOL rule 3)."""
-    size = audio_format.chunk_bytes
-    for start in range(0, len(pcm), size):
-        yield complete(pcm[start : start + size], audio_format)
-
-
-def complete(chunk: bytes, audio_format: AudioFormat) -> bytes:
-    """A last chunk as it may be sent: whole samples, padded with zeros to the minimum of 100 B."""
-    frame = audio_format.frame_bytes
-    whole = chunk[: len(chunk) // frame * frame]
-    return whole.ljust(MIN_AUDIO_CHUNK_BYTES, b"\0")

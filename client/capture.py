@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from client.audio import chunks, complete
+from client.chunks import chunks, complete
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 

@@ -11,14 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from client.anchor import ClockAnchor
 from client.capture import Sleep
 from client.streaming import either
 from interpreter.bounded import within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
-from interpreter.floor import FloorOrder, Recent
+from interpreter.floor import FloorOrder, Recent, loudness
 from interpreter.guard import OrderGuard
 from interpreter.options import Limits
 from interpreter.report import EngineFault, Hooks, Recognising, Report
@@ -224,9 +222,7 @@ class Ear:
 
     def _weigh(self, chunk: FloorChunk) -> None:
         """Note whether that is speech. Raises EngineError if too much of it was for nothing."""
-        samples = np.frombuffer(chunk.pcm[: len(chunk.pcm) // 2 * 2], dtype="<i2")
-        loudness = float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) if len(samples) else 0.0
-        if loudness > _LOUD:
+        if loudness(chunk.pcm) > _LOUD:
             lasts = self._hearing.audio_format.duration_ms(len(chunk.pcm))
             self._loud_ms += lasts
             self._unheeded_ms += lasts

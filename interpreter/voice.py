@@ -120,7 +120,7 @@ class Voice:
         self._incoming.append(utterance)
         if len(self._incoming) > self._task.limits.waiting:
             self._incoming.popleft()
-            self._lost("behind")
+            self.pass_over("behind")
         self._notify()
 
     def hush(self, loss: Loss) -> None:
@@ -132,7 +132,7 @@ class Voice:
         self._preparing = self._speaking = False
         self._incoming.clear()
         for _ in range(unspoken):
-            self._lost(loss)
+            self.pass_over(loss)
         self._notify()
 
     async def run(self) -> None:
@@ -156,11 +156,11 @@ class Voice:
                 self._preparing = False
             if turn == self._turn:  # else it was counted already
                 if speech is None:
-                    self._lost("engine")
+                    self.pass_over("engine")
                 else:
                     for left_out in self._backlog.add(speech):
                         self._caption(left_out.utterance, left_out.text, spoken=False)
-                        self._lost("behind")
+                        self.pass_over("behind")
             self._notify()
 
     async def _prepared(self, utterance: Utterance) -> Speech | None:
@@ -277,7 +277,8 @@ class Voice:
             )
         )
 
-    def _lost(self, loss: Loss) -> None:
+    def pass_over(self, loss: Loss) -> None:
+        """Count a sentence that is not spoken."""
         self._account.unspoken[loss] += 1
         self._task.hooks.on_news(Unspoken(self._task.language, loss))
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.audio import at_volume, chunks, load_pcm, to_pcm
+from client.audio import at_volume, load_pcm, to_pcm
+from client.chunks import chunks
 from client.errors import SoundError
 from client.wav import Sound, WavWriter
 from shared.models.audio_format import AudioFormat

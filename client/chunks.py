@@ -1,0 +1,22 @@
+"""From samples to the chunks of a session. Needs nothing that not every machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.models.audio_format import AudioFormat
+from shared.utils.validators import MIN_AUDIO_CHUNK_BYTES
+
+
+def chunks(pcm: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
+    """The samples as chunks of chunkMs each; the last may be shorter (PROTOCOL rule 3)."""
+    size = audio_format.chunk_bytes
+    for start in range(0, len(pcm), size):
+        yield complete(pcm[start : start + size], audio_format)
+
+
+def complete(chunk: bytes, audio_format: AudioFormat) -> bytes:
+    """A last chunk as it may be sent: whole samples, padded with zeros to the minimum of 100 B."""
+    frame = audio_format.frame_bytes
+    whole = chunk[: len(chunk) // frame * frame]
+    return whole.ljust(MIN_AUDIO_CHUNK_BYTES, b"\0")

@@ -1,0 +1,329 @@
+"""A machine that interprets one session: one ear for the floor, and a booth for each language that
+somebody listens to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+from client.capture import Sleep
+from client.errors import ClientError, RequestRefusedError
+from interpreter.booth import Booth, Callbacks
+from interpreter.bounded import within
+from interpreter.ear import Ear, Hearing
+from interpreter.engine import Engine, EngineError, Recognised, UnsupportedLanguageError
+from interpreter.fitness import Fitness
+from interpreter.floor_captions import FloorCaptions
+from interpreter.follower import Audience, Follower
+from interpreter.options import Options
+from interpreter.report import Hooks, Report, Resting
+from interpreter.seats import OpenConnection
+from interpreter.voice import Task, Utterance, Voice
+from shared.models.errors import ErrorCode
+from shared.models.interpretation_messages import Caption
+from shared.models.messages import Audio, ChannelSource, SessionJoined, SessionStatus
+from shared.utils.clock import Clock, SystemClock
+
+# A booth that could not sit down tries again after so long.
+_RETRY_SECONDS = 1.0
+
+
+class Machine:
+    """Interprets until the session ends, or it has been told to retire; `report` is its account."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        open_connection: OpenConnection,
+        options: Options,
+        *,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.report = Report()
+        self._engine = engine
+        self._open = open_connection
+        self._options = options
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
+        self._hooks = hooks or Hooks()
+        linger_ms = options.limits.linger_seconds * 1000
+        asked = None if options.languages == "auto" else options.languages
+        self._audience = Audience(asked, linger_ms)
+        self._channels: dict[str, ChannelSource] = {}
+        self._session: SessionJoined | None = None
+        self._targets: frozenset[str] = frozenset()
+        self._fitness = Fitness(options.limits.rest_seconds)
+        self._ear: Ear | None = None
+        self._captions: FloorCaptions | None = None
+        self._booths: dict[str, Booth] = {}
+        self._places: dict[str, asyncio.Task[None]] = {}  # what sees to each language's booth
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retiring = False
+        self._over = asyncio.Event()
+        self._ended: str | None = None
+        self._fault: Exception | None = None
+
+    async def run(self) -> str | None:
+        """Interpret; why the session ended, or None after `retire`.
+
+        Raises ClientError if it may not interpret this session, or the service is out of reach for
+        too long, EngineError if the engine cannot do it at all.
+        """
+        follower = Follower(
+            self._open, self._options, self._status, clock=self._clock, sleep=self._sleep
+        )
+        self._start(self._follow(follower))
+        try:
+            await self._over.wait()
+        finally:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._fault is not None:
+            raise self._fault
+        return self._ended
+
+    async def retire(self) -> None:
+        """Finish what is being said, hand over to whoever waits, leave, and let `run` end; bounded
+        in time. May be repeated.
+        """
+        if not self._retiring:
+            self._retiring = True
+            self._start(self._retire())
+        await self._over.wait()
+
+    async def take_over(self) -> None:
+        """Become the voice wherever another machine is it."""
+        await asyncio.gather(*(booth.take_over() for booth in list(self._booths.values())))
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """The languages in which it has a seat, but somebody else is the voice."""
+        return frozenset(
+            language
+            for language, booth in self._booths.items()
+            if not booth.holds and not booth.is_away
+        )
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """The languages that it is the voice of."""
+        return frozenset(language for language, booth in self._booths.items() if booth.holds)
+
+    async def _follow(self, follower: Follower) -> None:
+        await follower.run()
+        self._end(reason="ended")
+
+    def _status(self, status: SessionStatus) -> None:
+        self._audience.update(status.language_distribution, self._clock.monotonic() * 1000)
+        self._channels = status.channels
+        self._reconcile()
+
+    def _wanted(self) -> frozenset[str]:
+        """The languages in which there should be a booth now."""
+        if self._retiring:
+            return frozenset(self._places)
+        wanted = self._fitness.of(self._audience.languages)
+        if self._session is None:
+            # Which language the floor has, the first seat tells.
+            return frozenset(sorted(wanted)[:1])
+        return frozenset(wanted & self._targets)
+
+    def _reconcile(self) -> None:
+        wanted = self._wanted()
+        for language in sorted(wanted - self._places.keys()):
+            self._places[language] = self._start(self._occupy(language))
+        for language, booth in list(self._booths.items()):
+            if language not in wanted:
+                booth.close()
+
+    async def _occupy(self, language: str) -> None:
+        """See to the booth of a language for as long as there should be one."""
+        try:
+            while language in self._wanted():
+                booth = self._booth(language)
+                self._booths[language] = booth
+                try:
+                    await booth.run()
+                except ClientError as fault:
+                    self._judge(language, fault)
+                finally:
+                    del self._booths[language]
+                if booth.ended is not None:
+                    self._end(reason=booth.ended)
+                    return
+                if self._retiring:
+                    return
+                await self._sleep(_RETRY_SECONDS)
+        finally:
+            del self._places[language]
+
+    def _judge(self, language: str, fault: ClientError) -> None:
+        """What follows from a seat that could not be had, or was lost; raises it if nothing can."""
+        if not isinstance(fault, RequestRefusedError) or fault.retryable:
+            return
+        if fault.code == ErrorCode.INVALID_LANGUAGE:
+            self._fitness.never(language)
+            self._reconcile()
+        elif fault.code == ErrorCode.SESSION_ENDED:
+            self._end(reason="ended")
+        elif fault.code != ErrorCode.NOT_IN_SESSION:
+            raise fault
+
+    def _booth(self, language: str) -> Booth:
+        callbacks = Callbacks(self._joined, self._voice, self._floor, self._turned, self._captioned)
+        return Booth(
+            language,
+            self._options,
+            self._open,
+            callbacks,
+            report=self.report,
+            hooks=self._hooks,
+            sleep=self._sleep,
+        )
+
+    def _joined(self, joined: SessionJoined) -> None:
+        """The session is known from the first seat in it. Raises EngineError if it will not do."""
+        if self._session is not None:
+            return
+        if not joined.audio_format.is_pcm:
+            encoding = joined.audio_format.encoding
+            raise UnsupportedLanguageError(f"the session's audio is {encoding}; it must be PCM")
+        self._targets = self._engine.targets(joined.source_language) - {joined.source_language}
+        self._session = joined
+        self._captions = FloorCaptions(joined.source_language)
+        hearing = Hearing(
+            self._engine,
+            joined.source_language,
+            joined.audio_format,
+            self._options.limits,
+            self._now_ms,
+            self._sleep,
+            self.report,
+            self._hooks,
+        )
+        self._ear = Ear(hearing, self._result, lambda fault: self._broken(None, fault))
+        self._start(self._ear.run())
+        self._reconcile()
+
+    def _voice(self, booth: Booth) -> Voice:
+        assert self._session is not None
+        task = Task(
+            booth.language,
+            self._session.source_language,
+            self._session.audio_format,
+            self._engine,
+            self._options.limits,
+            self._sleep,
+            self.report,
+            self._hooks,
+        )
+        return Voice(task, booth, lambda fault: self._broken(booth.language, fault))
+
+    def _now_ms(self) -> float:
+        present = (booth.now_ms() for booth in self._booths.values() if not booth.is_away)
+        return next(present, float(self._clock.now_ms()))
+
+    def _floor(self, audio: Audio, received_at_ms: float) -> None:
+        if self._ear is not None:
+            self._ear.heard(audio, received_at_ms)
+
+    def _turned(self, booth: Booth) -> None:
+        """A booth got or lost its lease: the ear listens while there is a voice."""
+        if self._ear is None or self._retiring:
+            return
+        if booth.holds and self._captions is not None:
+            limits = self._options.limits
+            booth.cut = self._captions.cut(
+                self._ear.position,
+                from_machine=self._channels.get(booth.language) == "machine",
+                kept_ms=limits.kept_ms,
+                pre_roll_ms=limits.pre_roll_ms,
+            )
+            self._ear.listen(booth.cut)
+        elif not self.holds:
+            self._ear.stop()
+
+    def _captioned(self, caption: Caption) -> None:
+        if self._captions is not None:
+            self._captions.heard(caption)
+
+    def _result(self, result: Recognised) -> None:
+        """Let the floor's readers know, and each language's voice say it."""
+        voices = [self._booths[language] for language in sorted(self.holds)]
+        if not voices or self._captions is None or self._ear is None:
+            return
+        now = self._now_ms()
+        # Of all voices the service takes the floor's captions from the first.
+        if caption := self._captions.of(result, now):
+            voices[0].caption(caption)
+        if result.final:
+            self.report.sentences += 1
+            self._fitness.works(None)
+            utterance = Utterance(result, now, round(self._ear.since_end_of(result)))
+            for booth in voices:
+                booth.say(utterance)
+
+    def _broken(self, language: str | None, fault: EngineError | None) -> None:
+        """The engine does not work, for one language or at all: its listeners hear the floor."""
+        if fault is None:
+            seconds = self._fitness.rest(language)
+            self._hooks.on_news(Resting(seconds, language))
+            self._start(self._rest(language, seconds))
+        elif language is None:
+            self._end(fault=fault)
+        else:
+            self._fitness.never(language)
+        self._reconcile()
+
+    async def _rest(self, language: str | None, seconds: float) -> None:
+        await self._sleep(seconds)
+        self._fitness.rested(language)
+        self._reconcile()
+
+    async def _retire(self) -> None:
+        limits = self._options.limits
+        if self._ear is not None and self._ear.is_listening:
+            try:
+                await within(self._sleep, limits.boundary_seconds, self._ear.boundary())
+                self._ear.stop()
+            except TimeoutError:
+                with contextlib.suppress(TimeoutError):
+                    await within(self._sleep, limits.finish_seconds, self._ear.finish())
+        await asyncio.gather(*(self._withdraw(booth) for booth in list(self._booths.values())))
+        leaving = asyncio.gather(*self._places.values(), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await within(self._sleep, limits.leave_seconds, leaving)
+        self._end()
+
+    async def _withdraw(self, booth: Booth) -> None:
+        limits = self._options.limits
+        with contextlib.suppress(TimeoutError):
+            await within(self._sleep, limits.drain_seconds, booth.drained())
+        with contextlib.suppress(TimeoutError):
+            await within(self._sleep, limits.leave_seconds, booth.hand_over())
+        booth.close()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """What fails here ends the machine."""
+        try:
+            await work
+        except Exception as fault:  # noqa: BLE001 - raised again by `run`
+            self._end(fault=fault)
+
+    def _end(self, *, reason: str | None = None, fault: Exception | None = None) -> None:
+        if not self._over.is_set():
+            self._ended, self._fault = reason, fault
+            self._over.set()
