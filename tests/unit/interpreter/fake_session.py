@@ -1,0 +1,380 @@
+"""A session in memory, as far as machines need one: seats, leases by the rules of the protocol,
+who listens, and a floor that a test speaks on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from client.errors import AwayError, ClientError, ConnectionLostError, RequestRefusedError
+from client.events import AudioRefused, Away, Event, Heard, Notified, Returned
+from client.session_state import SessionState
+from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import InterpreterSource, Lease, LeaseReason, Renders
+from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
+from shared.models.messages import (
+    Audio,
+    BroadcastStateChanged,
+    ChannelSource,
+    Role,
+    SessionEnded,
+    SessionJoined,
+    SessionLeft,
+    SessionStatus,
+)
+from tests.helpers.virtual_time import VirtualTime
+
+SESSION = "golden-eagle-427"
+LOUD, QUIET = b"\x00\x20", b"\x00\x00"
+
+
+def refused(code: str, *, retryable: bool = False) -> RequestRefusedError:
+    return RequestRefusedError(code, 409, "m", retryable=retryable)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A chunk that was heard in a language."""
+
+    language: str
+    epoch: int
+    seq: int
+    timestamp: int
+    audio: bytes
+    renders: Renders | None
+    at_ms: float
+
+
+class FakeSession:
+    """`distribution` is who listens; `sent` and `captions` what was heard and read."""
+
+    def __init__(self, time: VirtualTime, audio_format: AudioFormat | None = None) -> None:
+        self.time = time
+        self.format = audio_format or AudioFormat()
+        self.distribution: dict[str, int] = {}
+        self.sent: list[Sent] = []
+        self.refused_chunks = 0
+        self.captions: list[SendCaption] = []
+        self.seats: list[FakeSeat] = []
+        self.holders: dict[str, FakeSeat | None] = {}  # None: a person
+        self.epochs: dict[str, int] = {}
+        self.broadcast = BroadcastState()
+        self.over = False
+        self.opened = 0
+        self.join_faults: list[ClientError] = []
+        self.status_faults: list[ClientError] = []
+        self.history: list[tuple[str, str]] = []  # what was asked, and in which language
+        self._seq = 0
+        self.spoken_ms = 0.0  # of the floor, so far
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[FakeSeat]:
+        self.opened += 1
+        seat = FakeSeat(self)
+        try:
+            yield seat
+        finally:
+            self.remove(seat)
+
+    async def speak(self, *pattern: tuple[bytes, float], epoch: int = 1) -> None:
+        """Say on the floor: loud or quiet for so many seconds each, in real time."""
+        pcm = b"".join(
+            sample * round(seconds * self.format.sample_rate) for sample, seconds in pattern
+        )
+        size = self.format.chunk_bytes
+        for at in range(0, len(pcm), size):
+            await self.time.advance(self.format.chunk_ms / 1000)
+            self.chunk(pcm[at : at + size].ljust(size, b"\0"), epoch)
+        await self.time.settle()
+
+    def chunk(self, pcm: bytes, epoch: int = 1) -> Audio:
+        """One chunk of the floor arrives everywhere."""
+        audio = Audio(
+            session_id=SESSION,
+            language="en",
+            epoch=epoch,
+            seq=self._seq,
+            timestamp=self.time.now_ms() - self.format.chunk_ms,
+            audio=pcm,
+        )
+        self._seq += 1
+        self.deliver(audio)
+        return audio
+
+    def deliver(self, audio: Audio) -> None:
+        if self.broadcast.is_broadcasting():
+            for seat in self.seats:
+                seat.push(Heard(audio, float(self.time.now_ms())))
+
+    def holder(self, language: str) -> FakeSeat | None:
+        return self.holders.get(language)
+
+    def waiting(self, language: str) -> list[FakeSeat]:
+        return [
+            seat
+            for seat in self.seats
+            if seat.language == language and self.holders.get(language) is not seat
+        ]
+
+    def grant(self, language: str, seat: FakeSeat | None, reason: LeaseReason) -> None:
+        """That seat (None: a person) is the voice from now on."""
+        former = self.holders.get(language)
+        self.epochs[language] = self.epochs.get(language, 0) + 1
+        self.holders[language] = seat
+        for concerned in (former, seat):
+            if concerned is not None:
+                concerned.told(reason)
+
+    def free(self, language: str, reason: LeaseReason = "left") -> None:
+        """The voice is lost: the next who waits is it, or nobody."""
+        former = self.holders.pop(language, None)
+        waiting = [seat for seat in self.waiting(language) if seat is not former]
+        if waiting:
+            self.grant(language, waiting[0], "promoted")
+        if former is not None:
+            former.told(reason)
+
+    def remove(self, seat: FakeSeat) -> None:
+        if seat in self.seats:
+            self.seats.remove(seat)
+            if self.holders.get(seat.language) is seat:
+                self.free(seat.language)
+
+    def pause(self, *, paused: bool) -> None:
+        self.broadcast = msgspec.structs.replace(
+            self.broadcast, is_paused=paused, last_state_change=self.time.now_ms()
+        )
+        change = BroadcastStateChanged(session_id=SESSION, broadcast_state=self.broadcast)
+        for seat in self.seats:
+            seat.push(Notified(change))
+
+    def end(self) -> None:
+        self.over = True
+        for seat in self.seats:
+            seat.push(Notified(SessionEnded(session_id=SESSION, reason="ended")))
+
+    def status(self) -> SessionStatus:
+        channels: dict[str, ChannelSource] = {
+            language: "human" if seat is None else "machine"
+            for language, seat in self.holders.items()
+        }
+        return SessionStatus(
+            session_id=SESSION,
+            listener_count=sum(self.distribution.values()),
+            language_distribution=dict(self.distribution),
+            session_duration=1,
+            broadcast_state=self.broadcast,
+            timestamp=self.time.now_ms(),
+            update_reason="requested",
+            channels=channels,
+        )
+
+
+class FakeSeat:
+    """A connection to the session, which a test can break and mend."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self.session = session
+        self.language = ""
+        self.state: SessionState | None = None
+        self.away = False
+        self.stuck = False  # chunks do not leave
+        self._kept: SessionState | None = None
+        self._events: asyncio.Queue[Event | ClientError] = asyncio.Queue()
+
+    def now_ms(self) -> float:
+        return float(self.session.time.now_ms())
+
+    def push(self, event: Event) -> None:
+        if self.state is not None:
+            self.state = self.state.with_broadcast(self.session.broadcast)
+        self._events.put_nowait(event)
+
+    def told(self, reason: LeaseReason) -> None:
+        if self.state is None:
+            return
+        lease = self.lease()
+        self.state = self.state.with_lease(lease)
+        self.push(Notified(InterpreterLease(session_id=SESSION, lease=lease, reason=reason)))
+
+    def lease(self) -> Lease:
+        session, holds = self.session, self.session.holders.get(self.language) is self
+        return Lease(
+            language=self.language,
+            holds=holds and self.language in session.holders,
+            standbys=len(session.waiting(self.language)),
+            lease_until=session.time.now_ms() + 2_500,
+            epoch=session.epochs.get(self.language) if holds else None,
+        )
+
+    def lose(self) -> None:
+        """The connection is lost; it comes back with `back`."""
+        self.away, self._kept, self.state = True, self.state, None
+        self.push(Away("lost", 60))
+        self.session.remove(self)
+
+    def back(self) -> None:
+        """It is there again, with a seat."""
+        assert self._kept is not None
+        self.away, self.state = False, self._kept
+        self._sit()
+        self.push(Returned(self._joined(), 1.0))
+
+    def fail(self, fault: ClientError) -> None:
+        """It is lost for good."""
+        self.state = None
+        self._events.put_nowait(fault)
+        self.session.remove(self)
+
+    async def join(
+        self,
+        session_id: str,
+        language: str,
+        role: Role = "listener",
+        resume_token: str | None = None,
+        *,
+        standby: bool = False,
+        source: InterpreterSource | None = None,
+        ticket: str | None = None,
+    ) -> SessionJoined:
+        session = self.session
+        session.history.append(("join", language))
+        assert (session_id, role, standby, source) == (SESSION, "interpreter", True, "machine")
+        if session.join_faults:
+            raise session.join_faults.pop(0)
+        if session.over:
+            raise refused("SESSION_ENDED")
+        if language == "en":
+            raise refused("INVALID_LANGUAGE")
+        self.language = language
+        self.state = SessionState(
+            session_id=SESSION,
+            role="interpreter",
+            source_language="en",
+            target_language=language,
+            audio_format=session.format,
+            broadcast_state=session.broadcast,
+            connection_expires_at=session.time.now_ms() + 7_200_000,
+            resume_token="secret",
+        )
+        self._sit()
+        return self._joined()
+
+    def _sit(self) -> None:
+        session = self.session
+        session.seats.append(self)
+        if self.language not in session.holders:
+            session.epochs[self.language] = session.epochs.get(self.language, 0) + 1
+            session.holders[self.language] = self
+        assert self.state is not None
+        self.state = self.state.with_lease(self.lease())
+
+    def _joined(self) -> SessionJoined:
+        return SessionJoined(
+            session_id=SESSION,
+            role="interpreter",
+            target_language=self.language,
+            source_language="en",
+            audio_format=self.session.format,
+            broadcast_state=self.session.broadcast,
+            channel_source="machine",
+            channels={},
+            speaker_connected=True,
+            resumed=False,
+            connection_expires_at=0,
+            resume_token="secret",
+            lease=self.lease(),
+        )
+
+    async def leave(self) -> SessionLeft:
+        self.session.history.append(("leave", self.language))
+        self.state = None
+        self.session.remove(self)
+        return SessionLeft(session_id=SESSION)
+
+    async def take_over(self) -> InterpreterLease:
+        self.session.history.append(("takeOver", self.language))
+        if self.session.holders.get(self.language, self) is None:
+            raise refused("FORBIDDEN")
+        self.session.grant(self.language, self, "takenOver")
+        return InterpreterLease(session_id=SESSION, lease=self.lease(), reason="asked")
+
+    async def hand_over(self) -> InterpreterLease:
+        self.session.history.append(("handOver", self.language))
+        waiting = self.session.waiting(self.language)
+        if not waiting:
+            raise refused("NO_STANDBY")
+        self.session.grant(self.language, waiting[0], "handedOver")
+        return InterpreterLease(session_id=SESSION, lease=self.lease(), reason="asked")
+
+    async def session_status(
+        self, session_id: str | None = None, ticket: str | None = None
+    ) -> SessionStatus:
+        assert session_id == SESSION
+        if self.session.status_faults:
+            raise self.session.status_faults.pop(0)
+        if self.session.over:
+            raise refused("SESSION_ENDED")
+        return self.session.status()
+
+    async def send_audio(
+        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+    ) -> None:
+        session = self.session
+        if self.stuck:
+            await asyncio.Event().wait()
+        if self.away or self.state is None:
+            raise AwayError
+        if session.holders.get(self.language) is not self:
+            session.refused_chunks += 1
+            self.push(AudioRefused(seq, refused("FORBIDDEN")))
+            return
+        session.sent.append(
+            Sent(
+                self.language,
+                session.epochs[self.language],
+                seq,
+                timestamp,
+                audio,
+                renders,
+                session.time.ms,
+            )
+        )
+
+    async def send_caption(self, caption: SendCaption) -> None:
+        if self.away:
+            raise AwayError
+        self.session.captions.append(caption)
+        if caption.language == "en":
+            for seat in self.session.seats:
+                if seat is not self:
+                    seat.push(Notified(_pushed(caption)))
+
+    async def events(self) -> AsyncIterator[Event]:
+        while True:
+            event = await self._events.get()
+            if isinstance(event, ClientError):
+                raise event
+            yield event
+
+
+def _pushed(caption: SendCaption) -> Caption:
+    assert caption.language is not None
+    return Caption(
+        session_id=SESSION,
+        language=caption.language,
+        text=caption.text,
+        final=caption.final,
+        epoch=1,
+        timestamp=caption.timestamp,
+        end_timestamp=caption.end_timestamp,
+    )
+
+
+GONE = ConnectionLostError("the connection broke off")
