@@ -34,7 +34,9 @@ class AwsEngine:
     """Transcribe, Translate and Polly. Use it within one event loop.
 
     A session of the tier `premium` has neural voices, where there are any. Region and credentials
-    come from the boto3 session, other endpoints than AWS's from `endpoints` or the environment.
+    come from the boto3 session, other endpoints than AWS's from `endpoints` or the environment. No
+    translation and no speech takes longer than `call_seconds`, retries included, for each piece of
+    a text that is too long for one request.
     Raises EngineUnavailableError if no Region is configured.
     """
 
@@ -48,6 +50,7 @@ class AwsEngine:
         endpoints: Endpoints | None = None,
         gender: Gender = "female",
         timing: Timing | None = None,
+        call_seconds: float = _CALL_SECONDS,
         clock: Clock | None = None,
         chance: Chance = random.random,
     ) -> None:
@@ -61,7 +64,7 @@ class AwsEngine:
         self._timing = timing or Timing()
         self._clock = clock or SystemClock()
         self._chance = chance
-        self._calls = Calls(_MOST_CALLS, _CALL_SECONDS)
+        self._calls = Calls(_MOST_CALLS, call_seconds)
         self._translator = Translator(
             self._session.client(
                 "translate", endpoint_url=endpoints.translate, config=TRANSLATE_CONFIG

@@ -52,7 +52,8 @@ class TranscribeRecogniser:
         self._task: asyncio.Task[None] | None = None
         self._last_end = 0
         self._talking = False
-        self._deaf_ms = 0.0
+        self._unanswered_ms = 0.0
+        self._answered = 0.0
 
     async def start(self) -> None:
         """Open the first stream. Raises EngineError."""
@@ -141,14 +142,14 @@ class TranscribeRecogniser:
 
     async def _use(self, stream: TranscribeStream, opened: float) -> None:
         """Send and read until the stream was ended and closed. Raises EngineError otherwise."""
-        self._talking, self._deaf_ms = False, 0.0
+        self._talking, self._unanswered_ms, self._answered = False, 0.0, opened
         reading = asyncio.create_task(self._read(stream))
         feeding = asyncio.create_task(self._feed(stream, opened))
         try:
             await asyncio.wait({reading, feeding}, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done() and feeding.exception() is not None:
                 # What the service said before the connection broke explains it better.
-                await asyncio.wait({reading}, timeout=self._timing.send)
+                await asyncio.wait({reading}, timeout=self._timing.last_words)
             if not reading.done():
                 feeding.result()
                 await asyncio.wait({reading}, timeout=self._timing.finish)
@@ -197,15 +198,17 @@ class TranscribeRecogniser:
         """Loud sound to which the service never says anything: there is nobody any more."""
         samples = array("h", chunk.pcm[: len(chunk.pcm) // 2 * 2])
         if max(samples, default=0) > _LOUD:
-            self._deaf_ms += self._buffer.duration(chunk.pcm)
-        if self._deaf_ms > self._timing.deaf_ms:
+            self._unanswered_ms += self._buffer.duration(chunk.pcm)
+        silent = self._clock.monotonic() - self._answered
+        # What a new stream gets from the buffer comes quicker than it can be answered.
+        if min(silent, self._unanswered_ms / 1000) > self._timing.deaf:
             raise ConnectionLostError("Transcribe says nothing any more")
 
     async def _read(self, stream: TranscribeStream) -> None:
         sentences = Sentences()
         async with aclosing(stream.results()) as events:
             async for results in events:
-                self._deaf_ms = 0.0
+                self._unanswered_ms, self._answered = 0.0, self._clock.monotonic()
                 for result in results:
                     for passage in sentences.take(result):
                         self._tell(stream, passage)

@@ -136,8 +136,13 @@ class TranscribeStream:
             raise _broken()
 
     async def close(self) -> None:
-        """Let go of the connection. May be repeated."""
-        await self._socket.close()
+        """Let go of the connection. May be repeated.
+
+        Nobody waits for the service to say farewell: what has ended is closed, and what has not is
+        broken, or of no use any more.
+        """
+        self._socket.transport.abort()
+        await self._socket.wait_closed()
 
 
 def _broken() -> EngineError:

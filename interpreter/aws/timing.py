@@ -30,8 +30,10 @@ class Timing:
     #: and of that age in mid-sentence. https://docs.aws.amazon.com/general/latest/gr/transcribe.html
     #: gives a stream four hours.
     roll_over_latest: float = 3.9 * 3600
-    #: So much loud sound (ms) without any event, and the stream is taken for dead.
-    deaf_ms: float = 30_000
+    #: After so long without an event, and as much loud sound, a stream is taken for dead.
+    deaf: float = 30.0
+    #: What a service says as its connection breaks may come a little later than the break.
+    last_words: float = 1.0
     #: The ceilings of the waits between attempts to connect: the first, and the last.
     first_delay: float = 0.25
     last_delay: float = 4.0

@@ -15,6 +15,9 @@ import msgspec
 from interpreter.aws.event_stream import FrameError
 from interpreter.aws.texts import SENTENCE_ENDS
 
+# What stands before a sentence's first word.
+_OPENING = frozenset("\u00bf\u00a1")
+
 
 class Item(msgspec.Struct, rename="pascal", frozen=True):
     """A word or a punctuation mark; times in seconds since the stream's first sample."""
@@ -99,15 +102,7 @@ class Sentences:
         alternative = next(iter(result.alternatives or []), Alternative())
         items = alternative.items or []
         texts = _texts(alternative.transcript or "", items)
-        # Words may move a little while they are not stable; whole words are on one side.
-        new = next(
-            (
-                index
-                for index, item in enumerate(items)
-                if (item.start_time + item.end_time) / 2 > self._settled
-            ),
-            len(items),
-        )
+        new = self._first_new(items)
         while end := _sentence_end(items, new, stable=result.is_partial):
             self._settled = max(self._settled, items[end - 1].end_time)
             yield _passage("".join(texts[new:end]), items[new:end], result, final=True)
@@ -119,6 +114,16 @@ class Sentences:
             self._settled = max(self._settled, *(item.end_time for item in items), -1.0)
         if text.strip() or not result.is_partial:
             yield _passage(text, rest, result, final=not result.is_partial)
+
+    def _first_new(self, items: Sequence[Item]) -> int:
+        """Where what is not settled begins."""
+        for index, item in enumerate(items):
+            # A word may move a little until its segment is final; it stays on one side.
+            if item.is_word and (item.start_time + item.end_time) / 2 > self._settled:
+                while index and items[index - 1].content in _OPENING:
+                    index -= 1  # noqa: PLW2901
+                return index
+        return len(items)
 
 
 def _passage(text: str, items: Sequence[Item], result: Result, *, final: bool) -> Passage:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 
 from interpreter.aws.calls import Calls
-from interpreter.aws.failures import TRANSLATE
+from interpreter.aws.failures import TRANSLATE, ConnectionLostError
 from interpreter.aws.languages import translate_code
 from interpreter.aws.texts import pieces, speakable
 from interpreter.engine import UnsupportedLanguageError
@@ -50,10 +50,15 @@ class Translator:
         return " ".join(translated).strip()
 
     def _translated(self, text: str, source: str, target: str) -> str:
-        """In a thread: one piece. Raises ClientError and BotoCoreError."""
-        return self._client.translate_text(
+        """In a thread: one piece. Raises EngineError, ClientError and BotoCoreError."""
+        response = self._client.translate_text(
             Text=text, SourceLanguageCode=source, TargetLanguageCode=target
-        )["TranslatedText"]
+        )
+        try:
+            return response["TranslatedText"]
+        except KeyError:
+            # botocore takes an answer that is cut off for an empty one.
+            raise ConnectionLostError(f"{TRANSLATE} got half of an answer") from None
 
 
 def _size(text: str) -> int:

@@ -1,8 +1,8 @@
 """The voices of Polly, and which one speaks a language.
 
 https://docs.aws.amazon.com/polly/latest/dg/available-voices.html. Of each language's voices the
-table has the first of each gender and engine; in some Regions there are no neural ones
-(https://docs.aws.amazon.com/polly/latest/dg/neural-voices.html).
+table has the first of each gender and engine; Welsh English has no code of BCP 47. In some Regions
+there are no neural voices (https://docs.aws.amazon.com/polly/latest/dg/neural-voices.html).
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ de-CH      -         -          Sabrina    -
 de-DE      Vicki     Hans       Vicki      Daniel
 en-AU      Nicole    Russell    Olivia     -
 en-GB      Amy       Brian      Amy        Brian
-en-GB-WLS  -         Geraint    -          -
 en-IE      -         -          Niamh      -
 en-IN      Aditi     -          Kajal      -
 en-NZ      -         -          Aria       -

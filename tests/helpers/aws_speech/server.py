@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -31,6 +32,8 @@ from tests.helpers.aws_speech.troubles import (
 )
 
 T = TypeVar("T")
+_wire_log = logging.getLogger("tests.aws_speech.wire")
+_wire_log.setLevel(logging.WARNING)
 Service = Literal["translate", "polly"]
 
 REGION = "eu-central-1"
@@ -147,12 +150,15 @@ class AwsSpeech:
             compression=None,
             ping_interval=None,
             close_timeout=1,
+            logger=_wire_log,
         )
         self._stream_port = next(iter(self._websockets.sockets)).getsockname()[1]
 
     async def _close(self) -> None:
         self._http.close()
-        self._websockets.close()
+        self._websockets.server.close()
+        for connection in self._websockets.connections:
+            connection.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

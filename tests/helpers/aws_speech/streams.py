@@ -80,6 +80,8 @@ async def serve_stream(
                 return
             if isinstance(trouble, Garbage) and stream.heard_ms >= trouble.after_ms:
                 await socket.send(trouble.message)
+                await socket.wait_closed()
+                return
             if not isinstance(trouble, Deaf):
                 await _say(socket, ears.hear(pcm))
         stream.ended = True

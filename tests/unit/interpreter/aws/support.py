@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from interpreter.aws.engine import AwsEngine
 from interpreter.aws.timing import Timing
 from interpreter.engine import FloorChunk, Recognised, Recogniser
+from shared.utils.clock import Clock
 from tests.helpers.aws_speech import AwsSpeech, session_of
 
 # Nothing is waited for but what the server says.
@@ -51,17 +51,22 @@ async def next_final(results: AsyncIterator[Recognised]) -> Recognised:
 
 @asynccontextmanager
 async def engine_on(
-    aws: AwsSpeech, timing: Timing = QUICK, tier: str = "standard"
+    aws: AwsSpeech,
+    timing: Timing = QUICK,
+    tier: str = "standard",
+    clock: Clock | None = None,
+    call_seconds: float = 30.0,
 ) -> AsyncIterator[AwsEngine]:
     """An engine whose services are there."""
-    engine = AwsEngine(tier, session=session_of(), endpoints=aws.endpoints, timing=timing)
+    engine = AwsEngine(
+        tier,
+        session=session_of(),
+        endpoints=aws.endpoints,
+        timing=timing,
+        clock=clock,
+        call_seconds=call_seconds,
+    )
     try:
         yield engine
     finally:
         await engine.close()
-
-
-async def soon(*, turns: int = 20) -> None:
-    """Let whatever is ready run."""
-    for _ in range(turns):
-        await asyncio.sleep(0)

@@ -98,7 +98,7 @@ async def test_leaving_without_finishing_lets_go_of_the_stream(
     async with engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(300))
 
-    await aws.until(lambda: aws.streams[0].closed)
+    await aws.until(lambda: [stream.closed for stream in aws.streams] == [True])
     assert not aws.streams[0].ended
 
 

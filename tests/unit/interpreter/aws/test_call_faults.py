@@ -1,0 +1,190 @@
+"""Translate and Polly as they are refused, throttled, cut off, or asked for too much."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from interpreter.aws.calls import Calls
+from interpreter.aws.failures import (
+    SPEAK,
+    TRANSLATE,
+    ConnectionLostError,
+    LimitExceededError,
+    RequestRefusedError,
+    of_botocore_error,
+    of_client_error,
+)
+from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
+from tests.helpers.aws_speech import AwsSpeech, Cut, Refused, Stalled
+from tests.helpers.aws_speech.services import CHARACTER_MS, operation
+from tests.helpers.aws_speech.troubles import HttpTrouble
+from tests.unit.interpreter.aws.support import RATE, engine_on
+
+# What each error of the models means to the interpreter. One that AWS adds fails the test.
+MEANINGS: dict[str, type[EngineError]] = {
+    "InvalidRequestException": RequestRefusedError,
+    "TextSizeLimitExceededException": RequestRefusedError,
+    "TooManyRequestsException": LimitExceededError,
+    "UnsupportedLanguagePairException": UnsupportedLanguageError,
+    "DetectedLanguageLowConfidenceException": RequestRefusedError,
+    "ResourceNotFoundException": RequestRefusedError,
+    "InternalServerException": ConnectionLostError,
+    "ServiceUnavailableException": ConnectionLostError,
+    "TextLengthExceededException": RequestRefusedError,
+    "InvalidSampleRateException": RequestRefusedError,
+    "InvalidSsmlException": RequestRefusedError,
+    "LexiconNotFoundException": RequestRefusedError,
+    "ServiceFailureException": ConnectionLostError,
+    "MarksNotSupportedForFormatException": RequestRefusedError,
+    "SsmlMarksNotSupportedForTextTypeException": RequestRefusedError,
+    "LanguageNotSupportedException": UnsupportedLanguageError,
+    "EngineNotSupportedException": RequestRefusedError,
+}
+
+
+@pytest.mark.parametrize(("service", "action"), [("translate", TRANSLATE), ("polly", SPEAK)])
+def test_every_error_of_the_models_has_a_meaning(service: str, action: str) -> None:
+    for shape in operation(service).error_shapes:
+        answer = ClientError(
+            {
+                "Error": {"Code": shape.name, "Message": "what was said"},
+                "ResponseMetadata": {"HTTPStatusCode": shape.metadata["error"]["httpStatusCode"]},  # type: ignore[typeddict-item]
+            },
+            operation(service).name,
+        )
+        meaning = of_client_error(answer, action)
+
+        assert type(meaning) is MEANINGS[shape.name]
+        assert action in str(meaning)
+        assert "what was said" not in str(meaning)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(NoCredentialsError(), EngineUnavailableError), (BotoCoreError(), ConnectionLostError)],
+)
+def test_what_botocore_says_has_a_meaning(error: BotoCoreError, kind: type[EngineError]) -> None:
+    assert type(of_botocore_error(error, SPEAK)) is kind
+
+
+@pytest.mark.parametrize(
+    ("troubles", "kind"),
+    [
+        ([Refused("ThrottlingException", 400)] * 2, LimitExceededError),
+        ([Refused("TooManyRequestsException")] * 2, LimitExceededError),
+        ([Refused("AccessDeniedException")], EngineUnavailableError),
+        ([Refused("ExpiredTokenException")], EngineUnavailableError),
+        ([Refused("InvalidRequestException")], RequestRefusedError),
+        ([Cut()], ConnectionLostError),
+    ],
+    ids=str,
+)
+async def test_a_refusal_is_typed(
+    aws: AwsSpeech, troubles: list[HttpTrouble], kind: type[EngineError]
+) -> None:
+    aws.trouble("translate", *troubles)
+    async with engine_on(aws) as engine:
+        with pytest.raises(kind, match="translate:TranslateText") as refused:
+            await engine.translate("Good morning.", "en", "es")
+        assert "morning" not in str(refused.value)
+        assert await engine.translate("Good morning.", "en", "es") == "[es] Good morning."
+
+
+@pytest.mark.parametrize(
+    ("troubles", "kind"),
+    [
+        ([Refused("ThrottlingException", 400)] * 2, LimitExceededError),
+        ([Refused("AccessDeniedException", 403)], EngineUnavailableError),
+        ([Refused("ServiceFailureException")] * 2, ConnectionLostError),
+        ([Refused("TextLengthExceededException")], RequestRefusedError),
+        ([Cut()], ConnectionLostError),
+    ],
+    ids=str,
+)
+async def test_a_voice_that_fails_is_typed(
+    aws: AwsSpeech, troubles: list[HttpTrouble], kind: type[EngineError]
+) -> None:
+    aws.trouble("polly", *troubles)
+    async with engine_on(aws) as engine:
+        with pytest.raises(kind, match="polly:SynthesizeSpeech"):
+            await engine.speak("Buenos días.", "es", RATE, 1.0)
+        assert await engine.speak("Buenos días.", "es", RATE, 1.0)
+
+
+async def test_one_throttled_request_is_tried_again(aws: AwsSpeech) -> None:
+    aws.trouble("translate", Refused("ThrottlingException", 400))
+    async with engine_on(aws) as engine:
+        assert await engine.translate("One", "en", "es") == "[es] One"
+
+
+async def test_a_call_that_hangs_is_given_up(aws: AwsSpeech) -> None:
+    aws.trouble("polly", Stalled(), Stalled())
+    aws.trouble("translate", Stalled(), Stalled())
+    async with engine_on(aws, call_seconds=0.2) as engine:
+        with pytest.raises(ConnectionLostError, match="longer"):
+            await engine.translate("One", "en", "es")
+        with pytest.raises(ConnectionLostError, match="longer"):
+            await engine.speak("Uno", "es", RATE, 1.0)
+
+
+async def test_a_pair_that_translate_does_not_have() -> None:
+    with AwsSpeech(unknown_pairs=frozenset({("cy", "ka")})) as aws:
+        async with engine_on(aws) as engine:
+            with pytest.raises(UnsupportedLanguageError):
+                await engine.translate("Bore da.", "cy", "ka")
+
+
+async def test_a_long_text_is_translated_in_pieces(aws: AwsSpeech) -> None:
+    sentences = [f"Sentence number {number} is \u00fcber." for number in range(900)]
+    async with engine_on(aws) as engine:
+        translated = await engine.translate(" ".join(sentences), "en", "es")
+
+    sent = [request.members["Text"] for request in aws.served]
+    assert len(sent) == 3
+    assert " ".join(sent) == " ".join(sentences)
+    assert translated == " ".join(f"[es] {text}" for text in sent)
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.5])
+async def test_a_long_text_is_spoken_in_pieces(aws: AwsSpeech, speed: float) -> None:
+    text = " ".join(f"Frase & {number}." for number in range(600))
+    async with engine_on(aws) as engine:
+        pcm = await engine.speak(text, "es", 8_000, speed)
+
+    pieces = len(aws.served)
+    assert pieces > 2
+    spoken = len(text) - (pieces - 1)  # the spaces between them
+    assert len(pcm) / 16 == pytest.approx(spoken * CHARACTER_MS / speed, rel=0.01)
+
+
+async def test_where_there_are_no_neural_voices_the_others_speak() -> None:
+    with AwsSpeech(neural=False) as aws:
+        async with engine_on(aws, tier="premium") as engine:
+            assert await engine.speak("Hola", "es", RATE, 1.0)
+            assert await engine.speak("Hola", "es", RATE, 1.0)
+            # A language without others stays silent.
+            with pytest.raises(RequestRefusedError, match="EngineNotSupportedException"):
+                await engine.speak("Bon dia", "ca", RATE, 1.0)
+
+    assert [request.members["Engine"] for request in aws.served] == ["standard"] * 2
+
+
+async def test_no_more_calls_are_made_than_there_are_threads() -> None:
+    calls = Calls(1, 0.2)
+    going_on = threading.Event()
+    try:
+        first = asyncio.ensure_future(calls.run(SPEAK, going_on.wait))
+        with pytest.raises(ConnectionLostError):
+            await first
+        # The thread is still at it: its place is taken.
+        with pytest.raises(ConnectionLostError):
+            await calls.run(SPEAK, lambda: None)
+        going_on.set()
+        assert await calls.run(SPEAK, lambda: "free") == "free"
+    finally:
+        going_on.set()
+        calls.close()

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from interpreter.aws.floor_buffer import FloorBuffer
+from interpreter.aws.outlet import Outlet
+from interpreter.engine import EngineError, FloorChunk, Recognised
+
+RATE = 1_000  # 2 B a millisecond
+MOST_MS = 40
+
+
+class Buffering(RuleBasedStateMachine):
+    """Against a list of samples, each with its own number: what is where, ms by ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = FloorBuffer(RATE, MOST_MS)
+        self.next = 0
+        self.unsettled: list[int] = []  # sent on this stream, the oldest first
+        self.waiting: list[int] = []
+        self.position = 0.0
+        self.settled: int | None = None
+
+    @staticmethod
+    def numbers(chunk: FloorChunk) -> list[int]:
+        pairs = zip(chunk.pcm[::2], chunk.pcm[1::2], strict=True)
+        return [low + 256 * high for low, high in pairs]
+
+    @rule(size=st.integers(1, 15))
+    def add(self, size: int) -> None:
+        found = range(self.next, self.next + size)
+        self.next += size
+        pcm = b"".join(number.to_bytes(2, "little") for number in found)
+        self.buffer.add(FloorChunk(found[0], pcm))
+        self.waiting += found
+
+    @precondition(lambda self: self.buffer.waiting)
+    @rule()
+    def send(self) -> None:
+        chunk = self.buffer.take()
+        assert chunk is not None
+        numbers = self.numbers(chunk)
+        # In order, and nothing twice; what is missing was too old.
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        assert chunk.timestamp == numbers[0]
+        self.waiting = [number for number in self.waiting if number > numbers[-1]]
+        self.position += len(numbers)
+        self.buffer.sent(chunk, self.position)
+        self.unsettled += numbers
+
+    @precondition(lambda self: self.unsettled)
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        count = data.draw(st.integers(0, len(self.unsettled)))
+        self.buffer.settle(self.position - len(self.unsettled) + count)
+        if count:
+            self.settled = self.unsettled[count - 1]
+        self.unsettled = self.unsettled[count:]
+
+    @rule()
+    def lose(self) -> None:
+        self.buffer.rewind()
+        chunk = self.buffer.take()
+        if chunk is not None and self.settled is not None:
+            assert self.numbers(chunk)[0] > self.settled
+        self.waiting = self.unsettled + self.waiting
+        self.unsettled = []
+        self.position = 0.0
+
+    @rule()
+    def finish(self) -> None:
+        """All that is kept is there, and of the newest sound nothing is missing."""
+        self.lose()
+        kept: list[int] = []
+        while (chunk := self.buffer.take()) is not None:
+            kept += self.numbers(chunk)
+            self.position += len(chunk.pcm) / 2
+            self.buffer.sent(chunk, self.position)
+        assert kept == self.waiting[len(self.waiting) - len(kept) :]
+        assert len(kept) >= min(len(self.waiting), MOST_MS - 15)
+        assert len(kept) <= MOST_MS
+        self.buffer.settle_all()
+        self.waiting, self.unsettled, self.position = [], [], 0.0
+        self.settled = self.next - 1
+
+    @invariant()
+    def what_is_dropped_is_counted(self) -> None:
+        assert 0 <= self.buffer.dropped_ms <= self.next
+
+
+TestBuffering = Buffering.TestCase
+
+
+def test_a_chunk_longer_than_the_buffer_is_kept() -> None:
+    buffer = FloorBuffer(RATE, 10)
+    buffer.add(FloorChunk(0, bytes(100)))
+
+    assert buffer.take() == FloorChunk(0, bytes(100))
+
+
+def heard(text: str, *, final: bool) -> Recognised:
+    return Recognised(text, final, 0, 1)
+
+
+async def test_partials_replace_each_other_and_finals_stay() -> None:
+    outlet = Outlet()
+    for text, final in [("a", False), ("b", True), ("c", True), ("d", False), ("e", False)]:
+        outlet.put(heard(text, final=final))
+    outlet.close()
+
+    assert [(r.text, r.final) async for r in outlet.read()] == [
+        ("b", True),
+        ("c", True),
+        ("e", False),
+    ]
+
+
+async def test_results_come_before_the_fault() -> None:
+    outlet = Outlet()
+    outlet.put(heard("a", final=True))
+    outlet.close(EngineError("broken"))
+    outlet.close()
+    read = outlet.read()
+
+    assert (await anext(read)).text == "a"
+    with pytest.raises(EngineError, match="broken"):
+        await anext(read)
+
+
+async def test_a_reader_waits() -> None:
+    outlet = Outlet()
+    waiting = asyncio.ensure_future(anext(outlet.read()))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    outlet.put(heard("a", final=True))
+
+    assert (await waiting).text == "a"
+
+
+def test_nobody_who_reads_is_noticed() -> None:
+    outlet = Outlet()
+
+    def put_many() -> None:
+        for _ in range(10_000):
+            outlet.put(heard("a", final=True))
+
+    with pytest.raises(EngineError, match="nobody"):
+        put_many()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interpreter.aws.texts import pieces, speakable, ssml
+
+texts = st.text(st.sampled_from('ab .!?\n\u3002\u00fc\U0001f600"&'), max_size=120)
+sizes = st.sampled_from([len, lambda text: len(text.encode())])
+
+
+@given(st.text() | texts, st.sampled_from(["len", "bytes"]), st.integers(4, 60))
+def test_pieces_are_short_enough_and_nothing_is_missing(text: str, unit: str, limit: int) -> None:
+    def size(part: str) -> int:
+        return len(part) if unit == "len" else len(part.encode(errors="replace"))
+
+    found = pieces(text, size, limit)
+
+    assert all(0 < size(piece) <= limit for piece in found)
+    assert "".join("".join(found).split()) == "".join(text.split())
+
+
+@given(st.lists(st.sampled_from(["Yes.", "It is late!", "Who?", "\u5bd2\u3044\u3002"]), max_size=9))
+def test_sentences_stay_whole(sentences: list[str]) -> None:
+    for piece in pieces(" ".join(sentences), len, 12):
+        assert piece[-1] in ".!?\u3002"
+
+
+def test_a_word_is_cut_only_if_it_is_too_long() -> None:
+    assert pieces("one two three", len, 8) == ["one two", "three"]
+    assert pieces("abcdefghij klm", len, 8) == ["abcdefgh", "ij klm"]
+
+
+def test_many_marks_take_no_time() -> None:
+    assert len(pieces("." * 200_000, len, 10_000)) == 20
+
+
+@given(st.text(), st.floats(0.1, 3))
+def test_ssml_says_what_the_text_says(text: str, speed: float) -> None:
+    root = ElementTree.fromstring(ssml(speakable(text), speed))
+    (prosody,) = root
+
+    assert root.tag == "speak"
+    # XML has one kind of line end.
+    assert "".join(root.itertext()).split() == speakable(text).split()
+    assert 20 <= int(prosody.attrib["rate"].removesuffix("%")) <= 200
+
+
+@pytest.mark.parametrize(("speed", "rate"), [(1.0, "100%"), (1.25, "125%"), (9.0, "200%")])
+def test_speed_is_a_rate(speed: float, rate: str) -> None:
+    assert ssml("a < b", speed) == (f'<speak><prosody rate="{rate}">a &lt; b</prosody></speak>')
+
+
+def test_what_cannot_be_said_is_left_out() -> None:
+    assert speakable("\0One\x0b two\ud800 \ufffe\n") == "One  two"

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interpreter.aws.event_stream import FrameError
+from interpreter.aws.transcripts import Alternative, Item, Passage, Result, Sentences, results_of
+
+# As https://docs.aws.amazon.com/transcribe/latest/dg/streaming-partial-results.html shows it.
+DOCUMENTED = """{"Transcript": {"Results": [{
+  "Alternatives": [{
+    "Items": [
+      {"Content": "Welcome", "EndTime": 2.4225, "Stable": true, "StartTime": 1.65,
+       "Type": "pronunciation", "VocabularyFilterMatch": false},
+      {"Content": "to", "EndTime": 2.8325, "Stable": false, "StartTime": 2.4225,
+       "Type": "pronunciation", "VocabularyFilterMatch": false},
+      {"Content": "Amazon", "EndTime": 3.635, "Stable": false, "StartTime": 2.8325,
+       "Type": "pronunciation", "VocabularyFilterMatch": false},
+      {"Content": ".", "EndTime": 3.635, "Stable": false, "StartTime": 3.635,
+       "Type": "punctuation", "VocabularyFilterMatch": false}],
+    "Transcript": "Welcome to Amazon."}],
+  "EndTime": 4.165, "IsPartial": true, "ResultId": "12345a67", "StartTime": 1.65}]}}"""
+
+
+def items_of(text: str, spoken: str = "") -> list[Item]:
+    """A second for each word; as many are stable as there are in `spoken`."""
+    items: list[Item] = []
+    count = 0
+    for token in text.replace(".", " .").replace(",", " ,").split():
+        is_word = token not in {".", ","}
+        count += is_word
+        start = count - 1.0 if is_word else float(count)
+        kind = "pronunciation" if is_word else "punctuation"
+        items.append(Item(token, start, float(count), kind, count <= len(spoken.split())))
+    return items
+
+
+def result(text: str, spoken: str = "", *, partial: bool = True, end: float = 0) -> Result:
+    items = items_of(text, spoken)
+    last = max([end, *(item.end_time for item in items)])
+    return Result([Alternative(items, text)], 0.0, last, partial)
+
+
+def taken(*results: Result) -> list[tuple[str, bool]]:
+    sentences = Sentences()
+    return [(p.text, p.final) for result in results for p in sentences.take(result) if p.text]
+
+
+def test_an_event_is_read_as_it_is_documented() -> None:
+    (found,) = results_of(DOCUMENTED.encode())
+    (passage,) = Sentences().take(found)
+
+    assert passage == Passage(
+        "Welcome to Amazon.", False, 1.65, 3.635, (1.65 + 2.4225) / 2, (2.8325 + 3.635) / 2, 3.635
+    )
+
+
+@pytest.mark.parametrize(
+    "payload", ["{}", '{"Transcript": {}}', '{"Transcript": {"Results": []}}', '{"New": [1]}']
+)
+def test_an_event_may_say_nothing(payload: str) -> None:
+    assert results_of(payload.encode()) == []
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from("Transcript Results Alternatives Items Content EndTime".split()), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40))
+def test_what_is_no_event_is_a_fault_of_the_connection(payload: bytes) -> None:
+    try:
+        results = results_of(payload)
+    except FrameError:
+        return
+    for found in results:
+        list(Sentences().take(found))
+
+
+def test_a_stable_sentence_is_final_before_the_segment_is() -> None:
+    assert taken(
+        result("It is"),
+        result("It is late. We go", "It is late"),
+        result("It is late. We go home.", "It is late. We go"),
+        result("It is late. We go home.", partial=False),
+    ) == [
+        ("It is", False),
+        ("It is late.", True),
+        ("We go", False),
+        ("We go home.", False),
+        ("We go home.", True),
+    ]
+
+
+def test_what_may_still_change_is_not_final() -> None:
+    assert taken(result("It is late. We", "It is")) == [("It is late. We", False)]
+
+
+def test_a_comma_ends_no_sentence() -> None:
+    assert taken(result("Well, it is", "Well, it")) == [("Well, it is", False)]
+
+
+def test_words_that_move_are_not_said_twice() -> None:
+    sentences = Sentences()
+    list(sentences.take(result("It is late. We", "It is late. We")))
+    moved = [
+        Item(item.content, item.start_time + 0.3, item.end_time + 0.3, item.type, True)
+        for item in items_of("It is late. We go.")
+    ]
+    last = Result([Alternative(moved, "It is late. We go.")], 0.3, 5.3, False)
+
+    assert [p.text for p in sentences.take(last) if p.text] == ["We go."]
+
+
+def test_a_question_that_follows_keeps_its_opening_mark() -> None:
+    items = [
+        Item("Bien", 0, 1, "pronunciation", True),
+        Item(".", 1, 1, "punctuation", True),
+        Item("\u00bf", 1, 1, "punctuation", True),
+        Item("Y", 1, 2, "pronunciation", True),
+    ]
+    first = Result([Alternative(items, "Bien. \u00bfY")], 0, 2, True)
+    last = Result([Alternative(items, "Bien. \u00bfY")], 0, 2, False)
+
+    assert taken(first, last) == [("Bien.", True), ("\u00bfY", False), ("\u00bfY", True)]
+
+
+def test_a_script_without_spaces_stays_so() -> None:
+    words = ["\u5bd2\u3044", "\u3067\u3059"]
+    stop = "\u3002"
+    items = [
+        Item(words[0], 0, 1, "pronunciation", True),
+        Item(words[1], 1, 2, "pronunciation", True),
+        Item(stop, 2, 2, "punctuation", True),
+    ]
+    text = "".join(words) + stop
+
+    assert taken(Result([Alternative(items, text)], 0, 2, True)) == [(text, True)]
+
+
+def test_items_that_are_not_in_the_transcript_are_put_together() -> None:
+    items = items_of("It is late.")
+
+    assert taken(Result([Alternative(items, "ITS LATE")], 0, 3, False))[0] == ("It is late.", True)
+
+
+@pytest.mark.parametrize("items", [None, []])
+def test_a_result_without_items_is_its_transcript(items: list[Item] | None) -> None:
+    found = Result([Alternative(items, "It is late. We go.")], 1.0, 4.0, False)
+    (passage,) = Sentences().take(found)
+
+    assert (passage.text, passage.start, passage.end) == ("It is late. We go.", 1.0, 4.0)
+
+
+@pytest.mark.parametrize("alternatives", [None, [], [Alternative()], [Alternative([], " ")]])
+def test_an_empty_final_settles_its_time(alternatives: Any) -> None:
+    (passage,) = Sentences().take(Result(alternatives, 1.0, 4.0, False))
+
+    assert (passage.text, passage.final, passage.settled) == ("", True, 4.0)
+
+
+words = st.lists(st.sampled_from("one two three four".split()), min_size=1, max_size=6)
+sentences_said = st.lists(words.map(lambda found: " ".join(found) + "."), min_size=1, max_size=5)
+
+
+@given(sentences_said, st.data())
+def test_all_is_said_once_and_in_order(said: list[str], data: st.DataObject) -> None:
+    """A segment that grows word by word, of which more and more is stable."""
+    text = " ".join(said)
+    all_words = text.split()
+    sentences = Sentences()
+    stable = 0
+    passages: list[Passage] = []
+    for heard in range(1, len(all_words) + 1):
+        if not data.draw(st.booleans()):
+            continue
+        stable = data.draw(st.integers(stable, heard))
+        partial = result(" ".join(all_words[:heard]), " ".join(all_words[:stable]))
+        passages += sentences.take(partial)
+    passages += sentences.take(result(text, partial=False, end=len(all_words) + 0.5))
+
+    finals = [passage for passage in passages if passage.final]
+    assert " ".join(passage.text for passage in finals if passage.text) == text
+    assert finals[-1].settled == len(all_words) + 0.5
+    for before, after in itertools.pairwise(p for p in finals if p.text):
+        assert before.end <= after.start
+        assert before.settled <= after.settled
