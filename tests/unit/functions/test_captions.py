@@ -101,6 +101,17 @@ class TestAudience:
 
         assert [m["epoch"] for m in world.pushes(listener, "caption")] == [2]
 
+    def test_a_large_audience_is_dealt_out_as_for_audio(self, world: World) -> None:
+        _, session_id = world.create_session()
+        interpreter = world.interpreter(session_id, "es")
+        listeners = [world.listener(session_id, "es") for _ in range(25)]
+
+        world.send_caption(interpreter)
+
+        assert {tuple(read(world, listener)) for listener in listeners} == {(("es", "Hola."),)}
+        assert len(world.shards) > 1
+        assert world.telemetry.counts["CaptionsDelivered"] == 25
+
     def test_one_machine_alone_captions_the_floor(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id, "en")
