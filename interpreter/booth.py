@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from client.capture import Sleep
 from client.errors import AwayError, ClientError
-from client.events import AudioRefused, Event, Heard, Notified
+from client.events import AudioRefused, Captioned, Event, Heard, Notified
 from client.streaming import either
 from interpreter.bounded import within
 from interpreter.options import Options
@@ -188,7 +188,7 @@ class Booth:
                     self._voice.hush("turn")  # somebody else is the voice, whatever we know
             case Notified(message=InterpreterLease(reason=reason)):
                 self._look(reason)
-            case Notified(message=Caption() as caption):
+            case Captioned(caption=caption):
                 self._callbacks.captioned(caption)
             case _:
                 pass

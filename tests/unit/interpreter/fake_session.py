@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from client.errors import AwayError, ClientError, ConnectionLostError, RequestRefusedError
-from client.events import AudioRefused, Away, Event, Heard, Notified, Returned
+from client.events import AudioRefused, Away, Captioned, Event, Heard, Notified, Returned
 from client.session_state import SessionState
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
@@ -354,7 +354,7 @@ class FakeSeat:
         if caption.language == "en":
             for seat in self.session.seats:
                 if seat is not self:
-                    seat.push(Notified(_pushed(caption)))
+                    seat.push(Captioned(_pushed(caption)))
 
     async def events(self) -> AsyncIterator[Event]:
         while True:
