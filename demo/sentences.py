@@ -43,10 +43,10 @@ STABLE = (
 SENTENCES = (
     *STABLE,
     Sentence("we are talking about the future of the country"),
-    Sentence("our company sells cars in many countries"),
     Sentence("the government wants to reduce the cost of energy"),
     Sentence("we have two hundred people in the room"),
-    Sentence("the country needs more doctors"),
+    Sentence("the price of water is too high"),
+    Sentence("the government will build a new school"),
     Sentence("the world is changing very quickly"),
     Sentence("we want to hear your questions"),
 )

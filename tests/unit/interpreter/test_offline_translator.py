@@ -1,0 +1,209 @@
+"""Pipelines that hang, die or are busy: the next request gets its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
+from interpreter.offline.apertium_modes import pairs, stages
+from interpreter.offline.apertium_stream import escape, unescape
+from interpreter.offline.translator import MOST_CHARACTERS, Translator
+
+PATIENT = 60.0
+# Answers each request with its own words in capitals; some words make it fail.
+SHOUT = f"""#!{sys.executable}
+import os, sys, time
+rest = b""
+while data := os.read(0, 65536):
+    rest += data
+    while b"\\0" in rest:
+        request, _, rest = rest.partition(b"\\0")
+        if b"hang" in request:
+            time.sleep(600)
+        if b"die" in request:
+            sys.exit(1)
+        if b"flood" in request:
+            os.write(1, b"x" * 3_000_000)
+        os.write(1, request.upper() + b"\\0")
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """Such a program, in a folder whose name needs quotes."""
+    program = tmp_path / "a folder" / "shout"
+    program.parent.mkdir()
+    program.write_text(SHOUT)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+@pytest.fixture
+def mode(tmp_path: Path, program: Path) -> Path:
+    """Three of them in a row."""
+    mode = tmp_path / "eng-epo.mode"
+    mode.write_text(f"'{program}' $2 | '{program}' $1 'some file' | '{program}'\n")
+    return mode
+
+
+@pytest.fixture
+def held_open(tmp_path: Path, program: Path) -> Path:
+    """A named pipe that every such program holds open while it lives."""
+    line = tmp_path / "open while it lives"
+    os.mkfifo(line)
+    program.write_text(SHOUT.replace("rest =", f"keep = open({str(line)!r}, 'w'); rest =", 1))
+    return line
+
+
+@pytest.fixture
+async def translator(mode: Path) -> AsyncIterator[Translator]:
+    translator = Translator({"eo": mode}, request_seconds=PATIENT)
+    yield translator
+    await translator.close()
+
+
+async def test_each_request_gets_its_own_answer(translator: Translator) -> None:
+    texts = [f"text number {number}" for number in range(10)]
+
+    answers = await asyncio.gather(*(translator.translate(text, "eo") for text in texts))
+
+    assert answers == [text.upper() for text in texts]
+
+
+@pytest.mark.parametrize("fault", ["die", "flood"])
+async def test_after_a_program_that_fails_it_starts_again(
+    translator: Translator, fault: str
+) -> None:
+    with pytest.raises(EngineError, match=r"ended unexpectedly|without end") as failed:
+        await translator.translate(fault, "eo")
+
+    assert failed.value.retryable
+    assert await translator.translate("one", "eo") == "ONE"
+
+
+async def test_after_one_that_hangs_it_starts_again(mode: Path) -> None:
+    hurried = Translator({"eo": mode}, request_seconds=0.2)
+    with pytest.raises(EngineError, match="takes too long") as failed:
+        await hurried.translate("hang", "eo")
+    await hurried.close()
+
+    assert failed.value.retryable
+
+
+async def test_who_stops_waiting_leaves_no_answer_to_the_next(translator: Translator) -> None:
+    assert await translator.translate("one", "eo") == "ONE"
+    given_up = asyncio.create_task(translator.translate("hang", "eo"))
+    waiting = asyncio.create_task(translator.translate("two", "eo"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+
+    assert await waiting == "TWO"
+
+
+async def test_too_many_at_once_are_refused(translator: Translator) -> None:
+    asked = [asyncio.create_task(translator.translate("hang", "eo")) for _ in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(EngineError, match="too many"):
+        await translator.translate("one", "eo")
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+    assert await translator.translate("one", "eo") == "ONE"
+
+
+async def test_too_long_a_text_is_refused(translator: Translator) -> None:
+    longest = "a" * MOST_CHARACTERS
+    assert await translator.translate(longest, "eo") == longest.upper()
+    with pytest.raises(EngineError, match="too long") as refused:
+        await translator.translate(longest + "a", "eo")
+    assert not refused.value.retryable
+
+
+async def test_a_language_without_a_pipeline_is_refused(translator: Translator) -> None:
+    with pytest.raises(UnsupportedLanguageError):
+        await translator.translate("one", "es")
+
+
+async def test_the_programs_end_when_it_is_closed(translator: Translator, held_open: Path) -> None:
+    reading = asyncio.create_task(asyncio.to_thread(held_open.read_text))
+    await translator.warm()
+    assert await translator.translate("one", "eo") == "ONE"
+    await translator.close()
+    await translator.close()
+
+    assert await reading == ""
+
+
+async def test_one_that_was_closed_starts_again_if_asked(translator: Translator) -> None:
+    assert await translator.translate("one", "eo") == "ONE"
+    await translator.close()
+
+    assert await translator.translate("two", "eo") == "TWO"
+
+
+@pytest.mark.parametrize("content", ["", "|", "one | | two", "'without end", "\xff"])
+def test_a_mode_that_describes_no_pipeline_makes_the_engine_unavailable(
+    mode: Path, content: str
+) -> None:
+    mode.write_bytes(content.encode("latin-1"))
+    with pytest.raises(EngineUnavailableError, match="describes no pipeline"):
+        stages(mode)
+
+
+@pytest.fixture
+def removed(program: Path) -> Path:
+    """A program that is not there any more."""
+    program.unlink()
+    return program
+
+
+async def test_a_program_that_is_not_there_makes_the_engine_unavailable(
+    translator: Translator, removed: Path
+) -> None:
+    with pytest.raises(EngineUnavailableError, match=f"{removed} cannot be started"):
+        await translator.warm()
+
+
+def test_a_mode_is_run_with_null_flush_and_without_marks(mode: Path) -> None:
+    mode.write_text("lt-proc 'a b.bin' | apertium-tagger -g $2 'c.prob' | lt-proc $1 d.bin\n")
+
+    assert stages(mode) == [
+        ["lt-proc", "-z", "a b.bin"],
+        ["apertium-tagger", "-z", "-g", "c.prob"],
+        ["lt-proc", "-z", "-n", "d.bin"],
+    ]
+
+
+def test_pairs_are_those_from_english(tmp_path: Path) -> None:
+    for name in ("eng-spa", "spa-eng", "eng-cat", "eng-cat_valencia", "eng-xyz", "fra-cat"):
+        (tmp_path / f"{name}.mode").touch()
+
+    assert pairs(tmp_path) == {"es": tmp_path / "eng-spa.mode", "ca": tmp_path / "eng-cat.mode"}
+    assert pairs(tmp_path / "none") == {}
+
+
+@given(st.text())
+def test_what_is_escaped_comes_back_in_one_line(text: str) -> None:
+    stream = escape(text)
+
+    assert "\0" not in stream
+    assert "\n" not in stream
+    readable = "".join(character if character.isprintable() else " " for character in text)
+    assert unescape(stream) == " ".join(readable.split())
+
+
+@given(st.text(alphabet="ab\\^$/<>{}@[]~ \n", max_size=30))
+def test_reserved_characters_are_escaped(text: str) -> None:
+    plain = r"[^\\^$/<>{}@\[\]~]"
+    assert re.fullmatch(rf"({plain}|\\.|\[{plain}?\])*", escape(text))

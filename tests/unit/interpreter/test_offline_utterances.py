@@ -1,0 +1,128 @@
+"""Where utterances begin and end, with the real decoder."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from client.audio import to_pcm
+from client.wav import read_wav
+from demo.sentences import STABLE
+from interpreter.engine import FloorChunk
+from interpreter.offline.recogniser import decoding
+from shared.models.audio_format import AudioFormat
+from tests.unit.interpreter.engine_contract import BEGIN, Floor, finals, heard
+
+RATE = 16_000
+READ_ALOUD = Path("demo/samples/leisure-to-consider.wav")
+SENTENCE = STABLE[0]
+
+
+def floor_of(pcm: bytes) -> Floor:
+    return Floor("en", RATE, pcm, (), "es")
+
+
+def sentence_pcm() -> bytes:
+    return to_pcm(SENTENCE.read(), AudioFormat())
+
+
+async def test_who_does_not_pause_is_cut_in_time() -> None:
+    samples = np.frombuffer(to_pcm(read_wav(READ_ALOUD), AudioFormat()), dtype="<i2")
+    frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
+    loud = frames[np.abs(frames).max(axis=1) > 500]
+    breathless = np.tile(loud, (4, 1)).tobytes()
+    floor = floor_of(breathless)
+
+    async with decoding(RATE) as recogniser:
+        results = finals(await heard(recogniser, floor.chunks()))
+
+    seconds = len(breathless) / 2 / RATE
+    assert seconds > 20
+    assert len(results) >= seconds / 10
+    assert max(result.end_timestamp - result.timestamp for result in results) <= 10_000
+    for before, after in itertools.pairwise(results):
+        assert before.end_timestamp <= after.timestamp
+
+
+async def test_an_utterance_ends_though_no_sound_follows() -> None:
+    spoken = sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32]
+    async with decoding(RATE) as recogniser:
+        for chunk in floor_of(spoken).chunks():
+            await recogniser.hear(chunk)
+        results = recogniser.results()
+        # Neither silence nor `finish`, as when the speaker has muted the microphone.
+        while not (recognised := await anext(results)).final:
+            pass
+
+    assert recognised.text == SENTENCE.text
+
+
+async def test_a_chunk_that_was_lost_in_a_sentence_leaves_the_times_right() -> None:
+    chunks = floor_of(sentence_pcm() + bytes(2 * RATE)).chunks()
+    late = [FloorChunk(chunk.timestamp + 200, chunk.pcm) for chunk in chunks[3:]]
+
+    async with decoding(RATE) as recogniser:
+        whole = finals(await heard(recogniser, chunks))
+    async with decoding(RATE) as recogniser:
+        gapped = finals(await heard(recogniser, [*chunks[:3], *late]))
+
+    assert [recognised.text for recognised in gapped] == [recognised.text for recognised in whole]
+    assert gapped[0].timestamp == whole[0].timestamp
+    assert gapped[0].end_timestamp == whole[0].end_timestamp + 200
+
+
+async def test_a_long_pause_in_the_timestamps_ends_what_was_being_said() -> None:
+    spoken = floor_of(sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32])
+    chunks = [*spoken.chunks(), *spoken.chunks(spoken.end() + 10_000)]
+
+    async with decoding(RATE) as recogniser:
+        results = finals(await heard(recogniser, chunks))
+
+    assert [recognised.text for recognised in results] == [SENTENCE.text] * 2
+    assert results[0].end_timestamp <= spoken.end()
+    assert results[1].timestamp >= spoken.end() + 10_000
+
+
+@pytest.mark.parametrize("amplitude", [0, 3, 200])
+async def test_silence_and_hiss_say_nothing(amplitude: int) -> None:
+    hiss = np.random.default_rng(7).normal(0, amplitude, 5 * RATE).astype("<i2").tobytes()
+    async with decoding(RATE) as recogniser:
+        assert finals(await heard(recogniser, floor_of(hiss).chunks())) == []
+
+
+async def test_a_chunk_may_be_of_any_length() -> None:
+    pcm = sentence_pcm() + bytes(RATE)
+    sizes = [0, 1, 2, 3, 101, 999, 64_000]
+    chunks: list[FloorChunk] = []
+    position = 0
+    while position < len(pcm):
+        size = sizes[len(chunks) % len(sizes)] // 2 * 2
+        timestamp = BEGIN + position // 32
+        chunks.append(FloorChunk(timestamp, pcm[position : position + size]))
+        position += size
+
+    async with decoding(RATE) as recogniser:
+        (recognised,) = finals(await heard(recogniser, chunks))
+
+    assert recognised.text == SENTENCE.text
+
+
+async def test_half_a_sample_at_a_chunks_end_is_not_heard() -> None:
+    floor = floor_of(sentence_pcm() + bytes(RATE))
+    async with decoding(RATE) as recogniser:
+        whole = await heard(recogniser, floor.chunks())
+    chunks = [FloorChunk(chunk.timestamp, chunk.pcm + b"\x7f") for chunk in floor.chunks()]
+    async with decoding(RATE) as recogniser:
+        assert await heard(recogniser, chunks) == whole
+
+
+async def test_before_the_end_there_are_some_results_but_not_many() -> None:
+    async with decoding(RATE) as recogniser:
+        results = await heard(recogniser, floor_of(sentence_pcm() + bytes(RATE)).chunks())
+
+    early = [recognised for recognised in results if not recognised.final]
+    assert 1 <= len(early) <= 4 * SENTENCE.end_of_speech_ms() / 1000
+    assert all(recognised.timestamp <= results[-1].timestamp for recognised in early)
