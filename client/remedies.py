@@ -27,6 +27,7 @@ _BY_CODE = {
     ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
     ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
     ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
+    ErrorCode.NO_STANDBY: "leave instead: then the floor is heard",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
     ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
     ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",

@@ -119,7 +119,13 @@ _ANNOUNCING = tuple(
     action_of(request)
     for request in (announcement_messages.Announce, announcement_messages.ClearAnnouncement)
 )
+# What interpreters do by hand, each now and then.
+_INTERPRETING = tuple(
+    action_of(request)
+    for request in (interpretation_messages.TakeOver, interpretation_messages.HandOver)
+)
 _DEV_THROTTLES = {
+    **dict.fromkeys(_INTERPRETING, Throttle(rate=5, burst=10)),
     **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=40)),
     # Machines that interpret ask each second who listens.
     action_of(messages.GetSessionStatus): Throttle(rate=20, burst=40),
@@ -134,6 +140,7 @@ _DEV_THROTTLES = {
     action_of(interpretation_messages.SendCaption): Throttle(rate=30, burst=60),
 }
 _PROD_THROTTLES = {
+    **dict.fromkeys(_INTERPRETING, Throttle(rate=20, burst=40)),
     **dict.fromkeys(_CONTROLS, Throttle(rate=60, burst=120)),
     # Machines that interpret ask each second who listens: 100 sessions.
     action_of(messages.GetSessionStatus): Throttle(rate=100, burst=200),

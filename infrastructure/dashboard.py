@@ -116,7 +116,6 @@ class Dashboard:
                 "IdleConnectionsDetected",
                 "ConnectionsClosed",
                 "CountersCorrected",
-                "ChannelsFreed",
             )
         ]
         timeouts = self._metrics.told_apart(
@@ -150,6 +149,18 @@ class Dashboard:
 
     def _interpreters(self) -> list[cloudwatch.IWidget]:
         of_service = self._metrics.of_service
+
+        # Whoever meets a lease that has run out: the floor's chunks, joins, or the sweep.
+        def met(name: str, label: str) -> cloudwatch.MathExpression:
+            emitters = (AUDIO_PROCESSOR, CONTROL, TIMEOUT)
+            found = [of_service(spec, name, period=MINUTE) for spec in emitters]
+            return total(found, MINUTE, label)
+
+        lost = [
+            met("InterpreterLeaseExpired", "lease expired"),
+            met("InterpreterSilent", "silent"),
+        ]
+        promoted = [met("InterpreterPromoted", "promoted")]
         missed: list[cloudwatch.IMetric] = [
             of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
             total(
@@ -161,7 +172,11 @@ class Dashboard:
                 "not started",
             ),
         ]
-        return [_graph("Interpreters missed a minute", missed)]
+        return [
+            _graph("Interpreters lost a minute", lost),
+            _graph("Stand-bys promoted a minute", promoted),
+            _graph("Interpreters missed a minute", missed),
+        ]
 
     def _devices(self) -> list[cloudwatch.IWidget]:
         of_service = self._metrics.of_service

@@ -11,6 +11,7 @@ from enum import Enum
 
 from shared.utils.settings import (
     AnnouncementSettings,
+    AudioSettings,
     AuthorizerSettings,
     ConnectSettings,
     ControlSettings,
@@ -131,7 +132,7 @@ CONTROL = FunctionSpec(
 )
 AUDIO_PROCESSOR = FunctionSpec(
     "audio_processor",
-    FanoutSettings,
+    AudioSettings,
     (
         _SHARD,
         _TELL_SPEAKER,

@@ -10,12 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from shared.bootstrap_interpreters import InterpreterParts
-from shared.data_access.active_sessions import ActiveSessions
+from shared.bootstrap_leases import LeaseParts
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.findings import Findings
-from shared.data_access.idle_connections import IdleConnections
-from shared.data_access.member_rows import MemberRows
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.takeovers import Takeovers
@@ -27,15 +25,14 @@ from shared.services.broadcast_handler import BroadcastHandler, Measure, measure
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
-from shared.services.idle_sweep import IdleSweep
+from shared.services.heartbeats import Heartbeats
+from shared.services.interpreter_handover import InterpreterHandover
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
-from shared.services.reconciliation import Reconciliation
 from shared.services.rosters import RosterCache, Rosters, RosterSource
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService
-from shared.services.session_sweep import SessionSweep
 from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.status_sender import StatusSender
 from shared.services.status_service import StatusService
@@ -47,7 +44,6 @@ from shared.utils.settings import (
     TIMER_QUEUE_URL,
     FloorSettings,
     SessionSettings,
-    SweepSettings,
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
@@ -68,11 +64,13 @@ class App:
         identifiers: Identifiers | None = None,
         sessions: SessionsRepository | None = None,
         takeovers: Takeovers | None = None,
+        leases: InterpreterLeases | None = None,
         doubles: Doubles | None = None,
     ) -> None:
         self._environment = environment
         self._given_sessions = sessions
         self._given_takeovers = takeovers
+        self._given_leases = leases
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
@@ -91,7 +89,12 @@ class App:
 
     @cached_property
     def connection_service(self) -> ConnectionService:
-        return ConnectionService(self._connections, self.clock)
+        return ConnectionService(self._connections)
+
+    @cached_property
+    def heartbeats(self) -> Heartbeats:
+        renewals = self._leases.renewals(self._seating)
+        return Heartbeats(self._connections, self.connection_service, renewals, self.clock)
 
     @cached_property
     def session_service(self) -> SessionService:
@@ -118,6 +121,7 @@ class App:
             departures=self.departures,
             sender=self._outside.sender,
             grace=self.speaker_grace,
+            interpreters=self._leases.seats(self._seating),
             takeover=self._seat_takeover,
             identifiers=self._identifiers,
             clock=self.clock,
@@ -128,6 +132,7 @@ class App:
     def _seat_takeover(self) -> SeatTakeover:
         return SeatTakeover(
             self._given_takeovers or Takeovers(self._outside.sessions, self._outside.connections),
+            self._leases.written,
             self._sessions,
             self._connections,
             seating=self._seating,
@@ -135,6 +140,10 @@ class App:
             announcer=self._announcer,
             clock=self.clock,
         )
+
+    @cached_property
+    def interpreter_handover(self) -> InterpreterHandover:
+        return self._leases.handover(self._seating)
 
     @cached_property
     def control_service(self) -> ControlService:
@@ -148,48 +157,13 @@ class App:
 
     @cached_property
     def departures(self) -> Departures:
-        return Departures(self._sessions, self._connections, self._announcer, self._floor_keeper)
+        return Departures(
+            self._sessions, self._connections, self._leases.ladder, self._floor_keeper
+        )
 
     @cached_property
     def speaker_grace(self) -> SpeakerGrace:
         return SpeakerGrace(self._sessions, self._announcer, self.clock)
-
-    @cached_property
-    def idle_sweep(self) -> IdleSweep:
-        settings = load(SweepSettings, self._environment)
-        # As many claims at once as there are connections to the database.
-        executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="claims")
-        return IdleSweep(
-            IdleConnections(self._outside.connections),
-            self._outside.sender,
-            self._outside.disconnect(settings.disconnect_handler_function),
-            idle_seconds=settings.connection_idle_timeout_seconds,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            spread=executor.map,
-        )
-
-    @cached_property
-    def session_sweep(self) -> SessionSweep:
-        return SessionSweep(
-            ActiveSessions(self._outside.sessions),
-            [self.speaker_grace.finish_overdue, self._interpreters.starts.start_missing],
-            self.clock,
-            self.telemetry,
-        )
-
-    @cached_property
-    def reconciliation(self) -> Reconciliation:
-        return Reconciliation(
-            ActiveSessions(self._outside.sessions),
-            self._sessions,
-            self._connections,
-            rows=MemberRows(self._outside.connections),
-            findings=Findings(self._outside.sessions),
-            announcer=self._announcer,
-            clock=self.clock,
-            telemetry=self.telemetry,
-        )
 
     @cached_property
     def status_service(self) -> StatusService:
@@ -226,6 +200,17 @@ class App:
     @cached_property
     def _connections(self) -> ConnectionsRepository:
         return ConnectionsRepository(self._outside.connections)
+
+    @cached_property
+    def _leases(self) -> LeaseParts:
+        return LeaseParts(
+            self._given_leases or InterpreterLeases(self._outside.sessions),
+            self._sessions,
+            self._connections,
+            announcer=self._announcer,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
 
     @property
     def _connection_lifetime_ms(self) -> int:

@@ -11,6 +11,7 @@ from shared.services.broadcast_service import BroadcastService
 from shared.services.caption_service import CaptionService
 from shared.services.shard_service import ShardService
 from shared.services.sources import Sources
+from shared.utils.settings import AudioSettings, load
 
 
 class AudioApp(App):
@@ -18,11 +19,13 @@ class AudioApp(App):
 
     @cached_property
     def audio_service(self) -> AudioService:
+        settings = load(AudioSettings, self._environment)
         return AudioService(
             self._sources,
             self._broadcasts(self._roster_cache, self._outside.sharded_sender),
             self._roster_cache,
-            self.clock,
+            leases=self._leases.watch(settings.interpreter_silence_seconds),
+            clock=self.clock,
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 import os
 
 from shared.bootstrap_announcements import GreetingApp
+from shared.models.interpretation_messages import HandOver, TakeOver
 from shared.models.message_base import Request
 from shared.models.messages import (
     ChangeLanguage,
@@ -35,12 +36,14 @@ def build(app: GreetingApp) -> LambdaHandler:
         JoinSession: greeting(app.join_service.join_session),
         ChangeLanguage: app.membership_service.change_language,
         LeaveSession: app.membership_service.leave_session,
+        TakeOver: app.interpreter_handover.take_over,
+        HandOver: app.interpreter_handover.hand_over,
     }
     noting = app.connection_service.noting
     return message_handler(
         {
             **{request: noting(service) for request, service in services.items()},
-            Heartbeat: app.connection_service.heartbeat,
+            Heartbeat: app.heartbeats.heartbeat,
         },
         check_size=validate_control_message_size,
         telemetry=app.telemetry,

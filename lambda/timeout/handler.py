@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap import App
+from shared.bootstrap_sweeps import SweepApp
 from shared.models.timers import RECONCILE, GraceOver
 from shared.utils.queue_batch import batch_handler
 from shared.utils.schedule import schedule_handler
 
 
-def build(app: App) -> Any:
+def build(app: SweepApp) -> Any:
     """The handler over the given parts. Messages of the queue are timers, the rest are rules."""
     timers = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
     scheduled = schedule_handler(
@@ -28,4 +28,4 @@ def build(app: App) -> Any:
     return handler
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(SweepApp(os.environ))

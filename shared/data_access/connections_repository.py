@@ -12,6 +12,7 @@ from shared.models.connection import CONNECTION_LIFETIME_MS, Connection, Members
 # lastActivityTime is written at most this often a connection, whatever it sends (ms).
 ACTIVITY_INTERVAL_MS = 30_000
 ACTIVITY_BUCKETS = 8
+_SOURCE = "interpreterSource"
 # A row outlives its connection a little, so that a late $disconnect still finds it.
 _EXPIRY_MARGIN_SECONDS = 60 * 60
 
@@ -61,6 +62,8 @@ class ConnectionsRepository:
         }
         if membership.epoch is not None:
             sets["#epoch"] = ("epoch", membership.epoch)
+        if membership.source is not None:
+            sets["#source"] = (_SOURCE, membership.source)
         if resume_hash is not None:
             sets["#resume"] = (schema.RESUME_HASH, resume_hash)
         try:
@@ -100,12 +103,13 @@ class ConnectionsRepository:
         try:
             item = self._table.update(
                 connection_id,
-                "REMOVE #session, #seat, #epoch, #resume, #at",
+                "REMOVE #session, #seat, #epoch, #source, #resume, #at",
                 condition=f"#session = :session AND {NOT_REPLACED}",
                 names={
                     "#session": schema.SESSION_ID,
                     "#seat": schema.SEAT,
                     "#epoch": "epoch",
+                    "#source": _SOURCE,
                     "#resume": schema.RESUME_HASH,
                     "#at": schema.SEATED_AT,
                     "#replaced": schema.REPLACED_AT,
@@ -121,13 +125,14 @@ class ConnectionsRepository:
         item = self._table.delete(connection_id)
         return None if item is None else connection_of(item)
 
-    def touch(self, connection_id: str, now_ms: int) -> bool:
-        """Note activity, at most every 30 s; False if the connection is not known.
+    def touch(self, connection_id: str, now_ms: int) -> Connection | None:
+        """Note activity, at most every 30 s; returns the connection, as it was before that. None
+        if it is not known.
 
         Not of one that was replaced: it is to be closed, however lively it is.
         """
         try:
-            self._table.update(
+            item = self._table.update(
                 connection_id,
                 "SET #active = :now",
                 condition=f"#active <= :due AND {NOT_REPLACED}",
@@ -135,8 +140,8 @@ class ConnectionsRepository:
                 values={":now": now_ms, ":due": now_ms - ACTIVITY_INTERVAL_MS},
             )
         except ConditionFailedError:
-            return self._table.get(connection_id) is not None
-        return True
+            return self.get(connection_id)
+        return connection_of(item)
 
     def roster(self, session_id: str) -> list[tuple[str, Seat]]:
         """Everyone who sits in a session; eventually consistent, one query whatever the size.
@@ -196,7 +201,10 @@ def connection_of(item: Item) -> Connection:
     membership = None
     if schema.SESSION_ID in item:
         membership = Membership(
-            item[schema.SESSION_ID], Seat.parse(item[schema.SEAT]), item.get("epoch")
+            item[schema.SESSION_ID],
+            Seat.parse(item[schema.SEAT]),
+            item.get("epoch"),
+            item.get(_SOURCE),
         )
     return Connection(
         connection_id=item[schema.CONNECTION_ID],

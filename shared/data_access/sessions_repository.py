@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE, ListenerCounts
-from shared.data_access.session_items import ENDED_AT, channel_item, from_item, to_item
+from shared.data_access.session_items import ENDED_AT, from_item, to_item
 from shared.data_access.table import ConditionFailedError
 from shared.models import schema
 from shared.models.messages import EndReason
-from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus
+from shared.models.session import Session, SessionStatus
 
 # How long an ended session stays readable, so that late requests hear SESSION_ENDED.
 _KEEP_ENDED_SECONDS = 24 * 60 * 60
@@ -43,51 +43,6 @@ class SessionsRepository(ListenerCounts):
         except ConditionFailedError:
             return False
         return True
-
-    def take_channel(
-        self, session_id: str, language: str, channel: Channel, previous: Channel | None
-    ) -> bool:
-        """Become the source of a language that nobody holds; False if somebody does, or if the
-        channel has changed since `previous` was read.
-        """
-        names = {"#status": "status", "#channels": "channels", "#language": language}
-        values: dict[str, Any] = {
-            ":active": SessionStatus.ACTIVE.value,
-            ":channel": channel_item(channel),
-        }
-        if previous is None:
-            condition = "attribute_not_exists(#channels.#language) AND size(#channels) < :most"
-            values[":most"] = MAX_LANGUAGES
-        else:
-            condition = (
-                "#channels.#language.#epoch = :epoch"
-                " AND attribute_not_exists(#channels.#language.#holder)"
-            )
-            names |= {"#epoch": "epoch", "#holder": "connectionId"}
-            values[":epoch"] = previous.epoch
-        return self._update(
-            session_id,
-            "SET #channels.#language = :channel",
-            condition=f"{ACTIVE} AND {condition}",
-            names=names,
-            values=values,
-        )
-
-    def clear_channel(self, session_id: str, language: str, connection_id: str, epoch: int) -> bool:
-        """Give a language up; False unless this connection still holds it with this epoch."""
-        return self._update(
-            session_id,
-            "REMOVE #channels.#language.#holder",
-            condition="#channels.#language.#holder = :holder"
-            " AND #channels.#language.#epoch = :epoch",
-            names={
-                "#channels": "channels",
-                "#language": language,
-                "#holder": "connectionId",
-                "#epoch": "epoch",
-            },
-            values={":holder": connection_id, ":epoch": epoch},
-        )
 
     def take_floor(self, session: Session, connection_id: str) -> bool:
         """Make `connection_id` the speaker with the next epoch; False if the floor has changed

@@ -1,7 +1,8 @@
 """Seats that pass from one connection to another: what both tables need for it.
 
 As everywhere each step is one conditional write. Of a listener its row decides, because its row is
-what is counted; of a speaker or interpreter the session decides, because it says who is heard.
+what is counted; of a speaker the session decides, because it says who is heard. So it is with
+interpreters, whose place `shared.data_access.interpreter_leases` writes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.data_access.connections_repository import NOT_REPLACED, connection_of
-from shared.data_access.session_items import channel_item, former_item, from_item
+from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.session_items import former_item, from_item
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.connection import Connection
-from shared.models.session import Channel, Former, Session, SessionStatus
+from shared.models.session import Former, Session, SessionStatus
 
 _REPLACED_BY = "replacedBy"
 # The sweep looks for connections by their last activity: a replaced one comes first.
@@ -95,17 +97,19 @@ class Takeovers:
         None if the floor has changed hands since `session` was read, or the session has ended.
         """
         former = Former(session.speaker_connection_id, session.speaker_epoch, until)
-        before = self._hand(
+        before = self._sessions.update_if(
             session.session_id,
             "SET #speaker = :connection, #epoch = :next, #former = :former REMOVE #grace",
-            condition="#epoch = :epoch AND #speaker = :before",
+            condition=f"{ACTIVE} AND #epoch = :epoch AND #speaker = :before",
             names={
+                "#status": "status",
                 "#speaker": "speakerConnectionId",
                 "#epoch": "speakerEpoch",
                 "#former": "formerSpeaker",
                 "#grace": "graceUntil",
             },
             values={
+                ":active": SessionStatus.ACTIVE.value,
                 ":connection": connection_id,
                 ":before": former.connection_id,
                 ":epoch": former.epoch,
@@ -114,46 +118,6 @@ class Takeovers:
             },
         )
         return None if before is None else from_item(before)
-
-    def hand_channel(self, session_id: str, language: str, present: Channel, then: Channel) -> bool:
-        """Let `then` hold a language in place of `present`; False if that does not hold it any
-        more, or the session has ended.
-        """
-        before = self._hand(
-            session_id,
-            "SET #channels.#language = :then",
-            condition="#channels.#language.#epoch = :epoch"
-            " AND #channels.#language.#holder = :holder",
-            names={
-                "#channels": "channels",
-                "#language": language,
-                "#epoch": "epoch",
-                "#holder": "connectionId",
-            },
-            values={
-                ":then": channel_item(then),
-                ":epoch": present.epoch,
-                ":holder": present.connection_id,
-            },
-        )
-        return before is not None
-
-    def _hand(
-        self,
-        session_id: str,
-        expression: str,
-        *,
-        condition: str,
-        names: dict[str, str],
-        values: dict[str, Any],
-    ) -> Item | None:
-        return self._sessions.update_if(
-            session_id,
-            expression,
-            condition=f"#status = :active AND {condition}",
-            names={"#status": "status", **names},
-            values={":active": SessionStatus.ACTIVE.value, **values},
-        )
 
     def _change(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.models.interpretation import InterpreterSource
 from shared.models.messages import Role
 
 # API Gateway closes a connection after two hours, whatever it carries:
@@ -44,11 +45,14 @@ SPEAKER_SEAT = Seat("speaker")
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """That a connection sits in a session; a source's `epoch` fences what it did there."""
+    """That a connection sits in a session; the speaker's `epoch` fences what it did there, an
+    interpreter's `source` says who interprets.
+    """
 
     session_id: str
     seat: Seat
     epoch: int | None = None
+    source: InterpreterSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     NOT_IN_SESSION = "NOT_IN_SESSION"
     ALREADY_IN_SESSION = "ALREADY_IN_SESSION"
     LANGUAGE_TAKEN = "LANGUAGE_TAKEN"
+    NO_STANDBY = "NO_STANDBY"
     DEVICE_NOT_REGISTERED = "DEVICE_NOT_REGISTERED"
     DEVICE_OFFLINE = "DEVICE_OFFLINE"
     SESSION_ENDED = "SESSION_ENDED"
@@ -101,6 +102,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.NOT_IN_SESSION: ErrorKind(409, False, "the request needs a session, none is joined"),
     ErrorCode.ALREADY_IN_SESSION: ErrorKind(409, False, "the connection is in an active session"),
     ErrorCode.LANGUAGE_TAKEN: ErrorKind(409, False, "the language has an interpreter"),
+    ErrorCode.NO_STANDBY: ErrorKind(409, False, "no other interpreter waits for the language"),
     ErrorCode.DEVICE_NOT_REGISTERED: ErrorKind(
         409, False, "the request needs a device, the connection is none"
     ),

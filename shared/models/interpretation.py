@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 InterpreterSource = Literal["human", "machine"]
-LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent", "left"]
+LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent"]
 
 MAX_INTERPRETED_LANGUAGES = 20
 # All that there are; which of them a stage offers is a setting.

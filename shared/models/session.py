@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.models.audio_format import AudioFormat
@@ -154,6 +154,10 @@ class Session:
             if former and former.may_send(connection_id, channel.epoch, at_ms):
                 return AudioSource(language, former.epoch)
         return None
+
+    def with_channel(self, language: str, channel: Channel) -> Session:
+        """The session with another channel of a language."""
+        return replace(self, channels={**self.channels, language: channel})
 
     def interpreted(self) -> dict[str, ChannelSource]:
         """The languages that have an interpreter now, with its kind."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation_messages import InterpreterLease
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import (
     BroadcastStateChanged,
-    ChannelSource,
     ChannelSourceChanged,
     EndReason,
     SessionEnded,
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from shared.services.audience import Audience, ListenersAudience, MembersAudience
+from shared.services.audience import (
+    Audience,
+    ListenersAudience,
+    MembersAudience,
+    OneAudience,
+)
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.rosters import RosterSource
 from shared.utils.clock import Clock
@@ -70,28 +77,26 @@ class Announcer:
             SpeakerReconnected(session_id=session_id, epoch=epoch),
         )
 
-    def channel_source_changed(
-        self,
-        session_id: str,
-        language: str,
-        *,
-        from_source: ChannelSource,
-        to_source: ChannelSource,
-        epoch: int,
+    def channel_passed(
+        self, change: ChannelSourceChanged, interpreters: Mapping[str, InterpreterLease]
     ) -> None:
-        """The listeners of a language learn whom they hear now, and with which epoch."""
-        self._push(
-            ListenersAudience(session_id, language, self._connections),
-            ChannelSourceChanged(
-                session_id=session_id,
-                language=language,
-                from_source=from_source,
-                to_source=to_source,
-                epoch=epoch,
-            ),
+        """The listeners of a language learn whom they hear now, and with which epoch; each of
+        these interpreters, by connection id, what became of them.
+        """
+        session_id = change.session_id
+        listeners = ListenersAudience(session_id, change.language, self._connections)
+        self._push_each(
+            [
+                (listeners, change),
+                *((OneAudience(session_id, who), news) for who, news in interpreters.items()),
+            ]
         )
 
     def _push(self, audience: Audience, message: ServerMessage) -> None:
+        self._push_each([(audience, message)])
+
+    def _push_each(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> None:
         self._broadcasts.broadcast(
-            [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
+            [(audience, encode(message)) for audience, message in messages],
+            self._clock.now_ms() + CONTROL_DEADLINE_MS,
         )

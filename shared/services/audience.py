@@ -4,6 +4,7 @@ through `shared.services.broadcast_handler`:
 * LanguageAudience: whoever hears a language of a session, for audio and captions;
 * MembersAudience: everyone in a session, for what happens to it;
 * ListenersAudience: the listeners of a language, for what happens to that;
+* OneAudience: one member, for what happens to them alone;
 * ReadersAudience: those of a crowd (everyone connected, or in a session) who read one language,
   for announcements;
 * DevicesAudience: a user's devices.
@@ -83,6 +84,19 @@ class ListenersAudience:
     def connection_ids(self) -> Sequence[str]:
         """One query of the language's seats."""
         return self.connections.seated(self.session_id, Seat("listener", self.label))
+
+
+@dataclass(frozen=True)
+class OneAudience:
+    """One member, who is told something of their own."""
+
+    session_id: str
+    connection_id: str
+    label: str = "one"
+
+    def connection_ids(self) -> Sequence[str]:
+        """That one."""
+        return [self.connection_id]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
@@ -9,6 +11,8 @@ from shared.models.message_base import encode
 from shared.models.messages import Audio, SendAudio
 from shared.models.session import AudioSource, Session
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.interpreter_ladder import Passed
+from shared.services.lease_watch import LeaseWatch
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock
@@ -25,11 +29,14 @@ class AudioService:
         sources: Sources,
         broadcasts: BroadcastHandler,
         rosters: RosterCache,
+        *,
+        leases: LeaseWatch,
         clock: Clock,
     ) -> None:
         self._sources = sources
         self._broadcasts = broadcasts
         self._rosters = rosters
+        self._leases = leases
         self._pace = Pace(clock)
 
     def send_audio(self, caller: Caller, request: SendAudio) -> None:
@@ -55,6 +62,9 @@ class AudioService:
             request.seq,
             session.audio_format.chunk_ms,
         )
+        passed: Sequence[Passed] = ()
+        if source.language == session.source_language:
+            session, passed = self._leases.at_floor_chunk(session)
         deadline_at = caller.received_at + session.audio_format.deadline_ms
         try:
             self._broadcasts.broadcast_to_language(
@@ -62,6 +72,8 @@ class AudioService:
             )
         finally:
             self._rosters.settle()
+            self._leases.tell(passed)
+        self._leases.heard(session, source, caller.connection_id)
 
 
 def check_rendered(renders: Renders | None, language: str, session: Session) -> None:

@@ -10,9 +10,6 @@ from typing import TypeVar
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Caller, Connection
-from shared.models.messages import Heartbeat, HeartbeatAck
-from shared.services.refusals import connection_not_found
-from shared.utils.clock import Clock
 
 # Beyond, the oldest note is forgotten, and may cost a write.
 _MOST_NOTED = 10_000
@@ -22,11 +19,10 @@ _Reply = TypeVar("_Reply")
 
 
 class ConnectionService:
-    """Registers connections and answers heartbeat."""
+    """Registers connections and notes their signs of life."""
 
-    def __init__(self, connections: ConnectionsRepository, clock: Clock) -> None:
+    def __init__(self, connections: ConnectionsRepository) -> None:
         self._connections = connections
-        self._clock = clock
         # When each was last noted by this instance (ms), so that few requests cost a write.
         self._noted: OrderedDict[str, int] = OrderedDict()
 
@@ -41,13 +37,6 @@ class ConnectionService:
             )
         )
 
-    def heartbeat(self, caller: Caller, request: Heartbeat) -> HeartbeatAck:
-        """Note that the client is alive. Raises CONNECTION_NOT_FOUND."""
-        now = self._clock.now_ms()
-        if not self._connections.touch(caller.connection_id, now):
-            raise connection_not_found()
-        return HeartbeatAck(timestamp=now, client_time=request.client_time)
-
     def noting(
         self, service: Callable[[Caller, _Request], _Reply]
     ) -> Callable[[Caller, _Request], _Reply]:
@@ -60,11 +49,12 @@ class ConnectionService:
             try:
                 return service(caller, request)
             finally:
-                self._note(caller)
+                self.note(caller)
 
         return noted
 
-    def _note(self, caller: Caller) -> None:
+    def note(self, caller: Caller) -> None:
+        """The caller has shown that it is alive; few such notes cost a write."""
         last = self._noted.get(caller.connection_id, caller.connected_at)
         if caller.received_at - last < ACTIVITY_INTERVAL_MS:
             return

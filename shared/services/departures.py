@@ -1,8 +1,8 @@
 """How a connection's place in a session is given up: left, disconnected, or found gone.
 
-All three are one operation. A source is silenced first, fenced by its connection id and epoch, so
-that this may be repeated; only then does its row change, and until it does whoever comes next finds
-the way to the rest. That change is a conditional write which returns the membership that it ended:
+All three are one operation. A source is silenced first, fenced by its connection id, so that this
+may be repeated; only then does its row change, and until it does whoever comes next finds the way
+to the rest. That change is a conditional write which returns the membership that it ended:
 whoever gets a listener's back counts it out, so it is done once, however often it is tried.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership
-from shared.services.announcer import Announcer
+from shared.services.interpreter_ladder import InterpreterLadder
 from shared.services.speaker_grace import FloorKeeper
 
 # How long a handshake may take (ms): the authorizer and $connect have 29 s each.
@@ -29,12 +29,12 @@ class Departures:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        announcer: Announcer,
+        ladder: InterpreterLadder,
         floor_keeper: FloorKeeper | None,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._announcer = announcer
+        self._ladder = ladder
         self._floor_keeper = floor_keeper
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
@@ -96,20 +96,4 @@ class Departures:
             if self._floor_keeper is not None:
                 self._floor_keeper.vacate(membership.session_id, connection_id)
         elif membership.seat.role == "interpreter":
-            self._free_channel(connection_id, membership)
-
-    def _free_channel(self, connection_id: str, membership: Membership) -> None:
-        session_id, language = membership.session_id, membership.seat.language
-        session = self._sessions.get(session_id)
-        if session is None or not self._sessions.clear_channel(
-            session_id, language, connection_id, membership.epoch or 0
-        ):
-            return
-        if session.is_active:
-            self._announcer.channel_source_changed(
-                session_id,
-                language,
-                from_source=session.channels[language].source,
-                to_source="floor",
-                epoch=session.speaker_epoch,
-            )
+            self._ladder.leave(membership.session_id, membership.seat.language, connection_id)

@@ -7,19 +7,21 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.ladder import lease_of
 from shared.models.messages import JoinSession, SessionJoined
-from shared.models.session import MAX_LANGUAGES, Channel, Session
+from shared.models.session import MAX_LANGUAGES, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.departures import Departures
 from shared.services.interpreter_rights import require_interpreter
+from shared.services.interpreter_seats import InterpreterSeats
 from shared.services.refusals import (
+    active,
     already_in_session,
     connection_not_found,
     forbidden,
     require_group,
     require_user,
     session_ended,
-    session_not_found,
     too_many_languages,
 )
 from shared.services.seat_takeover import SeatTakeover
@@ -30,7 +32,7 @@ from shared.utils.identifiers import Identifiers
 from shared.utils.resume_token import NewResumeToken, new_resume_token
 from shared.utils.validators import validate_language_code, validate_session_id
 
-# Each lost race for a channel or the floor was won by somebody else; this many at once are a fault.
+# Each lost race for the floor was won by somebody else; this many at once are a fault.
 _ATTEMPTS = 5
 
 
@@ -49,6 +51,7 @@ class JoinService:
         departures: Departures,
         sender: ConnectionSender,
         grace: SpeakerGrace,
+        interpreters: InterpreterSeats,
         takeover: SeatTakeover,
         identifiers: Identifiers,
         clock: Clock,
@@ -61,6 +64,7 @@ class JoinService:
         self._departures = departures
         self._sender = sender
         self._grace = grace
+        self._interpreters = interpreters
         self._identifiers = identifiers
         self._takeover = takeover
         self._clock = clock
@@ -73,6 +77,7 @@ class JoinService:
         SESSION_NOT_FOUND, SESSION_ENDED, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION,
         LANGUAGE_TAKEN, SESSION_FULL.
         """
+        _check_fields(request)
         session_id = validate_session_id(request.session_id)
         language = validate_language_code(request.target_language)
         session = self._admitted(caller, request, session_id)
@@ -93,7 +98,7 @@ class JoinService:
         if seat.role == "listener":
             self._sit_listening(caller, session, seat, token)
         elif seat.role == "interpreter":
-            self._sit_interpreting(caller, session, seat, token)
+            self._interpreters.sit(caller, session, seat, request, token.resume_hash)
         else:
             self._take_floor(caller, session, token)
         return self._joined(caller, self._read(session_id), seat, token, resumed=False)
@@ -107,7 +112,7 @@ class JoinService:
         session = self._sessions.get(session_id)
         if request.role == "interpreter":
             require_interpreter(caller, session, "joinSession", request.ticket)
-        session = _active(session)
+        session = active(session)
         if self._grace.finish_overdue(session):
             raise session_ended()
         return session
@@ -152,42 +157,6 @@ class JoinService:
             ErrorCode.SESSION_FULL, f"the session has its {session.max_listeners} listeners"
         )
 
-    def _sit_interpreting(
-        self, caller: Caller, session: Session, seat: Seat, token: NewResumeToken
-    ) -> None:
-        channel = self._taken_channel(caller, session, seat.language)
-        membership = Membership(session.session_id, seat, channel.epoch)
-        if not self._connections.take_seat(
-            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
-        ):
-            self._sessions.clear_channel(
-                session.session_id, seat.language, caller.connection_id, channel.epoch
-            )
-            raise self._seating.why_not_seated(caller)
-        self._announcer.channel_source_changed(
-            session.session_id,
-            seat.language,
-            from_source="floor",
-            to_source=channel.source,
-            epoch=channel.epoch,
-        )
-
-    def _taken_channel(self, caller: Caller, session: Session, language: str) -> Channel:
-        for _ in range(_ATTEMPTS):
-            previous = session.channels.get(language)
-            if previous is not None and previous.connection_id is not None:
-                break
-            if previous is None and len(session.channels) >= MAX_LANGUAGES:
-                raise too_many_languages()
-            epoch = previous.epoch + 1 if previous else 1
-            channel = Channel(epoch, "human", caller.connection_id)
-            if self._sessions.take_channel(session.session_id, language, channel, previous):
-                return channel
-            session = self._read(session.session_id)
-        raise LingocastError(
-            ErrorCode.LANGUAGE_TAKEN, f"targetLanguage: {language} has an interpreter"
-        )
-
     def _take_floor(self, caller: Caller, session: Session, token: NewResumeToken) -> None:
         """The owner's newest connection always wins; an older one is closed."""
         if caller.user_id != session.owner:
@@ -222,7 +191,7 @@ class JoinService:
         )
 
     def _read(self, session_id: str) -> Session:
-        return _active(self._sessions.get(session_id))
+        return active(self._sessions.get(session_id))
 
     def _joined(
         self,
@@ -247,15 +216,24 @@ class JoinService:
             channels=session.interpreted(),
             speaker_connected=session.speaker_connected,
             epoch=source.epoch if source else None,
+            lease=lease_of(
+                language,
+                session.channels.get(language),
+                caller.connection_id,
+                self._clock.now_ms(),
+            ),
             resumed=resumed,
             connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
             resume_token=token.text,
         )
 
 
-def _active(session: Session | None) -> Session:
-    if session is None:
-        raise session_not_found()
-    if not session.is_active:
-        raise session_ended()
-    return session
+def _check_fields(request: JoinSession) -> None:
+    """Only interpreters wait, and say who they are."""
+    if request.role == "interpreter":
+        return
+    for field, given in (("standby", request.standby), ("source", request.source is not None)):
+        if given:
+            raise ValidationError(
+                ErrorCode.INVALID_MESSAGE, field, "only with the role interpreter"
+            )

@@ -1,4 +1,4 @@
-"""Putting right what a crash between two writes has left: counters, and channels of nobody.
+"""Putting right what a crash between two writes has left in the counters.
 
 A counter and the seat that it counts are two rows, written one after the other. If a function dies
 between the two, they differ for good; while it is between them, they differ for a moment. Only a
@@ -17,7 +17,6 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.errors import LingocastError
 from shared.models.finding import Finding, difference
 from shared.models.session import Session
-from shared.services.announcer import Announcer
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -40,7 +39,6 @@ class Reconciliation:
         *,
         rows: MemberRows,
         findings: Findings,
-        announcer: Announcer,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -49,7 +47,6 @@ class Reconciliation:
         self._connections = connections
         self._rows = rows
         self._findings = findings
-        self._announcer = announcer
         self._clock = clock
         self._telemetry = telemetry
 
@@ -57,13 +54,12 @@ class Reconciliation:
         """One check of everything, or of what can be checked by `until_ms`. A session that cannot
         be checked keeps none of the others. Raises StoreUnavailableError if none can be read.
         """
-        for session in self._active.sessions():
+        for session_id in self._active.ids():
             if self._clock.now_ms() > until_ms:
                 self._telemetry.warn("sessions not all checked")
                 return
             try:
-                self._check_counters(session.session_id)
-                self._free_channels(session)
+                self._check_counters(session_id)
             except LingocastError as error:
                 self._telemetry.warn("session not checked", code=error.code)
 
@@ -99,25 +95,6 @@ class Reconciliation:
         if again is None or _counters(again) != _counters(session):
             return None
         return difference(now, session.listener_count, session.language_counts, seats)
-
-    def _free_channels(self, session: Session) -> None:
-        """Give up the languages of interpreters who are gone without a trace."""
-        for language, channel in session.channels.items():
-            holder = channel.connection_id
-            if holder is None or self._connections.get(holder) is not None:
-                continue
-            if not self._sessions.clear_channel(
-                session.session_id, language, holder, channel.epoch
-            ):
-                continue
-            self._telemetry.count("ChannelsFreed")
-            self._announcer.channel_source_changed(
-                session.session_id,
-                language,
-                from_source=channel.source,
-                to_source="floor",
-                epoch=session.speaker_epoch,
-            )
 
 
 def _counters(session: Session) -> tuple[int, dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.session import MAX_LANGUAGES
+from shared.models.session import MAX_LANGUAGES, Session
 
 
 def connection_not_found() -> LingocastError:
@@ -41,6 +41,15 @@ def session_not_found() -> LingocastError:
 def session_ended() -> LingocastError:
     """The session is over; it never comes back."""
     return LingocastError(ErrorCode.SESSION_ENDED, "the session is over; join or create another")
+
+
+def active(session: Session | None) -> Session:
+    """The session, if there is one and it is not over. Raises SESSION_NOT_FOUND, SESSION_ENDED."""
+    if session is None:
+        raise session_not_found()
+    if not session.is_active:
+        raise session_ended()
+    return session
 
 
 def forbidden(action: str, who: str) -> LingocastError:

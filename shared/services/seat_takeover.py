@@ -12,16 +12,21 @@ import contextlib
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.takeovers import Takeovers
 from shared.models.connection import Caller, Connection, Membership, Seat
-from shared.models.session import OVERLAP_MS, Channel, Former, Session
+from shared.models.ladder import rolled_over
+from shared.models.session import OVERLAP_MS, Channel, Session
 from shared.services.announcer import Announcer
 from shared.services.departures import Departures
 from shared.services.refusals import connection_not_found
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.resume_token import ResumeToken, read_resume_token
+
+# How often the place of one who waits may change between a read and a write of it.
+_ATTEMPTS = 3
 
 
 class SeatTakeover:
@@ -30,6 +35,7 @@ class SeatTakeover:
     def __init__(
         self,
         takeovers: Takeovers,
+        leases: InterpreterLeases,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
@@ -39,6 +45,7 @@ class SeatTakeover:
         clock: Clock,
     ) -> None:
         self._takeovers = takeovers
+        self._leases = leases
         self._sessions = sessions
         self._connections = connections
         self._seating = seating
@@ -66,7 +73,9 @@ class SeatTakeover:
         if seat.role == "listener":
             return self._take_listening(caller, token, new_hash)
         if seat.role == "interpreter":
-            taken = self._take_channel(caller, token, session, seat, new_hash)
+            seated = offer.connection.membership
+            assert seated is not None  # it fits
+            taken = self._take_place(caller, token, session, seated, new_hash)
         else:
             taken = self._take_floor(caller, token, session, seat, new_hash)
         return seat if taken else None
@@ -132,23 +141,49 @@ class SeatTakeover:
             )
         return True
 
-    def _take_channel(
-        self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
+    def _take_place(
+        self,
+        caller: Caller,
+        token: ResumeToken,
+        session: Session,
+        seated: Membership,
+        new_hash: str,
     ) -> bool:
-        session_id, language = session.session_id, seat.language
-        present = session.channels.get(language)
-        if present is None or present.connection_id != token.connection_id:
+        """Of an interpreter, or of one who waits to be."""
+        language, old, new = seated.seat.language, token.connection_id, caller.connection_id
+        if self._moved(session.channels.get(language), old, new) is None:
             return False
-        membership = Membership(session_id, seat, present.epoch + 1)
-        self._sit(caller, membership, new_hash)
-        until = self._clock.now_ms() + OVERLAP_MS
-        former = Former(token.connection_id, present.epoch, until)
-        then = Channel(present.epoch + 1, present.source, caller.connection_id, former)
-        if not self._takeovers.hand_channel(session_id, language, present, then):
-            self._connections.leave(caller.connection_id, session_id)
-            return False
-        self._settle(caller, token, membership)
-        return True
+        self._sit(caller, seated, new_hash)
+        latest: Session | None = session
+        for _ in range(_ATTEMPTS):
+            present = latest.channels.get(language) if latest and latest.is_active else None
+            then = self._moved(present, old, new)
+            if present is None or then is None:
+                break
+            if self._written(session.session_id, language, present, then, moved=(old, new)):
+                self._settle(caller, token, seated)
+                return True
+            # Who waits may have been promoted meanwhile, or whoever they wait for have changed.
+            latest = self._sessions.get(session.session_id)
+        self._connections.leave(new, session.session_id)
+        return False
+
+    def _moved(self, channel: Channel | None, old: str, new: str) -> Channel | None:
+        return None if channel is None else rolled_over(channel, old, new, self._clock.now_ms())
+
+    def _written(
+        self,
+        session_id: str,
+        language: str,
+        present: Channel,
+        then: Channel,
+        *,
+        moved: tuple[str, str],
+    ) -> bool:
+        old, new = moved
+        if then.connection_id == new:
+            return self._leases.change(session_id, language, present, then)
+        return self._leases.move_standby(session_id, language, old, new, then.standbys[new])
 
     def _sit(self, caller: Caller, membership: Membership, new_hash: str) -> None:
         if not self._connections.take_seat(

@@ -31,6 +31,7 @@ DISCONNECT_HANDLER_FUNCTION = "DISCONNECT_HANDLER_FUNCTION"
 TIMER_QUEUE_URL = "TIMER_QUEUE_URL"
 STATUS_QUEUE_URL = "STATUS_QUEUE_URL"
 INTERPRETER_FUNCTION = "INTERPRETER_FUNCTION"
+INTERPRETER_SILENCE_SECONDS = "INTERPRETER_SILENCE_SECONDS"
 INTERPRETATION_ENGINES = "INTERPRETATION_ENGINES"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
@@ -48,6 +49,12 @@ def _positive(text: str) -> int:
     if value < 1:
         raise ValueError(f"must be a whole number of at least 1, not {text!r}")
     return value
+
+
+def _not_negative(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"must be a whole number of at least 0, not {text!r}")
+    return int(text)
 
 
 def _lifetime(text: str) -> int:
@@ -159,6 +166,15 @@ class FanoutSettings(SessionSettings):
 
     broadcast_function: str = _setting(BROADCAST_FUNCTION)
     shard_size: int = _setting(SHARD_SIZE, _positive, 500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSettings(FanoutSettings):
+    """What the function needs that takes audio: after how much silence (s) a person is no longer
+    the interpreter while the floor speaks; 0 is never.
+    """
+
+    interpreter_silence_seconds: int = _setting(INTERPRETER_SILENCE_SECONDS, _not_negative, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from moto import mock_aws
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
@@ -124,6 +125,11 @@ def moto_tables() -> Iterator[None]:
 def sessions_repository() -> SessionsRepository:
     """A repository over the sessions table."""
     return SessionsRepository(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+
+
+def interpreter_leases() -> InterpreterLeases:
+    """Leases over the sessions table."""
+    return InterpreterLeases(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
 def connections_repository() -> ConnectionsRepository:

@@ -16,6 +16,7 @@ from shared.bootstrap import App
 from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
 from shared.bootstrap_audio import AudioApp
 from shared.bootstrap_devices import DeviceApp
+from shared.bootstrap_sweeps import SweepApp
 from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import Outcome
 from shared.models.session import Session
@@ -103,6 +104,7 @@ _APPS: dict[str, type[App]] = {
     "disconnect": DeviceApp,
     "device_sync": DeviceApp,
     "announcements": AnnouncementApp,
+    "timeout": SweepApp,
 }
 
 
@@ -168,6 +170,10 @@ class World(Clients):
     def use_takeovers(self, takeovers: Any) -> None:
         """Let the control function take seats over by other means than the tables' own."""
         self._use(takeovers=takeovers)
+
+    def use_leases(self, leases: Any) -> None:
+        """Let the control function write interpreters' leases by other means."""
+        self._use(leases=leases)
 
     def use_dynamodb(self, client: Any) -> None:
         """Let every function reach the tables by this client."""

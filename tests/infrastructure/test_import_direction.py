@@ -48,12 +48,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.services",
         "shared.outside",
     ),
+    "shared.bootstrap_leases": (*PLAIN, "shared.data_access", "shared.services"),
     "shared.bootstrap": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
         "shared.outside",
         "shared.bootstrap_interpreters",
+        "shared.bootstrap_leases",
     ),
     "shared.bootstrap_devices": (
         *PLAIN,
@@ -69,6 +71,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.services",
         "shared.bootstrap",
     ),
+    "shared.bootstrap_sweeps": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.bootstrap",
+    ),
     "shared": (),
     "lambda": (
         *PLAIN,
@@ -77,6 +85,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.bootstrap_announcements",
         "shared.bootstrap_audio",
         "shared.bootstrap_devices",
+        "shared.bootstrap_sweeps",
     ),
     "infrastructure": (*PLAIN, "infrastructure"),
     # The probe's stacks are made as ours are; its function ships alone.

@@ -134,21 +134,6 @@ def test_who_was_replaced_is_not_counted(world: World, session_id: str) -> None:
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_a_language_held_by_a_connection_that_is_gone_is_free_again(
-    world: World, session_id: str
-) -> None:
-    interpreter = world.interpreter(session_id, "es")
-    listener = world.listener(session_id, "es")
-    # Its row went, and whoever deleted it died before it gave the language up.
-    world.connections.delete(interpreter)
-
-    world.reconcile()
-
-    (told,) = world.pushes(listener, "channelSourceChanged")
-    assert (told["from"], told["to"]) == ("human", "floor")
-    world.interpreter(session_id, "es", user="ivan")
-
-
 def test_an_ended_session_is_left_as_it_is(world: World, session_id: str) -> None:
     world.sessions.count_in(session_id, "es")
     world.ask("c1", "endSession")

@@ -15,7 +15,7 @@ from shared.data_access.table import Table
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Connection, Membership, Seat
-from shared.models.session import Channel, Session, SessionStatus
+from shared.models.session import Session, SessionStatus
 from tests.helpers.tables import (
     SESSIONS,
     connections_repository,
@@ -127,22 +127,6 @@ class TestSessions:
         assert not sessions.count_in(ID, "one-more")
         assert sessions.admit_language(ID, "l5")
         assert sessions.count_in(ID, "l5")
-
-    def test_channel_has_one_holder_and_a_growing_epoch(self, sessions: SessionsRepository) -> None:
-        first = Channel(1, "human", "c2")
-        assert sessions.take_channel(ID, "es", first, None)
-        assert not sessions.take_channel(ID, "es", Channel(1, "human", "c3"), None)
-        assert not sessions.take_channel(ID, "es", Channel(2, "human", "c3"), first)
-
-        assert not sessions.clear_channel(ID, "es", "c2", 2)
-        assert not sessions.clear_channel(ID, "es", "c3", 1)
-        assert sessions.clear_channel(ID, "es", "c2", 1)
-        assert not sessions.clear_channel(ID, "es", "c2", 1)
-        assert stored(sessions).channels == {"es": Channel(1, "human")}
-
-        assert not sessions.take_channel(ID, "es", Channel(1, "human", "c3"), None)
-        assert sessions.take_channel(ID, "es", Channel(2, "human", "c3"), Channel(1, "human"))
-        assert not sessions.take_channel(ID, "es", Channel(2, "human", "c4"), Channel(1, "human"))
 
     def test_floor_changes_hands_once_an_epoch(self, sessions: SessionsRepository) -> None:
         assert sessions.take_floor(SESSION, "c2")

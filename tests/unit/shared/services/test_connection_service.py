@@ -20,7 +20,7 @@ class Connected:
     def __init__(self, repository: ConnectionsRepository) -> None:
         self.clock = ManualClock()
         self.repository = repository
-        self.service = ConnectionService(repository, self.clock)
+        self.service = ConnectionService(repository)
         self._connected_at = self.clock.now_ms()
         self.service.register(self.caller())
         self.ask = self.service.noting(lambda _caller, request: request)

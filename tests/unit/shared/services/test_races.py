@@ -6,8 +6,9 @@ import pytest
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
-from shared.models.session import Channel, Session
+from shared.models.session import Session
 from tests.helpers.meddled import Meddled
+from tests.helpers.tables import interpreter_leases
 from tests.helpers.world import World
 
 
@@ -17,6 +18,14 @@ def meddled(world: World) -> Meddled:
     sessions = Meddled(world.sessions)
     world.use_sessions(sessions)
     return sessions
+
+
+@pytest.fixture
+def leases(world: World) -> Meddled:
+    """The leases that the control function writes from now on."""
+    leases = Meddled(interpreter_leases())
+    world.use_leases(leases)
+    return leases
 
 
 def truth(world: World, session_id: str) -> tuple[int, dict[str, int]]:
@@ -60,10 +69,10 @@ def test_session_ends_while_a_listener_joins(world: World, meddled: Meddled) -> 
     assert truth(world, session_id) == (0, {})
 
 
-def test_interpreter_vanishes_while_joining(world: World, meddled: Meddled) -> None:
+def test_interpreter_vanishes_while_joining(world: World, leases: Meddled) -> None:
     _, session_id = world.create_session()
     interpreter = world.connect("ines", "interpreters")
-    meddled.after["take_channel"] = lambda: world.disconnect(interpreter)
+    leases.after["change"] = lambda: world.disconnect(interpreter)
 
     reply = world.ask(
         interpreter,
@@ -74,13 +83,14 @@ def test_interpreter_vanishes_while_joining(world: World, meddled: Meddled) -> N
     )
 
     assert reply["code"] == "CONNECTION_NOT_FOUND"
-    assert world.session(session_id).channels == {"es": Channel(1, "human")}
+    channel = world.session(session_id).channels["es"]
+    assert (channel.epoch, channel.connection_id) == (1, None)
 
 
-def test_two_interpreters_want_one_language(world: World, meddled: Meddled) -> None:
+def test_two_interpreters_want_one_language(world: World, leases: Meddled) -> None:
     _, session_id = world.create_session()
     second = world.connect("ivan", "interpreters")
-    meddled.before["take_channel"] = lambda: world.interpreter(session_id, "es")
+    leases.before["change"] = lambda: world.interpreter(session_id, "es")
 
     reply = world.ask(
         second, "joinSession", sessionId=session_id, targetLanguage="es", role="interpreter"
@@ -90,17 +100,18 @@ def test_two_interpreters_want_one_language(world: World, meddled: Meddled) -> N
     assert world.ask(second, "leaveSession")["code"] == "NOT_IN_SESSION"
 
 
-def test_language_is_given_back_while_another_wants_it(world: World, meddled: Meddled) -> None:
+def test_language_is_given_back_while_another_wants_it(world: World, leases: Meddled) -> None:
     _, session_id = world.create_session()
 
     def come_and_go() -> None:
         world.disconnect(world.interpreter(session_id, "es"))
 
-    meddled.before["take_channel"] = come_and_go
+    leases.before["change"] = come_and_go
 
     second = world.interpreter(session_id, "es", "ivan")
 
-    assert world.session(session_id).channels == {"es": Channel(2, "human", second)}
+    channel = world.session(session_id).channels["es"]
+    assert (channel.epoch, channel.connection_id) == (2, second)
 
 
 def test_speaker_vanishes_while_creating(world: World, meddled: Meddled) -> None:
@@ -163,7 +174,7 @@ def test_owner_comes_back_twice_at_once(world: World, meddled: Meddled) -> None:
     assert connection.membership == Membership(session_id, SPEAKER_SEAT, 3)
 
 
-def test_failed_farewell_of_an_interpreter_is_made_good(world: World, meddled: Meddled) -> None:
+def test_failed_farewell_of_an_interpreter_is_made_good(world: World, leases: Meddled) -> None:
     """The database refuses in the middle; the next fan-out finds the row, and finishes."""
 
     def refuse() -> None:
@@ -172,7 +183,7 @@ def test_failed_farewell_of_an_interpreter_is_made_good(world: World, meddled: M
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     interpreter = world.interpreter(session_id, "es")
-    meddled.before["clear_channel"] = refuse
+    leases.before["change"] = refuse
     refused = world.ask(interpreter, "leaveSession")
     assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
 
@@ -183,13 +194,13 @@ def test_failed_farewell_of_an_interpreter_is_made_good(world: World, meddled: M
     assert [m["to"] for m in world.pushes(listener, "channelSourceChanged")] == ["human", "floor"]
 
 
-def test_leaving_again_after_a_failure_works(world: World, meddled: Meddled) -> None:
+def test_leaving_again_after_a_failure_works(world: World, leases: Meddled) -> None:
     def refuse() -> None:
         raise StoreUnavailableError("update_item: ThrottlingException")
 
     _, session_id = world.create_session()
     interpreter = world.interpreter(session_id, "es")
-    meddled.after["clear_channel"] = refuse
+    leases.after["change"] = refuse
 
     assert world.ask(interpreter, "leaveSession")["code"] == "UNAVAILABLE"
     assert world.ask(interpreter, "leaveSession")["type"] == "sessionLeft"

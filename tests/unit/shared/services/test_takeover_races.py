@@ -8,10 +8,9 @@ from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
-from shared.models.session import Channel
 from tests.helpers.clients import Message
 from tests.helpers.meddled import Meddled
-from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb
+from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb, interpreter_leases
 from tests.helpers.world import World
 
 
@@ -27,6 +26,14 @@ def meddled(world: World) -> Meddled:
     )
     world.use_takeovers(takeovers)
     return takeovers
+
+
+@pytest.fixture
+def leases(world: World) -> Meddled:
+    """The leases that the control function writes from now on."""
+    leases = Meddled(interpreter_leases())
+    world.use_leases(leases)
+    return leases
 
 
 class Roll:
@@ -229,32 +236,31 @@ class TestSpeaker:
 
 
 class TestInterpreter:
-    def test_the_old_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_the_old_one_disconnects_on_the_way(self, world: World, leases: Meddled) -> None:
         roll = Roll(world, "interpreter")
-        meddled.before["hand_channel"] = lambda: world.disconnect(roll.old)
+        leases.before["change"] = lambda: world.disconnect(roll.old)
 
         reply = roll.over()
 
         assert (reply["resumed"], reply["epoch"]) == (False, 2)
-        assert world.session(roll.session_id).channels == {"es": Channel(2, "human", roll.new)}
+        channel = world.session(roll.session_id).channels["es"]
+        assert (channel.epoch, channel.connection_id) == (2, roll.new)
 
-    def test_another_one_takes_the_language_on_the_way(
-        self, world: World, meddled: Meddled
-    ) -> None:
+    def test_another_one_takes_the_language_on_the_way(self, world: World, leases: Meddled) -> None:
         roll = Roll(world, "interpreter")
 
         def other() -> None:
             world.disconnect(roll.old)
             world.interpreter(roll.session_id, "es", "ivan")
 
-        meddled.before["hand_channel"] = other
+        leases.before["change"] = other
 
         assert roll.over()["code"] == "LANGUAGE_TAKEN"
         assert world.ask(roll.new, "leaveSession")["code"] == "NOT_IN_SESSION"
 
-    def test_the_new_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_the_new_one_disconnects_on_the_way(self, world: World, leases: Meddled) -> None:
         roll = Roll(world, "interpreter")
-        meddled.before["hand_channel"] = lambda: world.disconnect(roll.new)
+        leases.before["change"] = lambda: world.disconnect(roll.new)
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 

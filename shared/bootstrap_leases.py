@@ -1,0 +1,87 @@
+"""The composition root of who interprets: leases, places, and what becomes of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.services.announcer import Announcer
+from shared.services.interpreter_handover import InterpreterHandover
+from shared.services.interpreter_ladder import InterpreterLadder
+from shared.services.interpreter_seats import InterpreterSeats
+from shared.services.lease_renewals import LeaseRenewals
+from shared.services.lease_watch import LeaseWatch
+from shared.services.seating import Seating
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+
+class LeaseParts:
+    """Made at their first use, as all parts are."""
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        *,
+        announcer: Announcer,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self.written = leases
+        self._sessions = sessions
+        self._connections = connections
+        self._announcer = announcer
+        self._clock = clock
+        self._telemetry = telemetry
+
+    @cached_property
+    def ladder(self) -> InterpreterLadder:
+        return InterpreterLadder(
+            self.written,
+            self._sessions,
+            self._announcer,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+
+    def seats(self, seating: Seating) -> InterpreterSeats:
+        """Where interpreters sit down; what they give up goes by the ladder."""
+        return InterpreterSeats(
+            self.written,
+            self._sessions,
+            self._connections,
+            ladder=self.ladder,
+            seating=seating,
+            clock=self._clock,
+        )
+
+    def renewals(self, seating: Seating) -> LeaseRenewals:
+        """What heartbeats renew."""
+        return LeaseRenewals(
+            self.written,
+            self._sessions,
+            seats=self.seats(seating),
+            ladder=self.ladder,
+            clock=self._clock,
+        )
+
+    def handover(self, seating: Seating) -> InterpreterHandover:
+        """What interpreters do by hand."""
+        return InterpreterHandover(
+            self.written, self._sessions, ladder=self.ladder, seating=seating, clock=self._clock
+        )
+
+    def watch(self, silence_seconds: int) -> LeaseWatch:
+        """What the audio path sees of leases."""
+        return LeaseWatch(
+            self.written,
+            self._sessions,
+            self.ladder,
+            silence_ms=silence_seconds * 1000,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )

@@ -1,0 +1,60 @@
+"""The composition root of the function that the clock invokes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+from shared.bootstrap import App
+from shared.data_access.active_sessions import ActiveSessions
+from shared.data_access.findings import Findings
+from shared.data_access.idle_connections import IdleConnections
+from shared.data_access.member_rows import MemberRows
+from shared.services.idle_sweep import IdleSweep
+from shared.services.reconciliation import Reconciliation
+from shared.services.session_sweep import SessionSweep
+from shared.utils.settings import SweepSettings, load
+
+
+class SweepApp(App):
+    """The parts of what is done every so often."""
+
+    @cached_property
+    def idle_sweep(self) -> IdleSweep:
+        settings = load(SweepSettings, self._environment)
+        # As many claims at once as there are connections to the database.
+        executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="claims")
+        return IdleSweep(
+            IdleConnections(self._outside.connections),
+            self._outside.sender,
+            self._outside.disconnect(settings.disconnect_handler_function),
+            idle_seconds=settings.connection_idle_timeout_seconds,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            spread=executor.map,
+        )
+
+    @cached_property
+    def session_sweep(self) -> SessionSweep:
+        return SessionSweep(
+            ActiveSessions(self._outside.sessions),
+            [
+                self.speaker_grace.finish_overdue,
+                self._leases.ladder.lose_expired,
+                self._interpreters.starts.start_missing,
+            ],
+            self.clock,
+            self.telemetry,
+        )
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        return Reconciliation(
+            ActiveSessions(self._outside.sessions),
+            self._sessions,
+            self._connections,
+            rows=MemberRows(self._outside.connections),
+            findings=Findings(self._outside.sessions),
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )

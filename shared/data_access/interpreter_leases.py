@@ -1,0 +1,243 @@
+"""Who interprets a language and who waits for it, inside the session's item.
+
+Every change is one conditional write of single fields, never of the whole map: people come, go and
+renew at the same time. What is to be written says `shared.models.ladder`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.session_items import channel_item, from_item, standby_item
+from shared.data_access.table import Table
+from shared.models.ladder import MAX_STANDBYS
+from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
+
+_FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
+
+
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """What else keeps a change from being written, if it happened since the channel was read:
+    the interpreter renewed the lease, or was heard; anybody came or went among those who wait;
+    as many wait already as may.
+    """
+
+    renewed: bool = False
+    heard: bool = False
+    others_wait: bool = False
+    full: bool = False
+
+
+_NOTHING_ELSE = Unless()
+
+
+class InterpreterLeases:
+    """Reads nothing; writes leases. Raises StoreUnavailableError."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def change(
+        self,
+        session_id: str,
+        language: str,
+        before: Channel | None,
+        after: Channel,
+        unless: Unless = _NOTHING_ELSE,
+    ) -> bool:
+        """Let the channel be `after`, which was `before` when it was read; False if another one
+        interprets by now, or nobody, or under another epoch, `unless` applies, or the session has
+        ended. Whoever is taken from among those who wait must still wait there.
+        """
+        update = _Update(language)
+        if before is None:
+            update.must(f"attribute_not_exists({update.channel})")
+            update.must(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")
+            update.set(update.channel, channel_item(after))
+        else:
+            _hold(update, before)
+            if before.lease_until == 0:
+                # Written by a version without leases: it has no map to write into either.
+                update.must(f"attribute_not_exists({update.path('leaseUntil')})")
+                update.set(update.channel, channel_item(after))
+            else:
+                _guard(update, before, after, unless)
+                _differences(update, before, after)
+        return self._write(session_id, update) is not None
+
+    def renew(
+        self,
+        session_id: str,
+        language: str,
+        connection_id: str,
+        epoch: int,
+        *,
+        until: int,
+        heard_at: int | None = None,
+    ) -> Session | None:
+        """The interpreter is alive until `until`, and was heard at `heard_at`; returns the session
+        as it was, None if this connection does not interpret the language under this epoch.
+        """
+        update = _Update(language)
+        update.must(f"{update.path('connectionId')} = {update.value('holder', connection_id)}")
+        update.must(f"{update.path('epoch')} = {update.value('epoch', epoch)}")
+        update.set(update.path("leaseUntil"), until)
+        # Written by a version without leases, a channel has none.
+        standbys = update.path("standbys")
+        update.sets.append(f"{standbys} = if_not_exists({standbys}, {update.value('none', {})})")
+        if heard_at is not None:
+            update.set(update.path("heardAt"), heard_at)
+        return self._write(session_id, update)
+
+    def keep_waiting(
+        self, session_id: str, language: str, connection_id: str, *, until: int
+    ) -> Session | None:
+        """Who waits is alive until `until`; returns the session as it was, None if this connection
+        does not wait for the language.
+        """
+        update = _Update(language)
+        lease = update.standby(connection_id, "leaseUntil")
+        update.must(f"attribute_exists({lease})")
+        update.set(lease, until)
+        return self._write(session_id, update)
+
+    def stop_waiting(self, session_id: str, language: str, connection_id: str) -> bool:
+        """Wait no more; False if this connection does not wait for the language."""
+        update = _Update(language)
+        place = update.standby(connection_id)
+        update.must(f"attribute_exists({place})")
+        update.removes.append(place)
+        return self._write(session_id, update) is not None
+
+    def move_standby(
+        self, session_id: str, language: str, old: str, new: str, place: Standby
+    ) -> bool:
+        """Let `new` wait in the place of `old`; False if that does not wait any more."""
+        update = _Update(language)
+        left = update.standby(old)
+        update.must(f"attribute_exists({left})")
+        update.removes.append(left)
+        update.set(update.standby(new), standby_item(place))
+        return self._write(session_id, update) is not None
+
+    def _write(self, session_id: str, update: _Update) -> Session | None:
+        before = self._table.update_if(
+            session_id,
+            update.expression(),
+            condition=" AND ".join(update.conditions),
+            names=update.names,
+            values=update.values,
+        )
+        return None if before is None else from_item(before)
+
+
+@dataclass
+class _Update:
+    """An update of one channel as it is put together: DynamoDB refuses names that are not used."""
+
+    language: str
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    conditions: list[str] = field(default_factory=list)
+    sets: list[str] = field(default_factory=list)
+    removes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.names |= {"#status": "status", "#channels": "channels", "#language": self.language}
+        self.must(ACTIVE)
+        self.value("active", SessionStatus.ACTIVE.value)
+
+    @property
+    def channel(self) -> str:
+        """The channel's path."""
+        return "#channels.#language"
+
+    def path(self, name: str) -> str:
+        """The path of a field of the channel."""
+        self.names[f"#{name}"] = name
+        return f"{self.channel}.#{name}"
+
+    def standby(self, connection_id: str, name: str | None = None) -> str:
+        """The path of somebody who waits, or of a field of theirs."""
+        known = {stored: alias for alias, stored in self.names.items() if alias.startswith("#who")}
+        alias = known.get(connection_id, f"#who{len(known)}")
+        self.names[alias] = connection_id
+        place = f"{self.path('standbys')}.{alias}"
+        if name is None:
+            return place
+        self.names[f"#{name}"] = name
+        return f"{place}.#{name}"
+
+    def value(self, name: str, value: Any) -> str:
+        """The placeholder of a value; the name is given once an update."""
+        self.values[f":{name}"] = value
+        return f":{name}"
+
+    def must(self, condition: str) -> None:
+        """One more condition."""
+        self.conditions.append(condition)
+
+    def set(self, path: str, value: Any) -> None:
+        """Write a value."""
+        self.sets.append(f"{path} = {self.value(f'set{len(self.sets)}', value)}")
+
+    def expression(self) -> str:
+        """The update expression."""
+        clauses = []
+        if self.sets:
+            clauses.append(f"SET {', '.join(self.sets)}")
+        if self.removes:
+            clauses.append(f"REMOVE {', '.join(self.removes)}")
+        return " ".join(clauses)
+
+
+def _hold(update: _Update, before: Channel) -> None:
+    """The same one interprets as when the channel was read, under the same epoch, or nobody."""
+    holder = update.path("connectionId")
+    if before.connection_id is None:
+        update.must(f"attribute_not_exists({holder})")
+    else:
+        update.must(f"{holder} = {update.value('holder', before.connection_id)}")
+    update.must(f"{update.path('epoch')} = {update.value('epoch', before.epoch)}")
+
+
+def _guard(update: _Update, before: Channel, after: Channel, unless: Unless) -> None:
+    if unless.renewed:
+        update.must(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
+    if unless.heard:
+        update.must(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
+    standbys = update.path("standbys") if unless.others_wait or unless.full else ""
+    if unless.others_wait:
+        update.must(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
+        for who in before.standbys:
+            if who in after.standbys:
+                update.must(f"attribute_exists({update.standby(who)})")
+    if unless.full:
+        leave = len(before.standbys.keys() - after.standbys.keys())
+        update.must(f"size({standbys}) < {update.value('room', MAX_STANDBYS + leave)}")
+
+
+def _differences(update: _Update, before: Channel, after: Channel) -> None:
+    was, becomes = channel_item(before), channel_item(after)
+    for name in _FIELDS:
+        if was.get(name) == becomes.get(name):
+            continue
+        if name in becomes:
+            update.set(update.path(name), becomes[name])
+        else:
+            update.removes.append(update.path(name))
+    for number, (who, place) in enumerate(before.standbys.items()):
+        if who in after.standbys:
+            continue
+        update.removes.append(update.standby(who))
+        if who == after.connection_id:
+            update.must(f"attribute_exists({update.standby(who)})")
+        else:  # it was dead, and has not woken up since
+            seen = update.value(f"seen{number}", place.lease_until)
+            update.must(f"{update.standby(who, 'leaseUntil')} = {seen}")
+    for who, place in after.standbys.items():
+        if who not in before.standbys:
+            update.set(update.standby(who), standby_item(place))

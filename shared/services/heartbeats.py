@@ -1,0 +1,42 @@
+"""Answers heartbeat: whoever sends it is alive, and an interpreter keeps what they have by it."""
+
+from __future__ import annotations
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.models.connection import Caller
+from shared.models.messages import Heartbeat, HeartbeatAck
+from shared.services.connection_service import ConnectionService
+from shared.services.lease_renewals import LeaseRenewals
+from shared.services.refusals import connection_not_found
+from shared.utils.clock import Clock
+
+
+class Heartbeats:
+    """One conditional write each: of a listener or speaker to their row, and a read unless 30 s
+    have passed; of an interpreter, once known here, to the session.
+    """
+
+    def __init__(
+        self,
+        connections: ConnectionsRepository,
+        activity: ConnectionService,
+        leases: LeaseRenewals,
+        clock: Clock,
+    ) -> None:
+        self._connections = connections
+        self._activity = activity
+        self._leases = leases
+        self._clock = clock
+
+    def heartbeat(self, caller: Caller, request: Heartbeat) -> HeartbeatAck:
+        """Note that the client is alive. Raises CONNECTION_NOT_FOUND."""
+        now = self._clock.now_ms()
+        lease = self._leases.by_hint(caller.connection_id)
+        if lease is not None:
+            self._activity.note(caller)
+        else:
+            connection = self._connections.touch(caller.connection_id, now)
+            if connection is None:
+                raise connection_not_found()
+            lease = self._leases.of(connection)
+        return HeartbeatAck(timestamp=now, client_time=request.client_time, lease=lease)

@@ -1,0 +1,124 @@
+"""An interpreter takes a language over, or hands it to the next one who waits."""
+
+from __future__ import annotations
+
+from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import Caller
+from shared.models.errors import ErrorCode, LingocastError
+from shared.models.interpretation import InterpreterSource
+from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
+from shared.models.ladder import is_expired, lease_of, taken, taken_over, waiting
+from shared.models.session import Channel, Session
+from shared.services.interpreter_ladder import InterpreterLadder, Passed
+from shared.services.refusals import active, forbidden
+from shared.services.seating import Seated, Seating
+from shared.utils.clock import Clock
+
+# Each lost race was won by somebody else; this many at once are a fault.
+_ATTEMPTS = 5
+
+
+class InterpreterHandover:
+    """Answers takeOver and handOver."""
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        *,
+        ladder: InterpreterLadder,
+        seating: Seating,
+        clock: Clock,
+    ) -> None:
+        self._leases = leases
+        self._sessions = sessions
+        self._ladder = ladder
+        self._seating = seating
+        self._clock = clock
+
+    def take_over(self, caller: Caller, _request: TakeOver) -> InterpreterLease:
+        """Interpret from now on; the one who did waits. Who does already is answered as it is.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, UNAVAILABLE.
+        """
+        seated = self._interpreter(caller, "takeOver")
+        session, language = seated.session, seated.membership.seat.language
+        source = seated.membership.source or "human"
+        for _ in range(_ATTEMPTS):
+            channel = session.channels.get(language)
+            if channel is not None and channel.connection_id == caller.connection_id:
+                return self._as_it_is(session, language, channel, caller)
+            passed = self._taken(session, language, caller.connection_id, source)
+            if passed is not None:
+                self._ladder.tell(passed, except_for=caller.connection_id)
+                return self._ladder.news(passed, caller.connection_id, "asked")
+            session = active(self._sessions.get(session.session_id))
+        raise _too_many(language)
+
+    def hand_over(self, caller: Caller, _request: HandOver) -> InterpreterLease:
+        """Let the next one who waits interpret, and wait behind the others.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, NO_STANDBY,
+        UNAVAILABLE.
+        """
+        seated = self._interpreter(caller, "handOver")
+        session, language = seated.session, seated.membership.seat.language
+        for _ in range(_ATTEMPTS):
+            channel = session.channels.get(language)
+            if channel is None or channel.connection_id != caller.connection_id:
+                raise forbidden("handOver", "who interprets the language now")
+            if not waiting(channel, self._clock.now_ms()):
+                raise LingocastError(
+                    ErrorCode.NO_STANDBY,
+                    f"handOver: nobody waits for {language}; leaveSession gives it to the floor",
+                )
+            passed = self._ladder.lose(session, language, "handedOver")
+            if passed is not None:
+                self._ladder.tell(passed, except_for=caller.connection_id)
+                return self._ladder.news(passed, caller.connection_id, "handedOver")
+            session = active(self._sessions.get(session.session_id))
+        raise _too_many(language)
+
+    def _interpreter(self, caller: Caller, action: str) -> Seated:
+        seated = self._seating.required(caller, action)
+        if seated.membership.seat.role != "interpreter":
+            raise forbidden(action, "interpreters")
+        return seated
+
+    def _taken(
+        self, session: Session, language: str, connection_id: str, source: InterpreterSource
+    ) -> Passed | None:
+        """One try; None if something has changed meanwhile, or if it was to be changed first."""
+        now = self._clock.now_ms()
+        before = session.channels.get(language)
+        if before is not None and is_expired(before, now):
+            # The ladder has the first word, so that no machine gets ahead of people who wait.
+            lost = self._ladder.lose(session, language, "expired")
+            if lost is not None:
+                self._ladder.tell(lost)
+            return None
+        if before is None or before.connection_id is None:
+            after = taken(before, connection_id, source, now)
+        elif source == "machine" and before.source == "human":
+            raise forbidden("takeOver from a person", "people")
+        else:
+            after = taken_over(before, connection_id, source, now)
+        unless = Unless(full=before is not None and connection_id not in before.standbys)
+        if not self._leases.change(session.session_id, language, before, after, unless):
+            return None
+        present = session.with_channel(language, after)
+        return Passed(present, language, before, after, "takenOver")
+
+    def _as_it_is(
+        self, session: Session, language: str, channel: Channel, caller: Caller
+    ) -> InterpreterLease:
+        lease = lease_of(language, channel, caller.connection_id, self._clock.now_ms())
+        assert lease is not None  # it holds the language
+        return InterpreterLease(session_id=session.session_id, lease=lease, reason="asked")
+
+
+def _too_many(language: str) -> LingocastError:
+    return LingocastError(
+        ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
+    )

@@ -1,0 +1,170 @@
+"""A language passes from one interpreter to another one, or back to the floor: one conditional
+write, and whoever it concerns is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.interpretation import Lease, LeaseReason
+from shared.models.interpretation_messages import InterpreterLease
+from shared.models.ladder import is_expired, lease_of, passed_on, waiting
+from shared.models.messages import ChannelSource, ChannelSourceChanged
+from shared.models.session import LEASE_MS, Channel, Session
+from shared.services.announcer import Announcer
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# How an interpreter is lost to its language.
+Loss = Literal["expired", "silent", "left", "handedOver"]
+# Why a language has another interpreter, or none.
+Cause = Loss | Literal["takenOver", "asked"]
+
+# What the former one is told; who has left knows.
+_TOLD: dict[Cause, LeaseReason] = {
+    "expired": "expired",
+    "silent": "silent",
+    "handedOver": "handedOver",
+    "takenOver": "takenOver",
+}
+_UNLESS: dict[Loss, Unless] = {
+    "expired": Unless(others_wait=True, renewed=True),
+    "silent": Unless(others_wait=True, heard=True),
+    "left": Unless(others_wait=True),
+    "handedOver": Unless(others_wait=True),
+}
+# Each lost race was somebody else's step forward; this many at once are a fault, and a lease that
+# nobody renews runs out by itself.
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What has been written: the session as it is now, and the channel before and after."""
+
+    session: Session
+    language: str
+    before: Channel | None
+    after: Channel
+    cause: Cause
+
+
+class InterpreterLadder:
+    """Who is next: a person who waits, else a machine that waits, else the floor."""
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        announcer: Announcer,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._leases = leases
+        self._sessions = sessions
+        self._announcer = announcer
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def lose(self, session: Session, language: str, loss: Loss) -> Passed | None:
+        """Let the next one interpret in place of the one in `session`; tells nobody.
+
+        None if anything that matters has changed since the session was read: then nothing is
+        written. Raises StoreUnavailableError.
+        """
+        before = session.channels[language]
+        now = self._clock.now_ms()
+        stays_until = {"silent": before.lease_until, "handedOver": now + LEASE_MS}.get(loss)
+        after = passed_on(before, now, stays_until=stays_until)
+        if not self._leases.change(session.session_id, language, before, after, _UNLESS[loss]):
+            return None
+        if loss == "expired":
+            self._telemetry.count("InterpreterLeaseExpired")
+        elif loss == "silent":
+            self._telemetry.count("InterpreterSilent")
+        if after.connection_id is not None:
+            self._telemetry.count("InterpreterPromoted")
+        return Passed(session.with_channel(language, after), language, before, after, loss)
+
+    def lose_expired(self, session: Session) -> bool:
+        """Pass on every language whose interpreter's lease has run out, and tell everybody; whether
+        there was one. The second way, for sessions whose floor is silent.
+
+        Raises StoreUnavailableError.
+        """
+        found = False
+        for language in session.channels:
+            if not is_expired(session.channels[language], self._clock.now_ms()):
+                continue
+            passed = self.lose(session, language, "expired")
+            if passed is not None:
+                self.tell(passed)
+                session, found = passed.session, True
+        return found
+
+    def leave(self, session_id: str, language: str, connection_id: str) -> None:
+        """Give up what a connection has of a language, if anything. Safe to repeat.
+
+        Raises StoreUnavailableError.
+        """
+        for _ in range(_ATTEMPTS):
+            session = self._sessions.get(session_id)
+            if session is None or not session.is_active:
+                return
+            channel = session.channels.get(language)
+            if channel is not None and channel.connection_id == connection_id:
+                passed = self.lose(session, language, "left")
+                if passed is not None:
+                    self.tell(passed)
+                    return
+            elif (
+                channel is None
+                or connection_id not in channel.standbys
+                or self._leases.stop_waiting(session_id, language, connection_id)
+            ):
+                return
+
+    def tell(self, passed: Passed, *, except_for: str | None = None) -> None:
+        """The listeners hear whom they hear now, who interprets and who did what became of them;
+        not who asked for it, and not who has left.
+        """
+        session_id = passed.session.session_id
+        told: dict[str, InterpreterLease] = {}
+        present = passed.after.connection_id
+        if present is not None:
+            told[present] = self.news(passed, present, "promoted")
+        former = passed.before.connection_id if passed.before else None
+        if former is not None and passed.cause in _TOLD:
+            told[former] = self.news(passed, former, _TOLD[passed.cause])
+        told.pop(except_for or "", None)
+        self._announcer.channel_passed(
+            ChannelSourceChanged(
+                session_id=session_id,
+                language=passed.language,
+                from_source=_source(passed.before),
+                to_source=_source(passed.after),
+                epoch=passed.session.speaker_epoch if present is None else passed.after.epoch,
+            ),
+            told,
+        )
+
+    def news(self, passed: Passed, connection_id: str, reason: LeaseReason) -> InterpreterLease:
+        """What an interpreter has of the language now, whose lease may have run out."""
+        now = self._clock.now_ms()
+        lease = lease_of(passed.language, passed.after, connection_id, now)
+        if lease is None:  # it ran out
+            lease = Lease(
+                language=passed.language,
+                holds=False,
+                standbys=len(waiting(passed.after, now)),
+                lease_until=passed.before.lease_until if passed.before else now,
+            )
+        return InterpreterLease(session_id=passed.session.session_id, lease=lease, reason=reason)
+
+
+def _source(channel: Channel | None) -> ChannelSource:
+    return channel.source if channel is not None and channel.connection_id else "floor"

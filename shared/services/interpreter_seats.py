@@ -1,0 +1,124 @@
+"""Interpreters sit down: one interprets a language, others may wait for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import Caller, Membership, Seat
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.interpretation import InterpreterSource
+from shared.models.ladder import MAX_STANDBYS, is_expired, joined_by, taken
+from shared.models.messages import JoinSession
+from shared.models.session import MAX_LANGUAGES, Session
+from shared.services.interpreter_ladder import InterpreterLadder, Passed
+from shared.services.refusals import active, too_many_languages
+from shared.services.seating import Seating
+from shared.utils.clock import Clock
+
+# Each lost race for a language was won by somebody else; this many at once are a fault.
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The session with somebody's place in it; `passed` if they interpret from now on, which
+    nobody has been told yet.
+    """
+
+    session: Session
+    passed: Passed | None = None
+
+
+class InterpreterSeats:
+    """Gives interpreters their place: first in the session, under its condition, then their row."""
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        connections: ConnectionsRepository,
+        *,
+        ladder: InterpreterLadder,
+        seating: Seating,
+        clock: Clock,
+    ) -> None:
+        self._leases = leases
+        self._sessions = sessions
+        self._connections = connections
+        self._ladder = ladder
+        self._seating = seating
+        self._clock = clock
+
+    def sit(
+        self,
+        caller: Caller,
+        session: Session,
+        seat: Seat,
+        request: JoinSession,
+        resume_hash: str,
+    ) -> None:
+        """Let the caller interpret a language, or wait for it.
+
+        Raises LANGUAGE_TAKEN, INVALID_LANGUAGE, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION.
+        """
+        session_id, connection_id = session.session_id, caller.connection_id
+        source = request.source or "human"
+        entered = self.enter(session, seat.language, connection_id, source, wait=request.standby)
+        membership = Membership(session_id, seat, source=source)
+        if not self._connections.take_seat(
+            connection_id, membership, resume_hash, now_ms=self._clock.now_ms()
+        ):
+            self._ladder.leave(session_id, seat.language, connection_id)
+            raise self._seating.why_not_seated(caller)
+        if entered.passed is not None:
+            self._ladder.tell(entered.passed, except_for=connection_id)
+
+    def enter(
+        self,
+        session: Session,
+        language: str,
+        connection_id: str,
+        source: InterpreterSource,
+        *,
+        wait: bool,
+    ) -> Entered:
+        """A place for a connection that has none in the channel: as the interpreter if there is
+        none who is alive, else, if it may `wait`, behind the others.
+
+        Raises LANGUAGE_TAKEN, INVALID_LANGUAGE, SESSION_ENDED, UNAVAILABLE.
+        """
+        for _ in range(_ATTEMPTS):
+            now = self._clock.now_ms()
+            before = session.channels.get(language)
+            if before is None and len(session.channels) >= MAX_LANGUAGES:
+                raise too_many_languages()
+            if before is not None and is_expired(before, now):
+                # Who waits has been there before whoever comes.
+                lost = self._ladder.lose(session, language, "expired")
+                if lost is not None:
+                    self._ladder.tell(lost)
+            elif before is None or before.connection_id is None:
+                after = taken(before, connection_id, source, now)
+                if self._leases.change(session.session_id, language, before, after):
+                    present = session.with_channel(language, after)
+                    return Entered(present, Passed(present, language, before, after, "asked"))
+            elif not wait:
+                raise _taken(language, "has an interpreter; joinSession with standby waits")
+            else:
+                after = joined_by(before, connection_id, source, now)
+                if len(after.standbys) > MAX_STANDBYS:
+                    raise _taken(language, f"has an interpreter, and {MAX_STANDBYS} wait already")
+                unless = Unless(full=True)
+                if self._leases.change(session.session_id, language, before, after, unless):
+                    return Entered(session.with_channel(language, after))
+            session = active(self._sessions.get(session.session_id))
+        raise LingocastError(
+            ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
+        )
+
+
+def _taken(language: str, why: str) -> LingocastError:
+    return ValidationError(ErrorCode.LANGUAGE_TAKEN, "targetLanguage", f"{language} {why}")

@@ -1,0 +1,137 @@
+"""Heartbeats of interpreters: their leases are renewed, and who had lost theirs comes back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.connection import Connection
+from shared.models.errors import ErrorCode, LingocastError
+from shared.models.interpretation import Lease
+from shared.models.ladder import lease_of
+from shared.models.session import LEASE_MS, Channel, Session
+from shared.services.interpreter_ladder import InterpreterLadder
+from shared.services.interpreter_seats import InterpreterSeats
+from shared.utils.clock import Clock
+
+# Beyond, the oldest is forgotten, and its next heartbeat costs two reads and a write more.
+_MOST_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an interpreter was when last looked: with the epoch if it interprets."""
+
+    session_id: str
+    language: str
+    epoch: int | None
+
+
+class LeaseRenewals:
+    """Renews the leases of those whose place is known by one conditional write each.
+
+    The place is a hint: the condition of the write says whether it is still true.
+    """
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        *,
+        seats: InterpreterSeats,
+        ladder: InterpreterLadder,
+        clock: Clock,
+    ) -> None:
+        self._leases = leases
+        self._sessions = sessions
+        self._seats = seats
+        self._ladder = ladder
+        self._clock = clock
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+
+    def by_hint(self, connection_id: str) -> Lease | None:
+        """The lease, renewed; None unless the connection has the place that is remembered.
+
+        Raises StoreUnavailableError.
+        """
+        place = self._places.get(connection_id)
+        if place is None:
+            return None
+        lease = self._renew(connection_id, place)
+        if lease is None:
+            del self._places[connection_id]
+        return lease
+
+    def of(self, connection: Connection) -> Lease | None:
+        """The lease of a connection that has just been read, renewed; None if it interprets
+        nothing, or has no place and finds none. Who has lost theirs interprets again if nobody
+        does, else waits. Raises StoreUnavailableError, UNAVAILABLE, SESSION_ENDED.
+        """
+        membership, connection_id = connection.membership, connection.connection_id
+        if membership is None or membership.seat.role != "interpreter":
+            return None
+        if connection.replaced_at is not None:
+            return None  # its place is another connection's
+        session, language = self._sessions.get(membership.session_id), membership.seat.language
+        if session is None or not session.is_active:
+            return None
+        channel = session.channels.get(language)
+        if channel is None or not _has_place(channel, connection_id):
+            if channel is not None and _was_rolled_over(channel, connection_id):
+                return None  # the mark on its row comes last
+            session = self._again(session, language, connection)
+            if session is None:
+                return None
+            channel = session.channels[language]
+        holds = channel.connection_id == connection_id
+        place = _Place(session.session_id, language, channel.epoch if holds else None)
+        lease = self._renew(connection_id, place)
+        if lease is not None:
+            self._places[connection_id] = place
+            if len(self._places) > _MOST_KNOWN:
+                self._places.popitem(last=False)
+        return lease
+
+    def _again(self, session: Session, language: str, connection: Connection) -> Session | None:
+        """Give somebody who sits without a place a new one; the session then, None if there is
+        none.
+        """
+        source = (connection.membership and connection.membership.source) or "human"
+        connection_id = connection.connection_id
+        try:
+            entered = self._seats.enter(session, language, connection_id, source, wait=True)
+        except LingocastError as error:
+            if error.code is ErrorCode.LANGUAGE_TAKEN:
+                return None  # as many wait as may; the next heartbeat tries again
+            raise
+        if entered.passed is not None:
+            self._ladder.tell(entered.passed, except_for=connection_id)
+        return entered.session
+
+    def _renew(self, connection_id: str, place: _Place) -> Lease | None:
+        now = self._clock.now_ms()
+        until = now + LEASE_MS
+        if place.epoch is None:
+            before = self._leases.keep_waiting(
+                place.session_id, place.language, connection_id, until=until
+            )
+        else:
+            before = self._leases.renew(
+                place.session_id, place.language, connection_id, place.epoch, until=until
+            )
+        if before is None:
+            return None
+        lease = lease_of(place.language, before.channels.get(place.language), connection_id, now)
+        return None if lease is None else msgspec.structs.replace(lease, lease_until=until)
+
+
+def _has_place(channel: Channel, connection_id: str) -> bool:
+    return channel.connection_id == connection_id or connection_id in channel.standbys
+
+
+def _was_rolled_over(channel: Channel, connection_id: str) -> bool:
+    return channel.former is not None and channel.former.connection_id == connection_id

@@ -1,0 +1,152 @@
+"""Leases as the audio path sees them: one that has run out is noticed by the floor's next chunk,
+and whoever sends audio is alive.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.ladder import is_expired
+from shared.models.session import LEASE_MS, AudioSource, Channel, Session
+from shared.services.interpreter_ladder import InterpreterLadder, Loss, Passed
+from shared.utils.clock import Clock
+from shared.utils.telemetry import Telemetry
+
+# An interpreter's audio renews its lease at most this often (ms).
+_RENEWAL_MS = 1_000
+# After the database has failed, this instance does not try again to write of the same lease
+# before (ms).
+_PAUSE_MS = 1_000
+# The floor speaks on while its chunks come this close (ms), as one instance sees them.
+_FLOOR_GAP_MS = 5_000
+_MOST_NOTED = 1_024
+
+
+@dataclass(slots=True)
+class _Floor:
+    since: int
+    last: int
+
+
+class LeaseWatch:
+    """Passes languages on whose interpreter is lost.
+
+    A person who has not been heard for `silence_ms` while the floor speaks is lost as well, unless
+    that is 0.
+    """
+
+    def __init__(
+        self,
+        leases: InterpreterLeases,
+        sessions: SessionsRepository,
+        ladder: InterpreterLadder,
+        *,
+        silence_ms: int,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._leases = leases
+        self._sessions = sessions
+        self._ladder = ladder
+        self._silence_ms = silence_ms
+        self._clock = clock
+        self._telemetry = telemetry
+        self._not_before: OrderedDict[tuple[str, str, int], int] = OrderedDict()
+        self._floors: OrderedDict[str, _Floor] = OrderedDict()
+
+    def at_floor_chunk(self, session: Session) -> tuple[Session, Sequence[Passed]]:
+        """The session by which a chunk of the floor goes, and what `tell` has to tell once the
+        chunk is sent.
+
+        Costs nothing while nobody is lost. Who is lost is not heard from here on, whether or not
+        that could be written.
+        """
+        now = self._clock.now_ms()
+        floor_since = self._floor_since(session, now)
+        all_passed: list[Passed] = []
+        for language in session.channels:
+            channel = session.channels[language]
+            loss = self._loss(channel, floor_since, now)
+            if loss is None:
+                continue
+            session, passed = self._pass_on(session, language, channel, loss, now)
+            if passed is not None:
+                all_passed.append(passed)
+        return session, all_passed
+
+    def tell(self, all_passed: Sequence[Passed]) -> None:
+        """Tell everybody concerned; bounded by the deadline of control pushes."""
+        for passed in all_passed:
+            self._ladder.tell(passed)
+
+    def heard(self, session: Session, source: AudioSource, connection_id: str) -> None:
+        """An interpreter's chunk has been accepted: that is a sign of life. Writes once a second
+        at most; never raises, as the chunk is out.
+        """
+        channel = session.channels.get(source.language)
+        now = self._clock.now_ms()
+        if channel is None or channel.connection_id != connection_id:
+            return  # the floor, or who has rolled over
+        if now - channel.heard_at < _RENEWAL_MS:
+            return
+        try:
+            self._leases.renew(
+                session.session_id,
+                source.language,
+                connection_id,
+                source.epoch,
+                until=now + LEASE_MS,
+                heard_at=now,
+            )
+        except StoreUnavailableError as error:
+            self._telemetry.warn("lease not renewed by audio", cause=error.cause)
+
+    def _loss(self, channel: Channel, floor_since: int, now: int) -> Loss | None:
+        if channel.connection_id is None:
+            return None
+        if is_expired(channel, now):
+            return "expired"
+        if not self._silence_ms or channel.source == "machine":
+            return None
+        silent_since = max(channel.heard_at, floor_since)
+        return "silent" if now - silent_since >= self._silence_ms else None
+
+    def _pass_on(
+        self, session: Session, language: str, channel: Channel, loss: Loss, now: int
+    ) -> tuple[Session, Passed | None]:
+        unheard = session.with_channel(language, replace(channel, connection_id=None))
+        key = (session.session_id, language, channel.epoch)
+        if now < self._not_before.get(key, 0):
+            return unheard, None
+        try:
+            passed = self._ladder.lose(session, language, loss)
+            if passed is not None:
+                return passed.session, passed
+            # Another instance was first, or the interpreter is back: one read says which.
+            present = self._sessions.get(session.session_id)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("lost interpreter not written", cause=error.cause)
+            self._not_before[key] = now + _PAUSE_MS
+            if len(self._not_before) > _MOST_NOTED:
+                self._not_before.popitem(last=False)
+            return unheard, None
+        if present is None or present.channels.get(language) == channel:
+            return unheard, None  # only who waits has changed; the next chunk tries again
+        return session.with_channel(language, present.channels[language]), None
+
+    def _floor_since(self, session: Session, now: int) -> int:
+        """Since when the floor has been speaking, as far as this instance knows."""
+        if not self._silence_ms:
+            return now
+        floor = self._floors.get(session.session_id)
+        if floor is None or now - floor.last > _FLOOR_GAP_MS:
+            floor = self._floors[session.session_id] = _Floor(now, now)
+            if len(self._floors) > _MOST_NOTED:
+                self._floors.popitem(last=False)
+        floor.last = now
+        return max(floor.since, session.audible_since)
