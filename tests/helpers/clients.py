@@ -40,6 +40,7 @@ class Clients(ABC):
         self.sender = FakeConnections(self.clock)
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
+        self._connected_at: dict[str, int] = {}
 
     @abstractmethod
     def call(self, function: str, event: Message, context: object = None) -> Any:
@@ -139,8 +140,10 @@ class Clients(ABC):
         assert reply["type"] == "sessionJoined", reply
         return connection
 
-    def interpreter(self, session_id: str, language: str = "es", user: str = "ines") -> str:
-        """An interpreter of a language."""
+    def interpreter(
+        self, session_id: str, language: str = "es", user: str = "ines", **more: Any
+    ) -> str:
+        """An interpreter of a language, or with `standby` one who may have to wait for it."""
         connection = self.connect(user, "interpreters")
         reply = self.ask(
             connection,
@@ -148,6 +151,7 @@ class Clients(ABC):
             sessionId=session_id,
             targetLanguage=language,
             role="interpreter",
+            **more,
         )
         assert reply["type"] == "sessionJoined", reply
         return connection
@@ -164,7 +168,7 @@ class Clients(ABC):
             "requestContext": {
                 "routeKey": route,
                 "connectionId": connection,
-                "connectedAt": self.clock.now_ms(),
+                "connectedAt": self._connected_at.setdefault(connection, self.clock.now_ms()),
                 "requestTimeEpoch": arrived_at or self.clock.now_ms(),
                 "authorizer": self._authorized.get(connection, {}),
             },
