@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 
 InterpreterSource = Literal["human", "machine"]
-LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent"]
+# Who has left is told nothing; a client may say it of itself.
+LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent", "left"]
 
 MAX_INTERPRETED_LANGUAGES = 20
 # All that there are; which of them a stage offers is a setting.
