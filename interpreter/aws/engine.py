@@ -25,8 +25,8 @@ from shared.utils.clock import Clock, SystemClock
 
 # One session: a few languages, a sentence or two of each at a time.
 _MOST_CALLS = 16
-# Longer than both services' own limits and retries (s).
-_CALL_SECONDS = 12.0
+# What comes later is of no use to a live session (s).
+_CALL_SECONDS = 6.0
 _KINDS: dict[str, Kind] = {"standard": "standard", "premium": "neural"}
 
 

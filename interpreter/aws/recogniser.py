@@ -21,6 +21,8 @@ from shared.utils.clock import Clock
 
 # A sample beyond this (of 32 767) is no noise of a quiet room.
 _LOUD = 1_000
+# What is said so long before what was said last is timed by another clock: another speaker's.
+_OTHER_CLOCK_MS = 60_000
 
 Chance = Callable[[], float]  # evenly from 0 to 1
 OpenStream = Callable[[], Awaitable[TranscribeStream]]
@@ -224,10 +226,9 @@ class TranscribeRecogniser:
             start, end = _floor_times(stream.timeline, passage)
         except ValueError:
             raise FrameError("Transcribe heard something before there was any sound") from None
-        if self._last_end - start < self._timing.kept_ms:
+        if self._last_end - end < _OTHER_CLOCK_MS:
             start = max(start, self._last_end)
-        # Otherwise the floor has another clock now.
-        end = max(start, end)
+        end = max(start + 1, end)
         if passage.final:
             self._last_end = end
         self._outlet.put(Recognised(passage.text, passage.final, start, end))

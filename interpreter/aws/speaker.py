@@ -29,7 +29,7 @@ _LOW, _HIGH = 8_000, 16_000
 # Polly sends a sentence's sound within some tenths of a second (s).
 SPEAK_CONFIG = Config(
     connect_timeout=1.0,
-    read_timeout=4.0,
+    read_timeout=3.0,
     retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,
 )

@@ -14,7 +14,7 @@ class Timing:
     #: To hand a chunk to the network.
     send: float = 5.0
     #: From the end of the sound to the end of the results.
-    finish: float = 8.0
+    finish: float = 4.0
     #: Without sound of the floor, until silence is sent so that what was said is recognised;
     #: longer than any chunk, and than most networks stall.
     quiet: float = 2.0

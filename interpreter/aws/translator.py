@@ -21,7 +21,7 @@ _MOST_BYTES = 10_000
 # A sentence takes some 0.2 s; what takes longer than this comes too late to be spoken (s).
 TRANSLATE_CONFIG = Config(
     connect_timeout=1.0,
-    read_timeout=3.0,
+    read_timeout=2.0,
     retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,
 )

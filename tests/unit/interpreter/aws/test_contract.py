@@ -1,0 +1,24 @@
+"""The engine keeps to what every engine must do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from interpreter.engine import Engine
+from tests.helpers.aws_speech import SENTENCES, AwsSpeech, floor_of
+from tests.unit.interpreter.aws.support import engine_on
+from tests.unit.interpreter.engine_contract import EngineContract, Floor
+
+
+class TestAwsEngine(EngineContract):
+    @pytest.fixture(params=["standard", "premium"])
+    async def engine(self, request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+        with AwsSpeech(script_per_stream=True) as aws:
+            async with engine_on(aws, tier=request.param) as engine:
+                yield engine
+
+    @pytest.fixture
+    def floor(self) -> Floor:
+        return Floor("en", 16_000, floor_of(), SENTENCES, "es")
