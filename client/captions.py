@@ -12,6 +12,9 @@ from shared.models.interpretation_messages import Caption
 # Half an hour of talk, for whoever shows what was said before. What is older is forgotten, and
 # could not be told from something new: it is not taken any more.
 REMEMBERED = 500
+# Times that are further apart than this (ms) are by different clocks: a speaker who came back with
+# another device. No caption is so late.
+_OTHER_CLOCK_MS = 60_000
 # Languages of which the newest epoch is known: a listener's own and the floor's, and those that
 # were listened to before.
 _LANGUAGES = 16
@@ -69,9 +72,9 @@ class CaptionTrack:
 
     def _commit(self, caption: Caption) -> Shown:
         place = len(self._finals)
-        # What came since of another channel stands between: this one's turn was before.
+        # Among its neighbours of the same channel: the times of others say nothing.
         while place and _same_channel(self._finals[place - 1], caption):
-            if self._finals[place - 1].timestamp <= caption.timestamp:
+            if not _is_before(caption.timestamp, self._finals[place - 1].timestamp):
                 break
             place -= 1
         if any(_is_same_utterance(known, caption) for known in self._of_channel(caption)):
@@ -89,7 +92,9 @@ class CaptionTrack:
     def _replace(self, caption: Caption) -> Shown:
         if self._is_overtaken(caption) or caption == self._partial:
             return Shown.OLD
-        if self._partial is not None and caption.end_timestamp < self._partial.end_timestamp:
+        if self._partial is not None and _is_before(
+            caption.end_timestamp, self._partial.end_timestamp
+        ):
             return Shown.OLD
         self._partial = caption
         return Shown.PARTIAL
@@ -97,7 +102,8 @@ class CaptionTrack:
     def _is_overtaken(self, partial: Caption) -> bool:
         """Whether a partial caption's utterance has its final one, or is before one that has."""
         return any(
-            known.timestamp == partial.timestamp or partial.end_timestamp <= known.end_timestamp
+            known.timestamp == partial.timestamp
+            or _is_before(partial.end_timestamp, known.end_timestamp + 1)
             for known in self._of_channel(partial)
         )
 
@@ -108,6 +114,11 @@ class CaptionTrack:
 
 def _same_channel(one: Caption, other: Caption) -> bool:
     return (one.language, one.epoch) == (other.language, other.epoch)
+
+
+def _is_before(time: int, other: int) -> bool:
+    """Whether that is the earlier one, by one clock."""
+    return 0 < other - time <= _OTHER_CLOCK_MS
 
 
 def _is_same_utterance(known: Caption, final: Caption) -> bool:

@@ -132,6 +132,17 @@ class TestTrack:
         assert track.push(caption("0", 0, 900)) is Shown.OLD
         assert texts(track) == ["2", "3", "4"]
 
+    def test_a_speaker_with_another_clock_is_read_on(self) -> None:
+        track = CaptionTrack(remembered=3)
+        hour = 3_600_000
+        for number in range(4):
+            track.push(caption(str(number), hour + number * 1_000, hour + number * 1_000 + 900))
+        track.push(partial("4", hour + 4_000, hour + 4_500))
+
+        assert track.push(partial("then")) is Shown.PARTIAL
+        assert track.push(caption("Then.")) is Shown.FINAL
+        assert texts(track) == ["2", "3", "Then."]
+
     def test_of_languages_long_gone_nothing_is_kept(self) -> None:
         track = CaptionTrack(remembered=3)
         track.push(caption("first", epoch=5))
