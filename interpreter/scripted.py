@@ -107,6 +107,7 @@ class ScriptedEngine:
     async def translate(self, text: str, source: str, target: str) -> str:
         """`[es] text`."""
         self.asked["translate"] += 1
+        self._refuse_unless_known(target)
         if fault := self._next_fault("translate"):
             await self._suffer(fault)
             return " "
@@ -115,6 +116,7 @@ class ScriptedEngine:
     async def speak(self, text: str, language: str, sample_rate: int, speed: float) -> bytes:
         """A hum of 60 ms a character, all samples being `hum_of(language)`."""
         self.asked["speak"] += 1
+        self._refuse_unless_known(language)
         self.speeds.append(speed)
         if fault := self._next_fault("speak"):
             await self._suffer(fault)
@@ -128,6 +130,10 @@ class ScriptedEngine:
     def next_sentence(self) -> str:
         """What is taken for said next."""
         return next(self._sentences)
+
+    def _refuse_unless_known(self, language: str) -> None:
+        if language not in self._targets:
+            raise UnsupportedLanguageError(f"the scripted engine does not speak {language}")
 
     def _next_fault(self, stage: Stage) -> Fault | None:
         faults = self._faults[stage]

@@ -1,0 +1,39 @@
+"""The other engines do what every engine must: `aws` on a server of ours, `scripted` by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from interpreter.engine import Engine
+from interpreter.scripted import ScriptedEngine
+from tests.helpers.aws_speech import AwsSpeech, floor_of
+from tests.unit.interpreter.aws.support import RATE, engine_on
+from tests.unit.interpreter.engine_contract import EngineContract, Floor
+
+# The same again: whoever hears at the same time takes the next sentence.
+SENTENCE = "One two three four five."
+FLOOR = Floor("en", RATE, floor_of([SENTENCE] * 2), (SENTENCE,) * 2, "es")
+
+
+class TestAws(EngineContract):
+    @pytest.fixture
+    async def engine(self) -> AsyncIterator[Engine]:
+        with AwsSpeech([SENTENCE]) as server:
+            async with engine_on(server) as engine:
+                yield engine
+
+    @pytest.fixture
+    def floor(self) -> Floor:
+        return FLOOR
+
+
+class TestScripted(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return ScriptedEngine([SENTENCE])
+
+    @pytest.fixture
+    def floor(self) -> Floor:
+        return FLOOR
