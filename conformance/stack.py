@@ -14,7 +14,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from infrastructure.config import GatewayLogRole, stage_config
-from infrastructure.function_table import FunctionSpec
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.routes import RouteSpec
 from infrastructure.websocket_api import WebSocketApi

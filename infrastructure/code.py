@@ -11,9 +11,32 @@ LITTER = (
     "**/*.tmp",
     "**/*.swp",
 )
-# Everything is left out but the two packages that the functions are made of. The syntax is that of
-# a .dockerignore: the library's default one would let in .env and other files with a dot.
-LEFT_OUT = ("*", "!lambda", "!shared", *LITTER)
+# What of the client is for terminals. The functions have none, and not the libraries for it.
+_COMMAND_LINE = (
+    "client/__main__.py",
+    "client/cli.py",
+    "client/*_command.py",
+    "client/*options.py",
+    "client/console.py",
+    "client/notices.py",
+    "client/device_file.py",
+    "client/device_machine.py",
+    "client/device_notices.py",
+    "client/running.py",
+    "client/smoke*.py",
+)
+# Everything is left out but the packages that the functions are made of: a session's interpreter is
+# a client. The syntax is that of a .dockerignore: the library's default one would let in .env and
+# other files with a dot.
+LEFT_OUT = (
+    "*",
+    "!lambda",
+    "!shared",
+    "!interpreter",
+    "!client",
+    *_COMMAND_LINE,
+    *LITTER,
+)
 
 # What takes effect by synthesis alone, in the same syntax.
 ALL_BUT_SYNTHESIS = ("*", "!infrastructure", "!app.py", "!cdk.json", *LITTER)

@@ -173,10 +173,12 @@ _PROD_THROTTLES = {
     action_of(interpretation_messages.SendCaption): Throttle(rate=150, burst=150),
 }
 # A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
-# 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 600 are left
+# 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 550 are left
 # for everything else; 100 must be left:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-_PROD_CONCURRENCY = {"audio_processor": 200, "broadcast": 200}
+# A session that machines interpret holds one for as long as it lasts, and a second one while the
+# run changes: some 45 such sessions, and no more, lest they take what joins need.
+_PROD_CONCURRENCY = {"audio_processor": 200, "broadcast": 200, "interpreter": 50}
 
 STAGES: Mapping[str, StageConfig] = {
     config.stage: config

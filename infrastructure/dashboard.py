@@ -20,6 +20,7 @@ from infrastructure.function_table import (
     DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
+    INTERPRETER,
     SESSION_STATUS,
     TIMEOUT,
 )
@@ -60,6 +61,7 @@ class Dashboard:
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
         dashboard.add_widgets(*self._interpreters())
+        dashboard.add_widgets(*self._machines())
         dashboard.add_widgets(*self._devices())
         dashboard.add_widgets(*self._announcements())
         if metrics.has_http:
@@ -176,6 +178,31 @@ class Dashboard:
             _graph("Interpreters lost a minute", lost),
             _graph("Stand-bys promoted a minute", promoted),
             _graph("Interpreters missed a minute", missed),
+        ]
+
+    def _machines(self) -> list[cloudwatch.IWidget]:
+        of_service = self._metrics.of_service
+        delays = [
+            of_service(INTERPRETER, "InterpreterDelay", statistic=percentile, period=MINUTE).with_(
+                label=percentile
+            )
+            for percentile in _PERCENTILES
+        ]
+        sentences: list[cloudwatch.IMetric] = [
+            of_service(INTERPRETER, "InterpreterSentences", period=MINUTE).with_(label="spoken"),
+            *(
+                self._metrics.told_apart(INTERPRETER, name, (dimension,), MINUTE)
+                for name, dimension in (
+                    ("InterpreterUnspoken", "Loss"),
+                    ("InterpreterFaults", "Stage"),
+                )
+            ),
+        ]
+        runs = self._metrics.told_apart(INTERPRETER, "InterpreterRuns", ("Ending",), MINUTE)
+        return [
+            _graph("Machine interpretation (ms)", delays),
+            _graph("Machines' sentences a minute, not spoken, and engines' faults", sentences),
+            _graph("Interpreters' runs ended a minute", [runs]),
         ]
 
     def _devices(self) -> list[cloudwatch.IWidget]:

@@ -6,9 +6,7 @@ Who serves which route say `infrastructure.routes` and `infrastructure.http_rout
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-
+from infrastructure.function_spec import FunctionSpec, Grant, Resource
 from shared.utils.settings import (
     AnnouncementSettings,
     AudioSettings,
@@ -19,55 +17,12 @@ from shared.utils.settings import (
     DisconnectSettings,
     FanoutSettings,
     FloorSettings,
-    Settings,
+    InterpreterSettings,
     SweepSettings,
 )
 
 # One full core: a fan-out is bound by CPU, and Lambda gives CPU in proportion to memory.
 FULL_CORE_MB = 1_769
-
-
-class Resource(Enum):
-    """What a function may be granted something on."""
-
-    SESSIONS = "sessions"
-    CONNECTIONS = "connections"
-    ACTIVE_INDEX = "sessions/index/active"
-    AUDIENCE_INDEX = "connections/index/audience"
-    IDLE_INDEX = "connections/index/idle"
-    ANNOUNCEMENTS = "announcements"
-    DEVICES = "devices"
-    ONLINE_INDEX = "devices/index/online"
-    POST_TO_CONNECTION = "POST/@connections/*"
-    CLOSE_CONNECTION = "DELETE/@connections/*"
-    TIMER_QUEUE = "timers"
-    STATUS_QUEUE = "statuses"
-    ANNOUNCEMENT_QUEUE = "announcements-queue"
-    SYNC_SECRET = "sync"
-    BROADCAST_FUNCTION = "broadcast"
-    DISCONNECT_FUNCTION = "disconnect"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """Exact actions on one resource; @connections grants have none, their ARN holds the method."""
-
-    resource: Resource
-    actions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FunctionSpec:
-    """One Lambda function; its code is `lambda/<name>/handler.py`."""
-
-    name: str
-    settings: type[Settings]
-    grants: tuple[Grant, ...] = ()
-    memory_mb: int = 512
-    timeout_seconds: int = 10
-    # Lambda stops what invokes itself 16 times, also by a queue, unless it is said to be meant:
-    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
-    repeats_itself: bool = False
 
 
 # What follows from a connection that turns out to be gone: its row and its seat are given up and,
@@ -82,6 +37,7 @@ _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
 _TELL_SPEAKER = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
 # Readers whom the table did not let greet when they came.
 _GREET_LATER = Grant(Resource.ANNOUNCEMENT_QUEUE, ("sqs:SendMessage",))
+_START_INTERPRETER = Grant(Resource.INTERPRETER_FUNCTION, ("lambda:InvokeFunction",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
 AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
@@ -111,6 +67,7 @@ CONTROL = FunctionSpec(
         _SET_TIMER,
         _TELL_SPEAKER,
         _GREET_LATER,
+        _START_INTERPRETER,
         # What is announced, whether this reader has acknowledged it, and that it was delivered.
         Grant(Resource.ANNOUNCEMENTS, ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")),
         Grant(
@@ -184,6 +141,7 @@ TIMEOUT = FunctionSpec(
         *_RELEASE,
         Grant(Resource.CLOSE_CONNECTION),
         Grant(Resource.DISCONNECT_FUNCTION, ("lambda:InvokeFunction",)),
+        _START_INTERPRETER,
     ),
     # A sweep that meets thousands of idle connections closes a hundred at a time.
     timeout_seconds=30,
@@ -281,6 +239,34 @@ ANNOUNCEMENTS = FunctionSpec(
     timeout_seconds=28,
 )
 
+INTERPRETER = FunctionSpec(
+    "interpreter",
+    InterpreterSettings,
+    (
+        # Its run. Everything else it does as a client of the service.
+        Grant(Resource.SESSIONS, ("dynamodb:UpdateItem",)),
+        _START_INTERPRETER,
+        # Each by the narrowest action that there is; none of them knows resources for what is done
+        # here (Translate's and Polly's are terminologies and lexicons, which are not used):
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranscribe.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranslate.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpolly.html
+        Grant(Resource.NO_RESOURCE, ("transcribe:StartStreamTranscriptionWebSocket",)),
+        Grant(Resource.NO_RESOURCE, ("translate:TranslateText",)),
+        Grant(Resource.NO_RESOURCE, ("polly:SynthesizeSpeech",)),
+    ),
+    # More than half a core: at most 20 languages' chunks, five a second each, are encoded and sent,
+    # and most of the time nothing is to be done. Lambda charges for memory all the time.
+    memory_mb=1_024,
+    # As long as Lambda lets anything run: the fewer successions the better.
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+    timeout_seconds=900,
+    # It starts its successor.
+    repeats_itself=True,
+    # Whatever is lost the sweep starts again, with a ticket that makes older events void.
+    event_seconds=60,
+)
+
 FUNCTIONS = (
     AUTHORIZER,
     CONNECT,
@@ -292,4 +278,5 @@ FUNCTIONS = (
     SESSION_STATUS,
     DEVICE_SYNC,
     ANNOUNCEMENTS,
+    INTERPRETER,
 )

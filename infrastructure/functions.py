@@ -14,7 +14,7 @@ from constructs import Construct
 
 from infrastructure.code import LEFT_OUT
 from infrastructure.config import StageConfig
-from infrastructure.function_table import FunctionSpec
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.naming import construct_id
 from infrastructure.permissions import Permissions
@@ -74,7 +74,7 @@ class FunctionFactory:
             retention=self._config.log_retention,
             removal_policy=self._config.removal_policy,
         )
-        return lambda_.CfnFunction(
+        function = lambda_.CfnFunction(
             self._scope,
             construct_id(spec.name, "Function"),
             function_name=name,
@@ -103,6 +103,17 @@ class FunctionFactory:
             reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
         )
+        if spec.event_seconds is not None:
+            # Nothing is kept of an event that failed: it may hold a secret.
+            lambda_.CfnEventInvokeConfig(
+                self._scope,
+                construct_id(spec.name, "Events"),
+                function_name=function.ref,
+                qualifier="$LATEST",
+                maximum_event_age_in_seconds=spec.event_seconds,
+                maximum_retry_attempts=0,
+            )
+        return function
 
     def _environment(self, spec: FunctionSpec, name: str) -> dict[str, str]:
         return {

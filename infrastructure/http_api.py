@@ -15,7 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
-from infrastructure.function_table import FunctionSpec
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.identity import Identity
 from infrastructure.naming import construct_id

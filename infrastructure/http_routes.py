@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infrastructure.function_table import ANNOUNCEMENTS, DEVICE_SYNC, FunctionSpec
+from infrastructure.function_spec import FunctionSpec
+from infrastructure.function_table import ANNOUNCEMENTS, DEVICE_SYNC
 from shared.models import announcement_http
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode

@@ -8,7 +8,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infrastructure.config import StageConfig
-from infrastructure.function_table import AUDIO_PROCESSOR, BROADCAST, FunctionSpec
+from infrastructure.function_spec import FunctionSpec
+from infrastructure.function_table import AUDIO_PROCESSOR, BROADCAST
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.http_api import STAGE
 

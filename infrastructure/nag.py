@@ -15,7 +15,8 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infrastructure.config import ConfigError
-from infrastructure.function_table import FUNCTIONS, Resource
+from infrastructure.function_spec import Resource
+from infrastructure.function_table import FUNCTIONS
 from infrastructure.http_routes import HTTP_ROUTES
 from infrastructure.naming import construct_id
 from infrastructure.routes import ROUTES
@@ -135,6 +136,14 @@ def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
             ":log-stream:*]",
             "Each execution environment names its own log stream; the log group is exact.",
         )
+        if any(grant.resource is Resource.NO_RESOURCE for grant in spec.grants):
+            yield _of(
+                role,
+                "IAM5[Resource::*]",
+                "Transcribe's streams, Translate's texts and Polly's speech are no resources that "
+                "a policy could name; each is granted by the one action that is called: see "
+                "https://docs.aws.amazon.com/service-authorization/latest/reference/.",
+            )
         for grant in spec.grants:
             if grant.resource in (Resource.POST_TO_CONNECTION, Resource.CLOSE_CONNECTION):
                 path = f"<WebSocketApi>/{_stage(stack)}/{grant.resource.value}"

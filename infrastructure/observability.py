@@ -11,13 +11,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import (
     AUDIO_PROCESSOR,
+    CONTROL,
     DEVICE_SYNC,
     FUNCTIONS,
+    INTERPRETER,
     SESSION_STATUS,
     TIMEOUT,
-    FunctionSpec,
 )
 from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
 from infrastructure.naming import construct_id
@@ -37,6 +39,14 @@ _LOST_PERCENT = 5
 _WORTH_JUDGING_A_MINUTE = 1_000
 _QUOTA_SHARE = 0.8
 _SEVERAL = 5
+# Those whose every error is somebody's: an alarm takes ten metrics, and a run that fails is started
+# again, which has an alarm of its own.
+_ANSWERING = tuple(spec for spec in FUNCTIONS if spec is not INTERPRETER)
+# What Lambda says of a run that did not begin, or did not end well:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+_INTERPRETERS_LOST = ("Errors", "Throttles", "AsyncEventsDropped")
+# One crash is an error and a new start, so this is two of them.
+_INTERPRETERS_MISSED = 3
 # What is done by the clock, every minute, says so each time, also if there was nothing to do.
 _HEARTBEATS: Mapping[str, tuple[FunctionSpec, str]] = {
     "presence-missed": (DEVICE_SYNC, "ConnectedDevices"),
@@ -70,6 +80,7 @@ class Alarms:
         #: All of them, in the order of their names.
         self.all: list[cloudwatch.Alarm] = []
         self._functions()
+        self._interpreters()
         self._audio()
         self._statuses()
         self._devices()
@@ -84,10 +95,19 @@ class Alarms:
             ("function-errors", "Errors", _SEVERAL),
             ("function-throttles", "Throttles", 1),
         ):
-            metrics = [self._metrics.of_function(spec, metric) for spec in FUNCTIONS]
+            metrics = [self._metrics.of_function(spec, metric) for spec in _ANSWERING]
             self._alarm(name, total(metrics, FIVE_MINUTES), threshold)
-        faults = [self._metrics.of_service(spec, "InternalErrors") for spec in FUNCTIONS]
+        faults = [self._metrics.of_service(spec, "InternalErrors") for spec in _ANSWERING]
         self._alarm("internal-errors", total(faults, FIVE_MINUTES), _SEVERAL)
+
+    def _interpreters(self) -> None:
+        of_service = self._metrics.of_service
+        missed = [
+            *(self._metrics.of_function(INTERPRETER, name) for name in _INTERPRETERS_LOST),
+            of_service(TIMEOUT, "InterpretersRestarted"),
+            *(of_service(spec, "InterpretersNotStarted") for spec in (CONTROL, TIMEOUT)),
+        ]
+        self._alarm("interpreters-missed", total(missed, FIVE_MINUTES), _INTERPRETERS_MISSED)
 
     def _audio(self) -> None:
         duration = self._metrics.of_function(

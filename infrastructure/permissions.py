@@ -9,7 +9,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
-from infrastructure.function_table import Grant, Resource
+from infrastructure.function_spec import Grant, Resource
 from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
@@ -34,6 +34,7 @@ class Permissions:
         sync_secret_arn: str,
         broadcast_arn: str,
         disconnect_arn: str,
+        interpreter_arn: str,
     ) -> None:
         sessions = tables.sessions.table_arn
         connections = tables.connections.table_arn
@@ -55,6 +56,8 @@ class Permissions:
             Resource.SYNC_SECRET: sync_secret_arn,
             Resource.BROADCAST_FUNCTION: broadcast_arn,
             Resource.DISCONNECT_FUNCTION: disconnect_arn,
+            Resource.INTERPRETER_FUNCTION: interpreter_arn,
+            Resource.NO_RESOURCE: Resource.NO_RESOURCE.value,
         }
 
     def of(self, grants: tuple[Grant, ...]) -> list[iam.PolicyStatement]:

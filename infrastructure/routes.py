@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
@@ -15,7 +16,6 @@ from infrastructure.function_table import (
     DEVICE_SYNC,
     DISCONNECT,
     SESSION_STATUS,
-    FunctionSpec,
 )
 from shared.models import (
     announcement_messages,

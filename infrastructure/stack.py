@@ -16,6 +16,7 @@ from infrastructure.function_table import (
     DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
+    INTERPRETER,
     SESSION_STATUS,
     TIMEOUT,
 )
@@ -66,6 +67,7 @@ class LingocastStack(cdk.Stack):
         # By their names: roles name these functions, so they cannot refer to them.
         broadcast = config.resource_name(BROADCAST.name)
         disconnect = config.resource_name(DISCONNECT.name)
+        interpreter = config.resource_name(INTERPRETER.name)
         factory = FunctionFactory(
             self,
             config,
@@ -79,6 +81,7 @@ class LingocastStack(cdk.Stack):
                 sync_secret_arn=secrets.sync_id,
                 broadcast_arn=self._function_arn(broadcast),
                 disconnect_arn=self._function_arn(disconnect),
+                interpreter_arn=self._function_arn(interpreter),
             ),
             # The one place that knows where the functions' settings come from.
             settings={
@@ -92,7 +95,8 @@ class LingocastStack(cdk.Stack):
                 settings.STATUS_QUEUE_URL: statuses.queue.queue_url,
                 settings.BROADCAST_FUNCTION: broadcast,
                 settings.DISCONNECT_HANDLER_FUNCTION: disconnect,
-                settings.INTERPRETER_FUNCTION: config.resource_name("interpreter"),
+                settings.INTERPRETER_FUNCTION: interpreter,
+                settings.WEBSOCKET_URL: api.url,
                 settings.TOKEN_ISSUER: identity.issuer,
                 settings.TOKEN_CLIENT_ID: identity.client_id,
                 settings.SYNC_SECRET_ID: secrets.sync_id,

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infrastructure.api_stage import create_stage
 from infrastructure.config import StageConfig
-from infrastructure.function_table import FunctionSpec
+from infrastructure.function_spec import FunctionSpec
 from infrastructure.naming import construct_id
 from infrastructure.routes import RouteSpec
 

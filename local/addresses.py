@@ -21,6 +21,7 @@ class Addresses:
     # 0 without queues, or without secrets.
     sqs_port: int = 0
     secrets_port: int = 0
+    websocket_port: int = 0
 
     @property
     def lambda_url(self) -> str:
@@ -46,6 +47,10 @@ class Addresses:
     def token_url(self) -> str:
         """Where tokens are asked for."""
         return f"http://{HOST}:{self.token_port}/token"
+
+    def websocket_url(self, stack: Stack) -> str:
+        """Where clients connect, functions among them."""
+        return f"ws://{HOST}:{self.websocket_port}/{stack.websocket.stage}"
 
     def management_url(self, stack: Stack) -> str:
         """The endpoint of @connections, with the stage."""
@@ -75,8 +80,10 @@ class Addresses:
     def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment of a function, with local addresses in place of deployed ones."""
         websocket, place = stack.websocket, stack.place
+        deployed_api = place.management_url(websocket.api_id, websocket.stage)
         replacements = {
-            place.management_url(websocket.api_id, websocket.stage): self.management_url(stack)
+            deployed_api: self.management_url(stack),
+            deployed_api.replace("https:", "wss:", 1): self.websocket_url(stack),
         }
         if stack.identity is not None:
             deployed = place.issuer_url(stack.identity.pool_id)

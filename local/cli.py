@@ -19,7 +19,7 @@ from local.addresses import HOST
 from local.endpoints import Endpoints
 from local.errors import LocalError
 from local.local_stack import LocalStack, Options
-from local.overrides import function_settings
+from local.overrides import function_settings, service_endpoints
 from shared.utils.settings import SettingsError
 
 DEFAULT_PORT = 8765
@@ -141,6 +141,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         verify_signatures=not given.no_verify_signatures,
         warm=given.workers,
         settings=settings,
+        endpoints=service_endpoints(os.environ),
         schedule_seconds=given.schedule_seconds,
     )
     return options, given.ready_json

@@ -18,6 +18,10 @@ from shared.utils.clock import Clock
 # Functions that many invocations reach at the same time: audio while rosters are read, joins of a
 # whole audience. Others start with one worker and get more on demand.
 _BUSY_MODULES = frozenset({"audio_processor", "control"})
+# What of a function works for minutes, so that others have to work beside it: one of each session
+# that machines interpret, and its successor. Others have as many as a burst needs.
+_LONG_MODULES = frozenset({"interpreter"})
+_MOST_LONG = 32
 
 # So many functions start at a time when all are replaced; those with work to do start at once.
 _LANES = 2
@@ -125,11 +129,12 @@ def build_pools(
     for name, function in functions.items():
         busy = not _BUSY_MODULES.isdisjoint(function.modules)
         count = warm if warm is not None else 2 if busy else 1
+        most = PoolLimits().most if _LONG_MODULES.isdisjoint(function.modules) else _MOST_LONG
         pools[name] = FunctionPool(
             function,
             worker_environment(function, variables[name], shared),
             logs / f"{name}.log",
-            PoolLimits(warm=count, most=max(PoolLimits().most, count)),
+            PoolLimits(warm=count, most=max(most, count)),
             clock=clock,
         )
     return pools

@@ -23,6 +23,7 @@ from local.gateway import Gateway, bind
 from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
 from local.model import Stack
+from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues
 from local.schedules import Schedules
 from local.services import Services
@@ -39,7 +40,9 @@ class Options:
 
     `reload` follows changes of the code, which is in `source` if a template is given.
 
-    `settings` are of the functions, by environment name; they count when it synthesizes.
+    `settings` are of the functions, by environment name; they count when it synthesizes, before
+    those of every local run. `endpoints` are where services are that this stack has not, by the
+    names that boto3 reads them by.
 
     Rules come round every `schedule_seconds`, whatever their own periods.
     """
@@ -53,6 +56,7 @@ class Options:
     warm: int | None = None
     state: Path = synth.ROOT / ".local"
     settings: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = field(default_factory=dict)
     schedule_seconds: float | None = None
 
 
@@ -133,6 +137,7 @@ class LocalStack:
             queues,
             dynamodb_port=database.port,
             token_port=self._port_after(1),
+            websocket_port=socket.getsockname()[1],
         )
         pools = build_pools(
             stack.functions,
@@ -141,7 +146,7 @@ class LocalStack:
                 | access.credentials(name).environment()
                 for name, function in stack.functions.items()
             },
-            shared=addresses.shared_environment(stack),
+            shared={**addresses.shared_environment(stack), **options.endpoints},
             logs=logs,
             warm=options.warm,
             clock=self._clock,
@@ -173,7 +178,9 @@ class LocalStack:
         path = self._options.template
         if path is None:
             path = await synth.synthesize(
-                state.assembly, self._options.stage, settings=self._options.settings
+                state.assembly,
+                self._options.stage,
+                settings={**LOCAL_SETTINGS, **self._options.settings},
             )
         return template.load(path)
 

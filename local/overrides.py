@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shared.utils.settings import SettingsError, check_tunable, tunable
+from shared.utils.settings import (
+    INTERPRETATION_ENGINES,
+    SettingsError,
+    check_tunable,
+    tunable,
+)
+
+# What every local run has in place of the stages' own: engines that need no AWS.
+LOCAL_SETTINGS = {INTERPRETATION_ENGINES: "aws,offline,scripted"}
+# Services that functions call and this stack has not; elsewhere AWS's own are asked.
+_ENDPOINTS = tuple(
+    f"AWS_ENDPOINT_URL_{service}" for service in ("POLLY", "TRANSCRIBE_STREAMING", "TRANSLATE")
+)
 
 
 def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -21,3 +33,8 @@ def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) 
         chosen[name.strip()] = value.strip()
     check_tunable(chosen)
     return chosen
+
+
+def service_endpoints(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where services are that the local stack has not, as far as `environment` says."""
+    return {name: environment[name] for name in _ENDPOINTS if environment.get(name)}

@@ -37,10 +37,12 @@ class Services:
         *,
         dynamodb_port: int,
         token_port: int,
+        websocket_port: int,
     ) -> Addresses:
         """Open everything; the environment of functions names its ports.
 
-        `token_port` is where tokens are to be had, 0 for any. Raises PortTakenError.
+        `token_port` is where tokens are to be had, 0 for any. At `websocket_port` functions connect
+        as clients do. Raises PortTakenError.
         """
         return Addresses(
             management_port=await self._manage(connections),
@@ -49,6 +51,7 @@ class Services:
             token_port=await self._issue(token_port),
             sqs_port=await self._queue(queues),
             secrets_port=await self._tell(),
+            websocket_port=websocket_port,
         )
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ _LOGS = "functions log into files here"
 _ALARMS = "there are no alarms here to tell anybody of"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
 _ONE_RUN = "messages live in memory for one run"
+_EVENTS = "an event is tried once here, as soon as there is a worker"
 _DURABILITY = "the tables live for one run"
 
 
@@ -77,6 +78,13 @@ SUPPORT: Mapping[str, Support] = {
         RecursiveLoop="loop detection is not imitated",
         ReservedConcurrentExecutions="the number of workers is a setting of the local run",
         Tags=_TAGS,
+    ),
+    "AWS::Lambda::EventInvokeConfig": _support(
+        "",
+        FunctionName=_EVENTS,
+        Qualifier=_EVENTS,
+        MaximumRetryAttempts=_EVENTS,
+        MaximumEventAgeInSeconds=_EVENTS,
     ),
     "AWS::Lambda::Permission": _support(
         "Action FunctionName Principal SourceArn",

@@ -1,4 +1,4 @@
-"""The composition root of what starts sessions' interpreters."""
+"""The composition root of what starts sessions' interpreters, and of that function itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from shared.data_access.interpreter_runs import InterpreterRuns
-from shared.outside import Outside
+from shared.outside import Doubles, Outside
 from shared.services.interpreter_starts import InterpreterStarts
-from shared.utils.clock import Clock
-from shared.utils.identifiers import Identifiers
-from shared.utils.settings import ControlSettings, InterpreterStartSettings, load
-from shared.utils.telemetry import Telemetry
+from shared.utils.clock import Clock, SystemClock
+from shared.utils.identifiers import Identifiers, RandomIdentifiers
+from shared.utils.settings import (
+    ControlSettings,
+    InterpreterSettings,
+    InterpreterStartSettings,
+    load,
+)
+from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
 
 
 class InterpreterParts:
@@ -47,4 +52,44 @@ class InterpreterParts:
             identifiers=self._identifiers,
             clock=self._clock,
             telemetry=self._telemetry,
+        )
+
+
+class InterpreterApp:
+    """The parts of the function `interpreter`, but for the engine and the connections, of which
+    nothing here knows.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        telemetry: Telemetry | None = None,
+        doubles: Doubles | None = None,
+    ) -> None:
+        self._environment = environment
+        self.clock = clock or SystemClock()
+        self.telemetry = telemetry or PowertoolsTelemetry()
+        self._outside = Outside(environment, self.clock, doubles or Doubles())
+
+    @cached_property
+    def settings(self) -> InterpreterSettings:
+        """Where clients connect, and how long a run lasts. Raises SettingsError."""
+        return load(InterpreterSettings, self._environment)
+
+    @cached_property
+    def runs(self) -> InterpreterRuns:
+        """The runs of all sessions."""
+        return InterpreterRuns(self._outside.sessions_named(self.settings.sessions_table))
+
+    @cached_property
+    def starts(self) -> InterpreterStarts:
+        """What starts a successor."""
+        return InterpreterStarts(
+            self.runs,
+            self._outside.interpreter(self.settings.interpreter_function),
+            identifiers=RandomIdentifiers(),
+            clock=self.clock,
+            telemetry=self.telemetry,
         )

@@ -65,7 +65,11 @@ class Outside:
     @cached_property
     def sessions(self) -> Table:
         """The table of sessions."""
-        return Table(self._dynamodb, self.settings.sessions_table, schema.SESSION_ID)
+        return self.sessions_named(self.settings.sessions_table)
+
+    def sessions_named(self, table: str) -> Table:
+        """The same, for who is given nothing but its name."""
+        return Table(self._dynamodb, table, schema.SESSION_ID)
 
     @cached_property
     def connections(self) -> Table:

@@ -11,6 +11,9 @@ from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.utils.requests import readable_fault
 from shared.utils.telemetry import Telemetry
 
+# Where nobody says how much time is left.
+_ASSUMED_MS = 10_000
+
 InvocationHandler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 RequestType = TypeVar("RequestType", bound=msgspec.Struct)
 
@@ -67,6 +70,26 @@ def event_handler(
     return handler
 
 
+def timed_event_handler(
+    request_type: type[RequestType],
+    service: Callable[[RequestType, float], object],
+    *,
+    telemetry: Telemetry,
+) -> InvocationHandler:
+    """As `event_handler`, for a service that works as long as Lambda lets it: it is told how much
+    of the function's time is left (s).
+    """
+
+    def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        try:
+            service(_decoded(event, request_type), remaining_ms(context) / 1000)
+        finally:
+            telemetry.flush()
+        return {}
+
+    return handler
+
+
 def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> InvocationHandler:
     """A Lambda handler for a rule's events: that one came is all that they say.
 
@@ -81,6 +104,12 @@ def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> Invo
         return {}
 
     return handler
+
+
+def remaining_ms(context: object) -> int:
+    """How much of the function's time is left."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return int(remaining()) if remaining is not None else _ASSUMED_MS
 
 
 def _decoded(event: Mapping[str, Any], request_type: type[RequestType]) -> RequestType:

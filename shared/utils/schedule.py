@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.utils.clock import Clock
+from shared.utils.invocation import remaining_ms
 from shared.utils.telemetry import Telemetry
 
 # Before its timeout a function shall be done with what it has begun, and say so (ms).
 _RESERVE_MS = 1_500
-# Where nobody says how much time is left (ms).
-_ASSUMED_MS = 10_000
 
 #: Does one thing, until a time in ms since the epoch.
 Task = Callable[[int], object]
@@ -33,7 +32,7 @@ def schedule_handler(
         name = event.get("task", first)
         if name not in tasks:
             raise ValueError(f"task: {name!r} is not one of {', '.join(tasks)}")
-        until = clock.now_ms() + _remaining_ms(context) - _RESERVE_MS
+        until = clock.now_ms() + remaining_ms(context) - _RESERVE_MS
         failures: list[Exception] = []
         for task in tasks[name]:
             try:
@@ -46,8 +45,3 @@ def schedule_handler(
             raise failures[0]
 
     return handler
-
-
-def _remaining_ms(context: object) -> int:
-    remaining = getattr(context, "get_remaining_time_in_millis", None)
-    return int(remaining()) if remaining is not None else _ASSUMED_MS

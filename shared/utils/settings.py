@@ -33,9 +33,14 @@ STATUS_QUEUE_URL = "STATUS_QUEUE_URL"
 INTERPRETER_FUNCTION = "INTERPRETER_FUNCTION"
 INTERPRETER_SILENCE_SECONDS = "INTERPRETER_SILENCE_SECONDS"
 INTERPRETATION_ENGINES = "INTERPRETATION_ENGINES"
+INTERPRETER_RUN_SECONDS = "INTERPRETER_RUN_SECONDS"
+WEBSOCKET_URL = "WEBSOCKET_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 SYNC_SECRET_ID = "SYNC_SECRET_ID"
+
+# A run's successor needs a while to come before the run is over (s).
+MOST_RUN_SECONDS = 810
 
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
@@ -93,6 +98,19 @@ def _http_url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise ValueError("must be an http(s) URL")
     return text.rstrip("/")
+
+
+def _websocket_url(text: str) -> str:
+    if not text.startswith(("wss://", "ws://")):
+        raise ValueError("must be a ws(s) URL")
+    return text
+
+
+def _run_seconds(text: str) -> int:
+    value = _positive(text)
+    if value > MOST_RUN_SECONDS:
+        raise ValueError(f"must be at most {MOST_RUN_SECONDS}: the function has 900")
+    return value
 
 
 def _setting(
@@ -197,6 +215,17 @@ class InterpreterStartSettings(Settings):
     """Which function interprets sessions."""
 
     interpreter_function: str = _setting(INTERPRETER_FUNCTION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpreterSettings(InterpreterStartSettings):
+    """What a session's interpreter needs: where clients connect, and after how long it has a
+    successor come (s).
+    """
+
+    sessions_table: str = _setting(SESSIONS_TABLE)
+    websocket_url: str = _setting(WEBSOCKET_URL, _websocket_url)
+    interpreter_run_seconds: int = _setting(INTERPRETER_RUN_SECONDS, _run_seconds, MOST_RUN_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)

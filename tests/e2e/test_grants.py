@@ -14,7 +14,8 @@ import pytest_asyncio
 from websockets.exceptions import WebSocketException
 
 from infrastructure.config import stage_config
-from infrastructure.function_table import FUNCTIONS, Resource
+from infrastructure.function_spec import Resource
+from infrastructure.function_table import FUNCTIONS
 from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options

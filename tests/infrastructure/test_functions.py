@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from infrastructure.code import LEFT_OUT
-from infrastructure.function_table import CONTROL, FUNCTIONS, FunctionSpec
+from infrastructure.function_spec import FunctionSpec
+from infrastructure.function_table import CONTROL, FUNCTIONS
 from infrastructure.functions import UnknownSettingError, environment_of
 from local.code_files import CodeFiles
 from shared.utils.settings import load
 from tests.infrastructure.assembly import ROOT, Assembly
+from tests.infrastructure.test_import_direction import imports_of, is_below, module_name
 
 POWERTOOLS = ("POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL")
 
@@ -44,6 +46,14 @@ module_name, _, attribute = handler.rpartition(".")
 module = importlib.import_module(module_name)
 assert callable(getattr(module, attribute))
 print(module.__file__)
+"""
+
+
+# Imports it, and says what is loaded then.
+LOADED_BY_HANDLER = """
+import importlib, sys
+importlib.import_module(sys.argv[1].rpartition(".")[0])
+print(*sorted(sys.modules))
 """
 
 
@@ -133,19 +143,52 @@ def test_its_handler_imports_from_the_deployed_files(
     assert Path(done.stdout.strip()).is_relative_to(assembly.code)
 
 
-def test_the_code_is_two_packages_and_nothing_else(assembly: Assembly) -> None:
+def test_the_code_is_four_packages_and_nothing_else(assembly: Assembly) -> None:
     files = [path.relative_to(assembly.code) for path in assembly.code.rglob("*")]
 
-    assert {file.parts[0] for file in files} == {"lambda", "shared"}
+    assert {file.parts[0] for file in files} == {"client", "interpreter", "lambda", "shared"}
     assert not [file for file in files if file.name.startswith(".") or file.suffix == ".pyc"]
     assert "__pycache__" not in {part for file in files for part in file.parts}
 
 
-def test_the_code_is_all_of_both_packages(assembly: Assembly) -> None:
-    for package in ("lambda", "shared"):
+def test_the_code_is_all_of_these_packages_but_the_command_line(assembly: Assembly) -> None:
+    staged = {path.relative_to(assembly.code) for path in (assembly.code).rglob("*.py")}
+    for package in ("interpreter", "lambda", "shared"):
         sources = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")}
-        staged = {path.relative_to(assembly.code) for path in (assembly.code).rglob("*.py")}
         assert sources <= staged
+    left_out = {
+        path for path in (ROOT / "client").rglob("*.py") if path.relative_to(ROOT) not in staged
+    }
+    assert left_out
+    assert {path.name for path in left_out} >= {"cli.py", "speak_command.py", "console.py"}
+    # What stays needs nothing of what is left out.
+    names = {module_name(path) for path in left_out}
+    wanting = {
+        str(path): wanted
+        for path in staged
+        for wanted in imports_of(ROOT / path)
+        if any(is_below(wanted, name) for name in names)
+    }
+    assert wanting == {}
+
+
+@every_function
+def test_it_loads_nothing_that_is_for_terminals_or_for_numbers(
+    assembly: Assembly, spec: FunctionSpec, tmp_path: Path
+) -> None:
+    function = assembly.function(spec.name)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", LOADED_BY_HANDLER, function["Handler"]],
+        env={**environment(assembly, spec), "PYTHONPATH": str(assembly.code), **SET_BY_LAMBDA},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert not loaded & {"numpy", "soxr", "rich", "typer", "pocketsphinx"}
 
 
 def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:

@@ -87,6 +87,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.bootstrap_devices",
         "shared.bootstrap_sweeps",
     ),
+    # A session's interpreter is a client, in a function.
+    "lambda.interpreter": (*PLAIN, "interpreter", "shared.bootstrap_interpreters"),
     "infrastructure": (*PLAIN, "infrastructure"),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),

@@ -54,7 +54,7 @@ def metrics(assembly: Assembly, namespace: str) -> Iterator[Metric]:
 
 def test_there_are_few(assembly: Assembly, prod: Assembly) -> None:
     assert alarms(assembly).keys() == alarms(prod).keys()
-    assert 8 <= len(alarms(assembly)) <= 24
+    assert 8 <= len(alarms(assembly)) <= 26
 
 
 def test_each_is_within_what_cloudwatch_takes_and_keeps_quiet_without_data(

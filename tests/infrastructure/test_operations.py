@@ -29,7 +29,11 @@ def emitted() -> set[str]:
     """The names of our metrics, from the calls that count or time something."""
     calls = re.compile(r"_?telemetry\.(?:count|count_by|duration)\(\s*\"(\w+)\"")
     passed_on = re.compile(r"\(\"(\w+)\", result\.\w+_(?:count|removed)\)")
-    sources = [path.read_text() for path in (ROOT / "shared").rglob("*.py")]
+    sources = [
+        path.read_text()
+        for package in ("shared", "interpreter")
+        for path in (ROOT / package).rglob("*.py")
+    ]
     return {name for text in sources for call in (calls, passed_on) for name in call.findall(text)}
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from infrastructure.config import ConfigError, GatewayLogRole
 from infrastructure.context import config_from, settings_from
-from infrastructure.function_table import AUDIO_PROCESSOR, CONTROL, FunctionSpec
+from infrastructure.function_spec import FunctionSpec
+from infrastructure.function_table import AUDIO_PROCESSOR, CONTROL
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app, synthesize
 
 

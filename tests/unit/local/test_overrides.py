@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.overrides import function_settings
-from shared.utils.settings import SettingsError
+from local.overrides import LOCAL_SETTINGS, function_settings, service_endpoints
+from shared.utils.settings import SettingsError, check_tunable
 
 
 def test_the_environment_counts_with_the_names_that_functions_use() -> None:
@@ -40,3 +40,17 @@ def test_what_is_wrong_is_told_with_what_is_allowed(argument: str, told: str) ->
 def test_a_bad_value_of_the_environment_is_told_too() -> None:
     with pytest.raises(SettingsError, match="FANOUT_CONCURRENCY: must be"):
         function_settings([], {"FANOUT_CONCURRENCY": "0"})
+
+
+def test_what_every_local_run_has_is_what_may_be_set() -> None:
+    check_tunable(LOCAL_SETTINGS)
+
+
+def test_services_that_are_not_here_are_where_the_environment_says() -> None:
+    environment = {
+        "AWS_ENDPOINT_URL_TRANSLATE": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_POLLY": "",
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2",
+    }
+
+    assert service_endpoints(environment) == {"AWS_ENDPOINT_URL_TRANSLATE": "http://127.0.0.1:1"}

@@ -15,7 +15,13 @@ from local.model import Index, KeyAttribute, Table
 from local.state_dir import StateDir
 from tests.unit.local.stacks import stack
 
-ADDRESSES = Addresses(management_port=1001, token_port=1002, lambda_port=1003, dynamodb_port=1004)
+ADDRESSES = Addresses(
+    management_port=1001,
+    token_port=1002,
+    lambda_port=1003,
+    dynamodb_port=1004,
+    websocket_port=1005,
+)
 
 
 def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None:
@@ -24,6 +30,7 @@ def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None
     environment = {
         "ENDPOINT": deployed,
         "CALLBACK": deployed + "/@connections",
+        "CLIENTS": deployed.replace("https:", "wss:"),
         "ISSUER": one.place.issuer_url("pool"),
         "OTHER": "https://example.com/dev",
         "TABLE": "sessions",
@@ -31,6 +38,7 @@ def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None
     assert ADDRESSES.localize(one, environment) == {
         "ENDPOINT": "http://127.0.0.1:1001/dev",
         "CALLBACK": "http://127.0.0.1:1001/dev/@connections",
+        "CLIENTS": "ws://127.0.0.1:1005/dev",
         "ISSUER": "http://127.0.0.1:1002/pool",
         "OTHER": "https://example.com/dev",
         "TABLE": "sessions",

@@ -1,0 +1,106 @@
+"""A machine as the function `interpreter` runs it: a session's own engine, and connections by its
+ticket alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from client.clock_offset import ClockOffset
+from client.connection import Connection, connect
+from client.lasting import LastingConnection, lasting
+from client.streaming import either
+from interpreter.engines import make_engine
+from interpreter.machine import Machine
+from interpreter.options import Options
+from interpreter.report import Hooks
+from interpreter.run import Interpreter
+from interpreter.run_metrics import RunMetrics
+from shared.models.session import Session
+
+if TYPE_CHECKING:
+    from shared.utils.telemetry import Telemetry
+
+# A new run takes over from the one before it if that does not hand over within so long (s); a
+# person's turn is never taken.
+_INSISTS_AFTER_SECONDS = 20.0
+# So long a run waits for others to stand by before it lets go (s).
+_RELIEF_SECONDS = 15.0
+_LOOK_SECONDS = 0.2
+
+
+class MachineAtWork:
+    """A machine, and what it tells of itself. `succeeds` another run if it is not the first."""
+
+    def __init__(self, machine: Machine, metrics: RunMetrics, *, succeeds: bool) -> None:
+        self._machine = machine
+        self._metrics = metrics
+        self._succeeds = succeeds
+
+    async def run(self) -> None:
+        """Interpret until the session is over, or `retire` is done. Raises as the machine does."""
+        await either(self._work(), self._insist())
+
+    async def retire(self) -> None:
+        """Hand every language over to who stands by for it, at the end of a sentence, and leave.
+
+        Until somebody stands by for each it waits, but not for ever.
+        """
+        try:
+            async with asyncio.timeout(_RELIEF_SECONDS):
+                while not self._machine.relieved:  # noqa: ASYNC110 - told by heartbeats
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            pass  # its listeners have the floor until somebody comes
+        await self._machine.retire()
+
+    def tell(self) -> None:
+        """Write what has happened since the last time."""
+        self._metrics.tell()
+
+    async def _work(self) -> None:
+        await self._machine.run()
+
+    async def _insist(self) -> None:
+        if self._succeeds:
+            await asyncio.sleep(_INSISTS_AFTER_SECONDS)
+            await self._machine.take_over()
+        await asyncio.Event().wait()
+
+
+def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
+    """What makes a machine for a session; its connections go to `url`."""
+
+    @asynccontextmanager
+    async def opened(
+        session: Session, ticket: str, generation: int
+    ) -> AsyncIterator[MachineAtWork]:
+        assert session.interpretation is not None
+        metrics = RunMetrics(session.session_id, telemetry)
+        engine = make_engine(session.interpretation.engine, tier=session.quality_tier)
+        try:
+            machine = Machine(
+                engine,
+                lambda: _connection(url),
+                Options(
+                    session_id=session.session_id,
+                    languages=session.interpretation.languages,
+                    ticket=ticket,
+                ),
+                hooks=Hooks(metrics.on_news),
+            )
+            yield MachineAtWork(machine, metrics, succeeds=generation > 1)
+        finally:
+            await engine.close()
+
+    return opened
+
+
+def _connection(url: str) -> AbstractAsyncContextManager[LastingConnection]:
+    def opener(offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
+        return connect(url, offset=offset)
+
+    return lasting(opener)
