@@ -79,6 +79,12 @@ class Booth:
         """Whether it has no seat at the moment."""
         return self._connection is None or self._connection.state is None
 
+    @property
+    def relieved(self) -> bool:
+        """Whether somebody stands by for the lease, as the last sign of life was answered."""
+        state = self._connection.state if self._connection else None
+        return state is not None and state.lease is not None and state.lease.standbys > 0
+
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:

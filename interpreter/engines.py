@@ -14,11 +14,13 @@ _ENGINES = {
     "offline": ("interpreter.offline.engine", "OfflineEngine"),
     "scripted": ("interpreter.scripted", "ScriptedEngine"),
 }
+_TIERED = {"aws"}
 ENGINE_NAMES = tuple(_ENGINES)
 
 
-def make_engine(name: str) -> Engine:
-    """The engine of that name, as it is without any settings.
+def make_engine(name: str, *, tier: str | None = None) -> Engine:
+    """The engine of that name, for sessions of that quality tier; those that have but one quality
+    do not mind which.
 
     Raises EngineUnavailableError, which says what is missing, if it cannot work here.
     """
@@ -32,4 +34,5 @@ def make_engine(name: str) -> Engine:
         raise EngineUnavailableError(
             f"the engine {name} needs the Python package {missing.name}, which is not installed"
         ) from None
-    return cast(Engine, getattr(module, class_name)())
+    engine = getattr(module, class_name)
+    return cast(Engine, engine(tier) if tier is not None and name in _TIERED else engine())

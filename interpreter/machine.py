@@ -116,6 +116,11 @@ class Machine:
         """The languages that it is the voice of."""
         return frozenset(language for language, booth in self._booths.items() if booth.holds)
 
+    @property
+    def relieved(self) -> bool:
+        """Whether somebody stands by for every language that it is the voice of."""
+        return all(booth.relieved for booth in self._booths.values() if booth.holds)
+
     async def _follow(self, follower: Follower) -> None:
         await follower.run()
         self._end(reason="ended")
