@@ -25,12 +25,18 @@ from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.device_scenarios import DEVICE_SCENARIOS
 from tests.e2e.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
 from tests.e2e.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
+from tests.e2e.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RUN_SECONDS
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.e2e.status_scenarios import STATUS_SCENARIOS
 
 SCENARIOS = (
-    OTHER_SCENARIOS | AUDIO_SCENARIOS | STATUS_SCENARIOS | ANNOUNCEMENT_SCENARIOS | DEVICE_SCENARIOS
+    OTHER_SCENARIOS
+    | AUDIO_SCENARIOS
+    | STATUS_SCENARIOS
+    | ANNOUNCEMENT_SCENARIOS
+    | DEVICE_SCENARIOS
+    | INTERPRETER_SCENARIOS
 )
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).
@@ -55,6 +61,8 @@ ENDINGS = {
     Resource.SYNC_SECRET: ":secret:lingocast-dev-sync-a1b2c3",
     Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
     Resource.DISCONNECT_FUNCTION: ":function:lingocast-dev-disconnect",
+    Resource.INTERPRETER_FUNCTION: ":function:lingocast-dev-interpreter",
+    Resource.NO_RESOURCE: "*",
 }
 
 # What Lambda itself does by the function's role: without it there is no event source mapping.
@@ -155,7 +163,11 @@ class Play:
 async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
     """A stack in this process, so that its policies can be changed while it runs."""
     state: Path = tmp_path_factory.mktemp("stack")
-    settings = {"SHARD_SIZE": str(SHARD_SIZE), "SPEAKER_GRACE_SECONDS": "1"}
+    settings = {
+        "SHARD_SIZE": str(SHARD_SIZE),
+        "SPEAKER_GRACE_SECONDS": "1",
+        "INTERPRETER_RUN_SECONDS": str(RUN_SECONDS),
+    }
     # Rules run when a scenario says so.
     stack = LocalStack(Options(state=state, settings=settings, schedule_seconds=3_600))
     endpoints = await stack.start()
@@ -167,7 +179,8 @@ async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
-    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | POLLING | RACES | WITHOUT_THE_TABLE
+    others = POLLING | RACES | WITHOUT_THE_TABLE | ELSEWHERE
+    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | others
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -96,11 +96,18 @@ def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly
         "ConnectionErrors": ["Lingocast", "service", "Type"],
         "SyncMessagesRelayed": ["Lingocast", "service", "Kind"],
         "AnnouncementsMade": ["Lingocast", "service", "Scope"],
+        "InterpreterFaults": ["Lingocast", "service", "Stage"],
+        "InterpreterRuns": ["Lingocast", "service", "Ending"],
+        "InterpreterUnspoken": ["Lingocast", "service", "Loss"],
     }
 
 
 def test_what_is_searched_for_is_emitted_with_those_dimensions(assembly: Assembly) -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "shared").rglob("*.py"))
+    sources = "".join(
+        path.read_text()
+        for package in ("shared", "interpreter")
+        for path in (ROOT / package).rglob("*.py")
+    )
     for schema, terms in searches(assembly):
         (arguments,) = re.findall(rf'count_by\(\s*"{terms["MetricName"]}",([^)]*)', sources)
         assert re.findall(r"(\w+)=", arguments) == schema[2:]
