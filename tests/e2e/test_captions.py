@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.envelopes import assert_error, still_works
-from tests.e2e.stage import Stage
+from tests.e2e.stage import Stage, joined
 
 RENDERS = {
     "timestamp": 1_000,
@@ -51,6 +51,27 @@ async def test_captions_and_sound_of_a_language_reach_its_listeners(stage: Stage
         assert chunk["renders"] == RENDERS
         for other in (speaker, french, interpreter):
             assert "caption" not in [message["type"] for message in await other.drained()]
+
+
+async def test_one_machine_captions_the_floor_for_whoever_hears_it(stage: Stage) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.listener(session_id, "en") as english,
+        stage.listener(session_id, "de") as german,
+        stage.listener(session_id, "es") as spanish,
+        stage.connection("robot", "interpreters") as first,
+        stage.connection("robot", "interpreters") as second,
+    ):
+        await joined(first, session_id, "es", role="interpreter", source="machine")
+        await joined(second, session_id, "fr", role="interpreter", source="machine")
+        for machine in (second, first):
+            await machine.send_caption(f"By {machine is first}.", language="en")
+        for reader in (english, german, second):
+            caption = await reader.expect("caption")
+            assert (caption["language"], caption["text"]) == ("en", "By True.")
+        for other in (english, spanish, first):
+            kinds = [message["type"] for message in await other.drained()]
+            assert not {"caption", "error"} & set(kinds)
 
 
 @pytest.mark.parametrize(

@@ -24,17 +24,6 @@ def set_audience(session_id: str, counts: Mapping[str, int], total: int | None =
     )
 
 
-def become_machine(session_id: str, language: str) -> None:
-    """Let the interpreter of a language be a machine."""
-    sessions_table().update(
-        session_id,
-        "SET #channels.#language.#source = :machine",
-        condition="attribute_exists(#channels.#language)",
-        names={"#channels": "channels", "#language": language, "#source": "source"},
-        values={":machine": "machine"},
-    )
-
-
 def sessions_table() -> Table:
     """The sessions table of the moment."""
     return Table(dynamodb(), SESSIONS, schema.SESSION_ID)

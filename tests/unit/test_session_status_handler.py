@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shared.models.audience_counts import distribution
-from tests.helpers.audiences import become_machine, sessions_table, set_audience, statuses
+from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.clients import Message
 from tests.helpers.counting import CountingClient
 from tests.helpers.world import World
@@ -95,6 +95,8 @@ class TestQuery:
         reply = world.ask(interpreter, "getSessionStatus")
 
         assert (reply["sessionId"], reply["languageDistribution"]) == (session_id, {"fr": 1})
+        waiting = world.interpreter(session_id, "es", "ivan", standby=True)
+        assert world.ask(waiting, "getSessionStatus")["type"] == "sessionStatus"
         world.ask(interpreter, "leaveSession")
         assert world.ask(interpreter, "getSessionStatus")["code"] == "NOT_IN_SESSION"
 
@@ -248,8 +250,7 @@ class TestGetStatus:
     def test_it_says_who_interprets_what(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.interpreter(session_id, "es")
-        world.interpreter(session_id, "fr")
-        become_machine(session_id, "fr")
+        world.interpreter(session_id, "fr", source="machine")
 
         world.tick()
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from shared.models.delivery import Outcome
-from tests.helpers.audiences import become_machine
 from tests.helpers.clients import Message
 from tests.helpers.counting import CountingClient
 from tests.helpers.world import World
@@ -27,9 +26,7 @@ def error(world: World, connection: str) -> Message:
 
 
 def machine(world: World, session_id: str, language: str = "es") -> str:
-    connection = world.interpreter(session_id, language)
-    become_machine(session_id, language)
-    return connection
+    return world.interpreter(session_id, language, "robot", source="machine")
 
 
 class TestAudience:
@@ -201,6 +198,45 @@ class TestRefusals:
 
         assert error(world, spanish)["message"] == ("sendCaption: only the interpreter of fr may")
         assert read(world, french) == []
+
+    def test_who_waits_for_the_language(self, world: World) -> None:
+        _, session_id = world.create_session()
+        listener = world.listener(session_id)
+        world.interpreter(session_id)
+        waiting = world.interpreter(session_id, "es", "ivan", standby=True)
+
+        world.send_caption(waiting)
+
+        assert errors(world, waiting) == ["FORBIDDEN"]
+        assert read(world, listener) == []
+
+    def test_who_was_taken_over_from(self, world: World) -> None:
+        _, session_id = world.create_session()
+        listener = world.listener(session_id)
+        former = world.interpreter(session_id)
+        present = world.interpreter(session_id, "es", "ivan", standby=True)
+        world.send_caption(former, "of the first")
+        world.ask(present, "takeOver")
+
+        for sender in (former, present):
+            world.send_caption(sender, "of the second")
+
+        assert errors(world, former) == ["FORBIDDEN"]
+        texts = [(m["text"], m["epoch"]) for m in world.pushes(listener, "caption")]
+        assert texts == [("of the first", 1), ("of the second", 2)]
+
+    def test_who_slept_until_its_lease_was_lost(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        listener = world.listener(session_id)
+        stalled = machine(world, session_id)
+        world.clock.advance(3_000)
+        world.send_audio(speaker, 0)
+
+        world.send_caption(stalled)
+        world.send_caption(stalled, "Hello.", language="en")
+
+        assert errors(world, stalled) == ["FORBIDDEN", "FORBIDDEN"]
+        assert read(world, listener) == []
 
     def test_who_lost_the_language(self, world: World) -> None:
         _, session_id = world.create_session()
