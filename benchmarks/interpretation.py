@@ -1,0 +1,139 @@
+"""Interpretation by machine on this machine: recorded English heard in Spanish and Catalan.
+
+    python -m benchmarks.interpretation
+
+Ten recorded sentences are spoken in real time on the local stack, once without an interpreter and
+once with the offline engine in a process of its own (`python -m client interpret`). What counts is
+the time from the true end of a sentence, as it is in the recording, to the receipt of the first
+translated sound of its last utterance. Then the engine alone works through the same recording as
+fast as it can, for one session and for four at once. The last line is a JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.engine_speed import real_time_factor
+from benchmarks.figures import percentile
+from benchmarks.interpreted_session import Heard, Speech, perform
+from benchmarks.live import say
+from client.tokens import fetch_token
+from interpreter.engine import EngineUnavailableError
+from interpreter.offline.programs import require_programs
+from local.endpoints import Endpoints
+from local.launch import launch
+
+ROOT = Path(__file__).parent.parent
+TARGETS = ("es", "ca")
+SESSIONS = (1, 4)
+_STOP_SECONDS = 15
+
+
+@asynccontextmanager
+async def machine(endpoints: Endpoints, session_id: str) -> AsyncIterator[None]:
+    """A machine interpreter in a process of its own, until the end of the block."""
+    assert endpoints.token_url is not None
+    token = await fetch_token(endpoints.token_url, "machine", ["interpreters"])
+    command = [sys.executable, "-m", "client", "interpret", session_id, "--engine", "offline"]
+    command += ["--languages", ",".join(TARGETS), "--url", endpoints.websocket_url]
+    with tempfile.TemporaryFile() as said:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            f"--token={token}",
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+        try:
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            said.seek(0)
+            say(said.read().decode(errors="replace").rstrip())
+
+
+def table(speech: Speech, heard: Heard) -> None:
+    """What every sentence took, in each language."""
+    say(f"{'end of sentence to first sound, ms':44}" + "".join(f"{to:>8}" for to in TARGETS))
+    for sentence in speech.sentences:
+        cells = []
+        for language in TARGETS:
+            latency = heard.latency_ms(sentence, language)
+            cells.append("missing" if latency is None else f"{latency:.0f}")
+        say(f"{sentence.text[:44]:44}" + "".join(f"{cell:>8}" for cell in cells))
+
+
+async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
+    """Both performances against a stack that is up."""
+    speech = Speech.of_sentences(options.sentences)
+    say(f"{len(speech.sentences)} sentences in {speech.seconds:.0f} s, nobody interprets")
+    alone = await perform(endpoints, speech, TARGETS, options.listeners)
+    say(f"the same with a machine for {' and '.join(TARGETS)}")
+    heard = await perform(
+        endpoints, speech, TARGETS, options.listeners, lambda session: machine(endpoints, session)
+    )
+    table(speech, heard)
+    latencies = [
+        latency
+        for sentence in speech.sentences
+        for language in TARGETS
+        if (latency := heard.latency_ms(sentence, language)) is not None
+    ]
+    floor, floor_alone = (percentile(performance.floor_ms, 0.99) for performance in (heard, alone))
+    return {
+        "sentences": len(speech.sentences),
+        "languages": list(TARGETS),
+        "missing": len(speech.sentences) * len(TARGETS) - len(latencies),
+        "p50_ms": round(percentile(latencies, 0.50), 1),
+        "p95_ms": round(percentile(latencies, 0.95), 1),
+        "max_ms": round(max(latencies, default=float("nan")), 1),
+        **heard.stages(),
+        "floor_listeners": options.listeners,
+        "floor_missing": heard.floor_expected - len(heard.floor_ms),
+        "floor_p99_ms": round(floor, 1),
+        "floor_p99_alone_ms": round(floor_alone, 1),
+        "floor_ratio": round(floor / floor_alone, 2),
+    }
+
+
+def main() -> None:
+    """Start a stack, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sentences", type=int, default=10, help="how many (2 to 10)")
+    parser.add_argument("--listeners", type=int, default=20, help="of the floor (1 to 200)")
+    options = parser.parse_args()
+    if not (2 <= options.sentences <= 10 and 1 <= options.listeners <= 200):
+        parser.error("between 2 and 10 sentences, for 1 to 200 listeners of the floor")
+    try:
+        require_programs()
+    except EngineUnavailableError as missing:
+        parser.exit(1, f"{parser.prog}: {missing}\n")
+    say("starting the local stack")
+    with launch(port=0) as endpoints:
+        result = uvloop.run(measure(endpoints, options))
+    for sessions in SESSIONS:
+        say(f"the engine alone, {sessions} at once, as fast as it can")
+        factor = asyncio.run(real_time_factor(sessions, options.sentences, TARGETS))
+        result[f"rtf{sessions}"] = round(factor, 3)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
