@@ -28,8 +28,7 @@ from benchmarks.figures import percentile
 from benchmarks.interpreted_session import Heard, Speech, perform
 from benchmarks.live import say
 from client.tokens import fetch_token
-from interpreter.engine import EngineUnavailableError
-from interpreter.offline.programs import require_programs
+from interpreter.offline import programs
 from local.endpoints import Endpoints
 from local.launch import launch
 
@@ -121,10 +120,8 @@ def main() -> None:
     options = parser.parse_args()
     if not (2 <= options.sentences <= 10 and 1 <= options.listeners <= 200):
         parser.error("between 2 and 10 sentences, for 1 to 200 listeners of the floor")
-    try:
-        require_programs()
-    except EngineUnavailableError as missing:
-        parser.exit(1, f"{parser.prog}: {missing}\n")
+    if missing := programs.missing():
+        parser.exit(1, f"{missing}\n")
     say("starting the local stack")
     with launch(port=0) as endpoints:
         result = uvloop.run(measure(endpoints, options))

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
+from client.audio import chunks, to_pcm
 from client.connection import Connection, connect
 from client.events import Heard as HeardEvent
 from demo.sentences import SENTENCES
 from local.endpoints import Endpoints
+from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Renders
 
-CHUNK_MS = 200
-_SAMPLE_RATE_HZ = 16_000
-_CHUNK_BYTES = _SAMPLE_RATE_HZ * CHUNK_MS // 1000 * 2
+FORMAT = AudioFormat()
+CHUNK_MS = FORMAT.chunk_ms
 # Between two sentences, as long as a speaker who is interpreted leaves (ms).
 _PAUSE_MS = 1_500
 # Until the machine has taken its seats; it starts programs and a decoder.
@@ -55,15 +56,14 @@ class Speech:
     @classmethod
     def of_sentences(cls, count: int) -> Speech:
         """The first `count` recorded sentences."""
-        pause = bytes(_SAMPLE_RATE_HZ * _PAUSE_MS // 1000 * 2)
+        pause = bytes(FORMAT.sample_rate * _PAUSE_MS // 1000 * FORMAT.frame_bytes)
         pcm, spoken = bytearray(), []
         for sentence in SENTENCES[:count]:
-            at = len(pcm) / 2 / _SAMPLE_RATE_HZ * 1000
-            spoken.append(Spoken(sentence.text, at, at + sentence.speech_end_ms))
-            pcm += sentence.pcm() + pause
-        pcm += bytes(-len(pcm) % _CHUNK_BYTES)
-        chunks = [bytes(pcm[at : at + _CHUNK_BYTES]) for at in range(0, len(pcm), _CHUNK_BYTES)]
-        return cls(tuple(spoken), tuple(chunks))
+            at = FORMAT.duration_ms(len(pcm))
+            spoken.append(Spoken(sentence.text, at, at + sentence.end_of_speech_ms()))
+            pcm += to_pcm(sentence.read(), FORMAT) + pause
+        pcm += bytes(-len(pcm) % FORMAT.chunk_bytes)
+        return cls(tuple(spoken), tuple(chunks(bytes(pcm), FORMAT)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Heard:
     def stages(self) -> dict[str, float]:
         """The medians of what each stage took, as the interpreter says (ms)."""
         all_of_them = [one for several in self.utterances.values() for one in several]
-        stages = {
+        stages: dict[str, list[float]] = {
             "recognise_p50_ms": [one.renders.recognise_ms for one in all_of_them],
             "translate_p50_ms": [one.renders.translate_ms for one in all_of_them],
             "speak_p50_ms": [one.renders.speak_ms for one in all_of_them],
@@ -139,7 +139,8 @@ async def perform(
         )
         session = await speaker.create_session("en")
         floor = await _floor(endpoints, session.session_id, listeners, heard)
-        stack.callback(lambda: [listener.close() for listener in floor])
+        for listener in floor:
+            stack.callback(listener.close)
         others = []
         for language in languages:
             connection = await stack.enter_async_context(connect(endpoints.websocket_url))
