@@ -19,6 +19,7 @@ from shared.models.announcement_messages import (
     AnnouncementCleared,
 )
 from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated, SessionEnded, SessionStatus
 from shared.utils.clock import Clock, SystemClock
 
@@ -47,6 +48,7 @@ async def speak(
     *,
     audio_format: AudioFormat | None = None,
     quality_tier: str = "standard",
+    interpretation: RequestedInterpretation | None = None,
     on_created: SessionHook | None = None,
     on_progress: ProgressHook = lambda report: None,
     on_notice: Callable[[Notice], None] = lambda notice: None,
@@ -55,7 +57,7 @@ async def speak(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> SpeakReport:
-    """Broadcast one source.
+    """Broadcast one source; with `interpretation` the service interprets it by machine.
 
     `on_created` runs before the first chunk: tell the listeners the session's id, and wait for
     them there. After the last chunk the session stays open for `keep_open_seconds`, and anyway
@@ -63,7 +65,10 @@ async def speak(
     connection is away is dropped and counted. Raises ClientError.
     """
     session = await connection.create_session(
-        language, quality_tier=quality_tier, audio_format=audio_format
+        language,
+        quality_tier=quality_tier,
+        audio_format=audio_format,
+        interpretation=interpretation,
     )
     streamer = Streamer(
         connection,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -15,9 +16,11 @@ from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.options import ChunkOption, DelayOption
 from client.remedies import remedy
 from client.wav import read_wav
-from demo.scenario import FORMAT, Performance, Scenario
+from demo.machine_act import MachineAct
+from demo.scenario import FORMAT, Endpoints, Scenario
 from demo.show import Show
 from demo.verdict import judge
+from interpreter.offline import programs
 from local.errors import LocalError
 from local.launch import launch
 from shared.models.audio_format import AudioFormat
@@ -27,6 +30,8 @@ FLOOR = SAMPLES / "leisure-to-consider.wav"
 INTERPRETATION = SAMPLES / "more-respectable.wav"
 OUTPUT = Path("demo-output")
 _INTERRUPTED = 130
+
+_Performance = TypeVar("_Performance")
 
 
 def main(
@@ -83,19 +88,32 @@ def _run(
             audio_format=audio_format,
             playout_delay_ms=playout_delay_ms,
         )
-        performance = asyncio.run(_perform(scenario, show))
-    show.said(performance)
-    rows = [judge(outcome) for outcome in performance.listeners]
-    show.step("What everyone heard")
-    show.table(rows)
-    show.files(out, rows)
-    return show.verdict(rows)
+        performance = asyncio.run(_performed(scenario.perform(show)))
+        show.said(performance)
+        rows = [judge(outcome) for outcome in performance.listeners]
+        show.step("What everyone heard")
+        show.table(rows)
+        show.files(out, rows)
+        fine = show.verdict(rows)
+        return _interpreted(show, endpoints, out, playout_delay_ms) and fine
 
 
-async def _perform(scenario: Scenario, show: Show) -> Performance:
+def _interpreted(show: Show, endpoints: Endpoints, out: Path, playout_delay_ms: int) -> bool:
+    """The act with a machine, where its programs are; True if all was well."""
+    if missing := programs.missing():
+        show.machine_missing(missing)
+        return True
+    show.step("A machine interprets: Alice opens a session that asks for one.")
+    act = MachineAct(endpoints, out, playout_delay_ms)
+    performance = asyncio.run(_performed(act.perform(show)))
+    show.understood(performance)
+    return performance.fine
+
+
+async def _performed(performance: Coroutine[Any, Any, _Performance]) -> _Performance:
     """The performance. Raises the first ClientError of those that may come together."""
     try:
-        return await scenario.perform(show)
+        return await performance
     except ExceptionGroup as group:
         ours, others = group.split(ClientError)
         if ours is None or others is not None:

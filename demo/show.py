@@ -13,9 +13,12 @@ from rich.text import Text
 
 from client.console import Display, describe_stream
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.printable import printable
 from client.streaming import StreamReport
+from demo.machine_act import MachinePerformance
 from demo.scenario import FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, Performance
 from demo.verdict import Row
+from shared.models.interpretation_messages import Caption
 from shared.models.messages import SessionJoined
 
 _NAMES = {"en": "English", "es": "Spanish", "fr": "French"}
@@ -111,6 +114,35 @@ class Show:
         """Where the recordings are."""
         names = ", ".join(f"heard-{row.language}.wav" for row in rows)
         self.detail(f"What each of them heard is in {directory}: {names}.")
+
+    def machine_missing(self, line: str) -> None:
+        """Why no machine interprets, and what to install."""
+        self.step("A machine interprets: not on this machine.")
+        self.detail(line)
+
+    def machine_ready(self) -> None:
+        """The machine is the voice of Spanish."""
+        self.detail("A listener in Spanish joins, and the machine becomes the voice of Spanish.")
+        self.detail("Alice speaks; this is what is heard in English and in Spanish:")
+
+    def captioned(self, caption: Caption) -> None:
+        """A sentence was said, or translated."""
+        style = "cyan" if caption.language == INTERPRETED_LANGUAGE else ""
+        self._say(f"     {caption.language}  {printable(caption.text)}", style)
+
+    def understood(self, performance: MachinePerformance) -> None:
+        """How long interpretation took, and where the sound is."""
+        ledger = performance.stats.ledger
+        if ledger is not None:
+            self.detail(
+                f"From the end of a sentence to its first Spanish sound: {ledger.total.p50:.0f} ms "
+                f"(recognise {ledger.recognise.p50:.0f}, translate {ledger.translate.p50:.0f}, "
+                f"speak {ledger.speak.p50:.0f}, deliver {ledger.deliver.p50:.0f}; medians)."
+            )
+        self.detail(f"What the listener in Spanish heard is in {performance.file}.")
+        if not performance.fine:
+            count = len(performance.translated)
+            self.detail(f"Only {count} of {performance.sentences} sentences were interpreted.")
 
     def verdict(self, rows: Sequence[Row]) -> bool:
         """Whether all was well; says what was not."""

@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "interpreter": (*PLAIN, "client", "interpreter"),
     "client.interpret_command": (*PLAIN, "client", "interpreter"),
     # The demonstration reads the client's results, which are of the models.
-    "demo": ("shared.models", "client", "local", "demo"),
+    "demo": ("shared.models", "client", "local", "demo", "interpreter.offline.programs"),
     "app": ("infrastructure",),
 }
 
