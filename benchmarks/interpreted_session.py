@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
-from client.audio import chunks, to_pcm
+from client.audio import to_pcm
+from client.chunks import chunks
 from client.connection import Connection, connect
 from client.events import Heard as HeardEvent
 from demo.sentences import SENTENCES
