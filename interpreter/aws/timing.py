@@ -27,8 +27,8 @@ class Timing:
     keep_alive_ms: float = 100
     #: A stream of that age is exchanged at the next pause,
     roll_over: float = 3.5 * 3600
-    #: and of that age in mid-sentence. https://docs.aws.amazon.com/general/latest/gr/transcribe.html
-    #: gives a stream four hours.
+    #: and of that age in mid-sentence. A stream may last four hours:
+    #: https://docs.aws.amazon.com/transcribe/latest/dg/limits-guidelines.html
     roll_over_latest: float = 3.9 * 3600
     #: After so long without an event, and as much loud sound, a stream is taken for dead.
     deaf: float = 30.0
