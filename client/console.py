@@ -125,6 +125,8 @@ def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
         line += f", {report.dropped} dropped because the network was too slow or away"
     if report.refused:
         line += f", {report.refused} refused"
+    if report.off_air:
+        line += f", {report.off_air} not sent while another interpreter was the voice"
     return line
 
 

@@ -8,11 +8,13 @@ ClientError
 │   ├── DeviceReplacedError   another connection is this device now
 │   └── GaveUpError           it was lost, and could not be opened again in time
 ├── AwayError                 the connection is lost at the moment, and may come back
+│   └── OffAirError           another interpreter is the voice of the language at the moment
 ├── RequestTimeoutError       no reply came in time
 ├── RequestRefusedError       the service answered a request with an error
 ├── UnknownDeviceError        the user has no device of that name, or several
 ├── DeviceFileError           a file that should say which device this is says something else
 ├── TokenError                no token could be fetched
+├── MachineError              a machine cannot interpret here, or not this session
 └── SoundError                a sound file cannot be read or written
 """
 
@@ -76,8 +78,15 @@ class GaveUpError(ConnectionLostError):
 class AwayError(ClientError):
     """Nothing can be sent at the moment, because the connection is lost."""
 
+    def __init__(self, message: str = "the connection is lost at the moment") -> None:
+        super().__init__(message)
+
+
+class OffAirError(AwayError):
+    """Nothing can be sent at the moment, because somebody else is the voice of the language."""
+
     def __init__(self) -> None:
-        super().__init__("the connection is lost at the moment")
+        super().__init__("another interpreter is the voice at the moment")
 
 
 class RequestTimeoutError(ClientError):
@@ -124,6 +133,10 @@ class DeviceFileError(ClientError):
 
 class TokenError(ClientError):
     """The token service did not give a token."""
+
+
+class MachineError(ClientError):
+    """A machine cannot interpret; the message says what is missing."""
 
 
 class SoundError(ClientError):

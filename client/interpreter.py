@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.capture import Sleep
+from client.errors import OffAirError, RequestRefusedError
+from client.events import AudioRefused, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.lasting import AnyConnection
 from client.listener import Hearing, Hooks, OpenSink, compare_clocks
 from client.playout import ListenStats, NullSink, Playout
 from client.speaker import OpenSource
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
+from shared.models.errors import ErrorCode
+from shared.models.interpretation import Renders
 from shared.utils.clock import Clock, SystemClock
 
 
@@ -32,6 +37,22 @@ class InterpretReport:
     ended: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _OnAir:
+    """Sends chunks while it is this interpreter's turn."""
+
+    connection: AnyConnection
+
+    async def send_audio(
+        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+    ) -> None:
+        """As Connection.send_audio. Raises OffAirError if somebody else is the voice."""
+        state = self.connection.state
+        if state is not None and not state.holds:
+            raise OffAirError
+        await self.connection.send_audio(seq, timestamp, audio, renders)
+
+
 async def interpret(
     connection: AnyConnection,
     session_id: str,
@@ -40,6 +61,8 @@ async def interpret(
     *,
     start: Start = Start.FLOOR,
     stay: bool = False,
+    standby: bool = False,
+    take_over: bool = False,
     open_sink: OpenSink = lambda audio_format: NullSink(),
     playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
     hooks: Hooks | None = None,
@@ -49,43 +72,75 @@ async def interpret(
 ) -> InterpretReport:
     """Send one source as `language`.
 
-    Then leave the session, so that its listeners fall back to the floor rather than to silence;
-    with `stay` only when the session ends. Raises ClientError.
+    Then hand over to whoever waits, and leave the session, so that its listeners fall back to the
+    floor rather than to silence; with `stay` only when the session ends. With `standby` the source
+    begins when it is one's turn, with `take_over` it is one's turn at once. What comes of it while
+    somebody else is the voice is not sent. Raises ClientError.
     """
     hooks = hooks or Hooks()
-    joined = await connection.join(session_id, language, "interpreter")
+    waits = standby or take_over
+    joined = await connection.join(session_id, language, "interpreter", standby=waits)
     hooks.on_joined(joined)
+    if take_over and joined.lease is not None and not joined.lease.holds:
+        hooks.on_notice(Notified(await connection.take_over()))
     audio_format = joined.audio_format
     source = open_source(audio_format)
     await compare_clocks(connection)
     floor = Playout(audio_format, open_sink(audio_format), playout_delay_ms, joined.broadcast_state)
-    floor_heard = asyncio.Event()
+    floor_heard, on_air = asyncio.Event(), asyncio.Event()
     streamer = Streamer(
-        connection,
+        _OnAir(connection),
         audio_format,
         clock=clock or SystemClock(),
         sleep=sleep,
         on_progress=on_progress,
     )
+
+    def look() -> None:
+        if connection.state is not None and connection.state.holds:
+            on_air.set()
+
+    def noticed(notice: Notice) -> None:
+        look()
+        hooks.on_notice(notice)
+
+    def refused(event: AudioRefused) -> None:
+        if event.error.code == ErrorCode.FORBIDDEN:  # the news that one is off the air are late
+            streamer.report.refused += 1
+        else:
+            streamer.refused(event)
+
     hearing = Hearing(
         connection,
         floor,
-        hooks,
+        replace(hooks, on_notice=noticed),
         on_first_chunk=floor_heard.set,
-        on_refused=streamer.refused,
+        on_refused=refused,
     )
 
     async def voice() -> None:
+        look()
+        await on_air.wait()
         if start is Start.FLOOR:
             await floor_heard.wait()
         await streamer.run(source)
         await sleep(settle_seconds(audio_format))
         if stay:
             await asyncio.Event().wait()  # for the end of the session
-        await connection.leave()
+        await _part(connection)
 
     try:
         await either(voice(), hearing.run())
     finally:
         floor.finish()
     return InterpretReport(streamer.report, floor.stats(), hearing.ended)
+
+
+async def _part(connection: AnyConnection) -> None:
+    """Let whoever waits be the voice, and leave."""
+    state = connection.state
+    if state is not None and state.holds and state.lease is not None and state.lease.standbys:
+        # That nobody waits any more is no reason to stay.
+        with contextlib.suppress(RequestRefusedError):
+            await connection.hand_over()
+    await connection.leave()

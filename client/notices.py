@@ -12,6 +12,8 @@ from shared.models.announcement_messages import (
     MessageType,
 )
 from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import LeaseReason
+from shared.models.interpretation_messages import InterpreterLease
 from shared.models.messages import (
     BroadcastStateChanged,
     ChannelSource,
@@ -29,6 +31,15 @@ _SOURCES: dict[ChannelSource, str] = {
     "floor": "the floor, because nobody interprets it now",
     "human": "an interpreter",
     "machine": "a machine that interprets",
+}
+_GOT: dict[LeaseReason, str] = {
+    "promoted": ", because whoever was it is gone",
+    "handedOver": ": it was handed over to you",
+}
+_LOST: dict[LeaseReason, str] = {
+    "takenOver": "Somebody has taken {} over.",
+    "handedOver": "You have handed {} over.",
+    "silent": "You were silent for too long to remain the voice of {}.",
 }
 _BANNERS: dict[MessageType, str] = {
     "info": "bold white on blue",
@@ -51,7 +62,12 @@ def invite(display: Display, session_id: str, url: str | None, token_url: str | 
 
 def joined(display: Display, reply: SessionJoined) -> None:
     """Tell what one joined and whom one hears."""
-    if reply.role == "interpreter":
+    if reply.role == "interpreter" and reply.lease is not None and not reply.lease.holds:
+        display.say(
+            f"You wait for your turn to be the voice of {reply.target_language} "
+            f"in {reply.session_id}."
+        )
+    elif reply.role == "interpreter":
         display.say(f"You are the voice of {reply.target_language} in {reply.session_id}.")
     elif reply.target_language == reply.source_language:
         display.say(f"You are in {reply.session_id} and hear the speaker.")
@@ -94,6 +110,8 @@ def _told(display: Display, event: Notified) -> None:
             display.say(f"The service has not heard from here for {seconds} s, and hangs up.")
         case SessionEnded(reason=reason):
             over(display, reason)
+        case InterpreterLease() as told:
+            _turn(display, told)
         case SessionStatus() as status:
             display.listened_to(status)
         case Announcement() | ActiveAnnouncement() as message:
@@ -104,6 +122,15 @@ def _told(display: Display, event: Notified) -> None:
             display.say(f"The {whose}announcement is over.")
         case _:
             pass
+
+
+def _turn(display: Display, told: InterpreterLease) -> None:
+    language, reason = told.lease.language, told.reason
+    if told.lease.holds:
+        display.say(f"You are the voice of {language} now{_GOT.get(reason, '')}.")
+    else:
+        why = _LOST.get(reason, "The service did not hear from here in time; {} is not yours now.")
+        display.say(f"{why.format(language)} You wait for your turn.")
 
 
 def banner(display: Display, announcement: Announcement) -> None:

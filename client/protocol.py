@@ -156,11 +156,9 @@ class SessionCore:
             return []
         self._overtake()
         self.state = before.with_lease(lease)
-        if before.knows_lease(lease):
+        if before.holds is lease.holds:
             return []
-        reason: LeaseReason = "asked"
-        if before.holds is not lease.holds:
-            reason = "promoted" if lease.holds else "expired"
+        reason: LeaseReason = "promoted" if lease.holds else "expired"
         told = InterpreterLease(session_id=before.session_id, lease=lease, reason=reason)
         return [Notified(told)]
 
@@ -229,7 +227,7 @@ class SessionCore:
             case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
                 return False  # told again, or overtaken
             case InterpreterLease(lease=lease):
-                return before is None or not before.knows_lease(lease)
+                return before is not None and before.holds is not lease.holds
             case _:
                 return self.announcements.take(message)
 

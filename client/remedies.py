@@ -26,7 +26,9 @@ _BY_CODE = {
     ErrorCode.SESSION_NOT_FOUND: "`speak` prints it when it begins",
     ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
     ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
-    ErrorCode.LANGUAGE_TAKEN: "choose another language, or wait until that interpreter leaves",
+    ErrorCode.LANGUAGE_TAKEN: (
+        "--standby waits for that interpreter's turn to be over, --take-over ends it now"
+    ),
     ErrorCode.NO_STANDBY: "leave instead: then the floor is heard",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
     ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",

@@ -77,13 +77,6 @@ class SessionState:
         """Whether this client is the voice of its language, as far as is known."""
         return self.role == "interpreter" and (self.lease is None or self.lease.holds)
 
-    def knows_lease(self, lease: Lease) -> bool:
-        """Whether that tells nothing but until when it runs."""
-        return self.lease is not None and (
-            (self.lease.holds, self.lease.epoch, self.lease.standbys)
-            == (lease.holds, lease.epoch, lease.standbys)
-        )
-
     def with_lease(self, lease: Lease) -> SessionState:
         """The state with what the service says of this client's lease."""
         if self.role != "interpreter" or lease.language != self.target_language:

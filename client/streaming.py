@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.capture import Captured, ChunkSource, Sleep, capture
-from client.errors import AwayError
+from client.errors import AwayError, OffAirError
 from client.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
@@ -35,6 +35,7 @@ class StreamReport:
     sent: int = 0
     dropped: int = 0  # captured, but the network was too slow, or away, to send them in time
     refused: int = 0  # sent, but not taken by the service
+    off_air: int = 0  # captured while another interpreter was the voice
 
 
 ProgressHook = Callable[[StreamReport], None]
@@ -98,6 +99,8 @@ class Streamer:
                 try:
                     await self._sender.send_audio(chunk.seq, chunk.timestamp, chunk.audio)
                     self.report.sent += 1
+                except OffAirError:
+                    self.report.off_air += 1
                 except AwayError:
                     self.report.dropped += 1
                 self._on_progress(self.report)
