@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -198,3 +199,16 @@ def _latency(latency: LatencySummary | None) -> str:
     if latency is None:
         return ""
     return f", latency p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
+
+
+def summarize_hearing(display: Display, out: Path | None) -> None:
+    """Say what was heard, once all is over, and in which file it is."""
+    display.close()
+    if display.playout is None:
+        return
+    stats = display.playout.stats()
+    display.say(describe_hearing(stats))
+    if stats.ledger is not None:
+        display.say(describe_ledger(stats.ledger, display.playout.delay_ms))
+    if out is not None:
+        display.say(f"What was heard is in {out}")

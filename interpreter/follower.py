@@ -13,8 +13,10 @@ from shared.models.messages import SessionStatus
 from shared.utils.clock import Clock
 
 _OVER = {ErrorCode.SESSION_ENDED, ErrorCode.SESSION_NOT_FOUND}
-# Without an answer for so long there is no session to interpret, or no way to it.
+# Without an answer for so long there is no session to interpret, or no way to it; sooner if there
+# never was one.
 _PATIENCE_SECONDS = 120.0
+_FIRST_PATIENCE_SECONDS = 3.0
 
 
 class Audience:
@@ -93,5 +95,6 @@ class Follower:
             await self._sleep(options.limits.follow_seconds)
 
     def _bear(self, fault: ClientError) -> None:
-        if self._clock.monotonic() - self._answered_at > _PATIENCE_SECONDS:
+        patience = _PATIENCE_SECONDS if self._known else _FIRST_PATIENCE_SECONDS
+        if self._clock.monotonic() - self._answered_at > patience:
             raise fault

@@ -296,6 +296,16 @@ async def test_it_ends_with_a_session_in_which_it_sits_nowhere() -> None:
         assert task.result() == "ended"
 
 
+async def test_a_service_that_was_never_there_is_told_soon() -> None:
+    async with stage() as on:
+        on.session.status_faults = [GONE] * 500
+        task = await on.start(on.machine())
+        await on.time.advance(6)
+        assert task.done()
+    with pytest.raises(type(GONE)):
+        task.result()
+
+
 @pytest.mark.parametrize("code", ["SESSION_NOT_FOUND", "SESSION_ENDED", "FORBIDDEN"])
 async def test_a_session_that_it_may_not_see_is_an_error(code: str) -> None:
     async with stage() as on:

@@ -1,0 +1,215 @@
+"""The command line's `interpret`: by a person, or (`--engine`) by a machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from client import notices
+from client.console import Display, describe_stream, summarize_hearing
+from client.errors import MachineError
+from client.files import STANDARD_INPUT, sink_named, source_named
+from client.interpreter import Start, interpret
+from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.listener import Hooks
+from client.options import (
+    DEFAULT_URL,
+    Access,
+    DelayOption,
+    LanguageOption,
+    ReconnectOption,
+    SessionArgument,
+    SoundArgument,
+    TokenOption,
+    TokenUrlOption,
+    UrlOption,
+    UserOption,
+    required_session,
+)
+from client.reconnection import GRACE_SECONDS
+from client.running import run
+from interpreter.engine import EngineError
+from interpreter.engines import ENGINE_NAMES, make_engine
+from interpreter.machine import Machine
+from interpreter.options import Options
+from interpreter.report import Hooks as MachineHooks
+from interpreter.report import News
+from interpreter.words import describe_news, describe_report
+from shared.models.errors import ValidationError
+from shared.models.messages import SessionJoined
+from shared.utils.validators import validate_language_code
+
+_AUTO = "auto"
+_PROGRESS_SECONDS = 0.5
+
+
+def interpret_command(
+    *,
+    session: SessionArgument = None,
+    file: SoundArgument = STANDARD_INPUT,
+    url: UrlOption = DEFAULT_URL,
+    token: TokenOption = None,
+    token_url: TokenUrlOption = None,
+    user: UserOption = None,
+    language: LanguageOption = "es",
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Let a machine interpret: {', '.join(ENGINE_NAMES)}. FILE.wav is not needed."
+        ),
+    ] = None,
+    languages: Annotated[
+        str,
+        typer.Option(
+            help="With --engine: the languages to serve, such as es,ca; auto is all that are "
+            "listened to."
+        ),
+    ] = _AUTO,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the floor, as you hear it, to this WAV file.")
+    ] = None,
+    start: Annotated[
+        Start | None,
+        typer.Option(
+            help="When to begin to speak: at once, or when the floor is first heard.",
+            show_default="floor; now for -",
+        ),
+    ] = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="If the language has an interpreter, wait.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="If the language has an interpreter, take it over.")
+    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay silently until the session ends.")
+    ] = False,
+    playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
+    reconnect: ReconnectOption = GRACE_SECONDS,
+) -> None:
+    """Be the voice of another language in a session, and hear the floor meanwhile; or let a machine
+    be it, in all languages that somebody listens to, until the session ends or you press Ctrl-C.
+
+    Examples:
+
+    * `python -m client interpret golden-eagle-427 spanish.wav --language es`
+    * `python -m client interpret golden-eagle-427 spanish.wav --standby`
+    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client interpret golden-eagle-427 -`
+    * `python -m client interpret golden-eagle-427 --engine offline --languages es,ca`
+    """
+    session_id = required_session(session)
+    access = Access(url, token, token_url, user, ("interpreters",), reconnect)
+    if engine is not None:
+        if file != STANDARD_INPUT or out is not None:
+            raise typer.BadParameter("a machine needs no FILE.wav and no --out")
+        options = Options(session_id=session_id, languages=_several(languages))
+        run(lambda display: _by_machine(display, engine, access, options))
+        return
+    begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
+
+    async def flow(display: Display) -> None:
+        def joined(reply: SessionJoined) -> None:
+            notices.joined(display, reply)
+            if begin is Start.FLOOR:
+                display.say("Your words begin when the floor is first heard.")
+
+        source = source_named(file)
+        hooks = Hooks(joined, display.hears, lambda notice: notices.notice(display, notice))
+        with contextlib.ExitStack() as files:
+            files.callback(lambda: summarize_hearing(display, out))
+            async with access.connect() as connection:
+                report = await interpret(
+                    connection,
+                    session_id,
+                    language,
+                    source,
+                    start=begin,
+                    stay=stay,
+                    standby=standby,
+                    take_over=take_over,
+                    open_sink=sink_named(out, files),
+                    playout_delay_ms=playout_delay,
+                    hooks=hooks,
+                    on_progress=display.sent,
+                )
+            display.close()
+            display.say(describe_stream(report.stream, "spoken"))
+
+    run(flow)
+
+
+async def _by_machine(display: Display, name: str, access: Access, options: Options) -> None:
+    """Run a machine until the session ends, or Ctrl-C lets it retire. Raises ClientError."""
+
+    def told(news: News) -> None:
+        if line := describe_news(news):
+            display.say(line)
+
+    try:
+        engine = make_engine(name)
+        try:
+            machine = Machine(engine, access.connect, options, hooks=MachineHooks(told))
+            display.say(f"The engine {name} interprets {options.session_id} from now on.")
+            reason = await _until_over(display, machine)
+        finally:
+            await engine.close()
+    except EngineError as fault:
+        raise MachineError(str(fault)) from None
+    display.close()
+    display.say(describe_report(machine.report))
+    if reason is not None:
+        notices.over(display, reason)
+
+
+async def _until_over(display: Display, machine: Machine) -> str | None:
+    running = asyncio.create_task(machine.run())
+    retiring: list[asyncio.Task[None]] = []
+
+    def interrupted() -> None:
+        if retiring:  # and now really
+            running.cancel()
+        else:
+            display.say("Finishing the sentence; Ctrl-C again stops at once.")
+            retiring.append(asyncio.create_task(machine.retire()))
+
+    with _on_signals(interrupted):
+        try:
+            while not running.done():
+                display.progress(lambda: describe_report(machine.report))
+                await asyncio.wait((running,), timeout=_PROGRESS_SECONDS)
+        finally:
+            running.cancel()
+            for task in retiring:
+                task.cancel()
+            await asyncio.gather(running, *retiring, return_exceptions=True)
+    return None if running.cancelled() else running.result()
+
+
+@contextlib.contextmanager
+def _on_signals(handle: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C, and whoever stops services, handled."""
+    loop = asyncio.get_running_loop()
+    handled = (signal.SIGINT, signal.SIGTERM)
+    for number in handled:
+        loop.add_signal_handler(number, handle)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _several(languages: str) -> tuple[str, ...] | Literal["auto"]:
+    """`es,ca` taken apart. Raises typer.BadParameter for what is no language."""
+    if languages == _AUTO:
+        return "auto"
+    try:
+        return tuple(validate_language_code(each.strip(), "each") for each in languages.split(","))
+    except ValidationError as wrong:
+        raise typer.BadParameter(wrong.message, param_hint="--languages") from None
