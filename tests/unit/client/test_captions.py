@@ -230,6 +230,16 @@ class TestCore:
         interpreter = self.seated(source="floor", role="interpreter")
         assert self.read(interpreter, spanish, floor) == ["Hello."]
 
+    def test_who_falls_back_to_the_floor_reads_the_floor(self) -> None:
+        core = self.seated()
+        change = ChannelSourceChanged(
+            session_id=SESSION, language="es", from_source="machine", to_source="floor", epoch=1
+        )
+        core.receive(encode(change), T0)
+
+        spanish, floor = caption("Hola."), caption("Hello.", language="en")
+        assert self.read(core, spanish, floor) == ["Hello."]
+
     def test_of_another_session_or_of_none_nothing_is_read(self) -> None:
         elsewhere = msgspec.structs.replace(caption("Hola."), session_id="calm-otter-404")
         core = self.seated()

@@ -98,6 +98,25 @@ class TestAudience:
 
         assert [m["epoch"] for m in world.pushes(listener, "caption")] == [2]
 
+    def test_who_hears_reads_but_for_who_sends(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        spanish, french = machine(world, session_id, "es"), world.interpreter(session_id, "fr")
+        waiting = world.interpreter(session_id, "es", "ivan", standby=True)
+        listeners = [
+            world.listener(session_id, language) for language in ("en", "es", "fr", "de", "es-mx")
+        ]
+        world.send_audio(speaker)
+        for interpreter in (spanish, french):
+            world.send_audio(interpreter)
+            world.send_caption(interpreter)
+        world.send_caption(spanish, language="en")
+
+        for member in (speaker, spanish, french, waiting, *listeners):
+            hears = {m["language"] for m in world.pushes(member, "audio")}
+            reads = {m["language"] for m in world.pushes(member, "caption")}
+            assert reads == hears - ({"en"} if member == spanish else set())
+        assert {m["language"] for m in world.pushes(waiting, "caption")} == {"en"}
+
     def test_a_large_audience_is_dealt_out_as_for_audio(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id, "es")
