@@ -64,11 +64,10 @@ class Served:
 class AwsSpeech:
     """Serves while its block lasts.
 
-    `sentences` are what Transcribe hears, utterance by utterance; `table` what Translate makes of
-    (target code, text), which it otherwise only marks. With `neural` false there are none of those
-    voices, as in some Regions; `unknown_pairs` are language pairs that are refused. Without
-    `credentials` it does not ask who signed. The script goes on from stream to stream, as a floor
-    does; with `script_per_stream` each stream begins it anew.
+    `sentences` are what Transcribe hears, by their numbers (see `loud`); `table` what Translate
+    makes of (target code, text), which it otherwise only marks. With `neural` false there are none
+    of those voices, as in some Regions; `unknown_pairs` are language pairs that are refused.
+    Without `credentials` it does not ask who signed.
     """
 
     sentences: Sequence[str] = SENTENCES
@@ -77,7 +76,6 @@ class AwsSpeech:
     unknown_pairs: frozenset[tuple[str, str]] = frozenset()
     idle_seconds: float = 15.0
     credentials: ReadOnlyCredentials | None = CREDENTIALS
-    script_per_stream: bool = False
     streams: list[Stream] = field(default_factory=list)
     served: list[Served] = field(default_factory=list)
 
@@ -195,8 +193,7 @@ class AwsSpeech:
         query = urlsplit(socket.request.path).query
         stream = Stream({k: v for k, v in parse_qsl(query) if not k.startswith("X-Amz-")})
         self.streams.append(stream)
-        script = Script(self.sentences) if self.script_per_stream else self._script
-        ears = Ears(stream.sample_rate, script)
+        ears = Ears(stream.sample_rate, self._script)
         await serve_stream(
             socket, stream, ears, trouble, idle_seconds=self.idle_seconds, changed=self._notify
         )

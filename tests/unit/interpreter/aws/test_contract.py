@@ -15,7 +15,7 @@ from tests.unit.interpreter.engine_contract import EngineContract, Floor
 class TestAwsEngine(EngineContract):
     @pytest.fixture(params=["standard", "premium"])
     async def engine(self, request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
-        with AwsSpeech(script_per_stream=True) as aws:
+        with AwsSpeech() as aws:
             async with engine_on(aws, tier=request.param) as engine:
                 yield engine
 

@@ -82,7 +82,7 @@ async def test_what_was_final_is_not_said_again(aws: AwsSpeech) -> None:
         results = recogniser.results()
         await hear(recogniser, floor_of(SENTENCES[:1]))
         first = await next_final(results)
-        await hear(recogniser, floor_of(SENTENCES[1:]), EPOCH + 1_750)
+        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
         await recogniser.finish()
         others = [result async for result in results if result.final]
 
@@ -245,7 +245,7 @@ async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
         await hear(recogniser, floor_of(SENTENCES[:1]))
         heard = [await next_final(results)]
         clock.advance(100_000)
-        await hear(recogniser, floor_of(SENTENCES[1:]), EPOCH + 1_750)
+        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
         await recogniser.finish()
         heard += [result async for result in results if result.final]
 

@@ -1,0 +1,53 @@
+"""Whenever streams break, and however: every sentence is heard once, in its order and time."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.aws_speech import (
+    SENTENCES,
+    AwsSpeech,
+    Dropped,
+    Garbage,
+    Refused,
+    Thrown,
+    floor_of,
+)
+from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.unit.interpreter.aws.support import EPOCH, RATE, engine_on, finals, hear
+
+# Words of 250 ms, half a second after each sentence.
+BEGINNINGS = (0, 1_750, 4_250)
+ENDS = (1_250, 3_750, 5_000)
+
+positions = st.integers(0, 5_600)
+breaks = st.one_of(
+    st.builds(Dropped, positions),
+    st.builds(
+        Thrown,
+        st.sampled_from(["InternalFailureException", "LimitExceededException"]),
+        positions,
+    ),
+    st.builds(Garbage, st.just(b"\0" * 20), positions),
+)
+between = st.lists(st.just(Refused("ServiceUnavailableException", 503)), max_size=1)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(breaks, between), max_size=2))
+async def test_every_sentence_is_heard_once(
+    troubles: list[tuple[StreamTrouble, list[StreamTrouble]]],
+) -> None:
+    with AwsSpeech() as aws:
+        for broken, refused in troubles:
+            aws.stream_trouble(broken, *refused)
+        async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
+            await hear(recogniser, floor_of())
+            await recogniser.finish()
+            heard = await finals(recogniser)
+
+    assert [result.text for result in heard] == list(SENTENCES)
+    for result, beginning, end in zip(heard, BEGINNINGS, ENDS, strict=True):
+        assert abs(result.timestamp - EPOCH - beginning) <= 40
+        assert abs(result.end_timestamp - EPOCH - end) <= 40
