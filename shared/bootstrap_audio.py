@@ -34,7 +34,6 @@ class AudioApp(App):
             self._sources,
             self._broadcasts(self._roster_cache, self._outside.sharded_sender, measure_captions),
             self._roster_cache,
-            self.clock,
         )
 
     @cached_property

@@ -13,7 +13,6 @@ from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.refusals import forbidden
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
-from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_caption
 from shared.utils.token_buckets import TokenBuckets
 from shared.utils.validators import validate_language_code
@@ -35,12 +34,11 @@ class CaptionService:
         sources: Sources,
         broadcasts: BroadcastHandler,
         rosters: RosterCache,
-        clock: Clock,
     ) -> None:
         self._sources = sources
         self._broadcasts = broadcasts
         self._rosters = rosters
-        self._buckets = TokenBuckets(clock, per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
+        self._buckets = TokenBuckets(per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
 
     def send_caption(self, caller: Caller, request: SendCaption) -> None:
         """Deliver a caption, or drop it silently: while nothing is broadcast, and of the floor
@@ -57,7 +55,9 @@ class CaptionService:
         self._sources.touch(caller)
         if channel is None or not self._sources.is_audible(session, caller):
             return
-        if not self._buckets.take((session.session_id, channel.language, channel.epoch)):
+        key = (session.session_id, channel.language, channel.epoch)
+        # By the arrival: what waited for a cold start together did not come together.
+        if not self._buckets.take(key, caller.received_at):
             raise LingocastError(
                 ErrorCode.RATE_LIMITED,
                 f"sendCaption: more than {CAPTIONS_A_SECOND} a second; leave partial ones out",
