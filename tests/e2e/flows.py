@@ -38,15 +38,16 @@ class Happenings:
     async def until(self, wanted: object) -> None:
         """Wait until this has happened."""
         while wanted not in self.all:
-            await self._next()
+            await self.next()
 
     async def first(self) -> object:
         """Wait for anything to happen."""
         while not self.all:
-            await self._next()
+            await self.next()
         return self.all[0]
 
-    async def _next(self) -> None:
+    async def next(self) -> None:
+        """Wait until anything more happens."""
         self._changed.clear()
         await self._changed.wait()
 
