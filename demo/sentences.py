@@ -45,7 +45,7 @@ SENTENCES = (
     Sentence("we are talking about the future of the country"),
     Sentence("the government wants to reduce the cost of energy"),
     Sentence("we have two hundred people in the room"),
-    Sentence("the price of water is too high"),
+    Sentence("the meeting will start at nine in the morning"),
     Sentence("the government will build a new school"),
     Sentence("the world is changing very quickly"),
     Sentence("we want to hear your questions"),

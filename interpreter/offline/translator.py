@@ -28,8 +28,14 @@ class Translator:
         self._pairs = {language: _Pair(mode, request_seconds) for language, mode in modes.items()}
 
     async def warm(self) -> None:
-        """Start every pipeline, so that no sentence waits for it. Raises EngineError."""
-        await asyncio.gather(*(pair.warm() for pair in self._pairs.values()))
+        """Start every pipeline, so that no sentence waits for it. One that does not start says so
+        when it is asked: it does not keep the others from being of use.
+        """
+        starting = (pair.warm() for pair in self._pairs.values())
+        faults = await asyncio.gather(*starting, return_exceptions=True)
+        for fault in faults:
+            if fault is not None and not isinstance(fault, EngineError):
+                raise fault
 
     async def translate(self, text: str, target: str) -> str:
         """The text in one line; empty if there is nothing to say. Any text will do.

@@ -171,8 +171,21 @@ def removed(program: Path) -> Path:
 async def test_a_program_that_is_not_there_makes_the_engine_unavailable(
     translator: Translator, removed: Path
 ) -> None:
+    await translator.warm()
     with pytest.raises(EngineUnavailableError, match=f"{removed} cannot be started"):
-        await translator.warm()
+        await translator.translate("one", "eo")
+
+
+async def test_a_language_that_does_not_work_leaves_the_others_alone(
+    mode: Path, tmp_path: Path
+) -> None:
+    translator = Translator({"fr": tmp_path / "none.mode", "eo": mode}, request_seconds=PATIENT)
+    await translator.warm()
+    with pytest.raises(EngineUnavailableError, match="describes no pipeline"):
+        await translator.translate("one", "fr")
+
+    assert await translator.translate("one", "eo") == "ONE"
+    await translator.close()
 
 
 def test_a_mode_is_run_with_null_flush_and_without_marks(mode: Path) -> None:
