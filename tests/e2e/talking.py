@@ -1,0 +1,42 @@
+"""A speaker who talks: sentences of sound, and pauses between them, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from websockets.exceptions import ConnectionClosed
+
+from tests.helpers.wire import Wire
+
+_SAMPLES = 3_200  # 200 ms of the default format
+_LOUD = struct.pack("<2h", 8_000, -8_000) * (_SAMPLES // 2)
+_QUIET = bytes(2 * _SAMPLES)
+# Chunks of a sentence, and of the pause after it.
+_SENTENCE, _PAUSE = 6, 6
+_CHUNK_SECONDS = 0.2
+
+
+@asynccontextmanager
+async def talking(speaker: Wire) -> AsyncIterator[None]:
+    """The speaker talks until the end of the block."""
+
+    async def talk() -> None:
+        begins = asyncio.get_running_loop().time()
+        sounds = itertools.cycle([_LOUD] * _SENTENCE + [_QUIET] * _PAUSE)
+        with contextlib.suppress(ConnectionClosed):
+            for seq, sound in enumerate(sounds):
+                await speaker.send_audio(seq, sound)
+                due = begins + (seq + 1) * _CHUNK_SECONDS
+                await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
+
+    task = asyncio.create_task(talk())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
