@@ -151,7 +151,7 @@ class Machine:
     async def _occupy(self, language: str) -> None:
         """See to the booth of a language for as long as there should be one."""
         try:
-            while language in self._wanted():
+            while not self._retiring and language in self._wanted():
                 booth = self._booth(language)
                 self._booths[language] = booth
                 try:
@@ -302,9 +302,9 @@ class Machine:
                 with contextlib.suppress(TimeoutError):
                     await within(self._sleep, limits.finish_seconds, self._ear.finish())
         await asyncio.gather(*(self._withdraw(booth) for booth in list(self._booths.values())))
-        leaving = asyncio.gather(*self._places.values(), return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            await within(self._sleep, limits.leave_seconds, leaving)
+        if places := list(self._places.values()):
+            with contextlib.suppress(TimeoutError):
+                await within(self._sleep, limits.leave_seconds, asyncio.wait(places))
         self._end()
 
     async def _withdraw(self, booth: Booth) -> None:
