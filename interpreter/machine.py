@@ -151,7 +151,7 @@ class Machine:
     async def _occupy(self, language: str) -> None:
         """See to the booth of a language for as long as there should be one."""
         try:
-            while not self._retiring and language in self._wanted():
+            while self._has_place(language):
                 booth = self._booth(language)
                 self._booths[language] = booth
                 try:
@@ -168,6 +168,10 @@ class Machine:
                 await self._sleep(_RETRY_SECONDS)
         finally:
             del self._places[language]
+
+    def _has_place(self, language: str) -> bool:
+        """Whether a booth may still be opened: whoever retires opens none."""
+        return not self._retiring and language in self._wanted()
 
     def _judge(self, language: str, fault: ClientError) -> None:
         """What follows from a seat that could not be had, or was lost; raises it if nothing can."""
