@@ -224,6 +224,8 @@ class SessionCore:
         match message:
             case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
                 return False  # its sound was faster
+            case ChannelSourceChanged() if self.state is before:
+                return False  # told again, or overtaken
             case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
                 return False  # told again, or overtaken
             case InterpreterLease(lease=lease):

@@ -55,8 +55,10 @@ class SessionState:
     epoch: int | None = None
     lease: Lease | None = None  # an interpreter's; None if the service has not told
     claim: Claim = field(default_factory=Claim)
-    # A language's former interpreter has a lower epoch than this one's, and is heard no more.
-    first_epochs: Mapping[str, int] = field(default_factory=dict)
+    # The latest change of each language: the epoch of its channel, and whether that fell to the
+    # floor, which comes after the interpreter of that epoch. Whoever has a lower epoch, from one
+    # person to another too, is heard no more.
+    changes: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
 
     @property
     def speaker_connected(self) -> bool:
@@ -92,7 +94,7 @@ class SessionState:
         return (
             message.session_id == self.session_id
             and message.language == self.heard_language
-            and message.epoch >= self.first_epochs.get(message.language, 0)
+            and message.epoch >= self.changes.get(message.language, (0, False))[0]
         )
 
     def knows(self, state: BroadcastState) -> bool:
@@ -105,18 +107,15 @@ class SessionState:
 
     def with_source(self, change: ChannelSourceChanged) -> SessionState:
         """The state after someone else took over a language."""
-        first_epochs = dict(self.first_epochs)
-        if change.epoch < first_epochs.get(change.language, 0):
-            return self  # overtaken by a later change
-        if change.to_source != "floor":
-            # From one person to another too: they must not be heard together.
-            first_epochs[change.language] = change.epoch
+        place = (change.epoch, change.to_source == "floor")
+        if place <= self.changes.get(change.language, (0, False)):
+            return self  # overtaken by a later change, or known
         ours = change.language == self.target_language
         return replace(
             self,
             channels={**self.channels, change.language: change.to_source},
             channel_source=change.to_source if ours else self.channel_source,
-            first_epochs=first_epochs,
+            changes={**self.changes, change.language: place},
         )
 
 

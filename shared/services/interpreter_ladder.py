@@ -147,7 +147,7 @@ class InterpreterLadder:
                 language=passed.language,
                 from_source=_source(passed.before),
                 to_source=_source(passed.after),
-                epoch=passed.session.speaker_epoch if present is None else passed.after.epoch,
+                epoch=passed.after.epoch,
             ),
             told,
         )

@@ -233,7 +233,7 @@ class TestCore:
     def test_who_falls_back_to_the_floor_reads_the_floor(self) -> None:
         core = self.seated()
         change = ChannelSourceChanged(
-            session_id=SESSION, language="es", from_source="machine", to_source="floor", epoch=1
+            session_id=SESSION, language="es", from_source="machine", to_source="floor", epoch=3
         )
         core.receive(encode(change), T0)
 

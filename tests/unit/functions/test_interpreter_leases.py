@@ -217,7 +217,7 @@ class TestLadder:
             ("floor", "human", 1),
             ("human", "human", 2),
             ("human", "machine", 3),
-            ("machine", "floor", 1),
+            ("machine", "floor", 3),
         ]
         assert theatre.leases(human) == [("promoted", True, 2)]
         assert theatre.leases(machine) == [("promoted", True, 3)]
