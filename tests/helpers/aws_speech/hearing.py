@@ -8,13 +8,14 @@ the script. There is a word for each 250 ms, told as Transcribe does it.
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tests.helpers.aws_speech.tones import tone
 
 Result = dict[str, Any]
 
@@ -35,12 +36,8 @@ _UNSTABLE = 2
 
 def loud(duration_ms: float, sample_rate: int = 16_000, *, number: int = 0) -> bytes:
     """A tone that is heard as the sentence of that number (up to 20)."""
-    count = round(duration_ms * sample_rate / 1000)
-    step = 2 * math.pi * (_LOWEST_HZ + number * _STEP_HZ) / sample_rate
-    samples = array("h", [round(_PEAK * math.sin(step * index)) for index in range(count)])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples.tobytes()
+    hertz = _LOWEST_HZ + number * _STEP_HZ
+    return tone(duration_ms, sample_rate, hertz=hertz, peak=_PEAK)
 
 
 def silent(duration_ms: float, sample_rate: int = 16_000) -> bytes:

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -45,6 +46,7 @@ _PATIENCE_SECONDS = 30
 _FORBIDDEN = 403
 
 
+@cache
 def session_of(credentials: ReadOnlyCredentials = CREDENTIALS) -> boto3.Session:
     """Whoever has those credentials, in the server's Region."""
     return boto3.Session(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from array import array
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +11,8 @@ from xml.etree import ElementTree
 
 import botocore.session
 from botocore.model import OperationModel
+
+from tests.helpers.aws_speech.tones import tone
 
 TRANSLATE_TARGET = "AWSShineFrontendService_20170701.TranslateText"
 SPEECH_PATH = "/v1/speech"
@@ -90,7 +90,8 @@ def spoken(members: Mapping[str, Any]) -> tuple[bytes, int]:
         text, speed = _read_ssml(text)
     if len(text) > 3_000:
         raise RefusedRequestError("TextLengthExceededException", "more than 3 000 are billed")
-    return _tone(len(text) * CHARACTER_MS / speed, int(members["SampleRate"])), len(text)
+    duration_ms = len(text) * CHARACTER_MS / speed
+    return tone(duration_ms, int(members["SampleRate"]), hertz=440, peak=8_000), len(text)
 
 
 def _read_ssml(ssml: str) -> tuple[str, float]:
@@ -103,12 +104,3 @@ def _read_ssml(ssml: str) -> tuple[str, float]:
     if root.tag != "speak" or any(not rate.rstrip("%").isdecimal() for rate in rates):
         raise RefusedRequestError("InvalidSsmlException", "no SSML")
     return "".join(root.itertext()), math.prod(int(rate.rstrip("%")) / 100 for rate in rates)
-
-
-def _tone(duration_ms: float, sample_rate: int) -> bytes:
-    step = 2 * math.pi * 440 / sample_rate
-    count = round(duration_ms * sample_rate / 1000)
-    samples = array("h", [round(8_000 * math.sin(step * index)) for index in range(count)])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples.tobytes()

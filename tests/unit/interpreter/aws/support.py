@@ -11,8 +11,16 @@ from interpreter.engine import FloorChunk, Recognised, Recogniser
 from shared.utils.clock import Clock
 from tests.helpers.aws_speech import AwsSpeech, session_of
 
-# Nothing is waited for but what the server says.
-QUICK = Timing(first_delay=0.0, last_delay=0.0, limited_delay=0.0)
+# Nothing is waited for but what the server says, and for that as long as it takes.
+QUICK = Timing(
+    open=30.0,
+    send=30.0,
+    finish=30.0,
+    last_words=30.0,
+    first_delay=0.0,
+    last_delay=0.0,
+    limited_delay=0.0,
+)
 EPOCH = 1_700_000_000_000
 RATE = 16_000
 _CHUNK_MS = 100

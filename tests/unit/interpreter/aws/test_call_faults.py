@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
+from contextlib import suppress
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -151,12 +151,12 @@ async def test_a_long_text_is_translated_in_pieces(aws: AwsSpeech) -> None:
 
 @pytest.mark.parametrize("speed", [1.0, 1.5])
 async def test_a_long_text_is_spoken_in_pieces(aws: AwsSpeech, speed: float) -> None:
-    text = " ".join(f"Frase & {number}." for number in range(600))
+    text = " ".join(f"Frase & {number}." for number in range(400))
     async with engine_on(aws) as engine:
         pcm = await engine.speak(text, "es", 8_000, speed)
 
     pieces = len(aws.served)
-    assert pieces > 2
+    assert pieces == 2
     spoken = len(text) - (pieces - 1)  # the spaces between them
     assert len(pcm) / 16 == pytest.approx(spoken * CHARACTER_MS / speed, rel=0.01)
 
@@ -174,17 +174,24 @@ async def test_where_there_are_no_neural_voices_the_others_speak() -> None:
 
 
 async def test_no_more_calls_are_made_than_there_are_threads() -> None:
-    calls = Calls(1, 0.2)
+    calls = Calls(1, 0.1)
     going_on = threading.Event()
     try:
-        first = asyncio.ensure_future(calls.run(SPEAK, going_on.wait))
         with pytest.raises(ConnectionLostError):
-            await first
+            await calls.run(SPEAK, going_on.wait)
         # The thread is still at it: its place is taken.
         with pytest.raises(ConnectionLostError):
             await calls.run(SPEAK, lambda: None)
         going_on.set()
-        assert await calls.run(SPEAK, lambda: "free") == "free"
+        assert await free_again(calls)
     finally:
         going_on.set()
         calls.close()
+
+
+async def free_again(calls: Calls) -> bool:
+    """Whether a call has a place, soon."""
+    for _ in range(100):
+        with suppress(ConnectionLostError):
+            return await calls.run(SPEAK, lambda: True)
+    return False
