@@ -44,7 +44,9 @@ class OfflineEngine:
 
     @contextlib.asynccontextmanager
     async def recogniser(self, language: str, sample_rate: int) -> AsyncIterator[Recogniser]:
-        """A recogniser in a process of its own; translations are made ready meanwhile."""
+        """A recogniser in a process of its own; translations are made ready as well. Of sound
+        sampled at 8 kHz it understands little: its model listens for what is above 4 kHz too.
+        """
         self.targets(language)
         async with decoding(sample_rate) as recogniser:
             await self._translator.warm()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.offline.engine import OfflineEngine
+from interpreter.offline.translator import MOST_CHARACTERS
 from tests.helpers.programs import require_programs
 
 # As people write, as the programs' own formats are, and as nobody would.
@@ -86,6 +87,17 @@ def test_nothing_is_translated_into_nothing(
     interpreter: Interpreter, text: str, language: str
 ) -> None:
     assert interpreter.translate(text, language) == ""
+
+
+@pytest.mark.parametrize("language", ["es", "ca"])
+def test_the_longest_text_is_translated_to_its_end(interpreter: Interpreter, language: str) -> None:
+    sentence = "the children are playing in the garden. "
+    times = MOST_CHARACTERS // len(sentence)
+
+    translated = interpreter.translate(sentence * times, language)
+
+    once = interpreter.translate(sentence, language)
+    assert translated.lower() == " ".join([once.lower()] * times)
 
 
 @given(TEXTS, st.sampled_from(["es", "ca"]), st.floats(0.1, 10))

@@ -50,8 +50,7 @@ async def test_who_does_not_pause_is_cut_in_time() -> None:
 async def test_an_utterance_ends_though_no_sound_follows() -> None:
     spoken = sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32]
     async with decoding(RATE) as recogniser:
-        for chunk in floor_of(spoken).chunks():
-            await recogniser.hear(chunk)
+        await recogniser.hear(FloorChunk(BEGIN, spoken))
         results = recogniser.results()
         # Neither silence nor `finish`, as when the speaker has muted the microphone.
         while not (recognised := await anext(results)).final:
