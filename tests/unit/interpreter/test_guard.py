@@ -1,0 +1,142 @@
+"""Which results are believed, whom a machine serves, and for how long it rests."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interpreter.engine import Recognised
+from interpreter.fitness import Fitness
+from interpreter.floor_captions import FloorCaptions
+from interpreter.follower import Audience
+from interpreter.guard import OrderGuard, PartialThrottle
+from shared.models.interpretation_messages import Caption
+
+results = st.builds(
+    Recognised,
+    text=st.sampled_from(["a word", "", "  ", "two words"]),
+    final=st.booleans(),
+    timestamp=st.integers(0, 20_000),
+    end_timestamp=st.integers(0, 20_000),
+)
+
+
+def said(start: int, end: int, *, final: bool = True, text: str = "a word") -> Recognised:
+    return Recognised(text, final, start, end)
+
+
+@given(st.lists(results, max_size=40))
+def test_what_is_believed_comes_in_order_without_overlap(told: list[Recognised]) -> None:
+    guard = OrderGuard()
+    believed = [result for result in told if guard.passes(result)]
+    finals = [result for result in believed if result.final]
+    for before, after in itertools.pairwise(finals):
+        assert before.end_timestamp <= after.timestamp
+    assert all(result.text.strip() for result in believed)
+    assert all(result.timestamp <= result.end_timestamp for result in believed)
+    assert guard.disordered == sum(result.final for result in told) - len(finals)
+
+
+def test_a_late_final_is_not_believed_and_counted() -> None:
+    guard = OrderGuard()
+    assert guard.passes(said(1_000, 2_000))
+    assert not guard.passes(said(500, 900))
+    assert not guard.passes(said(1_900, 2_500))
+    assert not guard.passes(said(500, 900, final=False))
+    assert guard.passes(said(2_000, 2_500))
+    assert guard.disordered == 2
+
+
+def test_a_speaker_with_another_clock_is_believed() -> None:
+    guard = OrderGuard()
+    assert guard.passes(said(10_000_000, 10_001_000))
+    assert guard.passes(said(1_000, 2_000))
+    assert not guard.passes(said(1_000, 2_000))
+
+
+def test_partial_results_are_told_as_fast_as_one_reads() -> None:
+    throttle = PartialThrottle()
+    partial = said(0, 100, final=False, text="one")
+    longer = said(0, 200, final=False, text="one two")
+    assert throttle.passes(partial, 1_000)
+    assert not throttle.passes(partial, 9_000), "that is known"
+    assert not throttle.passes(longer, 1_100), "too soon"
+    assert throttle.passes(longer, 1_250)
+    assert throttle.passes(said(0, 300), 1_260), "what is final is always told"
+    assert throttle.passes(longer, 1_600), "the next utterance may begin alike"
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5_000)), max_size=40))
+def test_languages_are_served_until_a_while_after_the_last_listener(
+    moments: list[tuple[int, int]],
+) -> None:
+    audience, now = Audience(None, 10_000), 0
+    last_heard: int | None = None
+    for count, later in moments:
+        now += later
+        audience.update({"es": count}, now)
+        last_heard = now if count else last_heard
+        wanted = last_heard is not None and now - last_heard < 10_000
+        assert (audience.languages == {"es"}) is wanted
+
+
+def test_only_languages_that_were_asked_for_are_served() -> None:
+    audience = Audience(["es"], 10_000)
+    audience.update({"es": 1, "fr": 9}, 0)
+    assert audience.languages == {"es"}
+
+
+def test_rests_double_until_it_works_again() -> None:
+    fitness, all_of_them = Fitness(15), frozenset({"es", "ca"})
+    assert [fitness.rest("es") for _ in range(6)] == [15, 30, 60, 120, 120, 120]
+    assert fitness.of(all_of_them) == {"ca"}
+    fitness.rested("es")
+    assert fitness.of(all_of_them) == all_of_them
+    fitness.works("es")
+    assert fitness.rest("es") == 15
+    fitness.rest(None)
+    assert fitness.of(all_of_them) == frozenset()
+    fitness.rested(None)
+    fitness.never("ca")
+    fitness.rested("es")
+    assert fitness.of(all_of_them) == {"es"}
+
+
+def _caption(end: int, *, final: bool = True, language: str = "en") -> Caption:
+    return Caption(
+        session_id="golden-eagle-427",
+        language=language,
+        text="a word",
+        final=final,
+        epoch=1,
+        timestamp=end - 500,
+        end_timestamp=end,
+    )
+
+
+def _cut(captions: FloorCaptions, position: float | None, *, from_machine: bool = True) -> float:
+    return captions.cut(position, from_machine=from_machine, kept_ms=10_000, pre_roll_ms=300)
+
+
+def test_a_machine_goes_on_where_the_one_before_it_stopped() -> None:
+    captions = FloorCaptions("en")
+    assert _cut(captions, None) == 0
+    assert _cut(captions, 50_000) == 49_700
+    captions.heard(_caption(46_000))
+    assert _cut(captions, 50_000) == 46_000
+    assert _cut(captions, 50_000, from_machine=False) == 49_700
+    assert _cut(captions, 90_000) == 80_000, "no further back than is kept"
+    captions.heard(_caption(48_000, final=False))
+    captions.heard(_caption(48_000, language="es"))
+    assert _cut(captions, 50_000) == 46_000
+
+
+def test_a_machines_own_captions_tell_it_nothing() -> None:
+    captions = FloorCaptions("en")
+    told = captions.of(said(47_500, 48_000), 0)
+    assert told is not None
+    assert (told.language, told.end_timestamp) == ("en", 48_000)
+    captions.heard(_caption(48_000))
+    assert _cut(captions, 50_000) == 49_700
