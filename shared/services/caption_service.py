@@ -48,7 +48,9 @@ class CaptionService:
         or RATE_LIMITED.
         """
         text = validate_caption(request)
-        wanted = request.language and validate_language_code(request.language, "language")
+        wanted = request.language
+        if wanted is not None:
+            wanted = validate_language_code(wanted, "language")
         session, source = self._sources.find(caller)
         session, source = entitled(session, source, "sendCaption", _WHO)
         channel = _channel(session, source, wanted or source.language)

@@ -166,6 +166,7 @@ class TestRefusals:
             ({"endTimestamp": None}, "INVALID_MESSAGE", "endTimestamp:"),
             ({"spoken": 1}, "INVALID_MESSAGE", "spoken:"),
             ({"language": "spanish"}, "INVALID_LANGUAGE", "language:"),
+            ({"language": ""}, "INVALID_LANGUAGE", "language:"),
             ({"text": "ñ" * 2500}, "MESSAGE_TOO_LARGE", "message:"),
         ],
     )
