@@ -12,6 +12,7 @@ from client.announce_options import TranslateOption, Weight, translations
 from client.console import Display, describe_stream
 from client.errors import RequestRefusedError
 from client.files import STANDARD_INPUT, source_named
+from client.interpretation_options import InterpretOption, IntoOption, described, requested
 from client.lasting import LastingConnection
 from client.options import (
     DEFAULT_URL,
@@ -61,6 +62,8 @@ def speak_command(
         Weight, typer.Option(help="How that is shown: blue, yellow or red.")
     ] = Weight.INFO,
     translate: TranslateOption = None,
+    interpret: InterpretOption = None,
+    into: IntoOption = None,
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="End the session when all is said.")
     ] = True,
@@ -73,12 +76,14 @@ def speak_command(
     * `python -m client speak speech.wav --wait 30`
     * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client speak -`
     * `python -m client speak speech.wav --announce "Questions at the end"`
+    * `python -m client speak speech.wav --interpret offline --into es,ca`
     """
     if wait_enter and file == STANDARD_INPUT:
         raise typer.BadParameter("standard input cannot be both sound and the Enter key")
     if announce is None and translate:
         raise typer.BadParameter("there is no --announce to translate", param_hint="--translate")
     texts = translations(translate)
+    interpretation = requested(interpret, into)
     access = Access(url, token, token_url, user, ("speakers",), reconnect)
     audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
 
@@ -89,6 +94,8 @@ def speak_command(
             async def created(session: SessionCreated) -> None:
                 at = None if url == DEFAULT_URL else url
                 notices.invite(display, session.session_id, at, token_url)
+                if session.interpretation is not None:
+                    display.say(described(session.interpretation))
                 if announce is not None:
                     await _announce(display, connection, announce, announce_type, texts)
                 if wait:
@@ -104,6 +111,7 @@ def speak_command(
                 source,
                 audio_format=audio_format,
                 quality_tier=quality,
+                interpretation=interpretation,
                 on_created=created,
                 on_progress=display.sent,
                 on_notice=lambda notice: notices.notice(display, notice),
