@@ -125,6 +125,12 @@ class AwsSpeech:
         """The next streams go wrong; None for one that goes well."""
         self._stream_troubles.extend(troubles)
 
+    def forget_troubles(self) -> None:
+        """From now on all goes well."""
+        self._stream_troubles.clear()
+        for troubles in self._troubles.values():
+            troubles.clear()
+
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait for something that shows in `streams` or `served`."""
         if not await asyncio.to_thread(self._wait_for, happened):
