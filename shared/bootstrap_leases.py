@@ -72,7 +72,12 @@ class LeaseParts:
     def handover(self, seating: Seating) -> InterpreterHandover:
         """What interpreters do by hand."""
         return InterpreterHandover(
-            self.written, self._sessions, ladder=self.ladder, seating=seating, clock=self._clock
+            self.written,
+            self._sessions,
+            ladder=self.ladder,
+            seats=self.seats(seating),
+            seating=seating,
+            clock=self._clock,
         )
 
     def watch(self, silence_seconds: int) -> LeaseWatch:

@@ -67,7 +67,9 @@ def passed_on(channel: Channel, now: int, *, stays_until: int | None = None) -> 
     standbys = _alive(channel.standbys, now)
     ahead = waiting(channel, now)
     if stays_until is not None and channel.connection_id is not None:
-        standbys[channel.connection_id] = Standby(channel.source, now, stays_until)
+        standbys[channel.connection_id] = Standby(
+            channel.source, _behind(standbys, now), stays_until
+        )
     if not ahead:
         # The lease that was lost stays, as a mark of its time; who comes gets one of their own.
         return replace(channel, connection_id=None, former=None, standbys=standbys)
@@ -82,13 +84,13 @@ def taken_over(
     standbys = _without(channel.standbys, connection_id)
     former = channel.connection_id
     if former is not None and is_alive(channel.lease_until, now):
-        standbys[former] = Standby(channel.source, now, channel.lease_until)
+        standbys[former] = Standby(channel.source, _behind(standbys, now), channel.lease_until)
     return _held_by(channel, connection_id, source, standbys, now)
 
 
 def joined_by(channel: Channel, connection_id: str, source: InterpreterSource, now: int) -> Channel:
     """Somebody waits from now on; who waited and is not alive does not any more."""
-    newcomer = Standby(source, now, now + LEASE_MS)
+    newcomer = Standby(source, _behind(channel.standbys, now), now + LEASE_MS)
     return replace(channel, standbys={**_alive(channel.standbys, now), connection_id: newcomer})
 
 
@@ -145,6 +147,11 @@ def _held_by(
         heard_at=now,
         standbys=standbys,
     )
+
+
+def _behind(standbys: Mapping[str, Standby], now: int) -> int:
+    """Since when the last one waits: after all others, whatever the service's clocks say."""
+    return max([now, *(place.since + 1 for place in standbys.values())])
 
 
 def _alive(standbys: Mapping[str, Standby], now: int) -> dict[str, Standby]:

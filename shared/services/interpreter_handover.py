@@ -8,10 +8,11 @@ from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import InterpreterSource
 from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
-from shared.models.ladder import is_expired, lease_of, taken, taken_over, waiting
-from shared.models.session import Channel, Session
+from shared.models.ladder import is_expired, taken, taken_over, waiting
+from shared.models.session import Session
 from shared.services.interpreter_ladder import InterpreterLadder, Passed
-from shared.services.refusals import active, forbidden
+from shared.services.interpreter_seats import InterpreterSeats
+from shared.services.refusals import active, forbidden, not_in_session
 from shared.services.seating import Seated, Seating
 from shared.utils.clock import Clock
 
@@ -28,12 +29,14 @@ class InterpreterHandover:
         sessions: SessionsRepository,
         *,
         ladder: InterpreterLadder,
+        seats: InterpreterSeats,
         seating: Seating,
         clock: Clock,
     ) -> None:
         self._leases = leases
         self._sessions = sessions
         self._ladder = ladder
+        self._seats = seats
         self._seating = seating
         self._clock = clock
 
@@ -48,11 +51,13 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is not None and channel.connection_id == caller.connection_id:
-                return self._as_it_is(session, language, channel, caller)
+                return self._ladder.news(session, language, caller.connection_id, "asked")
             passed = self._taken(session, language, caller.connection_id, source)
             if passed is not None:
                 self._ladder.tell(passed, except_for=caller.connection_id)
-                return self._ladder.news(passed, caller.connection_id, "asked")
+                if not self._seats.still_sits(session.session_id, language, caller.connection_id):
+                    raise not_in_session("takeOver")
+                return self._ladder.news(passed.session, language, caller.connection_id, "asked")
             session = active(self._sessions.get(session.session_id))
         raise _too_many(language)
 
@@ -76,7 +81,9 @@ class InterpreterHandover:
             passed = self._ladder.lose(session, language, "handedOver")
             if passed is not None:
                 self._ladder.tell(passed, except_for=caller.connection_id)
-                return self._ladder.news(passed, caller.connection_id, "handedOver")
+                # Whoever was next may have been gone, and the caller next after them.
+                present = active(self._sessions.get(session.session_id))
+                return self._ladder.news(present, language, caller.connection_id, "handedOver")
             session = active(self._sessions.get(session.session_id))
         raise _too_many(language)
 
@@ -109,13 +116,6 @@ class InterpreterHandover:
             return None
         present = session.with_channel(language, after)
         return Passed(present, language, before, after, "takenOver")
-
-    def _as_it_is(
-        self, session: Session, language: str, channel: Channel, caller: Caller
-    ) -> InterpreterLease:
-        lease = lease_of(language, channel, caller.connection_id, self._clock.now_ms())
-        assert lease is not None  # it holds the language
-        return InterpreterLease(session_id=session.session_id, lease=lease, reason="asked")
 
 
 def _too_many(language: str) -> LingocastError:

@@ -131,20 +131,23 @@ class InterpreterLadder:
     def tell(self, passed: Passed, *, except_for: str | None = None) -> None:
         """The listeners hear whom they hear now, who interprets and who did what became of them;
         not who asked for it, and not who has left.
+
+        Whoever passes the language on meanwhile may have told so before. The epoch is that of the
+        channel, also where it falls to the floor, so that receivers know which word is the last.
         """
-        session_id = passed.session.session_id
+        session, language = passed.session, passed.language
         told: dict[str, InterpreterLease] = {}
         present = passed.after.connection_id
         if present is not None:
-            told[present] = self.news(passed, present, "promoted")
+            told[present] = self.news(session, language, present, "promoted")
         former = passed.before.connection_id if passed.before else None
         if former is not None and passed.cause in _TOLD:
-            told[former] = self.news(passed, former, _TOLD[passed.cause])
+            told[former] = self.news(session, language, former, _TOLD[passed.cause])
         told.pop(except_for or "", None)
         self._announcer.channel_passed(
             ChannelSourceChanged(
-                session_id=session_id,
-                language=passed.language,
+                session_id=session.session_id,
+                language=language,
                 from_source=_source(passed.before),
                 to_source=_source(passed.after),
                 epoch=passed.after.epoch,
@@ -152,18 +155,19 @@ class InterpreterLadder:
             told,
         )
 
-    def news(self, passed: Passed, connection_id: str, reason: LeaseReason) -> InterpreterLease:
-        """What an interpreter has of the language now, whose lease may have run out."""
+    def news(
+        self, session: Session, language: str, connection_id: str, reason: LeaseReason
+    ) -> InterpreterLease:
+        """What an interpreter has of a language in `session`: a lease that has run out by now, if
+        that is nothing any more.
+        """
         now = self._clock.now_ms()
-        lease = lease_of(passed.language, passed.after, connection_id, now)
-        if lease is None:  # it ran out
-            lease = Lease(
-                language=passed.language,
-                holds=False,
-                standbys=len(waiting(passed.after, now)),
-                lease_until=passed.before.lease_until if passed.before else now,
-            )
-        return InterpreterLease(session_id=passed.session.session_id, lease=lease, reason=reason)
+        channel = session.channels[language]
+        lease = lease_of(language, channel, connection_id, now)
+        if lease is None:
+            others = len(waiting(channel, now))
+            lease = Lease(language=language, holds=False, standbys=others, lease_until=now)
+        return InterpreterLease(session_id=session.session_id, lease=lease, reason=reason)
 
 
 def _source(channel: Channel | None) -> ChannelSource:

@@ -119,6 +119,17 @@ class InterpreterSeats:
             ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
         )
 
+    def still_sits(self, session_id: str, language: str, connection_id: str) -> bool:
+        """Whether a connection that has just been given a place sits there yet. If it has left or
+        ended meanwhile, its farewell found nothing to give up, and the place is given up here.
+        """
+        connection = self._connections.get(connection_id)
+        membership = connection.membership if connection else None
+        if membership is not None and membership.session_id == session_id:
+            return True
+        self._ladder.leave(session_id, language, connection_id)
+        return False
+
 
 def _taken(language: str, why: str) -> LingocastError:
     return ValidationError(ErrorCode.LANGUAGE_TAKEN, "targetLanguage", f"{language} {why}")

@@ -108,6 +108,8 @@ class LeaseRenewals:
             if error.code is ErrorCode.LANGUAGE_TAKEN:
                 return None  # as many wait as may; the next heartbeat tries again
             raise
+        if not self._seats.still_sits(session.session_id, language, connection_id):
+            return None
         if entered.passed is not None:
             self._ladder.tell(entered.passed, except_for=connection_id)
         return entered.session

@@ -54,11 +54,14 @@ class Stage:
             yield listener
 
     @asynccontextmanager
-    async def interpreter(self, session_id: str, language: str = "es") -> AsyncIterator[Wire]:
-        """An interpreter of a language."""
-        async with self.connection("ines", "interpreters") as interpreter:
-            await joined(interpreter, session_id, language, role="interpreter")
-            yield interpreter
+    async def interpreter(
+        self, session_id: str, language: str = "es", user: str = "ines", **more: Any
+    ) -> AsyncIterator[Wire]:
+        """An interpreter of a language, alive until the end."""
+        async with self.connection(user, "interpreters") as interpreter:
+            await joined(interpreter, session_id, language, role="interpreter", **more)
+            async with interpreter.beating():
+                yield interpreter
 
 
 async def joined(connection: Wire, session_id: str, language: str, **fields: Any) -> Message:

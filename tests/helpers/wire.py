@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
 import time
@@ -14,11 +15,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 Message = dict[str, Any]
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 # Ten times what the slowest machine has needed.
 PATIENCE_SECONDS = 30
+# How often an interpreter shows that it is alive; two and a half without, and it is lost.
+BEAT_SECONDS = 0.5
 
 
 class Wire:
@@ -77,7 +81,8 @@ class Wire:
                 message: Message = json.loads(await self.socket.recv())
                 if accepts(message):
                     return message
-                self._kept.append(message)
+                if not _answers_a_beat(message):
+                    self._kept.append(message)
 
     async def drained(self) -> list[Message]:
         """Everything that arrived before a heartbeat's answer."""
@@ -85,11 +90,33 @@ class Wire:
         kept, self._kept = list(self._kept), deque()
         return kept
 
+    @asynccontextmanager
+    async def beating(self) -> AsyncIterator[None]:
+        """Heartbeats as an interpreter sends them, whose answers nobody waits for."""
+
+        async def beat() -> None:
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self.send({"action": "heartbeat"})
+                    await asyncio.sleep(BEAT_SECONDS)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
     async def closed(self) -> int | None:
         """The code with which the other side closes."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.socket.wait_closed()
         return self.socket.close_code
+
+
+def _answers_a_beat(message: Message) -> bool:
+    return message.get("type") == "heartbeatAck" and "requestId" not in message
 
 
 @asynccontextmanager

@@ -161,7 +161,8 @@ class World(Clients):
                 name: importlib.import_module(f"lambda.{name}.handler") for name in FUNCTIONS
             }
         self._modules = modules
-        self._handlers = {name: module.build(self._app(name)) for name, module in modules.items()}
+        self._settings: dict[str, str] = {}
+        self._start_anew()
 
     def use_sessions(self, sessions: Any) -> None:
         """Let the control function work on other sessions than the table's own."""
@@ -178,9 +179,12 @@ class World(Clients):
     def use_dynamodb(self, client: Any) -> None:
         """Let every function reach the tables by this client."""
         self._dynamodb = client
-        self._handlers = {
-            name: module.build(self._app(name)) for name, module in self._modules.items()
-        }
+        self._start_anew()
+
+    def use_settings(self, **settings: str) -> None:
+        """Let every function have these settings, by their names in the environment."""
+        self._settings = settings
+        self._start_anew()
 
     @contextmanager
     def another_instance(self, function: str) -> Iterator[None]:
@@ -190,6 +194,11 @@ class World(Clients):
         yield
         self._handlers[function] = before
 
+    def _start_anew(self) -> None:
+        self._handlers = {
+            name: module.build(self._app(name)) for name, module in self._modules.items()
+        }
+
     def _use(self, **given: Any) -> None:
         self._handlers["control"] = self._modules["control"].build(self._app("control", **given))
 
@@ -198,7 +207,7 @@ class World(Clients):
         return _APPS.get(function, App)(
             {
                 name: value
-                for name, value in ENVIRONMENT.items()
+                for name, value in {**ENVIRONMENT, **self._settings}.items()
                 if function in _ONLY.get(name, {function})
             },
             clock=self.clock,
