@@ -115,25 +115,28 @@ class TranscribeRecogniser:
                     stream = await self._open()
                     opened = self._clock.monotonic()
                 await self._use(stream, opened)
-                failed = 0
-                if self._finishing and not self._buffer.waiting:
-                    return
-            except EngineError as fault:
+                failed, fault = 0, None
+            except EngineError as lost:
                 steady = self._clock.monotonic() - opened >= self._timing.steady
-                failed = 1 if steady else failed + 1
-                if not fault.retryable or failed >= self._timing.attempts:
-                    raise
-                _log.info(
-                    "recogniser connects again: %s; %d ms of the floor were lost so far",
-                    fault,
-                    self._buffer.dropped_ms,
-                )
-                await asyncio.sleep(self._delay(fault, failed))
-            finally:
-                if stream is not None:
-                    await stream.close()
+                failed, fault = 1 if steady else failed + 1, lost
             stream = None
             self._buffer.rewind()
+            done = self._finishing and not self._buffer.waiting
+            if done and (fault is None or fault.retryable):
+                return
+            if fault is not None:
+                await self._recover(fault, failed)
+
+    async def _recover(self, fault: EngineError, failed: int) -> None:
+        """Wait until it is worth another attempt; raises `fault` if it is worth none."""
+        if not fault.retryable or failed >= self._timing.attempts:
+            raise fault
+        _log.info(
+            "recogniser connects again: %s; %d ms of the floor were lost so far",
+            fault,
+            self._buffer.dropped_ms,
+        )
+        await asyncio.sleep(self._delay(fault, failed))
 
     def _delay(self, fault: EngineError, failed: int) -> float:
         """Seconds until the next attempt: anything below a ceiling, which doubles."""
@@ -163,6 +166,7 @@ class TranscribeRecogniser:
             for task in (reading, feeding):
                 task.cancel()
             await asyncio.gather(reading, feeding, return_exceptions=True)
+            await stream.close()
 
     async def _feed(self, stream: TranscribeStream, opened: float) -> None:
         """Send what comes in, and silence while nothing does; end the stream when it is time."""

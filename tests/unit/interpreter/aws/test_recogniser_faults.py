@@ -7,14 +7,11 @@ import logging
 from dataclasses import replace
 
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 
-from interpreter.aws.engine import AwsEngine
 from interpreter.aws.event_stream import encode
 from interpreter.aws.failures import LimitExceededError, RequestRefusedError
-from interpreter.engine import EngineError, EngineUnavailableError
+from interpreter.engine import EngineError
 from tests.helpers.aws_speech import (
-    CREDENTIALS,
     SENTENCES,
     AwsSpeech,
     Deaf,
@@ -22,11 +19,9 @@ from tests.helpers.aws_speech import (
     Garbage,
     Never,
     Refused,
-    Stalled,
     Thrown,
     floor_of,
     loud,
-    session_of,
     silent,
 )
 from tests.helpers.aws_speech.troubles import StreamTrouble
@@ -118,6 +113,19 @@ async def test_a_bad_request_is_not_repeated(aws: AwsSpeech) -> None:
     assert len(aws.streams) == 1
 
 
+async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> None:
+    aws.stream_trouble(Never())
+    timing = replace(QUICK, finish=0.1)
+    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
+        results = recogniser.results()
+        await hear(recogniser, loud(1_250) + silent(300))
+        heard = [await next_final(results)]
+        await recogniser.finish()
+        heard += [result async for result in results]
+
+    assert [result.text for result in heard] == [SENTENCES[0]]
+
+
 async def test_it_gives_up_in_the_end(aws: AwsSpeech) -> None:
     aws.stream_trouble(*[Thrown("LimitExceededException")] * 10)
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
@@ -141,142 +149,6 @@ async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
     assert len(aws.streams) == 9
 
 
-@pytest.mark.parametrize(
-    ("trouble", "kind", "says"),
-    [
-        (
-            Refused("AccessDeniedException", 403),
-            EngineUnavailableError,
-            "transcribe:StartStreamTranscriptionWebSocket",
-        ),
-        (Refused("", 403), EngineUnavailableError, "StartStreamTranscriptionWebSocket"),
-        (Refused("UnrecognizedClientException", 403), EngineUnavailableError, "credentials"),
-        (Refused("BadRequestException", 400), RequestRefusedError, "BadRequestException"),
-        (Refused("ThrottlingException", 400), LimitExceededError, "quota"),
-        (Refused("", 429), LimitExceededError, "429"),
-        (Refused("InternalFailureException", 500), EngineError, "InternalFailureException"),
-        (Stalled(), EngineError, "does not answer"),
-    ],
-    ids=str,
-)
-async def test_a_handshake_that_fails_says_why(
-    aws: AwsSpeech, trouble: StreamTrouble, kind: type[EngineError], says: str
-) -> None:
-    aws.stream_trouble(trouble)
-    timing = replace(QUICK, open=0.2) if isinstance(trouble, Stalled) else QUICK
-    async with engine_on(aws, timing) as engine:
-        with pytest.raises(kind, match=says) as failed:
-            async with engine.recogniser("en", RATE):
-                pass
-
-    assert failed.value.retryable == (kind not in {EngineUnavailableError, RequestRefusedError})
-
-
-@pytest.mark.parametrize(
-    "credentials",
-    [
-        ReadOnlyCredentials("AKIDOTHER", CREDENTIALS.secret_key, CREDENTIALS.token),
-        ReadOnlyCredentials(CREDENTIALS.access_key, "other", CREDENTIALS.token),
-        ReadOnlyCredentials(CREDENTIALS.access_key, CREDENTIALS.secret_key, None),
-    ],
-)
-async def test_credentials_that_are_wrong_are_told_of(
-    aws: AwsSpeech, credentials: ReadOnlyCredentials
-) -> None:
-    engine = AwsEngine(session=session_of(credentials), endpoints=aws.endpoints)
-    try:
-        with pytest.raises(EngineUnavailableError, match="credentials"):
-            async with engine.recogniser("en", RATE):
-                pass
-        with pytest.raises(EngineUnavailableError, match=r"translate:TranslateText"):
-            await engine.translate("Hello", "en", "es")
-        with pytest.raises(EngineUnavailableError, match=r"polly:SynthesizeSpeech"):
-            await engine.speak("Hola", "es", RATE, 1.0)
-    finally:
-        await engine.close()
-
-
-async def test_where_nobody_listens_it_says_so() -> None:
-    with AwsSpeech() as aws:
-        endpoints = aws.endpoints
-    engine = AwsEngine(session=session_of(), endpoints=endpoints)
-    try:
-        with pytest.raises(EngineError, match="cannot be reached") as failed:
-            async with engine.recogniser("en", RATE):
-                pass
-    finally:
-        await engine.close()
-    assert failed.value.retryable
-
-
-async def test_silence_keeps_a_stream_alive_while_the_floor_is_silent(aws: AwsSpeech) -> None:
-    timing = replace(QUICK, quiet=0.02, keep_alive=0.02)
-    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
-        await aws.until(lambda: any(stream.heard_ms >= 1_000 for stream in aws.streams))
-        await hear(recogniser, floor_of(["One two three."]))
-        await recogniser.finish()
-        (heard,) = await finals(recogniser)
-
-    assert len(aws.streams) == 1
-    assert heard.timestamp == pytest.approx(EPOCH, abs=20)
-    assert heard.end_timestamp == pytest.approx(EPOCH + 750, abs=20)
-
-
-async def test_an_utterance_ends_though_the_floor_stops_without_silence(aws: AwsSpeech) -> None:
-    timing = replace(QUICK, quiet=0.02, keep_alive=5.0)
-    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
-        results = recogniser.results()
-        await hear(recogniser, loud(1_250))
-        heard = await next_final(results)
-
-    assert heard.text == SENTENCES[0]
-    assert heard.end_timestamp == EPOCH + 1_260  # to the fake's 20 ms
-
-
-async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
-    clock = ManualClock()
-    timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
-    async with (
-        engine_on(aws, timing, clock=clock) as engine,
-        engine.recogniser("en", RATE) as recogniser,
-    ):
-        results = recogniser.results()
-        await hear(recogniser, floor_of(SENTENCES[:1]))
-        heard = [await next_final(results)]
-        clock.advance(100_000)
-        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
-        await recogniser.finish()
-        heard += [result async for result in results if result.final]
-
-    assert [result.text for result in heard] == list(SENTENCES)
-    assert [stream.ended for stream in aws.streams] == [True, True]
-
-
-async def test_one_that_is_about_to_reach_four_hours_in_mid_sentence_too(aws: AwsSpeech) -> None:
-    clock = ManualClock()
-    timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
-    async with (
-        engine_on(aws, timing, clock=clock) as engine,
-        engine.recogniser("en", RATE) as recogniser,
-    ):
-        results = recogniser.results()
-        await hear(recogniser, loud(600))
-        await anext(results)
-        clock.advance(150_000)
-        await hear(recogniser, loud(100), EPOCH + 600)
-        await aws.until(lambda: aws.streams[0].heard_ms == 700)
-        assert not aws.streams[0].ended
-        clock.advance(50_000)
-        await hear(recogniser, loud(550) + silent(500), EPOCH + 700)
-        await recogniser.finish()
-        last = [result async for result in results if result.final][-1]
-
-    assert [stream.ended for stream in aws.streams] == [True, True]
-    # Not a sample is lost between the two.
-    assert sum(stream.heard_ms for stream in aws.streams) == 1_750
-    assert last.end_timestamp == pytest.approx(EPOCH + 1_250, abs=40)
-
-
 async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) -> None:
     clock = ManualClock()
     aws.stream_trouble(Deaf())
@@ -294,20 +166,6 @@ async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) 
 
     assert [result.text for result in heard] == [SENTENCES[0]]
     assert len(aws.streams) == 2
-
-
-async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Never())
-    timing = replace(QUICK, finish=0.1)
-    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
-        results = recogniser.results()
-        await hear(recogniser, floor_of(SENTENCES[:1]))
-        heard = await next_final(results)
-        await recogniser.finish()
-        others = [result async for result in results]
-
-    assert heard.text == SENTENCES[0]
-    assert others == []
 
 
 async def test_an_utterance_without_words_is_none() -> None:

@@ -1,0 +1,93 @@
+"""Streams that cannot be opened say why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+
+from interpreter.aws.engine import AwsEngine
+from interpreter.aws.failures import LimitExceededError, RequestRefusedError
+from interpreter.engine import EngineError, EngineUnavailableError
+from tests.helpers.aws_speech import (
+    CREDENTIALS,
+    AwsSpeech,
+    Refused,
+    Stalled,
+    session_of,
+)
+from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.unit.interpreter.aws.support import (
+    QUICK,
+    RATE,
+    engine_on,
+)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "says"),
+    [
+        (
+            Refused("AccessDeniedException", 403),
+            EngineUnavailableError,
+            "transcribe:StartStreamTranscriptionWebSocket",
+        ),
+        (Refused("", 403), EngineUnavailableError, "StartStreamTranscriptionWebSocket"),
+        (Refused("UnrecognizedClientException", 403), EngineUnavailableError, "credentials"),
+        (Refused("BadRequestException", 400), RequestRefusedError, "BadRequestException"),
+        (Refused("ThrottlingException", 400), LimitExceededError, "quota"),
+        (Refused("", 429), LimitExceededError, "429"),
+        (Refused("InternalFailureException", 500), EngineError, "InternalFailureException"),
+        (Stalled(), EngineError, "does not answer"),
+    ],
+    ids=str,
+)
+async def test_a_handshake_that_fails_says_why(
+    aws: AwsSpeech, trouble: StreamTrouble, kind: type[EngineError], says: str
+) -> None:
+    aws.stream_trouble(trouble)
+    timing = replace(QUICK, open=0.2) if isinstance(trouble, Stalled) else QUICK
+    async with engine_on(aws, timing) as engine:
+        with pytest.raises(kind, match=says) as failed:
+            async with engine.recogniser("en", RATE):
+                pass
+
+    assert failed.value.retryable == (kind not in {EngineUnavailableError, RequestRefusedError})
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        ReadOnlyCredentials("AKIDOTHER", CREDENTIALS.secret_key, CREDENTIALS.token),
+        ReadOnlyCredentials(CREDENTIALS.access_key, "other", CREDENTIALS.token),
+        ReadOnlyCredentials(CREDENTIALS.access_key, CREDENTIALS.secret_key, None),
+    ],
+)
+async def test_credentials_that_are_wrong_are_told_of(
+    aws: AwsSpeech, credentials: ReadOnlyCredentials
+) -> None:
+    engine = AwsEngine(session=session_of(credentials), endpoints=aws.endpoints)
+    try:
+        with pytest.raises(EngineUnavailableError, match="credentials"):
+            async with engine.recogniser("en", RATE):
+                pass
+        with pytest.raises(EngineUnavailableError, match=r"translate:TranslateText"):
+            await engine.translate("Hello", "en", "es")
+        with pytest.raises(EngineUnavailableError, match=r"polly:SynthesizeSpeech"):
+            await engine.speak("Hola", "es", RATE, 1.0)
+    finally:
+        await engine.close()
+
+
+async def test_where_nobody_listens_it_says_so() -> None:
+    with AwsSpeech() as aws:
+        endpoints = aws.endpoints
+    engine = AwsEngine(session=session_of(), endpoints=endpoints)
+    try:
+        with pytest.raises(EngineError, match="cannot be reached") as failed:
+            async with engine.recogniser("en", RATE):
+                pass
+    finally:
+        await engine.close()
+    assert failed.value.retryable

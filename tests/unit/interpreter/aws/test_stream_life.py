@@ -1,0 +1,93 @@
+"""Streams are kept alive while the floor is silent, and exchanged before they are too old."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.helpers.aws_speech import (
+    SENTENCES,
+    AwsSpeech,
+    floor_of,
+    loud,
+    silent,
+)
+from tests.helpers.doubles import ManualClock
+from tests.unit.interpreter.aws.support import (
+    EPOCH,
+    QUICK,
+    RATE,
+    engine_on,
+    finals,
+    hear,
+    next_final,
+)
+
+
+async def test_silence_keeps_a_stream_alive_while_the_floor_is_silent(aws: AwsSpeech) -> None:
+    timing = replace(QUICK, quiet=0.02, keep_alive=0.02)
+    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
+        await aws.until(lambda: any(stream.heard_ms >= 1_000 for stream in aws.streams))
+        await hear(recogniser, floor_of(["One two three."]))
+        await recogniser.finish()
+        (heard,) = await finals(recogniser)
+
+    assert len(aws.streams) == 1
+    assert heard.timestamp == pytest.approx(EPOCH, abs=20)
+    assert heard.end_timestamp == pytest.approx(EPOCH + 750, abs=20)
+
+
+async def test_an_utterance_ends_though_the_floor_stops_without_silence(aws: AwsSpeech) -> None:
+    timing = replace(QUICK, quiet=0.02, keep_alive=5.0)
+    async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
+        results = recogniser.results()
+        await hear(recogniser, loud(1_250))
+        heard = await next_final(results)
+
+    assert heard.text == SENTENCES[0]
+    assert heard.end_timestamp == EPOCH + 1_260  # to the fake's 20 ms
+
+
+async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
+    clock = ManualClock()
+    timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
+    async with (
+        engine_on(aws, timing, clock=clock) as engine,
+        engine.recogniser("en", RATE) as recogniser,
+    ):
+        results = recogniser.results()
+        await hear(recogniser, floor_of(SENTENCES[:1]))
+        heard = [await next_final(results)]
+        clock.advance(100_000)
+        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
+        await recogniser.finish()
+        heard += [result async for result in results if result.final]
+
+    assert [result.text for result in heard] == list(SENTENCES)
+    assert [stream.ended for stream in aws.streams] == [True, True]
+
+
+async def test_one_that_is_about_to_reach_four_hours_in_mid_sentence_too(aws: AwsSpeech) -> None:
+    clock = ManualClock()
+    timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
+    async with (
+        engine_on(aws, timing, clock=clock) as engine,
+        engine.recogniser("en", RATE) as recogniser,
+    ):
+        results = recogniser.results()
+        await hear(recogniser, loud(600))
+        await anext(results)
+        clock.advance(150_000)
+        await hear(recogniser, loud(100), EPOCH + 600)
+        await aws.until(lambda: aws.streams[0].heard_ms == 700)
+        assert not aws.streams[0].ended
+        clock.advance(50_000)
+        await hear(recogniser, loud(550) + silent(500), EPOCH + 700)
+        await recogniser.finish()
+        last = [result async for result in results if result.final][-1]
+
+    assert [stream.ended for stream in aws.streams] == [True, True]
+    # Not a sample is lost between the two.
+    assert sum(stream.heard_ms for stream in aws.streams) == 1_750
+    assert last.end_timestamp == pytest.approx(EPOCH + 1_250, abs=40)
