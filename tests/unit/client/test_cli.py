@@ -175,6 +175,23 @@ def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
     assert "1 chunks sent" in result.stdout
 
 
+def test_a_machine_that_cannot_work_says_what_is_missing() -> None:
+    fails(run("interpret", SESSION, "--engine", "psychic"), "there is no engine psychic", "offline")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--engine", "scripted", "--languages", "es,é"), "BCP 47"),
+        (("speech.wav", "--engine", "scripted"), "a machine needs no"),
+    ],
+)
+def test_what_a_machine_is_asked_must_make_sense(arguments: tuple[str, ...], part: str) -> None:
+    result = run("interpret", SESSION, *arguments)
+    assert result.exit_code == 2
+    assert part in result.stderr
+
+
 def test_the_enter_key_and_sound_cannot_share_standard_input() -> None:
     result = run("speak", "-", "--wait-enter")
     assert result.exit_code == 2
