@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -19,7 +19,6 @@ from client.interpreter import Start, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks
 from client.options import (
-    AUTO,
     DEFAULT_URL,
     Access,
     DelayOption,
@@ -32,7 +31,6 @@ from client.options import (
     UrlOption,
     UserOption,
     required_session,
-    several_languages,
 )
 from client.reconnection import GRACE_SECONDS
 from client.running import run
@@ -43,8 +41,11 @@ from interpreter.options import Options
 from interpreter.report import Hooks as MachineHooks
 from interpreter.report import News
 from interpreter.words import describe_news, describe_report
+from shared.models.errors import ValidationError
 from shared.models.messages import SessionJoined
+from shared.utils.validators import validate_language_code
 
+_AUTO: Final = "auto"
 _PROGRESS_SECONDS = 0.5
 
 
@@ -69,7 +70,7 @@ def interpret_command(
             help="With --engine: the languages to serve, such as es,ca; auto is all that are "
             "listened to."
         ),
-    ] = AUTO,
+    ] = _AUTO,
     out: Annotated[
         Path | None, typer.Option(help="Write the floor, as you hear it, to this WAV file.")
     ] = None,
@@ -107,9 +108,7 @@ def interpret_command(
     if engine is not None:
         if file != STANDARD_INPUT or out is not None:
             raise typer.BadParameter("a machine needs no FILE.wav and no --out")
-        options = Options(
-            session_id=session_id, languages=several_languages(languages, "--languages")
-        )
+        options = Options(session_id=session_id, languages=_several(languages))
         run(lambda display: _by_machine(display, engine, access, options))
         return
     begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
@@ -204,3 +203,13 @@ def _on_signals(handle: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
+
+
+def _several(languages: str) -> tuple[str, ...] | Literal["auto"]:
+    """`es,ca` taken apart. Raises typer.BadParameter for what is no language."""
+    if languages == _AUTO:
+        return _AUTO
+    try:
+        return tuple(validate_language_code(each.strip(), "each") for each in languages.split(","))
+    except ValidationError as wrong:
+        raise typer.BadParameter(wrong.message, param_hint="--languages") from None

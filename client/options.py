@@ -7,7 +7,7 @@ import getpass
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,10 +17,8 @@ from client.errors import TokenError
 from client.lasting import LastingConnection, lasting
 from client.reconnection import GRACE_SECONDS
 from client.tokens import fetch_token, local_token_url
-from shared.models.errors import ValidationError
-from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ, validate_language_code
+from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 
-AUTO: Final = "auto"  # every language that is listened to
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
 
 UrlOption = Annotated[
@@ -138,13 +136,3 @@ def required_session(session: str | None) -> str:
             param_hint="SESSION",
         )
     return session
-
-
-def several_languages(languages: str, option: str) -> tuple[str, ...] | Literal["auto"]:
-    """`es,ca` taken apart. Raises typer.BadParameter for what is no language."""
-    if languages == AUTO:
-        return AUTO
-    try:
-        return tuple(validate_language_code(each.strip(), "each") for each in languages.split(","))
-    except ValidationError as wrong:
-        raise typer.BadParameter(wrong.message, param_hint=option) from None
