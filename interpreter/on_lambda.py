@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
@@ -32,10 +32,27 @@ _RELIEF_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
 
 
+class OneMachine(Protocol):
+    """What of a machine matters here; see `interpreter.machine`."""
+
+    @property
+    def relieved(self) -> bool:
+        """Whether somebody stands by for every language that it is the voice of."""
+
+    async def run(self) -> str | None:
+        """Interpret."""
+
+    async def retire(self) -> None:
+        """Hand over, and leave."""
+
+    async def take_over(self) -> None:
+        """Become the voice wherever another machine is it."""
+
+
 class MachineAtWork:
     """A machine, and what it tells of itself. `succeeds` another run if it is not the first."""
 
-    def __init__(self, machine: Machine, metrics: RunMetrics, *, succeeds: bool) -> None:
+    def __init__(self, machine: OneMachine, metrics: RunMetrics, *, succeeds: bool) -> None:
         self._machine = machine
         self._metrics = metrics
         self._succeeds = succeeds

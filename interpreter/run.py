@@ -160,7 +160,9 @@ class InterpreterRun:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if working.done():
-                working.result()
+                # With another run, or the end, the ticket may be void: that is no fault.
+                if working.exception() is not None and await self._renewed(run):
+                    working.result()
                 return Ending.OVER
             if keeping.done():
                 ending = Ending.SUCCEEDED if keeping.result() else Ending.OVER

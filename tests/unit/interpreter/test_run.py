@@ -58,11 +58,14 @@ class Machine:
     def __init__(self, log: list[str], sentence_seconds: float) -> None:
         self._log = log
         self._sentence_seconds = sentence_seconds
+        self.fault: Exception | None = None
         self.over = asyncio.Event()
 
     async def run(self) -> None:
         self._log.append("interprets")
         await self.over.wait()
+        if self.fault is not None:
+            raise self.fault
 
     async def retire(self) -> None:
         self._log.append("retires")
@@ -321,6 +324,38 @@ def test_what_cannot_work_at_all_is_raised_and_the_next_run_need_not_wait() -> N
         assert stored().generation == 2
         stage.end_session()
         assert await again is Ending.OVER
+
+    virtually(main)
+
+
+def test_a_machine_that_fails_while_the_run_is_its_own_is_told_of() -> None:
+    async def main(stage: Stage) -> None:
+        run = stage.invoke()
+        await asyncio.sleep(5)
+        (machine,) = stage.machines
+        machine.fault = RuntimeError("out of order")
+        machine.over.set()
+
+        with pytest.raises(RuntimeError, match="out of order"):
+            await run
+        assert stored() == StoredRun(1, 0)
+
+    virtually(main)
+
+
+def test_a_machine_that_is_refused_as_another_run_has_come_is_no_fault() -> None:
+    async def main(stage: Stage) -> None:
+        run = stage.invoke()
+        await asyncio.sleep(5)
+        again = hash_of_ticket("again")
+        assert stage.runs.reissue(ID, stored(), again, T0 + 5_000)
+        assert stage.runs.claim(ID, again, 2, T0 + 5_000)
+        (machine,) = stage.machines
+        machine.fault = RuntimeError("FORBIDDEN")
+        machine.over.set()
+
+        assert await run is Ending.OVER
+        assert stored() == StoredRun(2, T0 + 5_000 + RUN_LEASE_MS)
 
     virtually(main)
 

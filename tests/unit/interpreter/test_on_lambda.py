@@ -1,0 +1,112 @@
+"""A machine in a run: when it insists on its turn, and when it lets go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from interpreter.on_lambda import MachineAtWork
+from interpreter.report import EngineFault, LeaseNews, Resting, Spoken, Unspoken
+from interpreter.run_metrics import RunMetrics
+from shared.models.interpretation import Renders
+from tests.helpers.doubles import RecordingTelemetry
+from tests.helpers.virtual_loop import VirtualLoop, run_virtually
+
+ID = "golden-eagle-001"
+
+
+class FakeMachine:
+    """Notes when it is asked for what."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.relieved = False
+        self.asked: list[tuple[float, str]] = []
+        self.over = asyncio.Event()
+
+    async def run(self) -> str | None:
+        await self.over.wait()
+        return "ended"
+
+    async def retire(self) -> None:
+        self.asked.append((round(self._loop.time(), 1), "retire"))
+        self.over.set()
+
+    async def take_over(self) -> None:
+        self.asked.append((round(self._loop.time(), 1), "take over"))
+
+
+def work(
+    main: Callable[[FakeMachine, MachineAtWork], Coroutine[Any, Any, None]], *, succeeds: bool
+) -> FakeMachine:
+    """What a machine was asked for while `main` went on beside it."""
+
+    async def run(loop: VirtualLoop) -> FakeMachine:
+        machine = FakeMachine(loop)
+        at_work = MachineAtWork(machine, RunMetrics(ID, RecordingTelemetry()), succeeds=succeeds)
+        running = asyncio.create_task(at_work.run())
+        await main(machine, at_work)
+        machine.over.set()
+        await running
+        return machine
+
+    return run_virtually(run)
+
+
+@pytest.mark.parametrize(("succeeds", "asked"), [(True, [(20.0, "take over")]), (False, [])])
+def test_a_successor_insists_once_and_the_first_run_never(
+    succeeds: bool, asked: list[tuple[float, str]]
+) -> None:
+    async def main(_machine: FakeMachine, _at_work: MachineAtWork) -> None:
+        await asyncio.sleep(600)
+
+    assert work(main, succeeds=succeeds).asked == asked
+
+
+def test_a_machine_lets_go_when_somebody_stands_by() -> None:
+    async def main(machine: FakeMachine, at_work: MachineAtWork) -> None:
+        asyncio.get_running_loop().call_later(3.1, setattr, machine, "relieved", True)
+        await at_work.retire()
+
+    ((at, what),) = work(main, succeeds=False).asked
+    assert what == "retire"
+    assert 3.1 <= at <= 3.4
+
+
+def test_a_machine_that_nobody_relieves_lets_go_all_the_same() -> None:
+    async def main(_machine: FakeMachine, at_work: MachineAtWork) -> None:
+        await at_work.retire()
+
+    assert work(main, succeeds=False).asked == [(15.0, "retire")]
+
+
+def test_news_become_metrics_once() -> None:
+    telemetry = RecordingTelemetry()
+    metrics = RunMetrics(ID, telemetry)
+    renders = Renders(
+        timestamp=0, end_timestamp=1_000, recognise_ms=300, translate_ms=100, speak_ms=50
+    )
+    for news in (
+        Spoken("es", renders),
+        Spoken("ca", renders),
+        Unspoken("es", "behind"),
+        EngineFault("translate", "TimeoutError", "es"),
+        Resting(15.0, "es"),
+        LeaseNews("es", holds=True, reason="asked"),
+    ):
+        metrics.on_news(news)
+
+    metrics.tell()
+    metrics.tell()
+
+    assert telemetry.counts["InterpreterSentences"] == 2
+    assert telemetry.durations == ["InterpreterDelay"] * 2
+    assert telemetry.by_dimensions == {
+        ("InterpreterUnspoken", "behind"): 1,
+        ("InterpreterFaults", "translate"): 1,
+    }
+    assert telemetry.warnings == ["engine failed", "engine rests"]
+    assert telemetry.flushes == 2
