@@ -6,13 +6,14 @@ functions and what is below them keep up. docs/operations.md has a line on each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.dashboard_interpreters import interpreters, machines
 from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
@@ -20,18 +21,14 @@ from infrastructure.function_table import (
     DEVICE_SYNC,
     DISCONNECT,
     FUNCTIONS,
-    INTERPRETER,
     SESSION_STATUS,
     TIMEOUT,
 )
+from infrastructure.graphs import PERCENTILES, WIDTH, graph
 from infrastructure.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
 from infrastructure.queues import DEAD_LETTERS
 
-# A dashboard is 24 units wide: three graphs a row.
-_WIDTH = 8
-_HEIGHT = 6
-_PERCENTILES = ("p50", "p95", "p99")
 _SINCE = Duration.hours(3)
 
 
@@ -53,15 +50,15 @@ class Dashboard:
             scope, "Dashboard", dashboard_name=config.stack_name, default_interval=_SINCE
         )
         status = cloudwatch.AlarmStatusWidget(
-            title="Alarms", alarms=list(alarms.all), width=3 * _WIDTH, height=4
+            title="Alarms", alarms=list(alarms.all), width=3 * WIDTH, height=4
         )
         dashboard.add_widgets(status)
         dashboard.add_widgets(*self._audio())
         dashboard.add_widgets(*self._captions())
         dashboard.add_widgets(*self._people())
         dashboard.add_widgets(*self._statuses())
-        dashboard.add_widgets(*self._interpreters())
-        dashboard.add_widgets(*self._machines())
+        dashboard.add_widgets(*interpreters(metrics))
+        dashboard.add_widgets(*machines(metrics))
         dashboard.add_widgets(*self._devices())
         dashboard.add_widgets(*self._announcements())
         if metrics.has_http:
@@ -83,12 +80,12 @@ class Dashboard:
         ]
         durations = [
             highest(fanned_out("FanoutDuration", statistic=percentile), MINUTE, percentile)
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         return [
-            _graph("Audio delivered a minute", [delivered]),
-            _graph("Audio not delivered a minute", lost),
-            _graph("Fan-out (ms)", durations),
+            graph("Audio delivered a minute", [delivered]),
+            graph("Audio not delivered a minute", lost),
+            graph("Fan-out (ms)", durations),
         ]
 
     def _captions(self) -> list[cloudwatch.IWidget]:
@@ -102,12 +99,12 @@ class Dashboard:
             of_service(
                 AUDIO_PROCESSOR, "CaptionDuration", statistic=percentile, period=MINUTE
             ).with_(label=percentile)
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         return [
-            _graph("Captions delivered a minute", [delivered]),
-            _graph("Captions not delivered a minute", lost),
-            _graph("Captions (ms)", durations),
+            graph("Captions delivered a minute", [delivered]),
+            graph("Captions not delivered a minute", lost),
+            graph("Captions (ms)", durations),
         ]
 
     def _people(self) -> list[cloudwatch.IWidget]:
@@ -128,9 +125,9 @@ class Dashboard:
             value=quota_alarm_at(self._config), label="gateway-quota"
         )
         return [
-            _graph("API Gateway's requests a minute", [requests], lines=[close]),
-            _graph("Sweep, and counters checked", sweep),
-            _graph("Connections timed out, by role and reason", [timeouts]),
+            graph("API Gateway's requests a minute", [requests], lines=[close]),
+            graph("Sweep, and counters checked", sweep),
+            graph("Connections timed out, by role and reason", [timeouts]),
         ]
 
     def _statuses(self) -> list[cloudwatch.IWidget]:
@@ -139,70 +136,14 @@ class Dashboard:
             of_service(SESSION_STATUS, "StatusQueryLatency", statistic=percentile).with_(
                 label=percentile
             )
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         sent = of_service(SESSION_STATUS, "PeriodicUpdatesSent", period=MINUTE)
         errors = self._metrics.told_apart(SESSION_STATUS, "ConnectionErrors", ("Type",), MINUTE)
         return [
-            _graph("Status query (ms)", latencies),
-            _graph("Periodic statuses sent a minute", [sent]),
-            _graph("Statuses not sent, by type", [errors]),
-        ]
-
-    def _interpreters(self) -> list[cloudwatch.IWidget]:
-        of_service = self._metrics.of_service
-
-        # Whoever meets a lease that has run out: the floor's chunks, joins, or the sweep.
-        def met(name: str, label: str) -> cloudwatch.MathExpression:
-            emitters = (AUDIO_PROCESSOR, CONTROL, TIMEOUT)
-            found = [of_service(spec, name, period=MINUTE) for spec in emitters]
-            return total(found, MINUTE, label)
-
-        lost = [
-            met("InterpreterLeaseExpired", "lease expired"),
-            met("InterpreterSilent", "silent"),
-        ]
-        promoted = [met("InterpreterPromoted", "promoted")]
-        missed: list[cloudwatch.IMetric] = [
-            of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
-            total(
-                [
-                    of_service(spec, "InterpretersNotStarted", period=MINUTE)
-                    for spec in (CONTROL, TIMEOUT)
-                ],
-                MINUTE,
-                "not started",
-            ),
-        ]
-        return [
-            _graph("Interpreters lost a minute", lost),
-            _graph("Stand-bys promoted a minute", promoted),
-            _graph("Interpreters missed a minute", missed),
-        ]
-
-    def _machines(self) -> list[cloudwatch.IWidget]:
-        of_service = self._metrics.of_service
-        delays = [
-            of_service(INTERPRETER, "InterpreterDelay", statistic=percentile, period=MINUTE).with_(
-                label=percentile
-            )
-            for percentile in _PERCENTILES
-        ]
-        sentences: list[cloudwatch.IMetric] = [
-            of_service(INTERPRETER, "InterpreterSentences", period=MINUTE).with_(label="spoken"),
-            *(
-                self._metrics.told_apart(INTERPRETER, name, (dimension,), MINUTE)
-                for name, dimension in (
-                    ("InterpreterUnspoken", "Loss"),
-                    ("InterpreterFaults", "Stage"),
-                )
-            ),
-        ]
-        runs = self._metrics.told_apart(INTERPRETER, "InterpreterRuns", ("Ending",), MINUTE)
-        return [
-            _graph("Machine interpretation (ms)", delays),
-            _graph("Machines' sentences a minute, not spoken, and engines' faults", sentences),
-            _graph("Interpreters' runs ended a minute", [runs]),
+            graph("Status query (ms)", latencies),
+            graph("Periodic statuses sent a minute", [sent]),
+            graph("Statuses not sent, by type", [errors]),
         ]
 
     def _devices(self) -> list[cloudwatch.IWidget]:
@@ -223,12 +164,12 @@ class Dashboard:
             of_service(DEVICE_SYNC, "SyncRelayDuration", statistic=percentile, period=MINUTE).with_(
                 label=percentile
             )
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         return [
-            _graph("Devices and users connected", connected),
-            _graph("Messages between devices a minute", [relayed, *merged]),
-            _graph("Relay (ms)", durations),
+            graph("Devices and users connected", connected),
+            graph("Messages between devices a minute", [relayed, *merged]),
+            graph("Relay (ms)", durations),
         ]
 
     def _http(self) -> list[cloudwatch.IWidget]:
@@ -239,12 +180,12 @@ class Dashboard:
         ]
         latencies = [
             of_http("Latency", statistic=percentile, period=MINUTE).with_(label=percentile)
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         return [
-            _graph("HTTP requests a minute", [of_http("Count", period=MINUTE)]),
-            _graph("HTTP requests not served", refused),
-            _graph("HTTP requests (ms)", latencies),
+            graph("HTTP requests a minute", [of_http("Count", period=MINUTE)]),
+            graph("HTTP requests not served", refused),
+            graph("HTTP requests (ms)", latencies),
         ]
 
     def _announcements(self) -> list[cloudwatch.IWidget]:
@@ -260,9 +201,9 @@ class Dashboard:
         ]
         later = of_service(CONTROL, "AnnouncementsUnavailable", period=MINUTE)
         return [
-            _graph("Announcements made a minute, by scope", [made]),
-            _graph("Readers told a minute", reached),
-            _graph("Readers who could not be greeted at once", [later]),
+            graph("Announcements made a minute, by scope", [made]),
+            graph("Readers told a minute", reached),
+            graph("Readers who could not be greeted at once", [later]),
         ]
 
     def _functions(self) -> list[cloudwatch.IWidget]:
@@ -281,19 +222,19 @@ class Dashboard:
             of_function(AUDIO_PROCESSOR, "Duration", statistic=percentile, period=MINUTE).with_(
                 label=percentile
             )
-            for percentile in _PERCENTILES
+            for percentile in PERCENTILES
         ]
         running = [
             of_function(spec, "ConcurrentExecutions", statistic="Maximum", period=MINUTE)
             for spec in FUNCTIONS
         ]
         return [
-            _graph(
+            graph(
                 "Functions' errors a minute",
                 [*troubles, total(faults, MINUTE, "INTERNAL answers"), unreadable],
             ),
-            _graph("audio_processor (ms)", audio),
-            _graph("Concurrent executions", running),
+            graph("audio_processor (ms)", audio),
+            graph("Concurrent executions", running),
         ]
 
     def _below(self, rules: Iterable[str]) -> list[cloudwatch.IWidget]:
@@ -315,22 +256,7 @@ class Dashboard:
         ]
         failed = [self._metrics.of_rule(rule, "FailedInvocations") for rule in rules]
         return [
-            _graph("Throttled by DynamoDB a minute", throttled),
-            _graph("Dead letters", waiting),
-            _graph("Rules that could not invoke", failed),
+            graph("Throttled by DynamoDB a minute", throttled),
+            graph("Dead letters", waiting),
+            graph("Rules that could not invoke", failed),
         ]
-
-
-def _graph(
-    title: str,
-    metrics: Sequence[cloudwatch.IMetric],
-    lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
-) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(metrics),
-        left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
-        left_annotations=list(lines),
-        width=_WIDTH,
-        height=_HEIGHT,
-    )

@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 from shared.models.connection import CONNECTION_LIFETIME_MS
-from shared.models.interpretation import ENGINES
+from shared.utils import setting_values
 
 SESSIONS_TABLE = "SESSIONS_TABLE"
 CONNECTIONS_TABLE = "CONNECTIONS_TABLE"
@@ -39,78 +39,11 @@ TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 SYNC_SECRET_ID = "SYNC_SECRET_ID"
 
-# A run's successor needs a while to come before the run is over (s).
-MOST_RUN_SECONDS = 810
-
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
 class SettingsError(Exception):
     """The environment lacks settings or holds bad ones; the message lists all of them."""
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdecimal() else 0
-    if value < 1:
-        raise ValueError(f"must be a whole number of at least 1, not {text!r}")
-    return value
-
-
-def _not_negative(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"must be a whole number of at least 0, not {text!r}")
-    return int(text)
-
-
-def _lifetime(text: str) -> int:
-    value = _positive(text)
-    if value > CONNECTION_LIFETIME_MS // 1000:
-        raise ValueError(
-            f"must be at most {CONNECTION_LIFETIME_MS // 1000}: then API Gateway ends it anyway"
-        )
-    return value
-
-
-def _idle_timeout(text: str) -> int:
-    value = _positive(text)
-    if value < 90:
-        raise ValueError("must be at least 90, for heartbeats come every 30")
-    return value
-
-
-def _queue_delay(text: str) -> int:
-    value = _positive(text)
-    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-    if value > 900:
-        raise ValueError("must be at most 900, the longest delay of a queue")
-    return value
-
-
-def _engines(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    unknown = [name for name in names if name not in ENGINES]
-    if unknown:
-        raise ValueError(f"expected names out of {', '.join(ENGINES)}, not {unknown[0]!r}")
-    return names
-
-
-def _http_url(text: str) -> str:
-    if not text.startswith(("https://", "http://")):
-        raise ValueError("must be an http(s) URL")
-    return text.rstrip("/")
-
-
-def _websocket_url(text: str) -> str:
-    if not text.startswith(("wss://", "ws://")):
-        raise ValueError("must be a ws(s) URL")
-    return text
-
-
-def _run_seconds(text: str) -> int:
-    value = _positive(text)
-    if value > MOST_RUN_SECONDS:
-        raise ValueError(f"must be at most {MOST_RUN_SECONDS}: the function has 900")
-    return value
 
 
 def _setting(
@@ -145,7 +78,7 @@ class ConnectSettings(Settings):
 class AuthorizerSettings(Settings):
     """Where tokens come from and for which client they must be."""
 
-    token_issuer: str = _setting(TOKEN_ISSUER, _http_url)
+    token_issuer: str = _setting(TOKEN_ISSUER, setting_values.http_url)
     token_client_id: str = _setting(TOKEN_CLIENT_ID)
 
 
@@ -153,8 +86,8 @@ class AuthorizerSettings(Settings):
 class SenderSettings(Settings):
     """How to send to connections."""
 
-    api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, _http_url)
-    fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, _positive, 100)
+    api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, setting_values.http_url)
+    fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, setting_values.positive, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,11 +95,11 @@ class SessionSettings(ConnectSettings, SenderSettings):
     """What every function needs that works on sessions and sends to connections."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
-    status_queue_url: str = _setting(STATUS_QUEUE_URL, _http_url)
-    max_listeners: int = _setting(MAX_LISTENERS, _positive, 10_000)
+    status_queue_url: str = _setting(STATUS_QUEUE_URL, setting_values.http_url)
+    max_listeners: int = _setting(MAX_LISTENERS, setting_values.positive, 10_000)
     # What clients are told of how long their connection lives (s).
     connection_lifetime_seconds: int = _setting(
-        CONNECTION_LIFETIME_SECONDS, _lifetime, CONNECTION_LIFETIME_MS // 1000
+        CONNECTION_LIFETIME_SECONDS, setting_values.lifetime, CONNECTION_LIFETIME_MS // 1000
     )
 
 
@@ -174,8 +107,8 @@ class SessionSettings(ConnectSettings, SenderSettings):
 class FloorSettings(SessionSettings):
     """What a function needs that may find a speaker gone and so starts the grace period (s)."""
 
-    timer_queue_url: str = _setting(TIMER_QUEUE_URL, _http_url)
-    speaker_grace_seconds: int = _setting(SPEAKER_GRACE_SECONDS, _queue_delay, 60)
+    timer_queue_url: str = _setting(TIMER_QUEUE_URL, setting_values.http_url)
+    speaker_grace_seconds: int = _setting(SPEAKER_GRACE_SECONDS, setting_values.queue_delay, 60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +116,7 @@ class FanoutSettings(SessionSettings):
     """What a function needs that sends audio: above `shard_size` recipients, it asks for help."""
 
     broadcast_function: str = _setting(BROADCAST_FUNCTION)
-    shard_size: int = _setting(SHARD_SIZE, _positive, 500)
+    shard_size: int = _setting(SHARD_SIZE, setting_values.positive, 500)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +125,9 @@ class AudioSettings(FanoutSettings):
     the interpreter while the floor speaks; 0 is never.
     """
 
-    interpreter_silence_seconds: int = _setting(INTERPRETER_SILENCE_SECONDS, _not_negative, 0)
+    interpreter_silence_seconds: int = _setting(
+        INTERPRETER_SILENCE_SECONDS, setting_values.not_negative, 0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +142,7 @@ class AnnouncementTableSettings(Settings):
     """Where announcements are kept, and what of them is done later."""
 
     announcements_table: str = _setting(ANNOUNCEMENTS_TABLE)
-    announcement_queue_url: str = _setting(ANNOUNCEMENT_QUEUE_URL, _http_url)
+    announcement_queue_url: str = _setting(ANNOUNCEMENT_QUEUE_URL, setting_values.http_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,15 +159,19 @@ class InterpreterSettings(InterpreterStartSettings):
     """
 
     sessions_table: str = _setting(SESSIONS_TABLE)
-    websocket_url: str = _setting(WEBSOCKET_URL, _websocket_url)
-    interpreter_run_seconds: int = _setting(INTERPRETER_RUN_SECONDS, _run_seconds, MOST_RUN_SECONDS)
+    websocket_url: str = _setting(WEBSOCKET_URL, setting_values.websocket_url)
+    interpreter_run_seconds: int = _setting(
+        INTERPRETER_RUN_SECONDS, setting_values.run_seconds, setting_values.MOST_RUN_SECONDS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings(FloorSettings, AnnouncementTableSettings, InterpreterStartSettings):
     """What the function needs that seats people and greets them: which engines interpret."""
 
-    interpretation_engines: tuple[str, ...] = _setting(INTERPRETATION_ENGINES, _engines, ("aws",))
+    interpretation_engines: tuple[str, ...] = _setting(
+        INTERPRETATION_ENGINES, setting_values.engines, ("aws",)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +184,7 @@ class SweepSettings(SessionSettings, CleanUpSettings, InterpreterStartSettings):
     """What the sweep needs: after how much silence (s) a connection is closed."""
 
     connection_idle_timeout_seconds: int = _setting(
-        CONNECTION_IDLE_TIMEOUT_SECONDS, _idle_timeout, 120
+        CONNECTION_IDLE_TIMEOUT_SECONDS, setting_values.idle_timeout, 120
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.utils.settings import (
+    InterpreterSettings,
     SessionSettings,
     SettingsError,
     check_tunable,
@@ -62,6 +63,32 @@ def test_a_connection_is_not_said_to_live_longer_than_it_does() -> None:
     check_tunable({"CONNECTION_LIFETIME_SECONDS": "7200"})
     with pytest.raises(SettingsError, match=r"CONNECTION_LIFETIME_SECONDS: must be at most 7200"):
         check_tunable({"CONNECTION_LIFETIME_SECONDS": "7201"})
+
+
+INTERPRETER = {
+    "SESSIONS_TABLE": "s",
+    "INTERPRETER_FUNCTION": "interpreter",
+    "WEBSOCKET_URL": "wss://a.example/dev",
+}
+
+
+def test_a_run_lasts_as_long_as_leaves_time_for_its_successor() -> None:
+    assert load(InterpreterSettings, INTERPRETER).interpreter_run_seconds == 810
+    check_tunable({"INTERPRETER_RUN_SECONDS": "5"})
+    with pytest.raises(SettingsError, match=r"INTERPRETER_RUN_SECONDS: must be at most 810"):
+        check_tunable({"INTERPRETER_RUN_SECONDS": "811"})
+
+
+def test_functions_connect_where_clients_do() -> None:
+    with pytest.raises(SettingsError, match=r"WEBSOCKET_URL: must be a ws\(s\) URL"):
+        load(InterpreterSettings, {**INTERPRETER, "WEBSOCKET_URL": "https://a.example/dev"})
+
+
+@pytest.mark.parametrize("text", ["", "google", "aws,", "aws offline"])
+def test_engines_are_those_that_there_are(text: str) -> None:
+    check_tunable({"INTERPRETATION_ENGINES": "aws, offline,aws"})
+    with pytest.raises(SettingsError, match="INTERPRETATION_ENGINES: expected names out of aws, "):
+        check_tunable({"INTERPRETATION_ENGINES": text})
 
 
 def test_what_cannot_be_tuned_so_is_named_with_what_can() -> None:

@@ -1,0 +1,85 @@
+"""Values of settings, read from the text that environments hold.
+
+Each raises ValueError, which says what is expected.
+"""
+
+from __future__ import annotations
+
+from shared.models.connection import CONNECTION_LIFETIME_MS
+from shared.models.interpretation import ENGINES
+
+# A run's successor needs a while to come before the run is over (s).
+MOST_RUN_SECONDS = 810
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    value = int(text) if text.isascii() and text.isdecimal() else 0
+    if value < 1:
+        raise ValueError(f"must be a whole number of at least 1, not {text!r}")
+    return value
+
+
+def not_negative(text: str) -> int:
+    """A whole number, 0 too."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"must be a whole number of at least 0, not {text!r}")
+    return int(text)
+
+
+def lifetime(text: str) -> int:
+    """How long a connection lives (s), two hours at most."""
+    value = positive(text)
+    if value > CONNECTION_LIFETIME_MS // 1000:
+        raise ValueError(
+            f"must be at most {CONNECTION_LIFETIME_MS // 1000}: then API Gateway ends it anyway"
+        )
+    return value
+
+
+def idle_timeout(text: str) -> int:
+    """After how much silence a connection is closed (s), at least 90."""
+    value = positive(text)
+    if value < 90:
+        raise ValueError("must be at least 90, for heartbeats come every 30")
+    return value
+
+
+def queue_delay(text: str) -> int:
+    """The delay of a queue's message (s), 900 at most."""
+    value = positive(text)
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    if value > 900:
+        raise ValueError("must be at most 900, the longest delay of a queue")
+    return value
+
+
+def engines(text: str) -> tuple[str, ...]:
+    """Names of engines, by commas, each once."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in ENGINES]
+    if unknown:
+        raise ValueError(f"expected names out of {', '.join(ENGINES)}, not {unknown[0]!r}")
+    return names
+
+
+def http_url(text: str) -> str:
+    """An http(s) URL, without a slash at its end."""
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("must be an http(s) URL")
+    return text.rstrip("/")
+
+
+def websocket_url(text: str) -> str:
+    """A ws(s) URL."""
+    if not text.startswith(("wss://", "ws://")):
+        raise ValueError("must be a ws(s) URL")
+    return text
+
+
+def run_seconds(text: str) -> int:
+    """How long a run of an interpreter lasts (s)."""
+    value = positive(text)
+    if value > MOST_RUN_SECONDS:
+        raise ValueError(f"must be at most {MOST_RUN_SECONDS}: the function has 900")
+    return value
