@@ -97,6 +97,21 @@ def main() -> None:
             limit=150,
         )
     )
+    interpretation = results["interpretation"]
+    (FOLDER / "interpretation.svg").write_text(
+        bars(
+            "From the end of a sentence to its first translated sound (p50 at most 800, p95 1 200)",
+            "ms",
+            [
+                *(
+                    (f"median: {stage}", interpretation[f"{stage}_p50_ms"])
+                    for stage in ("recognise", "translate", "speak", "deliver")
+                ),
+                *((f"all of it, {name}", interpretation[f"{name}_ms"]) for name in ("p50", "p95")),
+            ],
+            limit=1_200,
+        )
+    )
     live = results["live"]
     (FOLDER / "live.svg").write_text(
         bars(
