@@ -17,7 +17,7 @@ from client.options import ChunkOption, DelayOption
 from client.remedies import remedy
 from client.wav import read_wav
 from demo.machine_act import MachineAct
-from demo.scenario import FORMAT, Endpoints, Scenario
+from demo.scenario import FORMAT, Scenario
 from demo.show import Show
 from demo.verdict import judge
 from interpreter.offline import programs
@@ -95,16 +95,18 @@ def _run(
         show.table(rows)
         show.files(out, rows)
         fine = show.verdict(rows)
-        return _interpreted(show, endpoints, out, playout_delay_ms) and fine
+        act = MachineAct(
+            endpoints, out, audio_format=audio_format, playout_delay_ms=playout_delay_ms
+        )
+        return _interpreted(show, act) and fine
 
 
-def _interpreted(show: Show, endpoints: Endpoints, out: Path, playout_delay_ms: int) -> bool:
+def _interpreted(show: Show, act: MachineAct) -> bool:
     """The act with a machine, where its programs are; True if all was well."""
     if missing := programs.missing():
         show.machine_missing(missing)
         return True
     show.step("A machine interprets: Alice opens a session that asks for one.")
-    act = MachineAct(endpoints, out, playout_delay_ms)
     performance = asyncio.run(_performed(act.perform(show)))
     show.understood(performance)
     return performance.fine

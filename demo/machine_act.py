@@ -117,9 +117,12 @@ class MachineAct:
         self,
         endpoints: Endpoints,
         directory: Path,
+        *,
+        audio_format: AudioFormat = FORMAT,
         playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
     ) -> None:
         self._endpoints = endpoints
+        self._format = audio_format
         self._file = directory / f"heard-{INTERPRETED_LANGUAGE}-machine.wav"
         self._playout_delay_ms = playout_delay_ms
 
@@ -151,8 +154,8 @@ class MachineAct:
                 await speak(
                     connection,
                     FLOOR_LANGUAGE,
-                    lambda audio_format: _recording(),
-                    audio_format=FORMAT,
+                    _recording,
+                    audio_format=self._format,
                     interpretation=RequestedInterpretation(
                         engine="offline", languages=[INTERPRETED_LANGUAGE]
                     ),
@@ -182,8 +185,8 @@ class MachineAct:
                 )
 
 
-def _recording() -> Recording:
+def _recording(audio_format: AudioFormat) -> Recording:
     """The sentences, with a pause after each."""
-    pause = bytes(int(FORMAT.sample_rate * _PAUSE_SECONDS) * FORMAT.frame_bytes)
-    said = pause.join(to_pcm(sentence.read(), FORMAT) for sentence in STABLE)
-    return Recording(said, FORMAT)
+    pause = bytes(int(audio_format.sample_rate * _PAUSE_SECONDS) * audio_format.frame_bytes)
+    said = pause.join(to_pcm(sentence.read(), audio_format) for sentence in STABLE)
+    return Recording(said, audio_format)

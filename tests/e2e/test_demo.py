@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import wave
 from pathlib import Path
+
+from tests.helpers.programs import require_programs
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 16_000
@@ -25,28 +28,54 @@ def recording(path: Path, seconds: float) -> bytes:
     return samples
 
 
-def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
-    said = recording(tmp_path / "tone.wav", 1.7)
-
+def demo(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The demonstration with the recording in `folder`, to its end."""
     # Long chunks and patient ears: none is lost because this machine is slow.
     patience = ("--chunk-ms=500", "--playout-delay=3000")
-    arguments = [str(tmp_path / "tone.wav"), "--out", str(tmp_path / "out"), *patience]
-    done = subprocess.run(
+    arguments = [str(folder / "tone.wav"), "--out", str(folder / "out"), *patience]
+    return subprocess.run(
         [sys.executable, "-m", "demo", *arguments],
         cwd=ROOT,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
 
+
+def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
+    said = recording(tmp_path / "tone.wav", 1.7)
+
+    # Without the programs of the machine that interprets, wherever this runs.
+    done = demo(tmp_path, PATH=str(Path(sys.executable).parent))
+
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "apt-get install espeak-ng apertium" in done.stdout
     for language in ("en", "fr"):
         with wave.open(str(tmp_path / "out" / f"heard-{language}.wav"), "rb") as sound:
             assert sound.readframes(sound.getnframes()) == said
     with wave.open(str(tmp_path / "out" / "heard-es.wav"), "rb") as sound:
         assert sound.getnframes() > RATE_HZ
         assert sound.readframes(RATE_HZ) != said[: 2 * RATE_HZ]
+
+
+def test_demo_has_a_machine_interpret_where_its_programs_are(tmp_path: Path) -> None:
+    require_programs()
+    recording(tmp_path / "tone.wav", 0.5)
+
+    done = demo(tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
+        "en  we need more time to finish the work",
+        "es  Necesitamos más tiempo para acabar la obra",
+        "es  Los niños están tocando en el jardín",
+    ):
+        assert line in done.stdout
+    with wave.open(str(tmp_path / "out" / "heard-es-machine.wav"), "rb") as sound:
+        assert sound.getnframes() > 3 * RATE_HZ
+        assert any(sound.readframes(sound.getnframes()))
 
 
 def test_demo_names_the_recording_that_is_not_there(tmp_path: Path) -> None:
