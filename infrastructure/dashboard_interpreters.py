@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infrastructure.function_table import AUDIO_PROCESSOR, CONTROL, INTERPRETER, TIMEOUT
 from infrastructure.graphs import PERCENTILES, graph
 from infrastructure.metrics import MINUTE, StageMetrics, total
+from infrastructure.observability import STARTERS
 
 
 def interpreters(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
@@ -27,10 +28,7 @@ def interpreters(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
     missed: list[cloudwatch.IMetric] = [
         of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
         total(
-            [
-                of_service(spec, "InterpretersNotStarted", period=MINUTE)
-                for spec in (CONTROL, TIMEOUT)
-            ],
+            [of_service(spec, "InterpretersNotStarted", period=MINUTE) for spec in STARTERS],
             MINUTE,
             "not started",
         ),

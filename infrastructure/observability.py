@@ -42,6 +42,8 @@ _SEVERAL = 5
 # Those whose every error is somebody's: an alarm takes ten metrics, and a run that fails is started
 # again, which has an alarm of its own.
 _ANSWERING = tuple(spec for spec in FUNCTIONS if spec is not INTERPRETER)
+# Sessions, runs before their end, and the sweep have interpreters started.
+STARTERS = (CONTROL, INTERPRETER, TIMEOUT)
 # What Lambda says of a run that did not begin, or did not end well:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 _INTERPRETERS_LOST = ("Errors", "Throttles", "AsyncEventsDropped")
@@ -105,7 +107,7 @@ class Alarms:
         missed = [
             *(self._metrics.of_function(INTERPRETER, name) for name in _INTERPRETERS_LOST),
             of_service(TIMEOUT, "InterpretersRestarted"),
-            *(of_service(spec, "InterpretersNotStarted") for spec in (CONTROL, TIMEOUT)),
+            *(of_service(spec, "InterpretersNotStarted") for spec in STARTERS),
         ]
         self._alarm("interpreters-missed", total(missed, FIVE_MINUTES), _INTERPRETERS_MISSED)
 

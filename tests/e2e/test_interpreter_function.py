@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psutil
@@ -23,6 +23,8 @@ RUN_SECONDS = 3
 INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 FORMAT = {"chunkMs": 200}
 PATIENCE_SECONDS = 60
+# Pools of other functions grow to four.
+MANY = 6
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +145,15 @@ async def test_a_machine_that_dies_is_replaced_by_the_sweep(
 
             await listener.expect(to("machine"))
             await listener.expect(spanish)
+
+
+async def test_more_sessions_than_other_functions_have_workers_are_interpreted_at_once(
+    stage: Stage,
+) -> None:
+    async with AsyncExitStack() as opened:
+        listeners = [(await opened.enter_async_context(interpreted(stage)))[2] for _ in range(MANY)]
+        for listener in listeners:
+            await listener.expect(to("machine"))
 
 
 async def test_with_the_session_the_run_is_over(endpoints: Endpoints, stage: Stage) -> None:
