@@ -29,6 +29,8 @@ from shared.utils.clock import Clock, SystemClock
 
 # A booth that could not sit down tries again after so long.
 _RETRY_SECONDS = 1.0
+# What an engine can do into most languages, it can do from one of these.
+_USUAL_FLOORS = ("en", "es", "de", "fr")
 
 
 class Machine:
@@ -136,9 +138,17 @@ class Machine:
             return frozenset(self._places)
         wanted = self._fitness.of(self._audience.languages)
         if self._session is None:
-            # Which language the floor has, the first seat tells.
-            return frozenset(sorted(wanted)[:1])
+            # Which language the floor has, the first seat tells: one that is worth taking.
+            return frozenset(sorted(wanted & self._plausible())[:1])
         return frozenset(wanted & self._targets)
+
+    def _plausible(self) -> frozenset[str]:
+        """What the engine may be able to do, while the floor's language is not known."""
+        plausible: set[str] = set()
+        for source in {*_USUAL_FLOORS, *self._audience.languages}:
+            with contextlib.suppress(EngineError):
+                plausible |= self._engine.targets(source)
+        return frozenset(plausible)
 
     def _reconcile(self) -> None:
         wanted = self._wanted()

@@ -333,6 +333,19 @@ async def test_the_floors_own_language_is_found_out() -> None:
         assert machine.holds == {"es"}
 
 
+async def test_no_seat_is_taken_in_a_language_that_the_engine_lacks() -> None:
+    async with stage() as on:
+        on.session.distribution = {"ar": 1, "ja": 2}
+        machine = on.machine()
+        await on.start(machine)
+        await on.time.advance(3)
+        assert on.session.history == []
+        on.session.distribution = {"ar": 1, "es": 1}
+        await on.time.advance(2)
+        assert machine.holds == {"es"}
+    assert on.session.history[0] == ("join", "es")
+
+
 async def test_audio_that_is_no_pcm_is_told() -> None:
     async with stage(audio_format=AudioFormat(encoding="opus")) as on:
         on.session.distribution = {"es": 1}
