@@ -10,27 +10,20 @@ from collections.abc import Coroutine
 from typing import Any
 
 from client.capture import Sleep
-from client.errors import ClientError, RequestRefusedError
 from interpreter.booth import Booth, Callbacks
 from interpreter.bounded import within
 from interpreter.ear import Ear, Hearing
 from interpreter.engine import Engine, EngineError, Recognised, UnsupportedLanguageError
-from interpreter.fitness import Fitness
 from interpreter.floor_captions import FloorCaptions
-from interpreter.follower import Audience, Follower
+from interpreter.follower import Follower
 from interpreter.options import Options
+from interpreter.places import Places
 from interpreter.report import Hooks, Report, Resting
 from interpreter.seats import OpenConnection
 from interpreter.voice import Task, Utterance, Voice
-from shared.models.errors import ErrorCode
 from shared.models.interpretation_messages import Caption
-from shared.models.messages import Audio, ChannelSource, SessionJoined, SessionStatus
+from shared.models.messages import Audio, SessionJoined
 from shared.utils.clock import Clock, SystemClock
-
-# A booth that could not sit down tries again after so long.
-_RETRY_SECONDS = 1.0
-# What an engine can do into most languages, it can do from one of these.
-_USUAL_FLOORS = ("en", "es", "de", "fr")
 
 
 class Machine:
@@ -53,17 +46,18 @@ class Machine:
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._hooks = hooks or Hooks()
-        linger_ms = options.limits.linger_seconds * 1000
-        asked = None if options.languages == "auto" else options.languages
-        self._audience = Audience(asked, linger_ms)
-        self._channels: dict[str, ChannelSource] = {}
+        self._places = Places(
+            engine,
+            options,
+            self._booth,
+            self._start,
+            lambda reason: self._end(reason=reason),
+            clock=self._clock,
+            sleep=sleep,
+        )
         self._session: SessionJoined | None = None
-        self._targets: frozenset[str] = frozenset()
-        self._fitness = Fitness(options.limits.rest_seconds)
         self._ear: Ear | None = None
         self._captions: FloorCaptions | None = None
-        self._booths: dict[str, Booth] = {}
-        self._places: dict[str, asyncio.Task[None]] = {}  # what sees to each language's booth
         self._tasks: set[asyncio.Task[None]] = set()
         self._retiring = False
         self._over = asyncio.Event()
@@ -77,7 +71,7 @@ class Machine:
         too long, EngineError if the engine cannot do it at all.
         """
         follower = Follower(
-            self._open, self._options, self._status, clock=self._clock, sleep=self._sleep
+            self._open, self._options, self._places.follow, clock=self._clock, sleep=self._sleep
         )
         self._start(self._follow(follower))
         try:
@@ -97,103 +91,36 @@ class Machine:
         """
         if not self._retiring:
             self._retiring = True
+            self._places.close()
             self._start(self._retire())
         await self._over.wait()
 
     async def take_over(self) -> None:
         """Become the voice wherever another machine is it."""
-        await asyncio.gather(*(booth.take_over() for booth in list(self._booths.values())))
+        await asyncio.gather(*(booth.take_over() for booth in list(self._places.booths.values())))
 
     @property
     def waits_for(self) -> frozenset[str]:
         """The languages in which it has a seat, but somebody else is the voice."""
         return frozenset(
             language
-            for language, booth in self._booths.items()
+            for language, booth in self._places.booths.items()
             if not booth.holds and not booth.is_away
         )
 
     @property
     def holds(self) -> frozenset[str]:
         """The languages that it is the voice of."""
-        return frozenset(language for language, booth in self._booths.items() if booth.holds)
+        return frozenset(language for language, booth in self._places.booths.items() if booth.holds)
 
     @property
     def relieved(self) -> bool:
         """Whether somebody stands by for every language that it is the voice of."""
-        return all(booth.relieved for booth in self._booths.values() if booth.holds)
+        return all(booth.relieved for booth in self._places.booths.values() if booth.holds)
 
     async def _follow(self, follower: Follower) -> None:
         await follower.run()
         self._end(reason="ended")
-
-    def _status(self, status: SessionStatus) -> None:
-        self._audience.update(status.language_distribution, self._clock.monotonic() * 1000)
-        self._channels = status.channels
-        self._reconcile()
-
-    def _wanted(self) -> frozenset[str]:
-        """The languages in which there should be a booth now."""
-        if self._retiring:
-            return frozenset(self._places)
-        wanted = self._fitness.of(self._audience.languages)
-        if self._session is None:
-            # Which language the floor has, the first seat tells: one that is worth taking.
-            return frozenset(sorted(wanted & self._plausible())[:1])
-        return frozenset(wanted & self._targets)
-
-    def _plausible(self) -> frozenset[str]:
-        """What the engine may be able to do, while the floor's language is not known."""
-        plausible: set[str] = set()
-        for source in {*_USUAL_FLOORS, *self._audience.languages}:
-            with contextlib.suppress(EngineError):
-                plausible |= self._engine.targets(source)
-        return frozenset(plausible)
-
-    def _reconcile(self) -> None:
-        wanted = self._wanted()
-        for language in sorted(wanted - self._places.keys()):
-            self._places[language] = self._start(self._occupy(language))
-        for language, booth in list(self._booths.items()):
-            if language not in wanted:
-                booth.close()
-
-    async def _occupy(self, language: str) -> None:
-        """See to the booth of a language for as long as there should be one."""
-        try:
-            while self._has_place(language):
-                booth = self._booth(language)
-                self._booths[language] = booth
-                try:
-                    await booth.run()
-                except ClientError as fault:
-                    self._judge(language, fault)
-                finally:
-                    del self._booths[language]
-                if booth.ended is not None:
-                    self._end(reason=booth.ended)
-                    return
-                if self._retiring:
-                    return
-                await self._sleep(_RETRY_SECONDS)
-        finally:
-            del self._places[language]
-
-    def _has_place(self, language: str) -> bool:
-        """Whether a booth may still be opened: whoever retires opens none."""
-        return not self._retiring and language in self._wanted()
-
-    def _judge(self, language: str, fault: ClientError) -> None:
-        """What follows from a seat that could not be had, or was lost; raises it if nothing can."""
-        if not isinstance(fault, RequestRefusedError) or fault.retryable:
-            return
-        if fault.code == ErrorCode.INVALID_LANGUAGE:
-            self._fitness.never(language)
-            self._reconcile()
-        elif fault.code == ErrorCode.SESSION_ENDED:
-            self._end(reason="ended")
-        elif fault.code != ErrorCode.NOT_IN_SESSION:
-            raise fault
 
     def _booth(self, language: str) -> Booth:
         callbacks = Callbacks(self._joined, self._voice, self._floor, self._turned, self._captioned)
@@ -214,7 +141,6 @@ class Machine:
         if not joined.audio_format.is_pcm:
             encoding = joined.audio_format.encoding
             raise UnsupportedLanguageError(f"the session's audio is {encoding}; it must be PCM")
-        self._targets = self._engine.targets(joined.source_language) - {joined.source_language}
         self._session = joined
         self._captions = FloorCaptions(joined.source_language)
         hearing = Hearing(
@@ -229,7 +155,7 @@ class Machine:
         )
         self._ear = Ear(hearing, self._result, lambda fault: self._broken(None, fault))
         self._start(self._ear.run())
-        self._reconcile()
+        self._places.floor_is(joined.source_language)
 
     def _voice(self, booth: Booth) -> Voice:
         assert self._session is not None
@@ -246,7 +172,7 @@ class Machine:
         return Voice(task, booth, lambda fault: self._broken(booth.language, fault))
 
     def _now_ms(self) -> float:
-        present = (booth.now_ms() for booth in self._booths.values() if not booth.is_away)
+        present = (booth.now_ms() for booth in self._places.booths.values() if not booth.is_away)
         return next(present, float(self._clock.now_ms()))
 
     def _floor(self, audio: Audio, received_at_ms: float) -> None:
@@ -261,7 +187,7 @@ class Machine:
             limits = self._options.limits
             booth.cut = self._captions.cut(
                 self._ear.position,
-                from_machine=self._channels.get(booth.language) == "machine",
+                from_machine=self._places.channels.get(booth.language) == "machine",
                 kept_ms=limits.kept_ms,
                 pre_roll_ms=limits.pre_roll_ms,
             )
@@ -275,7 +201,7 @@ class Machine:
 
     def _result(self, result: Recognised) -> None:
         """Let the floor's readers know, and each language's voice say it."""
-        voices = [self._booths[language] for language in sorted(self.holds)]
+        voices = [self._places.booths[language] for language in sorted(self.holds)]
         if not voices or self._captions is None or self._ear is None:
             return
         now = self._now_ms()
@@ -284,7 +210,7 @@ class Machine:
             voices[0].caption(caption)
         if result.final:
             self.report.sentences += 1
-            self._fitness.works(None)
+            self._places.fitness.works(None)
             utterance = Utterance(result, now, round(self._ear.since_end_of(result)))
             for booth in voices:
                 booth.say(utterance)
@@ -292,19 +218,19 @@ class Machine:
     def _broken(self, language: str | None, fault: EngineError | None) -> None:
         """The engine does not work, for one language or at all: its listeners hear the floor."""
         if fault is None:
-            seconds = self._fitness.rest(language)
+            seconds = self._places.fitness.rest(language)
             self._hooks.on_news(Resting(seconds, language))
             self._start(self._rest(language, seconds))
         elif language is None:
             self._end(fault=fault)
         else:
-            self._fitness.never(language)
-        self._reconcile()
+            self._places.fitness.never(language)
+        self._places.reconcile()
 
     async def _rest(self, language: str | None, seconds: float) -> None:
         await self._sleep(seconds)
-        self._fitness.rested(language)
-        self._reconcile()
+        self._places.fitness.rested(language)
+        self._places.reconcile()
 
     async def _retire(self) -> None:
         limits = self._options.limits
@@ -315,10 +241,11 @@ class Machine:
             except TimeoutError:
                 with contextlib.suppress(TimeoutError):
                     await within(self._sleep, limits.finish_seconds, self._ear.finish())
-        await asyncio.gather(*(self._withdraw(booth) for booth in list(self._booths.values())))
-        if places := list(self._places.values()):
-            with contextlib.suppress(TimeoutError):
-                await within(self._sleep, limits.leave_seconds, asyncio.wait(places))
+        await asyncio.gather(
+            *(self._withdraw(booth) for booth in list(self._places.booths.values()))
+        )
+        with contextlib.suppress(TimeoutError):
+            await within(self._sleep, limits.leave_seconds, self._places.emptied())
         self._end()
 
     async def _withdraw(self, booth: Booth) -> None:
