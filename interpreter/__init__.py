@@ -6,7 +6,8 @@
 `open_connection()` opens a connection that lasts, as `client.lasting.lasting` does. From another
 task, `await machine.retire()` lets it finish its sentence, hand over to whoever waits and leave, in
 bounded time; `await machine.take_over()` makes it the voice where another machine is. The pieces:
-`machine` puts together `follower` (who listens), `places` and `booth` (seats and leases), `ear` (the floor
-and the recogniser) and `voice` (translating, speaking and sending); `floor`, `backlog`, `pacer` and
-`guard` decide without any input or output; an `engine` does the work.
+`machine` puts together `follower` (who listens), `places` and `booth` (seats and leases), `ear`
+(the floor and the recogniser) and `voice` (translating, speaking and sending); `floor`, `backlog`,
+`pacer`, `guard`, `fitness` and `floor_captions` decide without any input or output; an `engine`
+does the work.
 """

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.events import Away, Notice, Returned, RolledOver
+from client.events import Away, Notice, Notified, Returned, RolledOver
 from client.interpreter import Start, interpret
 from client.listener import Hooks
 from client.options import Access
 from client.speaker import speak
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
+from shared.models.interpretation_messages import InterpreterLease
 from shared.models.messages import SessionCreated
 from tests.e2e.flows import Ears, Happenings, background, counting
 from tests.e2e.operator import Operator
@@ -48,6 +49,8 @@ class Source:
     def noted(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
             self.happenings.add(("rolled over", notice.reply.resumed))
+        if isinstance(notice, Notified) and isinstance(notice.message, InterpreterLease):
+            self.happenings.add(notice.message.reason)
         self.happenings.add(type(notice))
 
     def access(self, user: str, group: str) -> Access:
@@ -69,7 +72,7 @@ class Source:
                 on_notice=self.noted,
             )
 
-    async def interpret(self, session_id: str, language: str) -> None:
+    async def interpret(self, session_id: str, language: str, *, standby: bool = False) -> None:
         async with self.access("ines", "interpreters").connect() as connection:
             await interpret(
                 connection,
@@ -77,6 +80,7 @@ class Source:
                 language,
                 counting,
                 start=Start.FLOOR,
+                standby=standby,
                 hooks=Hooks(on_notice=self.noted),
             )
 
@@ -129,3 +133,27 @@ async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) ->
     for source in (speaker, interpreter):
         assert not {Away, Returned} & set(source.happenings.all), "none was away itself"
         assert ("rolled over", False) not in source.happenings.all
+
+
+async def test_who_waits_to_interpret_keeps_the_place_and_is_promoted(endpoints: Endpoints) -> None:
+    operator, french = Operator(endpoints), Ears(endpoints.websocket_url, "fr")
+    speaker, first, second = Source(endpoints), Source(endpoints), Source(endpoints)
+
+    async with background() as start:
+        start(speaker.speak([french]))
+        session_id = str(await speaker.opened.first())
+        start(french.listen(session_id))
+        await french.happenings.until("joined")
+        leaving = asyncio.create_task(first.interpret(session_id, "fr"))
+        await french.happenings.until("human")
+        start(second.interpret(session_id, "fr", standby=True))
+        for source in (first, second):
+            await source.happenings.until(ROLLED_OVER)
+        assert "promoted" not in second.happenings.all, "moving on is no loss of a turn"
+        row = await operator.session(session_id)
+        assert len(row["channels"]["fr"]["standbys"]) >= 1
+        leaving.cancel()
+        await second.happenings.until("promoted")
+        await french.hears_more()
+    assert ("rolled over", False) not in [*first.happenings.all, *second.happenings.all]
+    assert Away not in [*first.happenings.all, *second.happenings.all]
