@@ -5,6 +5,7 @@ ticket alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 # A new run takes over from the one before it if that does not hand over within so long (s); a
 # person's turn is never taken.
 _INSISTS_AFTER_SECONDS = 20.0
-# So long a run waits for others to stand by before it lets go (s).
-_RELIEF_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
 
 
@@ -61,17 +60,14 @@ class MachineAtWork:
         """Interpret until the session is over, or `retire` is done. Raises as the machine does."""
         await either(self._work(), self._insist())
 
-    async def retire(self) -> None:
-        """Hand every language over to who stands by for it, at the end of a sentence, and leave.
-
-        Until somebody stands by for each it waits, but not for ever.
+    async def retire(self, patience_seconds: float) -> None:
+        """Hand every language over at the end of a sentence, and leave: as soon as somebody stands
+        by for each, or after so long. Then its listeners have the floor until somebody comes.
         """
-        try:
-            async with asyncio.timeout(_RELIEF_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
                 while not self._machine.relieved:  # noqa: ASYNC110 - told by heartbeats
                     await asyncio.sleep(_LOOK_SECONDS)
-        except TimeoutError:
-            pass  # its listeners have the floor until somebody comes
         await self._machine.retire()
 
     def tell(self) -> None:

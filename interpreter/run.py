@@ -55,8 +55,10 @@ class Interpreting(Protocol):
     async def run(self) -> None:
         """Interpret until the session is over, or `retire` is done."""
 
-    async def retire(self) -> None:
-        """Hand every language over to who stands by for it, at the end of a sentence, and leave."""
+    async def retire(self, patience_seconds: float) -> None:
+        """Hand every language over at the end of a sentence, and leave: as soon as somebody stands
+        by for each, or after so long.
+        """
 
     def tell(self) -> None:
         """Write what has happened since the last time. Called in another thread."""
@@ -168,7 +170,8 @@ class InterpreterRun:
                 ending = Ending.SUCCEEDED if keeping.result() else Ending.OVER
             else:
                 ending = Ending.OUT_OF_TIME
-            await self._retire(interpreting, working, run)
+            # Where no successor has come, there is nobody to wait for.
+            await self._retire(interpreting, working, run, waits=ending is not Ending.OUT_OF_TIME)
         finally:
             for task in (working, keeping, telling):
                 task.cancel()
@@ -177,17 +180,26 @@ class InterpreterRun:
         return ending
 
     async def _retire(
-        self, interpreting: Interpreting, working: asyncio.Task[None], run: _Run
+        self, interpreting: Interpreting, working: asyncio.Task[None], run: _Run, *, waits: bool
     ) -> None:
-        """Until the languages are handed over, or the time is up: then its connections close, and
-        whoever stands by follows.
+        """Until the languages are handed over, or the session ends, or the time is up: then its
+        connections close, and whoever stands by follows.
         """
-        try:
-            async with asyncio.timeout(max(run.until - self._clock.monotonic(), 0)):
-                await interpreting.retire()
-                await working
-        except TimeoutError:
+        left = max(run.until - self._clock.monotonic(), 0)
+        patience = max(left - self._times.hand_over, 0) if waits else 0
+        retiring = asyncio.create_task(interpreting.retire(patience))
+        done, _ = await asyncio.wait(
+            (working, retiring), timeout=left, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
             self._telemetry.warn("handed over too slowly", session=run.request.session_id)
+        elif retiring in done:
+            left = max(run.until - self._clock.monotonic(), 0)
+            await asyncio.wait((working,), timeout=left)
+        retiring.cancel()
+        (outcome,) = await asyncio.gather(retiring, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            self._telemetry.warn("not handed over", kind=type(outcome).__name__)
 
     async def _tell(self, interpreting: Interpreting) -> None:
         while True:

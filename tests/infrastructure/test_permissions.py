@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.function_spec import FunctionSpec, Resource
 from infrastructure.function_table import FUNCTIONS
+from interpreter.aws import failures
 from tests.infrastructure.assembly import Assembly
 
 EXECUTE_ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>/dev"
@@ -21,12 +22,8 @@ REASONED_WILDCARDS = {
 
 # Actions that know no resources, or none of what is done here:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranscribe.html
-# (and list_amazontranslate.html, list_amazonpolly.html).
-WITHOUT_RESOURCES = {
-    "transcribe:StartStreamTranscriptionWebSocket",
-    "translate:TranslateText",
-    "polly:SynthesizeSpeech",
-}
+# (and list_amazontranslate.html, list_amazonpolly.html). The engine names them where it is refused.
+WITHOUT_RESOURCES = {failures.HEAR, failures.TRANSLATE, failures.SPEAK}
 
 FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev"
 
@@ -110,6 +107,18 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
             for action in grant.actions or ("execute-api:ManageConnections",)
         ),
     }
+
+
+def test_what_knows_no_resource_is_granted_to_who_interprets_alone(assembly: Assembly) -> None:
+    granted = {
+        (spec.name, action)
+        for spec in FUNCTIONS
+        for statement in statements(role_of(assembly, spec))
+        if statement["Resource"] == "*"
+        for action in as_list(statement["Action"])
+    }
+
+    assert granted == {("interpreter", action) for action in WITHOUT_RESOURCES}
 
 
 def test_statements_only_allow(assembly: Assembly) -> None:

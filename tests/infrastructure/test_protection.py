@@ -84,6 +84,23 @@ def test_a_function_ends_before_who_waits_for_it_and_cannot_run_in_circles(
     assert "TracingConfig" not in function
 
 
+def test_what_may_hold_a_secret_is_neither_kept_nor_tried_again(assembly: Assembly) -> None:
+    """The event of an interpreter's run has the session's ticket; the sweep makes another."""
+    (interpreter,) = (
+        logical_id
+        for logical_id, function in assembly.of_type("AWS::Lambda::Function").items()
+        if function["FunctionName"] == "lingocast-dev-interpreter"
+    )
+
+    assert assembly.only("AWS::Lambda::EventInvokeConfig") == {
+        "FunctionName": f"<{interpreter}>",
+        "Qualifier": "$LATEST",
+        "MaximumEventAgeInSeconds": 60,
+        "MaximumRetryAttempts": 0,
+    }
+    assert "DeadLetterConfig" not in assembly.function("interpreter")
+
+
 def test_passwords_are_long_and_mixed(assembly: Assembly) -> None:
     policy = assembly.only("AWS::Cognito::UserPool")["Policies"]["PasswordPolicy"]
 

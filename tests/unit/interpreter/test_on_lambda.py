@@ -69,7 +69,7 @@ def test_a_successor_insists_once_and_the_first_run_never(
 def test_a_machine_lets_go_when_somebody_stands_by() -> None:
     async def main(machine: FakeMachine, at_work: MachineAtWork) -> None:
         asyncio.get_running_loop().call_later(3.1, setattr, machine, "relieved", True)
-        await at_work.retire()
+        await at_work.retire(60)
 
     ((at, what),) = work(main, succeeds=False).asked
     assert what == "retire"
@@ -78,7 +78,7 @@ def test_a_machine_lets_go_when_somebody_stands_by() -> None:
 
 def test_a_machine_that_nobody_relieves_lets_go_all_the_same() -> None:
     async def main(_machine: FakeMachine, at_work: MachineAtWork) -> None:
-        await at_work.retire()
+        await at_work.retire(15)
 
     assert work(main, succeeds=False).asked == [(15.0, "retire")]
 

@@ -59,6 +59,7 @@ class Machine:
         self._log = log
         self._sentence_seconds = sentence_seconds
         self.fault: Exception | None = None
+        self.patience = -1.0
         self.over = asyncio.Event()
 
     async def run(self) -> None:
@@ -67,8 +68,9 @@ class Machine:
         if self.fault is not None:
             raise self.fault
 
-    async def retire(self) -> None:
+    async def retire(self, patience_seconds: float) -> None:
         self._log.append("retires")
+        self.patience = patience_seconds
         await asyncio.sleep(self._sentence_seconds)
         self.over.set()
 
@@ -206,7 +208,8 @@ def test_a_successor_comes_before_the_time_is_over_and_the_former_retires_then()
     ((asked_at, request),) = stage.invoked
     assert 810 <= asked_at <= 812
     assert (request.session_id, request.ticket, request.generation) == (ID, "ticket", 2)
-    # Nobody is without an interpreter in between.
+    # Nobody is without an interpreter in between: the first one waits for whoever stands by.
+    assert stage.machines[0].patience > 30
     assert stage.log == ["interprets", "interprets", "retires", "closed", "closed"]
 
 
@@ -235,6 +238,7 @@ def test_a_successor_that_does_not_come_is_asked_for_again_and_waited_for_to_the
         assert stored() == StoredRun(1, 0)
 
     stage = virtually(main)
+    assert stage.machines[0].patience == 0
     asked_at = [at for at, _ in stage.invoked]
     assert len(asked_at) >= 3
     assert stage.log == ["interprets", "retires", "closed"]
@@ -326,6 +330,22 @@ def test_what_cannot_work_at_all_is_raised_and_the_next_run_need_not_wait() -> N
         assert await again is Ending.OVER
 
     virtually(main)
+
+
+def test_who_waits_to_be_relieved_is_over_with_the_session() -> None:
+    async def main(stage: Stage) -> None:
+        first = stage.invoke()
+        stage.sentence_seconds = 10_000
+        await asyncio.sleep(815)
+        assert stored().generation == 2
+
+        stage.end_session()
+
+        assert await first is Ending.SUCCEEDED
+        assert asyncio.get_running_loop().time() < 820
+        await asyncio.gather(*stage.running)
+
+    assert virtually(main).telemetry.warnings == []
 
 
 def test_a_machine_that_fails_while_the_run_is_its_own_is_told_of() -> None:
