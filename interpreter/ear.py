@@ -60,7 +60,8 @@ class Ear:
         limits = hearing.limits
         self._order = FloorOrder(limits.order_ms)
         self._recent = Recent(hearing.audio_format, limits.kept_ms)
-        self._clocks = ClockAnchor(_LONGEST_TRANSIT_MS)
+        self._epoch = -1
+        self._clocks = ClockAnchor(_LONGEST_TRANSIT_MS)  # of the newest epoch
         # What the recogniser is too slow for is not queued for ever.
         most = int(limits.kept_ms / hearing.audio_format.chunk_ms)
         self._inbox: deque[FloorChunk] = deque(maxlen=most)
@@ -106,7 +107,10 @@ class Ear:
         """A chunk of the floor arrived, on any connection."""
         transit = received_at_ms - audio.timestamp
         transit -= self._hearing.audio_format.duration_ms(len(audio.audio))
-        self._clocks.observe(received_at_ms, transit)
+        if audio.epoch > self._epoch:  # perhaps another device, with another clock
+            self._epoch, self._clocks = audio.epoch, ClockAnchor(_LONGEST_TRANSIT_MS)
+        if audio.epoch == self._epoch:
+            self._clocks.observe(received_at_ms, transit)
         self._order.push(audio, received_at_ms)
         self._take_in_order()
 

@@ -102,7 +102,9 @@ class Recent:
         self._chunks: deque[FloorChunk] = deque()
 
     def add(self, chunk: FloorChunk) -> None:
-        """Take in the next chunk; the oldest are forgotten."""
+        """Take in the next chunk. The oldest are forgotten; all are if the clock is another one."""
+        if self._chunks and chunk.timestamp < self._chunks[-1].timestamp:
+            self._chunks.clear()
         self._chunks.append(chunk)
         while len(self._chunks) > self._kept_ms / self._format.chunk_ms:
             self._chunks.popleft()

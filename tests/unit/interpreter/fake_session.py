@@ -71,7 +71,7 @@ class FakeSession:
         self.status_faults: list[ClientError] = []
         self.history: list[tuple[str, str]] = []  # what was asked, and in which language
         self._seq = 0
-        self.spoken_ms = 0.0  # of the floor, so far
+        self.speakers_clock_ms = 0  # ahead of everybody else's
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[FakeSeat]:
@@ -100,7 +100,7 @@ class FakeSession:
             language="en",
             epoch=epoch,
             seq=self._seq,
-            timestamp=self.time.now_ms() - self.format.chunk_ms,
+            timestamp=self.time.now_ms() - self.format.chunk_ms + self.speakers_clock_ms,
             audio=pcm,
         )
         self._seq += 1

@@ -103,6 +103,14 @@ def test_what_is_kept_is_given_to_the_sample(chunks: int, since: int) -> None:
     assert recent.end == (end if chunks else None)
 
 
+def test_what_was_said_by_another_clock_is_not_kept() -> None:
+    recent = Recent(FORMAT, 4_000)
+    for timestamp in (10_000_000, 10_000_200, 1_000, 1_200):
+        recent.add(FloorChunk(timestamp, bytes(FORMAT.chunk_bytes)))
+    assert [chunk.timestamp for chunk in recent.since(0)] == [1_000, 1_200]
+    assert recent.end == 1_400
+
+
 def test_loudness() -> None:
     assert loudness(b"") == 0
     assert loudness(bytes(640)) == 0

@@ -9,7 +9,7 @@ from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
 from interpreter.report import LeaseNews, Left, Recognising, Spoken
 from interpreter.scripted import Fault, ScriptedEngine
 from shared.models.audio_format import AudioFormat
-from tests.unit.interpreter.fake_session import GONE, LOUD, refused
+from tests.unit.interpreter.fake_session import GONE, LOUD, QUIET, refused
 from tests.unit.interpreter.stage import SHORT_CHUNKS, is_hum, stage
 
 
@@ -232,6 +232,24 @@ async def test_a_speaker_who_stops_sending_is_heard_to_the_end() -> None:
         await on.sentence()
         await on.time.advance(1)
     assert on.read() == ["[es] alpha", "[es] bravo"]
+
+
+@pytest.mark.parametrize("ahead_ms", [3_600_000, -3_600_000])
+async def test_a_speaker_whose_clock_is_wrong_is_interpreted_as_fast(ahead_ms: int) -> None:
+    async with stage() as on:
+        on.session.distribution = {"es": 1}
+        await on.start(on.machine())
+        await on.sentence()
+        await on.time.advance(2)
+        # They come back on another device.
+        on.session.speakers_clock_ms = ahead_ms
+        await on.session.speak((LOUD, 1.0), (QUIET, 0.6), epoch=2)
+        await on.time.advance(2)
+    assert on.read() == ["[es] alpha", "[es] bravo"]
+    renders = on.heard()[-1].renders
+    assert renders is not None
+    assert renders.end_timestamp - on.time.now_ms() == pytest.approx(ahead_ms, abs=10_000)
+    assert renders.recognise_ms < 1_000
 
 
 async def test_a_connection_that_is_lost_and_comes_back_goes_on() -> None:
