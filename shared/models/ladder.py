@@ -71,8 +71,14 @@ def passed_on(channel: Channel, now: int, *, stays_until: int | None = None) -> 
             channel.source, _behind(standbys, now), stays_until
         )
     if not ahead:
-        # The lease that was lost stays, as a mark of its time; who comes gets one of their own.
-        return replace(channel, connection_id=None, former=None, standbys=standbys)
+        # The lease that was lost stays, as a mark of its time. Only a former version had none.
+        return replace(
+            channel,
+            connection_id=None,
+            former=None,
+            standbys=standbys,
+            lease_until=channel.lease_until or now,
+        )
     chosen = standbys.pop(ahead[0])
     return _held_by(channel, ahead[0], chosen.source, standbys, now)
 

@@ -32,6 +32,7 @@ class Wire:
         self.socket = socket
         self._kept: deque[Message] = deque()
         self._numbers = itertools.count(1)
+        self._beats = False
 
     async def ask(self, action: str, **fields: Any) -> Message:
         """Send a request; its reply or error, found by requestId. Other messages are kept."""
@@ -79,10 +80,11 @@ class Wire:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 message: Message = json.loads(await self.socket.recv())
+                if self._beats and _answers_a_beat(message):
+                    continue
                 if accepts(message):
                     return message
-                if not _answers_a_beat(message):
-                    self._kept.append(message)
+                self._kept.append(message)
 
     async def drained(self) -> list[Message]:
         """Everything that arrived before a heartbeat's answer."""
@@ -101,6 +103,7 @@ class Wire:
                     await asyncio.sleep(BEAT_SECONDS)
 
         task = asyncio.create_task(beat())
+        self._beats = True
         try:
             yield
         finally:
@@ -116,7 +119,9 @@ class Wire:
 
 
 def _answers_a_beat(message: Message) -> bool:
-    return message.get("type") == "heartbeatAck" and "requestId" not in message
+    """Whether it is the answer, or the error, to a heartbeat that nobody waits for."""
+    of_a_beat = message.get("type") == "heartbeatAck" or message.get("action") == "heartbeat"
+    return of_a_beat and "requestId" not in message
 
 
 @asynccontextmanager

@@ -1,0 +1,245 @@
+"""Writes of leases: single fields, under conditions, whatever happens beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import InterpreterSource
+from shared.models.ladder import joined_by, passed_on, rolled_over, taken, taken_over
+from shared.models.session import LEASE_MS, Channel, Session, Standby
+from tests.helpers.tables import (
+    SESSIONS,
+    dynamodb,
+    interpreter_leases,
+    moto_tables,
+    sessions_repository,
+)
+
+NOW = 1_700_000_000_000
+ID = "golden-eagle-427"
+
+
+@pytest.fixture
+def sessions() -> Iterator[SessionsRepository]:
+    with moto_tables():
+        repository = sessions_repository()
+        repository.create(
+            Session(
+                session_id=ID,
+                owner="alice",
+                speaker_connection_id="speaker",
+                speaker_epoch=1,
+                source_language="en",
+                quality_tier="standard",
+                audio_format=AudioFormat(),
+                created_at=NOW,
+                max_listeners=2,
+            )
+        )
+        yield repository
+
+
+@pytest.fixture
+def leases(sessions: SessionsRepository) -> InterpreterLeases:
+    return interpreter_leases()
+
+
+def stored(sessions: SessionsRepository) -> Channel:
+    session = sessions.get(ID)
+    assert session is not None
+    return session.channels["es"]
+
+
+@pytest.fixture
+def held(leases: InterpreterLeases, sessions: SessionsRepository) -> Channel:
+    """The channel with a holder and two who wait."""
+    assert leases.change(ID, "es", None, taken(None, "holder", "human", NOW))
+    waiting: dict[str, InterpreterSource] = {"person": "human", "machine": "machine"}
+    for who, source in waiting.items():
+        present = stored(sessions)
+        assert leases.change(ID, "es", present, joined_by(present, who, source, NOW))
+    return stored(sessions)
+
+
+class TestChange:
+    def test_what_is_written_is_what_was_meant(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        later = NOW + 1_000
+        steps: list[Callable[[Channel], Channel | None]] = [
+            lambda channel: taken_over(channel, "machine", "machine", later),
+            lambda channel: rolled_over(channel, "machine", "machine2", later),
+            lambda channel: passed_on(channel, later, stays_until=later + LEASE_MS),
+            lambda channel: passed_on(channel, later + 10 * LEASE_MS),
+            lambda channel: taken(channel, "another", "human", later),
+        ]
+        channel = held
+        for step in steps:
+            after = step(channel)
+            assert after is not None
+            assert leases.change(ID, "es", channel, after)
+            channel = stored(sessions)
+            assert channel == after
+        assert (channel.epoch, channel.connection_id) == (5, "another")
+
+    def test_of_two_who_saw_the_same_one_writes(
+        self, leases: InterpreterLeases, held: Channel
+    ) -> None:
+        assert leases.change(ID, "es", held, taken_over(held, "person", "human", NOW))
+        assert not leases.change(ID, "es", held, taken_over(held, "machine", "machine", NOW))
+        assert not leases.change(ID, "es", held, passed_on(held, NOW))
+        assert not leases.change(ID, "es", None, taken(None, "new", "human", NOW))
+        assert not leases.change(ID, "es", held, joined_by(held, "new", "human", NOW))
+
+    def test_those_who_wait_renew_and_go_beside_it(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        leases.keep_waiting(ID, "es", "person", until=NOW + 9_000)
+        assert leases.change(ID, "es", held, joined_by(held, "new", "human", NOW))
+
+        assert stored(sessions).standbys["person"].lease_until == NOW + 9_000
+        assert set(stored(sessions).standbys) == {"person", "machine", "new"}
+
+    @pytest.mark.parametrize(
+        ("unless", "happens"),
+        [
+            ("renewed", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + 1)),
+            ("heard", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + LEASE_MS, heard_at=1)),
+            ("others_wait", lambda of: of.stop_waiting(ID, "es", "machine")),
+        ],
+    )
+    def test_what_it_relied_on_has_changed(
+        self, leases: InterpreterLeases, held: Channel, unless: str, happens: Any
+    ) -> None:
+        after = replace(passed_on(held, NOW), standbys=held.standbys, connection_id="holder")
+        happens(leases)
+
+        assert not leases.change(ID, "es", held, after, Unless(**{unless: True}))
+        assert leases.change(ID, "es", held, after)
+
+    def test_one_who_comes_for_one_who_goes_is_a_change_too(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        leases.stop_waiting(ID, "es", "machine")
+        leases.change(ID, "es", stored(sessions), joined_by(stored(sessions), "new", "human", NOW))
+        assert len(stored(sessions).standbys) == len(held.standbys)
+
+        after = taken_over(held, "person", "human", NOW)
+        assert not leases.change(ID, "es", held, after, Unless(others_wait=True))
+
+    def test_who_is_promoted_must_still_wait(
+        self, leases: InterpreterLeases, held: Channel
+    ) -> None:
+        leases.stop_waiting(ID, "es", "person")
+
+        assert not leases.change(ID, "es", held, passed_on(held, NOW))
+
+    def test_the_dead_who_wake_up_are_not_removed(
+        self, leases: InterpreterLeases, held: Channel
+    ) -> None:
+        long_after = NOW + 10 * LEASE_MS
+        after = passed_on(held, long_after)
+        assert after.standbys == {}
+        leases.keep_waiting(ID, "es", "person", until=long_after + 1)
+
+        assert not leases.change(ID, "es", held, after)
+
+    def test_an_ended_session_is_left_as_it_is(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        sessions.end(ID, "speaker", NOW)
+
+        assert not leases.change(ID, "es", held, passed_on(held, NOW))
+        assert leases.renew(ID, "es", "holder", 1, until=NOW) is None
+        assert leases.keep_waiting(ID, "es", "person", until=NOW) is None
+        assert stored(sessions) == held
+
+    def test_the_hundredth_language_is_the_last(
+        self, leases: InterpreterLeases, sessions: SessionsRepository
+    ) -> None:
+        for number in range(100):
+            assert leases.change(ID, f"l{number}", None, taken(None, "c", "human", NOW))
+
+        assert not leases.change(ID, "one-more", None, taken(None, "c", "human", NOW))
+
+
+class TestSigns:
+    def test_a_holder_renews_under_its_epoch_only(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        before = leases.renew(ID, "es", "holder", 1, until=NOW + 7, heard_at=NOW + 6)
+
+        assert before is not None
+        assert before.channels["es"] == held
+        assert stored(sessions) == replace(held, lease_until=NOW + 7, heard_at=NOW + 6)
+        assert leases.renew(ID, "es", "holder", 2, until=NOW) is None
+        assert leases.renew(ID, "es", "person", 1, until=NOW) is None
+        assert leases.renew(ID, "fr", "holder", 1, until=NOW) is None
+
+    def test_who_does_not_wait_cannot_go_on_waiting(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        assert leases.keep_waiting(ID, "es", "holder", until=NOW) is None
+        assert not leases.stop_waiting(ID, "es", "holder")
+        assert not leases.move_standby(ID, "es", "nobody", "new", Standby("human", NOW, NOW))
+        assert stored(sessions) == held
+
+    def test_a_place_moves_with_all_that_belongs_to_it(
+        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+    ) -> None:
+        place = held.standbys["person"]
+
+        assert leases.move_standby(ID, "es", "person", "new", place)
+
+        assert stored(sessions).standbys == {"new": place, "machine": held.standbys["machine"]}
+
+
+class TestFormerVersion:
+    """Channels of sessions that were on air when leases came."""
+
+    @pytest.fixture(autouse=True)
+    def channel_without_a_lease(self, sessions: SessionsRepository) -> None:
+        dynamodb().update_item(
+            TableName=SESSIONS,
+            Key={"sessionId": {"S": ID}},
+            UpdateExpression="SET channels.es = :channel",
+            ExpressionAttributeValues={
+                ":channel": {
+                    "M": {
+                        "epoch": {"N": "3"},
+                        "source": {"S": "human"},
+                        "connectionId": {"S": "old"},
+                    }
+                }
+            },
+        )
+
+    def test_they_expire_like_others(
+        self, leases: InterpreterLeases, sessions: SessionsRepository
+    ) -> None:
+        before = stored(sessions)
+
+        assert leases.change(
+            ID, "es", before, passed_on(before, NOW), Unless(renewed=True, others_wait=True)
+        )
+
+        assert stored(sessions).connection_id is None
+        assert leases.change(ID, "es", stored(sessions), taken(stored(sessions), "c", "human", NOW))
+
+    def test_their_first_sign_of_life_gives_them_one(
+        self, leases: InterpreterLeases, sessions: SessionsRepository
+    ) -> None:
+        assert leases.renew(ID, "es", "old", 3, until=NOW + LEASE_MS) is not None
+
+        present = stored(sessions)
+        assert leases.change(
+            ID, "es", present, joined_by(present, "new", "human", NOW), Unless(full=True)
+        )
+        assert set(stored(sessions).standbys) == {"new"}
