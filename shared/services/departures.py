@@ -43,6 +43,7 @@ class Departures:
         left = self._connections.leave(connection_id, membership.session_id)
         if left is None:
             return False
+        self._after(connection_id, left, silenced=membership)
         self._count_out(left)
         return True
 
@@ -79,12 +80,20 @@ class Departures:
         if forgotten is None:
             return False
         if forgotten.membership is not None:
-            if forgotten.membership != known.membership:
-                # It sat down between the two: a join that was under way when it disconnected.
-                self.silence(connection_id, forgotten.membership)
+            self._after(connection_id, forgotten.membership, silenced=known.membership)
             if forgotten.replaced_at is None:
                 self._count_out(forgotten.membership)
         return True
+
+    def _after(
+        self, connection_id: str, membership: Membership, silenced: Membership | None
+    ) -> None:
+        """Silence once more, now that its row says nothing of a seat, who can have become a source
+        since it was silenced: it sat down, by a join that was under way; or it showed that it was
+        alive, and an interpreter who still sits and has no place gets a new one.
+        """
+        if membership != silenced or membership.seat.role == "interpreter":
+            self.silence(connection_id, membership)
 
     def _count_out(self, membership: Membership) -> None:
         if membership.seat.role == "listener":
