@@ -7,16 +7,25 @@ from local.dynamodb_needs import dynamodb_needs
 from local.errors import StartError
 from local.guard import Guard, Needs, ServiceGuard, admit_all
 from local.model import Stack
-from local.needs import connections_needs, lambda_needs, secrets_needs, sqs_needs
+from local.needs import (
+    connections_needs,
+    lambda_needs,
+    polly_needs,
+    secrets_needs,
+    sqs_needs,
+    translate_needs,
+)
 from local.policy import allows
 from local.principals import Principals
 from local.refusals import (
     ConnectionsRefusals,
     DynamoDbRefusals,
     LambdaRefusals,
+    PollyRefusals,
     Refusals,
     SecretsRefusals,
     SqsRefusals,
+    TranslateRefusals,
 )
 from local.role_policies import Report, RolePolicies
 from local.service_proxy import ServiceProxy
@@ -26,6 +35,8 @@ from shared.utils.clock import Clock
 
 # A call to the local database takes a millisecond; a stack that hangs shall say so soon.
 _DATABASE_TIMEOUT_SECONDS = 8.0
+# Longer than callers wait.
+_SPEECH_TIMEOUT_SECONDS = 30.0
 # What Lambda's pollers do with a queue.
 _POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
@@ -70,6 +81,18 @@ class Access:
         """Before Secrets Manager."""
         needs = secrets_needs(self._place, self._stack.secrets)
         return self._guard("secretsmanager", needs, SecretsRefusals())
+
+    def translate(self, port: int) -> ServiceProxy:
+        """Before what stands in Translate's place on a port of this machine."""
+        refusals = TranslateRefusals()
+        guard = self._guard("translate", translate_needs, refusals)
+        return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
+
+    def polly(self, port: int) -> ServiceProxy:
+        """Before what stands in Polly's place on a port of this machine."""
+        refusals = PollyRefusals()
+        guard = self._guard("polly", polly_needs, refusals)
+        return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
 
     def check_event_sources(self) -> None:
         """Refuse event source mappings whose function may not do with the queue what Lambda does

@@ -146,7 +146,10 @@ class LocalStack:
                 | access.credentials(name).environment()
                 for name, function in stack.functions.items()
             },
-            shared={**addresses.shared_environment(stack), **options.endpoints},
+            shared={
+                **addresses.shared_environment(stack),
+                **await services.guard(options.endpoints),
+            },
             logs=logs,
             warm=options.warm,
             clock=self._clock,

@@ -1,8 +1,8 @@
 """What a request asks for in IAM's terms, service by service. DynamoDB has a module of its own.
 
 Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
-(list_awslambda.html, list_amazonapigateway.html, list_amazonsqs.html,
-list_awssecretsmanager.html).
+(list_awslambda.html, list_amazonapigateway.html, list_amazonpolly.html, list_amazonsqs.html,
+list_amazontranslate.html, list_awssecretsmanager.html).
 """
 
 from __future__ import annotations
@@ -109,6 +109,21 @@ def secrets_needs(place: Place, secrets: Sequence[Secret]) -> Needs:
         return (Need(action, arns.get(named, unknown)),)
 
     return needs
+
+
+# Polly's protocol names operations by method and path.
+_POLLY = {("POST", "/v1/speech"): "SynthesizeSpeech"}
+
+
+def polly_needs(request: Request) -> Sequence[Need]:
+    """polly:<operation>; without lexicons there is no resource to it."""
+    operation = _POLLY.get((request.method, request.path), "Unknown")
+    return (Need(f"polly:{operation}", "*"),)
+
+
+def translate_needs(request: Request) -> Sequence[Need]:
+    """translate:<operation>; without terminologies there is no resource to it."""
+    return (Need(f"translate:{operation_of(request)}", "*"),)
 
 
 def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:

@@ -123,6 +123,14 @@ class SecretsRefusals:
         return _typed_body(400, _ACCESS_DENIED, Message=_denial(caller, action, resource))
 
 
+class TranslateRefusals(SecretsRefusals):
+    """Translate speaks the same protocol."""
+
+    def unavailable(self) -> Response:
+        """What stands in its place does not answer. SDKs try again."""
+        return _typed_body(503, "ServiceUnavailableException", message="nothing answers")
+
+
 class LambdaRefusals:
     """Lambda answers with 403."""
 
@@ -131,6 +139,14 @@ class LambdaRefusals:
 
     def denied(self, caller: str, action: str, resource: str) -> Response:
         return _typed_header(403, _ACCESS_DENIED, Message=_denial(caller, action, resource))
+
+
+class PollyRefusals(LambdaRefusals):
+    """Polly's protocol is of Lambda's kind."""
+
+    def unavailable(self) -> Response:
+        """What stands in its place does not answer. SDKs try again."""
+        return _typed_header(503, "ServiceFailureException", message="nothing answers")
 
 
 class ConnectionsRefusals(LambdaRefusals):

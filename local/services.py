@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 from local import lambda_api, management, secrets_api, service_proxy, sqs_api, tokens
 from local.access import Access
@@ -54,6 +55,25 @@ class Services:
             websocket_port=websocket_port,
         )
 
+    async def guard(self, endpoints: Mapping[str, str]) -> dict[str, str]:
+        """`endpoints` of services that the stack has not, with a guard before those on this
+        machine that sign their requests' headers; the others as they are.
+        """
+        guarded_by = {
+            "AWS_ENDPOINT_URL_POLLY": self._access.polly,
+            "AWS_ENDPOINT_URL_TRANSLATE": self._access.translate,
+        }
+        found = {}
+        for name, url in endpoints.items():
+            port = _port_here(url)
+            if name in guarded_by and port is not None:
+                proxy = guarded_by[name](port)
+                self._cleanup.callback(proxy.close)
+                serving = await self._serve(proxy.handle, service_proxy.MAX_BODY_BYTES)
+                url = f"http://{HOST}:{serving}"  # noqa: PLW2901 - that is where it is now
+            found[name] = url
+        return found
+
     def close(self) -> None:
         """Stop listening and drop all connections."""
         self._cleanup.close()
@@ -102,3 +122,9 @@ class Services:
         server = await HttpServer.listen(handler, port=port, max_body_bytes=max_body_bytes)
         self._cleanup.callback(server.close)
         return server.port
+
+
+def _port_here(url: str) -> int | None:
+    """The port of an address on this machine, else None."""
+    parts = urlsplit(url)
+    return parts.port if parts.scheme == "http" and parts.hostname == HOST else None

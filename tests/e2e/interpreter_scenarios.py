@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from infrastructure.function_spec import Resource
 from tests.e2e.grant_scenarios import INVOKE, UPDATE, Scenario, Theatre, eventually
+from tests.e2e.talking import talking
+from tests.helpers.aws_speech import SENTENCES, floor_of
 from tests.helpers.wire import Wire
 
 # How long a run of the stack lasts that scenarios run on: their successions shall not be long in
@@ -58,19 +60,30 @@ async def missing_machine_is_started_by_the_sweep(theatre: Theatre) -> None:
         assert (await listener.expect("channelSourceChanged"))["from"] == "floor"
 
 
+async def aws_interprets(theatre: Theatre) -> None:
+    """What is said is translated and spoken, by what stands in the services' places."""
+    sound = floor_of(SENTENCES[:2])
+    interpretation = {"engine": "aws", "languages": ["es"]}
+    async with (
+        theatre.stage.session(interpretation=interpretation, audioFormat={}) as (
+            speaker,
+            session_id,
+        ),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await listener.expect("channelSourceChanged")
+        async with talking(speaker, sound):
+            await listener.expect(lambda message: "renders" in message)
+
+
 INTERPRETER_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.INTERPRETER_FUNCTION, INVOKE): machine_comes,
     ("timeout", Resource.INTERPRETER_FUNCTION, INVOKE): missing_machine_is_started_by_the_sweep,
     ("interpreter", Resource.SESSIONS, UPDATE): machine_comes,
     ("interpreter", Resource.INTERPRETER_FUNCTION, INVOKE): run_is_succeeded,
+    ("interpreter", Resource.NO_RESOURCE, "translate:TranslateText"): aws_interprets,
+    ("interpreter", Resource.NO_RESOURCE, "polly:SynthesizeSpeech"): aws_interprets,
 }
-# Services that this stack has not. That the engine calls them, and these alone, its tests against a
-# server in their place say.
-ELSEWHERE = {
-    ("interpreter", Resource.NO_RESOURCE, action)
-    for action in (
-        "polly:SynthesizeSpeech",
-        "transcribe:StartStreamTranscriptionWebSocket",
-        "translate:TranslateText",
-    )
-}
+# What is signed in an address of a stream, which no guard of the stack reads. That the engine calls
+# it, and nothing else, its tests against a server in its place say.
+ELSEWHERE = {("interpreter", Resource.NO_RESOURCE, "transcribe:StartStreamTranscriptionWebSocket")}

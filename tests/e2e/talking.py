@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from websockets.exceptions import ConnectionClosed
@@ -22,15 +22,18 @@ _CHUNK_SECONDS = 0.2
 
 
 @asynccontextmanager
-async def talking(speaker: Wire) -> AsyncIterator[None]:
-    """The speaker talks until the end of the block."""
+async def talking(speaker: Wire, sound: bytes | None = None) -> AsyncIterator[None]:
+    """The speaker talks until the end of the block: that sound (s16le, 16 kHz) again and again, or
+    else any.
+    """
+    said = [_LOUD] * _SENTENCE + [_QUIET] * _PAUSE if sound is None else list(_chunks(sound))
 
     async def talk() -> None:
         begins = asyncio.get_running_loop().time()
-        sounds = itertools.cycle([_LOUD] * _SENTENCE + [_QUIET] * _PAUSE)
+        sounds = itertools.cycle(said)
         with contextlib.suppress(ConnectionClosed):
-            for seq, sound in enumerate(sounds):
-                await speaker.send_audio(seq, sound)
+            for seq, chunk in enumerate(sounds):
+                await speaker.send_audio(seq, chunk)
                 due = begins + (seq + 1) * _CHUNK_SECONDS
                 await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
 
@@ -40,3 +43,9 @@ async def talking(speaker: Wire) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _chunks(sound: bytes) -> Iterator[bytes]:
+    """The last one filled up with silence."""
+    for start in range(0, len(sound), len(_QUIET)):
+        yield sound[start : start + len(_QUIET)].ljust(len(_QUIET), b"\0")

@@ -20,6 +20,7 @@ from local.access import Access
 from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
+from local.overrides import service_endpoints
 from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.device_scenarios import DEVICE_SCENARIOS
@@ -29,6 +30,7 @@ from tests.e2e.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RU
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.e2e.status_scenarios import STATUS_SCENARIOS
+from tests.helpers.aws_speech import AwsSpeech
 
 SCENARIOS = (
     OTHER_SCENARIOS
@@ -169,13 +171,21 @@ async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
         "INTERPRETER_RUN_SECONDS": str(RUN_SECONDS),
     }
     # Rules run when a scenario says so.
-    stack = LocalStack(Options(state=state, settings=settings, schedule_seconds=3_600))
-    endpoints = await stack.start()
-    assert stack.access is not None
-    try:
-        yield Play(Theatre(Stage(endpoints), Operator(endpoints)), stack.access)
-    finally:
-        await stack.stop()
+    with AwsSpeech(credentials=None) as aws:
+        stack = LocalStack(
+            Options(
+                state=state,
+                settings=settings,
+                endpoints=service_endpoints(aws.environment),
+                schedule_seconds=3_600,
+            )
+        )
+        endpoints = await stack.start()
+        assert stack.access is not None
+        try:
+            yield Play(Theatre(Stage(endpoints), Operator(endpoints)), stack.access)
+        finally:
+            await stack.stop()
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:

@@ -11,7 +11,14 @@ from local.dynamodb_needs import dynamodb_needs
 from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
 from local.http_server import Request, Response
 from local.model import Place, Secret, Statement
-from local.needs import connections_needs, lambda_needs, secrets_needs, sqs_needs
+from local.needs import (
+    connections_needs,
+    lambda_needs,
+    polly_needs,
+    secrets_needs,
+    sqs_needs,
+    translate_needs,
+)
 from local.principals import Principals
 from local.refusals import (
     ConnectionsRefusals,
@@ -126,6 +133,19 @@ SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value"
 def test_secrets_manager_needs_its_action_on_the_secret(body: object, resource: str) -> None:
     (need,) = secrets_needs(PLACE, [SECRET])(json_request("secretsmanager.GetSecretValue", body))
     assert need == Need("secretsmanager:GetSecretValue", resource)
+
+
+def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
+    text = json_request("AWSShineFrontendService_20170701.TranslateText", {"Text": "One."})
+    document = json_request("AWSShineFrontendService_20170701.TranslateDocument", {})
+    speech = Request("POST", "/v1/speech", [], b"{}")
+    voices = Request("GET", "/v1/voices", [], b"")
+
+    assert translate_needs(text) == (Need("translate:TranslateText", "*"),)
+    assert translate_needs(document) == (Need("translate:TranslateDocument", "*"),)
+    assert polly_needs(speech) == (Need("polly:SynthesizeSpeech", "*"),)
+    # Nobody may what is not known.
+    assert polly_needs(voices) == (Need("polly:Unknown", "*"),)
 
 
 @pytest.mark.parametrize("name", ["f", "000000000000:function:f", "arn%3Aaws%3Alambda%3Ar%3A0%3Af"])
