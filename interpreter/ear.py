@@ -1,6 +1,8 @@
 """The ear of a machine: the floor's sound, and the recogniser that hears it while it is needed.
 
-The recogniser is started again when it fails; when that does not help, the engine is `broken`.
+The recogniser is started again when it fails; when that does not help, the engine is `broken`. If
+the floor goes on by a clock that is behind the former one, floor times that are kept elsewhere mean
+nothing any more: `stepped_back` is called.
 """
 
 from __future__ import annotations
@@ -53,8 +55,10 @@ class Ear:
         hearing: Hearing,
         on_result: Callable[[Recognised], None],
         broken: Callable[[EngineError | None], None],
+        stepped_back: Callable[[], None],
     ) -> None:
         self._hearing = hearing
+        self._stepped_back = stepped_back
         self._on_result = on_result
         self._broken = broken
         limits = hearing.limits
@@ -212,7 +216,7 @@ class Ear:
             self._partial = not result.final
             if result.final:
                 self._loud_ms = 0.0
-            believed = self._guard.passes(result)
+            believed = self._guard.passes(result, self._recent.end or 0.0)
             self._hearing.report.disordered = self._guard.disordered
             if believed:
                 if result.final:
@@ -270,7 +274,10 @@ class Ear:
     def _take_in_order(self) -> None:
         for audio in self._order.pop(self._hearing.now_ms()):
             chunk = FloorChunk(audio.timestamp, audio.audio)
-            self._recent.add(chunk)
+            if self._recent.add(chunk):
+                self._resume_at = chunk.timestamp
+                self._guard.stepped_back()
+                self._stepped_back()
             self._heard_at, self._silence_ms = self._hearing.now_ms(), 0.0
             if self._listening:
                 self._inbox.append(chunk)

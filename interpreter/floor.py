@@ -101,13 +101,17 @@ class Recent:
         self._kept_ms = kept_ms
         self._chunks: deque[FloorChunk] = deque()
 
-    def add(self, chunk: FloorChunk) -> None:
-        """Take in the next chunk. The oldest are forgotten; all are if the clock is another one."""
-        if self._chunks and chunk.timestamp < self._chunks[-1].timestamp:
+    def add(self, chunk: FloorChunk) -> bool:
+        """Take in the next chunk; the oldest are forgotten. True if its time is before the last
+        one's, so of another clock: then all are.
+        """
+        stepped_back = bool(self._chunks) and chunk.timestamp < self._chunks[-1].timestamp
+        if stepped_back:
             self._chunks.clear()
         self._chunks.append(chunk)
         while len(self._chunks) > self._kept_ms / self._format.chunk_ms:
             self._chunks.popleft()
+        return stepped_back
 
     @property
     def end(self) -> float | None:

@@ -39,6 +39,10 @@ class FloorCaptions:
         if caption.language == self._language and caption.final and not ours:
             self._others_until = caption.end_timestamp
 
+    def forget(self) -> None:
+        """The floor's times are by another clock from now on."""
+        self._others_until = None
+
     def cut(
         self, position: float | None, *, from_machine: bool, kept_ms: float, pre_roll_ms: float
     ) -> float:

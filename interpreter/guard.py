@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from interpreter.engine import Recognised
 
-# A speaker who comes back on another device may bring another clock.
-_OTHER_CLOCK_MS = 60_000
+# What was said so long after the newest sound (ms) was said by another clock.
+_AHEAD_MS = 1_000
 # Partial results change with every chunk; no reader follows faster than this.
 _PARTIAL_MS = 250
 
@@ -21,24 +21,28 @@ class OrderGuard:
     def __init__(self) -> None:
         self.disordered = 0
         self._spoken_until: int | None = None
+        self._straggler = False
 
-    def passes(self, result: Recognised) -> bool:
-        """Whether it is to be believed."""
-        if result.text.strip() and result.end_timestamp >= result.timestamp and self._later(result):
-            if result.final:
-                self._spoken_until = result.end_timestamp
-            return True
-        # An utterance that turns out to be nothing, or a partial one that its final has overtaken,
-        # is in the nature of recognising.
-        self.disordered += result.final
-        return False
+    def stepped_back(self) -> None:
+        """The floor goes on by a clock that is behind the former one: the speaker is back, on
+        another device. What follows is not late. One sentence by the former clock may still come.
+        """
+        self._spoken_until = None
+        self._straggler = True
 
-    def _later(self, result: Recognised) -> bool:
+    def passes(self, result: Recognised, heard_until: float) -> bool:
+        """Whether it is to be believed, if the floor was heard up to that time."""
         until = self._spoken_until
-        return until is None or result.timestamp >= until or self._other_clock(result, until)
-
-    def _other_clock(self, result: Recognised, until: int) -> bool:
-        return result.end_timestamp < until - _OTHER_CLOCK_MS
+        later = until is None or result.timestamp >= until
+        if not (result.text.strip() and result.end_timestamp >= result.timestamp and later):
+            # A partial result that its final has overtaken is in the nature of recognising.
+            self.disordered += result.final
+            return False
+        if self._straggler and result.end_timestamp > heard_until + _AHEAD_MS:
+            self._straggler = not result.final
+        elif result.final:
+            self._spoken_until = result.end_timestamp
+        return True
 
 
 class PartialThrottle:

@@ -153,7 +153,12 @@ class Machine:
             self.report,
             self._hooks,
         )
-        self._ear = Ear(hearing, self._result, lambda fault: self._broken(None, fault))
+        self._ear = Ear(
+            hearing,
+            self._result,
+            broken=lambda fault: self._broken(None, fault),
+            stepped_back=self._forget_times,
+        )
         self._start(self._ear.run())
         self._places.floor_is(joined.source_language)
 
@@ -178,6 +183,12 @@ class Machine:
     def _floor(self, audio: Audio, received_at_ms: float) -> None:
         if self._ear is not None:
             self._ear.heard(audio, received_at_ms)
+
+    def _forget_times(self) -> None:
+        if self._captions is not None:
+            self._captions.forget()
+        for booth in self._places.booths.values():
+            booth.cut = 0.0
 
     def _turned(self, booth: Booth) -> None:
         """A booth got or lost its lease: the ear listens while there is a voice."""

@@ -30,7 +30,7 @@ def said(start: int, end: int, *, final: bool = True, text: str = "a word") -> R
 @given(st.lists(results, max_size=40))
 def test_what_is_believed_comes_in_order_without_overlap(told: list[Recognised]) -> None:
     guard = OrderGuard()
-    believed = [result for result in told if guard.passes(result)]
+    believed = [result for result in told if guard.passes(result, 20_000)]
     finals = [result for result in believed if result.final]
     for before, after in itertools.pairwise(finals):
         assert before.end_timestamp <= after.timestamp
@@ -41,19 +41,23 @@ def test_what_is_believed_comes_in_order_without_overlap(told: list[Recognised])
 
 def test_a_late_final_is_not_believed_and_counted() -> None:
     guard = OrderGuard()
-    assert guard.passes(said(1_000, 2_000))
-    assert not guard.passes(said(500, 900))
-    assert not guard.passes(said(1_900, 2_500))
-    assert not guard.passes(said(500, 900, final=False))
-    assert guard.passes(said(2_000, 2_500))
+    assert guard.passes(said(1_000, 2_000), 3_000)
+    assert not guard.passes(said(500, 900), 3_000)
+    assert not guard.passes(said(1_900, 2_500), 3_000)
+    assert not guard.passes(said(500, 900, final=False), 3_000)
+    assert guard.passes(said(2_000, 2_500), 3_000)
     assert guard.disordered == 2
 
 
 def test_a_speaker_with_another_clock_is_believed() -> None:
     guard = OrderGuard()
-    assert guard.passes(said(10_000_000, 10_001_000))
-    assert guard.passes(said(1_000, 2_000))
-    assert not guard.passes(said(1_000, 2_000))
+    assert guard.passes(said(50_000, 51_000), 51_200)
+    guard.stepped_back()
+    assert guard.passes(said(51_100, 52_000), 40_200), "said before, known only now"
+    assert guard.passes(said(40_000, 41_000), 42_000)
+    assert not guard.passes(said(40_000, 41_000), 42_000)
+    assert guard.passes(said(41_000, 42_000), 42_000)
+    assert guard.disordered == 1
 
 
 def test_partial_results_are_told_as_fast_as_one_reads() -> None:
@@ -131,6 +135,13 @@ def test_a_machine_goes_on_where_the_one_before_it_stopped() -> None:
     captions.heard(_caption(48_000, final=False))
     captions.heard(_caption(48_000, language="es"))
     assert _cut(captions, 50_000) == 46_000
+
+
+def test_times_by_another_clock_tell_nothing() -> None:
+    captions = FloorCaptions("en")
+    captions.heard(_caption(46_000))
+    captions.forget()
+    assert _cut(captions, 40_000) == 39_700
 
 
 def test_a_machines_own_captions_tell_it_nothing() -> None:

@@ -234,11 +234,14 @@ async def test_a_speaker_who_stops_sending_is_heard_to_the_end() -> None:
     assert on.read() == ["[es] alpha", "[es] bravo"]
 
 
-@pytest.mark.parametrize("ahead_ms", [3_600_000, -3_600_000])
+@pytest.mark.parametrize("ahead_ms", [3_600_000, 20_000, -20_000, -3_600_000])
 async def test_a_speaker_whose_clock_is_wrong_is_interpreted_as_fast(ahead_ms: int) -> None:
     async with stage() as on:
+        on.session.holders["es"] = None
         on.session.distribution = {"es": 1}
         await on.start(on.machine())
+        await on.session.speak((QUIET, 1.0))
+        on.session.free("es")
         await on.sentence()
         await on.time.advance(2)
         # They come back on another device.
@@ -250,6 +253,7 @@ async def test_a_speaker_whose_clock_is_wrong_is_interpreted_as_fast(ahead_ms: i
     assert renders is not None
     assert renders.end_timestamp - on.time.now_ms() == pytest.approx(ahead_ms, abs=10_000)
     assert renders.recognise_ms < 1_000
+    assert [chunk.seq for chunk in on.heard()] == list(range(2 * SHORT_CHUNKS))
 
 
 async def test_a_connection_that_is_lost_and_comes_back_goes_on() -> None:
