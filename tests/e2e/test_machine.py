@@ -25,6 +25,7 @@ from tests.e2e.grant_scenarios import eventually
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage, joined
 from tests.e2e.terminals import Desk
+from tests.e2e.test_demo import recording
 from tests.helpers.programs import require_programs
 
 WAITING = {"role": "interpreter", "standby": True}
@@ -191,6 +192,42 @@ async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) 
     said_ms = renders.end_timestamp - renders.timestamp
     assert abs(said_ms - SAID.end_of_speech_ms()) < 500
     assert any(any(audio.audio) for audio in heard)
+
+
+async def test_a_person_at_a_terminal_takes_over_and_hands_back(
+    stage: Stage, tmp_path: Path
+) -> None:
+    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    recording(tmp_path / "spanish.wav", 3)
+    desk = Desk(stage.endpoints, tmp_path)
+    person = ("interpret", str(tmp_path / "spanish.wav"), "--language", "es")
+    async with background() as start:
+        start(floor.speak())
+        session_id = await floor.session()
+        command, *arguments = person
+        robot = machine(stage, session_id, [])
+
+        async def run() -> None:
+            await robot.run()
+
+        start(run())
+        start(spanish.listen(session_id))
+        await until(lambda: robot.holds == {"es"})
+        refused = await desk.run(command, session_id, *arguments)
+        assert refused.status == 1
+        assert "LANGUAGE_TAKEN" in refused.lines[-1]
+        assert "--standby" in refused.lines[-1]
+        ended = await desk.run(command, session_id, *arguments, "--take-over")
+        assert ended.status == 0, ended.lines
+        assert "You are the voice of es now." in ended.lines
+        assert any("spoken: 3.0 s of 3.0 s" in line for line in ended.lines)
+        assert not any("refused" in line for line in ended.lines)
+        await until(lambda: robot.holds == {"es"})
+        assert all(is_hum(audio) for audio in await spanish.hears("es"))
+    told = [item for item in spanish.happenings.all if item in {"floor", "human", "machine"}]
+    assert told[-2:] == ["human", "machine"]
+    by_person = [audio for audio in spanish.audio if audio.epoch == 2 and audio.language == "es"]
+    assert by_person
 
 
 def sentence(audio_format: AudioFormat) -> Recording:
