@@ -143,6 +143,29 @@ def test_its_handler_imports_from_the_deployed_files(
     assert Path(done.stdout.strip()).is_relative_to(assembly.code)
 
 
+def test_the_engine_that_is_deployed_loads_where_it_is_deployed(
+    assembly: Assembly, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-B",
+            "-c",
+            IMPORT_HANDLER,
+            "interpreter.aws.engine.AwsEngine",
+            *absent_on_lambda(),
+        ],
+        env={"PYTHONPATH": str(assembly.code), **SET_BY_LAMBDA},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(assembly.code)
+
+
 def test_the_code_is_four_packages_and_nothing_else(assembly: Assembly) -> None:
     files = [path.relative_to(assembly.code) for path in assembly.code.rglob("*")]
 
