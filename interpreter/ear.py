@@ -280,6 +280,7 @@ class Ear:
                 self._stepped_back()
             self._heard_at, self._silence_ms = self._hearing.now_ms(), 0.0
             if self._listening:
+                self._hearing.report.unheard += len(self._inbox) == self._inbox.maxlen
                 self._inbox.append(chunk)
             self._notify()
 

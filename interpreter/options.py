@@ -23,6 +23,8 @@ class Limits:
     hurry_ms: float = 2_000
     backlog_ms: float = 8_000
     fastest: float = 1.5
+    # Speech that is longer than this (ms) is no sentence, but an engine's mistake.
+    longest_ms: float = 60_000
     # Sentences of a language that wait to be translated.
     waiting: int = 4
     # How long a chunk of the floor waits for one before it (ms).

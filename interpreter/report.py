@@ -100,6 +100,7 @@ class Report:
     sentences: int = 0
     disordered: int = 0  # results that came out of order, overlapped, or were empty
     restarts: int = 0  # of the recogniser
+    unheard: int = 0  # chunks of the floor that the recogniser was too slow for
     failures: Counter[Stage] = field(default_factory=Counter)
     languages: dict[str, LanguageReport] = field(default_factory=dict)
     latencies: dict[str, LatencyRecord] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class Report:
             "sentences": self.sentences,
             "disordered": self.disordered,
             "restarts": self.restarts,
+            "unheard": self.unheard,
             "failures": dict(self.failures),
             "languages": {
                 language: {**asdict(account), "unspoken": dict(account.unspoken)}

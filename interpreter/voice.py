@@ -181,6 +181,9 @@ class Voice:
             limits.speak_seconds,
             lambda: task.engine.speak(text, task.language, rate, speed),
         )
+        if pcm is not None and task.audio_format.duration_ms(len(pcm)) > limits.longest_ms:
+            self._failed("speak", "endless", None)
+            pcm = None
         if pcm is None:
             self._caption(utterance, text, spoken=False)
             return None

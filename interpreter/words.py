@@ -45,6 +45,8 @@ def describe_report(report: Report) -> str:
         if lost := account.lost_chunks + account.refused_chunks:
             part += f", {lost} chunks lost"
         parts.append(part)
+    if report.unheard:
+        parts.append(f"{report.unheard} chunks of the floor came too fast to be recognised")
     if failures := report.failures.total():
         parts.append(f"{failures} failures of the engine")
     total = report.latencies.get("total", LatencyRecord()).summary()

@@ -188,6 +188,29 @@ async def test_a_translation_that_waits_too_long_is_left_out() -> None:
     assert machine.report.of("es").spoken == 2
 
 
+async def test_speech_without_end_is_an_engines_mistake() -> None:
+    async with stage(ScriptedEngine(["a" * 1_100, "alpha"])) as on:
+        on.session.distribution = {"es": 1}
+        machine = on.machine()
+        await on.start(machine)
+        await on.sentence(2)
+        await on.time.advance(2)
+    assert ("speak", "endless") in faults(on)
+    assert len(on.heard()) == SHORT_CHUNKS
+    assert machine.report.of("es").unspoken == {"engine": 1}
+
+
+async def test_a_recogniser_that_is_too_slow_is_not_followed_by_a_queue() -> None:
+    async with stage() as on:
+        on.session.distribution = {"es": 1}
+        on.engine.order("recognise", Fault.HANG)
+        machine = on.machine(hear_seconds=30, kept_ms=4_000)
+        await on.start(machine)
+        await on.session.speak((LOUD, 10.0))
+    # One chunk is in the recogniser, twenty wait, and the others were given up.
+    assert machine.report.unheard == 50 - 1 - 20
+
+
 async def test_chunks_that_do_not_leave_are_given_up() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}

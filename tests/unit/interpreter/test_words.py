@@ -69,6 +69,7 @@ def _report() -> Report:
     report.of("ca").spoken = 3
     report.of("ca").lost_chunks = 4
     report.failures["speak"] = 2
+    report.unheard = 5
     return report
 
 
@@ -76,6 +77,7 @@ def test_a_report_in_words() -> None:
     assert describe_report(Report()) == "interpreted: 0 sentences"
     assert describe_report(_report()) == (
         "interpreted: 3 sentences; ca 3 spoken, 4 chunks lost; es 2 spoken, 1 not (behind 1); "
+        "5 chunks of the floor came too fast to be recognised; "
         "2 failures of the engine; end of a sentence to its first sound: p50 550 ms, p95 550 ms"
     )
 
