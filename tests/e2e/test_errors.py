@@ -98,6 +98,8 @@ async def test_malformed(stage: Stage, text: str, code: str, action: str, field:
         ),
         ("changeLanguage", {"targetLanguage": "es"}, "NOT_IN_SESSION", ""),
         ("leaveSession", {}, "NOT_IN_SESSION", ""),
+        ("takeOver", {}, "NOT_IN_SESSION", ""),
+        ("handOver", {}, "NOT_IN_SESSION", ""),
         ("endSession", {}, "NOT_IN_SESSION", ""),
         ("leaveSession", {"padding": "x" * 4_096}, "MESSAGE_TOO_LARGE", "message"),
     ],

@@ -164,6 +164,7 @@ async def refused_everywhere(cast: Cast) -> None:
             refused(cast.other_speaker, "createSession", sourceLanguage="de"),
             refused_audio(cast.interpreter),
             refused(cast.english, "heartbeat"),
+            refused(cast.spanish, "takeOver"),
             refused(cast.leaver, "leaveSession"),
             refused(cast.mover, "changeLanguage", targetLanguage="es"),
             refused_audio(cast.speaker),

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
+from tests.helpers.clients import Message
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
@@ -107,7 +109,7 @@ def test_one_in_the_middle_of_another(world: World, first: str, second: str) -> 
     world.use_dynamodb(database)
     for calls in range(_MOST_CALLS):
         cast = Cast.assembled(world)
-        database.interrupt(lambda cast=cast: HAPPENINGS[second](cast), after=calls)  # type: ignore[misc]
+        database.interrupt(partial(HAPPENINGS[second], cast), after=calls)
         HAPPENINGS[first](cast)
         if database.cancel():
             break
@@ -139,4 +141,45 @@ def test_a_function_dies_in_the_middle(world: World, happening: str) -> None:
         assert cast.theatre.voice() == cast.person
         assert cast.theatre.speaks(cast.person)
         assert not cast.theatre.speaks(cast.voice)
+    assert 0 < calls < _MOST_CALLS - 1
+
+
+def beat(cast: Cast, leases: list[Message]) -> None:
+    """A heartbeat of the one whose lease has run out, and what it is told."""
+    leases.append(cast.theatre.beat(cast.voice)["lease"])
+
+
+def test_whose_lease_is_renewed_in_time_keeps_the_language(world: World) -> None:
+    """The floor's chunk has seen it run out; a heartbeat comes before that is written."""
+    database = Interleaved(dynamodb())
+    world.use_dynamodb(database)
+    kept = 0
+    for calls in range(_MOST_CALLS):
+        cast, leases = Cast.assembled(world), list[Message]()
+
+        database.interrupt(partial(beat, cast, leases), after=calls)
+        cast.theatre.floor_speaks()
+        if database.cancel():
+            break
+        assert leases[0]["holds"] == (cast.theatre.voice() == cast.voice)
+        kept += leases[0]["holds"]
+    assert 0 < kept < calls
+
+
+@pytest.mark.parametrize("how", ["the interpreter disconnects", "the floor speaks"])
+def test_who_comes_to_wait_in_that_moment_is_not_passed_over(world: World, how: str) -> None:
+    database = Interleaved(dynamodb())
+    world.use_dynamodb(database)
+    for calls in range(_MOST_CALLS):
+        theatre = Theatre(world)
+        voice, newcomer = theatre.interpreter("one"), world.connect("two", "interpreters")
+        cast = Cast(theatre, voice, newcomer, newcomer, newcomer)
+        if how == "the floor speaks":
+            theatre.pass_time(LEASE_MS + 1)
+        database.interrupt(partial(theatre.join, newcomer, standby=True), after=calls)
+        HAPPENINGS[how](cast)
+        if database.cancel():
+            break
+        assert theatre.voice() == newcomer
+        assert theatre.speaks(newcomer)
     assert 0 < calls < _MOST_CALLS - 1
