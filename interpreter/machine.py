@@ -18,6 +18,7 @@ from interpreter.floor_captions import FloorCaptions
 from interpreter.follower import Follower
 from interpreter.options import Options
 from interpreter.places import Places
+from interpreter.rehearsal import Rehearsal
 from interpreter.report import Hooks, Report, Resting
 from interpreter.seats import OpenConnection
 from interpreter.voice import Task, Utterance, Voice
@@ -59,6 +60,7 @@ class Machine:
         self._ear: Ear | None = None
         self._captions: FloorCaptions | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._said = ""  # the last sentence of the floor, in which an engine may have failed
         self._retiring = False
         self._over = asyncio.Event()
         self._ended: str | None = None
@@ -221,6 +223,7 @@ class Machine:
             voices[0].caption(caption)
         if result.final:
             self.report.sentences += 1
+            self._said = result.text
             self._places.fitness.works(None)
             utterance = Utterance(result, now, round(self._ear.since_end_of(result)))
             for booth in voices:
@@ -229,19 +232,32 @@ class Machine:
     def _broken(self, language: str | None, fault: EngineError | None) -> None:
         """The engine does not work, for one language or at all: its listeners hear the floor."""
         if fault is None:
-            seconds = self._places.fitness.rest(language)
-            self._hooks.on_news(Resting(seconds, language))
-            self._start(self._rest(language, seconds))
+            self._start(self._rest(language, self._resting(language)))
         elif language is None:
             self._end(fault=fault)
         else:
             self._places.fitness.never(language)
         self._places.reconcile()
 
+    def _resting(self, language: str | None) -> float:
+        seconds = self._places.fitness.rest(language)
+        self._hooks.on_news(Resting(seconds, language))
+        return seconds
+
     async def _rest(self, language: str | None, seconds: float) -> None:
+        """Until the engine works again, be that never: the session's end ends this too."""
         await self._sleep(seconds)
+        while not await self._rehearsed(language):
+            await self._sleep(self._resting(language))
         self._places.fitness.rested(language)
         self._places.reconcile()
+
+    async def _rehearsed(self, language: str | None) -> bool:
+        assert self._session is not None
+        session = self._session
+        rate, limits = session.audio_format.sample_rate, self._options.limits
+        stage = Rehearsal(self._engine, session.source_language, rate, limits, self._sleep)
+        return await (stage.hears() if language is None else stage.says(self._said, language))
 
     async def _retire(self) -> None:
         limits = self._options.limits

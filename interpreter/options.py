@@ -14,8 +14,8 @@ class Limits:
     start_seconds: float = 20.0  # a recogniser that loads its model
     hear_seconds: float = 3.0
     finish_seconds: float = 5.0
-    translate_seconds: float = 4.0
-    speak_seconds: float = 6.0
+    translate_seconds: float = 3.0
+    speak_seconds: float = 4.0
     # Of a chunk on its way out.
     send_seconds: float = 1.0
     # Unsent speech of a language (ms): above the first the voice speaks faster, above the second
@@ -40,8 +40,9 @@ class Limits:
     pre_roll_ms: float = 300
     # A recogniser that hears speech for so long without a word of it has hung.
     mute_seconds: float = 30.0
-    # A stage of the engine that fails so often in a row is out of order: the channels are left, and
-    # tried again after `rest_seconds`, then twice that, up to eight times.
+    # A stage of the engine that fails so often in a row, or hangs twice, is out of order: the
+    # channels are left, and it is tried, unheard, after `rest_seconds`, then twice that, up to
+    # eight times. When it works again they are taken again.
     failures: int = 3
     rest_seconds: float = 15.0
     # Of following who listens.

@@ -214,7 +214,8 @@ class Voice:
         task = self._task
         task.report.failures[stage] += 1
         task.hooks.on_news(EngineFault(stage, kind, task.language))
-        self._failures += 1
+        # Whoever waits for an engine that hangs hears nothing meanwhile.
+        self._failures += 2 if kind == "timeout" else 1
         if fault is not None and not fault.retryable:
             self._broken(fault)
         elif self._failures >= task.limits.failures:

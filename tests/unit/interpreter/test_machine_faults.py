@@ -80,7 +80,7 @@ async def test_an_engine_that_hears_nothing_any_more_leaves_its_listeners_to_the
         await on.time.advance(2)
         assert machine.holds == {"ca", "es"}
         # From now on it does not come up again.
-        on.engine.order("recognise", *[Fault.THROW] * 4)
+        on.engine.order("recognise", *[Fault.THROW] * 3)
         for language in ("es", "ca"):
             on.session.grant(language, None, "takenOver")
         await on.time.settle()
@@ -114,6 +114,50 @@ async def test_a_language_that_fails_again_and_again_is_left_for_a_while(
         await on.sentence()
         await on.time.advance(1)
     assert on.read()[-1] == "[es] gamma"
+
+
+@pytest.mark.parametrize("stage_of_engine", ["translate", "speak"])
+async def test_an_engine_that_still_hangs_is_not_tried_on_the_listeners(
+    stage_of_engine: str,
+) -> None:
+    async with stage() as on:
+        on.session.distribution = {"es": 1}
+        # Twice on the air, then off it.
+        on.engine.order("speak" if stage_of_engine == "speak" else "translate", *[Fault.HANG] * 4)
+        machine = on.machine(rest_seconds=15)
+        await on.start(machine)
+        await on.sentence(2)
+        await on.time.advance(10)
+        assert machine.holds == frozenset()
+        for _ in range(60):
+            await on.time.advance(1)
+            assert machine.holds == frozenset()
+        await on.time.advance(60)
+        assert machine.holds == {"es"}
+        assert on.heard() == []
+        await on.sentence()
+        await on.time.advance(1)
+    assert len(on.heard()) >= SHORT_CHUNKS
+    assert [it.seconds for it in on.news if isinstance(it, Resting)] == [15, 30, 60]
+
+
+async def test_an_ear_that_does_not_come_up_is_tried_without_a_seat() -> None:
+    async with stage() as on:
+        on.session.distribution = {"es": 1}
+        on.engine.order("recognise", *[Fault.THROW] * 5)
+        machine = on.machine(rest_seconds=15)
+        await on.start(machine)
+        await on.time.advance(10)
+        assert machine.holds == frozenset()
+        # After 15 s it fails once more, and after 30 s again; then it works.
+        for _ in range(90):
+            await on.time.advance(1)
+            assert machine.holds == frozenset()
+        await on.time.advance(15)
+        assert machine.holds == {"es"}
+        await on.sentence()
+        await on.time.advance(1)
+    assert on.read() == ["[es] alpha"]
 
 
 async def test_a_language_that_the_engine_lacks_after_all_is_left_for_good() -> None:

@@ -1,0 +1,48 @@
+"""Whether an engine that was out of order works again: tried where nobody hears it.
+
+A machine that took its seats again in order to find out would take its listeners the floor, for as
+long as an engine that hangs lets it wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.capture import Sleep
+from interpreter.bounded import within
+from interpreter.engine import Engine
+from interpreter.options import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Asks the engine for what it had failed in, within the limits of its calls."""
+
+    engine: Engine
+    source_language: str
+    sample_rate: int
+    limits: Limits
+    sleep: Sleep
+
+    async def hears(self) -> bool:
+        """Whether a recogniser can be opened."""
+        try:
+            opened = self.engine.recogniser(self.source_language, self.sample_rate)
+            await within(self.sleep, self.limits.start_seconds, opened.__aenter__())
+            closing = opened.__aexit__(None, None, None)
+            await within(self.sleep, self.limits.finish_seconds, closing)
+        except Exception:  # noqa: BLE001 - an engine is somebody else's code
+            return False
+        return True
+
+    async def says(self, text: str, language: str) -> bool:
+        """Whether that is translated and spoken."""
+        limits, engine = self.limits, self.engine
+        try:
+            translating = engine.translate(text, self.source_language, language)
+            translated = await within(self.sleep, limits.translate_seconds, translating)
+            speaking = engine.speak(translated, language, self.sample_rate, 1.0)
+            spoken = await within(self.sleep, limits.speak_seconds, speaking)
+        except Exception:  # noqa: BLE001 - an engine is somebody else's code
+            return False
+        return bool(translated.strip() and spoken)
