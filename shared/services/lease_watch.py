@@ -113,7 +113,8 @@ class LeaseWatch:
             return "expired"
         if not self._silence_ms or channel.source == "machine":
             return None
-        silent_since = max(channel.heard_at, floor_since)
+        # What was heard within a second of what is written was not written.
+        silent_since = max(channel.heard_at + _RENEWAL_MS, floor_since)
         return "silent" if now - silent_since >= self._silence_ms else None
 
     def _pass_on(

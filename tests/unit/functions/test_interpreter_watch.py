@@ -175,7 +175,7 @@ class TestSilence:
         second = theatre.interpreter("two", standby=True)
         theatre.floor_speaks()
 
-        self.speak_for(theatre, 9_000, silent, second)
+        self.speak_for(theatre, 10_000, silent, second)
         assert theatre.voice() == silent
         self.speak_for(theatre, 1_000, silent, second)
 
@@ -203,6 +203,19 @@ class TestSilence:
         for _ in range(4):
             self.speak_for(theatre, 9_000, voice)
             assert theatre.speaks(voice)
+
+        assert theatre.voice() == voice
+
+    def test_a_chunk_too_many_to_be_written_counts_as_well(self, theatre: Theatre) -> None:
+        voice = theatre.interpreter("one")
+        self.speak_for(theatre, 5_000, voice)
+        assert theatre.speaks(voice)
+        theatre.world.clock.advance(900)
+        assert theatre.speaks(voice)
+
+        self.speak_for(theatre, 9_000, voice)
+        theatre.world.clock.advance(900)
+        theatre.floor_speaks()
 
         assert theatre.voice() == voice
 
