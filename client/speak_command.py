@@ -31,7 +31,11 @@ from client.reconnection import GRACE_SECONDS
 from client.running import enter_pressed, run
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated
+
+# How long a machine is behind, and takes to say a sentence.
+_FOR_INTERPRETERS_SECONDS = 6.0
 
 
 def speak_command(
@@ -52,8 +56,13 @@ def speak_command(
         bool, typer.Option("--wait-enter", help="Speak only when you press Enter.")
     ] = False,
     keep_open: Annotated[
-        float, typer.Option(min=0, help="Seconds that the session stays open after the end.")
-    ] = 0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds that the session stays open after the end.",
+            show_default="0; with --interpret 6",
+        ),
+    ] = None,
     announce: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="Announce this to the session as it opens."),
@@ -115,7 +124,7 @@ def speak_command(
                 on_created=created,
                 on_progress=display.sent,
                 on_notice=lambda notice: notices.notice(display, notice),
-                keep_open_seconds=keep_open,
+                keep_open_seconds=_kept_open(keep_open, interpretation),
                 end=end,
             )
         display.close()
@@ -123,6 +132,13 @@ def speak_command(
         notices.over(display, report.ended_early or ("ended" if end else None))
 
     run(flow)
+
+
+def _kept_open(asked: float | None, interpretation: RequestedInterpretation | None) -> float:
+    """For how many seconds: without the last ones the last sentence is not heard to its end."""
+    if asked is not None:
+        return asked
+    return 0.0 if interpretation is None else _FOR_INTERPRETERS_SECONDS
 
 
 async def _announce(

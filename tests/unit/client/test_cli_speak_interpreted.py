@@ -62,7 +62,7 @@ def test_the_service_is_asked_and_the_speaker_told(
 ) -> None:
     service = Interpreting()
     with server(service) as url:
-        result = run("speak", speech, "--url", url, *options)
+        result = run("speak", speech, "--url", url, "--keep-open", "0", *options)
 
     assert result.exit_code == 0, result.output
     assert service.requests[0]["interpretation"] == asked
