@@ -29,6 +29,9 @@ from shared.models.messages import Audio
 _LOUD = 300.0
 # A chunk that took longer than this to come tells of two clocks, not of a network (ms).
 _LONGEST_TRANSIT_MS = 2_000
+# A recogniser that takes longer than this to fail at its start will do so again (ms): whoever waits
+# for it hears nothing meanwhile.
+_SLOW_START_MS = 3_000
 # Waits between attempts to start a recogniser double from this.
 _FIRST_RETRY_SECONDS = 0.2
 
@@ -80,6 +83,7 @@ class Ear:
         self._partial = False
         self._resume_at = 0.0  # floor time from which a failed recogniser's successor hears
         self._failures = 0
+        self._starting_since: float | None = None  # while a recogniser starts
         self._read_to_end = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -175,7 +179,7 @@ class Ear:
         hearing.hooks.on_news(EngineFault("recognise", kind))
         if not self._listening:
             return
-        self._failures += 1
+        self._failures += hearing.limits.failures if self._hangs_at_start() else 1
         hopeless = fault is not None and not fault.retryable
         if hopeless or self._failures >= hearing.limits.failures:
             self._listening = False
@@ -188,11 +192,17 @@ class Ear:
         late = position - hearing.limits.pre_roll_ms
         self._refill(self._resume_at if self._failures == 1 else late)
 
+    def _hangs_at_start(self) -> bool:
+        since = self._starting_since
+        return since is not None and self._hearing.now_ms() - since >= _SLOW_START_MS
+
     async def _recognise(self) -> None:
         hearing, limits = self._hearing, self._hearing.limits
         context = hearing.engine.recogniser(hearing.language, hearing.audio_format.sample_rate)
         self._read_to_end.clear()
+        self._starting_since = hearing.now_ms()
         recogniser = await within(hearing.sleep, limits.start_seconds, context.__aenter__())
+        self._starting_since = None
         try:
             await either(self._feed(recogniser), self._read(recogniser))
         finally:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from interpreter.report import EngineFault, Recognising, Resting, Unspoken
-from interpreter.scripted import Cue, Fault, ScriptedEngine
+from interpreter.scripted import Cue, Fault, ScriptedEngine, ScriptedRecogniser
 from tests.unit.interpreter.fake_session import LOUD, QUIET
 from tests.unit.interpreter.stage import SHORT_CHUNKS, Stage, stage
 
@@ -158,6 +162,37 @@ async def test_an_ear_that_does_not_come_up_is_tried_without_a_seat() -> None:
         await on.sentence()
         await on.time.advance(1)
     assert on.read() == ["[es] alpha"]
+
+
+async def test_an_ear_that_hangs_as_it_starts_is_not_started_again_on_the_listeners() -> None:
+    class Hanging(ScriptedEngine):
+        hangs = True
+
+        @contextlib.asynccontextmanager
+        async def recogniser(
+            self, language: str, sample_rate: int
+        ) -> AsyncIterator[ScriptedRecogniser]:
+            if self.hangs:
+                await asyncio.Event().wait()
+            async with super().recogniser(language, sample_rate) as recogniser:
+                yield recogniser
+
+    engine = Hanging()
+    async with stage(engine) as on:
+        on.session.distribution = {"es": 1}
+        machine = on.machine(rest_seconds=15, start_seconds=5)
+        await on.start(machine)
+        await on.time.advance(7)
+        assert machine.holds == frozenset()
+        assert [it for it in on.news if isinstance(it, Resting)] == [Resting(15, None)]
+        await on.time.advance(30)
+        assert machine.holds == frozenset()
+        engine.hangs = False
+        await on.time.advance(30)
+        assert machine.holds == {"es"}
+        await on.sentence()
+        await on.time.advance(1)
+    assert on.read() == ["[es] one two three four five"]
 
 
 async def test_a_language_that_the_engine_lacks_after_all_is_left_for_good() -> None:
