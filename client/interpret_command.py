@@ -37,7 +37,7 @@ from client.running import run
 from interpreter.engine import EngineError
 from interpreter.engines import ENGINE_NAMES, make_engine
 from interpreter.machine import Machine
-from interpreter.options import Options
+from interpreter.options import Limits, Options
 from interpreter.report import Hooks as MachineHooks
 from interpreter.report import News
 from interpreter.words import describe_news, describe_report
@@ -49,7 +49,12 @@ _AUTO: Final = "auto"
 _PROGRESS_SECONDS = 0.5
 
 
+# What only a person can want.
+_PERSONS = ("file", "language", "out", "start", "standby", "take_over", "stay", "playout_delay")
+
+
 def interpret_command(
+    context: typer.Context,
     *,
     session: SessionArgument = None,
     file: SoundArgument = STANDARD_INPUT,
@@ -105,10 +110,13 @@ def interpret_command(
     """
     session_id = required_session(session)
     access = Access(url, token, token_url, user, ("interpreters",), reconnect)
+    _check_given(context, engine)
     if engine is not None:
-        if file != STANDARD_INPUT or out is not None:
-            raise typer.BadParameter("a machine needs no FILE.wav and no --out")
-        options = Options(session_id=session_id, languages=_several(languages))
+        options = Options(
+            session_id=session_id,
+            languages=_several(languages),
+            limits=Limits(patience_seconds=reconnect),
+        )
         run(lambda display: _by_machine(display, engine, access, options))
         return
     begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
@@ -142,6 +150,21 @@ def interpret_command(
             display.say(describe_stream(report.stream, "spoken"))
 
     run(flow)
+
+
+def _check_given(context: typer.Context, engine: str | None) -> None:
+    """Raises typer.BadParameter for what would do nothing."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if engine is None and "languages" in given:
+        raise typer.BadParameter("there is no --engine to serve several", param_hint="--languages")
+    if engine is not None and (useless := [name for name in _PERSONS if name in given]):
+        names = ", ".join(_option(name) for name in useless)
+        raise typer.BadParameter(f"a machine needs no {names}", param_hint="--engine")
+
+
+def _option(name: str) -> str:
+    return "FILE.wav" if name == "file" else f"--{name.replace('_', '-')}"
 
 
 async def _by_machine(display: Display, name: str, access: Access, options: Options) -> None:

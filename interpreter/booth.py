@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from client.capture import Sleep
 from client.errors import AwayError, ClientError
-from client.events import AudioRefused, Captioned, Event, Heard, Notified
+from client.events import AudioRefused, Away, Captioned, Event, Heard, Notified, Returned
 from client.streaming import either
 from interpreter.bounded import within
 from interpreter.options import Options
-from interpreter.report import Hooks, LeaseNews, Left, Report
+from interpreter.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach
 from interpreter.seats import OpenConnection, SeatConnection
 from interpreter.voice import Utterance, Voice
 from shared.models.interpretation import LeaseReason, Renders
@@ -194,6 +194,10 @@ class Booth:
                     self._voice.hush("turn")  # somebody else is the voice, whatever we know
             case Notified(message=InterpreterLease(reason=reason)):
                 self._look(reason)
+            case Away(reason=reason, seconds=seconds):
+                self._hooks.on_news(OutOfReach(self.language, reason, seconds))
+            case Returned():
+                self._hooks.on_news(WithinReach(self.language))
             case Captioned(caption=caption):
                 self._callbacks.captioned(caption)
             case _:

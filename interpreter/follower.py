@@ -13,9 +13,7 @@ from shared.models.messages import SessionStatus
 from shared.utils.clock import Clock
 
 _OVER = {ErrorCode.SESSION_ENDED, ErrorCode.SESSION_NOT_FOUND}
-# Without an answer for so long there is no session to interpret, or no way to it; sooner if there
-# never was one.
-_PATIENCE_SECONDS = 120.0
+# If there never was an answer, it is not waited for as long as after one.
 _FIRST_PATIENCE_SECONDS = 3.0
 
 
@@ -95,6 +93,7 @@ class Follower:
             await self._sleep(options.limits.follow_seconds)
 
     def _bear(self, fault: ClientError) -> None:
-        patience = _PATIENCE_SECONDS if self._known else _FIRST_PATIENCE_SECONDS
+        most = self._options.limits.patience_seconds
+        patience = most if self._known else min(_FIRST_PATIENCE_SECONDS, most)
         if self._clock.monotonic() - self._answered_at > patience:
             raise fault

@@ -45,8 +45,9 @@ class Limits:
     # eight times. When it works again they are taken again.
     failures: int = 3
     rest_seconds: float = 15.0
-    # Of following who listens.
+    # Of following who listens; without an answer for so long there is no way to the service.
     follow_seconds: float = 1.0
+    patience_seconds: float = 120.0
     linger_seconds: float = 10.0
     # Of stopping: until a sentence is over, until it is spoken, and until the seat is given up.
     boundary_seconds: float = 8.0

@@ -33,6 +33,24 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """The connection of a language is lost, for that reason; it is tried for so long to have it
+    again.
+    """
+
+    language: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WithinReach:
+    """It is there again."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """A sentence began to be heard."""
 
@@ -72,7 +90,8 @@ class Recognising:
     on: bool
 
 
-News = LeaseNews | Left | Spoken | Unspoken | EngineFault | Resting | Recognising
+OfSeat = LeaseNews | Left | OutOfReach | WithinReach
+News = OfSeat | Spoken | Unspoken | EngineFault | Resting | Recognising
 
 
 @dataclass(slots=True)

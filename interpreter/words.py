@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from client.latency import LatencyRecord, LatencySummary
-from interpreter.report import EngineFault, LeaseNews, News, Report, Resting, Stage
+from interpreter.report import (
+    EngineFault,
+    LeaseNews,
+    Left,
+    News,
+    OfSeat,
+    OutOfReach,
+    Report,
+    Resting,
+    Stage,
+    WithinReach,
+)
 
 _TASKS: dict[Stage, str] = {
     "recognise": "recognise what is said",
@@ -15,12 +26,8 @@ _TASKS: dict[Stage, str] = {
 def describe_news(news: News) -> str | None:
     """One line, or None for what happens all the time."""
     match news:
-        case LeaseNews(language=language, holds=True):
-            return f"The machine is the voice of {language}."
-        case LeaseNews(language=language, reason="left"):
-            return f"The machine has left {language}."
-        case LeaseNews(language=language):
-            return f"The machine is not the voice of {language} now; it waits for its turn."
+        case LeaseNews() | Left() | OutOfReach() | WithinReach():
+            return _of_seat(news)
         case EngineFault(stage=stage, fault=fault, language=language):
             into = f" for {language}" if language else ""
             return f"The engine failed to {_TASKS[stage]}{into} ({fault})."
@@ -30,6 +37,22 @@ def describe_news(news: News) -> str | None:
                 f"The engine is out of order for {what}: listeners hear the floor; "
                 f"another try in {seconds:g} s."
             )
+        case _:
+            return None
+
+
+def _of_seat(news: OfSeat) -> str | None:
+    match news:
+        case LeaseNews(language=language, holds=True):
+            return f"The machine is the voice of {language}."
+        case LeaseNews(language=language, reason="left"):
+            return f"The machine has left {language}."
+        case LeaseNews(language=language):
+            return f"The machine is not the voice of {language} now; it waits for its turn."
+        case OutOfReach(language=language, reason=reason, seconds=seconds):
+            return f"Lost for {language}: {reason}. Trying for {seconds:.0f} s to come back …"
+        case WithinReach(language=language):
+            return f"Back for {language}."
         case _:
             return None
 

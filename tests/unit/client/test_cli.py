@@ -183,7 +183,10 @@ def test_a_machine_that_cannot_work_says_what_is_missing() -> None:
     ("arguments", "part"),
     [
         (("--engine", "scripted", "--languages", "es,é"), "BCP 47"),
-        (("speech.wav", "--engine", "scripted"), "a machine needs no"),
+        (("speech.wav", "--engine", "scripted"), "a machine needs no FILE.wav"),
+        (("--engine", "scripted", "--language", "ca"), "a machine needs no --language"),
+        (("--engine", "scripted", "--stay", "--take-over"), "no --take-over, --stay"),
+        (("--languages", "es,ca"), "there is no --engine"),
     ],
 )
 def test_what_a_machine_is_asked_must_make_sense(arguments: tuple[str, ...], part: str) -> None:

@@ -13,11 +13,13 @@ from interpreter.report import (
     LeaseNews,
     Left,
     News,
+    OutOfReach,
     Recognising,
     Report,
     Resting,
     Spoken,
     Unspoken,
+    WithinReach,
 )
 from interpreter.words import describe_news, describe_report
 from shared.models.interpretation import Renders
@@ -51,6 +53,11 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
             "The engine is out of order for everything: listeners hear the floor; "
             "another try in 30 s.",
         ),
+        (
+            OutOfReach("es", "the connection broke off", 3.0),
+            "Lost for es: the connection broke off. Trying for 3 s to come back …",
+        ),
+        (WithinReach("es"), "Back for es."),
         (Left("es"), None),
         (Spoken("es", RENDERS), None),
         (Unspoken("es", "turn"), None),
