@@ -26,6 +26,8 @@ CHUNK_MS = FORMAT.chunk_ms
 _PAUSE_MS = 1_500
 # Until the machine has taken its seats; it starts programs and a decoder.
 _SEATED_SECONDS = 60.0
+# Sentences before those that count.
+_PRELUDE = 2
 # After the last sentence, for what is still being spoken.
 _REST_SECONDS = 6.0
 
@@ -83,6 +85,11 @@ class Heard:
     floor_expected: int = 0
     floor_ms: list[float] = field(default_factory=list)
     utterances: dict[str, list[Utterance]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.floor_ms.clear()
+        self.utterances.clear()
 
     def latency_ms(self, sentence: Spoken, language: str) -> float | None:
         """From the sentence's end to the first sound of its last utterance; None if that is
@@ -151,7 +158,12 @@ async def perform(
         if interpreters is not None:
             await stack.enter_async_context(interpreters(session.session_id))
             await _seated(others)
-        await _speak(speaker, speech, heard)
+        # Not counted: programs, workers and caches start with the first sentences.
+        prelude = Speech.of_sentences(_PRELUDE)
+        await _speak(speaker, prelude, heard, 0)
+        await asyncio.sleep(_REST_SECONDS)
+        heard.forget()
+        await _speak(speaker, speech, heard, len(prelude.chunks))
         await asyncio.sleep(_REST_SECONDS)
         await speaker.end_session()
         for task in hearing:
@@ -196,9 +208,9 @@ async def _hear(connection: Connection, heard: Heard) -> None:
             )
 
 
-async def _speak(speaker: Connection, speech: Speech, heard: Heard) -> None:
+async def _speak(speaker: Connection, speech: Speech, heard: Heard, first_seq: int) -> None:
     heard.began_at = time.time() * 1000
-    for seq, chunk in enumerate(speech.chunks):
-        captured_at = heard.began_at + seq * CHUNK_MS
+    for number, chunk in enumerate(speech.chunks):
+        captured_at = heard.began_at + number * CHUNK_MS
         await asyncio.sleep((captured_at + CHUNK_MS) / 1000 - time.time())
-        await speaker.send_audio(seq, round(captured_at), chunk)
+        await speaker.send_audio(first_seq + number, round(captured_at), chunk)
