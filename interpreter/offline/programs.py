@@ -14,7 +14,7 @@ from interpreter.engine import EngineUnavailableError
 MODES = Path("/usr/share/apertium/modes")
 
 # A file by which each Debian package is known: a program, or a pipeline's description.
-_PROGRAMS: Mapping[str, str] = {"espeak-ng": "espeak-ng", "apertium": "lt-proc"}
+_PROGRAMS: Mapping[str, str] = {"espeak-ng": "espeak-ng", "apertium": "apertium-transfer"}
 _PAIRS: Mapping[str, str] = {
     "apertium-eng-spa": "eng-spa.mode",
     "apertium-eng-cat": "eng-cat.mode",

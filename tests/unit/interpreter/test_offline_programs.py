@@ -11,7 +11,7 @@ from interpreter.engine import EngineUnavailableError
 from interpreter.offline import programs
 from interpreter.offline.engine import OfflineEngine
 
-PROGRAMS = ("espeak-ng", "lt-proc")
+PROGRAMS = ("espeak-ng", "apertium-transfer")
 MODES = ("eng-spa.mode", "eng-cat.mode")
 
 
@@ -34,7 +34,7 @@ def test_where_everything_is_there_nothing_is_said(machine: Path) -> None:
     ("file", "package"),
     [
         ("espeak-ng", "espeak-ng"),
-        ("lt-proc", "apertium"),
+        ("apertium-transfer", "apertium"),
         ("eng-spa.mode", "apertium-eng-spa"),
         ("eng-cat.mode", "apertium-eng-cat"),
     ],
