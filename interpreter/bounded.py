@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from client.capture import Sleep
@@ -27,3 +29,22 @@ async def within(sleep: Sleep, seconds: float, work: Awaitable[_Result]) -> _Res
         if not task.done():
             task.cancel()
             await asyncio.wait((task,), timeout=_STUBBORN_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    sleep: Sleep,
+    context: AbstractAsyncContextManager[_Result],
+    *,
+    start_seconds: float,
+    close_seconds: float,
+) -> AsyncIterator[_Result]:
+    """What `context` opens, for the block; raises TimeoutError if that takes longer. How closing
+    goes is nobody's concern: it is over, and somebody else's code.
+    """
+    entered = await within(sleep, start_seconds, context.__aenter__())
+    try:
+        yield entered
+    finally:
+        with contextlib.suppress(Exception):
+            await within(sleep, close_seconds, context.__aexit__(None, None, None))

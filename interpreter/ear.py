@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from client.anchor import ClockAnchor
 from client.capture import Sleep
 from client.streaming import either
-from interpreter.bounded import within
+from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
 from interpreter.floor import FloorOrder, Recent, loudness
 from interpreter.guard import OrderGuard
@@ -201,14 +201,14 @@ class Ear:
         context = hearing.engine.recogniser(hearing.language, hearing.audio_format.sample_rate)
         self._read_to_end.clear()
         self._starting_since = hearing.now_ms()
-        recogniser = await within(hearing.sleep, limits.start_seconds, context.__aenter__())
-        self._starting_since = None
-        try:
+        async with opened(
+            hearing.sleep,
+            context,
+            start_seconds=limits.start_seconds,
+            close_seconds=limits.finish_seconds,
+        ) as recogniser:
+            self._starting_since = None
             await either(self._feed(recogniser), self._read(recogniser))
-        finally:
-            with contextlib.suppress(Exception):
-                closing = context.__aexit__(None, None, None)
-                await within(hearing.sleep, limits.finish_seconds, closing)
 
     async def _feed(self, recogniser: Recogniser) -> None:
         hearing, limits = self._hearing, self._hearing.limits

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.capture import Sleep
-from interpreter.bounded import within
+from interpreter.bounded import opened, within
 from interpreter.engine import Engine
 from interpreter.options import Limits
 
@@ -26,14 +26,17 @@ class Rehearsal:
 
     async def hears(self) -> bool:
         """Whether a recogniser can be opened."""
+        limits = self.limits
         try:
-            opened = self.engine.recogniser(self.source_language, self.sample_rate)
-            await within(self.sleep, self.limits.start_seconds, opened.__aenter__())
-            closing = opened.__aexit__(None, None, None)
-            await within(self.sleep, self.limits.finish_seconds, closing)
+            async with opened(
+                self.sleep,
+                self.engine.recogniser(self.source_language, self.sample_rate),
+                start_seconds=limits.start_seconds,
+                close_seconds=limits.finish_seconds,
+            ):
+                return True
         except Exception:  # noqa: BLE001 - an engine is somebody else's code
             return False
-        return True
 
     async def says(self, text: str, language: str) -> bool:
         """Whether that is translated and spoken."""

@@ -123,7 +123,7 @@ def test_a_ticket_gives_no_right_to_the_floor(world: World) -> None:
         ticket=ticket,
     )
 
-    assert reply["type"] == "error"
+    assert reply["code"] == "AUTHENTICATION_REQUIRED"
 
 
 def test_when_the_sweep_has_another_started_the_former_ticket_is_void(world: World) -> None:
