@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from client.announcement_requests import AnnouncementRequests
 from client.asking import ReplyType
+from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.controls import SpeakerControls
 from client.device_requests import DeviceRequests
@@ -117,7 +118,7 @@ class Connection(
         self._replies: dict[str, asyncio.Future[Reply]] = {}
         self._last_sent = clock.monotonic()
         self._last_beat = clock.monotonic()
-        self._seated = asyncio.Event()  # whoever interprets from now on beats faster
+        self._answers = Changes()  # a new interpreter beats faster from then on
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._beats: set[asyncio.Task[bool]] = set()
@@ -232,7 +233,7 @@ class Connection(
     def _take(self, frame: bytes) -> None:
         for event in self._core.receive(frame, self.now_ms()):
             if isinstance(event, Answered):
-                self._seated.set()
+                self._answers.notify()
                 self._settle(event.request_id, event.reply)
             elif isinstance(event, Refused):
                 self._settle(event.request_id, event.error)
@@ -256,13 +257,13 @@ class Connection(
     async def _keep_alive(self) -> None:
         alive = True
         while alive:
+            seen = self._answers.version
             interprets = self.state is not None and self.state.role == "interpreter"
             interval = self._lease_seconds if interprets else self._heartbeat_seconds
             since = self._last_beat if interprets else self._last_sent
             wait = since + interval - self._clock.monotonic()
             if wait > 0:
-                self._seated.clear()
-                await _at_most(wait, self._seated.wait())
+                await _at_most(wait, self._answers.since(seen))
             elif interprets:
                 # The next one does not wait for the answer of this one: the lease does not either.
                 self._last_beat = self._clock.monotonic()

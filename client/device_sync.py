@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.capture import Sleep
+from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.connection import Connection
 from client.devices import DeviceReplica
@@ -84,11 +85,11 @@ class DeviceSync:
         self._sleep = sleep
         self._chance = chance
         self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)
-        self._changed = asyncio.Event()
+        self._changes = Changes()
 
     def changed(self) -> None:
         """Something was done to the replica here: send it, now or when the connection is back."""
-        self._changed.set()
+        self._changes.notify()
         self._hooks.on_change()
 
     async def once(self, act: Callable[[list[Device]], None]) -> None:
@@ -179,9 +180,9 @@ class DeviceSync:
 
     async def _keep_sending(self, connection: Connection) -> None:
         while True:
-            self._changed.clear()
+            seen = self._changes.version
             await self._send_pending(connection)
-            await self._changed.wait()
+            await self._changes.since(seen)
 
     async def _send_pending(self, connection: Connection) -> None:
         """Send until nothing is pending: each change is accepted, refused for good, or lost with

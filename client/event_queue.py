@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 
+from client.changes import Changes
 from client.events import Event, Heard
 
 # Chunks of a minute at the default 200 ms. Whoever is further behind than that is not live.
@@ -21,7 +21,7 @@ class EventQueue:
         self.dropped = 0
         self._limit = limit
         self._events: deque[Event] = deque()
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._closed = False
         self._fault: Exception | None = None
 
@@ -32,22 +32,20 @@ class EventQueue:
             self._events.remove(oldest)
             self.dropped += 1
         self._events.append(event)
-        self._changed.set()
+        self._changes.notify()
 
     def close(self, fault: Exception | None = None) -> None:
         """Nothing will be added any more; `fault` is raised to the consumer once it is through."""
         if not self._closed:
             self._closed = True
             self._fault = fault
-            self._changed.set()
+            self._changes.notify()
 
     async def get(self) -> Event | None:
         """The next event, None after the end. Raises the fault that the queue was closed with."""
-        while not self._events:
-            if self._closed:
-                if self._fault is not None:
-                    raise self._fault
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        return self._events.popleft()
+        await self._changes.until(lambda: self._events or self._closed)
+        if self._events:
+            return self._events.popleft()
+        if self._fault is not None:
+            raise self._fault
+        return None

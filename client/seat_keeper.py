@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from client.announcements import AnnouncementBoard
 from client.capture import Sleep
+from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.connection import Connection
 from client.errors import ClientError, ConnectionLostError
@@ -71,7 +72,7 @@ class SeatKeeper:
         self._overlap: Overlap | None = None  # while two connections have the seat
         self._handing_over = False  # meanwhile requests wait
         self._asking = 0  # requests under way
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -101,13 +102,14 @@ class SeatKeeper:
 
     async def present(self, former: Connection | None) -> Connection:
         """A connection other than the former, to ask something. Raises what makes it impossible."""
-        while True:
+
+        def other() -> Connection | None:
             if self.fault is not None:
                 raise self.fault
-            connection = self.connection
-            if connection is not None and connection is not former and not self._handing_over:
-                return connection
-            await self._change()
+            free = self.connection is not former and not self._handing_over
+            return self.connection if free else None
+
+        return await self._changes.until(other)
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
@@ -117,12 +119,7 @@ class SeatKeeper:
             yield
         finally:
             self._asking -= 1
-            self._changed.set()
-
-    async def _change(self) -> None:
-        """Wait until anything is different."""
-        self._changed.clear()
-        await self._changed.wait()
+            self._changes.notify()
 
     async def _live(self, link: _Link) -> None:
         """Pass events on, move on, and come back, until there is no coming back."""
@@ -142,8 +139,8 @@ class SeatKeeper:
         retired = False
         try:
             await asyncio.wait((passing, moving), return_when=asyncio.FIRST_COMPLETED)
-            while self._handing_over:  # if that succeeds it does not matter how the former ends
-                await self._change()
+            # If a hand-over succeeds it does not matter how the former connection ends.
+            await self._changes.until(lambda: not self._handing_over)
             if moving.done():
                 successor = moving.result()
                 self._retire(link, passing)
@@ -178,8 +175,7 @@ class SeatKeeper:
         matter: then this one is lost one day, and comes back.
         """
         connection = link.connection
-        while (state := connection.state) is None:
-            await self._change()
+        state = await self._changes.until(lambda: connection.state)
         expires_at, seated_at = state.connection_expires_at, self._clock.now_ms()
         await self._alarm(seconds_until_comparing(expires_at, self.now_ms()))
         with contextlib.suppress(ClientError):
@@ -201,8 +197,7 @@ class SeatKeeper:
                 link = await self._open()
                 failing.push_async_callback(link.close)
                 self._handing_over = True
-                while self._asking:
-                    await self._change()
+                await self._changes.until(lambda: not self._asking)
                 state = connection.state
                 if state is None:  # in no session any more; perhaps in another one by and by
                     return None
@@ -219,7 +214,7 @@ class SeatKeeper:
             return link
         finally:
             self._handing_over = False
-            self._changed.set()
+            self._changes.notify()
 
     def _retire(self, link: _Link, passing: asyncio.Task[None]) -> None:
         """Close a connection whose seat has moved on, after the time that both are heard."""
@@ -266,7 +261,7 @@ class SeatKeeper:
         self._reconnection.returned(now)
         self.events.put(Returned(reply, now - lost_at))
         self._link = link
-        self._changed.set()
+        self._changes.notify()
         return link
 
     async def _seated_anew(self, seat: Seat) -> tuple[_Link, SessionJoined]:
@@ -286,7 +281,7 @@ class SeatKeeper:
         if self.fault is None:
             self.fault = fault
             self.events.close(for_events)
-            self._changed.set()
+            self._changes.notify()
 
 
 async def _join(link: _Link, seat: Seat) -> SessionJoined:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.capture import Captured, ChunkSource, Sleep, capture
+from client.changes import Changes
 from client.errors import AwayError, OffAirError
 from client.events import AudioRefused
 from shared.models.audio_format import AudioFormat
@@ -67,7 +68,7 @@ class Streamer:
         # Live audio is not queued behind old audio: what cannot be sent while it is of use goes.
         waiting = audio_format.deadline_ms // audio_format.chunk_ms
         self._waiting: deque[Captured] = deque(maxlen=waiting)
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._complete = False
 
     async def run(self, source: ChunkSource) -> None:
@@ -87,9 +88,9 @@ class Streamer:
             if len(self._waiting) == self._waiting.maxlen:
                 self.report.dropped += 1
             self._waiting.append(chunk)
-            self._changed.set()
+            self._changes.notify()
         self._complete = True
-        self._changed.set()
+        self._changes.notify()
         await asyncio.Event().wait()  # for the sender, which ends both
 
     async def _send(self) -> None:
@@ -106,8 +107,7 @@ class Streamer:
                 self._on_progress(self.report)
             if self._complete:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            await self._changes.until(lambda: self._waiting or self._complete)
 
 
 async def either(*work: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.capture import Sleep
+from client.changes import Changes
 from client.errors import AwayError, ClientError
 from client.events import AudioRefused, Away, Captioned, Event, Heard, Notified, Returned
 from client.streaming import either
@@ -66,7 +67,7 @@ class Booth:
         self._connection: SeatConnection | None = None
         self._voice: Voice | None = None
         self._captions: deque[SendCaption] = deque(maxlen=_CAPTIONS_WAITING)
-        self._captioned = asyncio.Event()
+        self._captioned = Changes()
         self._closing = asyncio.Event()
 
     def now_ms(self) -> float:
@@ -99,7 +100,7 @@ class Booth:
     def caption(self, caption: SendCaption) -> None:
         """Send a caption by and by."""
         self._captions.append(caption)
-        self._captioned.set()
+        self._captioned.notify()
 
     def say(self, utterance: Utterance) -> None:
         """Interpret this, if it is this booth's turn and was not interpreted by somebody else."""
@@ -225,8 +226,6 @@ class Booth:
     async def _send_captions(self, connection: SeatConnection) -> None:
         limit = self._options.limits.send_seconds
         while True:
-            while not self._captions:
-                self._captioned.clear()
-                await self._captioned.wait()
+            await self._captioned.until(lambda: self._captions)
             with contextlib.suppress(ClientError, TimeoutError):
                 await within(self._sleep, limit, connection.send_caption(self._captions.popleft()))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from client.anchor import ClockAnchor
 from client.capture import Sleep
+from client.changes import Changes
 from client.streaming import either
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
@@ -85,7 +86,7 @@ class Ear:
         self._failures = 0
         self._starting_since: float | None = None  # while a recogniser starts
         self._read_to_end = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._changes = Changes()
 
     @property
     def position(self) -> float | None:
@@ -128,31 +129,28 @@ class Ear:
             self._listening, self._resume_at, self._failures = True, since, 0
             self._turn += 1
             self._refill(since)
-            self._notify()
+            self._changes.notify()
 
     def stop(self) -> None:
         """Have it recognised no more; what is not known by now does not matter."""
         self._listening = False
-        self._notify()
+        self._changes.notify()
 
     async def finish(self) -> None:
         """Have what was heard so far recognised to its end, and stop."""
         if self._listening:
             self._finishing = True
             self.stop()
-            while self._is_wanted:
-                await self._change()
+            await self._changes.until(lambda: not self._is_wanted)
 
     async def boundary(self) -> None:
         """Wait until nobody is in the middle of anything."""
-        while self.in_utterance:
-            await self._change()
+        await self._changes.until(lambda: not self.in_utterance)
 
     async def run(self) -> None:
         """Recognise whenever it is wanted, until it is cancelled."""
         while True:
-            while not self._listening:
-                await self._change()
+            await self._changes.until(lambda: self._listening)
             self._hearing.hooks.on_news(Recognising(on=True))
             while self._is_wanted:
                 await self._attempt()
@@ -171,7 +169,7 @@ class Ear:
             await self._failed(type(fault).__name__, None)
         finally:
             self._finishing = False
-            self._notify()
+            self._changes.notify()
 
     async def _failed(self, kind: str, fault: EngineError | None) -> None:
         hearing = self._hearing
@@ -199,7 +197,7 @@ class Ear:
     async def _recognise(self) -> None:
         hearing, limits = self._hearing, self._hearing.limits
         context = hearing.engine.recogniser(hearing.language, hearing.audio_format.sample_rate)
-        self._read_to_end.clear()
+        self._read_to_end = asyncio.Event()
         self._starting_since = hearing.now_ms()
         async with opened(
             hearing.sleep,
@@ -232,7 +230,7 @@ class Ear:
                 if result.final:
                     self._resume_at = result.end_timestamp
                 self._on_result(result)
-            self._notify()
+            self._changes.notify()
         if self._listening:
             raise EngineError("the recogniser has ended by itself")
         self._read_to_end.set()
@@ -252,17 +250,17 @@ class Ear:
         while not self._inbox:
             if not self._listening or turn != self._turn:
                 return None
-            now = self._hearing.now_ms()
+            seen, now = self._changes.version, self._hearing.now_ms()
             quiet_at = self._quiet_at()
             if quiet_at is not None and now >= quiet_at:
                 return self._silence()
             times = [time for time in (quiet_at, self._order.next_due_ms) if time is not None]
             if not times:
-                await self._change()
+                await self._changes.since(seen)
                 continue
             with contextlib.suppress(TimeoutError):
                 wait = max(min(times) - now, 1.0) / 1000
-                await within(self._hearing.sleep, wait, self._change())
+                await within(self._hearing.sleep, wait, self._changes.since(seen))
             self._take_in_order()
         wanted = self._is_wanted and turn == self._turn
         return self._inbox.popleft() if wanted else None
@@ -292,15 +290,8 @@ class Ear:
             if self._listening:
                 self._hearing.report.unheard += len(self._inbox) == self._inbox.maxlen
                 self._inbox.append(chunk)
-            self._notify()
+            self._changes.notify()
 
     def _refill(self, since: float) -> None:
         self._inbox.clear()
         self._inbox.extend(self._recent.since(since))
-
-    def _notify(self) -> None:
-        self._changed.set()
-
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from client.capture import Sleep
+from client.changes import Changes
 from client.errors import AwayError
 from client.streaming import either
 from interpreter.backlog import Backlog
@@ -107,7 +107,7 @@ class Voice:
         self._speaking = False
         self._failures = 0
         self._seq = 0
-        self._changed = asyncio.Event()
+        self._changes = Changes()
 
     @property
     def is_idle(self) -> bool:
@@ -121,7 +121,7 @@ class Voice:
         if len(self._incoming) > self._task.limits.waiting:
             self._incoming.popleft()
             self.pass_over("behind")
-        self._notify()
+        self._changes.notify()
 
     def hush(self, loss: Loss) -> None:
         """Stop at once, and forget what was to be said."""
@@ -133,7 +133,7 @@ class Voice:
         self._incoming.clear()
         for _ in range(unspoken):
             self.pass_over(loss)
-        self._notify()
+        self._changes.notify()
 
     async def run(self) -> None:
         """Translate, speak and send until it is cancelled."""
@@ -141,13 +141,11 @@ class Voice:
 
     async def drained(self) -> None:
         """Wait until there is nothing to say."""
-        while not self.is_idle:
-            await self._change()
+        await self._changes.until(lambda: self.is_idle)
 
     async def _prepare(self) -> None:
         while True:
-            while not self._incoming:
-                await self._change()
+            await self._changes.until(lambda: self._incoming)
             utterance, turn = self._incoming.popleft(), self._turn
             self._preparing = True
             try:
@@ -161,7 +159,7 @@ class Voice:
                     for left_out in self._backlog.add(speech):
                         self._caption(left_out.utterance, left_out.text, spoken=False)
                         self.pass_over("behind")
-            self._notify()
+            self._changes.notify()
 
     async def _prepared(self, utterance: Utterance) -> Speech | None:
         """The utterance translated and spoken; None if the engine could not."""
@@ -223,14 +221,13 @@ class Voice:
 
     async def _send(self) -> None:
         while True:
-            while (speech := self._backlog.take()) is None:
-                await self._change()
+            speech = await self._changes.until(self._backlog.take)
             self._speaking = True
             try:
                 await self._spoken(speech, self._turn)
             finally:
                 self._speaking = False
-            self._notify()
+            self._changes.notify()
 
     async def _spoken(self, speech: Speech, turn: int) -> None:
         """Send a sentence, unless its turn is over before."""
@@ -285,10 +282,3 @@ class Voice:
         """Count a sentence that is not spoken."""
         self._account.unspoken[loss] += 1
         self._task.hooks.on_news(Unspoken(self._task.language, loss))
-
-    def _notify(self) -> None:
-        self._changed.set()
-
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
+from client.changes import Changes
 from interpreter.engine import EngineError, Recognised
 
 # More than an hour of finals. Somebody who does not read is not there.
@@ -17,7 +17,7 @@ class Outlet:
 
     def __init__(self) -> None:
         self._results: deque[Recognised] = deque()
-        self._more = asyncio.Event()
+        self._changes = Changes()
         self._closed = False
         self.fault: EngineError | None = None
 
@@ -28,13 +28,13 @@ class Outlet:
         if len(self._results) >= _MOST_FINALS:
             raise EngineError("nobody reads what is recognised", retryable=False)
         self._results.append(result)
-        self._more.set()
+        self._changes.notify()
 
     def close(self, fault: EngineError | None = None) -> None:
         """No more results will come; because of `fault`, if there is one."""
         if not self._closed:
             self._closed, self.fault = True, fault
-            self._more.set()
+            self._changes.notify()
 
     async def read(self) -> AsyncIterator[Recognised]:
         """The results, as they come; ends as `close` says. One reader."""
@@ -43,7 +43,6 @@ class Outlet:
                 yield self._results.popleft()
             if self._closed:
                 break
-            self._more.clear()
-            await self._more.wait()
+            await self._changes.until(lambda: self._results or self._closed)
         if self.fault:
             raise self.fault

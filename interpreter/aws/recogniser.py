@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
+from client.changes import Changes
 from interpreter.aws.event_stream import FrameError
 from interpreter.aws.failures import ConnectionLostError, LimitExceededError
 from interpreter.aws.floor_buffer import FloorBuffer
@@ -48,7 +49,7 @@ class TranscribeRecogniser:
         self._chance = chance
         self._buffer = FloorBuffer(sample_rate, timing.kept_ms)
         self._outlet = Outlet()
-        self._more = asyncio.Event()
+        self._changes = Changes()
         self._finishing = False
         self._first: TranscribeStream | None = None
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +68,7 @@ class TranscribeRecogniser:
         self._raise_fault()
         if chunk.pcm:
             self._buffer.add(chunk)
-            self._more.set()
+            self._changes.notify()
 
     def results(self) -> AsyncIterator[Recognised]:
         """What is recognised; see `Recogniser`."""
@@ -77,7 +78,7 @@ class TranscribeRecogniser:
         """No more sound will come; see `Recogniser`."""
         self._raise_fault()
         self._finishing = True
-        self._more.set()
+        self._changes.notify()
 
     async def close(self) -> None:
         """Let go of the stream. May be repeated."""
@@ -172,13 +173,13 @@ class TranscribeRecogniser:
         """Send what comes in, and silence while nothing does; end the stream when it is time."""
         patience, silence_ms = self._timing.keep_alive, self._timing.keep_alive_ms
         while not self._is_over(opened):
-            self._more.clear()
+            seen = self._changes.version
             chunk = self._buffer.take()
             if chunk is not None:
                 self._buffer.sent(chunk, await stream.send(chunk.pcm, chunk.timestamp))
                 self._notice(chunk)
                 patience, silence_ms = self._timing.quiet, self._timing.quiet_ms
-            elif not await self._more_within(patience):
+            elif not await self._changed_within(patience, seen):
                 await stream.send_silence(silence_ms)
                 patience, silence_ms = self._timing.keep_alive, self._timing.keep_alive_ms
         await stream.end()
@@ -191,11 +192,11 @@ class TranscribeRecogniser:
         limit = self._timing.roll_over_latest if self._talking else self._timing.roll_over
         return age >= limit
 
-    async def _more_within(self, seconds: float) -> bool:
-        """Whether there is something to do by then."""
+    async def _changed_within(self, seconds: float, seen: int) -> bool:
+        """Whether sound or the end came after version `seen`, by then."""
         try:
             async with asyncio.timeout(seconds):
-                await self._more.wait()
+                await self._changes.since(seen)
         except TimeoutError:
             return False
         return True

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from client.changes import Changes
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
 from interpreter.offline.processes import end
 from interpreter.offline.wire import (
@@ -103,7 +104,7 @@ class OfflineRecogniser:
         self._room = asyncio.Semaphore(_MOST_UNREAD)
         self._results: deque[Recognised] = deque()
         self._over = False
-        self._news = asyncio.Event()
+        self._changes = Changes()
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -193,7 +194,7 @@ class OfflineRecogniser:
             if isinstance(report, Spoken) and self._timeline.heard_ms:
                 await self._room.acquire()
                 self._results.append(self._recognised(report))
-                self._news.set()
+                self._changes.notify()
             elif isinstance(report, Taken) and self._to_do:
                 self._to_do -= 1
                 self._expect_progress()
@@ -227,7 +228,7 @@ class OfflineRecogniser:
 
     def _end(self) -> None:
         self._over = True
-        self._news.set()
+        self._changes.notify()
 
     async def _results_so_far(self) -> AsyncIterator[Recognised]:
         while True:
@@ -236,6 +237,5 @@ class OfflineRecogniser:
                 yield self._results.popleft()
             if self._over:
                 break
-            self._news.clear()
-            await self._news.wait()
+            await self._changes.until(lambda: self._results or self._over)
         self._check()

@@ -1,0 +1,82 @@
+"""The ear hands a chunk to the recogniser at once, whatever the event loop is doing then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from interpreter.ear import Ear, Hearing
+from interpreter.engine import FloorChunk, Recognised, Recogniser
+from interpreter.options import Limits
+from interpreter.report import Hooks, Report
+from interpreter.scripted import ScriptedEngine
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import Audio
+from tests.helpers.virtual_time import T0, VirtualTime
+
+FORMAT = AudioFormat()
+
+
+class _Listening(Recogniser):
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    async def hear(self, chunk: FloorChunk) -> None:
+        self.heard.append((chunk.timestamp - T0) // FORMAT.chunk_ms)
+
+    async def results(self) -> AsyncIterator[Recognised]:
+        await asyncio.Event().wait()
+        yield Recognised("", final=True, timestamp=0, end_timestamp=0)
+
+    async def finish(self) -> None:
+        pass
+
+
+class _Engine:
+    """Recognises with `listening`, and does everything else as the scripted engine does."""
+
+    def __init__(self) -> None:
+        scripted = ScriptedEngine(())
+        self.name, self.targets = scripted.name, scripted.targets
+        self.translate, self.speak, self.close = scripted.translate, scripted.speak, scripted.close
+        self.listening = _Listening()
+
+    def recogniser(
+        self, language: str, sample_rate: int
+    ) -> AbstractAsyncContextManager[Recogniser]:
+        return contextlib.nullcontext(self.listening)
+
+
+def _chunk(seq: int) -> Audio:
+    return Audio(
+        session_id="golden-eagle-427",
+        language="en",
+        seq=seq,
+        timestamp=T0 + seq * FORMAT.chunk_ms,
+        audio=bytes(FORMAT.chunk_bytes),
+        epoch=1,
+    )
+
+
+@pytest.mark.parametrize("turns", range(25))
+async def test_a_chunk_is_recognised_without_time_passing(turns: int) -> None:
+    time, engine = VirtualTime(), _Engine()
+    hearing = Hearing(
+        engine, "en", FORMAT, Limits(), time.now_ms, time.sleep, Report(), Hooks(lambda news: None)
+    )
+    ear = Ear(hearing, lambda result: None, lambda fault: None, lambda: None)
+    running = asyncio.create_task(ear.run())
+    ear.listen(0)
+    await time.settle()
+    ear.heard(_chunk(0), time.now_ms())
+    for _ in range(turns):  # whatever the ear does meanwhile
+        await asyncio.sleep(0)
+    ear.heard(_chunk(1), time.now_ms())
+    await time.settle()
+    assert engine.listening.heard == [0, 1]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
