@@ -115,7 +115,7 @@ diff: setup ## Show what a deployment would change; STAGE=dev
 	@$(call CDK,diff)
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
-	@$(call CDK,deploy) --outputs-file $(OUTPUTS)
+	@$(BIN)/python -m infrastructure.deploy --stage $(STAGE) -- $(ARGS)
 	echo "==> $(OUTPUTS)"
 	cat $(OUTPUTS)
 

@@ -7,25 +7,17 @@ its `--context` options. It looks nothing up in AWS, so it needs no credentials.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 
 from infrastructure.config import ConfigError
-from infrastructure.context import config_from
+from infrastructure.context import cdk_json_context, config_from
 from infrastructure.stack import LingocastStack
 
 ROOT = Path(__file__).parent
-
-
-def cdk_json_context() -> dict[str, Any]:
-    """The context in `cdk.json`, which only the CDK's command line reads by itself."""
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return context
 
 
 def synthesize() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from aws_cdk import RemovalPolicy
@@ -83,6 +83,14 @@ class StageConfig:
     def stack_name(self) -> str:
         """The stack's name, also that of its template file."""
         return f"{PROJECT}-{self.stage}"
+
+    def unprotected(self) -> StageConfig:
+        """The stage as its first deployment needs it: one that fails can be rolled back.
+
+        A rollback deletes what it made. It would fail at a table or pool that is protected from
+        deletion, and what it kept under its name would stop the next attempt.
+        """
+        return replace(self, removal_policy=RemovalPolicy.DESTROY, deletion_protection=False)
 
     def resource_name(self, name: str) -> str:
         """What a resource is called in AWS; given names let an operator find things by hand."""
@@ -197,8 +205,8 @@ STAGES: Mapping[str, StageConfig] = {
         ),
         StageConfig(
             stage="prod",
-            # Keeps the data when the stack or a resource is deleted, but not what a failed first
-            # deployment leaves: that would hold the names that the second one needs.
+            # Keeps the data when the stack or a resource is deleted, but not what a failed update
+            # has just made: that would hold the names that the next one needs.
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             log_retention=logs.RetentionDays.THREE_MONTHS,
             recovery_days=35,

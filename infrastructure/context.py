@@ -6,11 +6,16 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from infrastructure.config import ConfigError, GatewayLogRole, StageConfig, stage_config
 from shared.utils import settings
 
 DEFAULT_STAGE = "dev"
+# Says of `alarmEmail` that it was not forgotten.
+NOBODY = "none"
+_CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -19,7 +24,8 @@ def config_from(context: Callable[[str], object]) -> StageConfig:
     """The configuration that `context` asks for, by the keys that it gives values for:
 
     `stage`; `settings` of functions, an object or its JSON as text; `gatewayLogRole`, "create" or
-    "existing"; `alarmEmail`; `reservedConcurrency`, "off" for none.
+    "existing"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for none;
+    `protection`, "off" for a first deployment.
 
     Raises ConfigError naming what is wrong and what is allowed.
     """
@@ -27,7 +33,14 @@ def config_from(context: Callable[[str], object]) -> StageConfig:
     config = _with_settings(config, settings_from(context("settings")))
     config = _with_log_role(config, context("gatewayLogRole"))
     config = _with_alarm_email(config, context("alarmEmail"))
-    return _with_concurrency(config, context("reservedConcurrency"))
+    config = _with_concurrency(config, context("reservedConcurrency"))
+    return _with_protection(config, context("protection"))
+
+
+def cdk_json_context() -> dict[str, Any]:
+    """The context in `cdk.json`, which only the CDK's command line reads by itself."""
+    context: dict[str, Any] = json.loads(_CDK_JSON.read_text())["context"]
+    return context
 
 
 def settings_from(value: object) -> dict[str, str]:
@@ -74,10 +87,12 @@ def _with_log_role(config: StageConfig, value: object) -> StageConfig:
 
 
 def _with_alarm_email(config: StageConfig, value: object) -> StageConfig:
-    if value is None:
+    if value is None or value == NOBODY:
         return config
     if not isinstance(value, str) or not _EMAIL.fullmatch(value):
-        raise ConfigError(f"alarmEmail: expected an e-mail address, not {value!r}")
+        raise ConfigError(
+            f"alarmEmail: expected an e-mail address, not {value!r} ({NOBODY}: nobody)"
+        )
     return replace(config, alarm_email=value, alarm_topic=True)
 
 
@@ -87,3 +102,11 @@ def _with_concurrency(config: StageConfig, value: object) -> StageConfig:
     if value != "off":
         raise ConfigError(f"reservedConcurrency: expected off or nothing, not {value!r}")
     return replace(config, reserved_concurrency={})
+
+
+def _with_protection(config: StageConfig, value: object) -> StageConfig:
+    if value is None:
+        return config
+    if value != "off":
+        raise ConfigError(f"protection: expected off or nothing, not {value!r}")
+    return config.unprotected()

@@ -43,14 +43,19 @@ def outputs_of(stage: str, client: CloudFormation) -> dict[str, str]:
 
 def deployed(stage: str) -> dict[str, str]:
     """The outputs, asked of AWS with the credentials at hand. Raises ConfigError."""
-    # The CDK and other tools take this one; boto3 only AWS_DEFAULT_REGION and the profile.
-    region = os.environ.get("AWS_REGION")
     try:
-        # A session of its own: boto3's keeps the credentials that somebody else has found.
-        session = boto3.Session(region_name=region)
-        return outputs_of(stage, session.client("cloudformation", config=CALLS))
+        return outputs_of(stage, session().client("cloudformation", config=CALLS))
     except BotoCoreError as error:
         raise ConfigError(f"cannot ask AWS: {error}") from None
+
+
+def session(profile: str | None = None) -> boto3.Session:
+    """AWS with the credentials at hand, in the Region that the CDK deploys to.
+
+    The CDK takes AWS_REGION; boto3 only AWS_DEFAULT_REGION and the profile's.
+    """
+    # Not boto3's own session, which keeps the credentials that somebody else has found.
+    return boto3.Session(region_name=os.environ.get("AWS_REGION"), profile_name=profile)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -91,6 +91,7 @@ def test_the_other_choices_of_one_deployment() -> None:
         ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
         ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
         ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off or nothing"),
+        ({"protection": "on"}, "protection: expected off or nothing, not 'on'"),
         ({"stage": 7}, "unknown stage '7'; there are: dev, prod"),
     ],
 )

@@ -1,0 +1,224 @@
+"""Deploys a stage: `python -m infrastructure.deploy --stage prod -- --require-approval never`.
+
+What stands after `--` goes to the CDK. A stage that protects its data is first deployed without
+the protections, so that CloudFormation can roll back a deployment that fails, and then with them.
+A stack that is in service is deployed with its protections, never without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infrastructure.config import STAGES, ConfigError, StageConfig
+from infrastructure.context import NOBODY, cdk_json_context, config_from
+from infrastructure.outputs import CALLS, session
+
+_ROOT = Path(__file__).parent.parent
+_CDK = _ROOT / "node_modules" / ".bin" / "cdk"
+_CONTEXT_OPTIONS = ("--context", "-c")
+# Of a stack that has never been in service. The CDK deletes it before it tries again:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+_NEVER_CREATED = frozenset(
+    {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+)
+_GONE = "DELETE_COMPLETE"
+_DELETE_FAILED = "DELETE_FAILED"
+_IN_PROGRESS = "_IN_PROGRESS"
+
+
+class CloudFormation(Protocol):
+    """What is used of the client."""
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
+        """The stack of that name in a list; ClientError if there is none."""
+
+    def update_termination_protection(
+        self,
+        *,
+        StackName: str,  # noqa: N803
+        EnableTerminationProtection: bool,  # noqa: N803
+    ) -> Any:
+        """Let a stack be deleted, or not."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One run of `cdk deploy`, with context of its own."""
+
+    title: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+_PLAIN = Deployment("Deploying")
+_FIRST = Deployment(
+    "First deployment, without protections so that it can be rolled back", {"protection": "off"}
+)
+_PROTECTED = Deployment("Protecting what has been deployed")
+
+
+@dataclass(frozen=True)
+class StackState:
+    """A stack of this name in the account: its status, None if there is none."""
+
+    status: str | None = None
+    termination_protection: bool = False
+
+    @property
+    def in_service(self) -> bool:
+        """Whether it was ever created in full."""
+        return self.status is not None and self.status not in _NEVER_CREATED
+
+
+def state_of(name: str, client: CloudFormation) -> StackState:
+    """The stack as CloudFormation describes it. Raises ConfigError if it does not say."""
+    try:
+        (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return StackState()
+        raise ConfigError(f"cannot read the state of the stack {name}: {error}") from None
+    if stack["StackStatus"] == _GONE:
+        return StackState()
+    return StackState(stack["StackStatus"], bool(stack.get("EnableTerminationProtection")))
+
+
+def plan(
+    config: StageConfig, state: StackState, context: Mapping[str, object]
+) -> tuple[Deployment, ...]:
+    """The deployments that bring a stage from `state` to what `config` asks for.
+
+    Raises ConfigError where no deployment can work, or where the alarms of a stage that is watched
+    would reach nobody.
+    """
+    if config.alarm_topic and not config.alarm_email and context.get("alarmEmail") != NOBODY:
+        raise ConfigError(
+            f"alarmEmail: the alarms of {config.stage} would reach nobody; give "
+            f'ARGS="--context alarmEmail=ops@example.org", or alarmEmail={NOBODY} if something '
+            "else is subscribed to the topic"
+        )
+    name, status = config.stack_name, state.status or ""
+    if status == _DELETE_FAILED:
+        raise ConfigError(
+            f"the stack {name} is {status}: CloudFormation's events say what could not be deleted; "
+            f"finish with `make destroy STAGE={config.stage}`, then deploy"
+        )
+    if status.endswith(_IN_PROGRESS) and status not in _NEVER_CREATED:
+        raise ConfigError(f"the stack {name} is {status}: wait until that is over, then deploy")
+    if config.deletion_protection and not state.in_service:
+        return (_FIRST, _PROTECTED)
+    return (_PLAIN,)
+
+
+def let_be_deleted(name: str, state: StackState, client: CloudFormation) -> bool:
+    """Take termination protection from a stack that was never in service; whether it had any.
+
+    The CDK deletes such a stack before it deploys anew, and CloudFormation would refuse.
+    """
+    if state.in_service or not state.termination_protection:
+        return False
+    client.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    return True
+
+
+def command(deployment: Deployment, stage: str, options: Sequence[str]) -> list[str]:
+    """The command line of one deployment. Our context comes last: the last one counts."""
+    context = {**deployment.context, "stage": stage}
+    return [
+        str(_CDK),
+        "deploy",
+        "--app",
+        f"{sys.executable} app.py",
+        "--outputs-file",
+        f"outputs-{stage}.json",
+        *options,
+        *(part for item in context.items() for part in ("--context", "=".join(item))),
+    ]
+
+
+def context_of(options: Sequence[str]) -> dict[str, object]:
+    """The context of a deployment: that of `cdk.json`, and on top of it that of the options."""
+    return {**cdk_json_context(), **dict(_given(options))}
+
+
+def profile_of(options: Sequence[str]) -> str | None:
+    """The AWS profile that the CDK is told to use, if any."""
+    return dict(_values(options, ("--profile",))).get("--profile")
+
+
+def deploy(
+    stage: str,
+    options: Sequence[str],
+    client: CloudFormation,
+    run: Callable[[Sequence[str]], int],
+    tell: Callable[[str], None] = print,
+) -> int:
+    """Deploy, once or twice, with `run` for the CDK; returns the first exit status that is not 0.
+
+    Raises ConfigError, and ClientError where CloudFormation refuses.
+    """
+    context = {**context_of(options), "stage": stage}
+    config = config_from(context.get)
+    state = state_of(config.stack_name, client)
+    deployments = plan(config, state, context)
+    if let_be_deleted(config.stack_name, state, client):
+        tell(f"==> {config.stack_name} was never in service: it may be deleted again")
+    for number, deployment in enumerate(deployments):
+        if number and not state_of(config.stack_name, client).in_service:
+            # `--no-execute`, say: protected now, it could be neither rolled back nor tried again.
+            tell(f"==> {config.stack_name} is not in service yet, so it is not protected yet")
+            break
+        tell(f"==> {deployment.title}: {config.stack_name}")
+        if status := run(command(deployment, stage, options)):
+            return status
+    return 0
+
+
+def _given(options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Keys and values of `--context key=value`, `--context=key=value` and `-c key=value`."""
+    for _, value in _values(options, _CONTEXT_OPTIONS):
+        key, _, text = value.partition("=")
+        yield key, text
+
+
+def _values(options: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The options of these names with their values, after a space or an equals sign."""
+    for option, next_one in pairwise((*options, "")):
+        name, joined, value = option.partition("=")
+        if name in names:
+            yield name, value if joined else next_one
+
+
+def _run(arguments: Sequence[str]) -> int:
+    return subprocess.run(arguments, cwd=_ROOT, check=False).returncode
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infrastructure.deploy", description="Deploy a stage with the CDK."
+    )
+    parser.add_argument("--stage", choices=STAGES, default="dev")
+    parser.add_argument("options", nargs="*", metavar="-- CDK OPTIONS")
+    given = parser.parse_args(arguments)
+    try:
+        client = session(profile_of(given.options)).client("cloudformation", config=CALLS)
+        return deploy(given.stage, given.options, client, _run)
+    except BotoCoreError as error:
+        message = f"cannot ask AWS: {error}"
+    except (ConfigError, ClientError) as error:
+        message = str(error)
+    print(f"deploy: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
