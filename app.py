@@ -32,7 +32,12 @@ def synthesize() -> None:
         tree_metadata=False,
         stack_traces=False,
     )
-    stack = LingocastStack(app, config_from(app.node.try_get_context))
+    # The command line says where it deploys to. By itself the app knows no Region, and makes the
+    # template for any: the quotas and engines of us-east-1.
+    config = config_from(app.node.try_get_context, os.environ.get("CDK_DEFAULT_REGION"))
+    for note in config.notes:
+        sys.stderr.write(f"app.py: note: {note}\n")
+    stack = LingocastStack(app, config)
     if app.node.try_get_context("nag"):
         # A check, not a part of the stack: what it needs is installed with the tests' tools.
         from infrastructure.nag import check  # noqa: PLC0415

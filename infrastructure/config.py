@@ -78,6 +78,8 @@ class StageConfig:
     # Settings of the functions that differ from their defaults, by environment name
     # (shared/utils/settings.py).
     settings: Mapping[str, str] = field(default_factory=dict)
+    # What of this deployment is not as the stage says, and why, for whoever deploys it.
+    notes: tuple[str, ...] = ()
 
     @property
     def stack_name(self) -> str:

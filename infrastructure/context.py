@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.config import ConfigError, GatewayLogRole, StageConfig, stage_config
+from infrastructure.region_limits import fit_to_region, requests_per_second_from
 from shared.utils import settings
 
 DEFAULT_STAGE = "dev"
@@ -17,15 +18,17 @@ DEFAULT_STAGE = "dev"
 NOBODY = "none"
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def config_from(context: Callable[[str], object]) -> StageConfig:
+def config_from(context: Callable[[str], object], region: str | None = None) -> StageConfig:
     """The configuration that `context` asks for, by the keys that it gives values for:
 
     `stage`; `settings` of functions, an object or its JSON as text; `gatewayLogRole`, "create" or
     "existing"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for none;
-    `protection`, "off" for a first deployment.
+    `protection`, "off" for a first deployment; `region`, in place of `region`, which is where the
+    stage is deployed to; `apiRequestsPerSecond`, the account's quota there.
 
     Raises ConfigError naming what is wrong and what is allowed.
     """
@@ -34,7 +37,9 @@ def config_from(context: Callable[[str], object]) -> StageConfig:
     config = _with_log_role(config, context("gatewayLogRole"))
     config = _with_alarm_email(config, context("alarmEmail"))
     config = _with_concurrency(config, context("reservedConcurrency"))
-    return _with_protection(config, context("protection"))
+    config = _with_protection(config, context("protection"))
+    quota = requests_per_second_from(context("apiRequestsPerSecond"))
+    return fit_to_region(config, _region_from(context("region")) or region, quota)
 
 
 def cdk_json_context() -> dict[str, Any]:
@@ -110,3 +115,11 @@ def _with_protection(config: StageConfig, value: object) -> StageConfig:
     if value != "off":
         raise ConfigError(f"protection: expected off or nothing, not {value!r}")
     return config.unprotected()
+
+
+def _region_from(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _REGION.fullmatch(value):
+        raise ConfigError(f"region: expected a Region like eu-central-1, not {value!r}")
+    return value

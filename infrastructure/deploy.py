@@ -159,14 +159,16 @@ def deploy(
     options: Sequence[str],
     client: CloudFormation,
     run: Callable[[Sequence[str]], int],
+    *,
     tell: Callable[[str], None] = print,
+    region: str | None = None,
 ) -> int:
     """Deploy, once or twice, with `run` for the CDK; returns the first exit status that is not 0.
 
     Raises ConfigError, and ClientError where CloudFormation refuses.
     """
     context = {**context_of(options), "stage": stage}
-    config = config_from(context.get)
+    config = config_from(context.get, region)
     state = state_of(config.stack_name, client)
     deployments = plan(config, state, context)
     if let_be_deleted(config.stack_name, state, client):
@@ -211,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         client = session(profile_of(given.options)).client("cloudformation", config=CALLS)
-        return deploy(given.stage, given.options, client, _run)
+        return deploy(given.stage, given.options, client, _run, region=client.meta.region_name)
     except BotoCoreError as error:
         message = f"cannot ask AWS: {error}"
     except (ConfigError, ClientError) as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from shared.models.connection import CONNECTION_LIFETIME_MS
 from shared.models.interpretation import ENGINES
 
+# In place of a list of engines.
+NO_ENGINE = "none"
 # A run's successor needs a while to come before the run is over (s).
 MOST_RUN_SECONDS = 810
 
@@ -55,11 +57,15 @@ def queue_delay(text: str) -> int:
 
 
 def engines(text: str) -> tuple[str, ...]:
-    """Names of engines, by commas, each once."""
+    """Names of engines, by commas, each once; `none` alone is none at all."""
+    if text.strip() == NO_ENGINE:
+        return ()
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     unknown = [name for name in names if name not in ENGINES]
     if unknown:
-        raise ValueError(f"expected names out of {', '.join(ENGINES)}, not {unknown[0]!r}")
+        raise ValueError(
+            f"expected names out of {', '.join(ENGINES)}, or {NO_ENGINE} alone, not {unknown[0]!r}"
+        )
     return names
 
 

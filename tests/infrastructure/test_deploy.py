@@ -69,7 +69,7 @@ class Stack:
 
     def deploy(self, stage: str = "prod", options: Sequence[str] = WITH_MAIL) -> int:
         with self._stubber:
-            status = deploy(stage, options, self._client, self._run, self.told.append)
+            status = deploy(stage, options, self._client, self._run, tell=self.told.append)
             self._stubber.assert_no_pending_responses()
         return status
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.models.audio_format import AudioFormat
+from shared.models.errors import ValidationError
+from shared.models.interpretation import RequestedInterpretation
+from shared.utils.interpretation_validator import validate_interpretation
+from shared.utils.setting_values import engines
 from shared.utils.settings import (
     InterpreterSettings,
     SessionSettings,
@@ -84,7 +89,18 @@ def test_functions_connect_where_clients_do() -> None:
         load(InterpreterSettings, {**INTERPRETER, "WEBSOCKET_URL": "https://a.example/dev"})
 
 
-@pytest.mark.parametrize("text", ["", "google", "aws,", "aws offline"])
+def test_a_stage_can_offer_no_engine() -> None:
+    assert engines("none") == ()
+    with pytest.raises(ValidationError, match="no such engine; there are none here"):
+        validate_interpretation(
+            RequestedInterpretation(engine="aws", languages="auto"),
+            source_language="en",
+            audio_format=AudioFormat(),
+            engines=engines("none"),
+        )
+
+
+@pytest.mark.parametrize("text", ["", "google", "aws,", "aws offline", "none,aws"])
 def test_engines_are_those_that_there_are(text: str) -> None:
     check_tunable({"INTERPRETATION_ENGINES": "aws, offline,aws"})
     with pytest.raises(SettingsError, match="INTERPRETATION_ENGINES: expected names out of aws, "):
