@@ -26,6 +26,7 @@ from benchmarks.frame_client import FrameClient
 from benchmarks.live import database_requests, say
 from local.endpoints import Endpoints
 from local.launch import launch
+from shared.utils.standard_streams import standard_streams
 
 CONNECTING_AT_ONCE = 32
 LANGUAGES = ("en", "es", "fr", "de")
@@ -270,4 +271,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -28,6 +28,7 @@ from benchmarks.instant_server import instant_server
 from shared.models.delivery import Outcome
 from shared.services.connection_gateway import ConnectionGateway
 from shared.utils.clock import SystemClock
+from shared.utils.standard_streams import standard_streams
 
 REGION = "us-east-1"
 IN_FLIGHT = 100
@@ -165,4 +166,5 @@ def report(rounds: list[tuple[Cost, Cost]], first: Cost, posts: int, few: int) -
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -33,6 +33,7 @@ from benchmarks.figures import percentile
 from benchmarks.frame_client import FrameClient
 from benchmarks.post_client import post_for, requests_to
 from local import processes
+from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"
 #: Posts in flight, as a function has them.
@@ -280,4 +281,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

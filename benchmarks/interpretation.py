@@ -31,6 +31,7 @@ from client.tokens import fetch_token
 from interpreter.offline import programs
 from local.endpoints import Endpoints
 from local.launch import launch
+from shared.utils.standard_streams import standard_streams
 
 ROOT = Path(__file__).parent.parent
 TARGETS = ("es", "ca")
@@ -133,4 +134,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -24,6 +24,7 @@ from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from local.endpoints import Endpoints
 from local.launch import launch
+from shared.utils.standard_streams import standard_streams
 
 SAMPLE_RATE_HZ = 16_000
 JOINS_AT_ONCE = 32
@@ -194,4 +195,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -11,6 +11,8 @@ import json
 from html import escape
 from pathlib import Path
 
+from shared.utils.standard_streams import standard_streams
+
 FOLDER = Path(__file__).parent
 WIDTH, ROW, LEFT, RIGHT = 640, 26, 250, 90
 
@@ -128,4 +130,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

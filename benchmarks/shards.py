@@ -23,6 +23,7 @@ from typing import NamedTuple
 from benchmarks.live import say
 from benchmarks.shard_stacks import KINDS, STAGE, Chunk, Stack, running
 from local import synth
+from shared.utils.standard_streams import standard_streams
 
 SIZES = (100, 1_000, 4_000)
 #: Listeners of a shard, the default of `shared.utils.settings`; and one that nothing exceeds.
@@ -130,4 +131,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -30,6 +30,7 @@ from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.launch import launch
 from shared.models import schema
+from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"
 SESSIONS = "lingocast-dev-sessions"
@@ -274,4 +275,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

@@ -31,6 +31,7 @@ from shared.models.delivery import Batch, Outcome
 from shared.services.idle_sweep import IdleSweep
 from shared.services.sharded_sender import Invocation
 from shared.utils.clock import SystemClock
+from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"
 TABLE = "lingocast-dev-connections"
@@ -185,4 +186,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with standard_streams():
+        main()

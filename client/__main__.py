@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from client.cli import app
+from client.command_line import serve
 
-app(prog_name="python -m client")
+serve(app, "python -m client")

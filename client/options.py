@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from typing import Annotated
 import typer
 
 from client.clock_offset import ClockOffset
+from client.command_line import FileName
 from client.connection import Connection, connect
 from client.errors import TokenError
 from client.lasting import LastingConnection, lasting
 from client.reconnection import GRACE_SECONDS
-from client.tokens import fetch_token, local_token_url
+from client.tokens import fetch_token, local_token_url, login_name
 from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
@@ -63,6 +63,7 @@ SoundArgument = Annotated[
     str,
     typer.Argument(
         metavar="FILE.wav",
+        parser=FileName,
         help="What to say: a WAV file, or - for raw 16-bit mono samples on standard input.",
     ),
 ]
@@ -117,7 +118,7 @@ class Access:
         """The token that was given, or else one that is fetched now, if there is where."""
         if self.token is not None or self.groups is None:
             return self.token
-        user = self.user or getpass.getuser()
+        user = self.user or login_name()
         if self.token_url:
             return await fetch_token(self.token_url, user, self.groups)
         if guess := local_token_url(self.url):

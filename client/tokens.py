@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import getpass
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client.errors import TokenError
 from client.transport import is_local
+from shared.utils.text_arguments import is_text
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -51,6 +53,17 @@ def _member(part: str, name: str) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     return value if isinstance(value, str) else ""
+
+
+def login_name(look_up: Callable[[], str] = getpass.getuser) -> str:
+    """The login name of this process's user. Raises TokenError if nothing tells it."""
+    try:
+        name = look_up()
+    except (KeyError, OSError):  # no environment variable, and no entry in the password file
+        name = ""
+    if not name or not is_text(name):
+        raise TokenError("your login name is not known here; name one with --user")
+    return name
 
 
 async def fetch_token(url: str, user: str, groups: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from client.command_line import serve
 from client.errors import ClientError
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.options import ChunkOption, DelayOption
@@ -129,4 +130,6 @@ def _first(group: ExceptionGroup[ClientError]) -> ClientError:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    serve(app, "python -m demo")

@@ -16,6 +16,7 @@ _COMMAND_LINE = (
     "client/__main__.py",
     "client/cli.py",
     "client/*_command.py",
+    "client/command_line.py",
     "client/*options.py",
     "client/console.py",
     "client/notices.py",

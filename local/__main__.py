@@ -8,11 +8,16 @@ if sys.platform != "linux":
     # Before anything is imported that exists on Linux only.
     sys.exit(f"local: {NEEDS_LINUX}")
 
-if sys.argv[1:2] == ["metrics"]:
-    from local import metrics_cli
+from shared.utils.standard_streams import standard_streams
 
-    sys.exit(metrics_cli.main(sys.argv[2:]))
+with standard_streams() as outputs:
+    if sys.argv[1:2] == ["metrics"]:
+        from local import metrics_cli
 
-from local.cli import main
+        status = metrics_cli.main(sys.argv[2:])
+        # Here the output is the result.
+        sys.exit(status or bool(outputs.failure))
 
-sys.exit(main())
+    from local.cli import main
+
+    sys.exit(main())

@@ -21,6 +21,7 @@ from local.errors import LocalError
 from local.local_stack import LocalStack, Options
 from local.overrides import function_settings, service_endpoints
 from shared.utils.settings import SettingsError
+from shared.utils.text_arguments import check_text_arguments
 
 DEFAULT_PORT = 8765
 
@@ -117,6 +118,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         action="store_true",
         help="print one line of JSON on standard output when everything is up",
     )
+    check_text_arguments(parser)
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65_535:
         parser.error("--port: expected 0 to 65535")

@@ -10,6 +10,7 @@ from shared.utils.settings import (
     check_tunable,
     tunable,
 )
+from shared.utils.text_arguments import NOT_UTF8, is_text
 
 # What every local run has in place of the stages' own: engines that need no AWS.
 LOCAL_SETTINGS = {INTERPRETATION_ENGINES: "aws,offline,scripted"}
@@ -31,6 +32,8 @@ def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) 
         if not equals:
             raise SettingsError(f"expected NAME=VALUE, not {argument!r}")
         chosen[name.strip()] = value.strip()
+    if unreadable := [name for name, value in chosen.items() if not is_text(value)]:
+        raise SettingsError(f"{', '.join(unreadable)} {NOT_UTF8}")
     check_tunable(chosen)
     return chosen
 

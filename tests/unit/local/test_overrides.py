@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from local.cli import main
 from local.overrides import LOCAL_SETTINGS, function_settings, service_endpoints
 from shared.utils.settings import SettingsError, check_tunable
 
@@ -40,6 +43,21 @@ def test_what_is_wrong_is_told_with_what_is_allowed(argument: str, told: str) ->
 def test_a_bad_value_of_the_environment_is_told_too() -> None:
     with pytest.raises(SettingsError, match="FANOUT_CONCURRENCY: must be"):
         function_settings([], {"FANOUT_CONCURRENCY": "0"})
+
+
+def test_bytes_of_the_environment_that_are_not_utf_8_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"INTERPRETATION_ENGINES holds bytes .* not UTF-8"):
+        function_settings([], {"INTERPRETATION_ENGINES": os.fsdecode(b"off\xe9line")})
+
+
+@pytest.mark.parametrize("option", ["--stage", "--set"])
+def test_bytes_of_an_argument_that_are_not_utf_8_are_refused(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option, os.fsdecode(b"Caf\xe9")])
+    assert ended.value.code == 2
+    assert f"argument {option}: holds bytes that are not UTF-8" in capsys.readouterr().err
 
 
 def test_what_every_local_run_has_is_what_may_be_set() -> None:
