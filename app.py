@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from infrastructure.asset_modes import make_readable
 from infrastructure.config import ConfigError
 from infrastructure.context import cdk_json_context, config_from
 from infrastructure.stack import LingocastStack
@@ -43,7 +44,7 @@ def synthesize() -> None:
         from infrastructure.nag import check  # noqa: PLC0415
 
         check(app, stack)
-    app.synth()
+    make_readable(Path(app.synth().directory))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,14 @@ from client.connection import Connection, connect
 from client.errors import ClientError, HandshakeRefusedError
 from client.options import Access
 from client.smoke_audio import Ear, Scale, ServerTime, refusal
-from client.smoke_remedies import GET_TOKEN, STAGE_WRONG, TOKEN_REFUSED, cause, logs_of
+from client.smoke_remedies import (
+    GET_TOKEN,
+    IDENTITY_WANTED,
+    STAGE_WRONG,
+    TOKEN_REFUSED,
+    cause,
+    logs_of,
+)
 from client.smoke_report import SmokeReport, Step, StepError
 from client.transport import is_local
 from shared.models.audio_format import AudioFormat
@@ -149,6 +156,8 @@ class _Run:
         try:
             async with connect(self._access.url):
                 return TOKEN_REFUSED
+        except HandshakeRefusedError as refused:
+            return IDENTITY_WANTED if refused.status == 401 else STAGE_WRONG
         except ClientError:
             return STAGE_WRONG
 
@@ -179,7 +188,7 @@ class _Run:
                     f"channelSource {joined.channel_source}",
                     logs_of("control", self._access.url),
                 )
-            step.detail = "hears the floor"
+            step.detail = "without a token, hears the floor"
             return Ear(connection, language, joined.audio_format)
 
     async def _first_sound(

@@ -24,6 +24,10 @@ TOKEN_REFUSED = f"the token is expired, or of another stack's user pool: get a n
 STAGE_WRONG = (
     "the URL names no stage of this API: use the stack's output WebSocketUrl (wss://HOST/STAGE)"
 )
+IDENTITY_WANTED = (
+    "listeners have no token, but this API asks for one before its authorizer does: deploy again "
+    'with `make deploy ARGS="--context identitySource=host"` (docs/operations.md, Stages)'
+)
 _NO_SPEAKER = (
     "the token's user is in no group `speakers`: add the user to it, then get a new token, which "
     "names the groups of its time. docs/operations.md says how"
@@ -32,6 +36,8 @@ _LOCAL_TOKEN = "pass --token-url as the local server printed it (tokenUrl), or -
 _LOCAL_SERVER = "is the server running? `make run` starts one; --url is what it printed"
 _DEPLOYED = "is --url the output WebSocketUrl (wss://HOST/STAGE), and does the network lead there?"
 _TOO_MANY = "API Gateway limits new connections: wait, or raise the quota"
+
+_HANDSHAKES = {401: IDENTITY_WANTED, 429: _TOO_MANY}
 
 
 def logs_of(function: str, url: str) -> str:
@@ -49,7 +55,7 @@ def cause(fault: ClientError, url: str, function: str = "control") -> str | None
         case UnreachableError():
             return _LOCAL_SERVER if is_local(url) else _DEPLOYED
         case HandshakeRefusedError(status=status):
-            return _TOO_MANY if status == 429 else logs_of("connect", url)
+            return _HANDSHAKES.get(status) or logs_of("connect", url)
         case RequestRefusedError(code=code):
             return _refused(code, url) or logs_of(function, url)
         case RequestTimeoutError():

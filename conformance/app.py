@@ -8,6 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from conformance.stack import PROBE, STRICT, ProbeStack
+from infrastructure.asset_modes import make_readable
 
 _ROOT = Path(__file__).parent.parent
 
@@ -22,7 +23,7 @@ def synthesize() -> None:
     )
     for api in (PROBE, STRICT):
         ProbeStack(app, api)
-    app.synth()
+    make_readable(Path(app.synth().directory))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from infrastructure.config import GatewayLogRole, stage_config
+from infrastructure.config import ConnectIdentity, GatewayLogRole
+from infrastructure.context import config_from
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.routes import RouteSpec
@@ -31,11 +32,13 @@ FUNCTION = FunctionSpec("probe", Settings)
 
 @dataclass(frozen=True)
 class Api:
-    """One of the probe's APIs; `identity_source` as its authorizer lists it."""
+    """One of the probe's APIs; `identity_source` as its authorizer lists it, None as a stage's does
+    (`--context identitySource=host` puts the fallback in place of the empty list).
+    """
 
     stage: str
     routes: tuple[RouteSpec, ...]
-    identity_source: Sequence[str] = ()
+    identity_source: Sequence[str] | None = None
 
 
 #: Everything but what the strict one is for: `ask` replies, `tell` does not.
@@ -49,11 +52,12 @@ PROBE = Api(
         RouteSpec("tell", FUNCTION),
     ),
 )
-#: No $default, and nobody gets in without a token.
+#: No $default, and nobody gets in without a token. `Host` beside it, which every client sends,
+#: shows whether API Gateway takes that for there.
 STRICT = Api(
     "conformance-strict",
     (RouteSpec("$connect", FUNCTION), RouteSpec("ask", FUNCTION, replies=True)),
-    ("route.request.querystring.token",),
+    ("route.request.querystring.token", *ConnectIdentity.HOST.sources),
 )
 
 
@@ -61,7 +65,12 @@ class ProbeStack(cdk.Stack):
     """An API whose one function does what it is told; it holds no data."""
 
     def __init__(self, scope: Construct, api: Api) -> None:
-        config = replace(stage_config("dev"), stage=api.stage, gateway_log_role=GatewayLogRole.OFF)
+        identity = scope.node.try_get_context("identitySource")
+        config = replace(
+            config_from({"identitySource": identity}.get),
+            stage=api.stage,
+            gateway_log_role=GatewayLogRole.OFF,
+        )
         super().__init__(
             scope,
             config.stack_name,

@@ -38,7 +38,7 @@ _LOGGING_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
 
 def create_stage(
-    scope: Construct, config: StageConfig, api_id: str, routes: Collection[str]
+    scope: Construct, config: StageConfig, api: apigateway.CfnApi, routes: Collection[str]
 ) -> apigateway.CfnStage:
     """The stage of an API with these routes, its logs, and if the stage's configuration says so,
     the right to write them.
@@ -48,7 +48,7 @@ def create_stage(
     stage = apigateway.CfnStage(
         scope,
         "Stage",
-        api_id=api_id,
+        api_id=api.ref,
         stage_name=config.stage,
         auto_deploy=True,
         default_route_settings=settings,
@@ -62,7 +62,11 @@ def create_stage(
     if writes:
         _add_logs(scope, config, stage)
     if config.gateway_log_role is GatewayLogRole.CREATE:
-        stage.node.add_dependency(_let_api_gateway_log(scope))
+        account = _let_api_gateway_log(scope)
+        # Required in an account that has never had an API, says
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
+        account.node.add_dependency(api)
+        stage.node.add_dependency(account)
     return stage
 
 

@@ -43,6 +43,25 @@ class GatewayLogRole(Enum):
     OFF = "off"
 
 
+class ConnectIdentity(Enum):
+    """What a handshake must bring so that API Gateway asks the authorizer about it; else it is 401.
+
+    Listeners may come without a token, so it must be nothing, or what every client sends.
+    """
+
+    # CreateAuthorizer lists the identity source as required and calls it optional for REQUEST
+    # authorizers; whether a WebSocket API takes an empty list, only AWS can say (`make smoke`):
+    # https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers.html
+    NONE = "none"
+    # HTTP/1.1 requires it of every request: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    HOST = "host"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """As the authorizer lists them."""
+        return ("route.request.header.Host",) if self is ConnectIdentity.HOST else ()
+
+
 @dataclass(frozen=True)
 class Throttle:
     """A token bucket: `rate` requests a second on average, `burst` at once."""
@@ -72,6 +91,7 @@ class StageConfig:
     # The account's quota of API Gateway requests a second in the Region: raise it with the quota.
     api_requests_per_second: int = 10_000
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
+    connect_identity: ConnectIdentity = ConnectIdentity.NONE
     # Without a topic alarms are only seen by who looks.
     alarm_topic: bool = False
     alarm_email: str | None = None

@@ -9,7 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infrastructure.config import ConfigError, GatewayLogRole, StageConfig, stage_config
+from infrastructure.config import (
+    ConfigError,
+    ConnectIdentity,
+    GatewayLogRole,
+    StageConfig,
+    stage_config,
+)
 from infrastructure.region_limits import fit_to_region, requests_per_second_from
 from shared.utils import settings
 
@@ -26,15 +32,17 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     """The configuration that `context` asks for, by the keys that it gives values for:
 
     `stage`; `settings` of functions, an object or its JSON as text; `gatewayLogRole`, "create" or
-    "existing"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for none;
-    `protection`, "off" for a first deployment; `region`, in place of `region`, which is where the
-    stage is deployed to; `apiRequestsPerSecond`, the account's quota there.
+    "existing"; `identitySource` of the handshake, "none" or "host"; `alarmEmail`, "none" for
+    nobody; `reservedConcurrency`, "off" for none; `protection`, "off" for a first deployment;
+    `region`, in place of `region`, which is where the stage is deployed to;
+    `apiRequestsPerSecond`, the account's quota there.
 
     Raises ConfigError naming what is wrong and what is allowed.
     """
     config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
     config = _with_log_role(config, context("gatewayLogRole"))
+    config = _with_identity(config, context("identitySource"))
     config = _with_alarm_email(config, context("alarmEmail"))
     config = _with_concurrency(config, context("reservedConcurrency"))
     config = _with_protection(config, context("protection"))
@@ -89,6 +97,16 @@ def _with_log_role(config: StageConfig, value: object) -> StageConfig:
     except ValueError:
         known = ", ".join(role.value for role in GatewayLogRole)
         raise ConfigError(f"gatewayLogRole: expected one of {known}, not {value!r}") from None
+
+
+def _with_identity(config: StageConfig, value: object) -> StageConfig:
+    if value is None:
+        return config
+    try:
+        return replace(config, connect_identity=ConnectIdentity(value))
+    except ValueError:
+        known = ", ".join(identity.value for identity in ConnectIdentity)
+        raise ConfigError(f"identitySource: expected one of {known}, not {value!r}") from None
 
 
 def _with_alarm_email(config: StageConfig, value: object) -> StageConfig:

@@ -67,18 +67,18 @@ class WebSocketApi:
         routes: Collection[RouteSpec],
         functions: Mapping[FunctionSpec, lambda_.CfnFunction],
         authorizer: FunctionSpec,
-        identity_source: Sequence[str] = (),
+        identity_source: Sequence[str] | None = None,
     ) -> None:
         """Add the routes, behind the authorizer, and the stage that makes them reachable.
 
-        A handshake without all of `identity_source` is refused unasked. Nothing is listed by
-        default, because listeners may come without a token.
+        A handshake without all of `identity_source` is refused unasked; by default the stage says
+        what that is.
         """
+        if identity_source is None:
+            identity_source = self._config.connect_identity.sources
         authorizer_id = self._add_authorizer(functions[authorizer], identity_source)
         integrations: dict[FunctionSpec, apigateway.CfnIntegration] = {}
-        stage = create_stage(
-            self._scope, self._config, self._api.ref, [spec.key for spec in routes]
-        )
+        stage = create_stage(self._scope, self._config, self._api, [spec.key for spec in routes])
         for spec in routes:
             function = functions[spec.function]
             if spec.function not in integrations:

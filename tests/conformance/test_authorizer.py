@@ -87,10 +87,27 @@ async def test_without_its_identity_source_nobody_is_asked(strict: Api) -> None:
 
 
 @behaviour(
+    "Host as identity source",
+    "The header Host, which every client sends, is a listed identity source that is always there",
+    "https://www.rfc-editor.org/rfc/rfc9112#section-3.2",
+    confidence=Confidence.ASSUMED,
+    needs=Needs.STRICT,
+)
+async def test_every_handshake_brings_a_host(strict: Api) -> None:
+    observer = await strict.connect(token="here")
+    me = await observer.connection_id()
+    await strict.connect(observer=me, token="second")
+    asked = (await observer.report("authorizer"))["event"]
+    assert {name.lower() for name in asked["headers"]} >= {"host"}
+
+
+@behaviour(
     "No identity source listed",
-    "With an empty list the authorizer is asked about every handshake, whatever it brings",
+    "With an empty list the authorizer is asked about every handshake, whatever it brings; where "
+    "API Gateway refuses the list or answers 401, `identitySource=host` takes its place",
     _CREATE,
     "https://github.com/serverless/examples/issues/557",
+    confidence=Confidence.ASSUMED,
 )
 async def test_without_identity_sources_everybody_is_asked_about(probe: Api) -> None:
     observer, _ = await probe.watched()

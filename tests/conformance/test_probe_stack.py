@@ -55,4 +55,7 @@ def test_the_strict_api_has_no_default_and_an_identity_source(assembly: Path) ->
     routes = of_type(assembly, STACKS[1], "AWS::ApiGatewayV2::Route")
     assert {route["RouteKey"] for route in routes} == {"$connect", "ask"}
     (authorizer,) = of_type(assembly, STACKS[1], "AWS::ApiGatewayV2::Authorizer")
-    assert authorizer["IdentitySource"] == ["route.request.querystring.token"]
+    assert authorizer["IdentitySource"] == [
+        "route.request.querystring.token",
+        "route.request.header.Host",
+    ]

@@ -87,6 +87,8 @@ def test_the_accounts_role_is_there_before_the_stage_and_stays_after_it(
     (account,) = assembly.of_type("AWS::ApiGateway::Account")
 
     assert account in stage["DependsOn"]
+    # An account that has never had an API refuses the role.
+    assert "WebSocketApi" in resources[account]["DependsOn"]
     role = assembly.only("AWS::ApiGateway::Account")["CloudWatchRoleArn"].strip("<>")
     for kept in (account, role.removesuffix(".Arn")):
         assert resources[kept]["DeletionPolicy"] == "RetainExceptOnCreate"

@@ -89,6 +89,7 @@ def test_the_other_choices_of_one_deployment() -> None:
     ("context", "told"),
     [
         ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
+        ({"identitySource": "token"}, "identitySource: expected one of none, host, not 'token'"),
         ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
         ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off or nothing"),
         ({"protection": "on"}, "protection: expected off or nothing, not 'on'"),

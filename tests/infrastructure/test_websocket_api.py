@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from infrastructure.function_table import AUTHORIZER
 from infrastructure.routes import ROUTES
-from tests.infrastructure.assembly import Assembly
+from local.model import IdentitySource
+from local.template import load
+from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"
 
@@ -90,6 +93,18 @@ def test_a_handshake_without_a_token_reaches_the_authorizer(assembly: Assembly) 
     assert authorizer["AuthorizerType"] == "REQUEST"
     assert authorizer["IdentitySource"] == []
     assert assembly.function_named_by(authorizer["AuthorizerUri"]) == AUTHORIZER.name
+
+
+def test_an_api_gateway_that_wants_an_identity_source_gets_one_that_all_clients_send(
+    tmp_path: Path,
+) -> None:
+    context = {**NO_BUNDLING, "identitySource": "host"}
+    fallback = synthesize(tmp_path / "cdk.out", "dev", context)
+
+    assert fallback.part("Authorizer")["IdentitySource"] == ["route.request.header.Host"]
+    # The laptop asks for the same.
+    websocket = load(fallback.template_file).websocket
+    assert websocket.identity_sources == (IdentitySource("header", "Host"),)
 
 
 def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:

@@ -227,6 +227,25 @@ async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
     _failed(report, "speaker connects", "HTTP status 403", remedy)
 
 
+@pytest.mark.parametrize(("token_opens", "step"), [(True, "en joins"), (False, "speaker connects")])
+async def test_an_api_that_wants_a_token_of_everybody_is_told_from_one_of_another_stage(
+    token_opens: bool, step: str
+) -> None:
+    """As API Gateway would, if it took an empty list of identity sources for a missing one."""
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        given = "token" in parse_qs(urlsplit(request.path).query)
+        return None if given and token_opens else connection.respond(401, "Unauthorized")
+
+    service = FakeService()
+    service.audio_format["chunkMs"] = PLAN.chunk_ms
+    async with serve(service.handle, "127.0.0.1", 0, process_request=check) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        access = Access(f"ws://127.0.0.1:{port}/dev", TOKEN, None, None, ("speakers",))
+        report = await smoke(access, PLAN)
+    _failed(report, step, "HTTP status 401", "--context identitySource=host")
+
+
 async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
     report = await smoke(Access(DEPLOYED, None, None, None, ("speakers",)))
     _failed(report, "token", "none", "docs/operations.md says how to get one")

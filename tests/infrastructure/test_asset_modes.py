@@ -1,0 +1,91 @@
+"""What functions get, they can read, whatever the umask where it was made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infrastructure.asset_modes import make_readable
+from infrastructure.config import ConfigError
+from tests.infrastructure.assembly import NO_BUNDLING, ROOT, SEARCH_PATH
+
+SOURCES = ("app.py", "cdk.json", "constraints.txt", "infrastructure", "lambda", "shared")
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode)
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+def test_a_clone_that_only_its_owner_can_read_makes_assets_that_everybody_can(
+    tmp_path: Path,
+) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir(0o700)
+    for name in (*SOURCES, "client", "interpreter"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, clone / name)
+    for path in clone.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    done = subprocess.run(
+        [sys.executable, str(clone / "app.py")],
+        env={
+            "PATH": SEARCH_PATH,
+            "CDK_VALIDATION": "false",
+            "CDK_OUTDIR": str(tmp_path / "cdk.out"),
+            "CDK_CONTEXT_JSON": json.dumps(dict(NO_BUNDLING)),
+        },
+        umask=0o077,
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (code,) = (path.parents[1] for path in tmp_path.glob("cdk.out/asset.*/lambda/connect"))
+    found = modes(code)
+    assert "lambda/connect/handler.py" in found
+    assert {mode & 0o055 for name, mode in found.items() if (code / name).is_dir()} == {0o055}
+    assert {mode & 0o044 for mode in found.values()} == {0o044}
+
+
+def test_only_what_can_run_may_be_run(tmp_path: Path) -> None:
+    folder = tmp_path / "asset.1" / "python"
+    folder.mkdir(parents=True)
+    for name, mode in (("module.py", 0o600), ("tool", 0o700), ("open.py", 0o664)):
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+    (tmp_path / "lingocast-dev.template.json").touch(mode=0o600)
+    (folder / "link").symlink_to("nowhere")
+
+    make_readable(tmp_path)
+
+    assert stat.S_IMODE((folder / "module.py").stat().st_mode) == 0o644
+    assert stat.S_IMODE((folder / "tool").stat().st_mode) == 0o755
+    assert stat.S_IMODE((folder / "open.py").stat().st_mode) == 0o664
+    # Its own templates are nobody else's to read.
+    assert stat.S_IMODE((tmp_path / "lingocast-dev.template.json").stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_changed_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "asset.1").mkdir()
+    (tmp_path / "asset.1" / "module.py").touch(mode=0o600)
+
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    with pytest.raises(ConfigError, match=r"asset\.1/module\.py has mode 0600.*chmod -R a\+rX"):
+        make_readable(tmp_path, refuse)
