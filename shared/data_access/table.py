@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
-
-from shared.data_access.failures import StoreUnavailableError, unavailable
-from shared.models.numbers import plain
+from shared.data_access import write_marks
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.table_calls import ConditionFailedError, TableCalls
+from shared.data_access.wire_values import Item, from_wire, present, to_wire
+from shared.data_access.write_marks import Mark, without_marks
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Item = dict[str, Any]
+__all__ = ["ConditionFailedError", "Item", "Key", "Table"]
+
 # The value of a table's key, or of both parts of one that has two.
 Key = str | tuple[str, str]
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
 
 # What BatchGetItem takes at most:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
@@ -32,25 +28,12 @@ _BATCH_ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.05
 
 
-class ConditionFailedError(Exception):
-    """The condition of a write did not hold: somebody else was first, or the row is not there."""
+def _row(values: Mapping[str, Any]) -> Item:
+    return without_marks(from_wire(values))
 
 
-def _storable(value: Any) -> Any:
-    """Floats as the Decimals that boto3 insists on; everything else as it is."""
-    if isinstance(value, float):
-        return Decimal(str(value))
-    if isinstance(value, dict):
-        return {key: _storable(inner) for key, inner in value.items()}
-    return value
-
-
-def _to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _serialize(_storable(value)) for key, value in values.items()}
-
-
-def _from_wire(values: Mapping[str, Any]) -> Item:
-    return {key: plain(_deserialize(value)) for key, value in values.items()}
+def _as_it_is(row: Item) -> Item:
+    return row
 
 
 class Table:
@@ -58,6 +41,10 @@ class Table:
 
     Every call raises StoreUnavailableError when DynamoDB refuses or is out of reach; how long it
     is waited for is the client's configuration.
+
+    A write whose answer is lost is tried once more, beside what the client library tries, and
+    recognises its own earlier success by the mark that it leaves in the row. With `once`, a name,
+    so do all writes of that name: only the first one is applied.
     """
 
     def __init__(
@@ -67,16 +54,15 @@ class Table:
         key: Key,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
+        self._calls = TableCalls(client, name)
         self._name = name
         self._keys = key if isinstance(key, tuple) else (key,)
         self._pause = pause
 
     def get(self, key: Key) -> Item | None:
         """The row, strongly consistent."""
-        answer = self._call("get_item", Key=self._key_of(key), ConsistentRead=True)
-        item = answer.get("Item")
-        return None if item is None else _from_wire(item)
+        row = self._calls.read(self._key_of(key))
+        return None if row is None else without_marks(row)
 
     def batch_get(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item]:
         """The rows of these keys, in any order, without those that are not there; one request for
@@ -92,28 +78,25 @@ class Table:
 
     def put_new(self, item: Item) -> None:
         """Write a row that is not there yet. Raises ConditionFailedError if it is."""
-        self._put(
-            item,
-            ConditionExpression="attribute_not_exists(#key)",
-            ExpressionAttributeNames={"#key": self._keys[0]},
-        )
+        self._put_marked(item, "attribute_not_exists(#key)", {"#key": self._keys[0]}, {})
 
     def put(self, item: Item) -> Item | None:
-        """Write a row, whatever there was; returns that, or None."""
-        return self._put(item)
+        """Write a row, whatever there was; returns that, or None. Of a repeated try that is what
+        the first one wrote.
+        """
+        answer = self._calls.repeatable(
+            "put_item", Item=to_wire(present(item)), ReturnValues="ALL_OLD"
+        )
+        before = answer.get("Attributes")
+        return _row(before) if before else None
 
     def put_if(
         self, item: Item, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> Item | None:
-        """Write a row if `condition` holds of what there is; returns that, or None. Raises
-        ConditionFailedError otherwise.
+        """Write a row if `condition` holds of what there is; returns that, or None: also if this
+        call had written it by an earlier try. Raises ConditionFailedError otherwise.
         """
-        return self._put(
-            item,
-            ConditionExpression=condition,
-            ExpressionAttributeNames=dict(names),
-            ExpressionAttributeValues=_to_wire(values),
-        )
+        return self._put_marked(item, condition, names, values)
 
     def update(
         self,
@@ -123,22 +106,35 @@ class Table:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
+        once: str | None = None,
+        undone: Callable[[Item], Item] = _as_it_is,
     ) -> Item:
         """Change a row if `condition` holds; returns the row as it was before.
 
         Raises ConditionFailedError otherwise. An update never creates a row: the condition gets
-        `attribute_exists` of the key added.
+        `attribute_exists` of the key added. If the change had been applied by an earlier try, only
+        the row after it is known: `undone` leads back from it, as far as the caller needs that.
         """
-        arguments: dict[str, Any] = {
-            "UpdateExpression": expression,
-            "ConditionExpression": f"attribute_exists(#key) AND ({condition})",
-            "ExpressionAttributeNames": {"#key": self._keys[0], **names},
-            "ReturnValues": "ALL_OLD",
-        }
-        if values:
-            arguments["ExpressionAttributeValues"] = _to_wire(values)
-        answer = self._call("update_item", Key=self._key_of(key), **arguments)
-        return _from_wire(answer.get("Attributes", {}))
+        mark = Mark.new() if once is None else Mark.named(once)
+        conditions = f"attribute_exists(#key) AND ({condition}) AND {write_marks.ABSENT}"
+        answer, applied = self._calls.marked(
+            "update_item",
+            mark,
+            self._key_of(key),
+            Key=self._key_of(key),
+            UpdateExpression=mark.set_by(expression),
+            ConditionExpression=conditions,
+            ExpressionAttributeNames={
+                "#key": self._keys[0],
+                write_marks.ALIAS: mark.attribute,
+                **names,
+            },
+            ExpressionAttributeValues=to_wire(
+                {write_marks.PLACEHOLDER: mark.value, **(values or {})}
+            ),
+            ReturnValues="ALL_OLD",
+        )
+        return _row(answer.get("Attributes", {})) if applied is None else undone(applied)
 
     def update_if(
         self,
@@ -148,41 +144,65 @@ class Table:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
+        once: str | None = None,
+        undone: Callable[[Item], Item] = _as_it_is,
     ) -> Item | None:
         """As `update`, but None if the condition does not hold."""
         try:
-            return self.update(key, expression, condition=condition, names=names, values=values)
+            return self.update(
+                key,
+                expression,
+                condition=condition,
+                names=names,
+                values=values,
+                once=once,
+                undone=undone,
+            )
         except ConditionFailedError:
             return None
 
     def count(
-        self, key: Key, expression: str, *, names: Mapping[str, str], values: Mapping[str, Any]
+        self,
+        key: Key,
+        expression: str,
+        *,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+        once: str | None = None,
     ) -> None:
         """Change a row, or make it by that: for counters, which are there once they count."""
-        self._call(
+        mark = Mark.new() if once is None else Mark.named(once)
+        self._calls.marked(
             "update_item",
+            mark,
+            self._key_of(key),
             Key=self._key_of(key),
-            UpdateExpression=expression,
-            ExpressionAttributeNames=dict(names),
-            ExpressionAttributeValues=_to_wire(values),
+            UpdateExpression=mark.set_by(expression),
+            ConditionExpression=write_marks.ABSENT,
+            ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
+            ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
         )
 
     def delete(self, key: Key) -> Item | None:
-        """Remove a row; returns it as it was, or None if there was none: safe to repeat."""
-        answer = self._call("delete_item", Key=self._key_of(key), ReturnValues="ALL_OLD")
+        """Remove a row; returns it as it was, or None if there was none, or an earlier try has
+        removed it: whatever is to follow from its values must be settled before.
+        """
+        answer = self._calls.repeatable(
+            "delete_item", Key=self._key_of(key), ReturnValues="ALL_OLD"
+        )
         item = answer.get("Attributes")
-        return _from_wire(item) if item else None
+        return _row(item) if item else None
 
     def delete_if(
         self, key: Key, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> None:
         """Remove a row if `condition` holds. Raises ConditionFailedError otherwise."""
-        self._call(
+        self._calls.repeatable(
             "delete_item",
             Key=self._key_of(key),
             ConditionExpression=condition,
             ExpressionAttributeNames=dict(names),
-            ExpressionAttributeValues=_to_wire(values),
+            ExpressionAttributeValues=to_wire(values),
         )
 
     def query(
@@ -212,22 +232,42 @@ class Table:
             **more,
             "KeyConditionExpression": condition,
             "ExpressionAttributeNames": dict(names),
-            "ExpressionAttributeValues": _to_wire(values),
+            "ExpressionAttributeValues": to_wire(values),
         }
         while True:
-            answer = self._call("query", **arguments)
+            answer = self._calls.call("query", **arguments)
             for item in answer.get("Items", ()):
-                yield _from_wire(item)
+                yield _row(item)
             last = answer.get("LastEvaluatedKey")
             if not last:
                 return
             arguments["ExclusiveStartKey"] = last
 
-    def _put(self, item: Item, **condition: Any) -> Item | None:
-        written = {name: value for name, value in item.items() if value is not None}
-        answer = self._call("put_item", Item=_to_wire(written), ReturnValues="ALL_OLD", **condition)
-        before = answer.get("Attributes")
-        return _from_wire(before) if before else None
+    def _put_marked(
+        self,
+        item: Item,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> Item | None:
+        mark = Mark.new()
+        written = present(item)
+        answer, applied = self._calls.marked(
+            "put_item",
+            mark,
+            self._key_of(self._key_in(written)),
+            Item=to_wire({**written, mark.attribute: mark.value}),
+            ConditionExpression=f"({condition}) AND {write_marks.ABSENT}",
+            ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
+            ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
+            ReturnValues="ALL_OLD",
+        )
+        before = answer.get("Attributes") if applied is None else None
+        return _row(before) if before else None
+
+    def _key_in(self, item: Item) -> Key:
+        first, *second = (item[name] for name in self._keys)
+        return (first, second[0]) if second else first
 
     def _batch(self, keys: Sequence[Key], *, consistent: bool) -> Iterator[Item]:
         request = {"Keys": [self._key_of(key) for key in keys], "ConsistentRead": consistent}
@@ -235,8 +275,8 @@ class Table:
         for attempt in range(_BATCH_ATTEMPTS):
             if attempt:
                 self._pause(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-            answer = self._request("batch_get_item", RequestItems=waiting)
-            yield from map(_from_wire, answer.get("Responses", {}).get(self._name, ()))
+            answer = self._calls.request("batch_get_item", RequestItems=waiting)
+            yield from map(_row, answer.get("Responses", {}).get(self._name, ()))
             waiting = answer.get("UnprocessedKeys", {})
             if not waiting:
                 return
@@ -245,18 +285,3 @@ class Table:
     def _key_of(self, key: Key) -> dict[str, Any]:
         values = key if isinstance(key, tuple) else (key,)
         return {name: {"S": value} for name, value in zip(self._keys, values, strict=True)}
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        return self._request(operation, TableName=self._name, **arguments)
-
-    def _request(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code == "ConditionalCheckFailedException":
-                raise ConditionFailedError from error
-            raise unavailable(operation, error) from error
-        except BotoCoreError as error:
-            raise unavailable(operation, error) from error
-        return answer

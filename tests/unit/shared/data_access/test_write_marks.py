@@ -1,0 +1,153 @@
+"""Writes whose answer is lost: each recognises its own earlier success by its mark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.models import schema
+from tests.helpers.lossy import Fault, Lossy
+from tests.helpers.tables import ANNOUNCEMENTS, dynamodb, moto_tables
+
+ANY_FAULT = pytest.mark.parametrize("fault", Fault)
+
+
+@pytest.fixture
+def client() -> Iterator[Lossy]:
+    with moto_tables():
+        yield Lossy(dynamodb())
+
+
+@pytest.fixture
+def table(client: Lossy) -> Table:
+    table = Table(client, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
+    table.put_new(row(n=1))
+    return table
+
+
+def row(**more: object) -> Item:
+    return {"announcementKey": "a", **more}
+
+
+def step(table: Table, once: str | None = None) -> Item:
+    return table.update(
+        "a",
+        "SET #n = #n + :one",
+        condition="#n = :before",
+        names={"#n": "n"},
+        values={":one": 1, ":before": 1},
+        once=once,
+        undone=lambda after: {**after, "n": after["n"] - 1},
+    )
+
+
+@ANY_FAULT
+def test_a_conditional_update_is_applied_once_and_returns_what_was_there(
+    client: Lossy, table: Table, fault: Fault
+) -> None:
+    client.plan(fault, 0)
+
+    assert step(table) == row(n=1)
+
+    assert client.over()
+    assert table.get("a") == row(n=2)
+
+
+def test_a_condition_that_somebody_else_broke_is_refused(client: Lossy, table: Table) -> None:
+    step(table)
+
+    client.plan(Fault.TWICE, 0)
+    with pytest.raises(ConditionFailedError):
+        step(table)
+
+
+@ANY_FAULT
+def test_a_new_row_is_new_to_the_write_that_made_it(
+    client: Lossy, table: Table, fault: Fault
+) -> None:
+    client.plan(fault, 0)
+
+    table.put_new({"announcementKey": "b", "n": 1})
+
+    assert table.get("b") == {"announcementKey": "b", "n": 1}
+    with pytest.raises(ConditionFailedError):
+        table.put_new({"announcementKey": "b", "n": 2})
+
+
+@ANY_FAULT
+def test_a_row_is_replaced_once(client: Lossy, table: Table, fault: Fault) -> None:
+    def put(number: int) -> Item | None:
+        return table.put_if(
+            row(n=number), condition="#n < :n", names={"#n": "n"}, values={":n": number}
+        )
+
+    client.plan(fault, 0)
+    put(2)
+
+    assert table.get("a") == row(n=2)
+    with pytest.raises(ConditionFailedError):
+        put(2)
+
+
+@ANY_FAULT
+@pytest.mark.parametrize("key", ["a", "new"])
+def test_a_counter_counts_once(client: Lossy, table: Table, fault: Fault, key: str) -> None:
+    client.plan(fault, 0)
+
+    table.count(key, "ADD #hits :one", names={"#hits": "hits"}, values={":one": 1})
+
+    assert (table.get(key) or {})["hits"] == 1
+
+
+def test_writes_of_one_name_are_one_write(table: Table) -> None:
+    for _ in range(3):
+        table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once="x")
+    assert table.get("a") == row(n=2)
+    table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once="y")
+    assert table.get("a") == row(n=3)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+def test_a_request_that_is_repeated_finds_what_its_first_write_did(
+    client: Lossy, table: Table, fault: Fault
+) -> None:
+    client.plan(fault, 0, times=2)
+    with pytest.raises(StoreUnavailableError):
+        step(table, once="a step")
+
+    assert step(table, once="a step") == row(n=1)
+
+    assert table.get("a") == row(n=2)
+
+
+def test_marks_are_nobody_elses_business(table: Table) -> None:
+    step(table)
+
+    assert table.batch_get(["a"]) == [row(n=2)]
+    assert table.delete("a") == row(n=2)
+
+
+def test_marks_take_a_bounded_place_in_a_row(client: Lossy, table: Table) -> None:
+    for number in range(100):
+        for once in (None, f"write {number}"):
+            table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once=once)
+
+    stored = dynamodb().get_item(TableName=ANNOUNCEMENTS, Key={"announcementKey": {"S": "a"}})
+    marks = {name: value for name, value in stored["Item"].items() if name.startswith("~")}
+    assert sum(len(name) + len(value["S"]) for name, value in marks.items()) <= 270
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+def test_a_row_is_removed_though_the_answer_is_lost(
+    client: Lossy, table: Table, fault: Fault
+) -> None:
+    client.plan(fault, 0)
+
+    table.delete_if(
+        "a", condition="#n = :n OR attribute_not_exists(#n)", names={"#n": "n"}, values={":n": 1}
+    )
+
+    assert table.get("a") is None
