@@ -8,6 +8,7 @@ from infrastructure.context import config_from
 from shared.utils.settings import tunable
 from tests.infrastructure.assembly import ROOT, Assembly
 
+CHECKLIST = (ROOT / "docs" / "deploy-checklist.md").read_text()
 TEXT = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -65,6 +66,27 @@ def test_every_command_exists() -> None:
 
     assert {"deploy", "diff", "outputs", "user", "token", "smoke", "destroy"} <= named
     assert named <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", CHECKLIST)) <= targets
+
+
+def test_the_checklist_names_what_there_is(prod: Assembly) -> None:
+    named = set(re.findall(r"lingocast-(?:prod|\$STAGE)-([a-z0-9-]+)", CHECKLIST))
+    properties = [
+        value
+        for resource in prod.template["Resources"].values()
+        for value in resource.get("Properties", {}).values()
+        if isinstance(value, str)
+    ]
+    there_are = {text.partition("lingocast-prod-")[2] for text in properties}
+
+    assert named <= there_are
+    for chosen in re.findall(r"`(?:ARGS=\"--context )?([a-zA-Z]+)=[a-z]+\"?`", CHECKLIST):
+        assert f"`{chosen}=" in section("Stages")
+
+
+def test_the_checklist_is_found() -> None:
+    for page in ("README.md", "docs/operations.md"):
+        assert "deploy-checklist.md" in (ROOT / page).read_text()
 
 
 def test_every_link_within_the_page_leads_somewhere() -> None:
