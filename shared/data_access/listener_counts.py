@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shared.data_access.session_items import told_of
+from shared.data_access.session_items import LANGUAGES_FORGOTTEN, told_of
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import CountsChange, languages_heard
 from shared.models.session import MAX_LANGUAGES, SessionStatus
 
 ACTIVE = "#status = :active"
-_LANGUAGE_FITS = "(size(#seen) < :most OR contains(#seen, :language))"
+# A counter that is zero stays until room is needed, so a language that has one costs no more.
+# The speaker's language and those with an interpreter are never refused.
+_LANGUAGE_FITS = (
+    "(size(#counts) < :most OR attribute_exists(#counts.#in)"
+    " OR #source = :language OR attribute_exists(#channels.#in))"
+)
+# Counters removed by one write. It fails if one of them is in use by then; fewer follow, so that
+# no amount of coming and going can keep all of them.
+_REMOVED_AT_ONCE = (64, 8, 1)
 
 OnCounted = Callable[[CountsChange], None]
 
@@ -29,30 +37,16 @@ class ListenerCounts:
         self._on_counted = on_counted
 
     def count_in(self, session_id: str, language: str) -> bool:
-        """Count a listener in; False if the session is not active, is full, or would have more
-        than 100 different languages.
+        """Count a listener in; False if the session is not active, is full, or has 100 other
+        languages in use.
         """
-        return self._count(
+        return self._fitted(
             session_id,
             language,
             1,
-            "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one"
-            " ADD #seen :seen",
+            "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition=f"{ACTIVE} AND #count < #limit AND {_LANGUAGE_FITS}",
-            names={
-                "#status": "status",
-                "#count": "listenerCount",
-                "#counts": "languageCounts",
-                "#limit": "maxListeners",
-                "#seen": "languagesSeen",
-                "#in": language,
-            },
-            values={
-                ":active": SessionStatus.ACTIVE.value,
-                ":one": 1,
-                ":zero": 0,
-                **_seen(language),
-            },
+            names={"#count": "listenerCount", "#limit": "maxListeners"},
         )
 
     def count_out(self, session_id: str, language: str) -> bool:
@@ -68,29 +62,99 @@ class ListenerCounts:
         )
 
     def count_moved(self, session_id: str, old: str, new: str) -> bool:
-        """Count a listener from one language to another, `admit_language` having allowed it."""
-        return self._count(
+        """Count a listener from one language to another; False if the session is not active, or
+        has 100 other languages in use.
+        """
+        return self._fitted(
             session_id,
             new,
             0,
             "SET #counts.#out = if_not_exists(#counts.#out, :zero) - :one,"
             " #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
+            condition=f"{ACTIVE} AND {_LANGUAGE_FITS}",
+            names={"#out": old},
+        )
+
+    def count_back(self, session_id: str, new: str, old: str) -> bool:
+        """Undo `count_moved` from `old` to `new`; False if there is no such session."""
+        return self._count(
+            session_id,
+            old,
+            0,
+            "SET #counts.#out = if_not_exists(#counts.#out, :zero) - :one,"
+            " #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition="attribute_exists(#counts)",
-            names={"#counts": "languageCounts", "#out": old, "#in": new},
+            names={"#counts": "languageCounts", "#out": new, "#in": old},
             values={":one": 1, ":zero": 0},
         )
 
-    def admit_language(self, session_id: str, language: str) -> bool:
-        """Let a language be heard in a session; False if that makes more than 100 different ones,
-        or the session is not active. Safe to repeat.
+    def _fitted(
+        self,
+        session_id: str,
+        language: str,
+        difference: int,
+        expression: str,
+        *,
+        condition: str,
+        names: dict[str, str],
+    ) -> bool:
+        """A count that needs room for its language. If there is none, counters of languages that
+        nobody listens to any more make way.
         """
-        return self._update(
+        for most in (*_REMOVED_AT_ONCE, 0):
+            if self._count(
+                session_id,
+                language,
+                difference,
+                expression,
+                condition=condition,
+                names={
+                    "#status": "status",
+                    "#counts": "languageCounts",
+                    "#source": "sourceLanguage",
+                    "#channels": "channels",
+                    "#in": language,
+                    **names,
+                },
+                values={
+                    ":active": SessionStatus.ACTIVE.value,
+                    ":one": 1,
+                    ":zero": 0,
+                    ":language": language,
+                    ":most": MAX_LANGUAGES,
+                },
+            ):
+                return True
+            if not most or not self._make_room(session_id, most, listeners=difference):
+                return False
+        return False
+
+    def _make_room(self, session_id: str, most: int, *, listeners: int) -> bool:
+        """Remove counters that are zero, at most so many; False if what was refused, a count of so
+        many listeners more, would be refused again.
+        """
+        item = self._table.get(session_id)
+        if item is None or item["status"] != SessionStatus.ACTIVE:
+            return False
+        if listeners and item["listenerCount"] >= item["maxListeners"]:
+            return False
+        if len(item["languageCounts"]) < MAX_LANGUAGES:
+            return True  # another request has made room
+        unused = sorted(name for name, count in item["languageCounts"].items() if count == 0)
+        if not unused:
+            return False
+        aliases = {f"#l{number}": name for number, name in enumerate(unused[:most])}
+        paths = [f"#counts.{alias}" for alias in aliases]
+        heard = languages_heard(aliases.values(), item.get("sourceLanguage", ""))
+        # If it fails somebody listens to one of them again, or another request has made room.
+        self._table.update_if(
             session_id,
-            "ADD #seen :seen",
-            condition=f"{ACTIVE} AND {_LANGUAGE_FITS}",
-            names={"#status": "status", "#seen": "languagesSeen"},
-            values={":active": SessionStatus.ACTIVE.value, **_seen(language)},
+            f"SET #forgotten = if_not_exists(#forgotten, :zero) + :heard REMOVE {', '.join(paths)}",
+            condition=" AND ".join(f"{path} = :zero" for path in paths),
+            names={"#counts": "languageCounts", "#forgotten": LANGUAGES_FORGOTTEN, **aliases},
+            values={":zero": 0, ":heard": heard},
         )
+        return True
 
     def _count(
         self,
@@ -127,10 +191,6 @@ class ListenerCounts:
         return before is not None
 
 
-def _seen(language: str) -> dict[str, Any]:
-    return {":seen": {language}, ":language": language, ":most": MAX_LANGUAGES}
-
-
 def _change(before: Item, language: str, difference: int) -> CountsChange:
     return CountsChange(
         session_id=before[schema.SESSION_ID],
@@ -138,7 +198,8 @@ def _change(before: Item, language: str, difference: int) -> CountsChange:
         listener_count=before["listenerCount"] + difference,
         languages=languages_heard(
             {*before["languageCounts"], language}, before.get("sourceLanguage", "")
-        ),
+        )
+        + before.get(LANGUAGES_FORGOTTEN, 0),
         told=told_of(before),
         pending_since=before.get(schema.STATUS_PENDING),
     )

@@ -22,6 +22,8 @@ LAST_STATE_CHANGE = "lastStateChange"
 AUDIBLE_SINCE = "audibleSince"
 ENDED_AT = "endedAt"
 TICKET_HASH = "ticketHash"
+# How many languages were listened to whose counters have been removed since.
+LANGUAGES_FORGOTTEN = "languagesForgotten"
 _INTERPRETATION = "interpretation"
 RUN = "interpreterRun"
 RUN_GENERATION = "generation"
@@ -117,7 +119,6 @@ def to_item(session: Session) -> Item:
         "interpreters": _string_set(session.interpreters or ()),
         "listenerCount": session.listener_count,
         "languageCounts": dict(session.language_counts),
-        "languagesSeen": {session.source_language, *session.languages_seen},
         "channels": {lang: channel_item(item) for lang, item in session.channels.items()},
         **_interpretation_items(session),
     }
@@ -141,7 +142,7 @@ def from_item(item: Item) -> Session:
         interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
         listener_count=item["listenerCount"],
         language_counts=item["languageCounts"],
-        languages_seen=frozenset(item["languagesSeen"]),
+        languages_forgotten=item.get(LANGUAGES_FORGOTTEN, 0),
         channels={language: _channel(channel) for language, channel in item["channels"].items()},
         grace_until=item.get("graceUntil"),
         former_speaker=_former(item.get("formerSpeaker")),

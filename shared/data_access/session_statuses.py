@@ -29,7 +29,8 @@ class SessionAudience:
         session = self.session
         return ToldStatus(
             max(session.listener_count, 0),
-            languages_heard(session.language_counts, session.source_language),
+            languages_heard(session.language_counts, session.source_language)
+            + session.languages_forgotten,
         )
 
 

@@ -46,8 +46,8 @@ def reason_to_tell(told: ToldStatus, listener_count: int, languages: int) -> Upd
 
 
 def languages_heard(counted: Iterable[str], source_language: str) -> int:
-    """How many languages were ever listened to, of those that have a counter: a counter that is
-    zero again stays. The speaker's own language is new to no session.
+    """How many of the languages that have a counter were ever listened to as a language of their
+    own: the speaker's is new to no session. A counter that is zero again counts too.
     """
     return len(set(counted) - {source_language})
 

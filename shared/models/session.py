@@ -12,6 +12,7 @@ from shared.models.interpretation import Interpretation, InterpreterSource
 from shared.models.interpreter_run import InterpreterRun
 from shared.models.messages import ChannelSource, EndReason
 
+# Languages in use by a session's listeners, beside the speaker's and those with an interpreter.
 MAX_LANGUAGES = 100
 
 
@@ -93,6 +94,8 @@ class Session:
 
     `grace_until` is there while the speaker is away: until then the owner may come back.
     `audible_since` is when audio last began to be delivered after a pause or a mute.
+    `language_counts` has the languages in use, and others at zero; `languages_forgotten` is how
+    many were removed from it to make room.
     """
 
     session_id: str
@@ -109,7 +112,7 @@ class Session:
     interpreters: frozenset[str] | None = None
     listener_count: int = 0
     language_counts: Mapping[str, int] = field(default_factory=dict)
-    languages_seen: frozenset[str] = frozenset()
+    languages_forgotten: int = 0
     channels: Mapping[str, Channel] = field(default_factory=dict)
     audible_since: int = 0
     grace_until: int | None = None

@@ -14,7 +14,7 @@ from shared.models.ladder import MAX_STANDBYS, is_expired, joined_by, taken
 from shared.models.messages import JoinSession
 from shared.models.session import MAX_LANGUAGES, Session
 from shared.services.interpreter_ladder import InterpreterLadder, Passed
-from shared.services.refusals import active, too_many_languages
+from shared.services.refusals import active, too_many_channels
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 
@@ -94,7 +94,7 @@ class InterpreterSeats:
             now = self._clock.now_ms()
             before = session.channels.get(language)
             if before is None and len(session.channels) >= MAX_LANGUAGES:
-                raise too_many_languages()
+                raise too_many_channels()
             if before is not None and is_expired(before, now):
                 # Who waits has been there before whoever comes.
                 lost = self._ladder.lose(session, language, "expired")

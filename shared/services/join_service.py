@@ -9,7 +9,7 @@ from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.ladder import lease_of
 from shared.models.messages import JoinSession, SessionJoined
-from shared.models.session import MAX_LANGUAGES, Session
+from shared.models.session import Session
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.departures import Departures
 from shared.services.interpreter_rights import require_interpreter
@@ -139,7 +139,7 @@ class JoinService:
     ) -> None:
         session_id = session.session_id
         if not self._sessions.count_in(session_id, seat.language):
-            raise self._why_not_counted(session_id, seat.language)
+            raise self._why_not_counted(session_id)
         membership = Membership(session_id, seat)
         if not self._connections.take_seat(
             caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
@@ -147,12 +147,10 @@ class JoinService:
             self._sessions.count_out(session_id, seat.language)
             raise self._seating.why_not_seated(caller)
 
-    def _why_not_counted(self, session_id: str, language: str) -> LingocastError:
+    def _why_not_counted(self, session_id: str) -> LingocastError:
         session = self._read(session_id)
-        if session.listener_count < session.max_listeners and (
-            language not in session.languages_seen and len(session.languages_seen) >= MAX_LANGUAGES
-        ):
-            return too_many_languages()
+        if session.listener_count < session.max_listeners:
+            return too_many_languages(session)
         return LingocastError(
             ErrorCode.SESSION_FULL, f"the session has its {session.max_listeners} listeners"
         )

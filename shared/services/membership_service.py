@@ -10,6 +10,7 @@ from shared.models.messages import ChangeLanguage, LanguageChanged, LeaveSession
 from shared.models.session import Session
 from shared.services.departures import Departures
 from shared.services.refusals import (
+    active,
     forbidden,
     not_in_session,
     session_ended,
@@ -70,15 +71,13 @@ class MembershipService:
 
     def _moved(self, caller: Caller, session: Session, old: Seat, language: str) -> bool:
         session_id = session.session_id
-        if language not in session.languages_seen and not self._sessions.admit_language(
-            session_id, language
-        ):
-            raise too_many_languages()
+        if not self._sessions.count_moved(session_id, old.language, language):
+            raise too_many_languages(active(self._sessions.get(session_id)))
         new = Seat("listener", language)
-        if not self._connections.change_seat(caller.connection_id, session_id, old, new):
-            return False
-        self._sessions.count_moved(session_id, old.language, language)
-        return True
+        if self._connections.change_seat(caller.connection_id, session_id, old, new):
+            return True
+        self._sessions.count_back(session_id, language, old.language)
+        return False
 
     def _changed(self, session_id: str, language: str) -> LanguageChanged:
         # Read after the change: an interpreter who came meanwhile either shows here or tells.

@@ -85,10 +85,22 @@ def device_not_registered(action: str) -> LingocastError:
     )
 
 
-def too_many_languages() -> LingocastError:
-    """The session has as many different languages as it may."""
+def too_many_languages(session: Session) -> LingocastError:
+    """The session's listeners use as many different languages as they may."""
+    also = sorted(session.interpreted())
+    others = f" or one that is interpreted ({', '.join(also)})" if also else ""
     return ValidationError(
         ErrorCode.INVALID_LANGUAGE,
         "targetLanguage",
-        f"the session has its {MAX_LANGUAGES} languages; choose one of them",
+        f"the session has {MAX_LANGUAGES} languages in use;"
+        f" choose the speaker's ({session.source_language}){others}",
+    )
+
+
+def too_many_channels() -> LingocastError:
+    """As many languages of the session are interpreted as may be."""
+    return ValidationError(
+        ErrorCode.INVALID_LANGUAGE,
+        "targetLanguage",
+        f"the session has its {MAX_LANGUAGES} interpreted languages; choose one of them",
     )

@@ -36,7 +36,6 @@ SESSION = Session(
     created_at=NOW,
     max_listeners=2,
     broadcast_state=BroadcastState(volume=0.5, last_state_change=NOW),
-    languages_seen=frozenset({"en"}),
 )
 ID = SESSION.session_id
 
@@ -96,7 +95,6 @@ class TestSessions:
         session = stored(sessions)
         assert session.listener_count == 1
         assert session.language_counts == {"es": 1, "fr": 0}
-        assert session.languages_seen == {"en", "es", "fr"}
 
     def test_counting_out_may_come_before_a_move(self, sessions: SessionsRepository) -> None:
         sessions.count_in(ID, "es")
@@ -115,18 +113,17 @@ class TestSessions:
         sessions.end(ID, "c1", NOW + 1)
 
         assert not sessions.count_in(ID, "es")
-        assert not sessions.admit_language(ID, "it")
+        assert not sessions.count_moved(ID, "es", "it")
         assert sessions.count_out(ID, "es")
         assert stored(sessions).listener_count == 0
 
-    def test_hundredth_language_is_the_last(self, sessions: SessionsRepository) -> None:
-        for number in range(99):
-            assert sessions.admit_language(ID, f"l{number}")
+    def test_counting_back_is_always_possible(self, sessions: SessionsRepository) -> None:
+        sessions.count_in(ID, "es")
+        assert sessions.count_moved(ID, "es", "fr")
+        sessions.end(ID, "c1", NOW + 1)
 
-        assert not sessions.admit_language(ID, "one-more")
-        assert not sessions.count_in(ID, "one-more")
-        assert sessions.admit_language(ID, "l5")
-        assert sessions.count_in(ID, "l5")
+        assert sessions.count_back(ID, "fr", "es")
+        assert stored(sessions).language_counts == {"es": 1, "fr": 0}
 
     def test_floor_changes_hands_once_an_epoch(self, sessions: SessionsRepository) -> None:
         assert sessions.take_floor(SESSION, "c2")

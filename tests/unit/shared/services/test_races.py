@@ -127,7 +127,7 @@ def test_speaker_vanishes_while_creating(world: World, meddled: Meddled) -> None
 def test_listener_leaves_while_changing_language(world: World, meddled: Meddled) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.before["admit_language"] = lambda: world.disconnect(listener)
+    meddled.before["count_moved"] = lambda: world.disconnect(listener)
 
     reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
 
@@ -138,7 +138,7 @@ def test_listener_leaves_while_changing_language(world: World, meddled: Meddled)
 def test_listener_vanishes_between_seat_and_counters(world: World, meddled: Meddled) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.before["count_moved"] = lambda: world.disconnect(listener)
+    meddled.after["count_moved"] = lambda: world.disconnect(listener)
 
     world.ask(listener, "changeLanguage", targetLanguage="fr")
 
@@ -148,7 +148,7 @@ def test_listener_vanishes_between_seat_and_counters(world: World, meddled: Medd
 def test_two_changes_of_language_at_once(world: World, meddled: Meddled) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.before["admit_language"] = lambda: world.ask(
+    meddled.before["count_moved"] = lambda: world.ask(
         listener, "changeLanguage", targetLanguage="de"
     )
 

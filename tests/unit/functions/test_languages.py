@@ -1,0 +1,188 @@
+"""The limit is on the languages in use: what is listened to no more makes room (rule 7)."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from shared.models.session import MAX_LANGUAGES
+from shared.utils.settings import MAX_LISTENERS
+from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
+from tests.helpers.world import World
+from tests.unit.functions.seats import counts
+
+
+def code(number: int) -> str:
+    """A language that nobody speaks."""
+    return f"en-x-{number}"
+
+
+@pytest.fixture
+def crowded(world: World) -> World:
+    world.use_settings(**{MAX_LISTENERS: "500"})
+    return world
+
+
+def in_use(world: World, session_id: str) -> set[str]:
+    return set(counts(world, session_id)[1])
+
+
+def fill(world: World, session_id: str) -> list[str]:
+    """Listeners, each of a language of their own; of the last four the connections."""
+    for number in range(MAX_LANGUAGES - 4):
+        assert world.sessions.count_in(session_id, code(number))
+    return [world.listener(session_id, code(number + MAX_LANGUAGES)) for number in range(4)]
+
+
+def test_one_listener_cannot_use_the_languages_up(world: World) -> None:
+    _, session_id = world.create_session()
+    vandal = world.listener(session_id, code(0))
+
+    for number in range(1, MAX_LANGUAGES + 20):
+        reply = world.ask(vandal, "changeLanguage", targetLanguage=code(number))
+        assert reply["type"] == "languageChanged"
+
+    for language in ("es", "de", "ja"):
+        world.listener(session_id, language)
+    assert in_use(world, session_id) == {code(MAX_LANGUAGES + 19), "es", "de", "ja"}
+    assert len(world.session(session_id).language_counts) <= MAX_LANGUAGES
+
+
+def test_languages_of_those_who_left_make_room(crowded: World) -> None:
+    _, session_id = crowded.create_session()
+    first, second, third, fourth = fill(crowded, session_id)
+    crowded.disconnect(first)
+    crowded.ask(second, "leaveSession")
+    crowded.sender.gone.add(third)
+    crowded.disconnect(third)
+    crowded.ask(fourth, "changeLanguage", targetLanguage="en")
+
+    for language in ("es", "de", "ja"):
+        crowded.listener(session_id, language)
+
+    assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
+
+
+def test_one_too_many_is_refused_and_told_what_to_choose(crowded: World) -> None:
+    _, session_id = crowded.create_session()
+    crowded.interpreter(session_id, "es")
+    clients = fill(crowded, session_id)
+    newcomer = crowded.connect()
+    join = {"sessionId": session_id, "targetLanguage": "one-more"}
+
+    refused = crowded.ask(newcomer, "joinSession", **join)
+    moved = crowded.ask(clients[0], "changeLanguage", targetLanguage="one-more")
+
+    for reply in (refused, moved):
+        assert reply["code"] == "INVALID_LANGUAGE"
+        assert "(en)" in reply["message"]
+        assert "(es)" in reply["message"]
+    crowded.ask(clients[1], "leaveSession")
+    assert crowded.ask(newcomer, "joinSession", **join)["type"] == "sessionJoined"
+    assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
+
+
+def test_who_moves_away_from_a_language_makes_room_for_the_next(crowded: World) -> None:
+    _, session_id = crowded.create_session()
+    clients = fill(crowded, session_id)
+
+    moved = crowded.ask(clients[0], "changeLanguage", targetLanguage=code(1))
+    crowded.listener(session_id, "one-more")
+
+    assert moved["type"] == "languageChanged"
+    assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
+
+
+def test_the_floor_and_what_is_interpreted_are_always_open(crowded: World) -> None:
+    _, session_id = crowded.create_session()
+    clients = fill(crowded, session_id)
+    crowded.interpreter(session_id, "es")
+
+    crowded.listener(session_id, "en")
+    crowded.listener(session_id, "es")
+
+    for language in ("en", "es"):
+        reply = crowded.ask(clients.pop(), "changeLanguage", targetLanguage=language)
+        assert reply["type"] == "languageChanged"
+
+
+def test_a_full_session_says_so(crowded: World) -> None:
+    _, session_id = crowded.create_session(maxListeners=1)
+    crowded.listener(session_id, "es")
+
+    reply = crowded.ask(crowded.connect(), "joinSession", sessionId=session_id, targetLanguage="de")
+
+    assert reply["code"] == "SESSION_FULL"
+
+
+def test_a_language_that_comes_back_into_use_in_between_is_kept(crowded: World) -> None:
+    """Whatever happens between any two writes, nobody who listens is forgotten."""
+    database = Interleaved(dynamodb())
+    _, session_id = crowded.create_session()
+    clients = fill(crowded, session_id)
+    crowded.ask(clients.pop(), "leaveSession")
+    crowded.ask(clients.pop(), "leaveSession")
+    crowded.use_dynamodb(database)
+    numbers = count()
+    for after in range(6):
+        returning = f"fr-x-{next(numbers)}"
+        newcomer, other = crowded.connect(), crowded.connect()
+
+        def come_back(other: str = other, returning: str = returning) -> None:
+            reply = crowded.ask(
+                other, "joinSession", sessionId=session_id, targetLanguage=returning
+            )
+            assert reply["type"] == "sessionJoined"
+
+        database.interrupt(come_back, after=after)
+        reply = crowded.ask(
+            newcomer, "joinSession", sessionId=session_id, targetLanguage=f"de-x-{next(numbers)}"
+        )
+        if database.cancel():
+            come_back()
+
+        assert reply["type"] == "sessionJoined"
+        assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
+        assert returning in in_use(crowded, session_id)
+        crowded.ask(newcomer, "leaveSession")
+        crowded.ask(other, "leaveSession")
+
+
+class TestNewLanguage:
+    def test_is_told_after_others_were_forgotten(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        for number in range(MAX_LANGUAGES):
+            world.sessions.count_in(session_id, code(number))
+            world.sessions.count_out(session_id, code(number))
+        world.tick()
+        before = len(world.pushes(speaker, "sessionStatus"))
+
+        listener = world.listener(session_id, "ja")
+        settle(world)
+        world.ask(listener, "changeLanguage", targetLanguage="ko")
+        settle(world)
+
+        told = world.pushes(speaker, "sessionStatus")[before:]
+        assert [status["updateReason"] for status in told] == ["newLanguage"] * 2
+        assert told[-1]["languageDistribution"] == {"ko": 1}
+
+    def test_is_not_told_of_one_that_was_heard_before(self, world: World) -> None:
+        speaker, session_id = world.create_session()
+        listener = world.listener(session_id, "es")
+        world.ask(listener, "changeLanguage", targetLanguage="fr")
+        settle(world)
+        before = len(world.pushes(speaker, "sessionStatus"))
+
+        world.ask(listener, "changeLanguage", targetLanguage="es")
+        settle(world)
+
+        told = world.pushes(speaker, "sessionStatus")[before:]
+        assert "newLanguage" not in [status["updateReason"] for status in told]
+
+
+def settle(world: World) -> None:
+    """Let every status go out that is due."""
+    while world.status_timers.set_:
+        world.ring_statuses()
