@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import getpass
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client.errors import TokenError
+from client.token_service import post_for_token
 from client.transport import is_local
 from shared.utils.text_arguments import is_text
 
 _TIMEOUT_SECONDS = 10.0
+_LAST_PORT = 65_535
 
 
 def local_token_url(websocket_url: str) -> str | None:
@@ -28,9 +27,10 @@ def local_token_url(websocket_url: str) -> str | None:
         port = urlsplit(websocket_url).port
     except ValueError:
         return None
-    if port is None or not is_local(websocket_url):
+    if port is None or port + 1 > _LAST_PORT or not is_local(websocket_url):
         return None
-    return f"http://127.0.0.1:{port + 1}/token"
+    host = "[::1]" if urlsplit(websocket_url).hostname == "::1" else "127.0.0.1"
+    return f"http://{host}:{port + 1}/token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +66,12 @@ def login_name(look_up: Callable[[], str] = getpass.getuser) -> str:
     return name
 
 
-async def fetch_token(url: str, user: str, groups: Sequence[str]) -> str:
+async def fetch_token(
+    url: str, user: str, groups: Sequence[str], *, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> str:
     """A token for `user` as a member of `groups`, from `POST url {"sub", "groups"}`.
 
     Raises TokenError.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise TokenError(f"{url} is no http address to fetch a token from")
     body = json.dumps({"sub": user, "groups": list(groups)}).encode()
-    return await asyncio.to_thread(_post, url, body)
-
-
-def _post(url: str, body: bytes) -> str:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - the scheme was checked
-    # What is on this machine is not reached through a proxy.
-    proxies = urllib.request.ProxyHandler({} if is_local(url) else None)
-    try:
-        with urllib.request.build_opener(proxies).open(request, timeout=_TIMEOUT_SECONDS) as reply:
-            token = json.load(reply)["token"]
-    except urllib.error.HTTPError as refused:
-        raise TokenError(f"{url} gave no token: HTTP status {refused.code}") from None
-    except OSError as fault:
-        cause = getattr(fault, "reason", fault)
-        reason = getattr(cause, "strerror", None) or cause
-        raise TokenError(f"{url} cannot be reached for a token: {reason}") from None
-    except (ValueError, KeyError, TypeError):
-        raise TokenError(f"what {url} answered holds no token") from None
-    return str(token)
+    return await post_for_token(url, body, timeout_seconds)

@@ -83,11 +83,15 @@ def _with_query(url: str, who: dict[str, str]) -> str:
 
 def is_local(url: str) -> bool:
     """Whether the URL's host is this machine."""
-    host = urlsplit(url).hostname or ""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        if host == "localhost":
+            return True
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def lost(closed: ConnectionClosed) -> ConnectionLostError:

@@ -47,6 +47,9 @@ async def test_no_token_service_is_told(url: str, message: str) -> None:
     [
         ("ws://127.0.0.1:8765/dev", "http://127.0.0.1:8766/token"),
         ("ws://localhost:9000/dev", "http://127.0.0.1:9001/token"),
+        ("ws://[::1]:9000/dev", "http://[::1]:9001/token"),
+        ("ws://[::1/dev", None),
+        ("ws://127.0.0.1:65535/dev", None),
         ("ws://127.0.0.1/dev", None),
         ("ws://127.0.0.1:x/dev", None),
         ("wss://abc.execute-api.eu-central-1.amazonaws.com/dev", None),

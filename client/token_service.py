@@ -1,0 +1,203 @@
+"""One request to a token service, whatever answers there: bounded in time and size."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import http.client
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from client.errors import TokenError
+from client.transport import is_local
+
+_MAX_ANSWER_BYTES = 65_536
+
+
+class _Answer(msgspec.Struct):
+    token: str
+
+
+async def post_for_token(url: str, body: bytes, timeout_seconds: float) -> str:
+    """The `token` that the service answers a POST of JSON with. Raises TokenError."""
+    _check(url)
+    exchange = _Exchange(url, body, timeout_seconds)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+
+    def exchanged() -> None:
+        outcome = exchange.outcome()
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(_settle, answer, outcome)
+
+    # A thread that nothing waits for at the end: looking up a name cannot be broken off.
+    threading.Thread(target=exchanged, daemon=True).start()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return _token(exchange.shown, await answer)
+    except TimeoutError:
+        raise TokenError(
+            f"no answer of {exchange.shown} within {timeout_seconds:g} s, so no token"
+        ) from None
+    finally:
+        exchange.abort()
+
+
+def _settle(answer: asyncio.Future[bytes], outcome: bytes | TokenError) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, TokenError):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
+
+
+def _token(shown: str, answer: bytes) -> str:
+    try:
+        token = msgspec.json.decode(answer, type=_Answer).token
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        token = ""
+    if not token.isascii() or not token.isprintable() or not token or " " in token:
+        raise TokenError(f"what {shown} answered holds no token")
+    return token
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return
+    except ValueError:
+        pass
+    raise TokenError(f"{_shown(url)!r} is no http address to fetch a token from")
+
+
+def _shown(url: str) -> str:
+    """The address without what may be secret in it."""
+    scheme, separator, rest = url.partition("?")[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"[:100]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other: the service is where it was said to be."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class _Exchange:
+    """One request and its answer; `abort` ends it, from any thread."""
+
+    def __init__(self, url: str, body: bytes, timeout_seconds: float) -> None:
+        self.shown = _shown(url)
+        self._url = url
+        self._body = body
+        self._timeout = timeout_seconds
+        self._is_local = is_local(url)
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._aborted = False
+
+    def abort(self) -> None:
+        """Break the connection off, now or as soon as there is one."""
+        with self._lock:
+            self._aborted = True
+            for opened in self._sockets:
+                with contextlib.suppress(OSError):
+                    opened.shutdown(socket.SHUT_RDWR)
+
+    def watch(self, connected: socket.socket) -> None:
+        """Remember a connection, to break it off. Raises OSError if it is no longer wanted."""
+        with self._lock:
+            if self._aborted:
+                raise ConnectionAbortedError
+            self._sockets.append(connected)
+
+    def outcome(self) -> bytes | TokenError:
+        """The answer's body, or why there is none."""
+        try:
+            return self._exchanged()
+        except http.client.IncompleteRead as short:
+            return short.partial
+        except (OSError, http.client.HTTPException, ValueError, OverflowError) as fault:
+            return TokenError(_reason(self.shown, fault))
+
+    def _exchanged(self) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._url, self._body, headers)  # noqa: S310 - checked
+        # What is on this machine is not reached through a proxy.
+        proxies = urllib.request.ProxyHandler({} if self._is_local else None)
+        opener = urllib.request.build_opener(
+            proxies, _NoRedirect, _Http(self.watch), _Https(self.watch)
+        )
+        with opener.open(request, timeout=self._timeout) as reply:
+            return bytes(reply.read(_MAX_ANSWER_BYTES))
+
+
+def _reason(shown: str, fault: Exception) -> str:
+    match fault:
+        case urllib.error.HTTPError(code=status):
+            fault.close()
+            return f"{shown} gave no token: HTTP status {status}"
+        case OSError():  # RemoteDisconnected, too
+            cause = getattr(fault, "reason", fault)
+            reason = getattr(cause, "strerror", None) or cause
+            return f"{shown} cannot be reached for a token: {reason}"
+        case http.client.InvalidURL() | ValueError() | OverflowError():
+            return f"{shown!r} is no http address to fetch a token from"
+        case _:
+            return f"what answers at {shown} is no token service"
+
+
+Watch = Callable[[socket.socket], None]
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, watch: Watch, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch(self.sock)
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    def __init__(self, watch: Watch, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch(self.sock)
+
+
+class _Http(urllib.request.HTTPHandler):
+    """Tells of the connections that it makes."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._make: Any = functools.partial(_Connection, watch)
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._make, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    """Tells of the connections that it makes."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._make: Any = functools.partial(_SecureConnection, watch)
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._make, request)
