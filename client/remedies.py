@@ -31,6 +31,9 @@ _BY_CODE = {
     ),
     ErrorCode.NO_STANDBY: "leave instead: then the floor is heard",
     ErrorCode.SESSION_FULL: "try again when somebody has left",
+    ErrorCode.INTERPRETATION_FULL: (
+        "try again when another session is over, or speak without --interpret"
+    ),
     ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
     ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",
     ErrorCode.DEVICE_NOT_FOUND: "`python -m client devices` shows the devices",

@@ -20,6 +20,13 @@ from shared.models.message_base import action_of
 PROJECT = "lingocast"
 
 
+# The function that is reserved as many executions as the account has streams.
+INTERPRETER = "interpreter"
+# Transcribe's default quota of concurrent streams:
+# https://docs.aws.amazon.com/general/latest/gr/transcribe.html
+TRANSCRIBE_STREAMS = 25
+
+
 class ConfigError(Exception):
     """The app was asked for something that it cannot synthesize; the message says what it can."""
 
@@ -90,6 +97,8 @@ class StageConfig:
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     # The account's quota of API Gateway requests a second in the Region: raise it with the quota.
     api_requests_per_second: int = 10_000
+    # Likewise of Transcribe's concurrent streams, one for each run of an interpreter.
+    transcribe_streams: int = TRANSCRIBE_STREAMS
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
     connect_identity: ConnectIdentity = ConnectIdentity.NONE
     # Without a topic alarms are only seen by who looks.
@@ -206,9 +215,12 @@ _PROD_THROTTLES = {
 # 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 550 are left
 # for everything else; 100 must be left:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-# A session that machines interpret holds one for as long as it lasts, and a second one while the
-# run changes: some 45 such sessions, and no more, lest they take what joins need.
-_PROD_CONCURRENCY = {"audio_processor": 200, "broadcast": 200, "interpreter": 50}
+# Each run of an interpreter has one stream of Transcribe's: as many runs as streams.
+_PROD_CONCURRENCY = {
+    "audio_processor": 200,
+    "broadcast": 200,
+    INTERPRETER: TRANSCRIBE_STREAMS,
+}
 
 STAGES: Mapping[str, StageConfig] = {
     config.stage: config

@@ -16,6 +16,7 @@ from infrastructure.config import (
     StageConfig,
     stage_config,
 )
+from infrastructure.machines import fit_to_streams
 from infrastructure.region_limits import fit_to_region, requests_per_second_from
 from shared.utils import settings
 
@@ -35,7 +36,7 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     "existing"; `identitySource` of the handshake, "none" or "host"; `alarmEmail`, "none" for
     nobody; `reservedConcurrency`, "off" for none; `protection`, "off" for a first deployment;
     `region`, in place of `region`, which is where the stage is deployed to;
-    `apiRequestsPerSecond`, the account's quota there.
+    `apiRequestsPerSecond` and `transcribeStreams`, the account's quotas there.
 
     Raises ConfigError naming what is wrong and what is allowed.
     """
@@ -46,6 +47,7 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     config = _with_alarm_email(config, context("alarmEmail"))
     config = _with_concurrency(config, context("reservedConcurrency"))
     config = _with_protection(config, context("protection"))
+    config = fit_to_streams(config, context("transcribeStreams"))
     quota = requests_per_second_from(context("apiRequestsPerSecond"))
     return fit_to_region(config, _region_from(context("region")) or region, quota)
 

@@ -73,6 +73,7 @@ CONTROL = FunctionSpec(
         Grant(
             Resource.SESSIONS,
             (
+                "dynamodb:BatchGetItem",
                 "dynamodb:DeleteItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",

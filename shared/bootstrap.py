@@ -104,6 +104,7 @@ class App:
             self._seating,
             self._announcer,
             interpreters=self._interpreters.starts,
+            slots=self._interpreters.slots,
             engines=self._interpreters.engines,
             identifiers=self._identifiers,
             clock=self.clock,

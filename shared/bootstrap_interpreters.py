@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from shared.data_access.interpreter_runs import InterpreterRuns
+from shared.data_access.machine_slots import MachineSlots
 from shared.outside import Doubles, Outside
 from shared.services.interpreter_starts import InterpreterStarts
 from shared.utils.clock import Clock, SystemClock
@@ -40,7 +41,12 @@ class InterpreterParts:
     @property
     def engines(self) -> tuple[str, ...]:
         """Those that may be asked for here."""
-        return load(ControlSettings, self._environment).interpretation_engines
+        return self._control.interpretation_engines
+
+    @cached_property
+    def slots(self) -> MachineSlots:
+        """How many sessions may be interpreted at a time, and which are."""
+        return MachineSlots(self._outside.sessions, self._control.max_interpreted_sessions)
 
     @cached_property
     def starts(self) -> InterpreterStarts:
@@ -53,6 +59,10 @@ class InterpreterParts:
             clock=self._clock,
             telemetry=self._telemetry,
         )
+
+    @cached_property
+    def _control(self) -> ControlSettings:
+        return load(ControlSettings, self._environment)
 
 
 class InterpreterApp:

@@ -45,6 +45,7 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     INTERNAL = "INTERNAL"
     SESSION_FULL = "SESSION_FULL"
+    INTERPRETATION_FULL = "INTERPRETATION_FULL"
     UNAVAILABLE = "UNAVAILABLE"
 
 
@@ -114,6 +115,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.INTERNAL: ErrorKind(500, True, "a fault of the service"),
     ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has all the listeners it may have"),
+    ErrorCode.INTERPRETATION_FULL: ErrorKind(
+        503, True, "machines interpret as many sessions as they may at a time"
+    ),
     ErrorCode.UNAVAILABLE: ErrorKind(503, True, "a part of the service cannot be reached"),
 }
 

@@ -33,6 +33,15 @@ def already_in_session() -> LingocastError:
     )
 
 
+def interpretation_full() -> LingocastError:
+    """Every slot of machine interpretation is held by an active session."""
+    return LingocastError(
+        ErrorCode.INTERPRETATION_FULL,
+        "interpretation: every machine is taken; try again when another session is over, or leave "
+        "it out",
+    )
+
+
 def session_not_found() -> LingocastError:
     """There is no session of that id."""
     return LingocastError(ErrorCode.SESSION_NOT_FOUND, "sessionId: no such session; check the id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.machine_slots import MachineSlots
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
@@ -16,6 +17,7 @@ from shared.services.announcer import Announcer
 from shared.services.interpreter_starts import InterpreterStarts
 from shared.services.refusals import (
     already_in_session,
+    interpretation_full,
     require_group,
     session_ended,
 )
@@ -46,6 +48,7 @@ class SessionService:
         announcer: Announcer,
         *,
         interpreters: InterpreterStarts,
+        slots: MachineSlots,
         engines: Sequence[str],
         identifiers: Identifiers,
         clock: Clock,
@@ -57,6 +60,7 @@ class SessionService:
         self._seating = seating
         self._announcer = announcer
         self._interpreters = interpreters
+        self._slots = slots
         self._engines = engines
         self._identifiers = identifiers
         self._clock = clock
@@ -68,7 +72,7 @@ class SessionService:
 
         Raises INVALID_LANGUAGE, INVALID_QUALITY_TIER, INVALID_AUDIO_FORMAT, INVALID_AUDIO,
         INVALID_ENGINE, INVALID_MESSAGE (maxListeners), AUTHENTICATION_REQUIRED, FORBIDDEN,
-        ALREADY_IN_SESSION, CONNECTION_NOT_FOUND.
+        ALREADY_IN_SESSION, CONNECTION_NOT_FOUND, INTERPRETATION_FULL.
         """
         source_language = validate_language_code(request.source_language, "sourceLanguage")
         quality_tier = validate_quality_tier(request.quality_tier)
@@ -146,9 +150,14 @@ class SessionService:
         return requested or self._max_listeners
 
     def _created(self, draft: Callable[[str], Session]) -> Session:
-        """The session under an id that was free."""
+        """The session under an id that was free, with a slot if a machine is to interpret it."""
         for _ in range(_ID_ATTEMPTS):
             session = draft(self._identifiers.session_id())
+            interpreted = session.interpretation is not None
+            if interpreted and not self._slots.take(session.session_id, session.created_at):
+                raise interpretation_full()
             if self._sessions.create(session):
                 return session
+            if interpreted:
+                self._slots.give_back(session.session_id)
         raise LingocastError(ErrorCode.UNAVAILABLE, "no free session id was found; try again")

@@ -34,6 +34,7 @@ INTERPRETER_FUNCTION = "INTERPRETER_FUNCTION"
 INTERPRETER_SILENCE_SECONDS = "INTERPRETER_SILENCE_SECONDS"
 INTERPRETATION_ENGINES = "INTERPRETATION_ENGINES"
 INTERPRETER_RUN_SECONDS = "INTERPRETER_RUN_SECONDS"
+MAX_INTERPRETED_SESSIONS = "MAX_INTERPRETED_SESSIONS"
 WEBSOCKET_URL = "WEBSOCKET_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
@@ -167,11 +168,15 @@ class InterpreterSettings(InterpreterStartSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings(FloorSettings, AnnouncementTableSettings, InterpreterStartSettings):
-    """What the function needs that seats people and greets them: which engines interpret."""
+    """What the function needs that seats people and greets them: which engines interpret, and how
+    many sessions at a time.
+    """
 
     interpretation_engines: tuple[str, ...] = _setting(
         INTERPRETATION_ENGINES, setting_values.engines, ("aws",)
     )
+    # Four fifths of Transcribe's 25 streams: a session takes a second one while its run changes.
+    max_interpreted_sessions: int = _setting(MAX_INTERPRETED_SESSIONS, setting_values.positive, 20)
 
 
 @dataclass(frozen=True, kw_only=True)

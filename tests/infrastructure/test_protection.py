@@ -61,7 +61,7 @@ def test_a_first_deployment_reserves_nothing(assembly: Assembly) -> None:
 
 
 def test_prods_audio_has_executions_of_its_own(prod: Assembly) -> None:
-    assert reserved(prod) == {"audio_processor": 200, "broadcast": 200, "interpreter": 50}
+    assert reserved(prod) == {"audio_processor": 200, "broadcast": 200, "interpreter": 25}
     assert sum(reserved(prod).values()) <= RESERVABLE / 2
 
 

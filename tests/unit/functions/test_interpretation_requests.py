@@ -160,3 +160,21 @@ def test_two_sweeps_at_once_start_one_run(world: World) -> None:
     world.sweep()
 
     assert len(world.interpreter_starts.asked) == 2
+
+
+def test_no_more_sessions_than_there_are_machines(world: World) -> None:
+    """20 for Transcribe's 25 streams: while a run changes, its session has two of them."""
+    speakers = [world.connect(f"speaker-{number}", "speakers") for number in range(21)]
+    asked = {"sourceLanguage": "en", "interpretation": ASKED}
+    replies = [world.ask(speaker, "createSession", **asked) for speaker in speakers]
+
+    assert [reply["type"] for reply in replies] == ["sessionCreated"] * 20 + ["error"]
+    refused = replies[-1]
+    assert (refused["status"], refused["code"]) == (503, "INTERPRETATION_FULL")
+    assert refused["retryable"] is True
+    assert refused["message"].startswith("interpretation: every machine is taken; try again")
+    assert len(world.interpreter_starts.asked) == 20
+    # With a machine again as soon as one is free, without one at any time.
+    world.ask(speakers[7], "endSession")
+    assert world.ask(speakers[20], "createSession", **asked)["type"] == "sessionCreated"
+    assert opened(world)["type"] == "sessionCreated"

@@ -1,0 +1,52 @@
+"""Machines, their executions and Transcribe's streams are bounded together."""
+
+from __future__ import annotations
+
+import pytest
+
+from infrastructure.config import ConfigError, StageConfig
+from infrastructure.context import config_from
+from infrastructure.machines import sessions_for
+from shared.utils.settings import ControlSettings
+
+MOST = "MAX_INTERPRETED_SESSIONS"
+
+
+def config(stage: str = "prod", **context: object) -> StageConfig:
+    return config_from({"stage": stage, **context}.get)
+
+
+def test_the_default_is_for_the_default_quota() -> None:
+    (default,) = (
+        item.default
+        for item in ControlSettings.__dataclass_fields__.values()
+        if item.metadata["name"] == MOST
+    )
+
+    assert default == sessions_for(25) == 20
+    assert config().reserved_concurrency["interpreter"] == config().transcribe_streams == 25
+    assert MOST not in config().settings
+
+
+def test_a_raised_quota_is_for_runs_and_sessions_alike() -> None:
+    raised = config(transcribeStreams="100")
+
+    assert raised.reserved_concurrency["interpreter"] == 100
+    assert raised.settings[MOST] == "80"
+    assert config("dev", transcribeStreams=100).reserved_concurrency == {}
+    assert config("dev", transcribeStreams=100).settings[MOST] == "80"
+
+
+def test_fewer_sessions_can_be_chosen_but_not_more_than_there_are_streams_for() -> None:
+    assert config(settings={MOST: "3"}).settings[MOST] == "3"
+    assert config(settings={MOST: "3"}, transcribeStreams=100).settings[MOST] == "3"
+    with pytest.raises(
+        ConfigError, match=f"{MOST}: 25 streams of Transcribe carry 20 sessions, not 21"
+    ):
+        config(settings={MOST: "21"})
+
+
+@pytest.mark.parametrize("streams", ["", "many", "1", -3, True])
+def test_what_is_no_quota_is_told(streams: object) -> None:
+    with pytest.raises(ConfigError, match="transcribeStreams: expected the account's quota"):
+        config(transcribeStreams=streams)
