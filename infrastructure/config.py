@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 
 from shared.models import (
     announcement_messages,
+    authentication_messages,
     device_messages,
     interpretation_messages,
     messages,
@@ -171,6 +172,8 @@ _DEV_THROTTLES = {
     **dict.fromkeys(_READING, Throttle(rate=20, burst=100)),
     **dict.fromkeys(_ANNOUNCING, Throttle(rate=5, burst=10)),
     "$connect": Throttle(rate=50, burst=100),
+    # Once an hour or less often, by those who have a token.
+    action_of(authentication_messages.Authenticate): Throttle(rate=5, burst=20),
     action_of(messages.CreateSession): Throttle(rate=5, burst=10),
     action_of(messages.JoinSession): Throttle(rate=50, burst=100),
     # 10 sources of 5 chunks a second (chunkMs 200).
@@ -198,6 +201,8 @@ _PROD_THROTTLES = {
     action_of(device_messages.Sync): Throttle(rate=500, burst=500),
     **dict.fromkeys(_READING, Throttle(rate=150, burst=500)),
     **dict.fromkeys(_ANNOUNCING, Throttle(rate=10, burst=20)),
+    # Once an hour or less often, by those who have a token.
+    action_of(authentication_messages.Authenticate): Throttle(rate=20, burst=100),
     # The quota of new connections.
     "$connect": Throttle(rate=500, burst=500),
     # Done by hand, and each one writes a row that lives for a day.

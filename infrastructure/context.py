@@ -18,7 +18,7 @@ from infrastructure.config import (
 )
 from infrastructure.machines import fit_to_streams
 from infrastructure.region_limits import fit_to_region, requests_per_second_from
-from shared.utils import settings
+from shared.utils import setting_values, settings
 
 DEFAULT_STAGE = "dev"
 # Says of `alarmEmail` that it was not forgotten.
@@ -32,8 +32,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 def config_from(context: Callable[[str], object], region: str | None = None) -> StageConfig:
     """The configuration that `context` asks for, by the keys that it gives values for:
 
-    `stage`; `settings` of functions, an object or its JSON as text; `gatewayLogRole`, "create" or
-    "existing"; `identitySource` of the handshake, "none" or "host"; `alarmEmail`, "none" for
+    `stage`; `settings` of functions, an object or its JSON as text; `allowedOrigins` of browsers, a
+    list or text with commas; `gatewayLogRole`, "create" or "existing"; `identitySource` of the handshake, "none" or "host"; `alarmEmail`, "none" for
     nobody; `reservedConcurrency`, "off" for none; `protection`, "off" for a first deployment;
     `region`, in place of `region`, which is where the stage is deployed to;
     `apiRequestsPerSecond` and `transcribeStreams`, the account's quotas there.
@@ -42,6 +42,7 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     """
     config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
+    config = _with_origins(config, context("allowedOrigins"))
     config = _with_log_role(config, context("gatewayLogRole"))
     config = _with_identity(config, context("identitySource"))
     config = _with_alarm_email(config, context("alarmEmail"))
@@ -89,6 +90,24 @@ def _with_settings(config: StageConfig, overrides: dict[str, str]) -> StageConfi
     except settings.SettingsError as error:
         raise ConfigError(f"settings: {error}") from None
     return replace(config, settings=chosen)
+
+
+def _with_origins(config: StageConfig, value: object) -> StageConfig:
+    """Where browsers may come from: the setting of the authorizer."""
+    if value is None:
+        return config
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise ConfigError("allowedOrigins: expected a list such as https://talks.example.org")
+    try:
+        origins = setting_values.origins(",".join(listed)) if listed else ()
+    except ValueError as error:
+        raise ConfigError(f"allowedOrigins: {error}") from None
+    if not origins:
+        return config
+    return replace(
+        config, settings={**config.settings, settings.ALLOWED_ORIGINS: ",".join(origins)}
+    )
 
 
 def _with_log_role(config: StageConfig, value: object) -> StageConfig:

@@ -7,7 +7,11 @@ from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.naming import construct_id
-from shared.utils.tokens import ROLE_GROUPS
+from shared.utils.identity import ROLE_GROUPS
+
+# Cognito allows 5 minutes to 24 hours, and 60 minutes to 10 years.
+ACCESS_TOKEN_HOURS = 12
+REFRESH_TOKEN_DAYS = 30
 
 
 class Identity:
@@ -59,6 +63,19 @@ class Identity:
             # The same answer for a wrong name as for a wrong password.
             prevent_user_existence_errors="ENABLED",
             enable_token_revocation=True,
+            # A talk's day; renewed without a password for as long as the refresh token lasts.
+            # Why: docs/decisions/0031-rights-end-with-the-token.md
+            access_token_validity=ACCESS_TOKEN_HOURS,
+            refresh_token_validity=REFRESH_TOKEN_DAYS,
+            token_validity_units=cognito.CfnUserPoolClient.TokenValidityUnitsProperty(
+                access_token="hours",  # noqa: S106 - a unit
+                refresh_token="days",  # noqa: S106 - a unit
+            ),
+            # A rotated token is void 60 s after its successor was issued, even if that was lost on
+            # the way; and the client's way to renew (REFRESH_TOKEN_AUTH) does not work with it.
+            refresh_token_rotation=cognito.CfnUserPoolClient.RefreshTokenRotationProperty(
+                feature="DISABLED"
+            ),
         )
         for group in sorted(ROLE_GROUPS):
             cognito.CfnUserPoolGroup(

@@ -19,6 +19,7 @@ from infrastructure.function_table import (
 )
 from shared.models import (
     announcement_messages,
+    authentication_messages,
     device_messages,
     interpretation_messages,
     messages,
@@ -53,6 +54,7 @@ ROUTES = (
     RouteSpec(action_of(messages.EndSession), CONTROL, replies=True),
     RouteSpec(action_of(messages.GetSessionStatus), SESSION_STATUS, replies=True),
     RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
+    RouteSpec(action_of(authentication_messages.Authenticate), CONTROL, replies=True),
     RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
     RouteSpec(action_of(interpretation_messages.SendCaption), AUDIO_PROCESSOR),
     RouteSpec(action_of(device_messages.RegisterDevice), DEVICE_SYNC, replies=True),

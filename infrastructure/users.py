@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed
-from shared.utils.tokens import ROLE_GROUPS
+from shared.utils.identity import ROLE_GROUPS
 
 _MFA = "SOFTWARE_TOKEN_MFA"
 

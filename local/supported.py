@@ -157,6 +157,7 @@ SUPPORT: Mapping[str, Support] = {
         GenerateSecret=_USERS,
         IdTokenValidity=_USERS,
         PreventUserExistenceErrors=_USERS,
+        RefreshTokenRotation=_USERS,
         RefreshTokenValidity=_USERS,
         SupportedIdentityProviders=_USERS,
         TokenValidityUnits=_USERS,

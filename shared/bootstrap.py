@@ -21,6 +21,7 @@ from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.authentication import Authentication
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
@@ -38,11 +39,13 @@ from shared.services.status_sender import StatusSender
 from shared.services.status_service import StatusService
 from shared.services.status_trigger import StatusTrigger
 from shared.services.status_updates import StatusUpdates
+from shared.services.token_rights import TokenRights
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (
     TIMER_QUEUE_URL,
     FloorSettings,
+    RightsSettings,
     SessionSettings,
     load,
 )
@@ -90,6 +93,15 @@ class App:
     @cached_property
     def connection_service(self) -> ConnectionService:
         return ConnectionService(self._connections)
+
+    @cached_property
+    def token_rights(self) -> TokenRights:
+        settings = load(RightsSettings, self._environment)
+        return TokenRights(self._connections, settings.token_tolerance_seconds)
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        return Authentication(self._connections, self._sessions, self._outside.verify, self.clock)
 
     @cached_property
     def heartbeats(self) -> Heartbeats:

@@ -19,12 +19,14 @@ from shared.services.function_invoker import LambdaInvoker
 from shared.services.sharded_sender import FunctionInvoker, ShardedSender
 from shared.utils import aws_clients
 from shared.utils.clock import Clock
+from shared.utils.identity import Identity, Verify
 from shared.utils.settings import (
     AnnouncementTableSettings,
     ConnectSettings,
     DevicesSettings,
     DeviceSyncSettings,
     FanoutSettings,
+    IssuerSettings,
     SenderSettings,
     SessionSettings,
     load,
@@ -47,6 +49,7 @@ class Doubles:
     announcement_timers: Timers[GreetingDue | LatePass] | None = None
     dynamodb: DynamoDBClient | None = None
     sync_secret: Callable[[], str] | None = None
+    verify: Verify | None = None
 
 
 class Outside:
@@ -82,6 +85,20 @@ class Outside:
         """The table of devices."""
         table = load(DevicesSettings, self._environment).devices_table
         return Table(self._dynamodb, table, (schema.USER_ID, schema.DEVICE_ITEM))
+
+    def verify(self, token: str) -> Identity:
+        """Whose token it is. Raises InvalidTokenError and IssuerUnreachableError."""
+        return self._verify(token)
+
+    @cached_property
+    def _verify(self) -> Verify:
+        if self._doubles.verify is not None:
+            return self._doubles.verify
+        # The import takes some 60 ms, and only a renewed token needs it.
+        from shared.utils.tokens import TokenVerifier  # noqa: PLC0415
+
+        settings = load(IssuerSettings, self._environment)
+        return TokenVerifier(settings.token_issuer, settings.token_client_id).verify
 
     @cached_property
     def sync_secret(self) -> Callable[[], str]:

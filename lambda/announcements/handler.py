@@ -35,6 +35,7 @@ def build(app: AnnouncementApp) -> InvocationHandler:
         },
         check_size=validate_announcement_message_size,
         telemetry=app.telemetry,
+        admit=app.token_rights.admit,
     )
     desk = app.announcement_desk
     called = http_handler(

@@ -18,12 +18,14 @@ def build(app: AudioApp) -> LambdaHandler:
         check_size=validate_audio_message_size,
         telemetry=app.telemetry,
         push_error=app.push_error,
+        admit=app.token_rights.admit,
     )
     captions = message_handler(
         {SendCaption: app.caption_service.send_caption},
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
         push_error=app.push_error,
+        admit=app.token_rights.admit,
     )
 
     def handler(event: Event, context: object) -> Result:

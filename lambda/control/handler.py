@@ -3,6 +3,7 @@
 import os
 
 from shared.bootstrap_announcements import GreetingApp
+from shared.models.authentication_messages import Authenticate
 from shared.models.interpretation_messages import HandOver, TakeOver
 from shared.models.message_base import Request
 from shared.models.messages import (
@@ -36,6 +37,7 @@ def build(app: GreetingApp) -> LambdaHandler:
         JoinSession: greeting(app.join_service.join_session),
         ChangeLanguage: app.membership_service.change_language,
         LeaveSession: app.membership_service.leave_session,
+        Authenticate: app.authentication.authenticate,
         TakeOver: app.interpreter_handover.take_over,
         HandOver: app.interpreter_handover.hand_over,
     }
@@ -47,6 +49,7 @@ def build(app: GreetingApp) -> LambdaHandler:
         },
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
+        admit=app.token_rights.admit,
     )
 
 

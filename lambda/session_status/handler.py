@@ -21,6 +21,7 @@ def build(app: App) -> InvocationHandler:
         {GetSessionStatus: app.status_service.get_session_status},
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
+        admit=app.token_rights.admit,
     )
     ticked = tick_handler(app.status_updates.tell_everyone, telemetry=app.telemetry)
     rung = batch_handler(StatusDue | StatusTick, app.status_updates.ring, telemetry=app.telemetry)

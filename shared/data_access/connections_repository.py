@@ -143,6 +143,28 @@ class ConnectionsRepository:
             return self.get(connection_id)
         return connection_of(item)
 
+    def authenticate(
+        self, connection_id: str, groups: frozenset[str], until: int
+    ) -> Connection | None:
+        """Note a newer token's groups and expiry (ms); returns the connection as it is then.
+
+        A token that expires sooner than the one noted changes nothing, so a repetition or an
+        overtaken request cannot take rights away. None if the connection is gone or was replaced.
+        """
+        self._table.update_if(
+            connection_id,
+            "SET #until = :until, #groups = :groups",
+            condition=f"(attribute_not_exists(#until) OR #until <= :until) AND {NOT_REPLACED}",
+            names={
+                "#until": schema.AUTHENTICATED_UNTIL,
+                "#groups": schema.AUTHENTICATED_GROUPS,
+                "#replaced": schema.REPLACED_AT,
+            },
+            values={":until": until, ":groups": ",".join(sorted(groups))},
+        )
+        connection = self.get(connection_id)
+        return None if connection is None or connection.replaced_at is not None else connection
+
     def roster(self, session_id: str) -> list[tuple[str, Seat]]:
         """Everyone who sits in a session; eventually consistent, one query whatever the size.
 
@@ -213,4 +235,8 @@ def connection_of(item: Item) -> Connection:
         last_activity_time=item[schema.LAST_ACTIVITY_TIME],
         membership=membership,
         replaced_at=item.get(schema.REPLACED_AT),
+        authenticated_until=item.get(schema.AUTHENTICATED_UNTIL),
+        authenticated_groups=frozenset(
+            filter(None, item.get(schema.AUTHENTICATED_GROUPS, "").split(","))
+        ),
     )

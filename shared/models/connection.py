@@ -67,6 +67,9 @@ class Connection:
     # Since when another connection has the seat. The membership stays, so that both hear what is
     # sent for a while, but it is not counted any more, and silences nobody when it ends.
     replaced_at: int | None = None
+    # Until when (ms) a token sent over the open connection gives its user these groups' rights.
+    authenticated_until: int | None = None
+    authenticated_groups: frozenset[str] = frozenset()
 
     @property
     def expires_at(self) -> int:
@@ -87,6 +90,10 @@ class Caller:
     received_at: int
     connected_at: int
     client_id: str | None = None
+    # When the token that the connection was opened with expires (ms); None without a token.
+    token_expires_at: int | None = None
+    # The token has expired and was not renewed: what is left is what needs no token.
+    token_expired: bool = False
 
     @property
     def reader(self) -> str:

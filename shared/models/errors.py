@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     CLOCK_SKEW = "CLOCK_SKEW"
     AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
     INVALID_SIGNATURE = "INVALID_SIGNATURE"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"
     FORBIDDEN = "FORBIDDEN"
     SESSION_NOT_FOUND = "SESSION_NOT_FOUND"
     CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
@@ -89,9 +90,14 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
         400, False, "a field that its kind of sync lacks, or with a value out of its domain"
     ),
     ErrorCode.CLOCK_SKEW: ErrorKind(400, False, "a clock more than 60 s ahead of the service"),
-    ErrorCode.AUTHENTICATION_REQUIRED: ErrorKind(401, False, "the request needs a token"),
+    ErrorCode.AUTHENTICATION_REQUIRED: ErrorKind(
+        401, False, "the request needs a token, or `authenticate` sent one that is not valid here"
+    ),
     ErrorCode.INVALID_SIGNATURE: ErrorKind(
         401, False, "a webhook whose signature is missing, wrong or older than 5 minutes"
+    ),
+    ErrorCode.TOKEN_EXPIRED: ErrorKind(
+        401, False, "the token has expired: send `authenticate` with a new one, or connect again"
     ),
     ErrorCode.FORBIDDEN: ErrorKind(403, False, "the role may not"),
     ErrorCode.SESSION_NOT_FOUND: ErrorKind(404, False, "no such session"),

@@ -12,6 +12,7 @@ from shared.models.announcement_messages import (
     ClearAnnouncement,
     GetActiveAnnouncement,
 )
+from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.device_messages import (
     DeviceRegistered,
     DeviceReplaced,
@@ -71,6 +72,7 @@ AnyRequest = (
     | LeaveSession
     | GetSessionStatus
     | Heartbeat
+    | Authenticate
     | AnyInterpreterRequest
     | AnyAnnouncementRequest
     | AnyDeviceRequest
@@ -84,6 +86,7 @@ AnyServerMessage = (
     | LanguageChanged
     | SessionStatus
     | HeartbeatAck
+    | Authenticated
     | ErrorMessage
     | Audio
     | ChannelSourceChanged

@@ -12,6 +12,9 @@ REPLACED_AT = "replacedAt"
 # When the connection sat down (ms).
 SEATED_AT = "seatedAt"
 USER_ID = "userId"
+# Until when (ms) a renewed token is valid, and the groups that it names, separated by commas.
+AUTHENTICATED_UNTIL = "authenticatedUntil"
+AUTHENTICATED_GROUPS = "authenticatedGroups"
 # The hash of the secret by which the seat may be taken over (shared/utils/resume_token.py).
 RESUME_HASH = "resumeHash"
 

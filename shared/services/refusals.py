@@ -78,12 +78,23 @@ def require_group(caller: Caller, group: str, action: str) -> str:
 
 
 def require_user(caller: Caller, action: str) -> str:
-    """The user id of a caller with a token. Raises AUTHENTICATION_REQUIRED."""
+    """The user id of a caller with a token. Raises AUTHENTICATION_REQUIRED or TOKEN_EXPIRED."""
+    if caller.token_expired:
+        raise token_expired(action)
     if caller.user_id is None:
         raise LingocastError(
             ErrorCode.AUTHENTICATION_REQUIRED, f"{action}: connect with a token (?token=...)"
         )
     return caller.user_id
+
+
+def token_expired(action: str) -> LingocastError:
+    """The caller's token has expired, and no newer one was sent."""
+    return LingocastError(
+        ErrorCode.TOKEN_EXPIRED,
+        f"{action}: the connection's token has expired; send authenticate with a new one, or"
+        " connect again",
+    )
 
 
 def device_not_registered(action: str) -> LingocastError:

@@ -11,8 +11,8 @@ from typing import Any
 
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
+from shared.utils.identity import ROLE_GROUPS
 from shared.utils.lambda_event import Event
-from shared.utils.tokens import ROLE_GROUPS
 
 
 def http_caller_of(event: Event) -> HttpCaller:

@@ -14,6 +14,7 @@ def caller_of(event: Event) -> Caller:
     """Who sent this event. The authorizer's context reaches every route as strings."""
     context = event["requestContext"]
     authorized = context.get("authorizer") or {}
+    token_expires_at = authorized.get("tokenExpiresAt")
     return Caller(
         connection_id=context["connectionId"],
         user_id=authorized.get("userId") or None,
@@ -21,4 +22,5 @@ def caller_of(event: Event) -> Caller:
         received_at=context["requestTimeEpoch"],
         connected_at=context["connectedAt"],
         client_id=authorized.get("clientId") or None,
+        token_expires_at=int(token_expires_at) if token_expires_at else None,
     )

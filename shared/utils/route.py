@@ -25,6 +25,8 @@ Result = dict[str, Any]
 LambdaHandler = Callable[[Event, object], Result]
 # The request types differ by route; each service method takes its own.
 Service = Callable[[Caller, Any], Reply | None]
+# Says with which rights a caller makes a request; raises LingocastError if with none.
+Admission = Callable[[Caller, Request], Caller]
 
 
 def message_handler(
@@ -33,11 +35,13 @@ def message_handler(
     check_size: Callable[[str], None],
     telemetry: Telemetry,
     push_error: Callable[[Caller, bytes], None] | None = None,
+    admit: Admission = lambda caller, request: caller,
 ) -> LambdaHandler:
     """A Lambda handler for message routes.
 
     `services` says who answers each request type. `check_size` refuses a text that is too large
-    before it is parsed. `push_error` sends errors where the route has no response.
+    before it is parsed. `push_error` sends errors where the route has no response. `admit` sees
+    each request before its service does.
     """
     decoder = RequestDecoder(services)
 
@@ -47,7 +51,7 @@ def message_handler(
             check_size(text)
             request = decoder.decode(text)
             head = Head(action_of(type(request)), request.request_id)
-            reply = services[type(request)](caller, request)
+            reply = services[type(request)](admit(caller, request), request)
         except MalformedRequestError as error:
             return _envelope(error, error.head)
         except Exception as error:  # noqa: BLE001 - the boundary: a fault is told, never raised

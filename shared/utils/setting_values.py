@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from shared.models.connection import CONNECTION_LIFETIME_MS
 from shared.models.interpretation import ENGINES
+from shared.utils.origins import normal_origin
 
 # In place of a list of engines.
 NO_ENGINE = "none"
@@ -67,6 +68,11 @@ def engines(text: str) -> tuple[str, ...]:
             f"expected names out of {', '.join(ENGINES)}, or {NO_ENGINE} alone, not {unknown[0]!r}"
         )
     return names
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins of browsers, separated by commas, in their normal form."""
+    return tuple(dict.fromkeys(normal_origin(each.strip()) for each in text.split(",")))
 
 
 def http_url(text: str) -> str:

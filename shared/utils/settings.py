@@ -39,6 +39,8 @@ WEBSOCKET_URL = "WEBSOCKET_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
 SYNC_SECRET_ID = "SYNC_SECRET_ID"
+TOKEN_TOLERANCE_SECONDS = "TOKEN_TOLERANCE_SECONDS"
+ALLOWED_ORIGINS = "ALLOWED_ORIGINS"
 
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
@@ -76,11 +78,27 @@ class ConnectSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuthorizerSettings(Settings):
+class IssuerSettings(Settings):
     """Where tokens come from and for which client they must be."""
 
     token_issuer: str = _setting(TOKEN_ISSUER, setting_values.http_url)
     token_client_id: str = _setting(TOKEN_CLIENT_ID)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizerSettings(IssuerSettings):
+    """What the authorizer needs: from which origins browsers may connect; empty means any."""
+
+    allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightsSettings(Settings):
+    """How long (s) a connection keeps its rights after its token has expired."""
+
+    token_tolerance_seconds: int = _setting(
+        TOKEN_TOLERANCE_SECONDS, setting_values.not_negative, 60
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +110,7 @@ class SenderSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionSettings(ConnectSettings, SenderSettings):
+class SessionSettings(ConnectSettings, SenderSettings, RightsSettings):
     """What every function needs that works on sessions and sends to connections."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
@@ -167,9 +185,11 @@ class InterpreterSettings(InterpreterStartSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlSettings(FloorSettings, AnnouncementTableSettings, InterpreterStartSettings):
-    """What the function needs that seats people and greets them: which engines interpret, and how
-    many sessions at a time.
+class ControlSettings(
+    FloorSettings, AnnouncementTableSettings, InterpreterStartSettings, IssuerSettings
+):
+    """What the function needs that seats people, greets them and verifies renewed tokens: which
+    engines interpret, and how many sessions at a time.
     """
 
     interpretation_engines: tuple[str, ...] = _setting(
@@ -206,7 +226,9 @@ class DisconnectSettings(FloorSettings, DevicesSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceSyncSettings(ConnectSettings, SenderSettings, CleanUpSettings, DevicesSettings):
+class DeviceSyncSettings(
+    ConnectSettings, SenderSettings, CleanUpSettings, DevicesSettings, RightsSettings
+):
     """What the function of devices needs: which secret the bus outside signs with."""
 
     sync_secret_id: str = _setting(SYNC_SECRET_ID)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from typing import Any, Protocol
 
 import jwt
 
-# The groups that give a right; others are not passed on.
-ROLE_GROUPS = frozenset({"speakers", "interpreters", "operators"})
+from shared.utils.identity import (
+    ROLE_GROUPS,
+    ExpiredTokenError,
+    Identity,
+    InvalidTokenError,
+    IssuerUnreachableError,
+)
+
 # What API Gateway holds the handshake open for is at most 29 s; fetching keys may not use that up.
 _FETCH_TIMEOUT_SECONDS = 4
-
-
-class InvalidTokenError(Exception):
-    """The token is malformed, expired, of another issuer or for another client."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a token speaks for."""
-
-    user_id: str
-    groups: frozenset[str]
 
 
 class SigningKeys(Protocol):
@@ -46,9 +40,7 @@ class TokenVerifier:
         )
 
     def verify(self, token: str) -> Identity:
-        """Whose token it is. Raises InvalidTokenError; PyJWKClientConnectionError if the issuer's
-        keys cannot be fetched, which says nothing about the token.
-        """
+        """Whose token it is. Raises InvalidTokenError and IssuerUnreachableError."""
         try:
             key = self._keys.get_signing_key_from_jwt(token)
             claims: dict[str, Any] = jwt.decode(
@@ -58,11 +50,15 @@ class TokenVerifier:
                 issuer=self._issuer,
                 options={"require": ["exp", "iss", "sub"], "verify_aud": False},
             )
-        except jwt.PyJWKClientConnectionError:
-            raise
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWKClientConnectionError, json.JSONDecodeError) as error:
+            # No JSON: of a token that would be a DecodeError, so it is the issuer's answer.
+            raise IssuerUnreachableError(str(error)) from error
+        except jwt.ExpiredSignatureError as error:
+            raise ExpiredTokenError("expired") from error
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise InvalidTokenError(type(error).__name__) from error
         if claims.get("token_use") != "access" or claims.get("client_id") != self._client_id:
             raise InvalidTokenError("not an access token for this client")
         groups = claims.get("cognito:groups") or []
-        return Identity(claims["sub"], ROLE_GROUPS.intersection(groups))
+        expires_at = int(claims["exp"]) * 1000
+        return Identity(claims["sub"], ROLE_GROUPS.intersection(groups), expires_at)

@@ -19,6 +19,8 @@ MAX_MESSAGE_BYTES = 128 * 1024
 MAX_CONTROL_MESSAGE_BYTES = 4 * 1024
 # An announcement, with its translations.
 MAX_ANNOUNCEMENT_MESSAGE_BYTES = 24 * 1024
+# A token; one that fits a handshake fits here: API Gateway takes 10 KB of request line and headers.
+MAX_TOKEN_MESSAGE_BYTES = 12 * 1024
 MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
 # The largest chunk in base64, and as much JSON around it as a control message may have.
@@ -83,6 +85,11 @@ def validate_control_message_size(message: object) -> None:
 def validate_announcement_message_size(message: str | bytes) -> None:
     """A request about announcements: at most 24 KB."""
     _check_size(message, MAX_ANNOUNCEMENT_MESSAGE_BYTES, "request about announcements")
+
+
+def validate_token_message_size(message: str | bytes) -> None:
+    """The message of authenticate: at most 12 KB."""
+    _check_size(message, MAX_TOKEN_MESSAGE_BYTES, "message with a token")
 
 
 def validate_audio_message_size(message: str | bytes) -> None:

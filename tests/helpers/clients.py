@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.helpers.doubles import ManualClock
 from tests.helpers.fake_connections import FakeConnections
+from tests.helpers.token_book import TokenBook
 
 Message = dict[str, Any]
 
@@ -38,6 +39,7 @@ class Clients(ABC):
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sender = FakeConnections(self.clock)
+        self.issuer = TokenBook(self.clock)
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
         self._connected_at: dict[str, int] = {}
@@ -48,10 +50,18 @@ class Clients(ABC):
 
     def connect(self, user: str | None = None, *groups: str, client_id: str | None = None) -> str:
         """A new connection, anonymous or of a user in some groups."""
-        connection = f"c{next(self._names)}"
         context = {} if client_id is None else {"clientId": client_id}
         if user is not None:
             context |= {"userId": user, "groups": ",".join(groups)}
+        return self._open(context)
+
+    def connect_until(self, expires_at: int, user: str, *groups: str) -> str:
+        """A new connection of a user in some groups, whose token expires then (ms)."""
+        context = {"userId": user, "groups": ",".join(groups), "tokenExpiresAt": str(expires_at)}
+        return self._open(context)
+
+    def _open(self, context: dict[str, str]) -> str:
+        connection = f"c{next(self._names)}"
         self._authorized[connection] = context
         result = self._invoke("connect", connection, "$connect")
         assert result == {"statusCode": 200}

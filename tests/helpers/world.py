@@ -40,6 +40,8 @@ from shared.utils.settings import (
     STATUS_QUEUE_URL,
     SYNC_SECRET_ID,
     TIMER_QUEUE_URL,
+    TOKEN_CLIENT_ID,
+    TOKEN_ISSUER,
 )
 from tests.helpers.clients import Clients, Message
 from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
@@ -72,6 +74,8 @@ ENVIRONMENT = {
     SYNC_SECRET_ID: "sync",
     INTERPRETER_FUNCTION: "interpreter",
     INTERPRETATION_ENGINES: "aws,scripted",
+    TOKEN_ISSUER: "https://issuer.example/pool",
+    TOKEN_CLIENT_ID: "client",
 }
 # What the stack does not give to every function.
 _ONLY = {
@@ -81,6 +85,8 @@ _ONLY = {
     SYNC_SECRET_ID: {"device_sync"},
     INTERPRETER_FUNCTION: {"control", "timeout"},
     INTERPRETATION_ENGINES: {"control"},
+    TOKEN_ISSUER: {"control"},
+    TOKEN_CLIENT_ID: {"control"},
     BROADCAST_FUNCTION: {"announcements", "audio_processor", "broadcast"},
     ANNOUNCEMENTS_TABLE: {"announcements", "control"},
     ANNOUNCEMENT_QUEUE_URL: {"announcements", "control"},
@@ -223,6 +229,7 @@ class World(Clients):
                 announcement_timers=self.announcement_timers,
                 dynamodb=self._dynamodb,
                 sync_secret=lambda: self.sync_secret,
+                verify=self.issuer.verify,
             ),
             **given,
         )

@@ -212,6 +212,8 @@ def test_it_loads_nothing_that_is_for_terminals_or_for_numbers(
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "soxr", "rich", "typer", "pocketsphinx"}
+    # 60 ms of every cold start: tokens are verified at the handshake, and otherwise seldom.
+    assert ("jwt" in loaded) is (spec.name == "authorizer")
 
 
 def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
@@ -219,9 +221,9 @@ def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
         environment_of(CONTROL, {"SESSIONS_TABLE": "sessions"})
 
     assert str(raised.value) == (
-        "function control requires INTERPRETER_FUNCTION, ANNOUNCEMENTS_TABLE,"
-        " ANNOUNCEMENT_QUEUE_URL, API_GATEWAY_ENDPOINT, CONNECTIONS_TABLE, STATUS_QUEUE_URL,"
-        " TIMER_QUEUE_URL"
+        "function control requires TOKEN_ISSUER, TOKEN_CLIENT_ID, INTERPRETER_FUNCTION,"
+        " ANNOUNCEMENTS_TABLE, ANNOUNCEMENT_QUEUE_URL, API_GATEWAY_ENDPOINT, CONNECTIONS_TABLE,"
+        " STATUS_QUEUE_URL, TIMER_QUEUE_URL"
         " (ControlSettings), but the stack only knows SESSIONS_TABLE"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.utils.tokens import ROLE_GROUPS
+from shared.utils.identity import ROLE_GROUPS
 from tests.infrastructure.assembly import Assembly
 
 
@@ -25,6 +25,29 @@ def test_the_client_has_no_secret_and_no_hosted_sign_in(assembly: Assembly) -> N
     assert client["GenerateSecret"] is False
     assert "AllowedOAuthFlows" not in client
     assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+def test_a_token_lasts_a_talks_day_and_is_renewed_for_a_month(assembly: Assembly) -> None:
+    client = assembly.only("AWS::Cognito::UserPoolClient")
+
+    assert client["AccessTokenValidity"] == 12
+    assert client["RefreshTokenValidity"] == 30
+    assert client["TokenValidityUnits"] == {"AccessToken": "hours", "RefreshToken": "days"}
+    assert client["EnableTokenRevocation"] is True
+    # Renewing by InitiateAuth needs both.
+    assert client["RefreshTokenRotation"] == {"Feature": "DISABLED"}
+    assert "ALLOW_REFRESH_TOKEN_AUTH" in client["ExplicitAuthFlows"]
+
+
+def test_control_verifies_renewed_tokens_as_the_authorizer_does(assembly: Assembly) -> None:
+    names = ("TOKEN_ISSUER", "TOKEN_CLIENT_ID")
+    of = {
+        name: assembly.function(name)["Environment"]["Variables"]
+        for name in ("control", "authorizer")
+    }
+
+    for name in names:
+        assert of["control"][name] == of["authorizer"][name]
 
 
 def test_the_authorizer_trusts_this_pool_and_this_client(assembly: Assembly) -> None:

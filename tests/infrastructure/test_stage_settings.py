@@ -13,7 +13,10 @@ from infrastructure.config import ConfigError, GatewayLogRole
 from infrastructure.context import config_from, settings_from
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import AUDIO_PROCESSOR, CONTROL
+from shared.utils.settings import AuthorizerSettings, load
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app, synthesize
+
+ISSUER = {"TOKEN_ISSUER": "https://issuer.example/pool", "TOKEN_CLIENT_ID": "client"}
 
 
 def variables(assembly: Assembly, spec: FunctionSpec) -> dict[str, Any]:
@@ -69,6 +72,44 @@ def test_an_override_replaces_what_the_stage_says_and_nothing_else(stage: str) -
 
     assert replace(after, settings={}) == replace(before, settings={})
     assert after.settings == {**before.settings, "MAX_LISTENERS": "50"}
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        ["https://Talks.example.org", "http://localhost:3000"],
+        "https://talks.example.org:443, http://localhost:3000",
+    ],
+)
+def test_the_origins_of_browsers_reach_the_authorizer(origins: object) -> None:
+    config = config_from({"stage": "prod", "allowedOrigins": origins}.get)
+
+    assert config.settings["ALLOWED_ORIGINS"] == (
+        "https://talks.example.org:443,http://localhost:3000"
+    )
+    settings = load(AuthorizerSettings, {**config.settings, **ISSUER})
+    assert settings.allowed_origins == ("https://talks.example.org:443", "http://localhost:3000")
+
+
+def test_without_origins_any_browser_may_connect() -> None:
+    for context in ({"stage": "prod"}, {"stage": "prod", "allowedOrigins": []}):
+        config = config_from(context.get)
+        assert load(AuthorizerSettings, {**config.settings, **ISSUER}).allowed_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("origins", "told"),
+    [
+        ("*", r"allowedOrigins: expected an origin .*, not '\*'"),
+        ("https://talks.example.org/path", "allowedOrigins: expected an origin"),
+        ("", "allowedOrigins: expected an origin"),
+        ([7], "allowedOrigins: expected a list"),
+        ({"a": 1}, "allowedOrigins: expected a list"),
+    ],
+)
+def test_what_is_no_origin_is_told(origins: object, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        config_from({"stage": "dev", "allowedOrigins": origins}.get)
 
 
 def test_the_other_choices_of_one_deployment() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from typing import Any
 
@@ -9,7 +11,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.utils.tokens import Identity, InvalidTokenError, TokenVerifier
+from shared.utils.identity import (
+    ExpiredTokenError,
+    Identity,
+    InvalidTokenError,
+    IssuerUnreachableError,
+)
+from shared.utils.tokens import TokenVerifier
 
 ISSUER = "https://issuer.example/pool"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -46,7 +54,8 @@ def token(key: rsa.RSAPrivateKey = KEY, **changes: Any) -> str:
 
 
 def test_good_token_says_who_and_which_role_groups() -> None:
-    assert verifier.verify(token()) == Identity("alice", frozenset({"speakers"}))
+    exp = int(time.time()) + 600
+    assert verifier.verify(token(exp=exp)) == Identity("alice", frozenset({"speakers"}), exp * 1000)
     assert verifier.verify(token(groups=None)).groups == frozenset()
 
 
@@ -65,6 +74,33 @@ def test_good_token_says_who_and_which_role_groups() -> None:
 def test_bad_claims_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTokenError):
         verifier.verify(token(**changes))
+
+
+def test_an_expired_token_is_told_from_a_bad_one() -> None:
+    with pytest.raises(ExpiredTokenError):
+        verifier.verify(token(exp=int(time.time()) - 10))
+    with pytest.raises(InvalidTokenError) as forged:
+        verifier.verify(token(OTHER_KEY, exp=int(time.time()) - 10))
+    assert not isinstance(forged.value, ExpiredTokenError)
+
+
+def test_no_shape_of_a_token_is_more_than_a_bad_token() -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    for odd in ("a.b", "....", "\ud800.x.y", f"{deep}.x.y", "\0", "é.é.é"):
+        with pytest.raises(InvalidTokenError):
+            verifier.verify(odd)
+
+
+@pytest.mark.parametrize(
+    "fault", [jwt.PyJWKClientConnectionError("down"), json.JSONDecodeError("no JSON", "<html>", 0)]
+)
+def test_an_issuer_out_of_reach_says_nothing_of_the_token(fault: Exception) -> None:
+    class Down:
+        def get_signing_key_from_jwt(self, token: str | bytes) -> jwt.PyJWK:
+            raise fault
+
+    with pytest.raises(IssuerUnreachableError):
+        TokenVerifier(ISSUER, "client", Down()).verify(token())
 
 
 def test_bad_signatures_are_refused() -> None:

@@ -1,0 +1,77 @@
+"""Which rights a connection still has once the token that it was opened with has expired.
+
+API Gateway keeps the authorizer's context for as long as a connection lives, so the context says
+who the caller is, but not whether the token is still valid. A newer token, sent over the open
+connection by `authenticate`, stands in the connection's row.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from shared.data_access.connections_repository import ConnectionsRepository
+from shared.models.authentication_messages import Authenticate
+from shared.models.connection import Caller
+from shared.models.message_base import Request, action_of
+from shared.models.messages import LeaveSession
+from shared.services.refusals import connection_not_found, token_expired
+
+# Beyond, the oldest is forgotten, and its next request costs a read.
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewed:
+    """What a connection's row says of its latest token."""
+
+    until: int
+    groups: frozenset[str]
+
+
+class TokenRights:
+    """Admits requests by the rights of a token that is valid, or expired within the tolerance.
+
+    A request costs no read while the handshake's token is valid, and then one read for each
+    newer token and instance. After that only listeners go on, with the rights of an anonymous one.
+    """
+
+    def __init__(self, connections: ConnectionsRepository, tolerance_seconds: int) -> None:
+        self._connections = connections
+        self._tolerance_ms = tolerance_seconds * 1000
+        self._renewed: OrderedDict[str, _Renewed] = OrderedDict()
+
+    def admit(self, caller: Caller, request: Request) -> Caller:
+        """The caller, with the rights of the latest token.
+
+        Raises TOKEN_EXPIRED, CONNECTION_NOT_FOUND and StoreUnavailableError.
+        """
+        if caller.token_expires_at is None or self._covers(caller.token_expires_at, caller):
+            return caller
+        renewed = self._renewed.get(caller.connection_id)
+        if renewed is not None and self._covers(renewed.until, caller):
+            return replace(caller, groups=renewed.groups)
+        connection = self._connections.get(caller.connection_id)
+        if connection is None:
+            raise connection_not_found()
+        until = connection.authenticated_until
+        if until is not None and self._covers(until, caller):
+            renewed = _Renewed(until, connection.authenticated_groups)
+            self._remember(caller.connection_id, renewed)
+            return replace(caller, groups=renewed.groups)
+        if connection.replaced_at is not None:
+            raise connection_not_found()
+        seated = connection.membership
+        listens = seated is not None and seated.seat.role == "listener"
+        if listens or isinstance(request, Authenticate | LeaveSession):
+            return replace(caller, groups=frozenset(), token_expired=True)
+        raise token_expired(action_of(type(request)))
+
+    def _covers(self, expires_at: int, caller: Caller) -> bool:
+        return caller.received_at < expires_at + self._tolerance_ms
+
+    def _remember(self, connection_id: str, renewed: _Renewed) -> None:
+        self._renewed[connection_id] = renewed
+        self._renewed.move_to_end(connection_id)
+        if len(self._renewed) > _MOST_REMEMBERED:
+            self._renewed.popitem(last=False)

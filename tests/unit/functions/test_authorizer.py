@@ -1,0 +1,133 @@
+"""The authorizer: whom it lets in, what the routes are told, and from which origins."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.utils.origins import is_foreign, normal_origin
+from tests.helpers.doubles import ManualClock
+from tests.helpers.token_book import TokenBook
+
+ARN = "arn:aws:execute-api:eu-central-1:123456789012:api/dev/$connect"
+OURS = "https://talks.example.org"
+ENVIRONMENT = {"TOKEN_ISSUER": "https://issuer.example/pool", "TOKEN_CLIENT_ID": "client"}
+
+
+@pytest.fixture
+def book() -> TokenBook:
+    return TokenBook(ManualClock())
+
+
+def authorize(
+    book: TokenBook,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    allowed: Iterable[str] = (),
+    **event: Any,
+) -> tuple[str, dict[str, str]]:
+    """The effect for a handshake, and the context for the routes."""
+    with mock.patch.dict(os.environ, ENVIRONMENT):
+        module = importlib.import_module("lambda.authorizer.handler")
+    handler = module.build(book.verify, [normal_origin(each) for each in allowed])
+    made = {"methodArn": ARN, "queryStringParameters": query, "headers": headers, **event}
+    policy = handler(made, None)
+    (statement,) = policy["policyDocument"]["Statement"]
+    assert statement["Resource"] == ARN
+    return statement["Effect"], policy["context"]
+
+
+def test_routes_are_told_who_it_is_and_until_when(book: TokenBook) -> None:
+    token = book.token("alice", "speakers", "operators", expires_at=2_000_000_000_000)
+
+    assert authorize(book, {"token": token}) == (
+        "Allow",
+        {
+            "userId": "alice",
+            "groups": "operators,speakers",
+            "tokenExpiresAt": "2000000000000",
+        },
+    )
+
+
+def test_without_a_token_there_is_no_expiry(book: TokenBook) -> None:
+    assert authorize(book) == ("Allow", {})
+    assert authorize(book, {"clientId": "a-client-id"}) == ("Allow", {"clientId": "a-client-id"})
+
+
+@pytest.mark.parametrize("query", [{"token": ""}, {"token": "unknown"}, {"clientId": "!"}])
+def test_what_is_bad_is_refused(book: TokenBook, query: dict[str, str]) -> None:
+    assert authorize(book, query) == ("Deny", {})
+
+
+def test_an_expired_token_is_refused(book: TokenBook) -> None:
+    assert authorize(book, {"token": book.token("alice", expires_at=1)}) == ("Deny", {})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [OURS, "https://TALKS.example.ORG", "HTTPS://talks.example.org", f"{OURS}:443"],
+)
+@pytest.mark.parametrize("name", ["Origin", "origin", "ORIGIN"])
+def test_a_listed_origin_comes_in(book: TokenBook, name: str, origin: str) -> None:
+    assert authorize(book, headers={name: origin}, allowed=[OURS])[0] == "Allow"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "",
+        "https://evil.example",
+        "http://talks.example.org",
+        "https://talks.example.org:8443",
+        "https://talks.example.org.evil.example",
+        "https://evil-talks.example.org",
+        "https://talks.example.org/",
+        "https://talks.example.org@evil.example",
+        "talks.example.org",
+        "//talks.example.org",
+        "https://talks.example.org, https://evil.example",
+        "https://talks.example.org\n",
+        "https://talks.example.org:443x",
+    ],
+)
+def test_a_foreign_origin_is_refused(book: TokenBook, origin: str) -> None:
+    token = book.token("alice", "speakers", expires_at=2_000_000_000_000)
+    foreign = {"Origin": origin}
+
+    assert authorize(book, {"token": token}, foreign, [OURS]) == ("Deny", {})
+    assert authorize(book, None, foreign, [OURS]) == ("Deny", {})
+    assert authorize(book, None, foreign)[0] == "Allow", "no origins are listed"
+
+
+def test_of_several_origins_none_may_be_foreign(book: TokenBook) -> None:
+    both = {"Origin": [OURS, "https://evil.example"]}
+
+    assert (
+        authorize(book, headers={"Origin": OURS}, allowed=[OURS], multiValueHeaders=both)[0]
+        == "Deny"
+    )
+
+
+def test_clients_that_are_no_browsers_have_no_origin(book: TokenBook) -> None:
+    assert authorize(book, headers={"Host": "evil.example"}, allowed=[OURS])[0] == "Allow"
+    assert authorize(book, allowed=[OURS])[0] == "Allow"
+
+
+@given(st.text())
+def test_any_text_is_an_origin_or_foreign(text: str) -> None:
+    try:
+        normal = normal_origin(text)
+    except ValueError:
+        assert is_foreign(text, [normal_origin(OURS)])
+    else:
+        assert normal_origin(normal) == normal
+        assert not is_foreign(text, [normal])
