@@ -33,12 +33,13 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     """The configuration that `context` asks for, by the keys that it gives values for:
 
     `stage`; `settings` of functions, an object or its JSON as text; `allowedOrigins` of browsers, a
-    list or text with commas; `gatewayLogRole`, "create" or "existing"; `identitySource` of the handshake, "none" or "host"; `alarmEmail`, "none" for
-    nobody; `reservedConcurrency`, "off" for none; `protection`, "off" for a first deployment;
-    `region`, in place of `region`, which is where the stage is deployed to;
-    `apiRequestsPerSecond` and `transcribeStreams`, the account's quotas there.
+    list or text with commas; `gatewayLogRole`, "create" or "existing"; `identitySource` of the
+    handshake, "none" or "host"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for
+    none; `protection`, "off" for a first deployment; `region`, in place of `region`, which is where
+    the stage is deployed to; `apiRequestsPerSecond` and `transcribeStreams`, the account's quotas
+    there.
 
-    Raises ConfigError naming what is wrong and what is allowed.
+        Raises ConfigError naming what is wrong and what is allowed.
     """
     config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
