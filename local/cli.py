@@ -20,6 +20,7 @@ from local.endpoints import Endpoints
 from local.errors import LocalError
 from local.local_stack import LocalStack, Options
 from local.overrides import function_settings, service_endpoints
+from local.tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from shared.utils.settings import SettingsError
 from shared.utils.text_arguments import check_text_arguments
 
@@ -109,6 +110,13 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         " minute or whatever they say",
     )
     parser.add_argument(
+        "--token-seconds",
+        type=int,
+        default=DEFAULT_LIFETIME_SECONDS,
+        metavar="S",
+        help="how long tokens last that do not ask for another time (default: %(default)s)",
+    )
+    parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
         help="accept calls of functions without checking who signed them and what they may do",
@@ -126,6 +134,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         parser.error("--workers: expected 1 to 32")
     if given.schedule_seconds is not None and not 0.1 <= given.schedule_seconds <= 3_600:
         parser.error("--schedule-seconds: expected 0.1 to 3600")
+    if not 1 <= given.token_seconds <= MAX_LIFETIME_SECONDS:
+        parser.error(f"--token-seconds: expected 1 to {MAX_LIFETIME_SECONDS}")
     if given.settings and given.template:
         parser.error("--set: the values stand in the template already")
     try:
@@ -145,6 +155,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         settings=settings,
         endpoints=service_endpoints(os.environ),
         schedule_seconds=given.schedule_seconds,
+        token_seconds=given.token_seconds,
     )
     return options, given.ready_json
 

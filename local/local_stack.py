@@ -29,6 +29,7 @@ from local.schedules import Schedules
 from local.services import Services
 from local.state_dir import StateDir
 from local.tasks import all_of
+from local.tokens import DEFAULT_LIFETIME_SECONDS
 from shared.utils.clock import Clock, SystemClock
 
 T = TypeVar("T")
@@ -44,7 +45,8 @@ class Options:
     those of every local run. `endpoints` are where services are that this stack has not, by the
     names that boto3 reads them by.
 
-    Rules come round every `schedule_seconds`, whatever their own periods.
+    Rules come round every `schedule_seconds`, whatever their own periods. Tokens last for
+    `token_seconds`, unless somebody asks for others.
     """
 
     port: int = 0
@@ -58,6 +60,7 @@ class Options:
     settings: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     schedule_seconds: float | None = None
+    token_seconds: int = DEFAULT_LIFETIME_SECONDS
 
 
 class LocalStack:
@@ -129,7 +132,7 @@ class LocalStack:
         )
         access.check_event_sources()
         queues = build_queues(stack.queues, self._clock)
-        services = Services(stack, access, self._clock)
+        services = Services(stack, access, self._clock, self._options.token_seconds)
         self._cleanup.callback(services.close)
         addresses = await services.open(
             connections,

@@ -22,10 +22,11 @@ from shared.utils.clock import Clock
 class Services:
     """Opens the services; `close` ends them all."""
 
-    def __init__(self, stack: Stack, access: Access, clock: Clock) -> None:
+    def __init__(self, stack: Stack, access: Access, clock: Clock, token_seconds: int) -> None:
         self._stack = stack
         self._access = access
         self._clock = clock
+        self._token_seconds = token_seconds
         self._cleanup = ExitStack()
         #: Verifies tokens; None without a user pool, or before `open`.
         self.verifier: JwtVerifier | None = None
@@ -97,7 +98,9 @@ class Services:
         identity = self._stack.identity
         if identity is None:
             return 0
-        issuer = tokens.TokenIssuer(identity.pool_id, identity.client_id, self._clock)
+        issuer = tokens.TokenIssuer(
+            identity.pool_id, identity.client_id, self._clock, self._token_seconds
+        )
         port = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, wanted_port)
         issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
         deployed = self._stack.place.issuer_url(identity.pool_id)

@@ -1,4 +1,4 @@
-"""Issues access tokens that look like Cognito's, for whoever asks.
+"""Issues access tokens that look like Cognito's, for whoever asks, and renews them as Cognito does.
 
 The authorizer verifies them the same way as in AWS: RS256 against the issuer's public keys. Claims:
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
@@ -20,27 +20,47 @@ from local.http_server import Request, Response
 from shared.utils.clock import Clock
 
 MAX_BODY_BYTES = 64 * 1024
-# As Cognito: an hour by default, a day at most.
-_DEFAULT_LIFETIME_SECONDS = 3_600
-_MAX_LIFETIME_SECONDS = 86_400
+# As Cognito: an hour by default, a day at most; refresh tokens 30 days.
+DEFAULT_LIFETIME_SECONDS = 3_600
+MAX_LIFETIME_SECONDS = 86_400
+_REFRESH_SECONDS = 30 * 86_400
 _MAX_GROUPS = 100
+_TARGET = "AWSCognitoIdentityProviderService.InitiateAuth"
 
 
 class TokenRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What a token shall say; a negative lifetime makes one that is expired already."""
+    """What a token shall say; a negative lifetime makes one that is expired already. With `refresh`
+    there is a refresh token beside it.
+    """
 
     sub: str
     groups: list[str] = []
-    expires_in: int = _DEFAULT_LIFETIME_SECONDS
+    expires_in: int | None = None
+    refresh: bool = False
+
+
+class _InitiateAuth(msgspec.Struct, rename="pascal"):
+    """https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html"""
+
+    client_id: str
+    auth_flow: str
+    auth_parameters: dict[str, str] = {}
 
 
 class TokenIssuer:
     """A signing key that lives as long as the run, and its endpoint."""
 
-    def __init__(self, pool_id: str, client_id: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool_id: str,
+        client_id: str,
+        clock: Clock,
+        lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
+    ) -> None:
         self._pool_id = pool_id
         self._client_id = client_id
         self._clock = clock
+        self._lifetime_seconds = lifetime_seconds
         self._key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
         self._key_id = uuid.uuid4().hex
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
@@ -55,36 +75,85 @@ class TokenIssuer:
         """Answer one request."""
         if request.path == f"/{self._pool_id}/.well-known/jwks.json":
             return self._jwks if request.method == "GET" else _error(405, "only GET")
+        if request.path == "/" and request.headers.get("x-amz-target") == _TARGET:
+            return self._initiate_auth(request.body)
         if request.path != "/token":
             return _error(404, "there are /token and the issuer's /.well-known/jwks.json")
         if request.method != "POST":
             return _error(405, "only POST")
+        return self._issue(request.body)
+
+    def _issue(self, body: bytes) -> Response:
         try:
-            wanted = msgspec.json.decode(request.body, type=TokenRequest)
+            wanted = msgspec.json.decode(body, type=TokenRequest)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _error(400, str(error))
         fault = _fault(wanted)
         if fault is not None:
             return _error(400, fault)
-        return Response.json(200, {"token": self._token(wanted)})
+        return Response.json(200, self._issued(wanted))
 
-    def _token(self, wanted: TokenRequest) -> str:
-        now = self._clock.now_ms() // 1000
+    def _issued(self, wanted: TokenRequest) -> dict[str, str]:
+        lifetime = self._lifetime_seconds if wanted.expires_in is None else wanted.expires_in
+        issued = {"token": self._token(wanted.sub, wanted.groups, lifetime)}
+        if wanted.refresh:
+            claims = {"groups": wanted.groups, "lifetime": lifetime, "token_use": "refresh"}
+            issued["refreshToken"] = self._signed(wanted.sub, _REFRESH_SECONDS, claims)
+        return issued
+
+    def _initiate_auth(self, body: bytes) -> Response:
+        """Cognito's way to renew: REFRESH_TOKEN_AUTH, without another refresh token."""
+        try:
+            wanted = msgspec.json.decode(body, type=_InitiateAuth)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return _refused("SerializationException", str(error))
+        if wanted.auth_flow not in {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}:
+            return _refused("InvalidParameterException", "there is REFRESH_TOKEN_AUTH alone")
+        try:
+            claims = jwt.decode(
+                wanted.auth_parameters.get("REFRESH_TOKEN", ""),
+                self._key.public_key(),
+                algorithms=["RS256"],
+                options={"verify_exp": False},
+            )
+        except jwt.PyJWTError:
+            claims = {}
+        expired = claims.get("exp", 0) <= self._clock.now_ms() // 1000
+        known = claims.get("token_use") == "refresh" and wanted.client_id == self._client_id
+        if expired or not known:
+            return _refused("NotAuthorizedException", "Invalid Refresh Token")
+        lifetime = claims["lifetime"]
+        result = {
+            "AccessToken": self._token(claims["sub"], claims["groups"], lifetime),
+            "ExpiresIn": lifetime,
+            "TokenType": "Bearer",
+        }
+        return Response.json(200, {"AuthenticationResult": result, "ChallengeParameters": {}})
+
+    def _token(self, user: str, groups: list[str], lifetime: int) -> str:
         claims: dict[str, Any] = {
-            "sub": wanted.sub,
             "iss": self.url,
             "client_id": self._client_id,
             "token_use": "access",
             "scope": "aws.cognito.signin.user.admin",
+            "username": user,
+        }
+        if groups:
+            claims["cognito:groups"] = groups
+        return self._signed(user, lifetime, claims)
+
+    def _signed(self, user: str, lifetime: int, claims: Mapping[str, Any]) -> str:
+        now = self._clock.now_ms() // 1000
+        common = {
+            "sub": user,
             "auth_time": now,
             "iat": now,
-            "exp": now + wanted.expires_in,
+            "exp": now + lifetime,
             "jti": str(uuid.uuid4()),
-            "username": wanted.sub,
         }
-        if wanted.groups:
-            claims["cognito:groups"] = wanted.groups
-        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+        return jwt.encode(
+            {**common, **claims}, self._key, algorithm="RS256", headers={"kid": self._key_id}
+        )
 
 
 def _fault(wanted: TokenRequest) -> str | None:
@@ -92,9 +161,14 @@ def _fault(wanted: TokenRequest) -> str | None:
         return "sub: expected 1 to 128 characters"
     if len(wanted.groups) > _MAX_GROUPS or any(not group for group in wanted.groups):
         return f"groups: expected at most {_MAX_GROUPS} names, none of them empty"
-    if abs(wanted.expires_in) > _MAX_LIFETIME_SECONDS:
-        return f"expiresIn: expected at most {_MAX_LIFETIME_SECONDS} seconds"
+    if abs(wanted.expires_in or 0) > MAX_LIFETIME_SECONDS:
+        return f"expiresIn: expected at most {MAX_LIFETIME_SECONDS} seconds"
     return None
+
+
+def _refused(kind: str, message: str) -> Response:
+    """As Cognito puts it (AWS's JSON 1.1 protocol)."""
+    return Response.json(400, {"__type": kind, "message": message})
 
 
 def _error(status: int, message: str) -> Response:

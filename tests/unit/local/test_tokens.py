@@ -8,9 +8,11 @@ from typing import Any
 import jwt
 import pytest
 
+from local.cli import main
 from local.http_server import Request
 from local.tokens import TokenIssuer
 from shared.utils.clock import SystemClock
+from tests.helpers.doubles import ManualClock
 
 URL = "http://127.0.0.1:1/pool"
 
@@ -62,6 +64,93 @@ def test_a_token_may_be_expired_from_the_start(issuer: TokenIssuer) -> None:
         jwt.decode(
             answer["token"], public_key(issuer, answer["token"]), algorithms=["RS256"], issuer=URL
         )
+
+
+def renew(issuer: TokenIssuer, **changes: Any) -> tuple[int, Any]:
+    """Ask as Cognito's clients do; `changes` by the names of InitiateAuth's fields."""
+    asked = {"ClientId": "client", "AuthFlow": "REFRESH_TOKEN_AUTH", **changes}
+    headers = [(b"x-amz-target", b"AWSCognitoIdentityProviderService.InitiateAuth")]
+    response = issuer.handle(Request("POST", "/", headers, json.dumps(asked).encode()))
+    return response.status, json.loads(response.body)
+
+
+def claims_of(token: str) -> Any:
+    return jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
+
+
+def test_the_run_says_how_long_tokens_last_unless_one_asks() -> None:
+    short = TokenIssuer("pool", "client", SystemClock(), lifetime_seconds=5)
+    short.url = URL
+
+    lasting = [
+        claims["exp"] - claims["iat"]
+        for body in ({"sub": "alice"}, {"sub": "alice", "expiresIn": 60})
+        for claims in [claims_of(ask(short, body)[1]["token"])]
+    ]
+    assert lasting == [5, 60]
+
+
+def test_a_refresh_token_gives_access_tokens_alike_time_and_again() -> None:
+    clock = ManualClock()
+    issuer = TokenIssuer("pool", "client", clock, lifetime_seconds=5)
+    issuer.url = URL
+    asked = {"sub": "alice", "groups": ["speakers"], "refresh": True}
+    first = ask(issuer, asked)[1]
+
+    for _ in range(3):
+        clock.advance(3_600_000)
+        status, answer = renew(issuer, AuthParameters={"REFRESH_TOKEN": first["refreshToken"]})
+        assert status == 200
+        result = answer["AuthenticationResult"]
+        assert (result["ExpiresIn"], result["TokenType"]) == (5, "Bearer")
+        assert "RefreshToken" not in result, "as without rotation"
+        claims = claims_of(result["AccessToken"])
+        assert claims["cognito:groups"] == ["speakers"]
+        assert claims["exp"] == clock.now_ms() // 1000 + 5
+        before = claims_of(first["token"])
+        assert set(claims) == set(before)
+        assert claims["sub"] == before["sub"] == "alice"
+
+
+def test_only_refresh_tokens_of_this_run_renew_and_only_for_a_month() -> None:
+    clock = ManualClock()
+    issuer, other = TokenIssuer("pool", "client", clock), TokenIssuer("pool", "client", clock)
+    given = ask(issuer, {"sub": "alice", "refresh": True})[1]
+    foreign = ask(other, {"sub": "alice", "refresh": True})[1]
+    good = {"AuthParameters": {"REFRESH_TOKEN": given["refreshToken"]}}
+
+    bad: list[dict[str, Any]] = [
+        {"AuthParameters": {"REFRESH_TOKEN": given["token"]}},
+        {"AuthParameters": {"REFRESH_TOKEN": foreign["refreshToken"]}},
+        {"AuthParameters": {"REFRESH_TOKEN": "x"}},
+        {"AuthParameters": {}},
+        {**good, "ClientId": "another"},
+    ]
+    for changes in bad:
+        status, answer = renew(issuer, **changes)
+        assert (status, answer["__type"]) == (400, "NotAuthorizedException")
+    assert renew(issuer, **good)[0] == 200
+    assert renew(issuer, **good, AuthFlow="USER_SRP_AUTH")[1]["__type"] == (
+        "InvalidParameterException"
+    )
+    assert renew(issuer, AuthFlow=7)[1]["__type"] == "SerializationException"
+    clock.advance(30 * 86_400_000)
+    assert renew(issuer, **good)[1]["__type"] == "NotAuthorizedException"
+
+
+def test_a_refresh_token_is_no_access_token(issuer: TokenIssuer) -> None:
+    given = ask(issuer, {"sub": "alice", "refresh": True})[1]
+
+    assert claims_of(given["refreshToken"])["token_use"] == "refresh"
+    assert "refreshToken" not in ask(issuer, {"sub": "alice"})[1]
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "86401", "soon"])
+def test_a_lifetime_out_of_range_is_told(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    with pytest.raises(SystemExit):
+        main([f"--token-seconds={given}"])
+
+    assert "--token-seconds: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
