@@ -10,6 +10,7 @@ import msgspec
 
 from local.invocation import Outcome
 from local.model import Route, WebSocketApi
+from shared.utils.json_outline import outline
 
 # A frame that goes out obeys the quota of those that come in: 128 KB.
 MAX_MESSAGE_BYTES = 128 * 1024
@@ -21,6 +22,7 @@ class RouteTable:
 
     def __init__(self, websocket: WebSocketApi) -> None:
         self._routes = websocket.routes
+        self._field = websocket.action_field
         # Skips all other fields without building them: audio is most of a message.
         struct: Any = msgspec.defstruct(
             "Selected", [("route", Any, None)], rename={"route": websocket.action_field}
@@ -32,7 +34,9 @@ class RouteTable:
         try:
             key = route_key(self._decoder.decode(body).route)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            key = None
+            # Perhaps JSON that only this decoder minds: half of a surrogate pair, or its depth.
+            read = outline(body)
+            key = read.members.get(self._field) if read.is_json else None
         # Keys that start with $ are API Gateway's own; no message can ask for them.
         if key is not None and not key.startswith("$") and key in self._routes:
             return self._routes[key]

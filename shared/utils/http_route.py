@@ -15,8 +15,9 @@ from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.http_messages import HttpCaller, HttpError, HttpRequest
 from shared.utils.failures import told
 from shared.utils.http_event import http_caller_of, http_request_of
+from shared.utils.json_outline import outline
 from shared.utils.lambda_event import Event
-from shared.utils.requests import readable_fault
+from shared.utils.requests import member_fault, readable_fault, text_fault
 from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]
@@ -93,8 +94,15 @@ def decoded(body: bytes, request_type: type[RequestType]) -> RequestType:
         return msgspec.json.decode(body, type=request_type)
     except msgspec.ValidationError as error:
         fault = readable_fault(error, "body")
-    except UnicodeError:
-        fault = "body: not UTF-8"
-    except (msgspec.DecodeError, RecursionError):
-        fault = "body: not JSON"
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        fault = _unreadable(body, error)
     raise LingocastError(ErrorCode.INVALID_MESSAGE, fault)
+
+
+def _unreadable(body: bytes, error: Exception) -> str:
+    try:
+        text = body.decode()
+    except UnicodeError:
+        return "body: not UTF-8"
+    read = outline(text)
+    return text_fault(text, read, "body") or member_fault(read, error, "body")

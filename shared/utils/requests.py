@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from shared.models.device_messages import Operation, SyncKind
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
 from shared.models.messages import Role
+from shared.utils.json_outline import Outline, is_whole, outline
 from shared.utils.validators import validate_action
 
 RequestType = TypeVar("RequestType", bound=Request)
@@ -37,8 +37,7 @@ _HALVED = "half of a surrogate pair; send whole characters"
 # What an error repeats of a word that is none of them.
 _SHOWN = 40
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
-# A number that no float can hold, as 1e400, is JSON all the same.
-_lenient = msgspec.json.Decoder(float_hook=float)
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class MalformedRequestError(LingocastError):
 
 
 class RequestDecoder(Generic[RequestType]):
-    """Decodes requests of the given types in one pass; explains failures in a second."""
+    """Decodes requests of the given types in one pass; explains failures by the text's outline."""
 
     def __init__(self, types: Iterable[type[RequestType]]) -> None:
         union: Any = Union[tuple(types)]  # noqa: UP007 - built from values
@@ -68,10 +67,8 @@ class RequestDecoder(Generic[RequestType]):
         """The request. Raises MalformedRequestError with INVALID_MESSAGE or UNKNOWN_ACTION."""
         try:
             return self._decoder.decode(text)
-        except (msgspec.ValidationError, UnicodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise _explained(text, error) from error
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise _unreadable(text) from error
 
 
 def _invalid(message: str) -> LingocastError:
@@ -79,62 +76,51 @@ def _invalid(message: str) -> LingocastError:
 
 
 def _explained(text: str, error: Exception) -> MalformedRequestError:
+    read = outline(text.removeprefix(_BYTE_ORDER_MARK))
+    head = Head(_short(read.members.get("action")), _short(read.members.get("requestId")))
+    return MalformedRequestError(_fault(text, read, error), head)
+
+
+def _fault(text: str, read: Outline, error: Exception) -> LingocastError:
+    if reason := text_fault(text, read, "message") or _shape_fault(read, error):
+        return _invalid(reason)
     try:
-        content = _lenient.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return MalformedRequestError(_invalid("message: not JSON"), Head())
-    if not isinstance(content, dict):
-        return MalformedRequestError(_invalid("message: not a JSON object"), Head())
-    action = content.get("action")
-    request_id = content.get("requestId")
-    head = Head(_short(action), _short(request_id))
-    if "action" not in content:
-        return MalformedRequestError(_invalid("action: missing; name what you ask for"), head)
-    try:
-        validate_action(action)
+        validate_action(read.members["action"])
     except ValidationError as unknown:
-        return MalformedRequestError(unknown, head)
-    return MalformedRequestError(_invalid(readable_fault(error)), head)
+        return unknown
+    return _invalid(member_fault(read, error, "message"))
 
 
-def _unreadable(text: str) -> MalformedRequestError:
-    content = _spelled(text)
-    field = _halved_field(content)
-    if field is None:
-        return MalformedRequestError(_invalid("message: not JSON"), Head())
-    head = Head(_short(content.get("action")), _short(content.get("requestId")))
-    return MalformedRequestError(_invalid(f"{field}: {_HALVED}"), head)
+def _shape_fault(read: Outline, error: Exception) -> str | None:
+    if not read.is_object:
+        is_json = not isinstance(error, UnicodeError)
+        return "message: not a JSON object" if is_json else "message: not JSON"
+    if "action" not in read.members:
+        return "action: missing; name what you ask for"
+    return f"action: {_HALVED}" if read.halved == "action" else None
 
 
-def _halved_field(content: Mapping[str, Any]) -> str | None:
-    """The first field with half of a surrogate pair in it: JSON can spell it, UTF-8 cannot."""
-    for field, value in content.items():
-        try:
-            if not _is_whole(json.dumps(value, ensure_ascii=False)):
-                return field if _is_whole(field) else None
-        except RecursionError:
-            return None
-    return None
+def text_fault(text: str, read: Outline, whole: str) -> str | None:
+    """Why the text, of which `read` is the outline, is no JSON; None if it is."""
+    if text.startswith(_BYTE_ORDER_MARK):
+        return f"{whole}: begins with a byte order mark; send the JSON without it"
+    return None if read.is_json else f"{whole}: not JSON"
 
 
-def _spelled(text: str) -> dict[str, Any]:
-    """An object as the standard library reads it, which takes halves; empty if it is none."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def member_fault(read: Outline, error: Exception, whole: str) -> str:
+    """Which member a decoder minded in a text that is JSON, and why."""
+    if isinstance(error, msgspec.ValidationError):
+        return readable_fault(error, whole)
+    if read.halved is not None:
+        return f"{read.halved if is_whole(read.halved) else whole}: {_HALVED}"
+    if isinstance(error, RecursionError):
+        return f"{read.deepest or whole}: nested too deeply"
+    return f"{whole}: cannot be read"
 
 
-def _is_whole(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _short(value: object) -> str | None:
+def _short(value: str | None) -> str | None:
     """What an error repeats of the request: strings that are no longer than an id may be."""
-    if not isinstance(value, str) or len(value) > MAX_REQUEST_ID_LENGTH or not _is_whole(value):
-        return None
-    return value
+    return value if value is not None and len(value) <= MAX_REQUEST_ID_LENGTH else None
 
 
 def readable_fault(error: Exception, whole: str = "message") -> str:

@@ -42,6 +42,10 @@ def result(**content: object) -> Outcome:
         ("not json", "$default"),
         ('{"action": "say"', "$default"),
         ("[" * 50_000, "$default"),
+        ('{"x": "\\ud800", "action": "say"}', "say"),
+        ('{"x": ' + "[" * 50_000 + "]" * 50_000 + ', "action": "say"}', "say"),
+        ('{"action": "say", "x": "\\ud800"', "$default"),
+        ('{"action": "say\\ud800"}', "$default"),
     ],
 )
 def test_the_selected_field_names_the_route_or_default_takes_it(body: str, key: str) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models.message_base import Request, encode
+from shared.models.message_base import Request, action_of, encode
 from shared.models.messages import Heartbeat, JoinSession, SendAudio
 from shared.models.protocol import AnyRequest
-from shared.utils.requests import MalformedRequestError, RequestDecoder
+from shared.utils.json_outline import is_whole
+from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
 
 decoder: RequestDecoder[Request] = RequestDecoder(AnyRequest.__args__)
 
@@ -81,6 +83,38 @@ def fault(text: str) -> MalformedRequestError:
             "scope: this is not one of all, session",
         ),
         (
+            '{"action": "sendAudio", "seq": "x", "audio": "\\ud800"}',
+            "INVALID_MESSAGE",
+            "seq: expected int, got str",
+        ),
+        (
+            '{"action": "sendAudio", "seq": 0, "timestamp": 1, "audio": "\\ud800"}',
+            "INVALID_MESSAGE",
+            "audio: half of a surrogate pair",
+        ),
+        (
+            '{"action": "heartbeat", "\\ud800": 1}',
+            "INVALID_MESSAGE",
+            "message: half of a surrogate pair",
+        ),
+        (
+            '{"action": "heartbeat", "clientTime": 1' + "0" * 5_000 + "}",
+            "INVALID_MESSAGE",
+            "clientTime: Integer value out of range",
+        ),
+        (
+            '{"action": "heartbeat", "x": ' + "[" * 20_000 + "]" * 20_000 + "}",
+            "INVALID_MESSAGE",
+            "x: nested too deeply",
+        ),
+        (
+            '\ufeff{"action": "heartbeat"}',
+            "INVALID_MESSAGE",
+            "message: begins with a byte order mark",
+        ),
+        ('{"action": "\\ud800"}', "INVALID_MESSAGE", "action: half of a surrogate pair"),
+        ('{"action": "' + "x" * 100 + '"}', "UNKNOWN_ACTION", "action: not one of"),
+        (
             '{"action": "heartbeat", "clientTime": NaN}',
             "INVALID_MESSAGE",
             "message: not JSON",
@@ -121,6 +155,13 @@ def test_unknown_fields_are_ignored() -> None:
     assert decoder.decode('{"action": "heartbeat", "colour": "red"}') == Heartbeat()
 
 
+def _outcome(text: str) -> Request | MalformedRequestError:
+    try:
+        return decoder.decode(text)
+    except MalformedRequestError as error:
+        return error
+
+
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
@@ -146,11 +187,42 @@ fields = st.sampled_from(
     )
 )
 def test_nothing_but_a_request_or_a_named_fault_comes_out(text: str) -> None:
-    outcome: Request | MalformedRequestError
-    try:
-        outcome = decoder.decode(text)
-    except MalformedRequestError as error:
-        outcome = error
+    outcome = _outcome(text)
     if isinstance(outcome, MalformedRequestError):
         assert outcome.code in {"INVALID_MESSAGE", "UNKNOWN_ACTION"}
         assert ": " in outcome.message
+
+
+# As it is written: what a strict decoder minds, and what it does not.
+ODD = (
+    *('"\\ud800"', '["\\udc00"]', '{"\\ud800": 0}', '"\ud800"', '"\\ud83d\\ude00"', "1e999"),
+    *("-1" + "0" * 5_000, "[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "0" + "}" * 5_000),
+    *('"\\u0000"', "-0", "0.1e-999", "null", "true", '""', '"x"', '"AAAA"', "[]", "{}", "5"),
+)
+request_types = sorted(AnyRequest.__args__, key=action_of)
+names = sorted({name for kind in request_types for name in kind.__struct_encode_fields__})
+members = st.tuples(
+    st.sampled_from([name for name in names if name != "requestId"] + ["x", "\\ud800"]),
+    st.sampled_from(ODD),
+)
+
+
+@given(
+    st.sampled_from([action_of(kind) for kind in request_types]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=64),
+    st.lists(members, max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_every_fault_of_a_json_object_is_told_with_its_action_and_request_id(
+    action: str, request_id: str, more: list[tuple[str, str]], order: Random
+) -> None:
+    written = [("action", json.dumps(action)), ("requestId", json.dumps(request_id)), *more]
+    order.shuffle(written)
+    text = "{" + ",".join(f'"{name}": {value}' for name, value in written) + "}"
+    outcome = _outcome(text)
+    if isinstance(outcome, MalformedRequestError):
+        assert outcome.head == Head(action, request_id)
+        assert "not JSON" not in outcome.message
+        assert is_whole(outcome.message)
+    else:
+        assert (action_of(type(outcome)), outcome.request_id) == (action, request_id)
