@@ -42,11 +42,11 @@ class DeviceApp(App):
 
     @cached_property
     def sync_service(self) -> SyncService:
-        return SyncService(self._sync_relay, self._origins, self.clock)
+        return SyncService(self._sync_relay, self._origins, self._connections, self.clock)
 
     @cached_property
     def sync_snapshots(self) -> SyncSnapshots:
-        return SyncSnapshots(SyncStates(self._outside.devices), self.clock)
+        return SyncSnapshots(SyncStates(self._outside.devices), self._connections, self.clock)
 
     @cached_property
     def sync_bus(self) -> SyncBus:

@@ -30,8 +30,9 @@ def may_announce(caller: Caller, reader: Reader, session_id: str | None) -> bool
 
 
 class Announcing:
-    """Answers announce and clearAnnouncement. Both raise AUTHENTICATION_REQUIRED, FORBIDDEN and,
-    for the scope `session`, CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND, SESSION_ENDED.
+    """Answers announce and clearAnnouncement. Both raise AUTHENTICATION_REQUIRED, FORBIDDEN,
+    CONNECTION_NOT_FOUND and, for the scope `session`, NOT_IN_SESSION, SESSION_NOT_FOUND,
+    SESSION_ENDED.
     """
 
     def __init__(self, board: AnnouncementBoard, seating: Seating) -> None:
@@ -61,6 +62,7 @@ class Announcing:
         """The session that the caller may announce to; None is everybody."""
         if scope == "all":
             require_group(caller, ANNOUNCERS, action)
+            self._seating.membership(caller)
             return None
         require_user(caller, action)
         return self._seating.with_floor(caller, action).session_id

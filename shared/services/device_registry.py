@@ -9,10 +9,10 @@ from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.models.device import MAX_DEVICES, KnownDevice
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
-from shared.models.errors import ErrorCode, ValidationError
+from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.services.device_fanout import RELAY_DEADLINE_MS, DeviceFanout
 from shared.services.origins import Origins
-from shared.services.refusals import connection_not_found, require_user
+from shared.services.refusals import registered, require_user
 from shared.services.sync_snapshots import SyncSnapshots
 from shared.utils.clock import Clock
 from shared.utils.sync_validators import validate_device
@@ -50,14 +50,17 @@ class DeviceRegistry:
         """
         request = validate_device(request)
         user_id = require_user(caller, "registerDevice")
+        registered(self._connections.get(caller.connection_id))
         known = self._devices.of(user_id)
         self._make_room(user_id, known, request.device_id)
         device = _named(request, known, caller.connection_id)
         replaced = self._devices.come_online(user_id, device)
-        if self._connections.get(caller.connection_id) is None:
+        try:
+            registered(self._connections.get(caller.connection_id))
+        except LingocastError:
             # Its farewell may have come before the device was on it, and found nothing to do.
             self._offline(user_id, device)
-            raise connection_not_found()
+            raise
         self._origins.note(caller.connection_id, request.device_id)
         for other in known:
             if other.connection_id == caller.connection_id and other.device_id != request.device_id:

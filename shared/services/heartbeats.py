@@ -7,7 +7,7 @@ from shared.models.connection import Caller
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.services.connection_service import ConnectionService
 from shared.services.lease_renewals import LeaseRenewals
-from shared.services.refusals import connection_not_found
+from shared.services.refusals import registered
 from shared.utils.clock import Clock
 
 
@@ -35,8 +35,6 @@ class Heartbeats:
         if lease is not None:
             self._activity.note(caller)
         else:
-            connection = self._connections.touch(caller.connection_id, now)
-            if connection is None:
-                raise connection_not_found()
+            connection = registered(self._connections.touch(caller.connection_id, now))
             lease = self._leases.of(connection)
         return HeartbeatAck(timestamp=now, client_time=request.client_time, lease=lease)

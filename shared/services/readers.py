@@ -5,9 +5,9 @@ from __future__ import annotations
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.announced import Reader
-from shared.models.connection import Caller
+from shared.models.connection import Caller, Connection
 from shared.models.session import Session
-from shared.services.refusals import connection_not_found
+from shared.services.refusals import registered
 
 
 class Readers:
@@ -19,17 +19,18 @@ class Readers:
 
     def calling(self, caller: Caller) -> Reader:
         """The caller, as they sit now. Raises CONNECTION_NOT_FOUND."""
-        reader = self.find(caller.connection_id, caller.reader)
-        if reader is None:
-            raise connection_not_found()
-        return reader
+        connection = registered(self._connections.get(caller.connection_id))
+        return self._reader(connection, caller.reader)
 
     def find(self, connection_id: str, key: str) -> Reader | None:
         """Whoever has that connection; None if it is over, or another one has its seat."""
         connection = self._connections.get(connection_id)
         if connection is None or connection.replaced_at is not None:
             return None
-        membership = connection.membership
+        return self._reader(connection, key)
+
+    def _reader(self, connection: Connection, key: str) -> Reader:
+        connection_id, membership = connection.connection_id, connection.membership
         if membership is None:
             return Reader(connection_id, key)
         session = self.session(membership.session_id)

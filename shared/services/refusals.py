@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models.connection import Caller
+from shared.models.connection import Caller, Connection
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.session import MAX_LANGUAGES, Session
 
@@ -12,6 +12,17 @@ def connection_not_found() -> LingocastError:
     return LingocastError(
         ErrorCode.CONNECTION_NOT_FOUND, "the connection is not registered; connect again"
     )
+
+
+def registered(connection: Connection | None) -> Connection:
+    """The connection, if it is known and no other one has its seat. Raises CONNECTION_NOT_FOUND.
+
+    Every request of a connection that was replaced is refused by this, except for the chunks that
+    it may still send: protocol, rule 13.
+    """
+    if connection is None or connection.replaced_at is not None:
+        raise connection_not_found()
+    return connection
 
 
 def announcement_not_found(field: str) -> LingocastError:

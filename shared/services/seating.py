@@ -15,6 +15,7 @@ from shared.services.refusals import (
     connection_not_found,
     forbidden,
     not_in_session,
+    registered,
     session_ended,
     session_not_found,
 )
@@ -87,8 +88,4 @@ class Seating:
 
     def membership(self, caller: Caller) -> Membership | None:
         """What the caller's row says of its seat. Raises CONNECTION_NOT_FOUND."""
-        connection = self._connections.get(caller.connection_id)
-        # One that was replaced has nothing to ask for any more: its seat is another's.
-        if connection is None or connection.replaced_at is not None:
-            raise connection_not_found()
-        return connection.membership
+        return registered(self._connections.get(caller.connection_id)).membership

@@ -8,7 +8,7 @@ from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, Conn
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
 from shared.models.session import AudioSource, Session
-from shared.services.refusals import connection_not_found, forbidden, not_in_session
+from shared.services.refusals import forbidden, not_in_session, registered
 from shared.utils.clock import Clock
 
 _HINTS_KEPT = 1_024
@@ -41,16 +41,18 @@ class Sources:
             if session and source and session.is_active:
                 return session, source
         connection = self._connections.get(caller.connection_id)
-        if connection is None:
-            raise connection_not_found()
-        membership = connection.membership
+        membership = connection.membership if connection else None
         session = self._sessions.get(membership.session_id) if membership else None
-        if session is None:
-            return None, None
+        source = session and session.source_of(caller.connection_id, caller.received_at)
+        if session is None or source is None:
+            # Within the overlap a connection that was replaced is a source.
+            registered(connection)
+            return session, None
+        # Only sources have hints: no number of listeners who send can push one of theirs out.
         self._session_hints[caller.connection_id] = session.session_id
         if len(self._session_hints) > _HINTS_KEPT:
             self._session_hints.popitem(last=False)
-        return session, session.source_of(caller.connection_id, caller.received_at)
+        return session, source
 
     def touch(self, caller: Caller) -> None:
         """Note that the caller's connection is in use; written now and then."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
 from shared.models.device_messages import Sync, SyncAccepted
 from shared.models.errors import LingocastError
 from shared.services.origins import Origins
-from shared.services.refusals import require_user
+from shared.services.refusals import registered, require_user
 from shared.services.sync_relay import SyncRelay
 from shared.utils.clock import Clock
 from shared.utils.sync_validators import validate_clock, validate_sync
@@ -17,18 +18,26 @@ from shared.utils.sync_validators import validate_clock, validate_sync
 class SyncService:
     """Takes syncs from devices."""
 
-    def __init__(self, relay: SyncRelay, origins: Origins, clock: Clock) -> None:
+    def __init__(
+        self,
+        relay: SyncRelay,
+        origins: Origins,
+        connections: ConnectionsRepository,
+        clock: Clock,
+    ) -> None:
         self._relay = relay
         self._origins = origins
+        self._connections = connections
         self._clock = clock
 
     def sync(self, caller: Caller, request: Sync) -> SyncAccepted:
         """Merge and relay. Raises INVALID_SYNC, CLOCK_SKEW, AUTHENTICATION_REQUIRED,
-        DEVICE_NOT_REGISTERED, DEVICE_NOT_FOUND or DEVICE_OFFLINE.
+        CONNECTION_NOT_FOUND, DEVICE_NOT_REGISTERED, DEVICE_NOT_FOUND or DEVICE_OFFLINE.
         """
         message = validate_sync(request, caller.received_at)
         validate_clock(message.hlc, self._clock.now_ms())
         user_id = require_user(caller, "sync")
+        registered(self._connections.get(caller.connection_id))
         origin = self._origins.of(user_id, caller.connection_id)
         try:
             accepted = self._relay.accept(

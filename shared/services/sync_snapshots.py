@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sync_states import SyncStates
 from shared.models.connection import Caller
 from shared.models.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
 from shared.models.message_base import encode
-from shared.services.refusals import require_user
+from shared.services.refusals import registered, require_user
 from shared.services.sync_cursor import Cursor
 from shared.utils.clock import Clock
 
@@ -30,17 +31,21 @@ class SyncSnapshots:
     later one, so whoever asks for changes since then misses nothing.
     """
 
-    def __init__(self, states: SyncStates, clock: Clock) -> None:
+    def __init__(
+        self, states: SyncStates, connections: ConnectionsRepository, clock: Clock
+    ) -> None:
         self._states = states
+        self._connections = connections
         self._clock = clock
 
     def get_sync_snapshot(self, caller: Caller, request: GetSyncSnapshot) -> SyncSnapshot:
         """A page; what its cursor says counts more than `since`.
 
-        Raises INVALID_SYNC or AUTHENTICATION_REQUIRED.
+        Raises INVALID_SYNC, AUTHENTICATION_REQUIRED or CONNECTION_NOT_FOUND.
         """
         cursor = None if request.cursor is None else Cursor.parse(request.cursor)
         user_id = require_user(caller, "getSyncSnapshot")
+        registered(self._connections.get(caller.connection_id))
         if cursor is None:
             return self.first_page(user_id, request.since)
         return self._page(user_id, cursor)

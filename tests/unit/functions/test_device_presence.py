@@ -79,7 +79,7 @@ def test_a_connection_that_is_over_does_not_become_a_device(world: World) -> Non
     assert reply["code"] == "CONNECTION_NOT_FOUND"
     world.disconnect(first.connection)
     devices = phone(world, "alice", 3).registered["devices"]
-    assert online(devices) == {device_id(1): False, device_id(2): False, device_id(3): True}
+    assert online(devices) == {device_id(1): False, device_id(3): True}
 
 
 def test_a_farewell_between_any_two_calls_leaves_nobody_online(world: World) -> None:

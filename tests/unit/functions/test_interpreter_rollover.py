@@ -72,7 +72,7 @@ def test_heartbeats_of_the_former_connection_take_no_place(rolling: Rolling, who
     rolling.over(who, token)
     voice, waiting = theatre.voice(), theatre.waiting()
 
-    assert "lease" not in theatre.beat(old)
+    assert theatre.world.ask(old, "heartbeat")["code"] == "CONNECTION_NOT_FOUND"
 
     assert (theatre.voice(), theatre.waiting()) == (voice, waiting)
     assert len(waiting) == 2

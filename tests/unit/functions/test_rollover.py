@@ -141,7 +141,7 @@ class TestSpeaker:
         world.send_audio(new, 4)
 
         assert heard(world, listener) == [(1, 0), (1, 1), (2, 2), (2, 4)]
-        assert world.pushes(old, "error")[-1]["code"] == "FORBIDDEN"
+        assert world.pushes(old, "error")[-1]["code"] == "CONNECTION_NOT_FOUND"
 
     def test_who_displaces_the_new_one_displaces_the_old_one_too(self, world: World) -> None:
         old, session_id, token = create(world)

@@ -1,0 +1,139 @@
+"""Every request of a replaced connection is answered with CONNECTION_NOT_FOUND (rule 13).
+
+The requests are those of the protocol's union, so that a new one is among them by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from shared.models import protocol
+from shared.models.message_base import Request, action_of
+from shared.models.session import OVERLAP_MS
+from tests.helpers.clients import CHUNK, Message
+from tests.helpers.world import World
+from tests.unit.functions.seats import counts, heard, roll_over
+
+REQUESTS: tuple[type[Request], ...] = get_args(protocol.AnyRequest)
+GROUPS = ("speakers", "interpreters", "operators")
+DEVICE = "00000000-0000-4000-8000-000000000001"
+# What a request needs, by the names of its fields: enough for each to be a valid one.
+VALUES: dict[str, Any] = {
+    "sourceLanguage": "en",
+    "targetLanguage": "es",
+    "audio": base64.b64encode(CHUNK).decode(),
+    "seq": 0,
+    "timestamp": 1_700_000_000_000,
+    "endTimestamp": 1_700_000_000_000,
+    "text": "Hola.",
+    "final": True,
+    "volume": 0.5,
+    "scope": "all",
+    "message": "We go on",
+    "announcementId": "unknown",
+    "deviceId": DEVICE,
+    "kind": "watchlistUpdate",
+    "operation": "add",
+    "contentId": "film-1",
+    "hlc": {"wallMs": 1_700_000_000_000, "counter": 0, "node": DEVICE},
+}
+
+
+def valid(request: type[Request], session_id: str) -> Message:
+    """A request as a client would send it, with all fields that it must have."""
+    values = {**VALUES, "sessionId": session_id}
+    fields = msgspec.structs.fields(request)
+    needed = {field.encode_name for field in fields if field.required}
+    if request is protocol.Sync:  # what its kind needs
+        needed |= {"contentId", "operation"}
+    missing = needed - values.keys()
+    assert not missing, f"{action_of(request)}: give {missing} a value in this test"
+    return {name: values[name] for name in needed}
+
+
+def answer(
+    world: World, connection: str, request: type[Request], session_id: str
+) -> Message | None:
+    """The reply, or what was pushed where there is none."""
+    action, fields = action_of(request), valid(request, session_id)
+    if action not in {"sendAudio", "sendCaption"}:
+        return world.ask(connection, action, **fields)
+    before = len(world.pushes(connection, "error"))
+    text = msgspec.json.encode({"action": action, **fields}).decode()
+    world.send_text(connection, action, text)
+    pushed = world.pushes(connection, "error")[before:]
+    return pushed[0] if pushed else None
+
+
+def seat(world: World, role: str) -> tuple[str, str, str]:
+    """A connection with every right, in a seat that another one has taken over; the new one, and
+    the session.
+    """
+    if role == "speaker":
+        old = world.connect("olga", *GROUPS)
+        created = world.ask(old, "createSession", sourceLanguage="en")
+        session_id, token, language = created["sessionId"], created["resumeToken"], "en"
+    else:
+        _, session_id = world.create_session()
+        old, language = world.connect("olga", *GROUPS), "es"
+        joined = world.ask(old, "joinSession", sessionId=session_id, targetLanguage="es", role=role)
+        token = joined["resumeToken"]
+    new, _ = roll_over(world, session_id, token, "olga", *GROUPS, language=language, role=role)
+    return old, new, session_id
+
+
+@pytest.mark.parametrize("request_type", REQUESTS, ids=action_of)
+@pytest.mark.parametrize("role", ["listener", "interpreter", "speaker"])
+def test_it_is_told_that_it_is_not_found(
+    world: World, role: str, request_type: type[Request]
+) -> None:
+    old, new, session_id = seat(world, role)
+    before = counts(world, session_id)
+    world.clock.advance(OVERLAP_MS + 1)
+
+    reply = answer(world, old, request_type, session_id)
+
+    assert reply is not None
+    assert reply["code"] == "CONNECTION_NOT_FOUND", reply
+    assert counts(world, session_id) == before
+    assert [message["type"] for message in world.pushes(new)] == []
+
+
+@pytest.mark.parametrize("request_type", REQUESTS, ids=action_of)
+def test_so_is_one_whose_row_is_gone(world: World, request_type: type[Request]) -> None:
+    _, session_id = world.create_session()
+    over = world.connect("olga", *GROUPS)
+    world.disconnect(over)
+
+    reply = answer(world, over, request_type, session_id)
+
+    assert reply is not None
+    assert reply["code"] == "CONNECTION_NOT_FOUND", reply
+
+
+@pytest.mark.parametrize(("role", "language"), [("speaker", "en"), ("interpreter", "es")])
+def test_chunks_of_the_overlap_are_still_taken(world: World, role: str, language: str) -> None:
+    old, _, session_id = seat(world, role)
+    listener = world.listener(session_id, language)
+
+    world.clock.advance(OVERLAP_MS)
+    world.send_audio(old, 7)
+
+    assert world.pushes(old, "error") == []
+    assert heard(world, listener) == [(1, 7)]
+
+
+def test_a_device_that_moved_on_is_not_taken_back(world: World) -> None:
+    """The late request of the old connection would take the device from the new one."""
+    old, new, _ = seat(world, "listener")
+    device = {"deviceId": DEVICE, "name": "phone"}
+    assert world.ask(new, "registerDevice", **device)["type"] == "deviceRegistered"
+
+    assert world.ask(old, "registerDevice", **device)["code"] == "CONNECTION_NOT_FOUND"
+
+    assert new not in world.sender.deleted
+    assert world.ask(new, "sync", **valid(protocol.Sync, ""))["type"] == "syncAccepted"
