@@ -13,9 +13,9 @@ _MOST_KNOWN = 10_000
 
 class Origins:
     """A sync is written before the user's devices are read, for the sake of those that register
-    meanwhile, so the sender has to be known before that; a query for each sync would be one more
-    read of all devices. Another instance may have made the connection another device since: whoever reads the
-    devices afterwards looks again.
+    meanwhile, so the sender has to be known before that; a query for each sync would read all
+    devices once more. Another instance may have made the connection another device since: whoever
+    reads the devices afterwards looks again.
     """
 
     def __init__(self, devices: DeviceLookup) -> None:
