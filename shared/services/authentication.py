@@ -10,7 +10,7 @@ from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.connection import Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.services.interpreter_rights import require_interpreter
-from shared.services.refusals import connection_not_found, require_group
+from shared.services.refusals import connection_not_found, registered, require_group
 from shared.utils.clock import Clock
 from shared.utils.identity import (
     ExpiredTokenError,
@@ -47,9 +47,7 @@ class Authentication:
             raise _forbidden("the connection was opened without a token; connect again with this")
         if identity.user_id != caller.user_id:
             raise _forbidden("the token is another user's; connect again with it")
-        connection = self._connections.get(caller.connection_id)
-        if connection is None or connection.replaced_at is not None:
-            raise connection_not_found()
+        connection = registered(self._connections.get(caller.connection_id))
         if connection.membership is not None:
             renewed = replace(caller, groups=identity.groups, token_expired=False)
             self._check_seat(renewed, connection.membership)

@@ -43,7 +43,7 @@ class Sources:
         connection = self._connections.get(caller.connection_id)
         membership = connection.membership if connection else None
         session = self._sessions.get(membership.session_id) if membership else None
-        source = session and session.source_of(caller.connection_id, caller.received_at)
+        source = session.source_of(caller.connection_id, caller.received_at) if session else None
         if session is None or source is None:
             # Within the overlap a connection that was replaced is a source.
             registered(connection)

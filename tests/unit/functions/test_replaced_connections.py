@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from shared.models import protocol
+from shared.models.device_messages import Sync
 from shared.models.message_base import Request, action_of
 from shared.models.session import OVERLAP_MS
 from tests.helpers.clients import CHUNK, Message
@@ -43,12 +44,14 @@ VALUES: dict[str, Any] = {
 }
 
 
-def valid(request: type[Request], session_id: str) -> Message:
+def valid(world: World, request: type[Request], session_id: str) -> Message:
     """A request as a client would send it, with all fields that it must have."""
-    values = {**VALUES, "sessionId": session_id}
+    an_hour_on = world.clock.now_ms() + 3_600_000
+    token = world.issuer.token("olga", *GROUPS, expires_at=an_hour_on)
+    values = {**VALUES, "sessionId": session_id, "token": token}
     fields = msgspec.structs.fields(request)
     needed = {field.encode_name for field in fields if field.required}
-    if request is protocol.Sync:  # what its kind needs
+    if request is Sync:  # what its kind needs
         needed |= {"contentId", "operation"}
     missing = needed - values.keys()
     assert not missing, f"{action_of(request)}: give {missing} a value in this test"
@@ -59,7 +62,7 @@ def answer(
     world: World, connection: str, request: type[Request], session_id: str
 ) -> Message | None:
     """The reply, or what was pushed where there is none."""
-    action, fields = action_of(request), valid(request, session_id)
+    action, fields = action_of(request), valid(world, request, session_id)
     if action not in {"sendAudio", "sendCaption"}:
         return world.ask(connection, action, **fields)
     before = len(world.pushes(connection, "error"))
@@ -136,4 +139,4 @@ def test_a_device_that_moved_on_is_not_taken_back(world: World) -> None:
     assert world.ask(old, "registerDevice", **device)["code"] == "CONNECTION_NOT_FOUND"
 
     assert new not in world.sender.deleted
-    assert world.ask(new, "sync", **valid(protocol.Sync, ""))["type"] == "syncAccepted"
+    assert world.ask(new, "sync", **valid(world, Sync, ""))["type"] == "syncAccepted"
