@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
-from client.audio import to_pcm
 from client.chunks import chunks
 from client.connection import Connection, connect
 from client.events import Heard as HeardEvent
+from client.sound.whole import to_pcm
 from demo.sentences import SENTENCES
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

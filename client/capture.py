@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from client.chunks import chunks, complete
+from client.chunks import chunks
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 
@@ -50,47 +50,6 @@ class Recording:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self._chunks:
             yield chunk
-
-
-class PcmInput:
-    """Raw s16le mono samples from a file object, such as standard input fed by a recorder."""
-
-    live = True
-    total = None
-
-    def __init__(self, stream: BinaryIO, audio_format: AudioFormat) -> None:
-        self._stream = stream
-        self._format = audio_format
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        reader = await _reader(self._stream)
-        while True:
-            try:
-                yield await reader(self._format.chunk_bytes)
-            except asyncio.IncompleteReadError as end:
-                if end.partial:
-                    yield complete(end.partial, self._format)
-                return
-
-
-async def _reader(stream: BinaryIO) -> Callable[[int], Awaitable[bytes]]:
-    """A function that reads exactly so many bytes, or raises IncompleteReadError at the end."""
-    reader = asyncio.StreamReader()
-    try:
-        # A pipe is read by the event loop: a thread stuck in `read` could not be interrupted.
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), stream
-        )
-    except (ValueError, OSError):  # a regular file, which never blocks
-        return lambda size: _read_file(stream, size)
-    return reader.readexactly
-
-
-async def _read_file(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise asyncio.IncompleteReadError(data, size)
-    return data
 
 
 @dataclass(frozen=True, slots=True)

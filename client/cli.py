@@ -16,7 +16,7 @@ from client.client_id import kept_client_id
 from client.console import Display, summarize_hearing
 from client.devices_command import devices_app
 from client.events import Notice
-from client.files import sink_named
+from client.files import HeardFile
 from client.interpret_command import interpret_command
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
@@ -102,7 +102,8 @@ def listen_command(
         client_id = functools.cache(lambda: kept_client_id(display.say))
         access = Access(url, token, None, None, None, reconnect, client_id)
         with contextlib.ExitStack() as files:
-            files.callback(lambda: summarize_hearing(display, out))
+            heard = HeardFile(out, files, display.say)
+            files.callback(lambda: summarize_hearing(display, heard.summary()))
             async with access.connect() as connection:
                 reader = Acknowledger(connection, display.say)
 
@@ -120,7 +121,7 @@ def listen_command(
                         connection,
                         session_id,
                         language,
-                        open_sink=sink_named(out, files),
+                        open_sink=heard.open,
                         playout_delay_ms=playout_delay,
                         seconds=seconds,
                         hooks=hooks,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -201,8 +200,8 @@ def _latency(latency: LatencySummary | None) -> str:
     return f", latency p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
 
 
-def summarize_hearing(display: Display, out: Path | None) -> None:
-    """Say what was heard, once all is over, and in which file it is."""
+def summarize_hearing(display: Display, recorded: str | None) -> None:
+    """Say what was heard, once all is over, and the line about its recording."""
     display.close()
     if display.playout is None:
         return
@@ -210,5 +209,5 @@ def summarize_hearing(display: Display, out: Path | None) -> None:
     display.say(describe_hearing(stats))
     if stats.ledger is not None:
         display.say(describe_ledger(stats.ledger, display.playout.delay_ms))
-    if out is not None:
-        display.say(f"What was heard is in {out}")
+    if recorded is not None:
+        display.say(recorded)

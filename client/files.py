@@ -1,51 +1,90 @@
-"""Sound files as the command line names them: sources to send, sinks to hear into."""
+"""Sound as the command line names it: sources to send, files to record into."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from client.audio import to_pcm
-from client.capture import ChunkSource, PcmInput, Recording
 from client.errors import SoundError
-from client.listener import OpenSink
 from client.playout import NullSink, Sink
+from client.recorder import Recorder
+from client.sound.inputs import DescriptorInput, open_path, unreadable
+from client.sound.outputs import prepare_directory
+from client.sound.source import SoundInput, SoundSource
 from client.speaker import OpenSource
-from client.wav import WavWriter, read_wav
 from shared.models.audio_format import AudioFormat
 
 STANDARD_INPUT = "-"
+# How long a recorder at a pipe may take to start before the session opens without its first
+# sample. What is wrong with it is told later then.
+_STARTING_SECONDS = 2.0
 
 
-def source_named(name: str) -> OpenSource:
-    """A WAV file, read now so that its faults show at once, or `-`. Raises SoundError."""
-    if name == STANDARD_INPUT:
-        if sys.stdin.isatty():
-            raise SoundError("standard input is a keyboard; pipe sound into it or name a WAV file")
-        return lambda audio_format: PcmInput(sys.stdin.buffer, audio_format)
-    sound = read_wav(Path(name))
+async def source_named(name: str, files: contextlib.ExitStack) -> OpenSource:
+    """A sound file, FIFO or device, or `-` for standard input; `files` closes it.
 
-    def opened(audio_format: AudioFormat) -> ChunkSource:
-        return Recording(to_pcm(sound, audio_format), audio_format)
-
-    return opened
-
-
-def sink_named(path: Path | None, files: contextlib.ExitStack) -> OpenSink:
-    """A WAV file that `files` closes, or nothing at all without a path.
-
-    It is created when the format is known; SoundError is raised then.
+    It is opened and its first samples are read now, so that its faults show before a session
+    opens. Raises SoundError.
     """
+    sound = files.enter_context(contextlib.closing(_input_named(name)))
+    preparing = asyncio.create_task(asyncio.to_thread(sound.prepare))
+    preparing.add_done_callback(lambda task: task.cancelled() or task.exception())
+    files.callback(preparing.cancel)
+    await asyncio.wait({preparing}, timeout=_STARTING_SECONDS if sound.live else None)
+    if preparing.done():
+        preparing.result()
+    return lambda audio_format: SoundSource(sound, audio_format)
 
-    def opened(audio_format: AudioFormat) -> Sink:
-        if path is None:
+
+def _input_named(name: str) -> SoundInput:
+    if name != STANDARD_INPUT:
+        source = open_path(name)
+        return SoundInput(source, name, may_be_raw=not source.seekable)
+    if sys.stdin is None:  # Python's way to say that it was closed
+        raise SoundError("standard input is closed; pipe sound into it or name a sound file")
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError) as fault:  # something of a program that runs this one
+        raise unreadable("standard input", fault) from fault
+    source = DescriptorInput(descriptor, "standard input", owned=False)
+    return SoundInput(source, "standard input", may_be_raw=True)
+
+
+class HeardFile:
+    """Where `--out` puts what is heard: opened once the session's format is known."""
+
+    def __init__(
+        self, path: Path | None, files: contextlib.ExitStack, tell: Callable[[str], None]
+    ) -> None:
+        """Raises SoundError if `path` can plainly not be written."""
+        if path is not None:
+            prepare_directory(path)
+        self._path = path
+        self._files = files
+        self._tell = tell
+        self._complete: bool | None = None  # None until it is closed
+
+    def open(self, audio_format: AudioFormat) -> Sink:
+        """A sink that `files` closes; one that forgets without a path. Raises SoundError."""
+        if self._path is None:
             return NullSink()
         if not audio_format.is_pcm:
             raise SoundError(
                 f"the session's audio is {audio_format.encoding}, which cannot be written as WAV; "
                 "leave --out away"
             )
-        return files.enter_context(WavWriter(path, audio_format.sample_rate))
+        recorder = Recorder(self._path, audio_format.sample_rate, self._tell)
+        self._files.callback(lambda: self._close(recorder))
+        return recorder
 
-    return opened
+    def _close(self, recorder: Recorder) -> None:
+        self._complete = recorder.close()
+
+    def summary(self) -> str | None:
+        """A line about what was recorded, once `files` is closed; None if nothing was."""
+        if self._path is None or self._complete is None:
+            return None
+        return f"{'What' if self._complete else 'Part of what'} was heard is in {self._path}"

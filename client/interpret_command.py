@@ -14,7 +14,7 @@ import typer
 from client import notices
 from client.console import Display, describe_stream, summarize_hearing
 from client.errors import MachineError
-from client.files import STANDARD_INPUT, sink_named, source_named
+from client.files import STANDARD_INPUT, HeardFile, source_named
 from client.interpreter import Start, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks
@@ -127,10 +127,11 @@ def interpret_command(
             if begin is Start.FLOOR:
                 display.say("Your words begin when the floor is first heard.")
 
-        source = source_named(file)
         hooks = Hooks(joined, display.hears, lambda notice: notices.notice(display, notice))
         with contextlib.ExitStack() as files:
-            files.callback(lambda: summarize_hearing(display, out))
+            heard = HeardFile(out, files, display.say)
+            files.callback(lambda: summarize_hearing(display, heard.summary()))
+            source = await source_named(file, files)
             async with access.connect() as connection:
                 report = await interpret(
                     connection,
@@ -141,7 +142,7 @@ def interpret_command(
                     stay=stay,
                     standby=standby,
                     take_over=take_over,
-                    open_sink=sink_named(out, files),
+                    open_sink=heard.open,
                     playout_delay_ms=playout_delay,
                     hooks=hooks,
                     on_progress=display.sent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Annotated
 
 import typer
@@ -97,8 +98,9 @@ def speak_command(
     audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
 
     async def flow(display: Display) -> None:
-        source = source_named(file)
-        async with access.connect() as connection:
+        async with contextlib.AsyncExitStack() as stack:
+            source = await source_named(file, stack.enter_context(contextlib.ExitStack()))
+            connection = await stack.enter_async_context(access.connect())
 
             async def created(session: SessionCreated) -> None:
                 at = None if url == DEFAULT_URL else url

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from client.capture import ChunkSource, Sleep
-from client.errors import ClientError
+from client.errors import ClientError, SoundError
 from client.events import AudioRefused, Away, Event, Notice, Notified, Returned, RolledOver
 from client.lasting import AnyConnection
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
@@ -100,8 +100,8 @@ async def speak(
 
     try:
         await either(broadcast(), watch())
-    except asyncio.CancelledError:
-        if end:  # interrupted: the listeners should learn that no more will come
+    except (asyncio.CancelledError, SoundError):
+        if end:  # interrupted, or a damaged file: the listeners learn that no more will come
             with contextlib.suppress(ClientError, TimeoutError):
                 async with asyncio.timeout(_PARTING_SECONDS):
                     await connection.end_session()

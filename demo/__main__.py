@@ -16,7 +16,7 @@ from client.errors import ClientError
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.options import ChunkOption, DelayOption
 from client.remedies import remedy
-from client.wav import read_wav
+from client.sound.whole import load_pcm
 from demo.machine_act import MachineAct
 from demo.scenario import FORMAT, Scenario
 from demo.show import Show
@@ -39,8 +39,8 @@ def main(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.wav",
-            help="What the speaker says: any WAV file.",
+            metavar="FILE",
+            help="What the speaker says: a sound file (WAV, FLAC, OGG, MP3 …).",
             show_default="a sentence of real speech",
         ),
     ] = FLOOR,
@@ -73,7 +73,7 @@ def main(
 def _run(
     show: Show, file: Path, out: Path, audio_format: AudioFormat, playout_delay_ms: int
 ) -> bool:
-    floor, interpretation = read_wav(file), read_wav(INTERPRETATION)
+    floor, interpretation = load_pcm(file, audio_format), load_pcm(INTERPRETATION, audio_format)
     show.step("The stack starts on this machine, from the template that would be deployed.")
     began = time.monotonic()
     with contextlib.ExitStack() as stack:

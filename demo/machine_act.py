@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from client.audio import to_pcm
 from client.capture import Recording
 from client.connection import connect
 from client.errors import ClientError
@@ -20,6 +19,7 @@ from client.events import Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.playout import ListenStats, NullSink, Sink
+from client.sound.whole import to_pcm
 from client.speaker import speak
 from client.streaming import StreamReport
 from client.tokens import fetch_token

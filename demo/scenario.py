@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from client.audio import to_pcm
 from client.capture import Recording
 from client.connection import connect
 from client.interpreter import InterpretReport, interpret
@@ -19,7 +18,7 @@ from client.playout import ListenStats
 from client.speaker import SessionHook, SpeakReport, speak
 from client.streaming import ProgressHook, StreamReport
 from client.tokens import fetch_token
-from client.wav import Sound, WavWriter
+from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined
 
@@ -79,20 +78,20 @@ class Audience(Protocol):
 
 
 class Scenario:
-    """One performance of two recordings against a running service."""
+    """One performance of two recordings, s16le in `audio_format`, against a running service."""
 
     def __init__(
         self,
         endpoints: Endpoints,
-        floor: Sound,
-        interpretation: Sound,
+        floor: bytes,
+        interpretation: bytes,
         directory: Path,
         *,
         audio_format: AudioFormat = FORMAT,
         playout_delay_ms: float = DEFAULT_PLAYOUT_DELAY_MS,
     ) -> None:
-        self.floor = Recording(to_pcm(floor, audio_format), audio_format)
-        self.interpretation = Recording(to_pcm(interpretation, audio_format), audio_format)
+        self.floor = Recording(floor, audio_format)
+        self.interpretation = Recording(interpretation, audio_format)
         self._format = audio_format
         self._playout_delay_ms = playout_delay_ms
         self._endpoints = endpoints

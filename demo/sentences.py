@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from client.wav import Sound, read_wav
+from client.sound.whole import Sound, read_sound
 
 FOLDER = Path(__file__).parent / "samples" / "sentences"
 _FRAME_SECONDS = 0.01
@@ -28,7 +28,7 @@ class Sentence:
 
     def read(self) -> Sound:
         """The recording's sound. Raises SoundError if it is not there."""
-        return read_wav(self.path)
+        return read_sound(self.path)
 
     def end_of_speech_ms(self) -> int:
         """When the last word has been spoken, in ms from the beginning of the recording."""

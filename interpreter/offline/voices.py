@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 
-from client.audio import to_pcm
 from client.errors import SoundError
-from client.wav import parse_wav
+from client.sound.whole import parse_sound, to_pcm
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
 from interpreter.offline.processes import end
 from shared.models.audio_format import AudioFormat
@@ -79,7 +78,7 @@ class Voices:
         except TimeoutError:
             raise EngineError(f"{self._program} takes too long") from None
         try:
-            return to_pcm(parse_wav(wav), AudioFormat(sample_rate=sample_rate))
+            return to_pcm(parse_sound(wav), AudioFormat(sample_rate=sample_rate))
         except SoundError as fault:
             raise EngineError(f"{self._program} gives no sound") from fault
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from client.audio import to_pcm
 from client.capture import Recording
+from client.sound.whole import to_pcm
 from client.speaker import speak
 from demo.sentences import STABLE
 from interpreter.engines import make_engine

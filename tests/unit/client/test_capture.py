@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-from client.capture import Captured, PcmInput, Recording, capture
+from client.capture import Captured, Recording, capture
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, FakeClock
 
@@ -67,33 +63,3 @@ async def test_a_live_source_that_stalled_dates_its_later_chunks_later() -> None
         (1_400, 1_600),
         (1_600, 1_800),
     ]
-
-
-def _pipe(data: bytes) -> io.FileIO:
-    read, write = os.pipe()
-    os.write(write, data)
-    os.close(write)
-    return os.fdopen(read, "rb", buffering=0)
-
-
-async def _read(source: PcmInput) -> list[int]:
-    async with asyncio.timeout(5):
-        return [len(chunk) async for chunk in source]
-
-
-async def test_raw_samples_come_from_a_pipe() -> None:
-    with _pipe(bytes(2 * CHUNK + 1_001)) as stream:
-        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, CHUNK, 1_000]
-
-
-async def test_a_short_rest_is_padded_and_none_is_none() -> None:
-    with _pipe(bytes(CHUNK + 2)) as stream:
-        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, 100]
-    with _pipe(b"") as stream:
-        assert await _read(PcmInput(stream, FORMAT)) == []
-
-
-async def test_raw_samples_come_from_a_file_too(tmp_path: Path) -> None:
-    (tmp_path / "speech.raw").write_bytes(bytes(CHUNK + 400))
-    with (tmp_path / "speech.raw").open("rb") as stream:
-        assert await _read(PcmInput(stream, FORMAT)) == [CHUNK, 400]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from client.audio import load_pcm
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -16,7 +15,8 @@ from client.errors import (
     SoundError,
 )
 from client.remedies import remedy
-from client.wav import WavWriter, read_wav
+from client.sound.whole import load_pcm, read_sound
+from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import encode
 from shared.models.messages import Audio
@@ -64,7 +64,11 @@ def test_a_missing_file_is_told_before_anything_else() -> None:
 
 def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"ID3 something else")
-    fails(run("interpret", SESSION, str(tmp_path / "a.wav")), "not a WAV file", "ffmpeg")
+    fails(
+        run("interpret", SESSION, str(tmp_path / "a.wav")),
+        "not a sound file that can be read",
+        "ffmpeg",
+    )
 
 
 def test_a_refused_handshake_is_told() -> None:
@@ -164,7 +168,7 @@ def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
     assert lines[1] == "The session is over: the speaker ended it."
     assert lines[2].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
     assert lines[3] == f"What was heard is in {out}"
-    assert read_wav(out).samples.tolist() == read_wav(Path(speech)).samples.tolist()
+    assert read_sound(out).samples.tolist() == read_sound(Path(speech)).samples.tolist()
 
 
 def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:

@@ -14,7 +14,8 @@ from client.capture import Recording
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.playout import ListenStats
-from client.wav import Sound, WavWriter, read_wav
+from client.sound.whole import Sound, read_sound, to_pcm
+from client.wav import WavWriter
 from demo.__main__ import FLOOR, INTERPRETATION
 from demo.scenario import FORMAT, Outcome, Scenario
 from demo.show import Show
@@ -28,9 +29,9 @@ class Places:
     token_url: str
 
 
-def _tone(hertz: int, samples: int) -> Sound:
+def _tone(hertz: int, samples: int) -> bytes:
     wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(samples) / 16_000)
-    return Sound(wave.reshape(-1, 1), 16_000)
+    return to_pcm(Sound(wave.reshape(-1, 1), 16_000), FORMAT)
 
 
 def _show() -> tuple[Show, io.StringIO]:
@@ -107,7 +108,7 @@ def test_a_difference_is_put_in_words(heard: bytes, words: str) -> None:
 
 def test_the_samples_are_speech_of_a_few_seconds() -> None:
     for path in (FLOOR, INTERPRETATION):
-        sound = read_wav(path)
+        sound = read_sound(path)
         assert sound.sample_rate == 16_000
         assert 4 <= sound.seconds <= 8
         assert path.stat().st_size < 300_000

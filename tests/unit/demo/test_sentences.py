@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from client.wav import Sound
+from client.sound.whole import Sound
 from demo.sentences import FOLDER, SENTENCES, Sentence, end_of_speech_ms
 
 

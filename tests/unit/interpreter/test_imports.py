@@ -19,4 +19,6 @@ def test_a_machine_needs_no_more_than_the_functions_layer_has() -> None:
     loaded = set(told.stdout.split())
 
     assert {"msgspec", "websockets"} <= loaded
-    assert loaded.isdisjoint({"numpy", "soxr", "rich", "typer", "boto3", "pocketsphinx"})
+    assert loaded.isdisjoint(
+        {"numpy", "soxr", "soundfile", "rich", "typer", "boto3", "pocketsphinx"}
+    )

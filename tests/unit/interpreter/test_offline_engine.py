@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from client.audio import to_pcm
-from client.wav import Sound
+from client.sound.whole import Sound, to_pcm
 from demo.sentences import SENTENCES, STABLE, Sentence
 from interpreter.engine import Engine, UnsupportedLanguageError
 from interpreter.offline.engine import OfflineEngine

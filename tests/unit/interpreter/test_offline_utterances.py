@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client.audio import to_pcm
-from client.wav import read_wav
+from client.sound.whole import read_sound, to_pcm
 from demo.sentences import STABLE
 from interpreter.engine import FloorChunk
 from interpreter.offline.recogniser import decoding
@@ -30,7 +29,7 @@ def sentence_pcm() -> bytes:
 
 
 async def test_who_does_not_pause_is_cut_in_time() -> None:
-    samples = np.frombuffer(to_pcm(read_wav(READ_ALOUD), AudioFormat()), dtype="<i2")
+    samples = np.frombuffer(to_pcm(read_sound(READ_ALOUD), AudioFormat()), dtype="<i2")
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     loud = frames[np.abs(frames).max(axis=1) > 500]
     breathless = np.tile(loud, (4, 1)).tobytes()

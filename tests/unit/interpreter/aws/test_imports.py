@@ -19,4 +19,6 @@ def test_the_engine_needs_nothing_that_the_layer_lacks() -> None:
     loaded = set(told.stdout.split())
 
     assert {"boto3", "msgspec", "websockets"} <= loaded
-    assert loaded.isdisjoint({"numpy", "soxr", "rich", "typer", "pocketsphinx", "uvloop"})
+    assert loaded.isdisjoint(
+        {"numpy", "soxr", "soundfile", "rich", "typer", "pocketsphinx", "uvloop"}
+    )

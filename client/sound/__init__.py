@@ -1,0 +1,1 @@
+"""Sound from files, pipes and devices: reading, converting and recording."""

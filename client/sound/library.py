@@ -1,0 +1,189 @@
+"""FLAC, OGG, MP3, AIFF and the rest, by libsndfile.
+
+https://libsndfile.github.io/libsndfile/api.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import Final
+
+import soundfile
+
+from client.errors import SoundError
+from client.sound.encodings import Samples, clean
+from client.sound.inputs import ByteInput
+
+CONVERT: Final = "convert it: ffmpeg -i YOUR_FILE -c:a pcm_s16le speech.wav"
+# Decoders look back within a frame or two, and metadata; a pipe is remembered that far.
+_WINDOW_BYTES = 2**20
+_PUMP_BYTES = 16_384
+# The length that a pipe pretends to have. libsndfile looks for a tag at the end of an MP3.
+_NO_END = 2**62
+_BEYOND = 2**61
+
+
+class _Streamed(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is only read forward. soundfile seeks after each read of what can seek, which
+    makes an MP3's decoder lose its memory of the frame before: noise, and errors on stderr.
+    """
+
+    def seekable(self) -> bool:
+        """No."""
+        return False
+
+
+class LibraryReader:
+    """Samples of any format that libsndfile knows.
+
+    A pipe is given to it in the one way in which its decoder of that format streams: FLAC and MP3
+    through callbacks that can go back a little, OGG and others through a real pipe. So is a file
+    that is truncated: an OGG without its last page has no length and cannot be opened as a file.
+    """
+
+    def __init__(self, source: ByteInput) -> None:
+        self._input = source
+        self._window: _Window | None = None
+        self._pump: threading.Thread | None = None
+        self._frames: int | None = None
+        try:
+            self._file = self._opened()
+        except (soundfile.SoundFileError, TypeError) as fault:  # TypeError: it is taken for raw
+            self._join()
+            where = ";" if source.seekable else " from a pipe; name the file, or"
+            raise SoundError(f"not a sound file that can be read here{where} {CONVERT}") from fault
+
+    def _opened(self) -> soundfile.SoundFile:
+        descriptor = self._input.rewound()
+        if descriptor is not None:
+            with contextlib.suppress(soundfile.SoundFileError):
+                file = _Streamed(descriptor, closefd=False)
+                if 0 < file.frames < _BEYOND:
+                    self._frames = int(file.frames)
+                    return file
+                file.close()
+            self._input.rewound()
+        head = self._input.peek(4)
+        if head == b"fLaC" or head[:3] == b"ID3" or head[:1] == b"\xff":
+            self._window = _Window(self._input)
+            return _Streamed(self._window)
+        reading, self._pump = _pumped(self._input)
+        return _Streamed(reading)
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames per second."""
+        return int(self._file.samplerate)
+
+    @property
+    def channels(self) -> int:
+        """Columns."""
+        return int(self._file.channels)
+
+    @property
+    def frames(self) -> int | None:
+        """How many the header claims; None for an input that may be live."""
+        return self._frames
+
+    def read(self, frames: int) -> Samples:
+        """The next frames; fewer only at the end. Raises SoundError for damage on the way."""
+        try:
+            samples: Samples = self._file.read(frames, dtype="float64", always_2d=True)
+        except soundfile.SoundFileError as fault:
+            raise SoundError("damaged: it cannot be decoded further") from fault
+        if self._window is not None and self._window.fault is not None:
+            raise self._window.fault
+        return clean(samples)
+
+    def close(self) -> None:
+        """Release the decoder. Its input must have been stopped, or be at its end."""
+        with contextlib.suppress(soundfile.SoundFileError):
+            self._file.close()
+        self._join()
+
+    def _join(self) -> None:
+        if self._pump is not None:
+            self._input.stop()
+            self._pump.join()
+
+
+class _Window:
+    """A file object over bytes that come once: reads forward, and back within the window.
+
+    libsndfile calls it from C, so nothing may be raised; a fault is kept and looks like the end.
+    """
+
+    def __init__(self, source: ByteInput) -> None:
+        self._input = source
+        self._kept = bytearray()
+        self._base = 0
+        self._at = 0
+        self.fault: SoundError | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position, which is returned."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: _NO_END}[whence]
+        self._at = max(start + offset, 0)
+        return self._at
+
+    def tell(self) -> int:
+        """The position."""
+        return self._at
+
+    def write(self, data: bytes) -> int:
+        """Take nothing: soundfile asks for the method."""
+        return 0
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill `target` from the position on; how many bytes there were."""
+        data = self.read(len(target))
+        target[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        """The bytes at the position; zeros at the end that is pretended."""
+        if self._at >= _BEYOND:
+            count = max(min(size, _NO_END - self._at), 0)
+            self._at += count
+            return bytes(count)
+        if self._at < self._base:
+            self.fault = SoundError("cannot be read from a pipe; name the file")
+            return b""
+        self._fetch(self._at + size)
+        start = self._at - self._base
+        data = bytes(self._kept[start : start + size])
+        self._at += len(data)
+        return data
+
+    def _fetch(self, end: int) -> None:
+        while self._base + len(self._kept) < end:
+            try:
+                data = self._input.read(min(end - self._base - len(self._kept), _PUMP_BYTES))
+            except SoundError as fault:
+                self.fault = fault
+                return
+            if not data:
+                return
+            self._kept += data
+            surplus = len(self._kept) - 2 * _WINDOW_BYTES
+            if surplus > 0:  # while something long is skipped
+                del self._kept[: surplus + _WINDOW_BYTES]
+                self._base += surplus + _WINDOW_BYTES
+
+
+def _pumped(source: ByteInput) -> tuple[int, threading.Thread]:
+    """The reading end of a pipe, and the thread that fills it until the input ends, or until
+    nobody reads any more.
+    """
+    reading, writing = os.pipe()
+
+    def pump() -> None:
+        with contextlib.suppress(OSError, SoundError), os.fdopen(writing, "wb", 0) as pipe:
+            while data := source.read_some(_PUMP_BYTES):
+                pipe.write(data)
+
+    thread = threading.Thread(target=pump, name="sound pump", daemon=True)
+    thread.start()
+    return reading, thread

@@ -1,0 +1,83 @@
+"""What reads samples, whatever the format of the file; and raw samples."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from client.errors import SoundError
+from client.sound.encodings import PCM, Decoder, Encoding, Samples
+from client.sound.inputs import ByteInput
+
+
+class SampleReader(Protocol):
+    """Samples between -1.0 and 1.0, one row a frame and one column a channel."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames per second."""
+
+    @property
+    def channels(self) -> int:
+        """Columns."""
+
+    @property
+    def frames(self) -> int | None:
+        """How many there will be, where that is known beyond doubt."""
+
+    def read(self, frames: int) -> Samples:
+        """The next frames; fewer only at the end. Raises SoundError."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+def no_sound() -> SoundError:
+    """The error for an input in which there is none."""
+    return SoundError("contains no sound; record something first")
+
+
+class PcmReader:
+    """Encoded frames without a header, up to `length` bytes if that is given."""
+
+    def __init__(self, source: ByteInput, encoding: Encoding, length: int | None = None) -> None:
+        self._input = source
+        self._encoding = encoding
+        self._decoder = Decoder(encoding)
+        self._left = length
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames per second."""
+        return self._encoding.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Columns."""
+        return self._encoding.channels
+
+    @property
+    def frames(self) -> int | None:
+        """How many are left; None for an input that may be live."""
+        remaining = self._input.remaining
+        if remaining is None:
+            return None
+        size = remaining if self._left is None else min(self._left, remaining)
+        return size // self._encoding.frame_bytes
+
+    def read(self, frames: int) -> Samples:
+        """The next frames; half a frame at the end is left out."""
+        frame_bytes = self._encoding.frame_bytes
+        size = frames * frame_bytes
+        if self._left is not None:
+            size = min(size, self._left)
+            self._left -= size
+        data = self._input.read(size)
+        return self._decoder.decode(data[: len(data) // frame_bytes * frame_bytes])
+
+    def close(self) -> None:
+        """Do nothing: the input belongs to who opened it."""
+
+
+def raw_reader(source: ByteInput, sample_rate: int) -> PcmReader:
+    """Raw s16le mono samples."""
+    return PcmReader(source, Encoding(PCM, channels=1, sample_rate=sample_rate, width=2, bits=16))
