@@ -14,6 +14,7 @@ from client.errors import SoundError
 _READ_BYTES = 65_536
 # Linux's memory devices (/dev/null, /dev/zero, /dev/random …) have this major number.
 _MEMORY_DEVICES = 1
+_SOUNDLESS = "a device without sound (such as /dev/null or /dev/zero)"
 
 
 class ByteInput(Protocol):
@@ -130,7 +131,7 @@ class DescriptorInput(_Buffered):
             status = os.fstat(descriptor)
         except OSError as fault:
             raise unreadable(name, fault) from fault
-        _refuse_what_is_no_input(status, descriptor, name)
+        _refuse_what_is_no_input(status, descriptor, name, owned=owned)
         self._size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._start = os.lseek(descriptor, 0, os.SEEK_CUR) if self.seekable else 0
         self._wake_read, self._wake_write = os.pipe()
@@ -220,7 +221,9 @@ def _directory(name: str) -> SoundError:
     return SoundError(f"{name} is a directory; name a sound file in it")
 
 
-def _refuse_what_is_no_input(status: os.stat_result, descriptor: int, name: str) -> None:
+def _refuse_what_is_no_input(
+    status: os.stat_result, descriptor: int, name: str, *, owned: bool
+) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise _directory(name)
     if os.isatty(descriptor):
@@ -228,9 +231,7 @@ def _refuse_what_is_no_input(status: os.stat_result, descriptor: int, name: str)
             f"{name} is a terminal (a keyboard), not sound; pipe sound into it or name a sound file"
         )
     if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) == _MEMORY_DEVICES:
-        raise SoundError(
-            f"{name} is a device without sound (such as /dev/null or /dev/zero); pipe a recorder "
-            "into it or name a sound file"
-        )
+        what = _SOUNDLESS if owned else f"closed, or {_SOUNDLESS}"
+        raise SoundError(f"{name} is {what}; pipe a recorder into it or name a sound file")
     if stat.S_ISBLK(status.st_mode):
         raise SoundError(f"{name} is a disk, not sound; name a sound file")
