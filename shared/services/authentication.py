@@ -51,12 +51,12 @@ class Authentication:
         if connection.membership is not None:
             renewed = replace(caller, groups=identity.groups, token_expired=False)
             self._check_seat(renewed, connection.membership)
-        connection = self._connections.authenticate(
+        renewed_row = self._connections.authenticate(
             caller.connection_id, identity.groups, identity.expires_at
         )
-        if connection is None:
+        if renewed_row is None:
             raise connection_not_found()
-        known = (caller.token_expires_at, connection.authenticated_until)
+        known = (caller.token_expires_at, renewed_row.authenticated_until)
         return Authenticated(
             expires_at=max(filter(None, known), default=identity.expires_at),
             timestamp=self._clock.now_ms(),
