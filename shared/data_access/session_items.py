@@ -22,6 +22,7 @@ LAST_STATE_CHANGE = "lastStateChange"
 AUDIBLE_SINCE = "audibleSince"
 ENDED_AT = "endedAt"
 TICKET_HASH = "ticketHash"
+_SECRET_HASH = "secretHash"
 # How many languages were listened to whose counters have been removed since.
 LANGUAGES_FORGOTTEN = "languagesForgotten"
 _INTERPRETATION = "interpretation"
@@ -120,6 +121,7 @@ def to_item(session: Session) -> Item:
         "listenerCount": session.listener_count,
         "languageCounts": dict(session.language_counts),
         "channels": {lang: channel_item(item) for lang, item in session.channels.items()},
+        _SECRET_HASH: session.secret_hash,
         **_interpretation_items(session),
     }
 
@@ -150,6 +152,7 @@ def from_item(item: Item) -> Session:
         interpretation=_interpretation(item.get(_INTERPRETATION)),
         ticket_hash=item.get(TICKET_HASH),
         interpreter_run=_run(item.get(RUN)),
+        secret_hash=item.get(_SECRET_HASH),
     )
 
 

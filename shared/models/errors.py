@@ -100,7 +100,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
         401, False, "the token has expired: send `authenticate` with a new one, or connect again"
     ),
     ErrorCode.FORBIDDEN: ErrorKind(403, False, "the role may not"),
-    ErrorCode.SESSION_NOT_FOUND: ErrorKind(404, False, "no such session"),
+    ErrorCode.SESSION_NOT_FOUND: ErrorKind(
+        404, False, "no such session, or one by link that the caller has no right to"
+    ),
     ErrorCode.CONNECTION_NOT_FOUND: ErrorKind(404, False, "the connection is not registered"),
     ErrorCode.ANNOUNCEMENT_NOT_FOUND: ErrorKind(
         404, False, "no such announcement, or not active any more"

@@ -26,6 +26,9 @@ ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
 UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]
 CloseReason = Literal["idle"]
+# How listeners get into a session: by its id, or by a link that carries a secret too.
+SessionAccess = Literal["code", "link"]
+Secret = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class RequestedAudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -46,6 +49,7 @@ class CreateSession(Request, frozen=True, kw_only=True):
     max_listeners: Annotated[int, msgspec.Meta(ge=1)] | None = None
     interpreters: Annotated[list[str], msgspec.Meta(max_length=100)] | None = None
     interpretation: RequestedInterpretation | None = None
+    access: SessionAccess = "code"
 
 
 class JoinSession(Request, frozen=True, kw_only=True):
@@ -54,6 +58,8 @@ class JoinSession(Request, frozen=True, kw_only=True):
     session_id: str
     target_language: str
     role: Role = "listener"
+    # Of sessions by link.
+    secret: Secret | None = None
     resume_token: Annotated[str, msgspec.Meta(max_length=256)] | None = None
     # Of interpreters: whether to wait if the language has one, who speaks, and by which right if
     # not by a token's.
@@ -114,6 +120,7 @@ class GetSessionStatus(Request, frozen=True, kw_only=True):
 
     session_id: str | None = None
     ticket: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    secret: Secret | None = None
 
 
 class Heartbeat(Request, frozen=True, kw_only=True):
@@ -133,6 +140,8 @@ class SessionCreated(Reply, frozen=True, kw_only=True):
     connection_expires_at: int
     resume_token: str
     interpretation: Interpretation | None = None
+    access: SessionAccess = "code"
+    secret: str | None = None
 
 
 class SessionJoined(Reply, frozen=True, kw_only=True):

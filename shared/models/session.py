@@ -122,6 +122,8 @@ class Session:
     interpretation: Interpretation | None = None
     ticket_hash: str | None = field(default=None, repr=False)
     interpreter_run: InterpreterRun | None = None
+    # Of sessions by link: the hash of the secret in their link.
+    secret_hash: str | None = field(default=None, repr=False)
 
     @property
     def is_active(self) -> bool:

@@ -26,6 +26,7 @@ from shared.services.refusals import (
 )
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seated, Seating
+from shared.services.session_access import visible
 from shared.services.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
@@ -109,13 +110,23 @@ class JoinService:
             require_group(caller, "speakers", "joinSession")
         elif request.role == "interpreter" and request.ticket is None:
             require_user(caller, "joinSession")
-        session = self._sessions.get(session_id)
+        session = self._known(caller, request, session_id)
         if request.role == "interpreter":
             require_interpreter(caller, session, "joinSession", request.ticket)
         session = active(session)
         if self._grace.finish_overdue(session):
             raise session_ended()
         return session
+
+    def _known(self, caller: Caller, request: JoinSession, session_id: str) -> Session | None:
+        """The session, if there is one that the caller may know of. That there is none is found out
+        by the same calls, so that the time it takes does not tell the two apart.
+        """
+        session = self._sessions.get(session_id)
+        known = visible(session, caller, request.secret, request.ticket)
+        if known is None and self._takeover.vouches(caller, request.resume_token, session_id):
+            return session
+        return known
 
     def _answered_again(
         self,

@@ -55,7 +55,10 @@ def interpretation_full() -> LingocastError:
 
 def session_not_found() -> LingocastError:
     """There is no session of that id."""
-    return LingocastError(ErrorCode.SESSION_NOT_FOUND, "sessionId: no such session; check the id")
+    return LingocastError(
+        ErrorCode.SESSION_NOT_FOUND,
+        "sessionId: no such session; check the id, and the link if it came by one",
+    )
 
 
 def session_ended() -> LingocastError:

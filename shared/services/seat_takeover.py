@@ -88,6 +88,19 @@ class SeatTakeover:
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
         return offer is not None and offer.replaced_by == caller.connection_id
 
+    def vouches(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
+        """Whether the token is of somebody, of the caller's name, who was let into that session."""
+        token = read_resume_token(token_text)
+        if token is None:
+            return False
+        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
+        if offer is None or offer.connection.membership is None:
+            return False
+        return (
+            offer.connection.membership.session_id == session_id
+            and offer.connection.user_id == caller.user_id
+        )
+
     def renew(self, caller: Caller, session: Session, new_hash: str) -> None:
         """Give the caller's seat a new token, in place of the one before."""
         if not self._takeovers.offer(caller.connection_id, session.session_id, new_hash):

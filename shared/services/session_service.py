@@ -23,6 +23,7 @@ from shared.services.refusals import (
 )
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
+from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
 from shared.utils.interpretation_validator import validate_interpretation
 from shared.utils.resume_token import new_resume_token
@@ -89,6 +90,7 @@ class SessionService:
             raise already_in_session()
         now = self._clock.now_ms()
         ticket = new_ticket(self._identifiers) if interpretation is not None else None
+        secret = new_secret(self._identifiers) if request.access == "link" else None
         session = self._created(
             lambda session_id: Session(
                 session_id=session_id,
@@ -107,6 +109,7 @@ class SessionService:
                 interpretation=interpretation,
                 ticket_hash=ticket.ticket_hash if ticket else None,
                 interpreter_run=InterpreterRun(0, now + RUN_LEASE_MS) if ticket else None,
+                secret_hash=secret.hash if secret else None,
             )
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
@@ -129,6 +132,8 @@ class SessionService:
             connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
             resume_token=token.text,
             interpretation=interpretation,
+            access=request.access,
+            secret=secret.text if secret else None,
         )
 
     def end_session(self, caller: Caller, _request: EndSession) -> SessionEnded:

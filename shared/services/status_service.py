@@ -11,6 +11,7 @@ from shared.models.session import Session
 from shared.services.interpreter_rights import require_interpreter
 from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.services.seating import Seating
+from shared.services.session_access import visible
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 from shared.utils.validators import validate_session_id
@@ -45,7 +46,7 @@ class StatusService:
         if request.session_id is None:
             session = self._own(caller)
         else:
-            session = self._named(caller, validate_session_id(request.session_id), request.ticket)
+            session = self._named(caller, validate_session_id(request.session_id), request)
         status = status_of(session, self._clock.now_ms(), "requested")
         self._telemetry.duration(
             "StatusQueryLatency", (self._clock.monotonic() - started_at) * 1000
@@ -58,12 +59,13 @@ class StatusService:
             raise forbidden("getSessionStatus", "the session's speaker and interpreters")
         return seated.session
 
-    def _named(self, caller: Caller, session_id: str, ticket: str | None) -> Session:
+    def _named(self, caller: Caller, session_id: str, request: GetSessionStatus) -> Session:
         """For who serves the session already, and for who may come to interpret it."""
         membership = self._seating.membership(caller)
         session = self._sessions.get(session_id)
         if session is None or not _serves(caller, membership, session):
-            require_interpreter(caller, session, "getSessionStatus", ticket)
+            session = visible(session, caller, request.secret, request.ticket)
+            require_interpreter(caller, session, "getSessionStatus", request.ticket)
         if session is None:
             raise session_not_found()
         if not session.is_active:

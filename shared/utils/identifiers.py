@@ -1,4 +1,7 @@
-"""Identifiers that nobody can guess or repeat, from the system's secure random source."""
+"""New identifiers, from the system's secure random source.
+
+A session's id is short, to be read aloud, and can be guessed. A secret cannot.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,11 @@ class RandomIdentifiers:
     """Identifiers from the system's secure random source."""
 
     def session_id(self) -> str:
-        """One of some ten million; uniqueness is the conditional write's task."""
+        """One of some ten million (23.7 bits); uniqueness is the conditional write's task.
+
+        Whoever tries ids at random finds a session sooner or later. Sessions that must not be
+        found are created with `access: link`, which asks for a secret as well.
+        """
         number = secrets.randbelow(1000)
         return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number:03d}"
 

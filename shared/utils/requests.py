@@ -14,7 +14,7 @@ from shared.models.bus_messages import BUS_TYPES
 from shared.models.device_messages import Operation, SyncKind
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
-from shared.models.messages import Role
+from shared.models.messages import Role, SessionAccess
 from shared.utils.json_outline import Outline, is_whole, outline
 from shared.utils.validators import validate_action
 
@@ -25,6 +25,7 @@ _BAD_WORD = re.compile(r"Invalid (?:enum )?value ('.*') - at `\$\.(.*)`", re.DOT
 # The words of each field, of WebSocket requests and of HTTP bodies.
 _WORDS: Mapping[str, Sequence[str]] = {
     "role": get_args(Role),
+    "access": get_args(SessionAccess),
     "scope": get_args(Scope),
     "messageType": get_args(MessageType),
     "type": get_args(MessageType),
