@@ -26,13 +26,12 @@ from client.options import (
     DelayOption,
     LanguageOption,
     ReconnectOption,
-    SessionArgument,
     TokenOption,
     UrlOption,
-    required_session,
 )
 from client.reconnection import GRACE_SECONDS
 from client.running import run
+from client.session_option import SecretFileOption, SessionArgument, required_session
 from client.smoke_command import smoke_command
 from client.speak_command import speak_command
 from client.streaming import either
@@ -65,6 +64,7 @@ app.command("speak")(speak_command)
 def listen_command(
     *,
     session: SessionArgument = None,
+    secret_file: SecretFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
     language: LanguageOption = "en",
@@ -89,14 +89,17 @@ def listen_command(
     Without an interpreter for that language you hear the speaker. Where a machine interprets, what
     is said is shown as well, sentence by sentence. Announcements are shown, also
     those that were made before you came, until you have confirmed them. Without a token you are
-    known again by a random id in ~/.config/lingocast/client-id.
+    known again by a random id in ~/.config/lingocast/client-id. A session by link needs its secret:
+    as part of SESSION, which other users of this machine can see, or in LINGOCAST_SESSION or
+    --secret-file, which they cannot.
 
     Examples:
 
     * `python -m client listen golden-eagle-427 --language es --out heard.wav`
     * `python -m client listen golden-eagle-427 --acknowledge`
+    * `python -m client listen --secret-file code.txt`
     """
-    session_id = required_session(session)
+    code = required_session(session, secret_file)
 
     async def flow(display: Display) -> None:
         client_id = functools.cache(lambda: kept_client_id(display.say))
@@ -119,7 +122,7 @@ def listen_command(
                 async def hear() -> None:
                     await listen(
                         connection,
-                        session_id,
+                        str(code),
                         language,
                         open_sink=heard.open,
                         playout_delay_ms=playout_delay,

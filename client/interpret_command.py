@@ -17,6 +17,7 @@ from client.errors import MachineError
 from client.files import STANDARD_INPUT, HeardFile, source_named
 from client.interpreter import Start, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.join_code import JoinCode
 from client.listener import Hooks
 from client.options import (
     DEFAULT_URL,
@@ -24,16 +25,15 @@ from client.options import (
     DelayOption,
     LanguageOption,
     ReconnectOption,
-    SessionArgument,
     SoundArgument,
     TokenOption,
     TokenUrlOption,
     UrlOption,
     UserOption,
-    required_session,
 )
 from client.reconnection import GRACE_SECONDS
 from client.running import run
+from client.session_option import SecretFileOption, SessionArgument, required_session
 from interpreter.engine import EngineError
 from interpreter.engines import ENGINE_NAMES, make_engine
 from interpreter.machine import Machine
@@ -58,6 +58,7 @@ def interpret_command(
     *,
     session: SessionArgument = None,
     file: SoundArgument = STANDARD_INPUT,
+    secret_file: SecretFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
     token_url: TokenUrlOption = None,
@@ -108,12 +109,12 @@ def interpret_command(
     * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client interpret golden-eagle-427 -`
     * `python -m client interpret golden-eagle-427 --engine offline --languages es,ca`
     """
-    session_id = required_session(session)
+    code = required_session(session, secret_file)
     access = Access(url, token, token_url, user, ("interpreters",), reconnect)
     _check_given(context, engine)
     if engine is not None:
         options = Options(
-            session_id=session_id,
+            session_id=str(code),
             languages=_several(languages),
             limits=Limits(patience_seconds=reconnect),
         )
@@ -135,7 +136,7 @@ def interpret_command(
             async with access.connect() as connection:
                 report = await interpret(
                     connection,
-                    session_id,
+                    str(code),
                     language,
                     source,
                     start=begin,
@@ -175,11 +176,12 @@ async def _by_machine(display: Display, name: str, access: Access, options: Opti
         if line := describe_news(news):
             display.say(line)
 
+    session_id = JoinCode.parse(options.session_id).session_id
     try:
         engine = make_engine(name)
         try:
             machine = Machine(engine, access.connect, options, hooks=MachineHooks(told))
-            display.say(f"The engine {name} interprets {options.session_id} from now on.")
+            display.say(f"The engine {name} interprets {session_id} from now on.")
             reason = await _until_over(display, machine)
         finally:
             await engine.close()

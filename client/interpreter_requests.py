@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from client.asking import Asking
+from client.join_code import JoinCode
 from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.models.messages import GetSessionStatus, SessionStatus
 
@@ -25,6 +26,13 @@ class InterpreterRequests(Asking):
     async def session_status(
         self, session_id: str | None = None, ticket: str | None = None
     ) -> SessionStatus:
-        """Who listens. Who has no seat names the session, and may have its `ticket` for a right."""
-        request = GetSessionStatus(session_id=session_id, ticket=ticket)
+        """Who listens. Who has no seat names the session, if by link by its join code, and may have
+        its `ticket` for a right.
+        """
+        code = JoinCode.parse(session_id) if session_id is not None else None
+        request = GetSessionStatus(
+            session_id=code.session_id if code else None,
+            secret=code.secret if code else None,
+            ticket=ticket,
+        )
         return await self.ask(request, SessionStatus)

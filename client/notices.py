@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 from client.announcements import announced
 from client.console import Display
 from client.events import Away, Notice, Notified, Returned
+from client.join_code import JoinCode
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
@@ -19,6 +22,7 @@ from shared.models.messages import (
     ChannelSource,
     ChannelSourceChanged,
     ConnectionTimeout,
+    SessionCreated,
     SessionEnded,
     SessionJoined,
     SessionStatus,
@@ -48,16 +52,19 @@ _BANNERS: dict[MessageType, str] = {
 }
 
 
-def invite(display: Display, session_id: str, url: str | None, token_url: str | None) -> None:
+def invite(
+    display: Display, session: SessionCreated, url: str | None, token_url: str | None
+) -> None:
     """Tell the speaker the session's id, and how others come in: at `url` if it is no default,
-    interpreters with a token from `token_url`.
+    interpreters with a token from `token_url`. To a session by link the commands have its secret.
     """
     at = f" --url {url}" if url else ""
     tokens = f" --token-url {token_url}" if token_url else ""
     client = "python -m client"
-    display.say(f"Session {session_id}", style="bold green")
-    display.say(f"  listen:    {client} listen {session_id} --language es{at}")
-    display.say(f"  interpret: {client} interpret {session_id} FILE.wav --language es{at}{tokens}")
+    code = shlex.quote(str(JoinCode(session.session_id, session.secret)))
+    display.say(f"Session {session.session_id}", style="bold green")
+    display.say(f"  listen:    {client} listen {code} --language es{at}")
+    display.say(f"  interpret: {client} interpret {code} FILE.wav --language es{at}{tokens}")
 
 
 def joined(display: Display, reply: SessionJoined) -> None:

@@ -50,15 +50,6 @@ ReconnectOption = Annotated[
 LanguageOption = Annotated[
     str, typer.Option("--language", "-l", help="Language code (BCP 47) such as en, es or pt-br.")
 ]
-SessionArgument = Annotated[
-    str | None,
-    typer.Argument(
-        envvar="LINGOCAST_SESSION",
-        metavar="SESSION",
-        help="The session's id, as `speak` printed it: golden-eagle-427.",
-        show_default=False,
-    ),
-]
 SoundArgument = Annotated[
     str,
     typer.Argument(
@@ -126,14 +117,3 @@ class Access:
             with contextlib.suppress(TokenError):
                 return await fetch_token(guess, user, self.groups)
         return None
-
-
-def required_session(session: str | None) -> str:
-    """The session's id. Raises typer.BadParameter, saying where to find it, if there is none."""
-    if not session:
-        raise typer.BadParameter(
-            "which session? `speak` prints its id, for example golden-eagle-427; "
-            "pass it as the first argument or in LINGOCAST_SESSION",
-            param_hint="SESSION",
-        )
-    return session

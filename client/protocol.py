@@ -141,7 +141,8 @@ class SessionCore:
             return [Answered(request_id, reply), *self._acknowledged(request_id, reply)]
         self.state = after(self.state, reply, at_ms)
         if isinstance(request, JoinSession) and self.state is not None:
-            self.state = replace(self.state, claim=Claim(request.source, request.ticket))
+            claim = Claim(request.source, request.ticket, request.secret)
+            self.state = replace(self.state, claim=claim)
         if isinstance(reply, SessionJoined | InterpreterLease):
             self._overtake()
         self.announcements.take(reply)

@@ -23,7 +23,9 @@ _BY_CODE = {
     ErrorCode.FORBIDDEN: (
         "use a token of a user who may (groups: speakers, interpreters, operators)"
     ),
-    ErrorCode.SESSION_NOT_FOUND: "`speak` prints it when it begins",
+    ErrorCode.SESSION_NOT_FOUND: (
+        "`speak` prints it when it begins; of a session by link copy all of it, in quotes"
+    ),
     ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
     ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
     ErrorCode.LANGUAGE_TAKEN: (

@@ -293,4 +293,5 @@ async def _join(link: _Link, seat: Seat) -> SessionJoined:
         standby=seat.role == "interpreter",  # somebody may be the language's voice meanwhile
         source=seat.claim.source,
         ticket=seat.claim.ticket,
+        secret=seat.claim.secret,
     )

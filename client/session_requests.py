@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from client.asking import Asking
+from client.join_code import JoinCode
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource, RequestedInterpretation
 from shared.models.messages import (
@@ -16,6 +17,7 @@ from shared.models.messages import (
     LeaveSession,
     RequestedAudioFormat,
     Role,
+    SessionAccess,
     SessionCreated,
     SessionEnded,
     SessionJoined,
@@ -35,10 +37,12 @@ class SessionRequests(Asking):
         max_listeners: int | None = None,
         interpreters: list[str] | None = None,
         interpretation: RequestedInterpretation | None = None,
+        access: SessionAccess = "code",
     ) -> SessionCreated:
         """Open a session and become its speaker. Needs a token of the group `speakers`.
 
-        With `interpretation` the service interprets by machine.
+        With `interpretation` the service interprets by machine. With `access` link the reply has
+        a secret that whoever joins must bring.
         """
         request = CreateSession(
             source_language=source_language.lower(),
@@ -47,6 +51,7 @@ class SessionRequests(Asking):
             max_listeners=max_listeners,
             interpreters=interpreters,
             interpretation=interpretation,
+            access=access,
         )
         return await self.ask(request, SessionCreated)
 
@@ -60,12 +65,18 @@ class SessionRequests(Asking):
         standby: bool = False,
         source: InterpreterSource | None = None,
         ticket: str | None = None,
+        secret: str | None = None,
     ) -> SessionJoined:
         """Join a session in a language; as interpreter with a token of `interpreters`, or with the
         session's `ticket`. With `standby` an interpreter waits if the language has one already.
+
+        A session by link needs its `secret`, which may also be part of `session_id`: the join code
+        `SESSION#SECRET`.
         """
+        code = JoinCode.parse(session_id)
         request = JoinSession(
-            session_id=session_id,
+            session_id=code.session_id,
+            secret=secret or code.secret,
             target_language=language.lower(),
             role=role,
             resume_token=resume_token,

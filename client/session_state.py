@@ -31,10 +31,11 @@ from shared.models.messages import (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """As what an interpreter joined: who speaks, and by which right if not by a token's."""
+    """By which right one joined, beside a token's, and as which kind of interpreter."""
 
     source: InterpreterSource | None = None
     ticket: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from client.options import (
 )
 from client.reconnection import GRACE_SECONDS
 from client.running import enter_pressed, run
+from client.session_option import AccessOption, JoinBy
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
@@ -74,6 +75,7 @@ def speak_command(
     translate: TranslateOption = None,
     interpret: InterpretOption = None,
     into: IntoOption = None,
+    join_by: AccessOption = JoinBy.CODE,
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="End the session when all is said.")
     ] = True,
@@ -87,6 +89,7 @@ def speak_command(
     * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client speak -`
     * `python -m client speak speech.wav --announce "Questions at the end"`
     * `python -m client speak speech.wav --interpret offline --into es,ca`
+    * `python -m client speak speech.wav --access link`
     """
     if wait_enter and file == STANDARD_INPUT:
         raise typer.BadParameter("standard input cannot be both sound and the Enter key")
@@ -104,7 +107,7 @@ def speak_command(
 
             async def created(session: SessionCreated) -> None:
                 at = None if url == DEFAULT_URL else url
-                notices.invite(display, session.session_id, at, token_url)
+                notices.invite(display, session, at, token_url)
                 if session.interpretation is not None:
                     display.say(described(session.interpretation))
                 if announce is not None:
@@ -123,6 +126,7 @@ def speak_command(
                 audio_format=audio_format,
                 quality_tier=quality,
                 interpretation=interpretation,
+                access=join_by.value,
                 on_created=created,
                 on_progress=display.sent,
                 on_notice=lambda notice: notices.notice(display, notice),

@@ -20,7 +20,7 @@ from shared.models.announcement_messages import (
 )
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
-from shared.models.messages import SessionCreated, SessionEnded, SessionStatus
+from shared.models.messages import SessionAccess, SessionCreated, SessionEnded, SessionStatus
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.
@@ -49,6 +49,7 @@ async def speak(
     audio_format: AudioFormat | None = None,
     quality_tier: str = "standard",
     interpretation: RequestedInterpretation | None = None,
+    access: SessionAccess = "code",
     on_created: SessionHook | None = None,
     on_progress: ProgressHook = lambda report: None,
     on_notice: Callable[[Notice], None] = lambda notice: None,
@@ -59,16 +60,18 @@ async def speak(
 ) -> SpeakReport:
     """Broadcast one source; with `interpretation` the service interprets it by machine.
 
-    `on_created` runs before the first chunk: tell the listeners the session's id, and wait for
-    them there. After the last chunk the session stays open for `keep_open_seconds`, and anyway
-    until that chunk is surely delivered; `end=False` leaves it open. What is said while a lasting
-    connection is away is dropped and counted. Raises ClientError.
+    `on_created` runs before the first chunk: tell the listeners the session's id, with `access`
+    link its secret too, and wait for them there. After the last chunk the session stays open for
+    `keep_open_seconds`, and anyway until that chunk is surely delivered; `end=False` leaves it
+    open. What is said while a lasting connection is away is dropped and counted. Raises
+    ClientError.
     """
     session = await connection.create_session(
         language,
         quality_tier=quality_tier,
         audio_format=audio_format,
         interpretation=interpretation,
+        access=access,
     )
     streamer = Streamer(
         connection,

@@ -59,11 +59,12 @@ class Limits:
 class Options:
     """Which session a machine interprets, into what, and by which right.
 
-    `languages` are those it may serve; it serves the ones that somebody listens to. Without a
-    `ticket` its connections need a token of an interpreter of the session.
+    `session_id` may be a join code, with the secret of a session by link. `languages` are those it
+    may serve; it serves the ones that somebody listens to. Without a `ticket` its connections need
+    a token of an interpreter of the session.
     """
 
-    session_id: str
+    session_id: str = field(repr=False)
     languages: tuple[str, ...] | Literal["auto"] = "auto"
     ticket: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)

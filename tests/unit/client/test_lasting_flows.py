@@ -147,3 +147,21 @@ async def test_an_interpreter_speaks_on_after_its_own_return() -> None:
     assert report.stream.sent + report.stream.dropped == 20
     assert noted.kinds == [Away, Returned]
     assert service.actions()[-1] == "leaveSession"
+
+
+async def test_who_comes_back_to_a_session_by_link_brings_its_secret_again() -> None:
+    service, clock = FakeService(SHORT), FakeClock()
+    async with steadfast(service, clock) as (connection, line), connect(line.url) as speaker:
+        created: SessionCreated = await speaker.create_session("en")
+        await connection.join(f"{created.session_id}#s3cret", "fr")
+        for listener in service.everyone():
+            if listener is not service.speaker:
+                listener.transport.abort()
+                await listener.wait_closed()
+        async for event in connection.events():
+            if isinstance(event, Returned):
+                break
+    joins = [each for each in service.requests if each["action"] == "joinSession"]
+    assert [(join["sessionId"], join["secret"]) for join in joins] == [
+        (created.session_id, "s3cret")
+    ] * 2
