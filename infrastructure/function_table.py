@@ -53,7 +53,10 @@ DISCONNECT = FunctionSpec(
         _SET_TIMER,
         _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
         Grant(Resource.DEVICES, ("dynamodb:Query", "dynamodb:UpdateItem")),
         *_RELEASE,
     ),
@@ -110,7 +113,10 @@ BROADCAST = FunctionSpec(
         _SHARD,
         _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
         *_RELEASE,
     ),
     memory_mb=FULL_CORE_MB,
@@ -166,7 +172,10 @@ SESSION_STATUS = FunctionSpec(
             ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         ),
         Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
-        Grant(Resource.CONNECTIONS, ("dynamodb:DeleteItem", "dynamodb:GetItem")),
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
         *_RELEASE,
     ),
     # A pass over all active sessions, below what API Gateway waits for a function.

@@ -14,6 +14,7 @@ from shared.bootstrap_leases import LeaseParts
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.session_news import SessionNews
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.takeovers import Takeovers
@@ -268,6 +269,7 @@ class App:
             self._broadcasts(self._rosters, self._outside.sender),
             self._rosters,
             self._connections,
+            SessionNews(self._outside.sessions),
             self.clock,
         )
 

@@ -12,6 +12,7 @@ from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.member_rows import MemberRows
 from shared.services.idle_sweep import IdleSweep
 from shared.services.reconciliation import Reconciliation
+from shared.services.second_ways import LostSpeakers, UntoldNews
 from shared.services.session_sweep import SessionSweep
 from shared.utils.settings import SweepSettings, load
 
@@ -39,7 +40,11 @@ class SweepApp(App):
         return SessionSweep(
             ActiveSessions(self._outside.sessions),
             [
+                UntoldNews(self._sessions, self._announcer, self._leases.ladder, self.clock).tell,
                 self.speaker_grace.finish_overdue,
+                LostSpeakers(
+                    self._sessions, self._connections, self._announcer, self.clock
+                ).start_grace,
                 self._leases.ladder.lose_expired,
                 self._interpreters.starts.start_missing,
             ],

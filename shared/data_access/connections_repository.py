@@ -7,12 +7,22 @@ from typing import Any
 
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from shared.models.connection import CONNECTION_LIFETIME_MS, Connection, Membership, Seat
+from shared.models.connection import (
+    CONNECTION_LIFETIME_MS,
+    Connection,
+    LeftSeat,
+    Membership,
+    Seat,
+)
 
 # lastActivityTime is written at most this often a connection, whatever it sends (ms).
 ACTIVITY_INTERVAL_MS = 30_000
 ACTIVITY_BUCKETS = 8
 _SOURCE = "interpreterSource"
+_TURN = "turn"
+_TAKEN_OVER = "takenOver"
+_LEFT_SESSION = "leftSessionId"
+_LEFT_SEAT = "leftSeat"
 # A row outlives its connection a little, so that a late $disconnect still finds it.
 _EXPIRY_MARGIN_SECONDS = 60 * 60
 
@@ -23,8 +33,8 @@ NOT_REPLACED = "attribute_not_exists(#replaced)"
 class ConnectionsRepository:
     """Reads and writes connections.
 
-    Only `register` puts a row. Leaving, disconnecting and being found gone are conditional writes
-    that return what was there: whoever gets it does the accounting, and nobody else.
+    Only `register` puts a row. Leaving, disconnecting and being found gone are one conditional
+    write: it notes in the row which seat was given up, until that is counted out.
     """
 
     def __init__(self, table: Table) -> None:
@@ -50,15 +60,18 @@ class ConnectionsRepository:
         resume_hash: str | None = None,
         *,
         now_ms: int,
+        taken_over: bool = False,
     ) -> bool:
-        """Sit down; False if the connection is gone or sits somewhere already.
+        """Sit down, be it in a seat that was taken over from another connection; False if this one
+        is gone or sits somewhere already, unless it has sat down in the same way before.
 
         Whoever knows what `resume_hash` is the hash of may take the seat over.
         """
-        sets: dict[str, tuple[str, str | int]] = {
+        sets: dict[str, tuple[str, str | int | bool]] = {
             "#session": (schema.SESSION_ID, membership.session_id),
             "#seat": (schema.SEAT, str(membership.seat)),
             "#at": (schema.SEATED_AT, now_ms),
+            "#over": (_TAKEN_OVER, taken_over),
         }
         if membership.epoch is not None:
             sets["#epoch"] = ("epoch", membership.epoch)
@@ -66,12 +79,20 @@ class ConnectionsRepository:
             sets["#source"] = (_SOURCE, membership.source)
         if resume_hash is not None:
             sets["#resume"] = (schema.RESUME_HASH, resume_hash)
+        same = " AND ".join(
+            f"{alias} = :{alias[1:]}"
+            for alias in ("#session", "#seat", "#epoch", "#over")
+            if alias in sets
+        )
         try:
             self._table.update(
                 connection_id,
                 "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in sets),
-                condition="attribute_not_exists(#session)",
-                names={alias: name for alias, (name, _) in sets.items()},
+                condition=f"attribute_not_exists(#session) OR ({same} AND {NOT_REPLACED})",
+                names={
+                    "#replaced": schema.REPLACED_AT,
+                    **{alias: name for alias, (name, _) in sets.items()},
+                },
                 values={f":{alias[1:]}": value for alias, (_, value) in sets.items()},
             )
         except ConditionFailedError:
@@ -83,27 +104,45 @@ class ConnectionsRepository:
         try:
             self._table.update(
                 connection_id,
-                "SET #seat = :new",
+                "SET #seat = :new, #turn = if_not_exists(#turn, :zero) + :one",
                 condition=f"#session = :session AND #seat = :old AND {NOT_REPLACED}",
                 names={
                     "#session": schema.SESSION_ID,
                     "#seat": schema.SEAT,
                     "#replaced": schema.REPLACED_AT,
+                    "#turn": _TURN,
                 },
-                values={":session": session_id, ":old": str(old), ":new": str(new)},
+                values={
+                    ":session": session_id,
+                    ":old": str(old),
+                    ":new": str(new),
+                    ":zero": 0,
+                    ":one": 1,
+                },
             )
         except ConditionFailedError:
             return False
         return True
 
-    def leave(self, connection_id: str, session_id: str) -> Membership | None:
-        """Stand up; returns the membership that ended, or None if there was none to end: another
-        connection may have taken it over.
+    def leave(self, connection_id: str, session_id: str) -> Connection | None:
+        """Stand up; returns the connection as it was, or None if there was nothing to end: another
+        one may have taken the seat over. What was left is noted in the row, until `settle`.
         """
+        return self._stand_up(
+            connection_id, session_id, "#leftSession = #session, #leftSeat = #seat, "
+        )
+
+    def undo_seat(self, connection_id: str, session_id: str) -> None:
+        """Stand up from a seat that was taken in vain: nothing is to follow from it."""
+        self._stand_up(connection_id, session_id, "")
+
+    def _stand_up(self, connection_id: str, session_id: str, note: str) -> Connection | None:
+        names = {"#leftSession": _LEFT_SESSION, "#leftSeat": _LEFT_SEAT} if note else {}
         try:
             item = self._table.update(
                 connection_id,
-                "REMOVE #session, #seat, #epoch, #source, #resume, #at",
+                f"SET {note}#turn = if_not_exists(#turn, :zero) + :one"
+                " REMOVE #session, #seat, #epoch, #source, #resume, #at",
                 condition=f"#session = :session AND {NOT_REPLACED}",
                 names={
                     "#session": schema.SESSION_ID,
@@ -113,17 +152,39 @@ class ConnectionsRepository:
                     "#resume": schema.RESUME_HASH,
                     "#at": schema.SEATED_AT,
                     "#replaced": schema.REPLACED_AT,
+                    "#turn": _TURN,
+                    **names,
                 },
-                values={":session": session_id},
+                values={":session": session_id, ":zero": 0, ":one": 1},
+                undone=_seated_again if note else dict,
             )
         except ConditionFailedError:
             return None
-        return connection_of(item).membership
+        return connection_of(item)
 
-    def delete(self, connection_id: str) -> Connection | None:
-        """Forget a connection; returns what it was, or None if it was forgotten before."""
-        item = self._table.delete(connection_id)
-        return None if item is None else connection_of(item)
+    def settle(self, connection_id: str, turn: int) -> None:
+        """Note that what was left by that turn is counted out."""
+        self._table.update_if(
+            connection_id,
+            "REMOVE #leftSession, #leftSeat",
+            condition="#turn = :turn",
+            names={"#turn": _TURN, "#leftSession": _LEFT_SESSION, "#leftSeat": _LEFT_SEAT},
+            values={":turn": turn},
+        )
+
+    def delete_standing(self, connection_id: str) -> bool:
+        """Forget a connection that has no seat, or whose seat another one has; False if it has one.
+        Safe to repeat.
+        """
+        try:
+            self._table.delete_if(
+                connection_id,
+                condition="attribute_not_exists(#session) OR attribute_exists(#replaced)",
+                names={"#session": schema.SESSION_ID, "#replaced": schema.REPLACED_AT},
+            )
+        except ConditionFailedError:
+            return False
+        return True
 
     def touch(self, connection_id: str, now_ms: int) -> Connection | None:
         """Note activity, at most every 30 s; returns the connection, as it was before that. None
@@ -239,4 +300,18 @@ def connection_of(item: Item) -> Connection:
         authenticated_groups=frozenset(
             filter(None, item.get(schema.AUTHENTICATED_GROUPS, "").split(","))
         ),
+        turn=item.get(_TURN, 0),
+        left=LeftSeat(item[_LEFT_SESSION], Seat.parse(item[_LEFT_SEAT]))
+        if _LEFT_SESSION in item
+        else None,
     )
+
+
+def _seated_again(item: Item) -> Item:
+    """The row of a connection that has just left, as it was before; of its seat without details."""
+    return {
+        **item,
+        schema.SESSION_ID: item[_LEFT_SESSION],
+        schema.SEAT: item[_LEFT_SEAT],
+        _TURN: item[_TURN] - 1,
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.session_items import channel_item, from_item, standby_item
+from shared.data_access.session_news import attribute_of, channel_subject
 from shared.data_access.table import Table
 from shared.models.ladder import MAX_STANDBYS
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
@@ -47,12 +48,18 @@ class InterpreterLeases:
         before: Channel | None,
         after: Channel,
         unless: Unless = _NOTHING_ELSE,
+        *,
+        is_news: bool = False,
     ) -> bool:
         """Let the channel be `after`, which was `before` when it was read; False if another one
         interprets by now, or nobody, or under another epoch, `unless` applies, or the session has
-        ended. Whoever is taken from among those who wait must still wait there.
+        ended. Whoever is taken from among those who wait must still wait there. `is_news` if the
+        members are to be told.
         """
         update = _Update(language)
+        if is_news:
+            update.names["#news"] = attribute_of(channel_subject(language))
+            update.set("#news", after.epoch)
         if before is None:
             update.must(f"attribute_not_exists({update.channel})")
             update.must(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")

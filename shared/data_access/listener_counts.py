@@ -30,13 +30,17 @@ class ListenerCounts:
 
     `on_counted` hears of each change that was made. What it is told comes with the write's own
     answer, so it costs no read.
+
+    Counts of the same name (`once`) are one: a request that is repeated counts nobody twice. The
+    session's row remembers some of the latest names, as `shared.data_access.write_marks` says; what
+    it has forgotten by then, reconciliation puts right.
     """
 
     def __init__(self, table: Table, on_counted: OnCounted | None = None) -> None:
         self._table = table
         self._on_counted = on_counted
 
-    def count_in(self, session_id: str, language: str) -> bool:
+    def count_in(self, session_id: str, language: str, *, once: str | None = None) -> bool:
         """Count a listener in; False if the session is not active, is full, or has 100 other
         languages in use.
         """
@@ -47,9 +51,10 @@ class ListenerCounts:
             "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition=f"{ACTIVE} AND #count < #limit AND {_LANGUAGE_FITS}",
             names={"#count": "listenerCount", "#limit": "maxListeners"},
+            once=once,
         )
 
-    def count_out(self, session_id: str, language: str) -> bool:
+    def count_out(self, session_id: str, language: str, *, once: str | None = None) -> bool:
         """Count a listener out; also of an ended session. False if there is no such session."""
         return self._count(
             session_id,
@@ -59,9 +64,10 @@ class ListenerCounts:
             condition="attribute_exists(#counts)",
             names={"#count": "listenerCount", "#counts": "languageCounts", "#out": language},
             values={":one": 1, ":zero": 0},
+            once=once,
         )
 
-    def count_moved(self, session_id: str, old: str, new: str) -> bool:
+    def count_moved(self, session_id: str, old: str, new: str, *, once: str | None = None) -> bool:
         """Count a listener from one language to another; False if the session is not active, or
         has 100 other languages in use.
         """
@@ -73,9 +79,10 @@ class ListenerCounts:
             " #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition=f"{ACTIVE} AND {_LANGUAGE_FITS}",
             names={"#out": old},
+            once=once,
         )
 
-    def count_back(self, session_id: str, new: str, old: str) -> bool:
+    def count_back(self, session_id: str, new: str, old: str, *, once: str | None = None) -> bool:
         """Undo `count_moved` from `old` to `new`; False if there is no such session."""
         return self._count(
             session_id,
@@ -86,6 +93,7 @@ class ListenerCounts:
             condition="attribute_exists(#counts)",
             names={"#counts": "languageCounts", "#out": new, "#in": old},
             values={":one": 1, ":zero": 0},
+            once=once,
         )
 
     def _fitted(
@@ -97,6 +105,7 @@ class ListenerCounts:
         *,
         condition: str,
         names: dict[str, str],
+        once: str | None,
     ) -> bool:
         """A count that needs room for its language. If there is none, counters of languages that
         nobody listens to any more make way.
@@ -123,6 +132,7 @@ class ListenerCounts:
                     ":language": language,
                     ":most": MAX_LANGUAGES,
                 },
+                once=once,
             ):
                 return True
             if not most or not self._make_room(session_id, most, listeners=difference):
@@ -166,9 +176,16 @@ class ListenerCounts:
         condition: str,
         names: dict[str, str],
         values: dict[str, Any],
+        once: str | None,
     ) -> bool:
         before = self._table.update_if(
-            session_id, expression, condition=condition, names=names, values=values
+            session_id,
+            expression,
+            condition=condition,
+            names=names,
+            values=values,
+            once=once,
+            undone=lambda after: {**after, "listenerCount": after["listenerCount"] - difference},
         )
         if before is None:
             return False

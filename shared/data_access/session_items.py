@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from shared.data_access.session_news import news_in
 from shared.data_access.table import Item
 from shared.models import schema
 from shared.models.audience_counts import ToldStatus
@@ -153,6 +154,7 @@ def from_item(item: Item) -> Session:
         ticket_hash=item.get(TICKET_HASH),
         interpreter_run=_run(item.get(RUN)),
         secret_hash=item.get(_SECRET_HASH),
+        news=news_in(item),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE, ListenerCounts
 from shared.data_access.session_items import ENDED_AT, from_item, to_item
+from shared.data_access.session_news import END, SPEAKER, attribute_of
 from shared.data_access.table import ConditionFailedError
 from shared.models import schema
 from shared.models.messages import EndReason
@@ -50,13 +51,14 @@ class SessionsRepository(ListenerCounts):
         """
         return self._update(
             session.session_id,
-            "SET #speaker = :connection, #epoch = :next REMOVE #grace",
+            "SET #speaker = :connection, #epoch = :next, #news = :next REMOVE #grace",
             condition=f"{ACTIVE} AND #epoch = :epoch",
             names={
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
                 "#epoch": "speakerEpoch",
                 "#grace": "graceUntil",
+                "#news": attribute_of(SPEAKER),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -72,12 +74,13 @@ class SessionsRepository(ListenerCounts):
         """
         return self._update(
             session_id,
-            "SET #grace = :until",
+            "SET #grace = :until, #news = :until",
             condition=f"{ACTIVE} AND #speaker = :speaker AND attribute_not_exists(#grace)",
             names={
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
                 "#grace": "graceUntil",
+                "#news": attribute_of(SPEAKER),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -87,7 +90,9 @@ class SessionsRepository(ListenerCounts):
         )
 
     def end(self, session_id: str, speaker_connection_id: str, now_ms: int) -> bool:
-        """End a session; False unless it is active and this connection is still its speaker."""
+        """End a session; False unless it is active and this connection is still its speaker. It
+        stays in the index of active ones until everybody has been told.
+        """
         return self._end(
             session_id,
             "ended",
@@ -122,15 +127,15 @@ class SessionsRepository(ListenerCounts):
     ) -> bool:
         return self._update(
             session_id,
-            "SET #status = :ended, #reason = :reason, #endedAt = :now, #expires = :expires"
-            " REMOVE #bucket, #grace",
+            "SET #status = :ended, #reason = :reason, #endedAt = :now, #expires = :expires,"
+            " #news = :now REMOVE #grace",
             condition=f"{ACTIVE} AND {condition}",
             names={
                 "#status": "status",
                 "#reason": "endReason",
                 "#endedAt": ENDED_AT,
                 "#expires": schema.EXPIRES_AT,
-                "#bucket": schema.ACTIVE_BUCKET,
+                "#news": attribute_of(END),
                 "#grace": "graceUntil",
                 **names,
             },

@@ -194,16 +194,21 @@ class Table:
         return _row(item) if item else None
 
     def delete_if(
-        self, key: Key, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+        self,
+        key: Key,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
     ) -> None:
         """Remove a row if `condition` holds. Raises ConditionFailedError otherwise."""
-        self._calls.repeatable(
-            "delete_item",
-            Key=self._key_of(key),
-            ConditionExpression=condition,
-            ExpressionAttributeNames=dict(names),
-            ExpressionAttributeValues=to_wire(values),
-        )
+        arguments: dict[str, Any] = {
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": dict(names),
+        }
+        if values:
+            arguments["ExpressionAttributeValues"] = to_wire(values)
+        self._calls.repeatable("delete_item", Key=self._key_of(key), **arguments)
 
     def query(
         self, index: str, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]

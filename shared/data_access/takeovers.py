@@ -13,6 +13,7 @@ from typing import Any
 from shared.data_access.connections_repository import NOT_REPLACED, connection_of
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.session_items import former_item, from_item
+from shared.data_access.session_news import SPEAKER, attribute_of
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.connection import Connection
@@ -95,11 +96,14 @@ class Takeovers:
         `until` (ms); returns the session as it was.
 
         None if the floor has changed hands since `session` was read, or the session has ended.
+        That is news if the one before was away; what nobody has heard of yet stays so.
         """
         former = Former(session.speaker_connection_id, session.speaker_epoch, until)
+        away = session.grace_until is not None
         before = self._sessions.update_if(
             session.session_id,
-            "SET #speaker = :connection, #epoch = :next, #former = :former REMOVE #grace",
+            "SET #speaker = :connection, #epoch = :next, #former = :former"
+            f"{', #news = :next' if away else ''} REMOVE #grace",
             condition=f"{ACTIVE} AND #epoch = :epoch AND #speaker = :before",
             names={
                 "#status": "status",
@@ -107,6 +111,7 @@ class Takeovers:
                 "#epoch": "speakerEpoch",
                 "#former": "formerSpeaker",
                 "#grace": "graceUntil",
+                **({"#news": attribute_of(SPEAKER)} if away else {}),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -115,6 +120,12 @@ class Takeovers:
                 ":epoch": former.epoch,
                 ":next": former.epoch + 1,
                 ":former": former_item(former),
+            },
+            undone=lambda after: {
+                **after,
+                "speakerConnectionId": former.connection_id,
+                "speakerEpoch": former.epoch,
+                "graceUntil": session.grace_until,
             },
         )
         return None if before is None else from_item(before)

@@ -56,8 +56,20 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftSeat:
+    """A seat that was given up, and may still be counted: counting it out is not confirmed yet."""
+
+    session_id: str
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
-    """One row of the connections table; times are ms since the epoch."""
+    """One row of the connections table; times are ms since the epoch.
+
+    `turn` rises with each seat that is given up or changed: it tells a request that is repeated
+    from one that comes later.
+    """
 
     connection_id: str
     user_id: str | None
@@ -70,6 +82,12 @@ class Connection:
     # Until when (ms) a token sent over the open connection gives its user these groups' rights.
     authenticated_until: int | None = None
     authenticated_groups: frozenset[str] = frozenset()
+    turn: int = 0
+    left: LeftSeat | None = None
+
+    def write_name(self, what: str) -> str:
+        """The name of a write to a session's counters, the same whenever a request is repeated."""
+        return f"{what} {self.connection_id} {self.turn}"
 
     @property
     def expires_at(self) -> int:

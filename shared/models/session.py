@@ -124,6 +124,8 @@ class Session:
     interpreter_run: InterpreterRun | None = None
     # Of sessions by link: the hash of the secret in their link.
     secret_hash: str | None = field(default=None, repr=False)
+    # What may not have been told to the members yet: of each subject which version.
+    news: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:
@@ -163,6 +165,20 @@ class Session:
     def with_channel(self, language: str, channel: Channel) -> Session:
         """The session with another channel of a language."""
         return replace(self, channels={**self.channels, language: channel})
+
+    def ended(self, reason: EndReason) -> Session:
+        """The session once it is over."""
+        return replace(self, status=SessionStatus.ENDED, end_reason=reason, grace_until=None)
+
+    def with_speaker(self, connection_id: str, epoch: int) -> Session:
+        """The session with another speaker, who is there."""
+        return replace(
+            self, speaker_connection_id=connection_id, speaker_epoch=epoch, grace_until=None
+        )
+
+    def with_news(self, subject: str, version: int) -> Session:
+        """The session with something that its members are to be told."""
+        return replace(self, news={**self.news, subject: version})
 
     def interpreted(self) -> dict[str, ChannelSource]:
         """The languages that have an interpreter now, with its kind."""

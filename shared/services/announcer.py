@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_subject
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation_messages import InterpreterLease
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import (
     BroadcastStateChanged,
     ChannelSourceChanged,
-    EndReason,
     SessionEnded,
     SpeakerDisconnected,
     SpeakerReconnected,
 )
+from shared.models.session import Session
 from shared.services.audience import (
     Audience,
     ListenersAudience,
@@ -31,72 +34,102 @@ CONTROL_DEADLINE_MS = 5_000
 
 
 class Announcer:
-    """Pushes what has changed; who is gone by then is dealt with by the fan-out."""
+    """Pushes what has changed; who is gone by then is dealt with by the fan-out.
+
+    A push may be repeated. If it cannot be read who the members are, nobody hears of it: those
+    pushes that a request can repeat raise StoreUnavailableError then, the others remain news that
+    the sweep tells.
+    """
 
     def __init__(
         self,
         broadcasts: BroadcastHandler,
         rosters: RosterSource,
         connections: ConnectionsRepository,
+        news: SessionNews,
         clock: Clock,
     ) -> None:
+        self._news = news
+        self._telling: set[tuple[str, str, int | None]] = set()
         self._broadcasts = broadcasts
         self._rosters = rosters
         self._connections = connections
         self._clock = clock
 
-    def session_ended(
-        self, session_id: str, reason: EndReason, *, except_for: str | None = None
-    ) -> None:
+    def session_ended(self, session: Session, *, except_for: str | None = None) -> None:
         """Everyone hears that the session is over, but for the one who ended it."""
-        self._push(
-            MembersAudience(session_id, self._rosters, except_for),
-            SessionEnded(session_id=session_id, reason=reason),
-        )
+        reason = session.end_reason or "ended"
+        audience = MembersAudience(session.session_id, self._rosters, except_for)
+        message = SessionEnded(session_id=session.session_id, reason=reason)
+        if not self._tell(session, END, [(audience, message)]):
+            raise _nobody_heard()
 
     def broadcast_state_changed(
         self, session_id: str, state: BroadcastState, *, except_for: str
     ) -> None:
         """Everyone hears of the new state, but for the one who changed it."""
-        self._push(
-            MembersAudience(session_id, self._rosters, except_for),
-            BroadcastStateChanged(session_id=session_id, broadcast_state=state),
-        )
+        audience = MembersAudience(session_id, self._rosters, except_for)
+        message = BroadcastStateChanged(session_id=session_id, broadcast_state=state)
+        if not self._push([(audience, message)]):
+            raise _nobody_heard()
 
-    def speaker_disconnected(self, session_id: str, grace_seconds: int) -> None:
+    def speaker_disconnected(self, session: Session, grace_seconds: int) -> None:
         """Everyone hears that the speaker is away, and for how long that may be."""
-        self._push(
-            MembersAudience(session_id, self._rosters),
-            SpeakerDisconnected(session_id=session_id, grace_seconds=grace_seconds),
-        )
+        audience = MembersAudience(session.session_id, self._rosters)
+        message = SpeakerDisconnected(session_id=session.session_id, grace_seconds=grace_seconds)
+        self._tell(session, SPEAKER, [(audience, message)])
 
-    def speaker_reconnected(self, session_id: str, epoch: int, *, except_for: str) -> None:
+    def speaker_reconnected(self, session: Session) -> None:
         """Everyone hears that the owner speaks on another connection, with this epoch."""
-        self._push(
-            MembersAudience(session_id, self._rosters, except_for),
-            SpeakerReconnected(session_id=session_id, epoch=epoch),
-        )
+        speaker, epoch = session.speaker_connection_id, session.speaker_epoch
+        audience = MembersAudience(session.session_id, self._rosters, speaker)
+        message = SpeakerReconnected(session_id=session.session_id, epoch=epoch)
+        self._tell(session, SPEAKER, [(audience, message)])
 
     def channel_passed(
-        self, change: ChannelSourceChanged, interpreters: Mapping[str, InterpreterLease]
+        self,
+        session: Session,
+        change: ChannelSourceChanged,
+        interpreters: Mapping[str, InterpreterLease],
     ) -> None:
         """The listeners of a language learn whom they hear now, and with which epoch; each of
         these interpreters, by connection id, what became of them.
         """
         session_id = change.session_id
         listeners = ListenersAudience(session_id, change.language, self._connections)
-        self._push_each(
-            [
-                (listeners, change),
-                *((OneAudience(session_id, who), news) for who, news in interpreters.items()),
-            ]
-        )
+        told = [(OneAudience(session_id, who), news) for who, news in interpreters.items()]
+        self._tell(session, channel_subject(change.language), [(listeners, change), *told])
 
-    def _push(self, audience: Audience, message: ServerMessage) -> None:
-        self._push_each([(audience, message)])
+    def _tell(
+        self, session: Session, subject: str, messages: Sequence[tuple[Audience, ServerMessage]]
+    ) -> bool:
+        """Push, and note that it is no news any more; False if nobody could be looked up.
 
-    def _push_each(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> None:
-        self._broadcasts.broadcast(
+        Whoever turns out to be gone is removed while that goes on, which may come here again.
+        """
+        version = session.news.get(subject)
+        telling = (session.session_id, subject, version)
+        if telling in self._telling:
+            return True
+        self._telling.add(telling)
+        try:
+            if not self._push(messages):
+                return False
+        finally:
+            self._telling.discard(telling)
+        if version is not None:
+            with contextlib.suppress(StoreUnavailableError):  # it is told once more
+                self._news.told(session.session_id, subject, version)
+        return True
+
+    def _push(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> bool:
+        """False if it could not be read who some of them are for."""
+        results = self._broadcasts.broadcast(
             [(audience, encode(message)) for audience, message in messages],
             self._clock.now_ms() + CONTROL_DEADLINE_MS,
         )
+        return all(result.error is None for result in results)
+
+
+def _nobody_heard() -> StoreUnavailableError:
+    return StoreUnavailableError("members not read")

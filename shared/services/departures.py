@@ -1,21 +1,23 @@
 """How a connection's place in a session is given up: left, disconnected, or found gone.
 
 All three are one operation. A source is silenced first, fenced by its connection id, so that this
-may be repeated; only then does its row change, and until it does whoever comes next finds the way
-to the rest. That change is a conditional write which returns the membership that it ended:
-whoever gets a listener's back counts it out, so it is done once, however often it is tried.
+may be repeated; then its row changes, which notes what was left; then a listener is counted out,
+under a name that is the same for everyone who tries; then the note or the row is deleted. Wherever
+this is cut short, the next one who comes by goes on from there.
 """
 
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.connection import Connection, Membership
+from shared.models.connection import Connection, Membership, Seat
 from shared.services.interpreter_ladder import InterpreterLadder
 from shared.services.speaker_grace import FloorKeeper
 
 # How long a handshake may take (ms): the authorizer and $connect have 29 s each.
 _HANDSHAKE_MS = 60_000
+# A connection may sit down while it is being removed; this often in a row is a fault.
+_ATTEMPTS = 3
 
 
 class Departures:
@@ -39,13 +41,21 @@ class Departures:
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
         """Leave a session, the connection stays; False if it was not in there any more."""
-        self.silence(connection_id, membership)
-        left = self._connections.leave(connection_id, membership.session_id)
-        if left is None:
+        turn = self._stand_up(connection_id, membership)
+        if turn is None:
             return False
-        self._after(connection_id, left, silenced=membership)
-        self._count_out(left)
+        self._connections.settle(connection_id, turn + 1)
         return True
+
+    def finish(self, connection: Connection) -> None:
+        """Do what is still to follow from the seat that a connection has left. Repeatable."""
+        left = connection.left
+        if left is None:
+            return
+        self.silence(connection.connection_id, Membership(left.session_id, left.seat))
+        turn = connection.turn - 1
+        self._count_out(connection.connection_id, turn, left.session_id, left.seat)
+        self._connections.settle(connection.connection_id, connection.turn)
 
     def remove(self, connection_id: str) -> bool:
         """Forget a connection that is over; False if it had been forgotten before.
@@ -71,33 +81,52 @@ class Departures:
         return self._forget(known)
 
     def _forget(self, known: Connection) -> bool:
+        """A row is deleted once nothing more is to follow from it: of one that is gone, nobody
+        could say whether its listener has been counted out.
+        """
         connection_id = known.connection_id
-        if known.membership is not None:
-            if known.membership.seat.role == "speaker" and self._floor_keeper is None:
+        for _ in range(_ATTEMPTS):
+            self.finish(known)
+            if known.membership is not None and not self._give_up(known, known.membership):
                 return False
-            self.silence(connection_id, known.membership)
-        forgotten = self._connections.delete(connection_id)
-        if forgotten is None:
+            if self._connections.delete_standing(connection_id):
+                return True
+            present = self._connections.get(connection_id)  # it has sat down meanwhile
+            if present is None:
+                return True
+            known = present
+        return False
+
+    def _give_up(self, known: Connection, membership: Membership) -> bool:
+        """False of a speaker whose farewell others have the means for."""
+        if membership.seat.role == "speaker" and self._floor_keeper is None:
             return False
-        if forgotten.membership is not None:
-            self._after(connection_id, forgotten.membership, silenced=known.membership)
-            if forgotten.replaced_at is None:
-                self._count_out(forgotten.membership)
+        if known.replaced_at is not None:
+            self.silence(known.connection_id, membership)
+        else:
+            self._stand_up(known.connection_id, membership)
         return True
 
-    def _after(
-        self, connection_id: str, membership: Membership, silenced: Membership | None
-    ) -> None:
-        """Silence once more, now that its row says nothing of a seat, who can have become a source
-        since it was silenced: it sat down, by a join that was under way; or it showed that it was
-        alive, and an interpreter who still sits and has no place gets a new one.
-        """
-        if membership != silenced or membership.seat.role == "interpreter":
-            self.silence(connection_id, membership)
+    def _stand_up(self, connection_id: str, membership: Membership) -> int | None:
+        """The turn that ended; None if there was no seat in that session to give up.
 
-    def _count_out(self, membership: Membership) -> None:
-        if membership.seat.role == "listener":
-            self._sessions.count_out(membership.session_id, membership.seat.language)
+        A source is silenced once more when its row says nothing of a seat: it can have become one
+        meanwhile, by a join or a heartbeat that was under way.
+        """
+        self.silence(connection_id, membership)
+        before = self._connections.leave(connection_id, membership.session_id)
+        if before is None or before.membership is None:
+            return None
+        left = before.membership
+        if left != membership or left.seat.role == "interpreter":
+            self.silence(connection_id, left)
+        self._count_out(connection_id, before.turn, left.session_id, left.seat)
+        return before.turn
+
+    def _count_out(self, connection_id: str, turn: int, session_id: str, seat: Seat) -> None:
+        if seat.role == "listener":
+            once = f"out {connection_id} {turn}"
+            self._sessions.count_out(session_id, seat.language, once=once)
 
     def silence(self, connection_id: str, membership: Membership) -> None:
         """What a source held is nobody's now, unless it is somebody else's already. Repeatable."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
@@ -10,7 +14,7 @@ from shared.models.interpretation import InterpreterSource
 from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.models.ladder import is_expired, taken, taken_over, waiting
 from shared.models.session import Session
-from shared.services.interpreter_ladder import InterpreterLadder, Passed
+from shared.services.interpreter_ladder import InterpreterLadder, Passed, with_channel_news
 from shared.services.interpreter_seats import InterpreterSeats
 from shared.services.refusals import active, forbidden, not_in_session
 from shared.services.seating import Seated, Seating
@@ -51,6 +55,7 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is not None and channel.connection_id == caller.connection_id:
+                self._seats.tell_again(session, language, caller.connection_id)
                 return self._ladder.news(session, language, caller.connection_id, "asked")
             passed = self._taken(session, language, caller.connection_id, source)
             if passed is not None:
@@ -72,6 +77,9 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is None or channel.connection_id != caller.connection_id:
+                if channel_subject(language) in session.news:  # by a request that was cut short
+                    self._seats.tell_again(session, language, caller.connection_id)
+                    return self._handed_over(session, language, caller.connection_id)
                 raise forbidden("handOver", "who interprets the language now")
             if not waiting(channel, self._clock.now_ms()):
                 raise LingocastError(
@@ -82,10 +90,15 @@ class InterpreterHandover:
             if passed is not None:
                 self._ladder.tell(passed, except_for=caller.connection_id)
                 # Whoever was next may have been gone, and the caller next after them.
-                present = active(self._sessions.get(session.session_id))
-                return self._ladder.news(present, language, caller.connection_id, "handedOver")
+                session = passed.session
+                with suppress(StoreUnavailableError):
+                    session = active(self._sessions.get(session.session_id))
+                return self._handed_over(session, language, caller.connection_id)
             session = active(self._sessions.get(session.session_id))
         raise _too_many(language)
+
+    def _handed_over(self, session: Session, language: str, connection_id: str) -> InterpreterLease:
+        return self._ladder.news(session, language, connection_id, "handedOver")
 
     def _interpreter(self, caller: Caller, action: str) -> Seated:
         seated = self._seating.required(caller, action)
@@ -112,9 +125,11 @@ class InterpreterHandover:
         else:
             after = taken_over(before, connection_id, source, now)
         unless = Unless(full=before is not None and connection_id not in before.standbys)
-        if not self._leases.change(session.session_id, language, before, after, unless):
+        if not self._leases.change(
+            session.session_id, language, before, after, unless, is_news=True
+        ):
             return None
-        present = session.with_channel(language, after)
+        present = with_channel_news(session, language, after)
         return Passed(present, language, before, after, "takenOver")
 
 

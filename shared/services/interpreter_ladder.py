@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
 from shared.models.interpretation_messages import InterpreterLease
@@ -80,7 +81,9 @@ class InterpreterLadder:
         now = self._clock.now_ms()
         stays_until = {"silent": before.lease_until, "handedOver": now + LEASE_MS}.get(loss)
         after = passed_on(before, now, stays_until=stays_until)
-        if not self._leases.change(session.session_id, language, before, after, _UNLESS[loss]):
+        if not self._leases.change(
+            session.session_id, language, before, after, _UNLESS[loss], is_news=True
+        ):
             return None
         if loss == "expired":
             self._telemetry.count("InterpreterLeaseExpired")
@@ -88,7 +91,8 @@ class InterpreterLadder:
             self._telemetry.count("InterpreterSilent")
         if after.connection_id is not None:
             self._telemetry.count("InterpreterPromoted")
-        return Passed(session.with_channel(language, after), language, before, after, loss)
+        present = with_channel_news(session, language, after)
+        return Passed(present, language, before, after, loss)
 
     def lose_expired(self, session: Session) -> bool:
         """Pass on every language whose interpreter's lease has run out, and tell everybody; whether
@@ -97,7 +101,7 @@ class InterpreterLadder:
         Raises StoreUnavailableError.
         """
         found = False
-        for language in session.channels:
+        for language in session.channels if session.is_active else ():
             if not is_expired(session.channels[language], self._clock.now_ms()):
                 continue
             passed = self.lose(session, language, "expired")
@@ -121,11 +125,11 @@ class InterpreterLadder:
                 if passed is not None:
                     self.tell(passed)
                     return
-            elif (
-                channel is None
-                or connection_id not in channel.standbys
-                or self._leases.stop_waiting(session_id, language, connection_id)
-            ):
+            elif channel is None or connection_id not in channel.standbys:
+                if channel_subject(language) in session.news:
+                    self.tell_again(session, language)
+                return
+            elif self._leases.stop_waiting(session_id, language, connection_id):
                 return
 
     def tell(self, passed: Passed, *, except_for: str | None = None) -> None:
@@ -145,6 +149,7 @@ class InterpreterLadder:
             told[former] = self.news(session, language, former, _TOLD[passed.cause])
         told.pop(except_for or "", None)
         self._announcer.channel_passed(
+            session,
             ChannelSourceChanged(
                 session_id=session.session_id,
                 language=language,
@@ -154,6 +159,11 @@ class InterpreterLadder:
             ),
             told,
         )
+
+    def tell_again(self, session: Session, language: str, *, except_for: str | None = None) -> None:
+        """Tell who interprets a language, where whoever changed it may not have done so."""
+        present = Passed(session, language, None, session.channels[language], "asked")
+        self.tell(present, except_for=except_for)
 
     def news(
         self, session: Session, language: str, connection_id: str, reason: LeaseReason
@@ -168,6 +178,13 @@ class InterpreterLadder:
             others = len(waiting(channel, now))
             lease = Lease(language=language, holds=False, standbys=others, lease_until=now)
         return InterpreterLease(session_id=session.session_id, lease=lease, reason=reason)
+
+
+def with_channel_news(session: Session, language: str, channel: Channel) -> Session:
+    """The session with another interpreter of a language, of whom the members are to be told."""
+    return session.with_channel(language, channel).with_news(
+        channel_subject(language), channel.epoch
+    )
 
 
 def _source(channel: Channel | None) -> ChannelSource:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Membership, Seat
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
@@ -13,7 +14,7 @@ from shared.models.interpretation import InterpreterSource
 from shared.models.ladder import MAX_STANDBYS, is_expired, joined_by, taken
 from shared.models.messages import JoinSession
 from shared.models.session import MAX_LANGUAGES, Session
-from shared.services.interpreter_ladder import InterpreterLadder, Passed
+from shared.services.interpreter_ladder import InterpreterLadder, Passed, with_channel_news
 from shared.services.refusals import active, too_many_channels
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
@@ -93,6 +94,9 @@ class InterpreterSeats:
         for _ in range(_ATTEMPTS):
             now = self._clock.now_ms()
             before = session.channels.get(language)
+            mine = self._own_place(session, language, connection_id)
+            if mine is not None:
+                return mine
             if before is None and len(session.channels) >= MAX_LANGUAGES:
                 raise too_many_channels()
             if before is not None and is_expired(before, now):
@@ -102,8 +106,8 @@ class InterpreterSeats:
                     self._ladder.tell(lost)
             elif before is None or before.connection_id is None:
                 after = taken(before, connection_id, source, now)
-                if self._leases.change(session.session_id, language, before, after):
-                    present = session.with_channel(language, after)
+                if self._leases.change(session.session_id, language, before, after, is_news=True):
+                    present = with_channel_news(session, language, after)
                     return Entered(present, Passed(present, language, before, after, "asked"))
             elif not wait:
                 raise _taken(language, "has an interpreter; joinSession with standby waits")
@@ -118,6 +122,21 @@ class InterpreterSeats:
         raise LingocastError(
             ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
         )
+
+    def tell_again(self, session: Session, language: str, connection_id: str) -> None:
+        """Tell who interprets a language, if an earlier request was cut short before that."""
+        if channel_subject(language) in session.news:
+            self._ladder.tell_again(session, language, except_for=connection_id)
+
+    @staticmethod
+    def _own_place(session: Session, language: str, connection_id: str) -> Entered | None:
+        """What an earlier request has given the connection, if it was cut short after that."""
+        channel = session.channels.get(language)
+        if channel is None:
+            return None
+        if channel.connection_id == connection_id:
+            return Entered(session, Passed(session, language, None, channel, "asked"))
+        return Entered(session) if connection_id in channel.standbys else None
 
     def still_sits(self, session_id: str, language: str, connection_id: str) -> bool:
         """Whether a connection that has just been given a place sits there yet. If it has left or

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.connection import SPEAKER_SEAT, Caller, Membership, Seat
+from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.ladder import lease_of
@@ -87,17 +88,22 @@ class JoinService:
                 ErrorCode.INVALID_LANGUAGE, "targetLanguage", "the speaker's own; choose another"
             )
         seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
-        seated = self._seating.current(caller)
+        connection = self._seating.current(caller)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        if seated is not None:
-            return self._answered_again(caller, request, seated, seat, token)
+        if isinstance(connection, Seated):
+            again = self._answered_again(caller, request, connection, seat, token)
+            if again is not None:
+                return again
+            # It was cut short between the seat and what makes a source of it: from the beginning.
+            self._connections.undo_seat(caller.connection_id, session_id)
+            connection = self._seating.connection(caller)
         taken = self._takeover.take(caller, request.resume_token, session, seat, token.resume_hash)
         if taken is not None:
             return self._joined(caller, self._read(session_id), taken, token, resumed=True)
         if request.resume_token is not None:
             session = self._read(session_id)  # it may have changed while that was tried
         if seat.role == "listener":
-            self._sit_listening(caller, session, seat, token)
+            self._sit_listening(caller, connection, session, seat, token)
         elif seat.role == "interpreter":
             self._interpreters.sit(caller, session, seat, request, token.resume_hash)
         else:
@@ -135,27 +141,48 @@ class JoinService:
         seated: Seated,
         seat: Seat,
         token: NewResumeToken,
-    ) -> SessionJoined:
+    ) -> SessionJoined | None:
+        """What the caller has already; None if it sits there, but the session does not say so."""
         session, has = seated.session, seated.membership.seat
-        resumed = self._takeover.taken_by(caller, request.resume_token)
+        resumed = self._takeover.taken_by(caller, request.resume_token, session)
         # Taking over, one gets the seat as it was, whichever language one asked for.
         same = has == seat or (resumed and has.role == seat.role)
         if session.session_id != request.session_id or not same:
             raise already_in_session()
+        if has.role == "speaker":
+            if session.speaker_connection_id != caller.connection_id:
+                return None
+            if SPEAKER in session.news:
+                self._announcer.speaker_reconnected(session)
+        elif has.role == "interpreter":
+            if not resumed and self._takeover.may_take(caller, request.resume_token, session, has):
+                return None
+            self._interpreters.tell_again(session, has.language, caller.connection_id)
         self._takeover.renew(caller, session, token.resume_hash)
         return self._joined(caller, session, has, token, resumed=resumed)
 
     def _sit_listening(
-        self, caller: Caller, session: Session, seat: Seat, token: NewResumeToken
+        self,
+        caller: Caller,
+        connection: Connection,
+        session: Session,
+        seat: Seat,
+        token: NewResumeToken,
     ) -> None:
-        session_id = session.session_id
-        if not self._sessions.count_in(session_id, seat.language):
+        session_id, connection_id = session.session_id, connection.connection_id
+        counted = connection.write_name(f"in {seat.language}")
+        if not self._sessions.count_in(session_id, seat.language, once=counted):
             raise self._why_not_counted(session_id)
         membership = Membership(session_id, seat)
         if not self._connections.take_seat(
-            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+            connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
         ):
-            self._sessions.count_out(session_id, seat.language)
+            undo = connection.write_name(f"undo {seat.language}")
+            if self._seating.has_moved_on(connection):
+                # Another request of this kind may have counted and left the seat: that is one
+                # count, and its end is one.
+                undo = connection.write_name("out")
+            self._sessions.count_out(session_id, seat.language, once=undo)
             raise self._seating.why_not_seated(caller)
 
     def _why_not_counted(self, session_id: str) -> LingocastError:
@@ -184,14 +211,13 @@ class JoinService:
                     self._departures.silence(caller.connection_id, membership)
                     raise connection_not_found()
                 return
-            self._connections.leave(caller.connection_id, session.session_id)
+            self._connections.undo_seat(caller.connection_id, session.session_id)
             session = self._read(session.session_id)
         raise LingocastError(ErrorCode.UNAVAILABLE, "the floor keeps changing hands; try again")
 
     def _displace(self, session: Session, caller: Caller, epoch: int) -> None:
-        self._announcer.speaker_reconnected(
-            session.session_id, epoch, except_for=caller.connection_id
-        )
+        present = session.with_speaker(caller.connection_id, epoch)
+        self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
         if not session.speaker_connected:
             return
         # Its $disconnect starts no grace: the session no longer names it as the speaker.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Seat
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
-from shared.models.session import Session
 from shared.services.departures import Departures
 from shared.services.refusals import (
     active,
@@ -16,7 +17,7 @@ from shared.services.refusals import (
     session_ended,
     too_many_languages,
 )
-from shared.services.seating import Seating
+from shared.services.seating import Seated, Seating
 from shared.utils.validators import validate_language_code
 
 # A listener's own requests may overlap; more than this many at once are not one person's.
@@ -50,7 +51,7 @@ class MembershipService:
             if old.role != "listener":
                 raise forbidden("changeLanguage", "listeners")
             session = seated.session
-            if old.language == language or self._moved(caller, session, old, language):
+            if old.language == language or self._moved(caller, seated, language):
                 return self._changed(session.session_id, language)
         raise LingocastError(
             ErrorCode.UNAVAILABLE, "several changes of language at once; send one at a time"
@@ -61,7 +62,12 @@ class MembershipService:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
-        seated = self._seating.required(caller, "leaveSession")
+        connection = self._seating.connection(caller)
+        if connection.left is not None:  # by a request that was cut short
+            self._departures.finish(connection)
+            if connection.membership is None:
+                return SessionLeft(session_id=connection.left.session_id)
+        seated = self._seating.seated(connection, "leaveSession")
         if seated.membership.seat.role == "speaker":
             raise forbidden("leaveSession", "listeners and interpreters (a speaker ends it)")
         session_id = seated.session.session_id
@@ -69,14 +75,20 @@ class MembershipService:
             raise not_in_session("leaveSession")
         return SessionLeft(session_id=session_id)
 
-    def _moved(self, caller: Caller, session: Session, old: Seat, language: str) -> bool:
+    def _moved(self, caller: Caller, seated: Seated, language: str) -> bool:
+        """Count first: what is counted but not moved yet, the same request finds when it comes
+        again.
+        """
+        session, old = seated.session, seated.membership.seat
         session_id = session.session_id
-        if not self._sessions.count_moved(session_id, old.language, language):
+        moved = seated.connection.write_name(f"move {language}")
+        if not self._sessions.count_moved(session_id, old.language, language, once=moved):
             raise too_many_languages(active(self._sessions.get(session_id)))
         new = Seat("listener", language)
         if self._connections.change_seat(caller.connection_id, session_id, old, new):
             return True
-        self._sessions.count_back(session_id, language, old.language)
+        if not self._seating.sits(caller, replace(seated.membership, seat=new)):
+            self._sessions.count_back(session_id, language, old.language, once=f"undo {moved}")
         return False
 
     def _changed(self, session_id: str, language: str) -> LanguageChanged:

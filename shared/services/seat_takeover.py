@@ -13,8 +13,9 @@ import contextlib
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.data_access.takeovers import Takeovers
+from shared.data_access.takeovers import Offer, Takeovers
 from shared.models.connection import Caller, Connection, Membership, Seat
 from shared.models.ladder import rolled_over
 from shared.models.session import OVERLAP_MS, Channel, Session
@@ -66,12 +67,12 @@ class SeatTakeover:
         if token is None:
             return None
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        if offer is None or offer.replaced_by is not None:
+        if offer is None or offer.replaced_by not in {None, caller.connection_id}:
             return None
         if not _fits(offer.connection, caller, session, seat):
             return None
         if seat.role == "listener":
-            return self._take_listening(caller, token, new_hash)
+            return self._take_listening(caller, token, offer, new_hash)
         if seat.role == "interpreter":
             seated = offer.connection.membership
             assert seated is not None  # it fits
@@ -80,13 +81,34 @@ class SeatTakeover:
             taken = self._take_floor(caller, token, session, seat, new_hash)
         return seat if taken else None
 
-    def taken_by(self, caller: Caller, token_text: str | None) -> bool:
-        """Whether the caller has taken over by that token before."""
+    def taken_by(self, caller: Caller, token_text: str | None, session: Session) -> bool:
+        """Whether the caller has taken over by that token before. The mark on the former row comes
+        last, and is made good here.
+        """
         token = read_resume_token(token_text)
         if token is None:
             return False
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        return offer is not None and offer.replaced_by == caller.connection_id
+        if offer is None:
+            return False
+        if offer.replaced_by is None and _succeeds(session, token.connection_id, caller):
+            with contextlib.suppress(StoreUnavailableError):
+                self._replace(caller, token)
+            return True
+        return offer.replaced_by == caller.connection_id
+
+    def may_take(
+        self, caller: Caller, token_text: str | None, session: Session, seat: Seat
+    ) -> bool:
+        """Whether an interpreter's place is still that of the connection which the token names."""
+        token = read_resume_token(token_text)
+        channel = session.channels.get(seat.language)
+        if token is None or token.connection_id == caller.connection_id:
+            return False
+        if self._moved(channel, token.connection_id, caller.connection_id) is None:
+            return False
+        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
+        return offer is not None and _fits(offer.connection, caller, session, seat)
 
     def vouches(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
         """Whether the token is of somebody, of the caller's name, who was let into that session."""
@@ -106,17 +128,24 @@ class SeatTakeover:
         if not self._takeovers.offer(caller.connection_id, session.session_id, new_hash):
             raise self._seating.why_not_seated(caller)
 
-    def _take_listening(self, caller: Caller, token: ResumeToken, new_hash: str) -> Seat | None:
-        before = self._replace(caller, token)
+    def _take_listening(
+        self, caller: Caller, token: ResumeToken, offer: Offer, new_hash: str
+    ) -> Seat | None:
+        # An earlier request of the caller may have got as far as the mark.
+        before = offer.connection if offer.replaced_by else self._replace(caller, token)
         membership = before.membership if before else None
         if membership is None:
             return None
         try:
             seated = self._connections.take_seat(
-                caller.connection_id, membership, new_hash, now_ms=self._clock.now_ms()
+                caller.connection_id,
+                membership,
+                new_hash,
+                now_ms=self._clock.now_ms(),
+                taken_over=True,
             )
         except StoreUnavailableError:
-            if not self._sits(caller, membership):
+            if not self._seating.sits(caller, membership):
                 self._give_back(caller, token, membership)
                 raise
             return membership.seat
@@ -129,11 +158,11 @@ class SeatTakeover:
         now = self._clock.now_ms()
         if not self._takeovers.give_back(token.connection_id, by=caller.connection_id, now_ms=now):
             # It has ended meanwhile, and was not counted out because its seat had passed on.
-            self._sessions.count_out(membership.session_id, membership.seat.language)
-
-    def _sits(self, caller: Caller, membership: Membership) -> bool:
-        connection = self._connections.get(caller.connection_id)
-        return connection is not None and connection.membership == membership
+            self._sessions.count_out(
+                membership.session_id,
+                membership.seat.language,
+                once=f"given back {token.connection_id} {caller.connection_id}",
+            )
 
     def _take_floor(
         self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
@@ -145,13 +174,13 @@ class SeatTakeover:
         until = self._clock.now_ms() + OVERLAP_MS
         before = self._takeovers.hand_floor(session, caller.connection_id, until)
         if before is None:
-            self._connections.leave(caller.connection_id, session.session_id)
+            self._connections.undo_seat(caller.connection_id, session.session_id)
             return False
         self._settle(caller, token, membership)
         if before.grace_until is not None:  # it was away, and everyone had been told so
-            self._announcer.speaker_reconnected(
-                session.session_id, before.speaker_epoch + 1, except_for=caller.connection_id
-            )
+            epoch = before.speaker_epoch + 1
+            present = before.with_speaker(caller.connection_id, epoch)
+            self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
         return True
 
     def _take_place(
@@ -178,7 +207,7 @@ class SeatTakeover:
                 return True
             # Who waits may have been promoted meanwhile, or whoever they wait for have changed.
             latest = self._sessions.get(session.session_id)
-        self._connections.leave(new, session.session_id)
+        self._connections.undo_seat(new, session.session_id)
         return False
 
     def _moved(self, channel: Channel | None, old: str, new: str) -> Channel | None:
@@ -221,6 +250,20 @@ class SeatTakeover:
             by=caller.connection_id,
             now_ms=self._clock.now_ms(),
         )
+
+
+def _succeeds(session: Session, connection_id: str, caller: Caller) -> bool:
+    """Whether the session says that the caller's connection came after that one."""
+    sources = [(session.speaker_connection_id, session.former_speaker)]
+    sources += [
+        (channel.connection_id or "", channel.former) for channel in session.channels.values()
+    ]
+    return any(
+        present == caller.connection_id
+        and former is not None
+        and former.connection_id == connection_id
+        for present, former in sources
+    )
 
 
 def _fits(connection: Connection, caller: Caller, session: Session, seat: Seat) -> bool:

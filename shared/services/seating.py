@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.connection import Caller, Membership
+from shared.models.connection import Caller, Connection, Membership
 from shared.models.errors import LingocastError
 from shared.models.session import Session
 from shared.services.departures import Departures
@@ -23,10 +23,11 @@ from shared.services.refusals import (
 
 @dataclass(frozen=True, slots=True)
 class Seated:
-    """A membership together with its session, as both were read just now."""
+    """A membership with its session and connection, as they were read just now."""
 
     membership: Membership
     session: Session
+    connection: Connection
 
 
 class Seating:
@@ -46,22 +47,30 @@ class Seating:
         self._connections = connections
         self._departures = departures
 
-    def current(self, caller: Caller) -> Seated | None:
-        """The caller's seat in an active session, or None. Raises CONNECTION_NOT_FOUND."""
-        membership = self.membership(caller)
+    def current(self, caller: Caller) -> Seated | Connection:
+        """The caller's seat in an active session, or the connection if it has none. What was left
+        to do of a seat before is done. Raises CONNECTION_NOT_FOUND.
+        """
+        connection = self.connection(caller)
+        self._departures.finish(connection)
+        membership = connection.membership
         if membership is None:
-            return None
+            return connection
         session = self._sessions.get(membership.session_id)
         if session is not None and session.is_active:
-            return Seated(membership, session)
+            return Seated(membership, session, connection)
         self._departures.leave(caller.connection_id, membership)
-        return None
+        return self.connection(caller)
 
     def required(self, caller: Caller, action: str) -> Seated:
         """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or
         SESSION_ENDED.
         """
-        membership = self.membership(caller)
+        return self.seated(self.connection(caller), action)
+
+    def seated(self, connection: Connection, action: str) -> Seated:
+        """As `required`, of a connection that was read just now."""
+        membership = connection.membership
         if membership is None:
             raise not_in_session(action)
         session = self._sessions.get(membership.session_id)
@@ -69,7 +78,7 @@ class Seating:
             raise session_not_found()
         if not session.is_active:
             raise session_ended()
-        return Seated(membership, session)
+        return Seated(membership, session, connection)
 
     def with_floor(self, caller: Caller, action: str) -> Session:
         """The session that the caller is the speaker of, and not away. Raises CONNECTION_NOT_FOUND,
@@ -86,6 +95,20 @@ class Seating:
             return connection_not_found()
         return already_in_session()
 
+    def sits(self, caller: Caller, membership: Membership) -> bool:
+        """Whether the caller has that seat: by another request of the same kind, perhaps."""
+        connection = self._connections.get(caller.connection_id)
+        return connection is not None and connection.membership == membership
+
+    def has_moved_on(self, before: Connection) -> bool:
+        """Whether a connection has given up or changed a seat since it was read, or is gone."""
+        present = self._connections.get(before.connection_id)
+        return present is None or present.turn != before.turn
+
     def membership(self, caller: Caller) -> Membership | None:
         """What the caller's row says of its seat. Raises CONNECTION_NOT_FOUND."""
-        return registered(self._connections.get(caller.connection_id)).membership
+        return self.connection(caller).membership
+
+    def connection(self, caller: Caller) -> Connection:
+        """The caller's row. Raises CONNECTION_NOT_FOUND."""
+        return registered(self._connections.get(caller.connection_id))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.machine_slots import MachineSlots
+from shared.data_access.session_news import END
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
@@ -21,7 +24,7 @@ from shared.services.refusals import (
     require_group,
     session_ended,
 )
-from shared.services.seating import Seating
+from shared.services.seating import Seated, Seating
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
@@ -86,12 +89,13 @@ class SessionService:
         )
         max_listeners = self._checked_limit(request.max_listeners)
         owner = require_group(caller, "speakers", "createSession")
-        if self._seating.current(caller) is not None:
+        if isinstance(self._seating.current(caller), Seated):
             raise already_in_session()
         now = self._clock.now_ms()
         ticket = new_ticket(self._identifiers) if interpretation is not None else None
         secret = new_secret(self._identifiers) if request.access == "link" else None
         session = self._created(
+            caller,
             lambda session_id: Session(
                 session_id=session_id,
                 owner=owner,
@@ -110,13 +114,15 @@ class SessionService:
                 ticket_hash=ticket.ticket_hash if ticket else None,
                 interpreter_run=InterpreterRun(0, now + RUN_LEASE_MS) if ticket else None,
                 secret_hash=secret.hash if secret else None,
-            )
+            ),
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        if not self._connections.take_seat(
-            caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
-        ):
+        with self._discarding(session, caller):
+            seated = self._connections.take_seat(
+                caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
+            )
+        if not seated:
             self._sessions.discard(session.session_id, caller.connection_id)
             raise self._seating.why_not_seated(caller)
         if ticket is not None:
@@ -141,11 +147,44 @@ class SessionService:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
-        session_id = self._seating.with_floor(caller, "endSession").session_id
-        if not self._sessions.end(session_id, caller.connection_id, self._clock.now_ms()):
+        session = self._ended(caller)
+        self._announcer.session_ended(session, except_for=caller.connection_id)
+        return SessionEnded(session_id=session.session_id, reason="ended")
+
+    def _ended(self, caller: Caller) -> Session:
+        """The caller's session, which is over now, and whose members may not know it yet."""
+        try:
+            session = self._seating.with_floor(caller, "endSession")
+            now = self._clock.now_ms()
+            if self._sessions.end(session.session_id, caller.connection_id, now):
+                return session.ended("ended").with_news(END, now)
             raise session_ended()
-        self._announcer.session_ended(session_id, "ended", except_for=caller.connection_id)
-        return SessionEnded(session_id=session_id, reason="ended")
+        except LingocastError as refused:
+            if refused.code is not ErrorCode.SESSION_ENDED:
+                raise
+            # By an earlier request of the same speaker, perhaps, that was cut short.
+            membership = self._seating.membership(caller)
+            before = self._sessions.get(membership.session_id) if membership else None
+            if (
+                before is None
+                or before.end_reason != "ended"
+                or before.speaker_connection_id != caller.connection_id
+                or END not in before.news
+            ):
+                raise
+            return before
+
+    @contextmanager
+    def _discarding(self, session: Session, caller: Caller) -> Iterator[None]:
+        """Remove a session if its speaker cannot be told of it: the next request makes another."""
+        try:
+            yield
+        except StoreUnavailableError:
+            with suppress(StoreUnavailableError):  # the sweep ends what nobody enters
+                self._sessions.discard(session.session_id, caller.connection_id)
+                if session.interpretation is not None:
+                    self._slots.give_back(session.session_id)
+            raise
 
     def _checked_limit(self, requested: int | None) -> int:
         if requested is not None and requested > self._max_listeners:
@@ -154,15 +193,16 @@ class SessionService:
             )
         return requested or self._max_listeners
 
-    def _created(self, draft: Callable[[str], Session]) -> Session:
+    def _created(self, caller: Caller, draft: Callable[[str], Session]) -> Session:
         """The session under an id that was free, with a slot if a machine is to interpret it."""
         for _ in range(_ID_ATTEMPTS):
             session = draft(self._identifiers.session_id())
             interpreted = session.interpretation is not None
             if interpreted and not self._slots.take(session.session_id, session.created_at):
                 raise interpretation_full()
-            if self._sessions.create(session):
-                return session
+            with self._discarding(session, caller):
+                if self._sessions.create(session):
+                    return session
             if interpreted:
                 self._slots.give_back(session.session_id)
         raise LingocastError(ErrorCode.UNAVAILABLE, "no free session id was found; try again")

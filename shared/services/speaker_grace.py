@@ -6,6 +6,7 @@ end is conditional on the one that the timer was set for.
 
 from __future__ import annotations
 
+from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.models.timers import GraceOver, Timers
@@ -30,15 +31,14 @@ class SpeakerGrace:
         may not have been told the first time is told again.
         """
         session_id, epoch = timer.session_id, timer.speaker_epoch
-        if not self._sessions.end_abandoned(session_id, epoch, self._clock.now_ms()):
-            session = self._sessions.get(session_id)
-            if (
-                session is None
-                or session.end_reason != "speakerLeft"
-                or session.speaker_epoch != epoch
-            ):
-                return
-        self._announcer.session_ended(session_id, "speakerLeft")
+        self._sessions.end_abandoned(session_id, epoch, self._clock.now_ms())
+        session = self._sessions.get(session_id)
+        if (
+            session is not None
+            and session.end_reason == "speakerLeft"
+            and session.speaker_epoch == epoch
+        ):
+            self._announcer.session_ended(session)
 
     def finish_overdue(self, session: Session) -> bool:
         """End `session` if its grace is over and no timer came; True says that it is over now.
@@ -77,8 +77,7 @@ class FloorKeeper:
         again, and the timer gets set.
         """
         until = self._clock.now_ms() + self._grace_seconds * 1000
-        if self._sessions.start_grace(session_id, connection_id, until):
-            self._announcer.speaker_disconnected(session_id, self._grace_seconds)
+        started = self._sessions.start_grace(session_id, connection_id, until)
         session = self._sessions.get(session_id)
         if (
             session is None
@@ -86,6 +85,8 @@ class FloorKeeper:
             or session.grace_until is None
         ):
             return
+        if started or SPEAKER in session.news:
+            self._announcer.speaker_disconnected(session, self._grace_seconds)
         self._timers.set(
             GraceOver(session_id=session_id, speaker_epoch=session.speaker_epoch),
             self._grace_seconds,

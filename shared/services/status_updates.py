@@ -65,6 +65,8 @@ class StatusUpdates:
         """How many of these sessions' speakers were told."""
         reachable = []
         for audience in audiences:
+            if audience is not None and not audience.session.is_active:
+                continue  # its end has not been told yet
             if audience is None:
                 self._telemetry.count("UnreadableSessions")
             elif audience.session.speaker_connected:

@@ -38,18 +38,18 @@ class Interrupted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sessions, name)
 
-    def count_in(self, session_id: str, language: str) -> bool:
-        counted: bool = self._sessions.count_in(session_id, language)
+    def count_in(self, session_id: str, language: str, **more: Any) -> bool:
+        counted: bool = self._sessions.count_in(session_id, language, **more)
         happening, self.after_count_in = self.after_count_in, None
         if happening:
             happening()
         return counted
 
-    def count_out(self, session_id: str, language: str) -> bool:
+    def count_out(self, session_id: str, language: str, **more: Any) -> bool:
         happening, self.before_count_out = self.before_count_out, None
         if happening:
             happening()
-        counted: bool = self._sessions.count_out(session_id, language)
+        counted: bool = self._sessions.count_out(session_id, language, **more)
         return counted
 
 
