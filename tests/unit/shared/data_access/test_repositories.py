@@ -10,11 +10,13 @@ import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.session_news import END, SessionNews
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
+from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.connection import SPEAKER_SEAT, Connection, Membership, Seat
+from shared.models.connection import SPEAKER_SEAT, Connection, LeftSeat, Membership, Seat
 from shared.models.session import Session, SessionStatus
 from tests.helpers.tables import (
     SESSIONS,
@@ -150,9 +152,14 @@ class TestSessions:
             answer = dynamodb().scan(TableName=SESSIONS, IndexName="active")
             return answer["Count"]
 
+        news = SessionNews(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
         assert indexed() == 1
         sessions.end(ID, "c1", NOW + 1)
+        news.told(ID, END, NOW)
+        assert indexed() == 1, "until everybody has been told"
+        news.told(ID, END, NOW + 1)
         assert indexed() == 0
+        assert stored(sessions).news == {}
 
 
 class TestConnections:
@@ -170,7 +177,10 @@ class TestConnections:
         seat = Membership(ID, Seat("listener", "es"))
 
         assert connections.take_seat("c1", seat, now_ms=NOW)
-        assert not connections.take_seat("c1", seat, now_ms=NOW)
+        assert connections.take_seat("c1", seat, now_ms=NOW), "it is the same one"
+        assert not connections.take_seat("c1", seat, now_ms=NOW, taken_over=True)
+        other = Membership(ID, Seat("listener", "fr"))
+        assert not connections.take_seat("c1", other, now_ms=NOW)
         assert not connections.take_seat("c9", seat, now_ms=NOW)
         assert connections.get("c9") is None
 
@@ -189,17 +199,35 @@ class TestConnections:
         connections.take_seat("c1", membership, now_ms=NOW)
 
         assert connections.leave("c1", "calm-otter-001") is None
-        assert connections.leave("c1", ID) == membership
+        left = connections.leave("c1", ID)
+        assert left is not None
+        assert left.membership == membership
         assert connections.leave("c1", ID) is None
         assert connections.roster(ID) == []
         assert connections.get("c1") is not None
 
-    def test_deleting_has_one_winner(self, connections: ConnectionsRepository) -> None:
-        membership = Membership(ID, Seat("listener", "es"))
-        connections.take_seat("c1", membership, now_ms=NOW)
+    def test_what_was_left_is_noted_until_it_is_settled(
+        self, connections: ConnectionsRepository
+    ) -> None:
+        seat = Seat("listener", "es")
+        connections.take_seat("c1", Membership(ID, seat), now_ms=NOW)
+        connections.leave("c1", ID)
 
-        assert connections.delete("c1") == Connection("c1", "alice", NOW, NOW, membership)
-        assert connections.delete("c1") is None
+        connection = connections.get("c1")
+        assert connection is not None
+        assert (connection.turn, connection.left) == (1, LeftSeat(ID, seat))
+        connections.settle("c1", 0)
+        assert connections.get("c1") == connection, "an earlier turn"
+        connections.settle("c1", 1)
+        assert connections.get("c1") == replace(connection, left=None)
+
+    def test_only_who_has_no_seat_is_deleted(self, connections: ConnectionsRepository) -> None:
+        connections.take_seat("c1", Membership(ID, Seat("listener", "es")), now_ms=NOW)
+
+        assert not connections.delete_standing("c1")
+        connections.leave("c1", ID)
+        assert connections.delete_standing("c1")
+        assert connections.delete_standing("c1")
         assert not connections.touch("c1", NOW + 60_000)
         assert connections.get("c1") is None
 
