@@ -24,6 +24,7 @@ class Resource(Enum):
     TIMER_QUEUE = "timers"
     STATUS_QUEUE = "statuses"
     ANNOUNCEMENT_QUEUE = "announcements-queue"
+    LOST_EVENTS = "events-dead"
     SYNC_SECRET = "sync"
     BROADCAST_FUNCTION = "broadcast"
     DISCONNECT_FUNCTION = "disconnect"
@@ -56,3 +57,10 @@ class FunctionSpec:
     # An event that Lambda itself keeps until the function has taken it is given up after so long,
     # and tried once only; None leaves both as Lambda does them (six hours, three times).
     event_seconds: int | None = None
+
+    @property
+    def keeps_lost_events(self) -> bool:
+        """Whether an event that nobody waits for is kept when it has failed as often as Lambda
+        tries. Not where it holds a secret.
+        """
+        return any(grant.resource is Resource.LOST_EVENTS for grant in self.grants)

@@ -37,6 +37,8 @@ _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
 _TELL_SPEAKER = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
 # Readers whom the table did not let greet when they came.
 _GREET_LATER = Grant(Resource.ANNOUNCEMENT_QUEUE, ("sqs:SendMessage",))
+# What Lambda itself does with an event that has failed, it does by the function's role.
+_KEEP_LOST = Grant(Resource.LOST_EVENTS, ("sqs:SendMessage",))
 _START_INTERPRETER = Grant(Resource.INTERPRETER_FUNCTION, ("lambda:InvokeFunction",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
@@ -50,6 +52,7 @@ DISCONNECT = FunctionSpec(
     "disconnect",
     DisconnectSettings,
     (
+        _KEEP_LOST,
         _SET_TIMER,
         _TELL_SPEAKER,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
@@ -125,6 +128,7 @@ TIMEOUT = FunctionSpec(
     "timeout",
     SweepSettings,
     (
+        _KEEP_LOST,
         # What Lambda itself does with the queue, it does by the function's role.
         Grant(
             Resource.TIMER_QUEUE,
@@ -157,6 +161,7 @@ SESSION_STATUS = FunctionSpec(
     "session_status",
     FloorSettings,
     (
+        _KEEP_LOST,
         _SET_TIMER,
         Grant(
             Resource.STATUS_QUEUE,
@@ -187,6 +192,7 @@ DEVICE_SYNC = FunctionSpec(
     "device_sync",
     DeviceSyncSettings,
     (
+        _KEEP_LOST,
         Grant(
             Resource.DEVICES,
             (

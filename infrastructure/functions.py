@@ -52,12 +52,14 @@ class FunctionFactory:
         *,
         layer: lambda_.LayerVersion,
         permissions: Permissions,
+        lost_events_arn: str,
         settings: Mapping[str, str],
     ) -> None:
         self._scope = scope
         self._config = config
         self._layer = layer
         self._permissions = permissions
+        self._lost_events_arn = lost_events_arn
         # What the stack knows of itself is not for an operator to change.
         self._settings = {**config.settings, **settings}
         self._code = assets.Asset(
@@ -103,17 +105,27 @@ class FunctionFactory:
             reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
         )
-        if spec.event_seconds is not None:
-            # Nothing is kept of an event that failed: it may hold a secret.
-            lambda_.CfnEventInvokeConfig(
-                self._scope,
-                construct_id(spec.name, "Events"),
-                function_name=function.ref,
-                qualifier="$LATEST",
-                maximum_event_age_in_seconds=spec.event_seconds,
-                maximum_retry_attempts=0,
-            )
+        self._configure_events(spec, function)
         return function
+
+    def _configure_events(self, spec: FunctionSpec, function: lambda_.CfnFunction) -> None:
+        """What becomes of events that nobody waits for, where it is not what Lambda does anyway."""
+        if spec.event_seconds is None and not spec.keeps_lost_events:
+            return
+        kept = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self._lost_events_arn)
+        lambda_.CfnEventInvokeConfig(
+            self._scope,
+            construct_id(spec.name, "Events"),
+            function_name=function.ref,
+            qualifier="$LATEST",
+            maximum_event_age_in_seconds=spec.event_seconds,
+            maximum_retry_attempts=None if spec.event_seconds is None else 0,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=kept
+            )
+            if spec.keeps_lost_events
+            else None,
+        )
 
     def _environment(self, spec: FunctionSpec, name: str) -> dict[str, str]:
         return {

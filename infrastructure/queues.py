@@ -15,9 +15,30 @@ from infrastructure.naming import construct_id
 _VISIBILITY_TIMEOUTS = 6
 _BATCH_SIZE = 10
 # The queues of dead letters, for the alarm on them.
-DEAD_LETTERS = ("timers_dead", "statuses_dead", "announcements_queue_dead")
+LOST_EVENTS = "events_dead"
+DEAD_LETTERS = ("timers_dead", "statuses_dead", "announcements_queue_dead", LOST_EVENTS)
 # A rule rings no more often than every minute: what it sends here comes half a minute later.
 _HALF_A_MINUTE = Duration.seconds(30)
+
+
+def _for_people(scope: Construct, config: StageConfig, name: str) -> sqs.Queue:
+    """A queue that nothing reads: an alarm tells people to look."""
+    return sqs.Queue(
+        scope,
+        construct_id(name),
+        queue_name=config.resource_name(name),
+        retention_period=Duration.days(14),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def create_lost_events(scope: Construct, config: StageConfig) -> sqs.Queue:
+    """Where events end that nobody waits for: those that a function failed on as often as Lambda
+    tries, and those that a rule could not deliver.
+    """
+    return _for_people(scope, config, LOST_EVENTS)
 
 
 class _Queue:
@@ -37,15 +58,7 @@ class _Queue:
     ) -> None:
         self._scope = scope
         self._name = name
-        self.dead_letters = sqs.Queue(
-            scope,
-            construct_id(name, "Dead"),
-            queue_name=config.resource_name(f"{name}_dead"),
-            retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.dead_letters = _for_people(scope, config, f"{name}_dead")
         self.queue = sqs.Queue(
             scope,
             construct_id(name),

@@ -22,8 +22,9 @@ _RETRY = events.CfnRule.RetryPolicyProperty(
 class Schedules:
     """The rules of a stage. Delivery is at least once and about on time: targets are idempotent."""
 
-    def __init__(self, scope: Construct) -> None:
+    def __init__(self, scope: Construct, lost_events: sqs.Queue) -> None:
         self._scope = scope
+        self._lost_events = lost_events
         #: The names of the rules, as metrics call them.
         self.names: list[str] = []
 
@@ -70,13 +71,21 @@ class Schedules:
             principal=_EVENTS,
             source_arn=rule.attr_arn,
         )
-        if then_queue is not None:
-            then_queue.add_to_resource_policy(_may_send(then_queue, rule))
+        for queue in (then_queue, self._lost_events):
+            if queue is not None:
+                queue.add_to_resource_policy(_may_send(queue, rule))
         return rule
 
-    @staticmethod
-    def _target(name: str, arn: str, constant: str | None) -> events.CfnRule.TargetProperty:
-        return events.CfnRule.TargetProperty(id=name, arn=arn, input=constant, retry_policy=_RETRY)
+    def _target(self, name: str, arn: str, constant: str | None) -> events.CfnRule.TargetProperty:
+        return events.CfnRule.TargetProperty(
+            id=name,
+            arn=arn,
+            input=constant,
+            retry_policy=_RETRY,
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                arn=self._lost_events.queue_arn
+            ),
+        )
 
 
 def _may_send(queue: sqs.Queue, rule: events.CfnRule) -> iam.PolicyStatement:

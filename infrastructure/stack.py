@@ -29,7 +29,7 @@ from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
-from infrastructure.queues import Announcements, Statuses, Timers
+from infrastructure.queues import Announcements, Statuses, Timers, create_lost_events
 from infrastructure.routes import ROUTES
 from infrastructure.schedules import Schedules
 from infrastructure.secrets import Secrets
@@ -64,6 +64,7 @@ class LingocastStack(cdk.Stack):
         timers = Timers(self, config, TIMEOUT.timeout_seconds)
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
         announcements = Announcements(self, config, ANNOUNCEMENTS.timeout_seconds)
+        lost_events = create_lost_events(self, config)
         # By their names: roles name these functions, so they cannot refer to them.
         broadcast = config.resource_name(BROADCAST.name)
         disconnect = config.resource_name(DISCONNECT.name)
@@ -78,11 +79,13 @@ class LingocastStack(cdk.Stack):
                 timers,
                 statuses,
                 announcements,
+                lost_events_arn=lost_events.queue_arn,
                 sync_secret_arn=secrets.sync_id,
                 broadcast_arn=self._function_arn(broadcast),
                 disconnect_arn=self._function_arn(disconnect),
                 interpreter_arn=self._function_arn(interpreter),
             ),
+            lost_events_arn=lost_events.queue_arn,
             # The one place that knows where the functions' settings come from.
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
@@ -108,7 +111,7 @@ class LingocastStack(cdk.Stack):
         timers.feed(functions[TIMEOUT])
         statuses.feed(functions[SESSION_STATUS])
         announcements.feed(functions[ANNOUNCEMENTS])
-        schedules = Schedules(self)
+        schedules = Schedules(self, lost_events)
         schedules.every_minute(functions[TIMEOUT])
         schedules.every_minute(functions[DEVICE_SYNC])
         schedules.every(5, functions[TIMEOUT], given={"task": RECONCILE})

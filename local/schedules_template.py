@@ -18,7 +18,7 @@ from local.resources import Resource, Resources
 _RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)(?P<plural>s?)\)")
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 # What a target may say; what keeps delivery going in AWS has nothing to do here.
-_TARGET_KEYS = frozenset({"Id", "Arn", "Input", "RetryPolicy"})
+_TARGET_KEYS = frozenset({"Id", "Arn", "Input", "RetryPolicy", "DeadLetterConfig"})
 _SEND = "sqs:SendMessage"
 
 
@@ -68,6 +68,10 @@ class ScheduleReader:
         arn, constant = str(target.get("Arn")), target.get("Input")
         if constant is not None and not _is_json(constant):
             raise resource.error("Targets.Input: not JSON")
+        lost = target.get("DeadLetterConfig", {}).get("Arn")
+        # Nothing is lost here; but in AWS it would be dropped, and nobody told.
+        if lost is not None and not self._may_send(rule, str(lost)):
+            raise resource.error(f"no AWS::SQS::QueuePolicy lets it send to {lost}")
         if arn in self._functions:
             name = self._functions[arn]
             if name not in self._permissions.of_rule(rule):

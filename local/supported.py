@@ -85,6 +85,7 @@ SUPPORT: Mapping[str, Support] = {
         Qualifier=_EVENTS,
         MaximumRetryAttempts=_EVENTS,
         MaximumEventAgeInSeconds=_EVENTS,
+        DestinationConfig="what a function fails on is in its log here",
     ),
     "AWS::Lambda::Permission": _support(
         "Action FunctionName Principal SourceArn",

@@ -79,6 +79,7 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
         Resource.STATUS_QUEUE: f"<{assembly.queue('statuses')}.Arn>",
         Resource.ANNOUNCEMENTS: f"<{announcements}.Arn>",
         Resource.ANNOUNCEMENT_QUEUE: f"<{assembly.queue('announcements-queue')}.Arn>",
+        Resource.LOST_EVENTS: f"<{assembly.queue('events-dead')}.Arn>",
         Resource.SYNC_SECRET: "<SyncSecret>",
         Resource.DEVICES: f"<{devices}.Arn>",
         Resource.ONLINE_INDEX: f"<{devices}.Arn>/index/online",

@@ -59,8 +59,58 @@ def test_a_failing_message_is_tried_again_and_ends_among_the_dead_letters(
 
 
 def test_there_are_no_other_queues(assembly: Assembly) -> None:
-    assert len(assembly.of_type("AWS::SQS::Queue")) == 6
+    assert len(assembly.of_type("AWS::SQS::Queue")) == 7
     assert len(assembly.of_type("AWS::Lambda::EventSourceMapping")) == 3
+
+
+def test_what_lambda_gives_up_is_kept_where_an_alarm_looks(assembly: Assembly) -> None:
+    """By all that rules and other functions invoke without waiting, but for the interpreter's
+    events, which hold a ticket.
+    """
+    kept = f"<{assembly.queue('events-dead')}.Arn>"
+    configured = {
+        assembly.of_type("AWS::Lambda::Function")[item["FunctionName"].strip("<>")]["Handler"]: item
+        for item in assembly.of_type("AWS::Lambda::EventInvokeConfig").values()
+    }
+    keeping = {
+        handler.split(".")[1]
+        for handler, item in configured.items()
+        if item.get("DestinationConfig") == {"OnFailure": {"Destination": kept}}
+    }
+    ruled = {
+        assembly.function_named_by(target["Arn"])
+        for rule in assembly.of_type("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+        if "Function." in target["Arn"]
+    }
+
+    assert keeping == {*ruled, "disconnect"}
+    assert "DestinationConfig" not in configured["lambda.interpreter.handler.lambda_handler"]
+    (alarm,) = (
+        alarm
+        for alarm in assembly.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["AlarmName"] == "lingocast-dev-dead-letters"
+    )
+    assert "lingocast-dev-events-dead" in str(alarm["Metrics"])
+
+
+def test_what_a_rule_cannot_deliver_is_kept_too(assembly: Assembly) -> None:
+    queue = assembly.queue("events-dead")
+    rules = assembly.of_type("AWS::Events::Rule")
+    (policy,) = (
+        item["PolicyDocument"]["Statement"]
+        for item in assembly.of_type("AWS::SQS::QueuePolicy").values()
+        if item["Queues"] == [f"<{queue}>"]
+    )
+
+    assert {
+        target["DeadLetterConfig"]["Arn"] for rule in rules.values() for target in rule["Targets"]
+    } == {f"<{queue}.Arn>"}
+    assert {
+        statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        for statement in policy
+        if statement["Effect"] == "Allow"
+    } == {f"<{rule}.Arn>" for rule in rules}
 
 
 def test_every_half_minute_the_statuses_are_due(assembly: Assembly) -> None:

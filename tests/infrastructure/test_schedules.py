@@ -30,7 +30,7 @@ def resources(tmp_path: Path) -> dict[str, Any]:
         role="arn:aws:iam::0:role/x",
     )
     queue = sqs.Queue(stack, "Later", enforce_ssl=True)
-    schedules = Schedules(stack)
+    schedules = Schedules(stack, sqs.Queue(stack, "Lost", queue_name="lost", enforce_ssl=True))
     schedules.every_minute(function, then_queue=queue)
     schedules.every(5, function, given={"task": "count"})
     found: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
@@ -56,9 +56,19 @@ def only(resources: dict[str, Any], kind: str, **having: object) -> tuple[str, d
     return found
 
 
+def later(resources: dict[str, Any]) -> str:
+    """The queue that a rule also sends to."""
+    (found,) = (
+        logical_id
+        for logical_id, item in resources.items()
+        if item["Type"] == "AWS::SQS::Queue" and "QueueName" not in item.get("Properties", {})
+    )
+    return found
+
+
 def test_every_minute_function_and_queue_get_the_same_event(resources: dict[str, Any]) -> None:
     _, rule = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
-    queue, _ = only(resources, "AWS::SQS::Queue")
+    queue = later(resources)
 
     assert rule["Name"] == "fixture-status-every-1-minute"
     assert rule["State"] == "ENABLED"
@@ -95,8 +105,8 @@ def test_the_rule_may_send_to_its_queue_and_nothing_else_is_open(
     resources: dict[str, Any],
 ) -> None:
     rule, _ = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
-    queue, _ = only(resources, "AWS::SQS::Queue")
-    _, policy = only(resources, "AWS::SQS::QueuePolicy")
+    queue = later(resources)
+    _, policy = only(resources, "AWS::SQS::QueuePolicy", Queues=[{"Ref": queue}])
 
     (allowed,) = (
         statement

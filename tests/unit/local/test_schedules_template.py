@@ -50,6 +50,17 @@ def test_a_target_may_have_an_input_of_its_own_and_retries(tmp_path: Path) -> No
     )
 
 
+def test_a_queue_of_lost_events_must_let_the_rule_send(tmp_path: Path) -> None:
+    template = example()
+    (function, queue) = template["Resources"]["Every"]["Properties"]["Targets"]
+    function["DeadLetterConfig"] = {"Arn": queue["Arn"]}
+    assert read(tmp_path, template)
+
+    function["DeadLetterConfig"] = {"Arn": "arn:aws:sqs:eu-central-1:000000000000:other"}
+    with pytest.raises(TemplateError, match=r"no AWS::SQS::QueuePolicy .* to arn:aws:sqs.*other"):
+        read(tmp_path, template)
+
+
 @pytest.mark.parametrize(
     ("expression", "seconds"),
     [("rate(5 minutes)", 300), ("rate(1 hour)", 3_600), ("rate(2 days)", 172_800)],
