@@ -124,8 +124,8 @@ outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=d
 	mv $(OUTPUTS).new $(OUTPUTS)
 	cat $(OUTPUTS)
 
-user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators; STAGE=dev
-	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)"
+user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators, MFA=1; STAGE=dev
+	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
 
 token: setup ## Print an access token of a user: EMAIL=…; STAGE=dev
 	@$(BIN)/python -m infrastructure.users token --stage $(STAGE) --email "$(EMAIL)"

@@ -1,6 +1,6 @@
 """Users of a deployed stage: make one, and sign one in for a token.
 
-python -m infrastructure.users create --stage dev --email ada@example.org --group speakers
+python -m infrastructure.users create --stage dev --email ada@example.org --group speakers --mfa
 python -m infrastructure.users token --stage dev --email ada@example.org
 
 The password is asked for, so that it is in no shell's history.
@@ -20,27 +20,34 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed
+from infrastructure.sign_in import SignIn
 from shared.utils.identity import ROLE_GROUPS
-
-_MFA = "SOFTWARE_TOKEN_MFA"
 
 
 class Users:
-    """The users of one pool, through Cognito's client; `ask` gets a secret from whoever is there.
+    """The users of one pool, through Cognito's client; `ask` gets a secret from whoever is there,
+    `tell` shows a text.
 
     Methods raise botocore's ClientError as Cognito puts it, which names what is wrong.
     """
 
-    def __init__(self, client: Any, outputs: dict[str, str], ask: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        client: Any,
+        outputs: dict[str, str],
+        ask: Callable[[str], str],
+        tell: Callable[[str], None] = print,
+    ) -> None:
         self._client = client
         self._pool = outputs["UserPoolId"]
-        self._app = outputs["UserPoolClientId"]
+        self._sign_in = SignIn(client, outputs["UserPoolClientId"], ask, tell)
         self._ask = ask
 
-    def create(self, email: str, group: str) -> None:
-        """Make a user with a password that need not be changed, and put it into a group.
+    def create(self, email: str, group: str, *, mfa: bool = False) -> None:
+        """Make a user with a password that need not be changed, and put it into a group; with
+        `mfa` give it an authenticator app.
 
-        A user that exists already gets the password and the group.
+        A user that exists already gets the password, the group and the app.
         """
         password = self._ask(f"password for {email}, at least 12 of a, A, 1 and !: ")
         with contextlib.suppress(self._client.exceptions.UsernameExistsException):
@@ -58,25 +65,14 @@ class Users:
             UserPoolId=self._pool, Username=email, Password=password, Permanent=True
         )
         self._client.admin_add_user_to_group(UserPoolId=self._pool, Username=email, GroupName=group)
+        if mfa:
+            token = self._sign_in.tokens(email, password)["AccessToken"]
+            self._sign_in.enrol(email, token)
 
     def token(self, email: str) -> str:
         """The access token of a user who signs in, with a code if that is asked for."""
-        answer = self._client.initiate_auth(
-            ClientId=self._app,
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": self._ask(f"password of {email}: ")},
-        )
-        if answer.get("ChallengeName") == _MFA:
-            code = self._ask("code of the authenticator app: ")
-            answer = self._client.respond_to_auth_challenge(
-                ClientId=self._app,
-                ChallengeName=_MFA,
-                Session=answer["Session"],
-                ChallengeResponses={"USERNAME": email, "SOFTWARE_TOKEN_MFA_CODE": code},
-            )
-        if "AuthenticationResult" not in answer:
-            raise ConfigError(f"Cognito asks for {answer.get('ChallengeName')}; set a password")
-        return str(answer["AuthenticationResult"]["AccessToken"])
+        password = self._ask(f"password of {email}: ")
+        return str(self._sign_in.tokens(email, password)["AccessToken"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,16 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outputs = deployed(given.stage)
         client = boto3.client("cognito-idp", region_name=outputs["Region"], config=CALLS)
-        users = Users(client, outputs, getpass.getpass)
+        users = Users(client, outputs, getpass.getpass, _tell)
         if given.command == "create":
-            users.create(given.email, given.group)
-            print(f"{given.email} may sign in and is one of the {given.group}")
+            users.create(given.email, given.group, mfa=given.mfa)
+            factor = ", with a code of the authenticator app" if given.mfa else ""
+            print(f"{given.email} may sign in{factor} and is one of the {given.group}")
         else:
             print(users.token(given.email))
     except (ConfigError, ClientError, BotoCoreError) as error:
         print(f"users: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _tell(text: str) -> None:
+    # Standard output is for the token.
+    print(text, file=sys.stderr)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -104,6 +106,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="make a user; the password is asked for")
     create.add_argument("--group", choices=sorted(ROLE_GROUPS), required=True)
+    create.add_argument(
+        "--mfa", action="store_true", help="sign the user in and register an authenticator app"
+    )
     token = commands.add_parser("token", help="print an access token; the password is asked for")
     for command in (create, token):
         command.add_argument("--stage", choices=STAGES, default="dev")

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from infrastructure import outputs, users
@@ -86,23 +87,122 @@ def test_a_token_comes_by_a_flow_that_the_client_allows(
     assert f"ALLOW_{AUTH['AuthFlow']}" in flows
 
 
-def test_a_second_factor_is_asked_for(cognito: tuple[Any, Stubber]) -> None:
+SUB = "d3b0a7c2-user"
+CHALLENGE = {
+    "ChallengeName": "SOFTWARE_TOKEN_MFA",
+    "Session": "s" * 20,
+    # As Cognito tells it also where the user signs in by an alias.
+    "ChallengeParameters": {"USER_ID_FOR_SRP": SUB},
+}
+
+
+def answer_to(challenge: str, session: str, **responses: str) -> dict[str, Any]:
+    return {
+        "ClientId": APP,
+        "ChallengeName": challenge,
+        "Session": session,
+        "ChallengeResponses": responses,
+    }
+
+
+def test_a_second_factor_is_answered_under_the_users_own_name(
+    cognito: tuple[Any, Stubber],
+) -> None:
     made, stubber = cognito
-    challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": "s" * 20}
-    stubber.add_response("initiate_auth", challenge, AUTH)
+    stubber.add_response("initiate_auth", CHALLENGE, AUTH)
     stubber.add_response(
         "respond_to_auth_challenge",
         SIGNED_IN,
-        {
-            "ClientId": APP,
-            "ChallengeName": "SOFTWARE_TOKEN_MFA",
-            "Session": "s" * 20,
-            "ChallengeResponses": {"USERNAME": EMAIL, "SOFTWARE_TOKEN_MFA_CODE": "123456"},
-        },
+        answer_to("SOFTWARE_TOKEN_MFA", "s" * 20, USERNAME=SUB, SOFTWARE_TOKEN_MFA_CODE="123456"),
     )
     secrets = iter([PASSWORD, "123456"])
 
     assert Users(made, OUTPUTS, lambda _prompt: next(secrets)).token(EMAIL) == "a.b.c"
+
+
+def test_a_wrong_code_can_be_given_again_but_not_for_ever(cognito: tuple[Any, Stubber]) -> None:
+    made, stubber = cognito
+    stubber.add_response("initiate_auth", CHALLENGE, AUTH)
+    for code in ("000001", "000002", "000003"):
+        stubber.add_client_error(
+            "respond_to_auth_challenge",
+            "CodeMismatchException",
+            expected_params=answer_to(
+                "SOFTWARE_TOKEN_MFA", "s" * 20, USERNAME=SUB, SOFTWARE_TOKEN_MFA_CODE=code
+            ),
+        )
+    secrets = iter([PASSWORD, "000001", "000002", "000003"])
+    told: list[str] = []
+
+    with pytest.raises(ClientError, match="CodeMismatchException"):
+        Users(made, OUTPUTS, lambda _prompt: next(secrets), told.append).token(EMAIL)
+    assert told == ["that was not the code; take the next one that the app shows"] * 2
+
+
+def test_a_user_can_be_given_an_authenticator_app(cognito: tuple[Any, Stubber]) -> None:
+    made, stubber = cognito
+    stubber.add_client_error("admin_create_user", "UsernameExistsException")
+    expect_password_and_group(stubber)
+    stubber.add_response("initiate_auth", SIGNED_IN, AUTH)
+    stubber.add_response(
+        "associate_software_token", {"SecretCode": "KEYKEYKEYKEYKEYK"}, {"AccessToken": "a.b.c"}
+    )
+    stubber.add_response(
+        "verify_software_token",
+        {"Status": "SUCCESS"},
+        {"AccessToken": "a.b.c", "UserCode": "123456"},
+    )
+    stubber.add_response(
+        "set_user_mfa_preference",
+        {},
+        {
+            "AccessToken": "a.b.c",
+            "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True},
+        },
+    )
+    secrets = iter([PASSWORD, "123456"])
+    told: list[str] = []
+
+    Users(made, OUTPUTS, lambda _prompt: next(secrets), told.append).create(
+        EMAIL, "speakers", mfa=True
+    )
+
+    assert "otpauth://totp/Lingocast%3Aada%40example.org?secret=KEYKEYKEYKEYKEYK" in told[0]
+
+
+def test_a_pool_that_demands_a_second_factor_gets_one_at_the_first_sign_in(
+    cognito: tuple[Any, Stubber],
+) -> None:
+    made, stubber = cognito
+    set_up = {**CHALLENGE, "ChallengeName": "MFA_SETUP"}
+    stubber.add_response("initiate_auth", set_up, AUTH)
+    stubber.add_response(
+        "associate_software_token",
+        {"SecretCode": "KEYKEYKEYKEYKEYK", "Session": "t" * 20},
+        {"Session": "s" * 20},
+    )
+    stubber.add_response(
+        "verify_software_token",
+        {"Status": "SUCCESS", "Session": "u" * 20},
+        {"Session": "t" * 20, "UserCode": "123456"},
+    )
+    stubber.add_response(
+        "respond_to_auth_challenge", SIGNED_IN, answer_to("MFA_SETUP", "u" * 20, USERNAME=SUB)
+    )
+    secrets = iter([PASSWORD, "123456"])
+
+    assert Users(made, OUTPUTS, lambda _: next(secrets), lambda _: None).token(EMAIL) == "a.b.c"
+
+
+def test_a_pool_that_asks_without_end_is_told(cognito: tuple[Any, Stubber]) -> None:
+    made, stubber = cognito
+    stubber.add_response("initiate_auth", CHALLENGE, AUTH)
+    for _ in range(3):
+        stubber.add_response("respond_to_auth_challenge", CHALLENGE)
+    secrets = iter([PASSWORD, "1", "2", "3"])
+
+    with pytest.raises(ConfigError, match="goes on asking for SOFTWARE_TOKEN_MFA"):
+        Users(made, OUTPUTS, lambda _prompt: next(secrets)).token(EMAIL)
 
 
 def test_another_challenge_is_named(cognito: tuple[Any, Stubber]) -> None:
