@@ -78,6 +78,11 @@ class Dashboard:
                 ("FanoutLookupFailed", "audience not read"),
             )
         ]
+        lost.append(
+            self._metrics.of_service(AUDIO_PROCESSOR, "AudioTooLate", period=MINUTE).with_(
+                label="chunks too late for anybody"
+            )
+        )
         durations = [
             highest(fanned_out("FanoutDuration", statistic=percentile), MINUTE, percentile)
             for percentile in PERCENTILES

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from shared.bootstrap import App
+from shared.data_access.audio_accounts import AudioAccounts
+from shared.services.audio_pace import AudioPace
 from shared.services.audio_service import AudioService
 from shared.services.broadcast_handler import measure_captions
 from shared.services.broadcast_service import BroadcastService
@@ -25,7 +27,11 @@ class AudioApp(App):
             self._broadcasts(self._roster_cache, self._outside.sharded_sender),
             self._roster_cache,
             leases=self._leases.watch(settings.interpreter_silence_seconds),
+            pace=AudioPace(
+                AudioAccounts(self._outside.connections_at_once), self.clock, self.telemetry
+            ),
             clock=self.clock,
+            telemetry=self.telemetry,
         )
 
     @cached_property

@@ -77,8 +77,12 @@ class Outside:
     @cached_property
     def connections(self) -> Table:
         """The table of connections; its name is all that the connect function is given."""
-        table = load(ConnectSettings, self._environment).connections_table
-        return Table(self._dynamodb, table, schema.CONNECTION_ID)
+        return self._connections(self._dynamodb)
+
+    @cached_property
+    def connections_at_once(self) -> Table:
+        """The same, for requests that are tried once and not waited for."""
+        return self._connections(self._impatient_dynamodb)
 
     @cached_property
     def devices(self) -> Table:
@@ -114,9 +118,7 @@ class Outside:
     @cached_property
     def announcements_at_once(self) -> Table:
         """The same, for who would rather do without than wait."""
-        return self._announcements(
-            self._doubles.dynamodb or aws_clients.impatient_dynamodb_client()
-        )
+        return self._announcements(self._impatient_dynamodb)
 
     @cached_property
     def sender(self) -> ConnectionSender:
@@ -169,9 +171,17 @@ class Outside:
         settings = load(AnnouncementTableSettings, self._environment)
         return Table(client, settings.announcements_table, schema.ANNOUNCEMENT_KEY)
 
+    def _connections(self, client: DynamoDBClient) -> Table:
+        table = load(ConnectSettings, self._environment).connections_table
+        return Table(client, table, schema.CONNECTION_ID)
+
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
         return self._doubles.dynamodb or aws_clients.dynamodb_client()
+
+    @cached_property
+    def _impatient_dynamodb(self) -> DynamoDBClient:
+        return self._doubles.dynamodb or aws_clients.impatient_dynamodb_client()
 
     def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:
         return LambdaInvoker(

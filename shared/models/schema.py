@@ -15,6 +15,8 @@ USER_ID = "userId"
 # Until when (ms) a renewed token is valid, and the groups that it names, separated by commas.
 AUTHENTICATED_UNTIL = "authenticatedUntil"
 AUTHENTICATED_GROUPS = "authenticatedGroups"
+# Until when the audio that a source has sent lasts (ms); see shared/data_access/audio_accounts.py.
+AUDIO_COVERED_UNTIL = "audioCoveredUntil"
 # The hash of the secret by which the seat may be taken over (shared/utils/resume_token.py).
 RESUME_HASH = "resumeHash"
 

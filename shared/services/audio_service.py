@@ -10,6 +10,7 @@ from shared.models.interpretation import Renders
 from shared.models.message_base import encode
 from shared.models.messages import Audio, SendAudio
 from shared.models.session import AudioSource, Session
+from shared.services.audio_pace import AudioPace
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.interpreter_ladder import Passed
 from shared.services.lease_watch import LeaseWatch
@@ -17,7 +18,7 @@ from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
-from shared.utils.pace import Pace
+from shared.utils.telemetry import Telemetry
 from shared.utils.validators import validate_audio_chunk_size
 
 
@@ -31,16 +32,21 @@ class AudioService:
         rosters: RosterCache,
         *,
         leases: LeaseWatch,
+        pace: AudioPace,
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._sources = sources
         self._broadcasts = broadcasts
         self._rosters = rosters
         self._leases = leases
-        self._pace = Pace(clock)
+        self._pace = pace
+        self._clock = clock
+        self._telemetry = telemetry
 
     def send_audio(self, caller: Caller, request: SendAudio) -> None:
-        """Deliver a chunk, or drop it silently while nothing is broadcast (protocol, rule 5).
+        """Deliver a chunk, or drop it silently: while nothing is broadcast, or when its deadline
+        has passed already (protocol, rule 4), which says nothing about the source's pace.
 
         Raises INVALID_MESSAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE, NOT_IN_SESSION, FORBIDDEN or
         RATE_LIMITED.
@@ -57,15 +63,14 @@ class AudioService:
         self._sources.touch(caller)
         if not self._sources.is_audible(session, caller):
             return
-        self._pace.check(
-            (session.session_id, source.language, source.epoch),
-            request.seq,
-            session.audio_format.chunk_ms,
-        )
+        deadline_at = caller.received_at + session.audio_format.deadline_ms
+        if self._clock.now_ms() >= deadline_at:
+            self._telemetry.count("AudioTooLate")
+            return
+        self._pace.admit(caller, session.audio_format, len(request.audio))
         passed: Sequence[Passed] = ()
         if source.language == session.source_language:
             session, passed = self._leases.at_floor_chunk(session)
-        deadline_at = caller.received_at + session.audio_format.deadline_ms
         try:
             self._broadcasts.broadcast_to_language(
                 session, source.language, _encoded(session, source, request), deadline_at
@@ -74,6 +79,7 @@ class AudioService:
             self._rosters.settle()
             self._leases.tell(passed)
         self._leases.heard(session, source, caller.connection_id)
+        self._pace.settle(caller, session.audio_format)
 
 
 def check_rendered(renders: Renders | None, language: str, session: Session) -> None:

@@ -57,7 +57,8 @@ class Sources:
     def touch(self, caller: Caller) -> None:
         """Note that the caller's connection is in use; written now and then."""
         last = self._touched_at.get(caller.connection_id)
-        if last is not None and caller.received_at - last < ACTIVITY_INTERVAL_MS:
+        # A clock that was set back must not keep the row from being written.
+        if last is not None and 0 <= caller.received_at - last < ACTIVITY_INTERVAL_MS:
             return
         self._connections.touch(caller.connection_id, caller.received_at)
         self._touched_at[caller.connection_id] = caller.received_at

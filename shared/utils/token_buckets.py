@@ -1,43 +1,32 @@
-"""How often something may be done: a rate that lasts, and a burst that it may come in."""
+"""How often something may be done: a lasting rate, and a burst."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from shared.utils.leaky_bucket import LeakyBucket
 
 _BUCKETS_KEPT = 1_024
 
 
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at_ms: int
-
-
 class TokenBuckets:
-    """A bucket of `burst` tokens for each key, filled by `per_second` of them. No clock: the caller
-    says when something happened (ms), in about that order.
+    """A bucket of `burst` tokens for each key, refilled with `per_second` of them, at most 1 000.
 
-    Of this instance alone: others have buckets of their own. Bounded: the key that was used longest
-    ago is forgotten, and full again when it returns.
+    The caller says when something happened (ms): a clock that is set back or forward starves
+    nobody for longer than a second, and grants a burst at most. Only this instance counts; others
+    have buckets of their own. The least recently used key is forgotten, and full when it returns.
     """
 
-    def __init__(self, *, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
+    def __init__(self, *, per_second: int, burst: int) -> None:
+        self._cost_ms = 1000 // per_second
+        self._limit = (burst - 1) * self._cost_ms
+        self._buckets: OrderedDict[Hashable, LeakyBucket] = OrderedDict()
 
     def take(self, key: Hashable, at_ms: int) -> bool:
-        """Take a token; False if there is none. A time before the last one fills nothing."""
-        bucket = self._buckets.setdefault(key, _Bucket(self._burst, at_ms))
+        """Take a token; False if there is none."""
+        bucket = self._buckets.setdefault(key, LeakyBucket())
         self._buckets.move_to_end(key)
         if len(self._buckets) > _BUCKETS_KEPT:
             self._buckets.popitem(last=False)
-        filled = max(at_ms - bucket.at_ms, 0) * self._per_second / 1000
-        bucket.tokens = min(bucket.tokens + filled, self._burst)
-        bucket.at_ms = max(at_ms, bucket.at_ms)
-        if bucket.tokens < 1:
-            return False
-        bucket.tokens -= 1
-        return True
+        return bucket.take(at_ms, self._cost_ms, limit=self._limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -199,6 +200,16 @@ class World(Clients):
         self._handlers[function] = self._modules[function].build(self._app(function))
         yield
         self._handlers[function] = before
+
+    def spread(self, function: str, count: int) -> None:
+        """Let `count` new instances of a function serve its requests in turn."""
+        build = self._modules[function].build
+        turns = itertools.cycle([build(self._app(function)) for _ in range(count)])
+
+        def serve(event: Message, context: object) -> Any:
+            return next(turns)(event, context)
+
+        self._handlers[function] = serve
 
     def _start_anew(self) -> None:
         self._handlers = {

@@ -1,0 +1,171 @@
+"""Whether a source sends audio faster than real time: the rule of RATE_LIMITED.
+
+Two leaky buckets by the gateway's time of receipt: this instance's own, and an account in the
+source's connection row that all instances share. Sequence numbers play no part: what a client
+claims can neither earn credit nor cause debt. Why it is so: docs/decisions/0027.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.data_access.audio_accounts import Account, Charge
+from shared.data_access.failures import StoreUnavailableError
+from shared.models.audio_format import AudioFormat
+from shared.models.connection import Caller
+from shared.models.errors import ErrorCode, LingocastError
+from shared.utils.clock import Clock
+from shared.utils.leaky_bucket import LeakyBucket
+from shared.utils.telemetry import Telemetry
+
+# How far a source may be ahead of real time: jitter, and catching up after a stall (ms).
+ALLOWANCE_MS = 2_000
+# Sources may be fast by 1 %: a sound card's clock is off by 0.5 % at most.
+_PERMILLE = 1_010
+# An instance charges what it has accepted once in so long (ms). The account can lag behind by that
+# much, so it grants so much more after a silence.
+_CHARGE_EVERY_MS = 1_000
+# After the database has failed, the account is left alone for so long (ms).
+_PAUSE_MS = 1_000
+# How far the clocks of the gateway's hosts, and its machine's, may disagree (ms).
+_DISORDER_MS = 100
+_STREAMS_KEPT = 1_024
+
+
+class Accounts(Protocol):
+    """What all instances together have accepted of each source: AudioAccounts."""
+
+    def charge(self, connection_id: str, charge: Charge, known: int | None) -> Account | None:
+        """Charge audio; None if the connection is gone. Raises StoreUnavailableError."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What this instance knows of one source. Times are the gateway's, in ms."""
+
+    bucket: LeakyBucket = field(default_factory=LeakyBucket)
+    owed_ms: int = 0  # accepted, but not charged to the account yet
+    owed_since: int = 0
+    covered_until: int | None = None  # what the account said last
+    charged_at: int | None = None
+    wary: bool = False  # the stream was far ahead: ask before accepting more
+    failed_at: int | None = None
+    admitted: float = 0.0  # when the last chunk was, by this machine's monotonic clock (s)
+
+    def owe(self, amount_ms: int, at: int) -> None:
+        if not self.owed_ms:
+            self.owed_since = at
+        self.owed_ms += amount_ms
+
+    def ahead_ms(self, at: int, absurd_ms: int) -> int:
+        """How far the stream as a whole is ahead of real time, as far as this instance knows."""
+        if self.covered_until is None:
+            return 0
+        ahead = self.covered_until - at
+        return ahead if 0 < ahead <= absurd_ms else 0
+
+    def note(self, account: Account, now: int) -> None:
+        self.covered_until = account.covered_until
+        # Others may go on filling the account, so this does not wear off by itself.
+        self.wary = (account.covered_until or 0) - now > ALLOWANCE_MS // 2
+
+
+class AudioPace:
+    """Admits chunks at real time, plus 1 % and `ALLOWANCE_MS`, for each connection.
+
+    An instance that sees nothing unusual decides by itself and charges the account afterwards, now
+    and then. One that sees a stream far ahead charges it before each chunk, so that the bound
+    holds for any number of instances. Bounded; the least recently heard source is forgotten.
+    """
+
+    def __init__(self, accounts: Accounts, clock: Clock, telemetry: Telemetry) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._telemetry = telemetry
+        self._streams: OrderedDict[str, _Stream] = OrderedDict()
+
+    def admit(self, caller: Caller, audio_format: AudioFormat, size: int) -> None:
+        """Let a chunk of `size` bytes pass, or raise RATE_LIMITED. Refusals cost nothing."""
+        at, amount = caller.received_at, _amount_ms(audio_format, size)
+        stream = self._stream(caller.connection_id)
+        own = stream.bucket.advance(at)
+        ahead = max(own, stream.ahead_ms(at, _absurd_ms(audio_format)))
+        if ahead > ALLOWANCE_MS:
+            raise _rate_limited(ahead, audio_format)
+        stream.owe(amount, at)
+        if stream.wary or own > ALLOWANCE_MS // 2:
+            account = self._charge(caller, stream, audio_format, at)
+            if account is not None and not account.charged:
+                raise _rate_limited(stream.ahead_ms(at, _absurd_ms(audio_format)), audio_format)
+        stream.bucket.add(amount)
+        stream.admitted = self._clock.monotonic()
+
+    def settle(self, caller: Caller, audio_format: AudioFormat) -> None:
+        """Charge the account if that is due, once the admitted chunk is out. Never raises."""
+        stream = self._stream(caller.connection_id)
+        if stream.owed_ms and self._is_due(stream, caller.received_at, audio_format):
+            # Others may have gone on while the chunk was sent.
+            took_ms = int((self._clock.monotonic() - stream.admitted) * 1000)
+            self._charge(caller, stream, audio_format, caller.received_at + took_ms)
+
+    def _is_due(self, stream: _Stream, at: int, audio_format: AudioFormat) -> bool:
+        if stream.charged_at is None or not 0 <= at - stream.charged_at < _CHARGE_EVERY_MS:
+            return True
+        ahead = max(stream.bucket.advance(at), stream.ahead_ms(at, _absurd_ms(audio_format)))
+        return ahead > 2 * audio_format.chunk_ms
+
+    def _charge(
+        self, caller: Caller, stream: _Stream, audio_format: AudioFormat, now: int
+    ) -> Account | None:
+        """Charge what is owed; None if that failed. `now` is the time by the gateway's clock.
+
+        What cannot be charged is forgiven: an account that is out of reach must silence nobody.
+        """
+        at = caller.received_at
+        if stream.failed_at is not None and 0 <= at - stream.failed_at < _PAUSE_MS:
+            return None
+        charge = Charge(
+            start=min(stream.owed_since, at) - _CHARGE_EVERY_MS,
+            amount_ms=stream.owed_ms,
+            latest=now + ALLOWANCE_MS + audio_format.chunk_ms,
+            absurd=now + _absurd_ms(audio_format),
+        )
+        stream.owed_ms, stream.charged_at = 0, at
+        try:
+            account = self._accounts.charge(caller.connection_id, charge, stream.covered_until)
+        except StoreUnavailableError as error:
+            self._telemetry.warn("audio not charged", cause=error.cause)
+            stream.failed_at = at
+            return None
+        if account is not None:
+            stream.note(account, now)
+        return account
+
+    def _stream(self, connection_id: str) -> _Stream:
+        stream = self._streams.setdefault(connection_id, _Stream())
+        self._streams.move_to_end(connection_id)
+        if len(self._streams) > _STREAMS_KEPT:
+            self._streams.popitem(last=False)
+        return stream
+
+
+def _amount_ms(audio_format: AudioFormat, size: int) -> int:
+    """What a chunk counts: its duration, but half a chunk at least, as each is a delivery."""
+    duration = max(audio_format.duration_ms(size), audio_format.chunk_ms / 2)
+    return int(duration * 1000) // _PERMILLE
+
+
+def _absurd_ms(audio_format: AudioFormat) -> int:
+    """Further ahead than any stream can get: only a clock that was set back explains it. Chunks
+    that wait for an instance, until their deadline, see what later ones have charged.
+    """
+    return ALLOWANCE_MS + audio_format.chunk_ms + audio_format.deadline_ms + _DISORDER_MS
+
+
+def _rate_limited(ahead_ms: int, audio_format: AudioFormat) -> LingocastError:
+    return LingocastError(
+        ErrorCode.RATE_LIMITED,
+        f"seq: {ahead_ms} ms ahead of real time; send a chunk every {audio_format.chunk_ms} ms",
+    )

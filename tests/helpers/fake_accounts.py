@@ -1,0 +1,31 @@
+"""AudioAccounts in memory, for tests of many instances; it passes the same contract."""
+
+from __future__ import annotations
+
+from shared.data_access.audio_accounts import Account, Charge
+from shared.data_access.failures import StoreUnavailableError
+
+
+class FakeAccounts:
+    """Every connection is known. `broken` makes each charge fail; `requests` counts them."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.requests = 0
+        self._covered: dict[str, int] = {}
+
+    def charge(self, connection_id: str, charge: Charge, known: int | None) -> Account | None:
+        """As AudioAccounts.charge."""
+        self.requests += 1
+        if self.broken:
+            raise StoreUnavailableError("broken on purpose")
+        before = self._covered.get(connection_id)
+        goes_on = before is not None and charge.start <= before <= charge.absurd
+        if goes_on and before is not None:
+            if before + charge.amount_ms > charge.latest:
+                return Account(before, charged=False)
+            after = before + charge.amount_ms
+        else:
+            after = charge.start + charge.amount_ms
+        self._covered[connection_id] = after
+        return Account(after, charged=True)
