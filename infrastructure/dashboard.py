@@ -78,18 +78,14 @@ class Dashboard:
                 ("FanoutLookupFailed", "audience not read"),
             )
         ]
-        lost.append(
-            self._metrics.of_service(AUDIO_PROCESSOR, "AudioTooLate", period=MINUTE).with_(
-                label="chunks too late for anybody"
-            )
-        )
+        too_late = self._metrics.of_service(AUDIO_PROCESSOR, "AudioTooLate", period=MINUTE)
         durations = [
             highest(fanned_out("FanoutDuration", statistic=percentile), MINUTE, percentile)
             for percentile in PERCENTILES
         ]
         return [
             graph("Audio delivered a minute", [delivered]),
-            graph("Audio not delivered a minute", lost),
+            graph("Audio not delivered a minute", [*lost, too_late]),
             graph("Fan-out (ms)", durations),
         ]
 

@@ -64,7 +64,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.outside",
         "shared.bootstrap",
     ),
-    "shared.bootstrap_audio": (*PLAIN, "shared.services", "shared.bootstrap"),
+    "shared.bootstrap_audio": (
+        *PLAIN,
+        "shared.data_access",
+        "shared.services",
+        "shared.bootstrap",
+    ),
     "shared.bootstrap_announcements": (
         *PLAIN,
         "shared.data_access",

@@ -114,8 +114,8 @@ class _Run:
             return
         self._outcome.heard.append(index)
 
-        def end(at: int) -> None:
+        def conclude(at: int) -> None:
             instance.pace.settle(caller, audio_format)
             self._free(instance, at)
 
-        self._at(now + self._conditions.busy_ms, end)
+        self._at(now + self._conditions.busy_ms, conclude)
