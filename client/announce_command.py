@@ -19,6 +19,8 @@ from client.console import Display, describe_coverage
 from client.options import (
     DEFAULT_URL,
     Access,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -62,6 +64,8 @@ def announce_command(
     ] = False,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
@@ -83,7 +87,16 @@ def announce_command(
 
     async def flow(display: Display) -> None:
         client_id = functools.cache(lambda: kept_client_id(display.say))
-        access = Access(url, token, token_url, user, ("operators",), client_id=client_id)
+        access = Access(
+            url,
+            token,
+            token_url,
+            user,
+            ("operators",),
+            client_id=client_id,
+            token_command=token_command,
+            token_file=token_file,
+        )
         async with access.open(ClockOffset()) as connection:
             if clear:
                 await _clear(display, connection)

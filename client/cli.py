@@ -26,6 +26,8 @@ from client.options import (
     DelayOption,
     LanguageOption,
     ReconnectOption,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     UrlOption,
 )
@@ -67,6 +69,8 @@ def listen_command(
     secret_file: SecretFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     language: LanguageOption = "en",
     out: Annotated[Path | None, typer.Option(help="Write what is heard to this WAV file.")] = None,
     playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
@@ -103,7 +107,17 @@ def listen_command(
 
     async def flow(display: Display) -> None:
         client_id = functools.cache(lambda: kept_client_id(display.say))
-        access = Access(url, token, None, None, None, reconnect, client_id)
+        access = Access(
+            url,
+            token,
+            None,
+            None,
+            None,
+            reconnect,
+            client_id,
+            token_command=token_command,
+            token_file=token_file,
+        )
         with contextlib.ExitStack() as files:
             heard = HeardFile(out, files, display.say)
             files.callback(lambda: summarize_hearing(display, heard.summary()))

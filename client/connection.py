@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -33,13 +34,14 @@ from client.errors import (
     RequestTimeoutError,
 )
 from client.event_queue import EventQueue
-from client.events import Answered, Event, Refused
+from client.events import Answered, AudioRefused, CaptionRefused, Event, Refused
 from client.interpreter_requests import InterpreterRequests
 from client.protocol import SessionCore
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from client.transport import lost, open_socket
 from shared.models.announcement_messages import Announcement, Scope
+from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import SendCaption
@@ -51,6 +53,9 @@ HEARTBEAT_SECONDS = 30.0
 # An interpreter shows that it is alive so often, also while it sends: its lease runs for 2.5 s.
 LEASE_SECONDS = 1.0
 REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds
+
+# Sends a newer token. Raises ClientError.
+Renew = Callable[[], Awaitable[None]]
 
 _log = logging.getLogger("lingocast.client")
 
@@ -120,6 +125,9 @@ class Connection(
         self._last_beat = clock.monotonic()
         self._answers = Changes()  # a new interpreter beats faster from then on
         self._closing = False
+        self._renew: Renew | None = None
+        self._token_refused = asyncio.Event()
+        self._told_of_expiry = False
         self._tasks: list[asyncio.Task[None]] = []
         self._beats: set[asyncio.Task[bool]] = set()
 
@@ -179,6 +187,22 @@ class Connection(
         ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
 
+    def renew_by(self, renew: Renew) -> None:
+        """Let requests that are refused because the token has expired be repeated after `renew`."""
+        self._renew = renew
+
+    async def authenticate(self, token: str) -> Authenticated:
+        """Extend the connection's rights by a newer token of the same user, and compare clocks."""
+        sent_at = self._clock.now_ms()
+        reply = await self._ask(Authenticate(token=token), Authenticated)
+        self._offset.add(sent_at, reply.timestamp, self._clock.now_ms())
+        return reply
+
+    async def token_refused(self) -> None:
+        """Wait until the service refuses something because the token has expired."""
+        await self._token_refused.wait()
+        self._token_refused.clear()
+
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
         """The next event, None when the time is over or the connection was closed by us.
 
@@ -197,6 +221,18 @@ class Connection(
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         """The reply to any request. Raises as said above."""
+        try:
+            return await self._ask(request, expected)
+        except RequestRefusedError as refused:
+            if refused.code != ErrorCode.TOKEN_EXPIRED or self._renew is None:
+                raise
+            if isinstance(request, Heartbeat):  # the next one will do
+                self._token_refused.set()
+                raise
+        await self._renew()
+        return await self._ask(request, expected)
+
+    async def _ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         request_id, frame = self._core.ask(request)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._replies[request_id] = future
@@ -238,7 +274,16 @@ class Connection(
             elif isinstance(event, Refused):
                 self._settle(event.request_id, event.error)
             else:
-                self._queue.put(event)
+                self._queue.put(self._excused(event))
+
+    def _excused(self, event: Event) -> Event:
+        """A refusal for an expired token may pass where the token is renewed."""
+        if not isinstance(event, AudioRefused | CaptionRefused) or self._renew is None:
+            return event
+        if event.error.code != ErrorCode.TOKEN_EXPIRED:
+            return event
+        self._token_refused.set()
+        return replace(event, error=event.error.passing())
 
     def _settle(self, request_id: str, outcome: Reply | ClientError) -> None:
         future = self._replies.get(request_id)
@@ -284,6 +329,9 @@ class Connection(
         except RequestRefusedError as refused:
             if refused.code == ErrorCode.CONNECTION_NOT_FOUND:
                 return False  # another connection has its seat
+            if refused.code == ErrorCode.TOKEN_EXPIRED and self._told_of_expiry:
+                return True
+            self._told_of_expiry = refused.code == ErrorCode.TOKEN_EXPIRED
             _log.warning("a heartbeat failed: %s", refused)
         except ClientError as fault:
             _log.warning("a heartbeat failed: %s", fault)

@@ -32,13 +32,22 @@ from shared.utils.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """Who one is, as the options say."""
+
+    token: str | None
+    token_url: str | None
+    user: str | None
+    token_command: str | None
+    token_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Where to connect, as whom, and as which device."""
 
     url: str
-    token: str | None
-    token_url: str | None
-    user: str | None
+    tokens: Tokens
     name: str
     kind: str
     device_file: Path | None
@@ -46,7 +55,17 @@ class Machine:
 
     async def device(self, display: Display, hooks: DeviceHooks) -> DeviceSync:
         """The device, with what it knows of before; it is kept from now on. Raises ClientError."""
-        access = Access(self.url, self.token, self.token_url, self.user, (), self.reconnect_seconds)
+        who = self.tokens
+        access = Access(
+            self.url,
+            who.token,
+            who.token_url,
+            who.user,
+            (),
+            self.reconnect_seconds,
+            token_command=who.token_command,
+            token_file=who.token_file,
+        )
         bearer = Bearer.of(await access.token_to_use())
         purpose = "command-line" if self.kind == PASSING else "device"
         path = self.device_file or default_path(purpose, self.url, bearer.user)

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from client.device_machine import Machine, act, watch
+from client.device_machine import Machine, Tokens, act, watch
 from client.device_notices import PASSING, Household
 from client.devices import DeviceReplica
 from client.options import (
     DEFAULT_URL,
     ReconnectOption,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -67,12 +69,15 @@ def devices_command(
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     if context.invoked_subcommand is None:
-        machine = Machine(url, token, token_url, user, name or _HOST, kind, device_file, reconnect)
+        tokens = Tokens(token, token_url, user, token_command, token_file)
+        machine = Machine(url, tokens, name or _HOST, kind, device_file, reconnect)
         watch(machine)
         return
     for option in context.params:
@@ -93,6 +98,8 @@ def add_command(
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
@@ -100,7 +107,7 @@ def add_command(
 
     Example: `python -m client devices add ALIEN`
     """
-    machine = _passing(url, token, token_url, user, device_file)
+    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.add(content))
 
 
@@ -111,6 +118,8 @@ def remove_command(
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
@@ -118,7 +127,7 @@ def remove_command(
 
     Example: `python -m client devices remove ALIEN`
     """
-    machine = _passing(url, token, token_url, user, device_file)
+    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.remove(content))
 
 
@@ -135,6 +144,8 @@ def progress_command(
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
@@ -142,7 +153,7 @@ def progress_command(
 
     Example, two minutes of an hour: `python -m client devices progress ALIEN 120 3600`
     """
-    machine = _passing(url, token, token_url, user, device_file)
+    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.watched(content, position, duration))
 
 
@@ -167,6 +178,8 @@ def command_command(
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
@@ -179,14 +192,12 @@ def command_command(
     def tell(replica: DeviceReplica, household: Household) -> None:
         replica.command(household.find(device), command, named)
 
-    act(_passing(url, token, token_url, user, device_file), tell)
+    act(_passing(url, Tokens(token, token_url, user, token_command, token_file), device_file), tell)
 
 
-def _passing(
-    url: str, token: str | None, token_url: str | None, user: str | None, path: Path | None
-) -> Machine:
+def _passing(url: str, tokens: Tokens, path: Path | None) -> Machine:
     """A device of its own for what is said and done: one that runs here meanwhile stays."""
-    return Machine(url, token, token_url, user, f"{_HOST} command line", PASSING, path)
+    return Machine(url, tokens, f"{_HOST} command line", PASSING, path)
 
 
 def _arguments(given: list[str] | None) -> dict[str, Any] | None:

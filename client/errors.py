@@ -13,7 +13,7 @@ ClientError
 ├── RequestRefusedError       the service answered a request with an error
 ├── UnknownDeviceError        the user has no device of that name, or several
 ├── DeviceFileError           a file that should say which device this is says something else
-├── TokenError                no token could be fetched
+├── TokenError                no token could be had
 ├── MachineError              a machine cannot interpret here, or not this session
 └── SoundError                a sound file cannot be read or written
 """
@@ -117,6 +117,12 @@ class RequestRefusedError(ClientError):
             error.code, error.status, error.message, retryable=error.retryable, action=error.action
         )
 
+    def passing(self) -> RequestRefusedError:
+        """The same refusal where its cause is being removed, so that it may pass."""
+        return RequestRefusedError(
+            self.code, self.status, self.message, retryable=True, action=self.action
+        )
+
     @classmethod
     def from_gateway(cls, message: str) -> RequestRefusedError:
         """The exception for an object that the gateway sent by itself, which has no `type`."""
@@ -132,7 +138,11 @@ class DeviceFileError(ClientError):
 
 
 class TokenError(ClientError):
-    """The token service did not give a token."""
+    """No token could be had; `status` is the HTTP status of the service that refused it."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MachineError(ClientError):

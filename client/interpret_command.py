@@ -26,6 +26,8 @@ from client.options import (
     LanguageOption,
     ReconnectOption,
     SoundArgument,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -61,6 +63,8 @@ def interpret_command(
     secret_file: SecretFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     language: LanguageOption = "es",
@@ -110,7 +114,16 @@ def interpret_command(
     * `python -m client interpret golden-eagle-427 --engine offline --languages es,ca`
     """
     code = required_session(session, secret_file)
-    access = Access(url, token, token_url, user, ("interpreters",), reconnect)
+    access = Access(
+        url,
+        token,
+        token_url,
+        user,
+        ("interpreters",),
+        reconnect,
+        token_command=token_command,
+        token_file=token_file,
+    )
     _check_given(context, engine)
     if engine is not None:
         options = Options(

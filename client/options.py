@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from client.clock_offset import ClockOffset
 from client.command_line import FileName
-from client.connection import Connection, connect
-from client.errors import TokenError
+from client.connection import Connection
 from client.lasting import LastingConnection, lasting
 from client.reconnection import GRACE_SECONDS
-from client.tokens import fetch_token, local_token_url, login_name
+from client.token_connection import connect_with_token
+from client.token_keeper import TokenKeeper
+from client.token_sources import (
+    CommandTokens,
+    RefreshTokens,
+    ServiceTokens,
+    TokenSource,
+    checked_command,
+)
+from client.tokens import local_token_url, login_name
+from shared.utils.clock import Clock, SystemClock
 from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
+
+
+def _command_checked(text: str | None) -> str | None:
+    """Raises typer.BadParameter for what is no command."""
+    if text is not None:
+        try:
+            checked_command(text)
+        except ValueError as fault:
+            raise typer.BadParameter(str(fault), param_hint="--token-command") from None
+    return text
+
 
 UrlOption = Annotated[
     str, typer.Option(envvar="LINGOCAST_URL", help="WebSocket address of the service.")
@@ -33,6 +53,23 @@ TokenUrlOption = Annotated[
     typer.Option(
         envvar="LINGOCAST_TOKEN_URL",
         help="Fetch a token here instead; of a server on this machine it is known.",
+    ),
+]
+TokenCommandOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="LINGOCAST_TOKEN_COMMAND",
+        metavar="COMMAND",
+        help="Prints a token; run again when that is about to expire. There is no shell.",
+        callback=_command_checked,
+    ),
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="LINGOCAST_TOKEN_FILE",
+        metavar="FILE",
+        help="Renew tokens by the refresh token that `make token FILE=…` keeps here.",
     ),
 ]
 UserOption = Annotated[
@@ -91,29 +128,39 @@ class Access:
     groups: Sequence[str] | None = None
     reconnect_seconds: float = GRACE_SECONDS
     client_id: Callable[[], str | None] = lambda: None
+    token_command: str | None = None
+    token_file: Path | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    tokens: TokenKeeper = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", TokenKeeper(self._source(), self.token, self.clock))
 
     def connect(self) -> AbstractAsyncContextManager[LastingConnection]:
         """A connection that comes back by itself when it is lost. Raises ClientError."""
         return lasting(self.open, grace_seconds=self.reconnect_seconds)
 
-    @contextlib.asynccontextmanager
-    async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
-        """One connection, with a newly fetched token if none was given. Raises ClientError."""
-        token = await self.token_to_use()
-        client_id = None if token else self.client_id()
-        opened = connect(self.url, token=token, client_id=client_id, offset=offset)
-        async with opened as connection:
-            yield connection
+    def open(self, offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
+        """One connection, whose token is renewed for as long as it is open. Raises ClientError."""
+        return connect_with_token(self.url, self.tokens, offset, self.clock, self.client_id)
 
     async def token_to_use(self) -> str | None:
-        """The token that was given, or else one that is fetched now, if there is where."""
+        """The token to connect with now; None without one. Raises TokenError."""
+        return await self.tokens.current(self.clock.now_ms())
+
+    def _source(self) -> TokenSource | None:
+        """Where newer tokens come from."""
+        if self.token_command is not None:
+            return CommandTokens(checked_command(self.token_command))
+        if self.token_file is not None:
+            return RefreshTokens(self.token_file)
+        # A token that was given is somebody's; a server would give one of somebody else.
         if self.token is not None or self.groups is None:
-            return self.token
-        user = self.user or login_name()
-        if self.token_url:
-            return await fetch_token(self.token_url, user, self.groups)
-        if guess := local_token_url(self.url):
-            # Nobody asked for it: if nothing is there, the server says what is missing.
-            with contextlib.suppress(TokenError):
-                return await fetch_token(guess, user, self.groups)
-        return None
+            return None
+        url = self.token_url or local_token_url(self.url)
+        if url is None:
+            return None
+        user = self.user
+        return ServiceTokens(
+            url, lambda: user or login_name(), self.groups, is_guess=not self.token_url
+        )

@@ -12,6 +12,8 @@ from client.options import (
     DEFAULT_URL,
     Access,
     ChunkOption,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -27,6 +29,8 @@ def smoke_command(
     *,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     seconds: Annotated[
@@ -51,7 +55,15 @@ def smoke_command(
     * `python -m client smoke`
     * `LINGOCAST_TOKEN=… python -m client smoke --url wss://HOST/STAGE`
     """
-    access = Access(url, token, token_url, user, ("speakers",))
+    access = Access(
+        url,
+        token,
+        token_url,
+        user,
+        ("speakers",),
+        token_command=token_command,
+        token_file=token_file,
+    )
     plan = Plan(seconds=seconds, chunk_ms=chunk_ms, timeout_seconds=timeout)
     report = asyncio.run(smoke(access, plan))
     if machine:

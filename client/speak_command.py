@@ -23,6 +23,8 @@ from client.options import (
     ReconnectOption,
     SampleRateOption,
     SoundArgument,
+    TokenCommandOption,
+    TokenFileOption,
     TokenOption,
     TokenUrlOption,
     UrlOption,
@@ -45,6 +47,8 @@ def speak_command(
     file: SoundArgument,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
+    token_command: TokenCommandOption = None,
+    token_file: TokenFileOption = None,
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     language: LanguageOption = "en",
@@ -97,7 +101,16 @@ def speak_command(
         raise typer.BadParameter("there is no --announce to translate", param_hint="--translate")
     texts = translations(translate)
     interpretation = requested(interpret, into)
-    access = Access(url, token, token_url, user, ("speakers",), reconnect)
+    access = Access(
+        url,
+        token,
+        token_url,
+        user,
+        ("speakers",),
+        reconnect,
+        token_command=token_command,
+        token_file=token_file,
+    )
     audio_format = AudioFormat(sample_rate=sample_rate, chunk_ms=chunk_ms)
 
     async def flow(display: Display) -> None:

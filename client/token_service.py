@@ -10,7 +10,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,13 +28,21 @@ class _Answer(msgspec.Struct):
 
 async def post_for_token(url: str, body: bytes, timeout_seconds: float) -> str:
     """The `token` that the service answers a POST of JSON with. Raises TokenError."""
+    answer = await exchange(url, body, timeout_seconds, {"Content-Type": "application/json"})
+    return _token(_shown(url), answer)
+
+
+async def exchange(
+    url: str, body: bytes, timeout_seconds: float, headers: Mapping[str, str]
+) -> bytes:
+    """What the service answers a POST with. Raises TokenError, with the status if it refuses."""
     _check(url)
-    exchange = _Exchange(url, body, timeout_seconds)
+    exchanging = _Exchange(url, body, timeout_seconds, headers)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
 
     def exchanged() -> None:
-        outcome = exchange.outcome()
+        outcome = exchanging.outcome()
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(_settle, answer, outcome)
 
@@ -42,13 +50,13 @@ async def post_for_token(url: str, body: bytes, timeout_seconds: float) -> str:
     threading.Thread(target=exchanged, daemon=True).start()
     try:
         async with asyncio.timeout(timeout_seconds):
-            return _token(exchange.shown, await answer)
+            return await answer
     except TimeoutError:
         raise TokenError(
-            f"no answer of {exchange.shown} within {timeout_seconds:g} s, so no token"
+            f"no answer of {exchanging.shown} within {timeout_seconds:g} s, so no token"
         ) from None
     finally:
-        exchange.abort()
+        exchanging.abort()
 
 
 def _settle(answer: asyncio.Future[bytes], outcome: bytes | TokenError) -> None:
@@ -97,8 +105,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class _Exchange:
     """One request and its answer; `abort` ends it, from any thread."""
 
-    def __init__(self, url: str, body: bytes, timeout_seconds: float) -> None:
+    def __init__(
+        self, url: str, body: bytes, timeout_seconds: float, headers: Mapping[str, str]
+    ) -> None:
         self.shown = _shown(url)
+        self._headers = dict(headers)
         self._url = url
         self._body = body
         self._timeout = timeout_seconds
@@ -129,11 +140,10 @@ class _Exchange:
         except http.client.IncompleteRead as short:
             return short.partial
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as fault:
-            return TokenError(_reason(self.shown, fault))
+            return TokenError(_reason(self.shown, fault), getattr(fault, "code", None))
 
     def _exchanged(self) -> bytes:
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._url, self._body, headers)  # noqa: S310 - checked
+        request = urllib.request.Request(self._url, self._body, self._headers)  # noqa: S310 - checked
         # What is on this machine is not reached through a proxy.
         proxies = urllib.request.ProxyHandler({} if self._is_local else None)
         opener = urllib.request.build_opener(

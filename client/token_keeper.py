@@ -1,0 +1,72 @@
+"""One client's token over all its connections, and the way to the next one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from client.errors import TokenError
+from client.token_sources import NoServiceError, TokenSource
+from client.token_times import HeldToken
+from shared.utils.clock import Clock
+
+
+class TokenKeeper:
+    """Holds the latest token; `source` gives newer ones, None if nothing does."""
+
+    def __init__(self, source: TokenSource | None, given: str | None, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self._held = HeldToken.of(given, clock.monotonic()) if given else None
+        self._lock = asyncio.Lock()
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there may be newer tokens."""
+        return self._source is not None
+
+    @property
+    def held(self) -> HeldToken | None:
+        """The latest token, None before the first."""
+        return self._held
+
+    async def current(self, server_ms: float) -> str | None:
+        """The token for a handshake now; None for a client that is anonymous. Raises TokenError.
+
+        Fetched if there is none, renewed if that is due or if it does not say when it expires, and
+        the former one if renewing fails.
+        """
+        held = self._held
+        if self._source is None:
+            return held.token if held else None
+        if held is not None:
+            due = self.seconds_until_due(server_ms)
+            if due is not None and due > 0:
+                return held.token
+        try:
+            return await self.renewed(held.token if held else None)
+        except NoServiceError:
+            return held.token if held else None
+        except TokenError:
+            if held is None:
+                raise
+            return held.token
+
+    async def renewed(self, former: str | None) -> str:
+        """A token other than `former`, unless the source still gives that. Raises TokenError."""
+        async with self._lock:
+            held = self._held
+            if held is not None and held.token != former:
+                return held.token  # somebody else has renewed it meanwhile
+            if self._source is None:
+                raise TokenError("nothing renews the token; pass --token-command or --token-file")
+            token = await self._source.fetch()
+            if held is None or token != held.token:
+                self._held = HeldToken.of(token, self._clock.monotonic())
+            return token
+
+    def seconds_until_due(self, server_ms: float) -> float | None:
+        """How long until it is time to renew; None if the token does not say when it expires."""
+        if self._held is None:
+            return None
+        remaining = self._held.remaining(self._clock.monotonic(), server_ms)
+        return None if remaining is None else max(remaining - self._held.lead, 0.0)
