@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from client.capture import Sleep
 from client.errors import ClientError, RequestRefusedError
@@ -24,9 +24,11 @@ class Audience:
         self._asked = None if asked is None else frozenset(asked)
         self._linger_ms = linger_ms
         self._last_heard: dict[str, float] = {}
+        self._listeners: Mapping[str, int] = {}
 
     def update(self, distribution: Mapping[str, int], now_ms: float) -> None:
         """So many listen now, by language."""
+        self._listeners = distribution
         for language, count in distribution.items():
             if count > 0 and (self._asked is None or language in self._asked):
                 self._last_heard[language] = now_ms
@@ -38,6 +40,18 @@ class Audience:
     def languages(self) -> frozenset[str]:
         """Those to be served."""
         return frozenset(self._last_heard)
+
+    def most_heard(
+        self, languages: Iterable[str], most: int, served: Collection[str]
+    ) -> frozenset[str]:
+        """At most so many of the languages: those with most listeners, and of as many those that
+        are `served` already.
+        """
+
+        def rank(language: str) -> tuple[int, bool, str]:
+            return -self._listeners.get(language, 0), language not in served, language
+
+        return frozenset(sorted(languages, key=rank)[:most])
 
 
 class Follower:

@@ -15,6 +15,7 @@ from interpreter.fitness import Fitness
 from interpreter.follower import Audience
 from interpreter.options import Options
 from shared.models.errors import ErrorCode
+from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
 from shared.models.messages import ChannelSource, SessionStatus
 from shared.utils.clock import Clock
 
@@ -95,7 +96,10 @@ class Places:
         if self._targets is None:
             # Which language the floor has, the first seat tells: one that is worth taking.
             return frozenset(sorted(wanted & self._plausible())[:1])
-        return frozenset(wanted & self._targets)
+        # Listeners choose the languages, and each costs its speech: as many as may be listed.
+        return self._audience.most_heard(
+            wanted & self._targets, MAX_INTERPRETED_LANGUAGES, self._tasks.keys()
+        )
 
     def _plausible(self) -> frozenset[str]:
         """What the engine may be able to do, while the floor's language is not known."""

@@ -18,13 +18,16 @@ class Acknowledgements:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def put(self, announced: Announced, reader: str) -> bool:
-        """Remember that a reader has seen an announcement; False if that is known."""
+    def put(self, announced: Announced, reader: str, *, until: int | None = None) -> bool:
+        """Remember that a reader has seen an announcement, at most `until` (s since the epoch);
+        False if that is known.
+        """
+        lasts = expires_at(announced)
         try:
             self._table.put_new(
                 {
                     schema.ANNOUNCEMENT_KEY: acknowledgement_key(announced.announcement_id, reader),
-                    schema.EXPIRES_AT: expires_at(announced),
+                    schema.EXPIRES_AT: lasts if until is None else min(lasts, until),
                 }
             )
         except ConditionFailedError:

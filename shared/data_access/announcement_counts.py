@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from shared.data_access.announcement_items import COUNT_SHARDS, count_key, expires_at, shard_of
-from shared.data_access.table import Item, Table
+from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
 from shared.models.announced import Announced
 from shared.models.announcement_messages import Coverage, LanguageCoverage
+from shared.models.connection import UNKNOWN_LANGUAGE
 
 _DELIVERED = "delivered"
 _ACKNOWLEDGED = "acknowledged"
@@ -24,6 +25,14 @@ _TOLD_CLEARED = "toldCleared"
 _KEEP_DAY_SECONDS = 3 * 24 * 60 * 60
 # An expression has 4 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 _ATTRIBUTES_AT_ONCE = 100
+# Listeners choose their languages, and a row has 400 KB, all of which each write of it costs. It
+# counts so many languages, and those that come later as unknown.
+_MOST_LANGUAGES = 100
+_LANGUAGES = "languages"
+_FITS = (
+    "attribute_not_exists(#languages) OR contains(#languages, :language)"
+    " OR size(#languages) < :most"
+)
 
 
 class AnnouncementCounts:
@@ -107,27 +116,60 @@ class AnnouncementCounts:
         by_language: Mapping[str, int],
         told: Collection[str] = (),
     ) -> None:
+        counted = {language: number for language, number in by_language.items() if number}
+        if len(counted) == 1:
+            try:
+                self._write(announced, shard, what, counted, told, fits=True)
+            except ConditionFailedError:
+                unknown = {UNKNOWN_LANGUAGE: sum(counted.values())}
+                self._write(announced, shard, what, unknown, told)
+        else:
+            self._write(announced, shard, what, _most(counted), told)
+
+    def _write(
+        self,
+        announced: Announced,
+        shard: int,
+        what: str,
+        by_language: Mapping[str, int],
+        told: Collection[str],
+        *,
+        fits: bool = False,
+    ) -> None:
+        """Add to a row. Raises ConditionFailedError if it `fits` one language and no other."""
         added: list[tuple[str, int | set[str]]] = [
-            (f"{what}#{language}", number) for language, number in by_language.items() if number
+            (f"{what}#{language}", number) for language, number in by_language.items()
         ]
+        if by_language:
+            added.append((_LANGUAGES, set(by_language)))
         if told:
             added.append((_told_name(announced), set(told)))
         for start in range(0, len(added), _ATTRIBUTES_AT_ONCE):
             some = list(enumerate(added[start : start + _ATTRIBUTES_AT_ONCE]))
+            names = {f"#a{index}": name for index, (name, _) in some}
+            values = {f":a{index}": value for index, (_, value) in some}
+            if fits:
+                names["#languages"] = _LANGUAGES
+                values |= {":language": next(iter(by_language)), ":most": _MOST_LANGUAGES}
             self._table.count(
                 count_key(announced.announcement_id, shard),
                 "ADD "
                 + ", ".join(f"#a{index} :a{index}" for index, _ in some)
                 + " SET #expires = :expires",
-                names={
-                    "#expires": schema.EXPIRES_AT,
-                    **{f"#a{index}": name for index, (name, _) in some},
-                },
-                values={
-                    ":expires": expires_at(announced),
-                    **{f":a{index}": value for index, (_, value) in some},
-                },
+                names={"#expires": schema.EXPIRES_AT, **names},
+                values={":expires": expires_at(announced), **values},
+                condition=_FITS if fits else None,
             )
+
+
+def _most(by_language: Mapping[str, int]) -> Mapping[str, int]:
+    """The languages of most, and the others as unknown."""
+    if len(by_language) <= _MOST_LANGUAGES:
+        return by_language
+    ranked = sorted(by_language, key=lambda language: (-by_language[language], language))
+    kept = {language: by_language[language] for language in ranked[:_MOST_LANGUAGES]}
+    others = sum(by_language[language] for language in ranked[_MOST_LANGUAGES:])
+    return {**kept, UNKNOWN_LANGUAGE: kept.get(UNKNOWN_LANGUAGE, 0) + others}
 
 
 def _told_name(announced: Announced) -> str:

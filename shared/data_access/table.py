@@ -168,9 +168,13 @@ class Table:
         *,
         names: Mapping[str, str],
         values: Mapping[str, Any],
+        condition: str | None = None,
         once: str | None = None,
     ) -> None:
-        """Change a row, or make it by that: for counters, which are there once they count."""
+        """Change a row, or make it by that: for counters, which are there once they count.
+
+        Raises ConditionFailedError if there is a `condition` that does not hold.
+        """
         mark = Mark.new() if once is None else Mark.named(once)
         self._calls.marked(
             "update_item",
@@ -178,7 +182,9 @@ class Table:
             self._key_of(key),
             Key=self._key_of(key),
             UpdateExpression=mark.set_by(expression),
-            ConditionExpression=write_marks.ABSENT,
+            ConditionExpression=f"({condition}) AND {write_marks.ABSENT}"
+            if condition
+            else write_marks.ABSENT,
             ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
             ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
         )

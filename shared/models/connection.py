@@ -12,6 +12,8 @@ from shared.models.messages import Role
 CONNECTION_LIFETIME_MS = 2 * 60 * 60 * 1000
 
 UNKNOWN_LANGUAGE = "unknown"
+# What the key of a reader begins with who has neither a token nor a client id.
+CONNECTION_READER = "connection#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Caller:
             return f"user#{self.user_id}"
         if self.client_id is not None:
             return f"client#{self.client_id}"
-        return f"connection#{self.connection_id}"
+        return f"{CONNECTION_READER}{self.connection_id}"
 
     def connection_expires_at(self, lifetime_ms: int) -> int:
         """When the caller's connection is over, in ms since the epoch."""

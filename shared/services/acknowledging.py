@@ -16,7 +16,7 @@ from shared.models.announcement_messages import (
     GetActiveAnnouncement,
 )
 from shared.models.announcement_views import active_announcement
-from shared.models.connection import Caller
+from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
 from shared.services.announcing import may_announce
 from shared.services.readers import Readers
 from shared.services.refusals import announcement_not_found, not_in_session
@@ -99,10 +99,16 @@ class Acknowledging:
         scopes = [None] if reader.session_id is None else [None, reader.session_id]
         for announced in self.active(scopes):
             if announced.announcement_id == announcement_id:
-                if self._acknowledgements.put(announced, reader.key):
+                if self._acknowledgements.put(announced, reader.key, until=self._until(reader)):
                     self._count(announced, reader)
                 return True
         return False
+
+    def _until(self, reader: Reader) -> int | None:
+        """Until when (s since the epoch) what is known only of a connection can be of use."""
+        if not reader.key.startswith(CONNECTION_READER):
+            return None
+        return (self._clock.now_ms() + CONNECTION_LIFETIME_MS) // 1000
 
     def _count(self, announced: Announced, reader: Reader) -> None:
         language = reader.language(announced.session_id)

@@ -175,6 +175,23 @@ class TestCounts:
 
         assert counts.coverage("a1").delivered == sum(by_language.values())
 
+    def test_one_reader_cannot_make_a_row_grow_without_end(self, table: Table) -> None:
+        counts = AnnouncementCounts(table)
+        counts.delivered(FIRST, {"es": 1}, "client#vandal")
+
+        for number in range(300):
+            counts.delivered(FIRST, {f"en-x-{number}": 1}, "client#vandal")
+            counts.acknowledged(FIRST, f"de-x-{number}", "client#vandal")
+        counts.acknowledged(FIRST, "es", "client#vandal")
+
+        coverage = counts.coverage("a1")
+        row = table.get(count_key("a1", shard_of("client#vandal")))
+        assert row is not None
+        assert len(row) <= 2 * 101 + 3
+        assert (coverage.delivered, coverage.acknowledged) == (301, 301)
+        assert (coverage.languages["es"].delivered, coverage.languages["es"].acknowledged) == (1, 1)
+        assert coverage.languages["unknown"].delivered > 200
+
     def test_days(self, table: Table) -> None:
         counts = AnnouncementCounts(table)
         for _ in range(3):
