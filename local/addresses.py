@@ -74,7 +74,6 @@ class Addresses:
             "AWS_REGION": stack.place.region,
             "AWS_DEFAULT_REGION": stack.place.region,
             **{f"AWS_ENDPOINT_URL_{name}": url for name, url in services.items() if url},
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,17 +11,15 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local import dynalite
 from local.addresses import HOST
 from local.credentials import LocalCredentials
 from local.dynalite import Dynalite
+from local.dynamodb_calls import DatabaseError, DynamoDbCalls
 from local.errors import StartError
 from local.model import KeyAttribute, Table
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _CREATE_TIMEOUT_SECONDS = 30.0
 
@@ -80,12 +78,17 @@ class Database:
         self, tables: Sequence[Table], region: str, credentials: LocalCredentials
     ) -> None:
         """Create the tables with their indexes. Raises StartError."""
-        endpoint = f"http://{HOST}:{self.port}"
-        work = asyncio.to_thread(_create, endpoint, tables, region, credentials)
+        calls = DynamoDbCalls(self.port, region, credentials)
         try:
-            await asyncio.wait_for(work, _CREATE_TIMEOUT_SECONDS)
+            async with asyncio.timeout(_CREATE_TIMEOUT_SECONDS):
+                for table in tables:
+                    await calls.call("CreateTable", create_table_request(table))
         except TimeoutError:
             raise StartError("the local DynamoDB did not create the tables in time") from None
+        except DatabaseError as error:
+            raise StartError(f"cannot create the table {table.name}: {error}") from error
+        finally:
+            calls.close()
 
     async def failed(self) -> str:
         """Wait until it cannot be kept running any more; says why."""
@@ -126,30 +129,6 @@ class Database:
             # Its `ended` tells at once that it is not there, and the next delay is longer.
             return False
         return True
-
-
-def _create(
-    endpoint: str, tables: Sequence[Table], region: str, credentials: LocalCredentials
-) -> None:
-    # Imported here: it takes a fifth of a second, and this runs beside other work.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    client: DynamoDBClient = boto3.Session(
-        aws_access_key_id=credentials.access_key,
-        aws_secret_access_key=credentials.secret_key,
-        region_name=region,
-    ).client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        config=Config(connect_timeout=5, read_timeout=10, proxies={}, retries={"max_attempts": 1}),
-    )
-    for table in tables:
-        try:
-            client.create_table(**create_table_request(table))
-        except (BotoCoreError, ClientError) as error:
-            raise StartError(f"cannot create the table {table.name}: {error}") from error
 
 
 def create_table_request(table: Table) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from websockets.protocol import CONNECTING
 from websockets.typing import Subprotocol
 
 from local import routing
-from local.addresses import HOST
 from local.authorization import Verdict, judge
 from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
 from local.errors import LocalError, PortTakenError
@@ -52,18 +51,6 @@ class GatewayLimits:
     sweep: float = 1.0
 
 
-def bind(port: int) -> socket.socket:
-    """A socket for the API, not listening yet; port 0 takes a free one. Raises PortTakenError."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise PortTakenError(HOST, port) from error
-    return listener
-
-
 class _Socket(ServerConnection):
     """A connection that knows its link once $connect has accepted it."""
 
@@ -71,7 +58,7 @@ class _Socket(ServerConnection):
 
 
 class Gateway:
-    """Serves the stack's WebSocket API at ws://127.0.0.1:port/stage."""
+    """Serves the stack's WebSocket API at ws://127.0.0.1:port/stage and ws://[::1]:port/stage."""
 
     def __init__(
         self,
@@ -88,13 +75,18 @@ class Gateway:
         self._limits = limits or GatewayLimits()
         self._routes = routing.RouteTable(stack.websocket)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: Server | None = None
+        self._servers: list[Server] = []
         self._stopping = False
 
-    async def listen(self, listener: socket.socket) -> None:
-        """Open the API on a bound socket. Raises PortTakenError."""
+    async def listen(self, *listeners: socket.socket) -> None:
+        """Open the API on bound sockets. Raises PortTakenError."""
+        for listener in listeners:
+            self._servers.append(await self._serving(listener))
+        self._spawn(self._sweep())
+
+    async def _serving(self, listener: socket.socket) -> Server:
         try:
-            self._server = await serve(
+            return await serve(
                 self._run,
                 sock=listener,
                 process_request=self._handshake,
@@ -111,8 +103,8 @@ class Gateway:
                 backlog=1024,
             )
         except OSError as error:
-            raise PortTakenError(HOST, listener.getsockname()[1]) from error
-        self._spawn(self._sweep())
+            host, port = listener.getsockname()[:2]
+            raise PortTakenError(host, port) from error
 
     async def stop(self) -> None:
         """Close all connections with 1001; what functions still do does not matter any more."""
@@ -120,15 +112,16 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await self._connections.stop()
-        if self._server is None:
-            return
-        self._server.close()
+        for server in self._servers:
+            server.close()
         try:
             async with asyncio.timeout(2):
-                await self._server.wait_closed()
+                for server in self._servers:
+                    await server.wait_closed()
         except TimeoutError:
-            for client in tuple(self._server.all_connections):
-                client.transport.abort()
+            for server in self._servers:
+                for client in tuple(server.all_connections):
+                    client.transport.abort()
 
     # Opening
 

@@ -52,12 +52,13 @@ class HttpGateway:
         self.base_path = "" if api.stage == _DEFAULT else f"/{api.stage}"
 
     async def listen(self, port: int = 0) -> HttpServer:
-        """Open the API on 127.0.0.1; port 0 takes a free one. Raises PortTakenError."""
+        """Open the API on both loopback addresses; port 0 is a free one. Raises PortTakenError."""
         return await HttpServer.listen(
             self.handle,
             port=port,
             max_body_bytes=MAX_BODY_BYTES,
             too_large=message(413, _TOO_LARGE, new_id()),
+            ipv6=True,
         )
 
     async def handle(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 
 import httptools
 
+from local import loopback
 from local.addresses import HOST
 from local.errors import PortTakenError
 
@@ -79,10 +80,12 @@ Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 class HttpServer:
     """A listening server; `close` also ends its connections and what they wait for."""
 
-    def __init__(self, server: asyncio.Server, connections: set[_HttpConnection]) -> None:
-        self._server = server  # uvloop stops serving when nobody holds it
+    def __init__(
+        self, servers: Sequence[asyncio.Server], connections: set[_HttpConnection]
+    ) -> None:
+        self._servers = servers  # uvloop stops serving when nobody holds it
         self._connections = connections
-        self.port: int = server.sockets[0].getsockname()[1]
+        self.port: int = servers[0].sockets[0].getsockname()[1]
 
     @classmethod
     async def listen(
@@ -92,26 +95,36 @@ class HttpServer:
         port: int = 0,
         max_body_bytes: int,
         too_large: Response = _TOO_LARGE,
+        ipv6: bool = False,
     ) -> HttpServer:
-        """Serve on 127.0.0.1; port 0 takes a free one. Raises PortTakenError.
+        """Serve on 127.0.0.1, and with `ipv6` on ::1 if there is that; port 0 takes a free one.
+        Raises PortTakenError.
 
         A body over `max_body_bytes` is answered with `too_large`, and the connection closed.
         """
         connections: set[_HttpConnection] = set()
+        servers: list[asyncio.Server] = []
+        listeners = loopback.bind(port, ipv6=ipv6)
         try:
-            server = await asyncio.get_running_loop().create_server(
-                lambda: _HttpConnection(handler, max_body_bytes, connections, too_large),
-                HOST,
-                port,
-                backlog=1024,
-            )
+            for listener in listeners:
+                server = await asyncio.get_running_loop().create_server(
+                    lambda: _HttpConnection(handler, max_body_bytes, connections, too_large),
+                    sock=listener,
+                    backlog=1024,
+                )
+                servers.append(server)
         except OSError as error:
+            for server in servers:
+                server.close()
+            for listener in listeners:
+                listener.close()
             raise PortTakenError(HOST, port) from error
-        return cls(server, connections)
+        return cls(servers, connections)
 
     def close(self) -> None:
         """Stop listening and drop all connections."""
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in tuple(self._connections):
             connection.abort()
 

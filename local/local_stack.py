@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import live_code, processes, synth, template
+from local import live_code, loopback, processes, synth, template
 from local.access import Access
 from local.addresses import HOST
 from local.connections import Connections
@@ -19,7 +19,7 @@ from local.database import Database
 from local.endpoints import Endpoints
 from local.event_sources import EventSources
 from local.functions import Functions, build_pools
-from local.gateway import Gateway, bind
+from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
 from local.model import Stack
@@ -110,8 +110,10 @@ class LocalStack:
     async def _start(self) -> Endpoints:
         options = self._options
         # First: a port that is taken shall not be found out after everything else has started.
-        socket = bind(options.port)
-        self._cleanup.callback(socket.close)
+        sockets = loopback.bind(options.port)
+        for socket in sockets:
+            self._cleanup.callback(socket.close)
+        websocket_port = sockets[0].getsockname()[1]
         state = StateDir.acquire(options.state)
         self._cleanup.callback(state.close)
         self.logs = logs = state.fresh_logs()
@@ -140,7 +142,7 @@ class LocalStack:
             queues,
             dynamodb_port=database.port,
             token_port=self._port_after(1),
-            websocket_port=socket.getsockname()[1],
+            websocket_port=websocket_port,
         )
         pools = build_pools(
             stack.functions,
@@ -168,9 +170,9 @@ class LocalStack:
         gateway = Gateway(stack, connections, functions, self._clock)
         self._cleanup.push_async_callback(gateway.stop)
         http_url = await self._serve_http(stack, services, functions)
-        await gateway.listen(socket)
+        await gateway.listen(*sockets)
         return Endpoints(
-            websocket_url=f"ws://{HOST}:{socket.getsockname()[1]}/{stack.websocket.stage}",
+            websocket_url=f"ws://{HOST}:{websocket_port}/{stack.websocket.stage}",
             management_url=addresses.management_url(stack),
             token_url=addresses.token_url if stack.identity else None,
             lambda_url=addresses.lambda_url,

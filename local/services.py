@@ -101,7 +101,7 @@ class Services:
         issuer = tokens.TokenIssuer(
             identity.pool_id, identity.client_id, self._clock, self._token_seconds
         )
-        port = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, wanted_port)
+        port = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, wanted_port, ipv6=True)
         issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
         deployed = self._stack.place.issuer_url(identity.pool_id)
         self.verifier = JwtVerifier(issuer, deployed, self._clock)
@@ -121,8 +121,12 @@ class Services:
             guarded(self._access.secrets(), api.handle), secrets_api.MAX_BODY_BYTES
         )
 
-    async def _serve(self, handler: Handler, max_body_bytes: int, port: int = 0) -> int:
-        server = await HttpServer.listen(handler, port=port, max_body_bytes=max_body_bytes)
+    async def _serve(
+        self, handler: Handler, max_body_bytes: int, port: int = 0, *, ipv6: bool = False
+    ) -> int:
+        server = await HttpServer.listen(
+            handler, port=port, max_body_bytes=max_body_bytes, ipv6=ipv6
+        )
         self._cleanup.callback(server.close)
         return server.port
 

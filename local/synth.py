@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import processes
+from local.aws_settings import without_aws_settings
 from local.errors import SynthesisError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +35,7 @@ async def synthesize(
         "settings": dict(settings or {}),
         "aws:cdk:bundling-stacks": [],
     }
-    environment = os.environ | {
+    environment = without_aws_settings(os.environ) | {
         "PATH": processes.venv_path(),
         # jsii starts Node by this name; the one in PATH is a wrapper that costs half a second.
         "JSII_NODE": processes.node_binary(),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from local import processes
 from local.addresses import HOST
+from local.aws_settings import NO_AWS_SETTINGS
 from local.http_server import HttpServer
 from local.invocation import Invocation, Outcome
 from local.model import Function
@@ -185,6 +186,8 @@ def worker_environment(
         "TZ": ":UTC",
         "PYTHONPATH": str(function.code),
         "PYTHONUNBUFFERED": "1",
+        # Without HOME, SDKs find the home of whoever started the stack in the password file.
+        **NO_AWS_SETTINGS,
         **shared,
         **variables,
     }

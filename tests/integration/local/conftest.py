@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from local import loopback
 from local.connections import Connections
-from local.gateway import Gateway, GatewayLimits, bind
+from local.gateway import Gateway, GatewayLimits
 from local.guard import admit_all
 from local.http_server import HttpServer
 from local.management import MAX_BODY_BYTES, ManagementApi
@@ -31,14 +32,14 @@ class Served:
         self.connections = Connections()
         self.gateway = Gateway(stack, self.connections, self.invoker, clock, limits)
         self._api = ManagementApi(stack.websocket.stage, self.connections, admit_all)
-        self._listener = bind(0)
-        self.port: int = self._listener.getsockname()[1]
+        self._listeners = loopback.bind(0)
+        self.port: int = self._listeners[0].getsockname()[1]
         self._clients: list[ClientConnection] = []
 
     async def start(self) -> None:
         self._server = await HttpServer.listen(self._api.handle, max_body_bytes=MAX_BODY_BYTES)
         self.management_port = self._server.port
-        await self.gateway.listen(self._listener)
+        await self.gateway.listen(*self._listeners)
 
     async def stop(self) -> None:
         for client in self._clients:

@@ -40,6 +40,11 @@ async def test_a_worker_sees_its_own_environment_only(
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert "OF_WHOEVER_STARTED_IT" not in environment
     assert "HOME" not in environment
+    # No SDK finds a profile of theirs by itself, either.
+    assert (
+        environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    )
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
 async def test_an_exception_is_a_function_error_and_is_logged_but_not_repeated(

@@ -1,0 +1,63 @@
+"""Calls of the local DynamoDB by the stack itself, without an SDK and its settings.
+
+The database takes whatever is signed in form; see `local.service_proxy` for who else may call it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from local.addresses import HOST
+from local.credentials import LocalCredentials
+from local.http_server import Request
+from local.upstream import UnavailableError, Upstream
+
+_TIMEOUT_SECONDS = 10.0
+_DAY = "20260101"
+
+
+class DatabaseError(Exception):
+    """The database refused a call, or did not answer; the message says why."""
+
+
+class DynamoDbCalls:
+    """Calls operations of the database at a port of this machine."""
+
+    def __init__(self, port: int, region: str, credentials: LocalCredentials) -> None:
+        self._upstream = Upstream(port, _TIMEOUT_SECONDS)
+        scope = f"{credentials.access_key}/{_DAY}/{region}/dynamodb/aws4_request"
+        self._headers = [
+            (b"host", f"{HOST}:{port}".encode()),
+            (b"content-type", b"application/x-amz-json-1.0"),
+            (b"x-amz-date", f"{_DAY}T000000Z".encode()),
+            (
+                b"authorization",
+                f"AWS4-HMAC-SHA256 Credential={scope}, "
+                f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}".encode(),
+            ),
+        ]
+
+    async def call(self, operation: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The operation's result. Raises DatabaseError."""
+        target = (b"x-amz-target", f"DynamoDB_20120810.{operation}".encode())
+        request = Request("POST", "/", [*self._headers, target], json.dumps(content).encode())
+        try:
+            response = await self._upstream.forward(request)
+        except UnavailableError as away:
+            raise DatabaseError(f"{operation}: {away.__cause__ or 'no answer'}") from away
+        try:
+            result = msgspec.json.decode(response.body, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            result = {}
+        if response.status != HTTPStatus.OK:
+            raise DatabaseError(f"{operation}: {result.get('message') or result.get('__type')}")
+        return result
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._upstream.close()

@@ -1,0 +1,34 @@
+"""Nothing of a person's AWS settings gets into what the local stack runs."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.aws_settings import NO_AWS_SETTINGS, without_aws_settings
+
+THEIRS = {
+    "AWS_PROFILE": "nope",
+    "AWS_DEFAULT_PROFILE": "nope",
+    "AWS_CONFIG_FILE": "/home/alice/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "/home/alice/.aws/credentials",
+    "AWS_REGION": "eu-south-1",
+    "AWS_DEFAULT_REGION": "eu-south-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1",
+    "AWS_CA_BUNDLE": "/nope.pem",
+    "AWS_RETRY_MODE": "nonsense",
+    "AWS_ACCESS_KEY_ID": "AKIA",
+    "BOTO_CONFIG": "/nope",
+    "CDK_DEFAULT_REGION": "eu-south-1",
+    "CDK_DEFAULT_ACCOUNT": "123456789012",
+}
+
+
+def test_no_setting_is_kept_and_none_is_looked_for() -> None:
+    assert without_aws_settings({**THEIRS, "PATH": "/bin"}) == {"PATH": "/bin", **NO_AWS_SETTINGS}
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=9)))
+def test_everything_else_is_kept(environment: dict[str, str]) -> None:
+    assert without_aws_settings(environment) == {**environment, **NO_AWS_SETTINGS}
