@@ -23,17 +23,19 @@ STANDARD_INPUT = "-"
 _STARTING_SECONDS = 2.0
 
 
-async def source_named(name: str, files: contextlib.ExitStack) -> OpenSource:
+async def source_named(
+    name: str, files: contextlib.ExitStack, *, starting_seconds: float = _STARTING_SECONDS
+) -> OpenSource:
     """A sound file, FIFO or device, or `-` for standard input; `files` closes it.
 
     It is opened and its first samples are read now, so that its faults show before a session
-    opens. Raises SoundError.
+    opens; a recorder at a pipe has `starting_seconds` for that. Raises SoundError.
     """
     sound = files.enter_context(contextlib.closing(_input_named(name)))
     preparing = asyncio.create_task(asyncio.to_thread(sound.prepare))
     preparing.add_done_callback(lambda task: task.cancelled() or task.exception())
     files.callback(preparing.cancel)
-    await asyncio.wait({preparing}, timeout=_STARTING_SECONDS if sound.live else None)
+    await asyncio.wait({preparing}, timeout=starting_seconds if sound.live else None)
     if preparing.done():
         preparing.result()
     return lambda audio_format: SoundSource(sound, audio_format)

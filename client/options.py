@@ -92,7 +92,8 @@ SoundArgument = Annotated[
     typer.Argument(
         metavar="FILE.wav",
         parser=FileName,
-        help="What to say: a WAV file, or - for raw 16-bit mono samples on standard input.",
+        help="What to say: a sound file (WAV, FLAC, OGG, MP3 and others), or - for standard input: "
+        "the same, or raw 16-bit mono samples at the session's rate.",
     ),
 ]
 ChunkOption = Annotated[
