@@ -90,7 +90,7 @@ def speak_command(
     Examples:
 
     * `python -m client speak speech.wav --wait 30`
-    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client speak -`
+    * `arecord -f cd | python -m client speak -`
     * `python -m client speak speech.wav --announce "Questions at the end"`
     * `python -m client speak speech.wav --interpret offline --into es,ca`
     * `python -m client speak speech.wav --access link`

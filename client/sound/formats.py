@@ -62,7 +62,7 @@ def open_reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
         except UnsupportedEncodingError:
             if not source.seekable:
                 raise SoundError(
-                    f"a compressed WAV, which cannot be read from a pipe; {CONVERT}"
+                    f"a compressed WAV, unreadable from a pipe; name the file, or {CONVERT}"
                 ) from None
             return LibraryReader(source)
     if foreign := _foreign(head):

@@ -13,6 +13,7 @@ from client.errors import SoundError
 
 # How often a FIFO is looked at that nobody reads yet; the kernel does not tell.
 _READER_POLL_MS = 100
+_ANOTHER = "name another file with --out"
 
 
 class StoppedError(Exception):
@@ -95,7 +96,13 @@ def prepare_directory(path: Path) -> None:
 
 def unwritable(path: Path, fault: OSError | ValueError) -> SoundError:
     """The error for a file that cannot be created or written."""
-    if isinstance(fault, BrokenPipeError):
-        return SoundError(f"{path}: its reader has gone")
-    reason = getattr(fault, "strerror", None) or str(fault)
-    return SoundError(f"{path} cannot be written: {reason}; name another file with --out")
+    match getattr(fault, "errno", None):
+        case errno.EPIPE:
+            return SoundError(f"{path}: its reader has gone")
+        case errno.EEXIST | errno.ENOTDIR:
+            reason, remedy = "part of its path is a file, not a directory", _ANOTHER
+        case errno.ENOSPC | errno.EDQUOT:
+            reason, remedy = "the disk is full", "free some space, or name another one with --out"
+        case _:
+            reason, remedy = getattr(fault, "strerror", None) or str(fault), _ANOTHER
+    return SoundError(f"{path} cannot be written: {reason}; {remedy}")

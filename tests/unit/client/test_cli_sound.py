@@ -135,4 +135,6 @@ def test_listening_into_a_full_device_goes_on(service: tuple[Kept, str]) -> None
     arguments = ("listen", SESSION, "--url", service[1], "--out", "/dev/full", "--seconds", "0.5")
     code, out, err = ended(shell(subprocess.DEVNULL, *arguments))
     assert (code, err) == (0, [])
-    assert "Recording stops, listening goes on: /dev/full cannot be written: No space left" in out
+    assert (
+        "Recording stops, listening goes on: /dev/full cannot be written: the disk is full" in out
+    )

@@ -86,7 +86,7 @@ def test_a_disk_that_is_full_is_told_once_and_listening_goes_on() -> None:
     assert not recorder.close()
     assert len(told) == 1
     assert told[0].startswith(
-        "Recording stops, listening goes on: /dev/full cannot be written: No space left on device"
+        "Recording stops, listening goes on: /dev/full cannot be written: the disk is full"
     )
 
 

@@ -165,7 +165,10 @@ async def test_raw_samples_that_look_like_the_beginning_of_an_mp3_are_raw(first:
         (b"\0\0\0\x20ftypM4A and so on", "standard input: MP4 or M4A, which cannot be read"),
         (b"fLaC and then nothing of it", "not a sound file that can be read here from a pipe"),
         (b"RIFF\0\0\0\0AVI ", "RIFF, but not WAVE"),
-        (wav(b"\0" * 100, tag=2, bits=4, width=1), "a compressed WAV, which cannot be read from"),
+        (
+            wav(b"\0" * 100, tag=2, bits=4, width=1),
+            "a compressed WAV, unreadable from a pipe; name the file",
+        ),
     ],
     ids=["nothing", "empty wav", "metadata", "m4a", "bad flac", "avi", "adpcm"],
 )

@@ -69,5 +69,5 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_of_the_system() -> None:
-    with pytest.raises(SoundError, match="/dev/full cannot be written: No space left on device"):
+    with pytest.raises(SoundError, match="/dev/full cannot be written: the disk is full"):
         WavWriter(Path("/dev/full"), 8_000)
