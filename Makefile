@@ -127,8 +127,8 @@ outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=d
 user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators, MFA=1; STAGE=dev
 	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
 
-token: setup ## Print an access token of a user: EMAIL=…; STAGE=dev
-	@$(BIN)/python -m infrastructure.users token --stage $(STAGE) --email "$(EMAIL)"
+token: setup ## Print an access token of a user: EMAIL=…; FILE=… asks once in 30 days; STAGE=dev
+	@$(BIN)/python -m infrastructure.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
 	@$(call CDK,destroy)

@@ -16,11 +16,12 @@ _MAX_BYTES = 65_536
 
 
 class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Which user pool client a refresh token is for, and where it is renewed."""
+    """Which user pool client a refresh token is for, where it is renewed, and whose it is."""
 
     endpoint: str
     client_id: str
     refresh_token: str
+    user: str = ""
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:

@@ -1,9 +1,10 @@
 """Users of a deployed stage: make one, and sign one in for a token.
 
 python -m infrastructure.users create --stage dev --email ada@example.org --group speakers --mfa
-python -m infrastructure.users token --stage dev --email ada@example.org
+python -m infrastructure.users token --stage dev --email ada@example.org --file ada.json
 
-The password is asked for, so that it is in no shell's history.
+The password is asked for, so that it is in no shell's history; with the refresh token in a file it
+is asked for once in 30 days.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import contextlib
 import getpass
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from client.errors import TokenError
+from client.token_file import TokenFile
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed
 from infrastructure.sign_in import SignIn
@@ -40,6 +44,8 @@ class Users:
     ) -> None:
         self._client = client
         self._pool = outputs["UserPoolId"]
+        self._app = outputs["UserPoolClientId"]
+        self._tell = tell
         self._sign_in = SignIn(client, outputs["UserPoolClientId"], ask, tell)
         self._ask = ask
 
@@ -69,10 +75,45 @@ class Users:
             token = self._sign_in.tokens(email, password)["AccessToken"]
             self._sign_in.enrol(email, token)
 
-    def token(self, email: str) -> str:
-        """The access token of a user who signs in, with a code if that is asked for."""
+    def token(self, email: str, file: Path | None = None) -> str:
+        """The access token of a user who signs in, with a code if that is asked for.
+
+        With `file` by the refresh token in it; where there is none yet, or it is not accepted any
+        more, after signing in there is a new one. Raises TokenError for a file that is not fit.
+        """
+        known = None if file is None else self._known(file, email)
+        if known is not None and (renewed := self._renewed(known)):
+            return renewed
         password = self._ask(f"password of {email}: ")
-        return str(self._sign_in.tokens(email, password)["AccessToken"])
+        result = self._sign_in.tokens(email, password)
+        if file is not None:
+            TokenFile(
+                endpoint=f"{self._client.meta.endpoint_url}/",
+                client_id=self._app,
+                refresh_token=str(result["RefreshToken"]),
+                user=email,
+            ).save(file)
+            self._tell(f"{file} renews the token for 30 days; keep it to yourself")
+        return str(result["AccessToken"])
+
+    def _known(self, file: Path, email: str) -> TokenFile | None:
+        if not file.exists():
+            return None
+        known = TokenFile.load(file)
+        if (known.client_id, known.user) != (self._app, email):
+            raise TokenError(f"{file} is of another user or stage; name another file")
+        return known
+
+    def _renewed(self, known: TokenFile) -> str | None:
+        try:
+            answer = self._client.initiate_auth(
+                ClientId=self._app,
+                AuthFlow="REFRESH_TOKEN_AUTH",
+                AuthParameters={"REFRESH_TOKEN": known.refresh_token},
+            )
+        except self._client.exceptions.NotAuthorizedException:
+            return None
+        return str(answer["AuthenticationResult"]["AccessToken"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,8 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             factor = ", with a code of the authenticator app" if given.mfa else ""
             print(f"{given.email} may sign in{factor} and is one of the {given.group}")
         else:
-            print(users.token(given.email))
-    except (ConfigError, ClientError, BotoCoreError) as error:
+            print(users.token(given.email, given.file))
+    except (ConfigError, TokenError, ClientError, BotoCoreError) as error:
         print(f"users: {error}", file=sys.stderr)
         return 1
     return 0
@@ -110,6 +151,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--mfa", action="store_true", help="sign the user in and register an authenticator app"
     )
     token = commands.add_parser("token", help="print an access token; the password is asked for")
+    token.add_argument(
+        "--file",
+        type=Path,
+        help="keep a refresh token here, and renew by it without the password",
+    )
     for command in (create, token):
         command.add_argument("--stage", choices=STAGES, default="dev")
         command.add_argument("--email", required=True)

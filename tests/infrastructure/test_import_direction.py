@@ -95,6 +95,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # A session's interpreter is a client, in a function.
     "lambda.interpreter": (*PLAIN, "interpreter", "shared.bootstrap_interpreters"),
     "infrastructure": (*PLAIN, "infrastructure"),
+    # It writes the file that the client renews its token by.
+    "infrastructure.users": (*PLAIN, "infrastructure", "client.errors", "client.token_file"),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),
     "conformance.probe": ("conformance.probe",),

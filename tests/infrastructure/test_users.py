@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from client.errors import TokenError
+from client.token_file import TokenFile
 from infrastructure import outputs, users
 from infrastructure.config import ConfigError
 from infrastructure.outputs import outputs_of
@@ -211,6 +213,78 @@ def test_another_challenge_is_named(cognito: tuple[Any, Stubber]) -> None:
 
     with pytest.raises(ConfigError, match="asks for NEW_PASSWORD_REQUIRED"):
         Users(made, OUTPUTS, lambda _prompt: PASSWORD).token(EMAIL)
+
+
+REFRESH = {
+    "ClientId": APP,
+    "AuthFlow": "REFRESH_TOKEN_AUTH",
+    "AuthParameters": {"REFRESH_TOKEN": "refresh"},
+}
+SIGNED_IN_FOR_LONG = {
+    "AuthenticationResult": {"AccessToken": "a.b.c", "RefreshToken": "refresh"},
+}
+RENEWED = {"AuthenticationResult": {"AccessToken": "d.e.f"}}
+
+
+def never_asked(prompt: str) -> str:
+    raise AssertionError(prompt)
+
+
+def test_a_file_renews_the_token_without_the_password(
+    cognito: tuple[Any, Stubber], tmp_path: Path
+) -> None:
+    made, stubber = cognito
+    path, told = tmp_path / "ada.json", list[str]()
+    stubber.add_response("initiate_auth", SIGNED_IN_FOR_LONG, AUTH)
+    stubber.add_response("initiate_auth", RENEWED, REFRESH)
+
+    signing_in = Users(made, OUTPUTS, lambda _prompt: PASSWORD, told.append)
+    assert signing_in.token(EMAIL, path) == "a.b.c"
+    assert Users(made, OUTPUTS, never_asked).token(EMAIL, path) == "d.e.f"
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = TokenFile.load(path)
+    assert kept.endpoint == "https://cognito-idp.eu-central-1.amazonaws.com/"
+    assert (kept.client_id, kept.refresh_token, kept.user) == (APP, "refresh", EMAIL)
+    assert told == [f"{path} renews the token for 30 days; keep it to yourself"]
+
+
+def test_a_file_that_is_not_accepted_any_more_is_replaced_after_signing_in(
+    cognito: tuple[Any, Stubber], tmp_path: Path
+) -> None:
+    made, stubber = cognito
+    path = tmp_path / "ada.json"
+    kept = TokenFile(
+        endpoint="https://cognito-idp.eu-central-1.amazonaws.com/",
+        client_id=APP,
+        refresh_token="refresh",
+        user=EMAIL,
+    )
+    kept.save(path)
+    stubber.add_client_error("initiate_auth", "NotAuthorizedException", expected_params=REFRESH)
+    newer = {"AuthenticationResult": {"AccessToken": "a.b.c", "RefreshToken": "newer"}}
+    stubber.add_response("initiate_auth", newer, AUTH)
+
+    users = Users(made, OUTPUTS, lambda _prompt: PASSWORD, lambda _: None)
+    assert users.token(EMAIL, path) == "a.b.c"
+    assert TokenFile.load(path) == kept.renewed("newer")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"user": "eve@example.org"}, {"client_id": "another"}, {"endpoint": "http://x/"}]
+)
+def test_a_file_of_somebody_else_is_left_alone(
+    cognito: tuple[Any, Stubber], tmp_path: Path, changes: dict[str, str]
+) -> None:
+    made, _ = cognito
+    path = tmp_path / "ada.json"
+    fields = {"endpoint": "https://x/", "client_id": APP, "refresh_token": "r", "user": EMAIL}
+    TokenFile(**{**fields, **changes}).save(path)
+    before = path.read_bytes()
+
+    with pytest.raises(TokenError, match=str(path)):
+        Users(made, OUTPUTS, never_asked).token(EMAIL, path)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
