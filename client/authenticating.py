@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from client.capture import Sleep
-from client.errors import ClientError, ConnectionLostError, RequestRefusedError, TokenError
+from client.errors import ClientError, ConnectionLostError, RenewalError, RequestRefusedError
 from client.token_keeper import TokenKeeper
 from client.token_times import HeldToken
 from shared.models.authentication_messages import Authenticated
@@ -77,14 +77,14 @@ class Authenticator:
     async def renew(self) -> None:
         """Send a newer token, unless that was done, or has failed, a moment ago.
 
-        Raises TokenError or what `authenticate` raises.
+        Raises RenewalError or what `authenticate` raises.
         """
         async with self._lock:
             now = self._clock.monotonic()
             if now < self._again_at:
                 return  # what was refused meanwhile had been sent before
             if now < self._retry_at:
-                raise TokenError("the token could not be renewed a moment ago")
+                raise RenewalError("the token could not be renewed a moment ago")
             try:
                 await self._renew()
             except ClientError as fault:
@@ -103,7 +103,7 @@ class Authenticator:
         token = await self._tokens.renewed(self._tried.token)
         held = self._tokens.held
         if held is None or token == self._tried.token:
-            raise TokenError("the same token came again")
+            raise RenewalError("the same token came again")
         try:
             await self._connection.authenticate(held.token)
         except RequestRefusedError as refused:

@@ -14,6 +14,7 @@ ClientError
 ├── UnknownDeviceError        the user has no device of that name, or several
 ├── DeviceFileError           a file that should say which device this is says something else
 ├── TokenError                no token could be had
+│   └── RenewalError          a command or a refresh token gave none
 ├── MachineError              a machine cannot interpret here, or not this session
 └── SoundError                a sound file cannot be read or written
 """
@@ -143,6 +144,10 @@ class TokenError(ClientError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class RenewalError(TokenError):
+    """A command or a refresh token gave no token; the message says what to do."""
 
 
 class MachineError(ClientError):

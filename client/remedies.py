@@ -20,6 +20,9 @@ from shared.models.errors import ErrorCode
 _GET_TOKEN = "pass --token (a local server also gives them out: --token-url)"
 _BY_CODE = {
     ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
+    ErrorCode.TOKEN_EXPIRED: (
+        "start again with a new one; --token-command or --token-file renews it in time"
+    ),
     ErrorCode.FORBIDDEN: (
         "use a token of a user who may (groups: speakers, interpreters, operators)"
     ),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from client.errors import TokenError
+from client.errors import RenewalError
 from client.private_files import write_private
 from client.transport import is_local
 
@@ -25,29 +25,29 @@ class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:
-        """The file's content. Raises TokenError, also if others than its owner may read it."""
+        """The file's content. Raises RenewalError, also if others than its owner may read it."""
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(path.stat().st_mode)
                 content = file.read(_MAX_BYTES)
         except OSError as fault:
-            raise TokenError(f"{path} cannot be read ({fault.strerror or fault})") from None
+            raise RenewalError(f"{path} cannot be read ({fault.strerror or fault})") from None
         if mode & 0o077:
-            raise TokenError(f"{path} can be read by others; run chmod 600 on it")
+            raise RenewalError(f"{path} can be read by others; run chmod 600 on it")
         try:
             kept = msgspec.json.decode(content, type=cls)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise TokenError(f"{path} is no token file; make token writes one") from None
+            raise RenewalError(f"{path} is no token file; make token writes one") from None
         if not _is_safe(kept.endpoint):
-            raise TokenError(f"{path} names an endpoint that is neither https nor this machine's")
+            raise RenewalError(f"{path} names an endpoint that is neither https nor this machine's")
         return kept
 
     def save(self, path: Path) -> None:
-        """Write it for its owner's eyes alone. Raises TokenError."""
+        """Write it for its owner's eyes alone. Raises RenewalError."""
         try:
             write_private(path, msgspec.json.encode(self))
         except OSError as fault:
-            raise TokenError(f"{path} cannot be written ({fault.strerror or fault})") from None
+            raise RenewalError(f"{path} cannot be written ({fault.strerror or fault})") from None
 
     def renewed(self, refresh_token: str) -> TokenFile:
         """The same with another refresh token."""

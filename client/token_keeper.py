@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from client.errors import TokenError
+from client.errors import RenewalError, TokenError
 from client.token_sources import NoServiceError, TokenSource
 from client.token_times import HeldToken
 from shared.utils.clock import Clock
@@ -58,7 +58,7 @@ class TokenKeeper:
             if held is not None and held.token != former:
                 return held.token  # somebody else has renewed it meanwhile
             if self._source is None:
-                raise TokenError("nothing renews the token; pass --token-command or --token-file")
+                raise RenewalError("nothing renews the token; pass --token-command or --token-file")
             token = await self._source.fetch()
             if held is None or token != held.token:
                 self._held = HeldToken.of(token, self._clock.monotonic())

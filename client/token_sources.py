@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from client.errors import TokenError
+from client.errors import RenewalError, TokenError
 from client.printable import printable
 from client.token_file import TokenFile
 from client.token_service import exchange
@@ -117,8 +117,8 @@ class CommandTokens:
             raise self._fault("printed something other than one token")
         return token
 
-    def _fault(self, reason: str) -> TokenError:
-        return TokenError(f"the token command {printable(self.command[0])[:_MAX_SHOWN]} {reason}")
+    def _fault(self, reason: str) -> RenewalError:
+        return RenewalError(f"the token command {printable(self.command[0])[:_MAX_SHOWN]} {reason}")
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:
@@ -175,16 +175,16 @@ class RefreshTokens:
             )
         except TokenError as fault:
             if fault.status == 400:
-                raise TokenError(
+                raise RenewalError(
                     f"the refresh token in {self.path} is not accepted any more; sign in again"
                     " with make token",
                     fault.status,
                 ) from None
-            raise
+            raise RenewalError(str(fault), fault.status) from None
         try:
             result = msgspec.json.decode(answer, type=_Renewed).authentication_result
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise TokenError(f"what {kept.endpoint} answered holds no token") from None
+            raise RenewalError(f"what {kept.endpoint} answered holds no token") from None
         if result.refresh_token:  # where the pool rotates them, the former one is void soon
             kept.renewed(result.refresh_token).save(self.path)
         return result.access_token
