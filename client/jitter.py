@@ -109,6 +109,10 @@ class _Waiting:
     latency_ms: float
 
     @property
+    def duration_ms(self) -> float:
+        return self.end_at_ms - self.audio.timestamp
+
+    @property
     def key(self) -> tuple[int, int]:
         return self.audio.epoch, self.audio.seq
 
@@ -127,7 +131,8 @@ class _Position:
 
     epoch: int
     seq: int
-    end_at_ms: float
+    end_at_ms: float  # by the sender's clock
+    played_until_ms: float  # by the receiver's
 
 
 class JitterBuffer:
@@ -248,14 +253,23 @@ class JitterBuffer:
 
     def _play(self, ready: list[_Waiting]) -> list[PlayoutEvent]:
         events: list[PlayoutEvent] = []
-        for waiting in ready:
+        for waiting, playing_at in zip(ready, self._playing_times(ready), strict=True):
             events.extend(self._gap_before(waiting))
-            pause_ms = self._pause_before(waiting)
+            pause_ms = self._pause_before(waiting, playing_at)
             due_at = self._due_at(waiting)
             events.append(Played(waiting.audio, due_at, waiting.latency_ms, pause_ms))
             self.counts.played += 1
-            self._position = _Position(*waiting.key, waiting.end_at_ms)
+            until = playing_at + waiting.duration_ms
+            self._position = _Position(*waiting.key, waiting.end_at_ms, until)
         return events
+
+    def _playing_times(self, ready: list[_Waiting]) -> list[float]:
+        """When each begins to be played: when it is due, but before the one that follows it."""
+        times: list[float] = []
+        for waiting in reversed(ready):
+            begins = self._due_at(waiting) - waiting.duration_ms
+            times.append(min(begins, times[-1] - waiting.duration_ms) if times else begins)
+        return times[::-1]
 
     def _gap_before(self, waiting: _Waiting) -> list[PlayoutEvent]:
         position = self._position
@@ -271,15 +285,18 @@ class JitterBuffer:
         continuous = abs(captured - expected) <= self._format.chunk_ms / 2
         return [self._count_gap(Gap(position.epoch, first, last, captured, continuous))]
 
-    def _pause_before(self, waiting: _Waiting) -> float:
-        """How far the timestamps advanced by more than the sequence did, if by so much that it is
-        no imprecision.
+    def _pause_before(self, waiting: _Waiting, playing_at_ms: float) -> float:
+        """How far the timestamps, and the times of playing, advanced by more than the sequence did,
+        if by so much that it is no imprecision. Where only the timestamps did, a clock was set.
         """
         position = self._position
         if position is None or position.epoch != waiting.audio.epoch:
             return 0.0
         missing = max(waiting.audio.seq - position.seq - 1, 0)
-        pause_ms = waiting.audio.timestamp - position.end_at_ms - missing * self._format.chunk_ms
+        advanced = min(
+            waiting.audio.timestamp - position.end_at_ms, playing_at_ms - position.played_until_ms
+        )
+        pause_ms = advanced - missing * self._format.chunk_ms
         return pause_ms if pause_ms > self._format.chunk_ms / 2 else 0.0
 
     def _trailing_gap(self) -> list[PlayoutEvent]:
