@@ -39,7 +39,7 @@ from client.interpreter_requests import InterpreterRequests
 from client.protocol import SessionCore
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
-from client.transport import lost, open_socket
+from client.transport import SessionTicket, lost, open_socket
 from shared.models.announcement_messages import Announcement, Scope
 from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.errors import ErrorCode
@@ -66,6 +66,7 @@ async def connect(
     *,
     token: str | None = None,
     client_id: str | None = None,
+    ticket: SessionTicket | None = None,
     clock: Clock | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     lease_seconds: float = LEASE_SECONDS,
@@ -75,11 +76,12 @@ async def connect(
     """Open a connection; it is closed at the end of the block.
 
     By `client_id` (8-64 of A-Z a-z 0-9 _ -, random) the service knows an anonymous reader again:
-    what they have acknowledged is not shown to them again. With a token it is not sent.
+    what they have acknowledged is not shown to them again. With a token it is not sent. A session's
+    own interpreter shows its `ticket`, without which an anonymous connection can send nothing.
     Connections that share an `offset` share what they learn of the server's clock. Raises
     UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
     """
-    socket = await open_socket(url, token, client_id)
+    socket = await open_socket(url, token, client_id, ticket)
     connection = Connection(
         socket,
         clock=clock or SystemClock(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -29,12 +30,23 @@ _wire_log = logging.getLogger("lingocast.client.wire")
 _wire_log.setLevel(logging.WARNING)
 
 
-async def open_socket(url: str, token: str | None, client_id: str | None) -> ClientConnection:
-    """A connected socket, of the token's user or else of that anonymous client.
+@dataclass(frozen=True, slots=True)
+class SessionTicket:
+    """The ticket of a session's own interpreter."""
+
+    session_id: str
+    text: str = field(repr=False)
+
+
+async def open_socket(
+    url: str, token: str | None, client_id: str | None, ticket: SessionTicket | None = None
+) -> ClientConnection:
+    """A connected socket, of the token's user, of that session's interpreter, or else of that
+    anonymous client.
 
     Raises UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
     """
-    who = _identity(token, client_id)
+    who = _identity(token, client_id, ticket)
     shown = url.partition("?")[0]  # a token may stand in the query
     try:
         return await connect(
@@ -66,10 +78,14 @@ def _reason(fault: OSError) -> str:
     return fault.strerror or str(fault)
 
 
-def _identity(token: str | None, client_id: str | None) -> dict[str, str]:
+def _identity(
+    token: str | None, client_id: str | None, ticket: SessionTicket | None
+) -> dict[str, str]:
     """What the query says of who connects: a user has no need of a client's id."""
     if token:
         return {"token": token}
+    if ticket is not None:
+        return {"session": ticket.session_id, "ticket": ticket.text}
     return {"clientId": validate_client_id(client_id)} if client_id is not None else {}
 
 
@@ -77,7 +93,8 @@ def _with_query(url: str, who: dict[str, str]) -> str:
     parts = urlsplit(url)
     if not who or ("token" not in who and "token" in dict(parse_qsl(parts.query))):
         return url
-    query = [pair for pair in parse_qsl(parts.query) if pair[0] not in {"token", "clientId"}]
+    replaced = {"token", "clientId", "session", "ticket"}
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] not in replaced]
     return urlunsplit(parts._replace(query=urlencode([*query, *who.items()])))
 
 

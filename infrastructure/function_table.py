@@ -42,7 +42,13 @@ _KEEP_LOST = Grant(Resource.LOST_EVENTS, ("sqs:SendMessage",))
 _START_INTERPRETER = Grant(Resource.INTERPRETER_FUNCTION, ("lambda:InvokeFunction",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
-AUTHORIZER = FunctionSpec("authorizer", AuthorizerSettings, timeout_seconds=10)
+AUTHORIZER = FunctionSpec(
+    "authorizer",
+    AuthorizerSettings,
+    # What a session keeps of its interpreter's ticket.
+    (Grant(Resource.SESSIONS, ("dynamodb:GetItem",)),),
+    timeout_seconds=10,
+)
 CONNECT = FunctionSpec(
     "connect",
     ConnectSettings,

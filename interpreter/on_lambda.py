@@ -14,6 +14,7 @@ from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
 from client.lasting import LastingConnection, lasting
 from client.streaming import either
+from client.transport import SessionTicket
 from interpreter.engines import make_engine
 from interpreter.machine import Machine
 from interpreter.options import Options
@@ -97,7 +98,7 @@ def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
         try:
             machine = Machine(
                 engine,
-                lambda: _connection(url),
+                lambda: _connection(url, SessionTicket(session.session_id, ticket)),
                 Options(
                     session_id=session.session_id,
                     languages=session.interpretation.languages,
@@ -112,8 +113,8 @@ def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
     return opened
 
 
-def _connection(url: str) -> AbstractAsyncContextManager[LastingConnection]:
+def _connection(url: str, ticket: SessionTicket) -> AbstractAsyncContextManager[LastingConnection]:
     def opener(offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
-        return connect(url, offset=offset)
+        return connect(url, ticket=ticket, offset=offset)
 
     return lasting(opener)

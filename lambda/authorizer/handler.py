@@ -4,26 +4,45 @@ browser from a foreign origin where the stage lists its own.
 
 import os
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 from shared.models.errors import ValidationError
 from shared.utils.identity import Identity, InvalidTokenError, Verify
-from shared.utils.lambda_event import Event
+from shared.utils.lambda_event import NEVER, SENDS, Event
 from shared.utils.origins import is_foreign, origins_of
 from shared.utils.settings import AuthorizerSettings, load
+from shared.utils.ticket import ticket_fits
 from shared.utils.tokens import TokenVerifier
-from shared.utils.validators import validate_client_id
+from shared.utils.validators import validate_client_id, validate_session_id
 
 Policy = dict[str, Any]
+# Looks up what a session keeps of its ticket.
+TicketHash = Callable[[str], str | None]
+
+# Longer texts are no tickets, and not worth hashing.
+_LONGEST_TICKET = 256
 
 
-def build(verify: Verify, allowed_origins: Collection[str]) -> Callable[[Event, object], Policy]:
-    """The handler over the given parts; without `allowed_origins` any origin is allowed."""
+class _WrongTicketError(Exception):
+    """Not the session's ticket."""
+
+
+def build(
+    verify: Verify,
+    allowed_origins: Collection[str],
+    ticket_hash: TicketHash = lambda session_id: None,
+) -> Callable[[Event, object], Policy]:
+    """The handler over the given parts; without `allowed_origins` any origin is allowed.
+
+    `ticket_hash` is asked only about handshakes with a ticket.
+    """
 
     def handler(event: Event, _context: object) -> Policy:
         """The policy for this handshake; its context reaches every route as strings."""
         parameters = event.get("queryStringParameters") or {}
         token, client_id = parameters.get("token"), parameters.get("clientId")
+        ticket = parameters.get("ticket")
         context: dict[str, str] = {}
         principal = "anonymous"
         if allowed_origins and any(is_foreign(each, allowed_origins) for each in origins_of(event)):
@@ -35,9 +54,13 @@ def build(verify: Verify, allowed_origins: Collection[str]) -> Callable[[Event, 
                 identity = verify(token)
                 principal = identity.user_id
                 context |= _described(identity)
-        except (InvalidTokenError, ValidationError):
-            # A bad token is never silently anonymous, nor a bad id silently ignored.
+            if ticket is not None:
+                _check_ticket(ticket, parameters.get("session", ""), ticket_hash)
+        except (InvalidTokenError, ValidationError, _WrongTicketError):
+            # A bad token or ticket is never silently anonymous, nor a bad id silently ignored.
             return _policy("refused", "Deny", event, {})
+        if token is None and ticket is None:
+            context[SENDS] = NEVER
         return _policy(principal, "Allow", event, context)
 
     return handler
@@ -49,6 +72,12 @@ def _described(identity: Identity) -> dict[str, str]:
         "groups": ",".join(sorted(identity.groups)),
         "tokenExpiresAt": str(identity.expires_at),
     }
+
+
+def _check_ticket(ticket: str, session: str, ticket_hash: TicketHash) -> None:
+    session_id = validate_session_id(session)
+    if len(ticket) > _LONGEST_TICKET or not ticket_fits(ticket, ticket_hash(session_id)):
+        raise _WrongTicketError
 
 
 def _policy(principal: str, effect: str, event: Event, context: dict[str, str]) -> Policy:
@@ -68,8 +97,21 @@ def _policy(principal: str, effect: str, event: Event, context: dict[str, str]) 
     }
 
 
+def _ticket_hash(session_id: str) -> str | None:
+    return _ticket_hashes()(session_id)
+
+
+@cache
+def _ticket_hashes() -> TicketHash:
+    # Loading boto3 takes a third of a second, and hardly any handshake brings a ticket.
+    from shared.bootstrap_tickets import ticket_hashes  # noqa: PLC0415
+
+    return ticket_hashes(_settings.sessions_table)
+
+
 _settings = load(AuthorizerSettings, os.environ)
 lambda_handler = build(
     TokenVerifier(_settings.token_issuer, _settings.token_client_id).verify,
     _settings.allowed_origins,
+    _ticket_hash,
 )

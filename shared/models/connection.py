@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.models.interpretation import InterpreterSource
 from shared.models.messages import Role
@@ -101,7 +101,10 @@ class Connection:
 class Caller:
     """Who sends a request, on which connection, and when it reached the gateway (ms).
 
-    Who has no token may have a `client_id`, by which their client is known again.
+    Who has no token may have a `client_id`, by which their client is known again. `never_sends`:
+    the handshake brought neither a token nor a ticket, so that no request of this connection can
+    ever be audio or captions. It is False for what the authorizer said nothing about, such as
+    connections that were opened before it said so. `address` is the client's IP address.
     """
 
     connection_id: str
@@ -114,6 +117,8 @@ class Caller:
     token_expires_at: int | None = None
     # The token has expired and was not renewed: what is left is what needs no token.
     token_expired: bool = False
+    never_sends: bool = False
+    address: str | None = field(default=None, repr=False)
 
     @property
     def reader(self) -> str:

@@ -142,6 +142,10 @@ class LingocastError(Exception):
         self.message = message
 
 
+class NeverAllowedError(LingocastError):
+    """A request that this connection can never make, whatever it does before: it lacks a token."""
+
+
 class ValidationError(LingocastError, ValueError):
     """A value out of its domain; `field` names it as the client wrote it."""
 

@@ -14,12 +14,15 @@ from shared.services.audio_pace import AudioPace
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.interpreter_ladder import Passed
 from shared.services.lease_watch import LeaseWatch
+from shared.services.refusals import require_source
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
 from shared.utils.telemetry import Telemetry
 from shared.utils.validators import validate_audio_chunk_size
+
+_WHO = "the session's speaker and the interpreter of a language"
 
 
 class AudioService:
@@ -51,14 +54,15 @@ class AudioService:
         Raises INVALID_MESSAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE, NOT_IN_SESSION, FORBIDDEN or
         RATE_LIMITED.
         """
+        if caller.never_sends:
+            validate_audio_chunk_size(request.audio, None)
+            _check_renders(request.renders)
+            require_source(caller, "sendAudio", _WHO)
         session, source = self._sources.find(caller)
         # Values are reported before membership and role, by the session's format if there is one.
         validate_audio_chunk_size(request.audio, session.audio_format if session else None)
-        if request.renders is not None:
-            validate_renders(request.renders)
-        session, source = entitled(
-            session, source, "sendAudio", "the session's speaker and the interpreter of a language"
-        )
+        _check_renders(request.renders)
+        session, source = entitled(session, source, "sendAudio", _WHO)
         check_rendered(request.renders, source.language, session)
         self._sources.touch(caller)
         if not self._sources.is_audible(session, caller):
@@ -80,6 +84,11 @@ class AudioService:
             self._leases.tell(passed)
         self._leases.heard(session, source, caller.connection_id)
         self._pace.settle(caller, session.audio_format)
+
+
+def _check_renders(renders: Renders | None) -> None:
+    if renders is not None:
+        validate_renders(renders)
 
 
 def check_rendered(renders: Renders | None, language: str, session: Session) -> None:

@@ -10,7 +10,7 @@ from shared.models.session import AudioSource, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS
 from shared.services.audience import LanguageAudience
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.refusals import forbidden
+from shared.services.refusals import forbidden, require_source
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.interpretation_values import validate_caption
@@ -51,6 +51,7 @@ class CaptionService:
         wanted = request.language
         if wanted is not None:
             wanted = validate_language_code(wanted, "language")
+        require_source(caller, "sendCaption", _WHO)
         session, source = self._sources.find(caller)
         session, source = entitled(session, source, "sendCaption", _WHO)
         channel = _channel(session, source, wanted or source.language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.models.connection import Caller, Connection
-from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError, ValidationError
 from shared.models.session import MAX_LANGUAGES, Session
 
 
@@ -80,6 +80,17 @@ def forbidden(action: str, who: str) -> LingocastError:
     return LingocastError(ErrorCode.FORBIDDEN, f"{action}: only {who} may")
 
 
+def require_source(caller: Caller, action: str, who: str) -> None:
+    """Refuse, before anything is read, a connection that can never be a source of audio.
+
+    Raises FORBIDDEN, as for a listener.
+    """
+    if caller.never_sends:
+        raise NeverAllowedError(
+            ErrorCode.FORBIDDEN, f"{action}: only {who} may; connect with a token (?token=...)"
+        )
+
+
 def require_group(caller: Caller, group: str, action: str) -> str:
     """The user id of a caller who belongs to `group`.
 
@@ -96,7 +107,7 @@ def require_user(caller: Caller, action: str) -> str:
     if caller.token_expired:
         raise token_expired(action)
     if caller.user_id is None:
-        raise LingocastError(
+        raise NeverAllowedError(
             ErrorCode.AUTHENTICATION_REQUIRED, f"{action}: connect with a token (?token=...)"
         )
     return caller.user_id

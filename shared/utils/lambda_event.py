@@ -9,6 +9,9 @@ from shared.models.connection import Caller
 
 Event = Mapping[str, Any]
 
+#: The authorizer's word for a handshake without a token and a ticket, by the name `SENDS`.
+SENDS, NEVER = "sends", "never"
+
 
 def caller_of(event: Event) -> Caller:
     """Who sent this event. The authorizer's context reaches every route as strings."""
@@ -23,4 +26,6 @@ def caller_of(event: Event) -> Caller:
         connected_at=context["connectedAt"],
         client_id=authorized.get("clientId") or None,
         token_expires_at=int(token_expires_at) if token_expires_at else None,
+        never_sends=authorized.get(SENDS) == NEVER,
+        address=(context.get("identity") or {}).get("sourceIp") or None,
     )

@@ -87,7 +87,11 @@ class IssuerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizerSettings(IssuerSettings):
-    """What the authorizer needs: from which origins browsers may connect; empty means any."""
+    """What the authorizer needs: where tickets are kept, and from which origins browsers may
+    connect; empty means any.
+    """
+
+    sessions_table: str = _setting(SESSIONS_TABLE)
 
     allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
 

@@ -114,7 +114,7 @@ async def test_of_captions_by_others(stage: Stage) -> None:
         for sender, code in (
             (speaker, "FORBIDDEN"),
             (intruder, "FORBIDDEN"),
-            (outsider, "NOT_IN_SESSION"),
+            (outsider, "FORBIDDEN"),
         ):
             await sender.send_caption()
             assert_error(await sender.expect("error"), code, "sendCaption")

@@ -48,9 +48,19 @@ class Clients(ABC):
     def call(self, function: str, event: Message, context: object = None) -> Any:
         """Invoke a function with any event."""
 
-    def connect(self, user: str | None = None, *groups: str, client_id: str | None = None) -> str:
-        """A new connection, anonymous or of a user in some groups."""
+    def connect(
+        self,
+        user: str | None = None,
+        *groups: str,
+        client_id: str | None = None,
+        never_sends: bool = False,
+    ) -> str:
+        """A new connection, anonymous or of a user in some groups; `never_sends` if the authorizer
+        found neither a token nor a ticket.
+        """
         context = {} if client_id is None else {"clientId": client_id}
+        if never_sends:
+            context["sends"] = "never"
         if user is not None:
             context |= {"userId": user, "groups": ",".join(groups)}
         return self._open(context)

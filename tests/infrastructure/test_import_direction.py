@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.services",
         "shared.outside",
     ),
+    "shared.bootstrap_tickets": (*PLAIN, "shared.data_access"),
     "shared.bootstrap_leases": (*PLAIN, "shared.data_access", "shared.services"),
     "shared.bootstrap": (
         *PLAIN,
@@ -91,6 +92,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "shared.bootstrap_audio",
         "shared.bootstrap_devices",
         "shared.bootstrap_sweeps",
+        "shared.bootstrap_tickets",
     ),
     # A session's interpreter is a client, in a function.
     "lambda.interpreter": (*PLAIN, "interpreter", "shared.bootstrap_interpreters"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from unittest import mock
 
@@ -12,13 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.data_access.session_tickets import SessionTickets
+from shared.data_access.table import Table
+from shared.models import schema
 from shared.utils.origins import is_foreign, normal_origin
+from shared.utils.ticket import hash_of_ticket
 from tests.helpers.doubles import ManualClock
+from tests.helpers.tables import SESSIONS, dynamodb
 from tests.helpers.token_book import TokenBook
+from tests.helpers.world import World
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api/dev/$connect"
 OURS = "https://talks.example.org"
-ENVIRONMENT = {"TOKEN_ISSUER": "https://issuer.example/pool", "TOKEN_CLIENT_ID": "client"}
+ENVIRONMENT = {
+    "TOKEN_ISSUER": "https://issuer.example/pool",
+    "TOKEN_CLIENT_ID": "client",
+    "SESSIONS_TABLE": "sessions",
+}
+SESSION = "golden-eagle-001"
+STRANGER = {"sends": "never"}
+TICKETS = {SESSION: hash_of_ticket("a ticket")}
 
 
 @pytest.fixture
@@ -31,12 +44,13 @@ def authorize(
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     allowed: Iterable[str] = (),
+    ticket_hash: Callable[[str], str | None] = TICKETS.get,
     **event: Any,
 ) -> tuple[str, dict[str, str]]:
     """The effect for a handshake, and the context for the routes."""
     with mock.patch.dict(os.environ, ENVIRONMENT):
         module = importlib.import_module("lambda.authorizer.handler")
-    handler = module.build(book.verify, [normal_origin(each) for each in allowed])
+    handler = module.build(book.verify, [normal_origin(each) for each in allowed], ticket_hash)
     made = {"methodArn": ARN, "queryStringParameters": query, "headers": headers, **event}
     policy = handler(made, None)
     (statement,) = policy["policyDocument"]["Statement"]
@@ -58,13 +72,60 @@ def test_routes_are_told_who_it_is_and_until_when(book: TokenBook) -> None:
 
 
 def test_without_a_token_there_is_no_expiry(book: TokenBook) -> None:
-    assert authorize(book) == ("Allow", {})
-    assert authorize(book, {"clientId": "a-client-id"}) == ("Allow", {"clientId": "a-client-id"})
+    assert authorize(book) == ("Allow", STRANGER)
+    assert authorize(book, {"clientId": "a-client-id"}) == (
+        "Allow",
+        {"clientId": "a-client-id", **STRANGER},
+    )
 
 
 @pytest.mark.parametrize("query", [{"token": ""}, {"token": "unknown"}, {"clientId": "!"}])
 def test_what_is_bad_is_refused(book: TokenBook, query: dict[str, str]) -> None:
     assert authorize(book, query) == ("Deny", {})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"ticket": "a ticket"},
+        {"ticket": "a ticket", "session": ""},
+        {"ticket": "a ticket", "session": "no session's form"},
+        {"ticket": "a ticket", "session": "calm-otter-404"},
+        {"ticket": "another", "session": SESSION},
+        {"ticket": "", "session": SESSION},
+        {"ticket": "x" * 5_000, "session": SESSION},
+        {"ticket": "a ticket", "session": SESSION, "token": "unknown"},
+    ],
+)
+def test_a_ticket_that_does_not_hold_is_refused(book: TokenBook, query: dict[str, str]) -> None:
+    assert authorize(book, query) == ("Deny", {})
+
+
+def test_who_has_a_ticket_may_be_a_source(book: TokenBook) -> None:
+    assert authorize(book, {"ticket": "a ticket", "session": SESSION}) == ("Allow", {})
+
+
+def test_a_ticket_is_looked_up_only_where_there_is_one(book: TokenBook) -> None:
+    def asked(session_id: str) -> str | None:
+        raise AssertionError(session_id)
+
+    assert authorize(book, {"session": SESSION}, ticket_hash=asked) == ("Allow", STRANGER)
+    assert authorize(book, {"session": "x", "ticket": "t"}, ticket_hash=asked)[0] == "Deny"
+
+
+def test_the_session_s_own_interpreter_is_let_in(book: TokenBook, world: World) -> None:
+    asked = {"engine": "aws", "languages": ["es"]}
+    _, session_id = world.create_session(interpretation=asked)
+    ticket = world.interpreter_starts.asked[-1]["ticket"]
+    _, plain = world.create_session()
+    tickets = SessionTickets(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+
+    effects = [
+        authorize(book, {"session": each, "ticket": ticket}, ticket_hash=tickets.hash_of)
+        for each in (session_id, plain, "calm-otter-999")
+    ]
+
+    assert effects == [("Allow", {}), ("Deny", {}), ("Deny", {})]
 
 
 def test_an_expired_token_is_refused(book: TokenBook) -> None:
