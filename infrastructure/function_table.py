@@ -11,12 +11,12 @@ from shared.utils.settings import (
     AnnouncementSettings,
     AudioSettings,
     AuthorizerSettings,
-    ConnectSettings,
     ControlSettings,
     DeviceSyncSettings,
     DisconnectSettings,
     FanoutSettings,
     FloorSettings,
+    HandshakeSettings,
     InterpreterSettings,
     SweepSettings,
 )
@@ -31,6 +31,9 @@ _RELEASE = (
     Grant(Resource.AUDIENCE_INDEX, ("dynamodb:Query",)),
     Grant(Resource.POST_TO_CONNECTION),
 )
+
+# Connections that go on beyond their budgets.
+_CLOSE_ABUSIVE = Grant(Resource.CLOSE_CONNECTION)
 
 _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
 # Whoever counts listeners may find that their speaker is to hear of it.
@@ -51,8 +54,14 @@ AUTHORIZER = FunctionSpec(
 )
 CONNECT = FunctionSpec(
     "connect",
-    ConnectSettings,
-    (Grant(Resource.CONNECTIONS, ("dynamodb:PutItem",)),),
+    HandshakeSettings,
+    # Also what is remembered of its address, and whose turn it is to wait for that.
+    (
+        Grant(
+            Resource.CONNECTIONS,
+            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        ),
+    ),
 )
 DISCONNECT = FunctionSpec(
     "disconnect",
@@ -112,6 +121,7 @@ AUDIO_PROCESSOR = FunctionSpec(
             ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         ),
         *_RELEASE,
+        _CLOSE_ABUSIVE,
     ),
     memory_mb=FULL_CORE_MB,
 )
@@ -183,11 +193,13 @@ SESSION_STATUS = FunctionSpec(
             ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         ),
         Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
+        # Also what is remembered of the address of a connection that is closed for abuse.
         Grant(
             Resource.CONNECTIONS,
             ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         ),
         *_RELEASE,
+        _CLOSE_ABUSIVE,
     ),
     # A pass over all active sessions, below what API Gateway waits for a function.
     timeout_seconds=28,
@@ -255,6 +267,7 @@ ANNOUNCEMENTS = FunctionSpec(
         ),
         Grant(Resource.IDLE_INDEX, ("dynamodb:Query",)),
         *_RELEASE,
+        _CLOSE_ABUSIVE,
     ),
     memory_mb=FULL_CORE_MB,
     # Everybody connected is read, and then sent to; below what API Gateway waits for a function.

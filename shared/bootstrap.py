@@ -11,6 +11,7 @@ from functools import cached_property
 
 from shared.bootstrap_interpreters import InterpreterParts
 from shared.bootstrap_leases import LeaseParts
+from shared.data_access.abusive_addresses import AbusiveAddresses
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -21,12 +22,14 @@ from shared.data_access.takeovers import Takeovers
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
+from shared.services.abusive_connections import AbusiveConnections
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.authentication import Authentication
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
+from shared.services.handshake_delays import HandshakeDelays
 from shared.services.heartbeats import Heartbeats
 from shared.services.interpreter_handover import InterpreterHandover
 from shared.services.join_service import JoinService
@@ -46,6 +49,7 @@ from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (
     TIMER_QUEUE_URL,
     FloorSettings,
+    HandshakeSettings,
     RightsSettings,
     SessionSettings,
     load,
@@ -198,6 +202,27 @@ class App:
             self.clock,
             self.telemetry,
         )
+
+    @cached_property
+    def abusive_connections(self) -> AbusiveConnections:
+        return AbusiveConnections(
+            self._outside.sender, self._abusive_addresses, self.clock, self.telemetry
+        )
+
+    @cached_property
+    def handshake_delays(self) -> HandshakeDelays:
+        settings = load(HandshakeSettings, self._environment)
+        return HandshakeDelays(
+            self._abusive_addresses,
+            at_once=settings.handshake_delays,
+            pause=self._outside.pause,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def _abusive_addresses(self) -> AbusiveAddresses:
+        return AbusiveAddresses(self._outside.connections, self._identifiers.secret)
 
     def push_error(self, caller: Caller, body: bytes) -> None:
         """Send an error where the route has no response to carry it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,7 @@ class Doubles:
     dynamodb: DynamoDBClient | None = None
     sync_secret: Callable[[], str] | None = None
     verify: Verify | None = None
+    pause: Callable[[float], None] | None = None
 
 
 class Outside:
@@ -158,6 +160,11 @@ class Outside:
     def status_timers(self, queue_url: str) -> Timers[StatusDue]:
         """The timers of statuses."""
         return self._doubles.status_timers or TimerQueue(aws_clients.sqs_client, queue_url)
+
+    @property
+    def pause(self) -> Callable[[float], None]:
+        """Waits for so many seconds."""
+        return self._doubles.pause or time.sleep
 
     @cached_property
     def announcement_timers(self) -> Timers[GreetingDue | LatePass]:

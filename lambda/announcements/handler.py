@@ -36,6 +36,7 @@ def build(app: AnnouncementApp) -> InvocationHandler:
         check_size=validate_announcement_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
     desk = app.announcement_desk
     called = http_handler(

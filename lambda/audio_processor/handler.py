@@ -19,6 +19,7 @@ def build(app: AudioApp) -> LambdaHandler:
         telemetry=app.telemetry,
         push_error=app.push_error,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
     captions = message_handler(
         {SendCaption: app.caption_service.send_caption},
@@ -26,6 +27,7 @@ def build(app: AudioApp) -> LambdaHandler:
         telemetry=app.telemetry,
         push_error=app.push_error,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
 
     def handler(event: Event, context: object) -> Result:

@@ -8,7 +8,8 @@ from shared.utils.route import LambdaHandler, lifecycle_handler
 
 def build(app: App) -> LambdaHandler:
     """The handler over the given parts."""
-    return lifecycle_handler(app.connection_service.register, telemetry=app.telemetry)
+    register = app.handshake_delays.delaying(app.connection_service.register)
+    return lifecycle_handler(register, telemetry=app.telemetry)
 
 
 lambda_handler = build(App(os.environ))

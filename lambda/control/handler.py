@@ -50,6 +50,7 @@ def build(app: GreetingApp) -> LambdaHandler:
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
 
 

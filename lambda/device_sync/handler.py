@@ -28,6 +28,7 @@ def build(app: DeviceApp) -> Any:
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
     posted = http_handler(
         {"POST /sync/messages": Raw(app.sync_bus.receive)}, telemetry=app.telemetry

@@ -22,6 +22,7 @@ def build(app: App) -> InvocationHandler:
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
+        closer=app.abusive_connections,
     )
     ticked = tick_handler(app.status_updates.tell_everyone, telemetry=app.telemetry)
     rung = batch_handler(StatusDue | StatusTick, app.status_updates.ring, telemetry=app.telemetry)

@@ -189,6 +189,30 @@ class Table:
             ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
         )
 
+    def upsert(
+        self,
+        key: Key,
+        expression: str,
+        *,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """Change a row, or make it by that, if `condition` holds of what there is, which may be
+        nothing. Raises ConditionFailedError otherwise.
+        """
+        mark = Mark.new()
+        self._calls.marked(
+            "update_item",
+            mark,
+            self._key_of(key),
+            Key=self._key_of(key),
+            UpdateExpression=mark.set_by(expression),
+            ConditionExpression=f"({condition}) AND {write_marks.ABSENT}",
+            ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
+            ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
+        )
+
     def delete(self, key: Key) -> Item | None:
         """Remove a row; returns it as it was, or None if there was none, or an earlier try has
         removed it: whatever is to follow from its values must be settled before.

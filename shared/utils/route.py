@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from shared.models.connection import Caller
-from shared.models.errors import CATALOGUE, LingocastError
+from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.message_base import Reply, Request, action_of, encode
 from shared.models.messages import ErrorMessage
+from shared.utils.connection_guard import Closer, ConnectionGuard
 from shared.utils.failures import told
 from shared.utils.lambda_event import Event, caller_of
 from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
@@ -36,32 +37,46 @@ def message_handler(
     telemetry: Telemetry,
     push_error: Callable[[Caller, bytes], None] | None = None,
     admit: Admission = lambda caller, request: caller,
+    closer: Closer | None = None,
 ) -> LambdaHandler:
     """A Lambda handler for message routes.
 
     `services` says who answers each request type. `check_size` refuses a text that is too large
     before it is parsed. `push_error` sends errors where the route has no response. `admit` sees
-    each request before its service does.
+    each request before its service does. Every connection has budgets (`shared.utils.budgets`),
+    which come first; `closer` closes those that go on beyond them.
     """
     decoder = RequestDecoder(services)
+    guard = ConnectionGuard(telemetry, closer)
 
     def answer(caller: Caller, text: str) -> Reply | None:
         head = Head()
+        kind: type[Request] | None = None
         try:
-            check_size(text)
-            request = decoder.decode(text)
-            head = Head(action_of(type(request)), request.request_id)
-            reply = services[type(request)](admit(caller, request), request)
-        except MalformedRequestError as error:
-            return _envelope(error, error.head)
+            try:
+                check_size(text)
+                request = decoder.decode(text)
+            except LingocastError as malformed:
+                head = malformed.head if isinstance(malformed, MalformedRequestError) else head
+                guard.admit(caller, None)
+                raise
+            kind = type(request)
+            head = Head(action_of(kind), request.request_id)
+            guard.admit(caller, kind)
+            reply = services[kind](admit(caller, request), request)
         except Exception as error:  # noqa: BLE001 - the boundary: a fault is told, never raised
-            return _envelope(told(error, telemetry, action=head.action), head)
+            failure = told(error, telemetry, action=head.action)
+            closed = guard.refused(caller, kind, failure, lambda: encode(_farewell(head)))
+            return None if closed else _envelope(failure, head)
+        guard.served(caller, kind)
         if reply is None or request.request_id is None:
             return reply
         return msgspec.structs.replace(reply, request_id=request.request_id)
 
     def handler(event: Event, _context: object) -> Result:
         caller = caller_of(event)
+        if guard.is_closed(caller):
+            return {"statusCode": 200}
         reply = answer(caller, event.get("body") or "")
         telemetry.flush()
         if reply is None:
@@ -103,3 +118,9 @@ def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
         action=head.action,
         request_id=head.request_id,
     )
+
+
+def _farewell(head: Head) -> ErrorMessage:
+    """What a connection is told just before it is closed."""
+    message = "too many requests that cannot be served; the connection is closed"
+    return _envelope(LingocastError(ErrorCode.RATE_LIMITED, message), head)

@@ -35,6 +35,7 @@ INTERPRETER_SILENCE_SECONDS = "INTERPRETER_SILENCE_SECONDS"
 INTERPRETATION_ENGINES = "INTERPRETATION_ENGINES"
 INTERPRETER_RUN_SECONDS = "INTERPRETER_RUN_SECONDS"
 MAX_INTERPRETED_SESSIONS = "MAX_INTERPRETED_SESSIONS"
+HANDSHAKE_DELAYS = "HANDSHAKE_DELAYS"
 WEBSOCKET_URL = "WEBSOCKET_URL"
 TOKEN_ISSUER = "TOKEN_ISSUER"
 TOKEN_CLIENT_ID = "TOKEN_CLIENT_ID"
@@ -75,6 +76,13 @@ class ConnectSettings(Settings):
     """What the connect function needs."""
 
     connections_table: str = _setting(CONNECTIONS_TABLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandshakeSettings(ConnectSettings):
+    """What the connect function needs: how many handshakes of abusive addresses wait at once."""
+
+    handshake_delays: int = _setting(HANDSHAKE_DELAYS, setting_values.positive, 20)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,7 @@ class Clients(ABC):
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
         self._connected_at: dict[str, int] = {}
+        self._addresses: dict[str, str] = {}
 
     @abstractmethod
     def call(self, function: str, event: Message, context: object = None) -> Any:
@@ -54,6 +55,7 @@ class Clients(ABC):
         *groups: str,
         client_id: str | None = None,
         never_sends: bool = False,
+        address: str | None = None,
     ) -> str:
         """A new connection, anonymous or of a user in some groups; `never_sends` if the authorizer
         found neither a token nor a ticket.
@@ -63,16 +65,18 @@ class Clients(ABC):
             context["sends"] = "never"
         if user is not None:
             context |= {"userId": user, "groups": ",".join(groups)}
-        return self._open(context)
+        return self._open(context, address)
 
     def connect_until(self, expires_at: int, user: str, *groups: str) -> str:
         """A new connection of a user in some groups, whose token expires then (ms)."""
         context = {"userId": user, "groups": ",".join(groups), "tokenExpiresAt": str(expires_at)}
         return self._open(context)
 
-    def _open(self, context: dict[str, str]) -> str:
+    def _open(self, context: dict[str, str], address: str | None = None) -> str:
         connection = f"c{next(self._names)}"
         self._authorized[connection] = context
+        if address is not None:
+            self._addresses[connection] = address
         result = self._invoke("connect", connection, "$connect")
         assert result == {"statusCode": 200}
         return connection
@@ -184,7 +188,7 @@ class Clients(ABC):
         body: str | None = None,
         arrived_at: int | None = None,
     ) -> Message:
-        event = {
+        event: Message = {
             "requestContext": {
                 "routeKey": route,
                 "connectionId": connection,
@@ -194,6 +198,8 @@ class Clients(ABC):
             },
             "isBase64Encoded": False,
         }
+        if connection in self._addresses:
+            event["requestContext"]["identity"] = {"sourceIp": self._addresses[connection]}
         if body is not None:
             event["body"] = body
         result: Message = self.call(function, event)

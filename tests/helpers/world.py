@@ -158,6 +158,8 @@ class World(Clients):
         self.clean_ups = CleanUps(self)
         self.interpreter_starts = InterpreterStarts()
         self.sync_secret = "a secret"
+        #: How long handshakes were made to wait, in seconds.
+        self.pauses: list[float] = []
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
         self.sessions = sessions_repository()
@@ -241,6 +243,7 @@ class World(Clients):
                 dynamodb=self._dynamodb,
                 sync_secret=lambda: self.sync_secret,
                 verify=self.issuer.verify,
+                pause=self.pauses.append,
             ),
             **given,
         )

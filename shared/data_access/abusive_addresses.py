@@ -1,0 +1,167 @@
+"""How often connections of an address were closed for abuse lately, and who waits for that.
+
+Addresses are personal data. A row is named by a keyed hash of the address, and the key is a random
+salt of the hour, which nobody knows and which expires with it. The rows stand in the table of
+connections, in none of its indexes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Callable
+
+from shared.data_access.table import ConditionFailedError, Table
+from shared.models import schema
+
+# How long a closed connection is held against its address (ms).
+REMEMBERED_MS = 10 * 60 * 1000
+_SALT_MS = 60 * 60 * 1000
+# Without a salt no address was abusive this hour; that is believed for so long (ms).
+_ABSENT_MS = 5_000
+_MARKS = "marks"
+_SALT = "salt"
+_BUSY_UNTIL = "busyUntil"
+_WAITING = "delays#"
+_COUNTED_AT_MOST = 1_000
+
+
+class AbusiveAddresses:
+    """Remembers addresses, each as a hash. All methods raise StoreUnavailableError."""
+
+    def __init__(self, connections: Table, secret: Callable[[], str]) -> None:
+        self._table = connections
+        self._secret = secret
+        # The salt of an hour, once it is known to this instance.
+        self._salts: dict[int, str] = {}
+        self._absent_until = 0
+
+    def mark(self, address: str, now_ms: int) -> None:
+        """Hold one more connection against an address."""
+        key = _row_of(address, self._salt(now_ms))
+        expires_at = (now_ms + REMEMBERED_MS) // 1000
+        counted = self._table.update_if(
+            key,
+            "SET #marks = #marks + :one, #expires = :expires",
+            condition="#expires > :now AND #marks < :most",
+            names={"#marks": _MARKS, "#expires": schema.EXPIRES_AT},
+            values={
+                ":one": 1,
+                ":now": now_ms // 1000,
+                ":expires": expires_at,
+                ":most": _COUNTED_AT_MOST,
+            },
+        )
+        if counted is None:
+            # There is none, or none any more that counts: DynamoDB deletes rows hours late.
+            self._start(key, now_ms // 1000, expires_at)
+
+    def marks(self, address: str, now_ms: int) -> int:
+        """How many there were within the last minutes."""
+        salt = self._known_salt(now_ms)
+        if salt is None:
+            return 0
+        row = self._table.get(_row_of(address, salt))
+        if row is None or row.get(schema.EXPIRES_AT, 0) <= now_ms // 1000:
+            return 0
+        found = row.get(_MARKS, 0)
+        return found if isinstance(found, int) else 0
+
+    def take_turn(self, now_ms: int, interval_ms: int, most_ms: int) -> bool:
+        """Take one of the turns to wait, of which there is one in each interval and as many as fit
+        into `most_ms` at once; False if all are taken.
+        """
+        names = {"#until": _BUSY_UNTIL, "#expires": schema.EXPIRES_AT}
+        expires_at = (now_ms + REMEMBERED_MS) // 1000
+        queued = self._table.update_if(
+            _WAITING,
+            "SET #until = #until + :interval, #expires = :expires",
+            condition="#until BETWEEN :now AND :latest",
+            names=names,
+            values={
+                ":interval": interval_ms,
+                ":now": now_ms,
+                ":latest": now_ms + most_ms - interval_ms,
+                ":expires": expires_at,
+            },
+        )
+        if queued is not None:
+            return True
+        try:
+            self._table.upsert(
+                _WAITING,
+                "SET #until = :until, #expires = :expires",
+                condition="attribute_not_exists(#until) OR #until < :now",
+                names=names,
+                values={":until": now_ms + interval_ms, ":now": now_ms, ":expires": expires_at},
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def _start(self, key: str, now_seconds: int, expires_at: int) -> None:
+        try:
+            self._table.upsert(
+                key,
+                "SET #marks = :one, #expires = :expires",
+                condition="attribute_not_exists(#expires) OR #expires <= :now",
+                names={"#marks": _MARKS, "#expires": schema.EXPIRES_AT},
+                values={":one": 1, ":now": now_seconds, ":expires": expires_at},
+            )
+        except ConditionFailedError:
+            return  # another instance was first, or it is full: either says enough
+
+    def _salt(self, now_ms: int) -> str:
+        """The salt of this hour, made if there is none."""
+        known = self._known_salt(now_ms)
+        if known is not None:
+            return known
+        hour, made = now_ms // _SALT_MS, self._secret()
+        try:
+            self._table.upsert(
+                _salt_row(hour),
+                "SET #salt = :salt, #expires = :expires",
+                condition="attribute_not_exists(#salt)",
+                names={"#salt": _SALT, "#expires": schema.EXPIRES_AT},
+                values={":salt": made, ":expires": (hour + 1) * _SALT_MS // 1000},
+            )
+        except ConditionFailedError:
+            self._absent_until = 0
+            return self._known_salt(now_ms) or made
+        self._salts = {hour: made}
+        return made
+
+    def _known_salt(self, now_ms: int) -> str | None:
+        hour = now_ms // _SALT_MS
+        known = self._salts.get(hour)
+        if known is None and not 0 < self._absent_until - now_ms <= _ABSENT_MS:
+            row = self._table.get(_salt_row(hour))
+            if row is None:
+                self._absent_until = now_ms + _ABSENT_MS
+                return None
+            known = str(row[_SALT])
+            self._salts = {hour: known}
+        return known
+
+
+def _salt_row(hour: int) -> str:
+    return f"salt#{hour}"
+
+
+def _row_of(address: str, salt: str) -> str:
+    digest = hmac.new(salt.encode(), _network_of(address).encode(), hashlib.sha256)
+    return f"address#{digest.hexdigest()[:32]}"
+
+
+def _network_of(address: str) -> str:
+    """The address, of IPv6 its network: whoever has one address of that has all of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
