@@ -25,7 +25,7 @@ from benchmarks.figures import percentile
 from benchmarks.frame_client import FrameClient
 from benchmarks.live import database_requests, say
 from local.endpoints import Endpoints
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams
 
 CONNECTING_AT_ONCE = 32
@@ -265,7 +265,7 @@ def main() -> None:
     if not (1 <= options.users <= 100 and 2 <= options.devices <= 20):
         parser.error("between 1 and 100 users with 2 to 20 devices each")
     say("starting the local stack (signatures of @connections are not verified under load)")
-    with launch(port=0, verify_signatures=False) as endpoints:
+    with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
         result = uvloop.run(measure(endpoints, options))
     print(json.dumps(result))
 

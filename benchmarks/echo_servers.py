@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.cpu_time import children
 from local import processes
 from local.addresses import HOST
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE = _FOLDER / "echo" / "echo.template.json"
@@ -51,7 +51,7 @@ class EchoServer:
 def local_gateway(*, verify_signatures: bool) -> Iterator[EchoServer]:
     """The app in the local gateway, with its Python functions in AWS's runtime client."""
     before = children(os.getpid())
-    arguments = (f"--template={_TEMPLATE}",)
+    arguments = (f"--template={_TEMPLATE}", *UNTHROTTLED)
     with launch(verify_signatures=verify_signatures, extra_args=arguments) as endpoints:
         (pid,) = children(os.getpid()) - before
         yield EchoServer(endpoints.websocket_url, endpoints.management_url, pid)

@@ -30,7 +30,7 @@ from benchmarks.live import say
 from client.tokens import fetch_token
 from interpreter.offline import programs
 from local.endpoints import Endpoints
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams
 
 ROOT = Path(__file__).parent.parent
@@ -124,7 +124,7 @@ def main() -> None:
     if missing := programs.missing():
         parser.exit(1, f"{missing}\n")
     say("starting the local stack")
-    with launch(port=0) as endpoints:
+    with launch(extra_args=UNTHROTTLED) as endpoints:
         result = uvloop.run(measure(endpoints, options))
     for sessions in SESSIONS:
         say(f"the engine alone, {sessions} at once, as fast as it can")

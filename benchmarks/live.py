@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from local.endpoints import Endpoints
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams
 
 SAMPLE_RATE_HZ = 16_000
@@ -189,7 +189,7 @@ def main() -> None:
     if not 100 <= options.chunk_ms <= 750:
         parser.error("--chunk-ms is between 100 and 750")
     say("starting the local stack (signatures of @connections are not verified under load)")
-    with launch(port=0, verify_signatures=False) as endpoints:
+    with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
         result = uvloop.run(measure(endpoints, options))
     print(json.dumps(result))
 

@@ -27,7 +27,7 @@ from benchmarks.live import speaker_token
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.events import new_id
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
@@ -135,7 +135,9 @@ def running(template: Path, shard_size: int) -> Iterator[Stack]:
         )
         changed.write_text(json.dumps(_pointed(template, sink_url, shard_size)))
         before = children(os.getpid())
-        with launch(verify_signatures=False, extra_args=(f"--template={changed}",)) as endpoints:
+        with launch(
+            verify_signatures=False, extra_args=(f"--template={changed}", *UNTHROTTLED)
+        ) as endpoints:
             (pid,) = children(os.getpid()) - before
             url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
             # It stays open as long as the stack: without its speaker a session ends.

@@ -28,7 +28,7 @@ from benchmarks.frame_client import FrameClient
 from benchmarks.live import say, speaker_token
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.models import schema
 from shared.utils.standard_streams import standard_streams
 
@@ -267,7 +267,7 @@ def main() -> None:
     if not (ROUNDS <= options.queries <= 10_000 and 1 <= options.listeners <= 2_000):
         parser.error(f"{ROUNDS} to 10000 queries, 1 to 2000 listeners")
     say("starting the local stack")
-    with launch(port=0) as endpoints:
+    with launch(extra_args=UNTHROTTLED) as endpoints:
         result = uvloop.run(measure_queries(endpoints, options.queries))
         say(f"{result}")
         result |= uvloop.run(measure_joins(endpoints, options.listeners))

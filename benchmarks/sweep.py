@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 
 from local.credentials import LocalCredentials
-from local.launch import launch
+from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.table import Table
@@ -146,7 +146,7 @@ def fall_silent(client: Any, numbers: range, executor: ThreadPoolExecutor) -> No
 def main() -> None:
     """Run it, and print what was counted."""
     result: dict[str, float] = {}
-    with launch() as endpoints, ThreadPoolExecutor(THREADS) as executor:
+    with launch(extra_args=UNTHROTTLED) as endpoints, ThreadPoolExecutor(THREADS) as executor:
         client, counted = client_of(endpoints.dynamodb_url), Counted()
         connect(client, executor)
         client.meta.events.register("after-call.dynamodb", counted.answered)

@@ -17,6 +17,7 @@ from shared.models import (
     messages,
 )
 from shared.models.message_base import action_of
+from shared.utils.settings import HANDSHAKE_DELAYS
 
 PROJECT = "lingocast"
 
@@ -129,11 +130,18 @@ class StageConfig:
         return f"{self.stack_name}-{name.replace('_', '-')}"
 
 
-# Where the rates come from. An account has 10 000 requests a second in a Region, @connections
+# Where the limits come from. An account has 10 000 requests a second in a Region, @connections
 # calls included, and 500 new connections a second:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 # The rates of all routes together stay below half of the first, so that no storm of requests takes
-# what deliveries need; dev's stay below a twentieth, as it may share the account with prod.
+# what deliveries need; dev's stay below a fifth, as it may share the account with prod.
+#
+# API Gateway throttles a route, not a client, so a stranger's requests come out of the same bucket
+# as the speaker's. A flooding connection is closed by its budgets (shared/utils/budgets.py), and
+# until that has happened the bucket must have something left. On `sendAudio` that takes 7 refusals
+# or about 100 ms. A client gets some 1 000 messages a second through one connection, so 100 before
+# it is closed; eight such connections, each reopened twice before their address is slowed, need
+# 8 x 3 x 100 = 2 400 at once. The burst is that and half a second of honest audio.
 # What speakers do by hand, each for one session.
 _CONTROLS = tuple(
     action_of(request)
@@ -165,21 +173,24 @@ _INTERPRETING = tuple(
     for request in (interpretation_messages.TakeOver, interpretation_messages.HandOver)
 )
 _DEV_THROTTLES = {
-    **dict.fromkeys(_INTERPRETING, Throttle(rate=5, burst=10)),
-    **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=40)),
+    **dict.fromkeys(_INTERPRETING, Throttle(rate=10, burst=50)),
+    **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=100)),
     # Machines that interpret ask each second who listens.
-    action_of(messages.GetSessionStatus): Throttle(rate=20, burst=40),
-    **dict.fromkeys(_READING, Throttle(rate=20, burst=100)),
-    **dict.fromkeys(_ANNOUNCING, Throttle(rate=5, burst=10)),
-    "$connect": Throttle(rate=50, burst=100),
+    action_of(messages.GetSessionStatus): Throttle(rate=50, burst=200),
+    **dict.fromkeys(_READING, Throttle(rate=20, burst=200)),
+    **dict.fromkeys(_ANNOUNCING, Throttle(rate=10, burst=50)),
+    # A hall of 500 comes at once.
+    "$connect": Throttle(rate=200, burst=500),
+    action_of(messages.JoinSession): Throttle(rate=200, burst=500),
     # Once an hour or less often, by those who have a token.
-    action_of(authentication_messages.Authenticate): Throttle(rate=5, burst=20),
-    action_of(messages.CreateSession): Throttle(rate=5, burst=10),
-    action_of(messages.JoinSession): Throttle(rate=50, burst=100),
-    # 10 sources of 5 chunks a second (chunkMs 200).
-    action_of(messages.SendAudio): Throttle(rate=50, burst=50),
+    action_of(authentication_messages.Authenticate): Throttle(rate=5, burst=50),
+    action_of(messages.CreateSession): Throttle(rate=20, burst=100),
+    # 500 listeners every 30 s are 17, 30 interpreters every second 30.
+    action_of(messages.Heartbeat): Throttle(rate=100, burst=500),
+    # 10 sources of 10 chunks a second (chunkMs 100) are 100; the rest is for strangers.
+    action_of(messages.SendAudio): Throttle(rate=250, burst=2_500),
     # Of 10 interpreters, each two or three a second while somebody speaks.
-    action_of(interpretation_messages.SendCaption): Throttle(rate=30, burst=60),
+    action_of(interpretation_messages.SendCaption): Throttle(rate=50, burst=250),
 }
 _PROD_THROTTLES = {
     **dict.fromkeys(_INTERPRETING, Throttle(rate=20, burst=40)),
@@ -210,15 +221,17 @@ _PROD_THROTTLES = {
     # No more than can connect; one session's row takes as many, at 2 of its partition's 1 000
     # write units a second each.
     action_of(messages.JoinSession): Throttle(rate=500, burst=500),
-    # 100 sources of 5 chunks a second (chunkMs 200); the bucket holds half a second of them.
-    action_of(messages.SendAudio): Throttle(rate=500, burst=250),
+    # 10 000 listeners every 30 s are 333, 100 interpreters every second 100.
+    action_of(messages.Heartbeat): Throttle(rate=500, burst=1_000),
+    # 100 sources of 5 chunks a second (chunkMs 200) are 500; the rest is for strangers.
+    action_of(messages.SendAudio): Throttle(rate=650, burst=2_750),
     # Of 60 interpreters, each two or three a second while somebody speaks. Captions are the first
     # to go: what is heard comes before what is read.
     action_of(interpretation_messages.SendCaption): Throttle(rate=150, burst=150),
 }
 # A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
-# 200. Thus an account's default pool of 1 000 keeps its audio when joins storm, and 550 are left
-# for everything else; 100 must be left:
+# 200. What a stranger sends there holds one for 2 ms. Thus an account's default pool of 1 000 keeps
+# its audio when joins storm, and 550 are left for everything else; 100 must be left:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 # Each run of an interpreter has one stream of Transcribe's: as many runs as streams.
 _PROD_CONCURRENCY = {
@@ -236,9 +249,11 @@ STAGES: Mapping[str, StageConfig] = {
             log_retention=logs.RetentionDays.ONE_WEEK,
             recovery_days=1,
             deletion_protection=False,
-            throttle=Throttle(rate=50, burst=100),
+            throttle=Throttle(rate=50, burst=500),
             http_throttle=Throttle(rate=5, burst=10),
             route_throttles=_DEV_THROTTLES,
+            # Of ten concurrent executions one may wait.
+            settings={HANDSHAKE_DELAYS: "1"},
             # Nothing is reserved: a new account has 10 concurrent executions in all, and reserving
             # any of them fails the deployment.
         ),

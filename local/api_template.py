@@ -67,10 +67,14 @@ class ApiParts:
 
     def stage(self) -> str:
         """The name of the one stage that there must be. Raises TemplateError."""
+        return self.only_stage().text("StageName")
+
+    def only_stage(self) -> Resource:
+        """The one stage that there must be. Raises TemplateError."""
         found = list(self.all("Stage"))
         if len(found) != 1:
             raise self._api.error(f"expected one AWS::ApiGatewayV2::Stage, found {len(found)}")
-        return found[0].text("StageName")
+        return found[0]
 
     def authorizers(self) -> dict[str, Resource]:
         """The authorizers by id."""

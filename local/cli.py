@@ -117,6 +117,14 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         help="how long tokens last that do not ask for another time (default: %(default)s)",
     )
     parser.add_argument(
+        "--throttles",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="multiply API Gateway's limits of requests, of the stage's routes and the account, by"
+        " this, 0 to 100; 0 throttles nothing, for load tests (default: %(default)g)",
+    )
+    parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
         help="accept calls of functions without checking who signed them and what they may do",
@@ -136,6 +144,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         parser.error("--schedule-seconds: expected 0.1 to 3600")
     if not 1 <= given.token_seconds <= MAX_LIFETIME_SECONDS:
         parser.error(f"--token-seconds: expected 1 to {MAX_LIFETIME_SECONDS}")
+    if not 0 <= given.throttles <= 100:
+        parser.error("--throttles: expected 0 to 100")
     if given.settings and given.template:
         parser.error("--set: the values stand in the template already")
     try:
@@ -156,6 +166,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         endpoints=service_endpoints(os.environ),
         schedule_seconds=given.schedule_seconds,
         token_seconds=given.token_seconds,
+        throttle_factor=given.throttles,
     )
     return options, given.ready_json
 

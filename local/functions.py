@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Functions:
 
     def __init__(self) -> None:
         self._pools: Mapping[str, FunctionPool] = {}
+        #: How often each was invoked.
+        self.invocations: Counter[str] = Counter()
         self._look: Callable[[], None] = _nothing
 
     async def start(self, pools: Mapping[str, FunctionPool]) -> None:
@@ -51,11 +54,13 @@ class Functions:
     async def invoke(self, function: str, payload: bytes) -> Outcome:
         """The outcome of one invocation. Raises UnknownFunctionError, ThrottledError."""
         self._look()
+        self.invocations[function] += 1
         return await self._pool(function).invoke(payload)
 
     def start_invocation(self, function: str, payload: bytes) -> None:
         """Invoke without waiting. Raises UnknownFunctionError, ThrottledError."""
         self._look()
+        self.invocations[function] += 1
         self._pool(function).submit(payload)
 
     def require(self, function: str) -> None:

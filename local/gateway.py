@@ -25,6 +25,7 @@ from local.errors import LocalError, PortTakenError
 from local.events import EventSource, Opening, encode, new_id
 from local.invocation import Invoker, Outcome
 from local.model import Stack
+from local.throttles import TOO_MANY, Throttles
 from shared.utils.clock import Clock
 
 # Message and frame: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -67,12 +68,15 @@ class Gateway:
         invoker: Invoker,
         clock: Clock,
         limits: GatewayLimits | None = None,
+        *,
+        throttles: Throttles | None = None,
     ) -> None:
         self._stack = stack
         self._connections = connections
         self._invoker = invoker
         self._clock = clock
         self._limits = limits or GatewayLimits()
+        self._throttles = throttles or Throttles(stack.websocket, clock)
         self._routes = routing.RouteTable(stack.websocket)
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[Server] = []
@@ -162,6 +166,8 @@ class Gateway:
         return response
 
     async def _authorize(self, source: EventSource) -> Verdict:
+        if not self._throttles.admit_connection():
+            return Verdict(HTTPStatus.TOO_MANY_REQUESTS, {})
         authorizer = self._stack.websocket.authorizer
         if authorizer is None:
             return Verdict(200, {})
@@ -178,6 +184,7 @@ class Gateway:
         link = client.link
         self._connections.add(link)
         slots = asyncio.Semaphore(self._limits.in_flight)
+        client_throttle = self._throttles.of_client()
         try:
             while True:
                 await slots.acquire()
@@ -186,6 +193,9 @@ class Gateway:
                 link.touch()
                 if isinstance(message, bytes):
                     await link.close(1003, "binary messages are not supported")
+                    return
+                if not client_throttle.admit():
+                    await link.close(1008, TOO_MANY)
                     return
                 task = self._spawn(self._serve(link, message))
                 task.add_done_callback(lambda _: slots.release())
@@ -200,6 +210,10 @@ class Gateway:
         route = self._routes.find(body)
         if route is None:
             message = routing.gateway_message("Forbidden", link.connection_id, request_id)
+            await link.reply(message)
+            return
+        if not self._throttles.admit_request(route.key):
+            message = routing.gateway_message(TOO_MANY, link.connection_id, request_id)
             await link.reply(message)
             return
         event = link.source.message(route.key, body, request_id, self._clock.now_ms())

@@ -22,6 +22,8 @@ from local.needs import INVOKE_PATH, function_name
 MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES
 # Checks the syntax without building anything.
 _JSON = msgspec.json.Decoder(msgspec.Raw)
+#: Tells how often each function has been invoked, as /_requests does of DynamoDB's operations.
+STATISTICS_PATH = "/_invocations"
 _INVOCATION_TYPE = b"x-amz-invocation-type"
 
 
@@ -34,6 +36,8 @@ class LambdaApi:
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer one request."""
+        if request.method == "GET" and request.path == STATISTICS_PATH:
+            return Response.json(200, dict(self._functions.invocations))
         refusal = self._guard(request)
         if refusal is not None:
             return refusal

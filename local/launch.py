@@ -25,6 +25,9 @@ from local.errors import StartError
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_TIMEOUT_SECONDS = 15.0
 
+#: `extra_args` for load tests: no limit of API Gateway's stands between them and the stack.
+UNTHROTTLED = ("--throttles=0",)
+
 
 @contextlib.contextmanager
 def launch(

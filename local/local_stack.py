@@ -29,6 +29,7 @@ from local.schedules import Schedules
 from local.services import Services
 from local.state_dir import StateDir
 from local.tasks import all_of
+from local.throttles import Throttles
 from local.tokens import DEFAULT_LIFETIME_SECONDS
 from shared.utils.clock import Clock, SystemClock
 
@@ -46,7 +47,8 @@ class Options:
     names that boto3 reads them by.
 
     Rules come round every `schedule_seconds`, whatever their own periods. Tokens last for
-    `token_seconds`, unless somebody asks for others.
+    `token_seconds`, unless somebody asks for others. API Gateway's throttling is imitated with
+    limits `throttle_factor` times those of the stage and the account; 0 is none.
     """
 
     port: int = 0
@@ -61,6 +63,7 @@ class Options:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     schedule_seconds: float | None = None
     token_seconds: int = DEFAULT_LIFETIME_SECONDS
+    throttle_factor: float = 1.0
 
 
 class LocalStack:
@@ -134,7 +137,14 @@ class LocalStack:
         )
         access.check_event_sources()
         queues = build_queues(stack.queues, self._clock)
-        services = Services(stack, access, self._clock, self._options.token_seconds)
+        throttles = Throttles(stack.websocket, self._clock, options.throttle_factor)
+        services = Services(
+            stack,
+            access,
+            self._clock,
+            token_seconds=options.token_seconds,
+            throttles=throttles,
+        )
         self._cleanup.callback(services.close)
         addresses = await services.open(
             connections,
@@ -167,7 +177,7 @@ class LocalStack:
             self._cleanup.callback(live.follow(functions, self._report))
 
         # Last, so that nobody gets in before everything is ready.
-        gateway = Gateway(stack, connections, functions, self._clock)
+        gateway = Gateway(stack, connections, functions, self._clock, throttles=throttles)
         self._cleanup.push_async_callback(gateway.stop)
         http_url = await self._serve_http(stack, services, functions)
         await gateway.listen(*sockets)

@@ -14,6 +14,7 @@ from local.events import is_id
 from local.guard import Guard
 from local.http_server import Request, Response
 from local.routing import MAX_MESSAGE_BYTES
+from local.throttles import TOO_MANY, Throttles
 
 # More than a message may have, so that what is too large is answered as AWS does.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
@@ -28,6 +29,7 @@ _POSTED = {
     Posted.GONE: _error(410, "GoneException", "the connection is over or not open yet"),
     Posted.BUFFER_FULL: _error(429, "LimitExceededException", "the client does not keep up"),
 }
+_THROTTLED = _error(429, "LimitExceededException", TOO_MANY)
 _CLOSED = Response(204)
 _TOO_LARGE = _error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE_BYTES} bytes")
 # https://github.com/localstack/localstack/issues/4694
@@ -38,17 +40,26 @@ _NOT_TEXT = _error(400, "BadRequestException", "the message is not UTF-8")
 class ManagementApi:
     """Serves /{stage}/@connections/{connection id}."""
 
-    def __init__(self, stage: str, connections: Connections, guard: Guard) -> None:
+    def __init__(
+        self,
+        stage: str,
+        connections: Connections,
+        guard: Guard,
+        throttles: Throttles | None = None,
+    ) -> None:
         # The @ may be encoded or not; clients of AWS do either.
         self._prefixes = tuple(f"/{stage}/{at}connections/" for at in ("@", "%40"))
         self._connections = connections
         self._guard = guard
+        self._throttles = throttles
 
     def handle(self, request: Request) -> Response:
         """Answer at once: nothing here waits for a client."""
         refusal = self._guard(request)
         if refusal is not None:
             return refusal
+        if self._throttles is not None and not self._throttles.admit_call():
+            return _THROTTLED
         for prefix in self._prefixes:
             if request.target.startswith(prefix):
                 return self._serve(request, unquote(request.target[len(prefix) :]))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from shared.utils.token_buckets import Budget
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -72,6 +74,9 @@ class WebSocketApi:
     routes: Mapping[str, Route]
     authorizer: str | None
     identity_sources: tuple[IdentitySource, ...] = ()
+    # Requests a second and at once: of single routes by key, and of each of the others.
+    throttles: Mapping[str, Budget] = field(default_factory=dict)
+    default_throttle: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)

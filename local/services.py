@@ -16,17 +16,27 @@ from local.http_server import Handler, HttpServer
 from local.jwt_authorizer import JwtVerifier
 from local.model import Stack
 from local.queues import MessageQueue
+from local.throttles import Throttles
 from shared.utils.clock import Clock
 
 
 class Services:
     """Opens the services; `close` ends them all."""
 
-    def __init__(self, stack: Stack, access: Access, clock: Clock, token_seconds: int) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        access: Access,
+        clock: Clock,
+        *,
+        token_seconds: int,
+        throttles: Throttles,
+    ) -> None:
         self._stack = stack
         self._access = access
         self._clock = clock
         self._token_seconds = token_seconds
+        self._throttles = throttles
         self._cleanup = ExitStack()
         #: Verifies tokens; None without a user pool, or before `open`.
         self.verifier: JwtVerifier | None = None
@@ -81,7 +91,10 @@ class Services:
 
     async def _manage(self, connections: Connections) -> int:
         api = management.ManagementApi(
-            self._stack.websocket.stage, connections, self._access.connections()
+            self._stack.websocket.stage,
+            connections,
+            self._access.connections(),
+            self._throttles,
         )
         return await self._serve(api.handle, management.MAX_BODY_BYTES)
 

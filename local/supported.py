@@ -44,12 +44,10 @@ SUPPORT: Mapping[str, Support] = {
         "ProtocolType RouteSelectionExpression", Name=_NAME_ONLY, Description=_NAME_ONLY, Tags=_TAGS
     ),
     "AWS::ApiGatewayV2::Stage": _support(
-        "ApiId StageName",
+        "ApiId StageName DefaultRouteSettings RouteSettings",
         AutoDeploy="the template as it stands is what runs",
         DeploymentId="the template as it stands is what runs",
         AccessLogSettings=_LOGS,
-        DefaultRouteSettings="throttling and metrics of the account are not imitated",
-        RouteSettings="throttling and metrics of the account are not imitated",
         Description=_NAME_ONLY,
         Tags=_TAGS,
     ),

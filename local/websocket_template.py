@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from local.api_template import ApiParts
 from local.model import IdentitySource, Route, WebSocketApi
 from local.resources import Resource, Resources
+from shared.utils.token_buckets import Budget
 
 _IDENTITY_SOURCE = re.compile(r"route\.request\.(header|querystring)\.([A-Za-z0-9._-]+)")
 _BODY_FIELD = re.compile(r"\$request\.body\.(\w+)")
@@ -34,7 +35,21 @@ class WebSocketReader:
             path = f"authorizers/{self._resources.ref(authorizer)}"
             function = self._parts.invoked(authorizer, "AuthorizerUri", path)
             sources = _identity_sources(authorizer)
-        return WebSocketApi(self._parts.api_id, stage, selection[1], routes, function, sources)
+        limits = self._parts.only_stage()
+        return WebSocketApi(
+            self._parts.api_id,
+            stage,
+            selection[1],
+            routes,
+            function,
+            sources,
+            throttles={
+                key: budget
+                for key, settings in limits.get("RouteSettings", {}).items()
+                if (budget := _throttle(limits, settings)) is not None
+            },
+            default_throttle=_throttle(limits, limits.get("DefaultRouteSettings", {})),
+        )
 
     def _routes(self, stage: str) -> Iterator[Route]:
         responses = set()
@@ -65,6 +80,16 @@ class WebSocketReader:
         if chosen is not None:
             chosen.expect("AuthorizerType", "REQUEST")
         return chosen
+
+
+def _throttle(stage: Resource, settings: Mapping[str, object]) -> Budget | None:
+    """The limits of a route, None if it has none of its own. Raises TemplateError."""
+    rate, burst = settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit")
+    if rate is None and burst is None:
+        return None
+    if not isinstance(rate, (int, float)) or not isinstance(burst, int):
+        raise stage.error("a route's ThrottlingRateLimit and ThrottlingBurstLimit: two numbers")
+    return Budget(rate, burst)
 
 
 def _identity_sources(authorizer: Resource) -> tuple[IdentitySource, ...]:
