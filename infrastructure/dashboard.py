@@ -17,6 +17,7 @@ from infrastructure.dashboard_interpreters import interpreters, machines
 from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
+    CONNECT,
     CONTROL,
     DEVICE_SYNC,
     DISCONNECT,
@@ -56,6 +57,7 @@ class Dashboard:
         dashboard.add_widgets(*self._audio())
         dashboard.add_widgets(*self._captions())
         dashboard.add_widgets(*self._people())
+        dashboard.add_widgets(*self._floods())
         dashboard.add_widgets(*self._statuses())
         dashboard.add_widgets(*interpreters(metrics))
         dashboard.add_widgets(*machines(metrics))
@@ -129,6 +131,23 @@ class Dashboard:
             graph("API Gateway's requests a minute", [requests], lines=[close]),
             graph("Sweep, and counters checked", sweep),
             graph("Connections timed out, by role and reason", [timeouts]),
+        ]
+
+    def _floods(self) -> list[cloudwatch.IWidget]:
+        flooded = (CONTROL, AUDIO_PROCESSOR)
+        refused = [
+            self._metrics.told_apart(spec, "RequestsRefused", ("Reason",), MINUTE)
+            for spec in flooded
+        ]
+        closed = [
+            self._metrics.of_service(spec, "AbusiveConnectionsClosed", period=MINUTE)
+            for spec in flooded
+        ]
+        delayed = self._metrics.of_service(CONNECT, "HandshakesDelayed", period=MINUTE)
+        return [
+            graph("Requests refused a minute, by reason", refused),
+            graph("Abusive connections closed a minute", [total(closed, MINUTE, "closed")]),
+            graph("Handshakes delayed a minute", [delayed]),
         ]
 
     def _statuses(self) -> list[cloudwatch.IWidget]:

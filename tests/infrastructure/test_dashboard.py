@@ -96,6 +96,7 @@ def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly
         "ConnectionErrors": ["Lingocast", "service", "Type"],
         "SyncMessagesRelayed": ["Lingocast", "service", "Kind"],
         "AnnouncementsMade": ["Lingocast", "service", "Scope"],
+        "RequestsRefused": ["Lingocast", "service", "Reason"],
         "InterpreterFaults": ["Lingocast", "service", "Stage"],
         "InterpreterRuns": ["Lingocast", "service", "Ending"],
         "InterpreterUnspoken": ["Lingocast", "service", "Loss"],
