@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from infrastructure.function_spec import FunctionSpec, Grant, Resource
 from shared.utils.settings import (
+    AdmissionSettings,
     AnnouncementSettings,
     AudioSettings,
-    AuthorizerSettings,
     ControlSettings,
     DeviceSyncSettings,
     DisconnectSettings,
@@ -47,7 +47,7 @@ _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 
 AUTHORIZER = FunctionSpec(
     "authorizer",
-    AuthorizerSettings,
+    AdmissionSettings,
     # What a session keeps of its interpreter's ticket.
     (Grant(Resource.SESSIONS, ("dynamodb:GetItem",)),),
     timeout_seconds=10,

@@ -11,7 +11,7 @@ from shared.models.errors import ValidationError
 from shared.utils.identity import Identity, InvalidTokenError, Verify
 from shared.utils.lambda_event import NEVER, SENDS, Event
 from shared.utils.origins import is_foreign, origins_of
-from shared.utils.settings import AuthorizerSettings, load
+from shared.utils.settings import AuthorizerSettings, TicketSettings, load
 from shared.utils.ticket import ticket_fits
 from shared.utils.tokens import TokenVerifier
 from shared.utils.validators import validate_client_id, validate_session_id
@@ -106,7 +106,7 @@ def _ticket_hashes() -> TicketHash:
     # Loading boto3 takes a third of a second, and hardly any handshake brings a ticket.
     from shared.bootstrap_tickets import ticket_hashes  # noqa: PLC0415
 
-    return ticket_hashes(_settings.sessions_table)
+    return ticket_hashes(load(TicketSettings, os.environ).sessions_table)
 
 
 _settings = load(AuthorizerSettings, os.environ)

@@ -95,13 +95,21 @@ class IssuerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizerSettings(IssuerSettings):
-    """What the authorizer needs: where tickets are kept, and from which origins browsers may
-    connect; empty means any.
-    """
+    """What the authorizer needs: from which origins browsers may connect; empty means any."""
+
+    allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketSettings(Settings):
+    """Where the tickets of sessions' interpreters are kept."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
 
-    allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
+
+@dataclass(frozen=True, kw_only=True)
+class AdmissionSettings(AuthorizerSettings, TicketSettings):
+    """All that the authorizer is given; the table matters to handshakes with a ticket alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

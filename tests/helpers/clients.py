@@ -49,23 +49,16 @@ class Clients(ABC):
     def call(self, function: str, event: Message, context: object = None) -> Any:
         """Invoke a function with any event."""
 
-    def connect(
-        self,
-        user: str | None = None,
-        *groups: str,
-        client_id: str | None = None,
-        never_sends: bool = False,
-        address: str | None = None,
-    ) -> str:
-        """A new connection, anonymous or of a user in some groups; `never_sends` if the authorizer
-        found neither a token nor a ticket.
-        """
+    def connect(self, user: str | None = None, *groups: str, client_id: str | None = None) -> str:
+        """A new connection, anonymous or of a user in some groups."""
         context = {} if client_id is None else {"clientId": client_id}
-        if never_sends:
-            context["sends"] = "never"
         if user is not None:
             context |= {"userId": user, "groups": ",".join(groups)}
-        return self._open(context, address)
+        return self._open(context)
+
+    def stranger(self, address: str | None = None) -> str:
+        """A new connection of which the authorizer says that it has neither token nor ticket."""
+        return self._open({"sends": "never"}, address)
 
     def connect_until(self, expires_at: int, user: str, *groups: str) -> str:
         """A new connection of a user in some groups, whose token expires then (ms)."""

@@ -24,11 +24,7 @@ from tests.helpers.world import World
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api/dev/$connect"
 OURS = "https://talks.example.org"
-ENVIRONMENT = {
-    "TOKEN_ISSUER": "https://issuer.example/pool",
-    "TOKEN_CLIENT_ID": "client",
-    "SESSIONS_TABLE": "sessions",
-}
+ENVIRONMENT = {"TOKEN_ISSUER": "https://issuer.example/pool", "TOKEN_CLIENT_ID": "client"}
 SESSION = "golden-eagle-001"
 STRANGER = {"sends": "never"}
 TICKETS = {SESSION: hash_of_ticket("a ticket")}

@@ -53,7 +53,7 @@ def request(route: str) -> str:
     "route", [spec.key for spec in ROUTES if spec.key not in {"$connect", "$disconnect"}]
 )
 def test_a_flood_on_any_route_is_refused_told_and_closed(world: World, route: str) -> None:
-    stranger = world.connect(never_sends=True, address=HALL)
+    stranger = world.stranger(address=HALL)
 
     taken = flood(world, stranger, route, request(route))
 
@@ -65,7 +65,7 @@ def test_a_flood_on_any_route_is_refused_told_and_closed(world: World, route: st
 
 
 def test_audio_of_strangers_ends_after_a_handful(world: World, database: CountingClient) -> None:
-    stranger = world.connect(never_sends=True, address=HALL)
+    stranger = world.stranger(address=HALL)
     database.requests.clear()
     world.send_audio(stranger)
     assert database.requests == {}
@@ -80,7 +80,7 @@ def test_audio_of_strangers_ends_after_a_handful(world: World, database: Countin
 
 
 def test_over_budget_nothing_is_read(world: World, database: CountingClient) -> None:
-    listener = world.connect(never_sends=True)
+    listener = world.stranger()
     while (reply := world.ask(listener, "heartbeat"))["type"] == "heartbeatAck":
         database.requests.clear()
     database.requests.clear()
@@ -140,7 +140,7 @@ def test_a_clock_that_was_set_starves_nobody(world: World, step: int) -> None:
 def test_guessing_sessions_ends_after_ten_and_costs_a_connection(
     world: World, database: CountingClient
 ) -> None:
-    guesser = world.connect(never_sends=True, address=HALL)
+    guesser = world.stranger(address=HALL)
     codes = [world.ask(guesser, "joinSession", **JOIN)["code"] for _ in range(15)]
     database.requests.clear()
     assert codes == ["SESSION_NOT_FOUND"] * 10 + ["RATE_LIMITED"] * 5
@@ -154,7 +154,7 @@ def test_guessing_sessions_ends_after_ten_and_costs_a_connection(
 
 def test_a_typing_error_or_two_do_not_keep_anybody_out(world: World) -> None:
     _, session_id = world.create_session()
-    listener = world.connect(never_sends=True)
+    listener = world.stranger()
     for _ in range(5):
         world.ask(listener, "joinSession", **JOIN)
 
@@ -165,7 +165,7 @@ def test_a_typing_error_or_two_do_not_keep_anybody_out(world: World) -> None:
 
 def abuse(world: World, address: str, times: int) -> None:
     for _ in range(times):
-        vandal = world.connect(never_sends=True, address=address)
+        vandal = world.stranger(address=address)
         for seq in range(10):
             world.send_audio(vandal, seq)
         assert vandal in world.sender.deleted
@@ -175,7 +175,7 @@ def delayed(world: World, address: str) -> list[float]:
     """How long the next handshake waits; its turn to wait has come."""
     world.clock.advance(5_000)
     world.pauses.clear()
-    world.connect(address=address)
+    world.stranger(address=address)
     return world.pauses
 
 
@@ -207,14 +207,14 @@ def test_only_so_many_wait_at_once(world: World) -> None:
     world.pauses.clear()
 
     for _ in range(100):
-        world.connect(address=HALL)
+        world.stranger(address=HALL)
 
     assert world.pauses == [2.0] * 20
 
 
 def test_an_address_that_guesses_over_many_connections_waits_as_well(world: World) -> None:
     for _ in range(20):
-        guesser = world.connect(never_sends=True, address=HALL)
+        guesser = world.stranger(address=HALL)
         for _ in range(5):
             world.ask(guesser, "joinSession", **JOIN)
 
@@ -238,7 +238,7 @@ def test_addresses_are_nowhere_to_be_read(world: World, database: CountingClient
 
 
 def test_a_close_that_fails_is_tried_again(world: World) -> None:
-    stranger = world.connect(never_sends=True, address=HALL)
+    stranger = world.stranger(address=HALL)
     world.sender.failing = {stranger}
     for seq in range(20):
         world.send_audio(stranger, seq)
@@ -251,7 +251,7 @@ def test_a_close_that_fails_is_tried_again(world: World) -> None:
 
 
 def test_refusals_are_counted_by_reason_once_a_second(world: World) -> None:
-    stranger = world.connect(never_sends=True)
+    stranger = world.stranger()
     for _ in range(3):
         world.ask(stranger, "createSession", sourceLanguage="en")
     assert world.telemetry.by_dimensions["RequestsRefused", "never"] == 1

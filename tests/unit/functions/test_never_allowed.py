@@ -25,7 +25,7 @@ def errors(world: World, connection: str) -> list[tuple[int, str]]:
 def test_audio_and_captions_of_strangers_cost_no_read(
     world: World, database: CountingClient
 ) -> None:
-    stranger = world.connect(never_sends=True)
+    stranger = world.stranger()
     database.requests.clear()
 
     world.send_audio(stranger, 0)
@@ -39,7 +39,7 @@ def test_a_listener_who_never_sends_is_refused_like_any_listener(
     world: World, database: CountingClient
 ) -> None:
     _, session_id = world.create_session()
-    listener = world.connect(never_sends=True)
+    listener = world.stranger()
     world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
     database.requests.clear()
 
@@ -52,7 +52,7 @@ def test_a_listener_who_never_sends_is_refused_like_any_listener(
 
 
 def test_fields_and_values_are_reported_first(world: World) -> None:
-    stranger = world.connect(never_sends=True)
+    stranger = world.stranger()
 
     world.send_text(stranger, "sendAudio", "no JSON")
     world.send_text(stranger, "sendAudio", json.dumps({"action": "sendAudio", "seq": 1}))
@@ -68,7 +68,7 @@ def test_fields_and_values_are_reported_first(world: World) -> None:
 
 
 def test_what_needs_a_token_costs_no_read_either(world: World, database: CountingClient) -> None:
-    stranger = world.connect(never_sends=True)
+    stranger = world.stranger()
     database.requests.clear()
 
     for action, fields in (
