@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from shared.utils.token_buckets import Budget
+from shared.utils.token_bucket import Budget
 
 
 @dataclass(frozen=True, slots=True)

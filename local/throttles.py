@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from local.model import WebSocketApi
 from shared.utils.clock import Clock
-from shared.utils.token_buckets import Budget, TokenBucket
+from shared.utils.token_bucket import Budget, TokenBucket
 
 # An account's quotas in most Regions: requests, @connections calls included, and new connections.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from local.api_template import ApiParts
 from local.model import IdentitySource, Route, WebSocketApi
 from local.resources import Resource, Resources
-from shared.utils.token_buckets import Budget
+from shared.utils.token_bucket import Budget
 
 _IDENTITY_SOURCE = re.compile(r"route\.request\.(header|querystring)\.([A-Za-z0-9._-]+)")
 _BODY_FIELD = re.compile(r"\$request\.body\.(\w+)")
