@@ -14,7 +14,7 @@ from client.sound.encodings import Samples
 # How long a measurement is remembered.
 _MEMORY_SECONDS = 0.4
 # Channels that agree less than this have opposite signs. True stereo stays far above.
-_OPPOSITE = -0.5
+_OPPOSITE = -0.7
 _MAX_GAIN = 2.0
 # After a peak the gain comes back by 8 dB/s.
 _RELEASE_DB_PER_SECOND = 8.0

@@ -35,8 +35,7 @@ _FOREIGN: Final = {
     b"PK\x03\x04": "ZIP",
     b"\x1f\x8b\x08": "gzip",
     b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff\xe0": "JPEG",
-    b"\xff\xd8\xff\xe1": "JPEG",
+    b"\xff\xd8\xff": "JPEG",
     b"GIF8": "GIF",
 }
 _HEAD_BYTES = 12

@@ -140,3 +140,17 @@ def test_blocks_of_any_length_give_numbers_within_full_scale(
         result = downmix.mix(block)
         assert result.shape == (length,)
         assert np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("delay_ms", [0.5, 2, 5, 12])
+def test_two_microphones_at_a_distance_keep_level_without_clicks(delay_ms: float) -> None:
+    """A voice of changing pitch, which such a delay cancels at some moments."""
+    seconds = np.arange(4 * RATE) / RATE
+    pitch = 100 + 60 * np.sin(2 * np.pi * 0.7 * seconds)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    harmonics = np.arange(1, 9)[:, np.newaxis]
+    voice: Samples = (0.2 / harmonics * np.sin(harmonics * phase)).sum(axis=0)
+    far = np.roll(voice, round(delay_ms * RATE / 1000))
+    result = mixed(voice, far)
+    assert abs(level_db(result, voice)) < 1.5
+    assert np.abs(np.diff(result)).max() < 3 * np.abs(np.diff(voice)).max()
