@@ -12,6 +12,8 @@ from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 
 Sleep = Callable[[float], Awaitable[None]]
+# No recorder delivers so seldom (ms).
+_STALL_MS = 1_000
 
 
 class ChunkSource(Protocol):
@@ -54,11 +56,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A chunk, its number, and when its first sample was captured (ms since the epoch)."""
+    """A chunk, its number, and when its first sample was captured (ms since the epoch).
+
+    `complete_at` is when its last sample was, by the monotonic clock (s).
+    """
 
     seq: int
     timestamp: int
     audio: bytes
+    complete_at: float
 
 
 async def capture(
@@ -71,18 +77,49 @@ async def capture(
 
     Times advance by the monotonic clock: setting the wall clock during a broadcast does not tear
     the sound apart. A live source that falls behind (its sound card is slow, it stalled) has its
-    later chunks dated accordingly.
+    later chunks dated accordingly. If this program has stalled, what the source has piled up
+    meanwhile comes at once, with the times at which it was captured.
     """
     started, t0 = clock.monotonic(), clock.now_ms()
     full_ms = audio_format.duration_ms(audio_format.chunk_bytes)
-    behind_ms = 0.0
+    lag = _Lag(full_ms)
     seq = 0
     async for audio in source:
-        end_ms = seq * full_ms + audio_format.duration_ms(len(audio)) + behind_ms
-        wait_ms = end_ms - (clock.monotonic() - started) * 1000
+        end_ms = seq * full_ms + audio_format.duration_ms(len(audio))
+        now_ms = (clock.monotonic() - started) * 1000
+        if source.live:
+            lag.note(now_ms - end_ms)
+        wait_ms = end_ms + lag.ms - now_ms
         if wait_ms > 0:
             await sleep(wait_ms / 1000)
-        elif source.live:
-            behind_ms -= wait_ms
-        yield Captured(seq, t0 + round(seq * full_ms + behind_ms), audio)
+        complete_at = started + (end_ms + lag.ms) / 1000
+        yield Captured(seq, t0 + round(seq * full_ms + lag.ms), audio, complete_at)
         seq += 1
+
+
+class _Lag:
+    """How far a live source is behind its first chunk (ms).
+
+    It only grows, so that a recorder that delivers in lumps is played evenly. But a chunk that is
+    later than that by more than a second may have waited for this program. Then those after it are
+    each less late, by about their duration, and the lag is what it was before; else the source
+    itself had stalled.
+    """
+
+    def __init__(self, chunk_ms: float) -> None:
+        self.ms = 0.0
+        self._chunk_ms = chunk_ms
+        self._before: float | None = None  # the lag before a stall whose cause is not known yet
+        self._late_ms = 0.0
+
+    def note(self, late_ms: float) -> None:
+        """The next chunk came so late after it should have been complete."""
+        catching_up = late_ms < self._late_ms - self._chunk_ms / 2
+        self._late_ms = late_ms
+        if self._before is not None and catching_up:
+            self.ms = self._before
+            if late_ms <= self._before:
+                self._before = None
+            return
+        self._before = self.ms if late_ms - self.ms > _STALL_MS else None
+        self.ms = max(late_ms, self.ms)

@@ -32,11 +32,13 @@ from client.errors import (
     ConnectionLostError,
     RequestRefusedError,
     RequestTimeoutError,
+    StalledError,
 )
 from client.event_queue import EventQueue
 from client.events import Answered, AudioRefused, CaptionRefused, Event, Refused
 from client.interpreter_requests import InterpreterRequests
 from client.protocol import SessionCore
+from client.send_window import SendWindow
 from client.session_requests import SessionRequests
 from client.session_state import SessionState
 from client.transport import SessionTicket, lost, open_socket
@@ -132,6 +134,7 @@ class Connection(
         self._told_of_expiry = False
         self._tasks: list[asyncio.Task[None]] = []
         self._beats: set[asyncio.Task[bool]] = set()
+        self._window = SendWindow(socket.ping, asyncio.get_running_loop().time)
 
     def start(self) -> None:
         """Begin to read and to keep the connection alive."""
@@ -173,9 +176,16 @@ class Connection(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
         """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply. An
-        interpreter's may say what it `renders`.
+        interpreter's may say what it `renders`. Raises StalledError, without sending it, while the
+        network holds back what was sent before.
         """
+        if not await self._window.has_room():
+            raise StalledError
         await self._send(self._core.audio_frame(seq, timestamp, audio, renders))
+        try:
+            await self._window.sent()
+        except ConnectionClosed as closed:
+            raise lost(closed) from None
 
     async def send_caption(self, caption: SendCaption) -> None:
         """Let those who hear one's language, or the floor, read what is said; no reply."""

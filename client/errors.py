@@ -8,6 +8,7 @@ ClientError
 │   ├── DeviceReplacedError   another connection is this device now
 │   └── GaveUpError           it was lost, and could not be opened again in time
 ├── AwayError                 the connection is lost at the moment, and may come back
+│   ├── StalledError          the network holds back what was sent
 │   └── OffAirError           another interpreter is the voice of the language at the moment
 ├── RequestTimeoutError       no reply came in time
 ├── RequestRefusedError       the service answered a request with an error
@@ -81,6 +82,13 @@ class AwayError(ClientError):
 
     def __init__(self, message: str = "the connection is lost at the moment") -> None:
         super().__init__(message)
+
+
+class StalledError(AwayError):
+    """The network holds back what was sent: more would arrive late, and all at once."""
+
+    def __init__(self) -> None:
+        super().__init__("the network holds back what was sent")
 
 
 class OffAirError(AwayError):

@@ -97,6 +97,10 @@ class Streamer:
         while True:
             while self._waiting:
                 chunk = self._waiting.popleft()
+                if self._is_old(chunk):
+                    self.report.dropped += 1
+                    self._on_progress(self.report)
+                    continue
                 try:
                     await self._sender.send_audio(chunk.seq, chunk.timestamp, chunk.audio)
                     self.report.sent += 1
@@ -108,6 +112,13 @@ class Streamer:
             if self._complete:
                 return
             await self._changes.until(lambda: self._waiting or self._complete)
+
+    def _is_old(self, chunk: Captured) -> bool:
+        """Whether a chunk waited for so long, for this program or the network, that it is of no
+        use: it would be late, and after a stall make the service refuse those that are not.
+        """
+        age_ms = (self._clock.monotonic() - chunk.complete_at) * 1000
+        return age_ms > self._format.deadline_ms
 
 
 async def either(*work: Coroutine[Any, Any, None]) -> None:

@@ -63,3 +63,32 @@ async def test_a_live_source_that_stalled_dates_its_later_chunks_later() -> None
         (1_400, 1_600),
         (1_600, 1_800),
     ]
+
+
+async def test_what_piled_up_while_this_program_was_halted_comes_at_once_with_its_times() -> None:
+    clock = FakeClock()
+    result = await _captured(Microphone(clock, [200, 3_200, *[0] * 15, 200, 200]), clock)
+    # The second chunk had waited for 3 s, which is known once the third is there at once.
+    backlog = [(200 * seq, 3_400) for seq in range(2, 17)]
+    assert [(chunk.timestamp - T0, at - T0) for chunk, at in result] == [
+        (0, 200),
+        (3_200, 3_400),
+        *backlog,
+        (3_400, 3_600),
+        (3_600, 3_800),
+    ]
+
+
+async def test_a_recorder_that_delivers_in_lumps_is_played_evenly() -> None:
+    clock = FakeClock()
+
+    class Lumps(Microphone):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for lump in range(1, 11):  # five chunks a second
+                clock.ms = max(clock.ms, 1_000.0 * lump)
+                for _ in range(5):
+                    yield bytes(CHUNK)
+
+    result = await _captured(Lumps(clock, []), clock)
+    assert [at - T0 for _, at in result] == [1_000 + 200 * number for number in range(50)]
+    assert [chunk.timestamp - T0 for chunk, _ in result] == [800 + 200 * n for n in range(50)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from client.capture import Recording
-from client.errors import ConnectionLostError, RequestRefusedError
+from client.errors import ConnectionLostError, RequestRefusedError, StalledError
 from client.events import AudioRefused
 from client.streaming import Streamer, StreamReport, either, settle_seconds
 from shared.models.audio_format import AudioFormat
@@ -25,6 +26,15 @@ class Wire:
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
         await self.free.wait()
         self.sent.append((seq, timestamp - T0))
+
+
+class Slow(Recording):
+    """Sound that is read beside the event loop, as files are."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            await asyncio.sleep(0)
+            yield chunk
 
 
 def _streamer(wire: Wire, clock: FakeClock, progress: list[int] | None = None) -> Streamer:
@@ -61,6 +71,40 @@ async def test_what_the_network_could_not_take_in_time_is_dropped() -> None:
     assert numbers[1] >= 7, "what waited behind it is of no use any more"
     assert numbers[-1] == 19
     assert streamer.report.sent + streamer.report.dropped == 20
+
+
+async def test_after_this_program_was_halted_it_goes_on_in_real_time() -> None:
+    wire, clock, sent_at = Wire(), FakeClock(), dict[int, float]()
+
+    async def halted_once(seconds: float) -> None:
+        await clock.sleep(seconds)
+        if clock.ms == 2_000:
+            clock.advance(3_000)
+
+    def note(report: StreamReport) -> None:
+        if wire.sent:
+            sent_at.setdefault(wire.sent[-1][0], clock.ms)
+
+    streamer = Streamer(wire, FORMAT, clock=clock, sleep=halted_once, on_progress=note)
+    await streamer.run(Slow(bytes(40 * FORMAT.chunk_bytes), FORMAT))
+    report = streamer.report
+    assert (report.sent, report.dropped) == (40 - report.dropped, report.dropped)
+    assert 12 <= report.dropped <= 14
+    assert sum(at == 5_000 for at in sent_at.values()) <= 3, "no burst"
+    assert sorted(sent_at)[-15:] == list(range(25, 40))
+
+
+async def test_what_the_network_holds_back_is_dropped_and_counted() -> None:
+    class Stalling(Wire):
+        async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+            if 5 <= seq < 20:
+                raise StalledError
+            await super().send_audio(seq, timestamp, audio)
+
+    wire, clock = Stalling(), FakeClock()
+    streamer = _streamer(wire, clock)
+    await streamer.run(Recording(bytes(30 * FORMAT.chunk_bytes), FORMAT))
+    assert (streamer.report.sent, streamer.report.dropped) == (15, 15)
 
 
 async def test_a_broken_connection_ends_the_stream() -> None:
