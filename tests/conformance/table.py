@@ -18,6 +18,7 @@ _MODULES = (
     "events",
     "routes",
     "quotas",
+    "throttling",
     "management",
     "lifetime",
     "http_tokens",

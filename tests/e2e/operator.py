@@ -122,6 +122,17 @@ class Operator:
         """All connections that have a row."""
         return {row["connectionId"] for row in await self._scan(CONNECTIONS)}
 
+    async def marks(self) -> int:
+        """How many abusive connections are held against addresses."""
+        rows = await self._scan(CONNECTIONS)
+        return sum(int(row["marks"]) for row in rows if "marks" in row)
+
+    async def mark_all(self, marks: int) -> None:
+        """Hold so many against every address that there is a row of."""
+        for row in await self._scan(CONNECTIONS):
+            if "marks" in row:
+                await self.put_connection({**row, "marks": marks})
+
     async def long_ago(self, connection_id: str, attribute: str) -> None:
         """That time of a connection was an hour ago; nothing if its row has gone."""
         with contextlib.suppress(self._database.exceptions.ConditionalCheckFailedException):

@@ -21,6 +21,7 @@ from local.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
 from local.overrides import service_endpoints
+from tests.e2e.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.device_scenarios import DEVICE_SCENARIOS
@@ -39,6 +40,7 @@ SCENARIOS = (
     | ANNOUNCEMENT_SCENARIOS
     | DEVICE_SCENARIOS
     | INTERPRETER_SCENARIOS
+    | ABUSE_SCENARIOS
 )
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
 # How long a scenario that was denied something may go on as if nothing had happened (s).

@@ -11,6 +11,7 @@ from local.errors import TemplateError
 from local.model import Identity, KeyAttribute, Place, Route, Stack
 from local.supported import SUPPORT
 from local.template import load
+from shared.utils.token_bucket import Budget
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
 
@@ -203,3 +204,34 @@ def test_every_ignored_property_has_its_reason() -> None:
     for kind, support in SUPPORT.items():
         assert not support.used & support.ignored.keys(), kind
         assert all(len(reason) > 10 for reason in support.ignored.values()), kind
+
+
+def test_limits_are_those_of_the_stage(tmp_path: Path) -> None:
+    template = example()
+    template["Resources"]["Stage"]["Properties"] |= {
+        "DefaultRouteSettings": {"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 100},
+        "RouteSettings": {
+            "say": {"ThrottlingRateLimit": 2.5, "ThrottlingBurstLimit": 7},
+            "$connect": {"LoggingLevel": "OFF"},
+        },
+    }
+
+    websocket = read(tmp_path, template).websocket
+
+    assert websocket.throttles == {"say": Budget(2.5, 7)}
+    assert websocket.default_throttle == Budget(50, 100)
+
+
+def test_without_limits_the_accounts_are_left(tmp_path: Path) -> None:
+    websocket = read(tmp_path, example()).websocket
+
+    assert (websocket.throttles, websocket.default_throttle) == ({}, None)
+
+
+def test_a_limit_that_is_no_number_stops_the_start(tmp_path: Path) -> None:
+    template = example()
+    limits = {"ThrottlingRateLimit": "many", "ThrottlingBurstLimit": 1}
+    template["Resources"]["Stage"]["Properties"]["RouteSettings"] = {"say": limits}
+
+    with pytest.raises(TemplateError, match=r"Stage.*ThrottlingRateLimit"):
+        read(tmp_path, template)
