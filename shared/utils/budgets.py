@@ -22,7 +22,7 @@ from shared.utils.token_bucket import Budget
 # What no line below is for: what people do by hand, and every route that is added later.
 OTHERS = Budget(per_second=5, burst=100)
 # What is no request of the protocol; no honest client goes on sending it.
-MALFORMED = Budget(per_second=1, burst=50)
+MALFORMED = Budget(per_second=1, burst=100)
 # Controls and the like of connections without a token, which no session would let them do.
 ANONYMOUS_CONTROLS = Budget(per_second=0.5, burst=20)
 
