@@ -18,9 +18,6 @@ FLOAT: Final = 0x0003
 _A_LAW: Final = 0x0006
 _MU_LAW: Final = 0x0007
 _EXTENSIBLE: Final = 0xFFFE
-# More than any microphone array; a larger number is damage, and would take memory accordingly.
-_MAX_CHANNELS = 256
-_MAX_RATE_HZ = 1_000_000
 _24_BITS = 2**23
 
 
@@ -60,10 +57,6 @@ def parse_format(body: bytes) -> Encoding:
         valid = valid if 0 < valid <= container else container
     if channels == 0 or rate == 0:
         raise SoundError("damaged: it claims to have no channels or no sample rate")
-    if channels > _MAX_CHANNELS:
-        raise SoundError(f"damaged: it claims to have {channels} channels")
-    if rate > _MAX_RATE_HZ:
-        raise SoundError(f"damaged: it claims to have {rate} samples a second")
     # The size of a frame decides: 24 bits may stand in 3 bytes or in 4.
     width = -(-bits // 8)
     if frame_bytes and frame_bytes % channels == 0 and frame_bytes // channels >= width:

@@ -39,6 +39,10 @@ _FOREIGN: Final = {
     b"GIF8": "GIF",
 }
 _HEAD_BYTES = 12
+# Whatever a microphone or an archive has; anything else is damage, and would take memory or time
+# accordingly.
+_MAX_CHANNELS = 256
+_RATES_HZ: Final = range(1_000, 1_000_001)
 # MPEG audio: consecutive frames that make a stream, and the bytes that so many take at most.
 _MPEG_FRAMES = 3
 _MPEG_BYTES = 3 * 1_441 + 4
@@ -52,6 +56,20 @@ def open_reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
 
     Blocks until the first bytes are there. Raises SoundError.
     """
+    reader = _reader(source, may_be_raw=may_be_raw)
+    if reader is None:
+        return None
+    for fault, found in (
+        (f"{reader.channels} channels", reader.channels > _MAX_CHANNELS),
+        (f"{reader.sample_rate} samples a second", reader.sample_rate not in _RATES_HZ),
+    ):
+        if found:
+            reader.close()
+            raise SoundError(f"damaged: it claims to have {fault}")
+    return reader
+
+
+def _reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
     head = source.peek(_HEAD_BYTES)
     if not head:
         raise no_sound()

@@ -20,7 +20,7 @@ CONVERT: Final = "convert it: ffmpeg -i YOUR_FILE -c:a pcm_s16le speech.wav"
 # Decoders look back within a frame or two, and metadata; a pipe is remembered that far.
 _WINDOW_BYTES = 2**20
 _PUMP_BYTES = 16_384
-# The length that a pipe pretends to have. libsndfile looks for a tag at the end of an MP3.
+# The length that a pipe pretends to have, and what is plainly no length.
 _NO_END = 2**62
 _BEYOND = 2**61
 
@@ -120,16 +120,29 @@ class _Window:
         self._kept = bytearray()
         self._base = 0
         self._at = 0
+        self._before_end = 0
+        self._refused = False
         self.fault: SoundError | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, which is returned."""
+        if whence == os.SEEK_END and offset < 0:
+            # The MP3 decoder looks for a tag at the end. Told that it cannot, it knows that this
+            # is a stream, and otherwise warns on stderr about the length.
+            self._refused = True
+            self._at = self._before_end
+            return -1
+        if whence == os.SEEK_END:
+            self._before_end = self._at
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: _NO_END}[whence]
         self._at = max(start + offset, 0)
         return self._at
 
     def tell(self) -> int:
-        """The position."""
+        """The position; -1 just after a seek that was refused."""
+        if self._refused:
+            self._refused = False
+            return -1
         return self._at
 
     def write(self, data: bytes) -> int:
@@ -143,11 +156,9 @@ class _Window:
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
-        """The bytes at the position; zeros at the end that is pretended."""
+        """The bytes at the position; none at the end that is pretended."""
         if self._at >= _BEYOND:
-            count = max(min(size, _NO_END - self._at), 0)
-            self._at += count
-            return bytes(count)
+            return b""
         if self._at < self._base:
             self.fault = SoundError("cannot be read from a pipe; name the file")
             return b""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
 import socket
 import subprocess
@@ -13,7 +15,7 @@ from typing import IO, Any
 import pytest
 
 from tests.unit.client.command_line import server
-from tests.unit.client.sounds import chunk, fmt, riff, s16, wav
+from tests.unit.client.sounds import chunk, encoded, fmt, riff, s16, speechlike, wav
 from tests.unit.client.support import FakeService
 
 SESSION = "golden-eagle-427"
@@ -44,6 +46,15 @@ def shell(stdin: int | IO[Any] | None, *arguments: str, **more: Any) -> subproce
         env={**os.environ, "COLUMNS": "200"},
         **more,
     )
+
+
+def give(process: subprocess.Popen[str], content: bytes) -> None:
+    """Write it to the process's standard input, and close that."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.buffer.write(content)  # type: ignore[attr-defined]
+        process.stdin.close()
+    process.stdin = None
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
@@ -94,11 +105,8 @@ def test_a_terminal_is_one_line(service: tuple[Kept, str]) -> None:
     ids=["nothing", "empty wav", "metadata"],
 )
 def test_a_pipe_without_sound_opens_no_session(service: tuple[Kept, str], content: bytes) -> None:
-    process = shell(subprocess.PIPE, "speak", "-", "--url", service[1], pipesize=-1)
-    assert process.stdin is not None
-    process.stdin.buffer.write(content)  # type: ignore[attr-defined]
-    process.stdin.close()
-    process.stdin = None
+    process = shell(subprocess.PIPE, "speak", "-", "--url", service[1])
+    give(process, content)
     code, _, err = ended(process)
     assert (code, len(err)) == (1, 1)
     assert "standard input: contains no sound; record something first" in err[0]
@@ -126,9 +134,16 @@ def test_the_header_of_a_wav_is_not_played(
             ours.close()
             code, out, err = ended(process)
     assert (code, err) == (0, []), out
-    import base64
-
     assert b"".join(base64.b64decode(audio) for audio in kept.sent()) == PCM
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "MP3", "OGG"])
+def test_a_decoder_says_nothing_of_its_own(service: tuple[Kept, str], kind: str) -> None:
+    process = shell(subprocess.PIPE, "speak", "-", "--url", service[1])
+    give(process, encoded(speechlike(8_000), 16_000, kind))
+    code, out, err = ended(process)
+    assert (code, err) == (0, []), out
+    assert len(service[0].sent()) in {3, 4}
 
 
 def test_listening_into_a_full_device_goes_on(service: tuple[Kept, str]) -> None:
