@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from client.capture import ChunkSource, Recording
 from client.connection import connect
-from client.errors import RequestRefusedError
+from client.errors import RequestRefusedError, SoundError
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks, listen
 from client.playout import ListenStats
@@ -213,3 +213,22 @@ async def _speak_and_cancel(
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening
+
+
+class Damaged:
+    """A file that cannot be decoded to its end."""
+
+    live = False
+    total = 9
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield _pcm(1, 1)
+        raise SoundError("talk.flac: damaged")
+
+
+async def test_a_file_that_is_damaged_half_way_ends_the_session() -> None:
+    service = FakeService()
+    async with serving(service.handle) as url, connect(url) as connection:
+        with pytest.raises(SoundError, match="damaged"):
+            await speak(connection, "en", lambda audio_format: Damaged(), audio_format=SHORT)
+    assert service.actions()[-1] == "endSession"
