@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.data_access.announcement_items import COUNT_SHARDS, count_key, expires_at, shard_of
 from shared.data_access.table import ConditionFailedError, Item, Table
@@ -147,7 +148,7 @@ class AnnouncementCounts:
         for start in range(0, len(added), _ATTRIBUTES_AT_ONCE):
             some = list(enumerate(added[start : start + _ATTRIBUTES_AT_ONCE]))
             names = {f"#a{index}": name for index, (name, _) in some}
-            values = {f":a{index}": value for index, (_, value) in some}
+            values: dict[str, Any] = {f":a{index}": value for index, (_, value) in some}
             if fits:
                 names["#languages"] = _LANGUAGES
                 values |= {":language": next(iter(by_language)), ":most": _MOST_LANGUAGES}

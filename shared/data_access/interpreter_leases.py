@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
-from shared.data_access.session_items import channel_item, from_item, standby_item
+from shared.data_access.session_items import CHANNELS_EPOCH, channel_item, from_item, standby_item
 from shared.data_access.session_news import attribute_of, channel_subject
 from shared.data_access.table import Table
+from shared.data_access.unused_channels import forget_unused_channels
 from shared.models.ladder import MAX_STANDBYS
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
 
@@ -63,6 +64,9 @@ class InterpreterLeases:
         if before is None:
             update.must(f"attribute_not_exists({update.channel})")
             update.must(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")
+            update.names["#forgotten"] = CHANNELS_EPOCH
+            known = update.value("epoch", after.epoch)
+            update.must(f"(attribute_not_exists(#forgotten) OR #forgotten < {known})")
             update.set(update.channel, channel_item(after))
         else:
             _hold(update, before)
@@ -74,6 +78,10 @@ class InterpreterLeases:
                 _guard(update, before, after, unless)
                 _differences(update, before, after)
         return self._write(session_id, update) is not None
+
+    def forget_unused(self, session: Session) -> bool:
+        """Make room for a channel; False if all channels of the session, just read, are in use."""
+        return forget_unused_channels(self._table, session)
 
     def renew(
         self,

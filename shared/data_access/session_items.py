@@ -26,6 +26,8 @@ TICKET_HASH = "ticketHash"
 _SECRET_HASH = "secretHash"
 # How many languages were listened to whose counters have been removed since.
 LANGUAGES_FORGOTTEN = "languagesForgotten"
+# The highest epoch of the channels that have been removed.
+CHANNELS_EPOCH = "channelsEpoch"
 _INTERPRETATION = "interpretation"
 RUN = "interpreterRun"
 RUN_GENERATION = "generation"
@@ -145,6 +147,7 @@ def from_item(item: Item) -> Session:
         interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
         listener_count=item["listenerCount"],
         language_counts=item["languageCounts"],
+        channels_epoch=item.get(CHANNELS_EPOCH, 0),
         languages_forgotten=item.get(LANGUAGES_FORGOTTEN, 0),
         channels={language: _channel(channel) for language, channel in item["channels"].items()},
         grace_until=item.get("graceUntil"),

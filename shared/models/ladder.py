@@ -45,11 +45,16 @@ def waiting(channel: Channel, now: int) -> list[str]:
 
 
 def taken(
-    channel: Channel | None, connection_id: str, source: InterpreterSource, now: int
+    channel: Channel | None,
+    connection_id: str,
+    source: InterpreterSource,
+    now: int,
+    *,
+    first_epoch: int = 1,
 ) -> Channel:
-    """Somebody interprets a language that nobody does."""
+    """Somebody interprets a language that nobody does; `first_epoch` is that of a new channel."""
     return Channel(
-        epoch=channel.epoch + 1 if channel else 1,
+        epoch=channel.epoch + 1 if channel else first_epoch,
         source=source,
         connection_id=connection_id,
         lease_until=now + LEASE_MS,

@@ -95,7 +95,8 @@ class Session:
     `grace_until` is there while the speaker is away: until then the owner may come back.
     `audible_since` is when audio last began to be delivered after a pause or a mute.
     `language_counts` has the languages in use, and others at zero; `languages_forgotten` is how
-    many were removed from it to make room.
+    many were removed from it to make room. `channels_epoch` is the highest epoch of the channels
+    that were.
     """
 
     session_id: str
@@ -114,6 +115,7 @@ class Session:
     language_counts: Mapping[str, int] = field(default_factory=dict)
     languages_forgotten: int = 0
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    channels_epoch: int = 0
     audible_since: int = 0
     grace_until: int | None = None
     former_speaker: Former | None = None
@@ -161,6 +163,11 @@ class Session:
             if former and former.may_send(connection_id, channel.epoch, at_ms):
                 return AudioSource(language, former.epoch)
         return None
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch of a new channel: higher than any that its language may have had."""
+        return self.channels_epoch + 1
 
     def with_channel(self, language: str, channel: Channel) -> Session:
         """The session with another channel of a language."""

@@ -119,7 +119,7 @@ class InterpreterHandover:
                 self._ladder.tell(lost)
             return None
         if before is None or before.connection_id is None:
-            after = taken(before, connection_id, source, now)
+            after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
         elif source == "machine" and before.source == "human":
             raise forbidden("takeOver from a person", "people")
         else:

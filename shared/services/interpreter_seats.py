@@ -98,14 +98,15 @@ class InterpreterSeats:
             if mine is not None:
                 return mine
             if before is None and len(session.channels) >= MAX_LANGUAGES:
-                raise too_many_channels()
-            if before is not None and is_expired(before, now):
+                if not self._leases.forget_unused(session):
+                    raise too_many_channels()
+            elif before is not None and is_expired(before, now):
                 # Who waits has been there before whoever comes.
                 lost = self._ladder.lose(session, language, "expired")
                 if lost is not None:
                     self._ladder.tell(lost)
             elif before is None or before.connection_id is None:
-                after = taken(before, connection_id, source, now)
+                after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
                 if self._leases.change(session.session_id, language, before, after, is_news=True):
                     present = with_channel_news(session, language, after)
                     return Entered(present, Passed(present, language, before, after, "asked"))

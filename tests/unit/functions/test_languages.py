@@ -6,10 +6,11 @@ from itertools import count
 
 import pytest
 
-from shared.models.session import MAX_LANGUAGES
+from shared.models.ladder import passed_on, taken
+from shared.models.session import MAX_LANGUAGES, Channel
 from shared.utils.settings import MAX_LISTENERS
 from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.tables import dynamodb, interpreter_leases
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts
 
@@ -148,6 +149,77 @@ def test_a_language_that_comes_back_into_use_in_between_is_kept(crowded: World) 
         assert returning in in_use(crowded, session_id)
         crowded.ask(newcomer, "leaveSession")
         crowded.ask(other, "leaveSession")
+
+
+class TestInterpreted:
+    def test_one_interpreter_cannot_use_the_channels_up(self, world: World) -> None:
+        _, session_id = world.create_session()
+        leave_behind(world, session_id, MAX_LANGUAGES)
+
+        for language in ("es", "de", "ja"):
+            world.interpreter(session_id, language, user=language)
+
+        channels = world.session(session_id).channels
+        assert len(channels) <= MAX_LANGUAGES
+        assert {"es", "de", "ja"} <= channels.keys()
+
+    def test_those_in_use_stay(self, world: World) -> None:
+        _, session_id = world.create_session()
+        world.interpreter(session_id, "es")
+        world.interpreter(session_id, "es", "ines-2", standby=True)
+        world.listener(session_id, "fr")
+        french = world.interpreter(session_id, "fr", "marie")
+        world.ask(french, "leaveSession")
+        leave_behind(world, session_id, MAX_LANGUAGES - 2)
+
+        for number in range(30):
+            world.interpreter(session_id, f"de-x-{number}", f"user-{number}")
+
+        assert {"es", "fr"} <= world.session(session_id).channels.keys()
+
+    def test_one_too_many_is_refused(self, world: World) -> None:
+        _, session_id = world.create_session()
+        leases = interpreter_leases()
+        for number in range(MAX_LANGUAGES):
+            assert leases.change(session_id, code(number), None, held(f"i{number}", world))
+
+        reply = world.ask(
+            world.connect("ines", "interpreters"),
+            "joinSession",
+            sessionId=session_id,
+            targetLanguage="es",
+            role="interpreter",
+        )
+
+        assert reply["code"] == "INVALID_LANGUAGE"
+
+    def test_a_channel_that_comes_back_has_a_higher_epoch(self, world: World) -> None:
+        _, session_id = world.create_session()
+        for user in ("ines", "ivan", "ida"):
+            interpreter = world.interpreter(session_id, "es", user)
+            world.ask(interpreter, "leaveSession")
+        last = world.session(session_id).channels["es"].epoch
+        leave_behind(world, session_id, MAX_LANGUAGES - 1)
+        for number in range(MAX_LANGUAGES):  # until it has been forgotten
+            if "es" not in world.session(session_id).channels:
+                break
+            world.interpreter(session_id, f"de-x-{number}", f"user-{number}")
+        assert "es" not in world.session(session_id).channels
+
+        world.interpreter(session_id, "es")
+
+        assert world.session(session_id).channels["es"].epoch > last
+
+
+def leave_behind(world: World, session_id: str, channels: int) -> None:
+    """Channels of interpreters who have left."""
+    for number in range(channels):
+        left = passed_on(held(f"i{number}", world), world.clock.now_ms())
+        assert interpreter_leases().change(session_id, code(number), None, left)
+
+
+def held(connection: str, world: World) -> Channel:
+    return taken(None, connection, "human", world.clock.now_ms())
 
 
 class TestNewLanguage:
