@@ -15,6 +15,7 @@ from constructs import Construct
 
 from infrastructure.config import ConnectIdentity, GatewayLogRole
 from infrastructure.context import config_from
+from infrastructure.delivery import Served
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.routes import RouteSpec
@@ -87,7 +88,7 @@ class ProbeStack(cdk.Stack):
             removal_policy=config.removal_policy,
         )
         function = self._function(config.resource_name(FUNCTION.name), websocket, log_group)
-        websocket.serve(api.routes, {FUNCTION: function}, FUNCTION, api.identity_source)
+        websocket.serve(api.routes, {FUNCTION: Served(function)}, FUNCTION, api.identity_source)
         cdk.CfnOutput(self, "WebSocketUrl", value=websocket.url)
 
     def _function(

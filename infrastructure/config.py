@@ -37,6 +37,17 @@ class UnknownStageError(ConfigError):
     """There is no stage of that name; the message lists those that exist."""
 
 
+class Delivery(Enum):
+    """How new code reaches callers."""
+
+    # Callers name functions by themselves: the next invocation has the new code.
+    PLAIN = "plain"
+    # A tenth of the invocations for ten minutes, then all; an alarm takes it back.
+    CANARY = "canary"
+    # All at once, whatever alarms say: for a fix that is to end an alarm.
+    AT_ONCE = "at-once"
+
+
 class GatewayLogRole(Enum):
     """Who sets the role by which API Gateway writes logs: one of a whole account and Region.
 
@@ -102,6 +113,7 @@ class StageConfig:
     # Likewise of Transcribe's concurrent streams, one for each run of an interpreter.
     transcribe_streams: int = TRANSCRIBE_STREAMS
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
+    delivery: Delivery = Delivery.PLAIN
     connect_identity: ConnectIdentity = ConnectIdentity.NONE
     # Without a topic alarms are only seen by who looks.
     alarm_topic: bool = False
@@ -265,6 +277,7 @@ STAGES: Mapping[str, StageConfig] = {
             log_retention=logs.RetentionDays.THREE_MONTHS,
             recovery_days=35,
             deletion_protection=True,
+            delivery=Delivery.CANARY,
             throttle=Throttle(rate=500, burst=500),
             # What people and their tools do, each now and then.
             http_throttle=Throttle(rate=20, burst=40),

@@ -12,6 +12,7 @@ from typing import Any
 from infrastructure.config import (
     ConfigError,
     ConnectIdentity,
+    Delivery,
     GatewayLogRole,
     StageConfig,
     stage_config,
@@ -45,6 +46,7 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     config = _with_settings(config, settings_from(context("settings")))
     config = _with_origins(config, context("allowedOrigins"))
     config = _with_log_role(config, context("gatewayLogRole"))
+    config = _with_delivery(config, context("delivery"))
     config = _with_identity(config, context("identitySource"))
     config = _with_alarm_email(config, context("alarmEmail"))
     config = _with_concurrency(config, context("reservedConcurrency"))
@@ -119,6 +121,20 @@ def _with_log_role(config: StageConfig, value: object) -> StageConfig:
     except ValueError:
         known = ", ".join(role.value for role in GatewayLogRole)
         raise ConfigError(f"gatewayLogRole: expected one of {known}, not {value!r}") from None
+
+
+def _with_delivery(config: StageConfig, value: object) -> StageConfig:
+    """The aliases of a stage stay: without them its API would lead nowhere for a moment."""
+    if value is None:
+        return config
+    choices = [item for item in Delivery if item is not Delivery.PLAIN]
+    if config.delivery is Delivery.PLAIN:
+        raise ConfigError(f"delivery: {config.stage} delivers at once, without aliases")
+    for item in choices:
+        if item.value == value:
+            return replace(config, delivery=item)
+    known = ", ".join(item.value for item in choices)
+    raise ConfigError(f"delivery: expected one of {known}, not {value!r}")
 
 
 def _with_identity(config: StageConfig, value: object) -> StageConfig:

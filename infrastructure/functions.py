@@ -14,6 +14,7 @@ from constructs import Construct
 
 from infrastructure.code import LEFT_OUT
 from infrastructure.config import StageConfig
+from infrastructure.delivery import Served, serve
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.naming import construct_id
@@ -66,7 +67,7 @@ class FunctionFactory:
             scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=list(LEFT_OUT)
         )
 
-    def create(self, spec: FunctionSpec) -> lambda_.CfnFunction:
+    def create(self, spec: FunctionSpec) -> Served:
         """The function of `spec`, with a role and a log group of its own."""
         name = self._config.resource_name(spec.name)
         log_group = logs.LogGroup(
@@ -105,10 +106,11 @@ class FunctionFactory:
             reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
         )
-        self._configure_events(spec, function)
-        return function
+        served = serve(self._scope, self._config, spec, function, self._layer)
+        self._configure_events(spec, served)
+        return served
 
-    def _configure_events(self, spec: FunctionSpec, function: lambda_.CfnFunction) -> None:
+    def _configure_events(self, spec: FunctionSpec, served: Served) -> None:
         """What becomes of events that nobody waits for, where it is not what Lambda does anyway."""
         if spec.event_seconds is None and not spec.keeps_lost_events:
             return
@@ -116,8 +118,8 @@ class FunctionFactory:
         lambda_.CfnEventInvokeConfig(
             self._scope,
             construct_id(spec.name, "Events"),
-            function_name=function.ref,
-            qualifier="$LATEST",
+            function_name=served.function.ref,
+            qualifier=served.alias.name if served.alias else "$LATEST",
             maximum_event_age_in_seconds=spec.event_seconds,
             maximum_retry_attempts=None if spec.event_seconds is None else 0,
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(

@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.delivery import Served
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.identity import Identity
@@ -49,7 +50,7 @@ class HttpApi:
         scope: Construct,
         config: StageConfig,
         routes: Collection[HttpRouteSpec],
-        functions: Mapping[FunctionSpec, lambda_.CfnFunction],
+        functions: Mapping[FunctionSpec, Served],
         identity: Identity,
     ) -> None:
         self._scope = scope
@@ -158,7 +159,7 @@ class HttpApi:
             construct_id(spec.name, "HttpIntegration"),
             api_id=self._api.ref,
             integration_type="AWS_PROXY",
-            integration_uri=self._functions[spec].attr_arn,
+            integration_uri=self._functions[spec].arn,
             payload_format_version="2.0",
         )
         return integration.ref
@@ -172,7 +173,7 @@ class HttpApi:
             self._scope,
             construct_id(spec.key, "Permission"),
             action="lambda:InvokeFunction",
-            function_name=self._functions[spec.function].attr_arn,
+            function_name=self._functions[spec.function].arn,
             principal="apigateway.amazonaws.com",
             source_arn=Stack.of(self._scope).format_arn(
                 service="execute-api",

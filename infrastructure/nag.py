@@ -19,6 +19,7 @@ from infrastructure.function_spec import Resource
 from infrastructure.function_table import FUNCTIONS
 from infrastructure.http_routes import HTTP_ROUTES
 from infrastructure.naming import construct_id
+from infrastructure.queues import LOST_EVENTS
 from infrastructure.routes import ROUTES
 from infrastructure.websocket_api import CONNECT_ROUTE
 
@@ -100,6 +101,18 @@ def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
         "This role is one for all APIs of the account and Region, so no narrower resource is "
         "right; API Gateway checks that it may do exactly what AWS's policy for it says.",
     )
+    yield _of(
+        f"{construct_id(LOST_EVENTS)}/Resource",
+        "SQS3",
+        "It is the dead-letter queue of functions and rules, which the rule cannot see.",
+    )
+    if stack.node.try_find_child("DeliveryRole"):
+        yield _of(
+            "DeliveryRole/Resource",
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
+            "service-role/AWSCodeDeployRoleForLambdaLimited]",
+            "AWS's own policy for what CodeDeploy does with Lambda; it grows with the service.",
+        )
     for route in ROUTES:
         if route.key != CONNECT_ROUTE:
             yield _of(

@@ -8,6 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.delivery import Served
 from infrastructure.naming import construct_id
 
 # A message is tried again after this long. AWS advises six times the function's timeout:
@@ -73,13 +74,13 @@ class _Queue:
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=tries),
         )
 
-    def feed(self, function: lambda_.CfnFunction) -> None:
+    def feed(self, function: Served) -> None:
         """Let the queue's messages invoke `function`, which says itself which of them failed."""
         lambda_.CfnEventSourceMapping(
             self._scope,
             construct_id(self._name, "Source"),
             event_source_arn=self.queue.queue_arn,
-            function_name=function.ref,
+            function_name=function.name,
             batch_size=_BATCH_SIZE,
             function_response_types=["ReportBatchItemFailures"],
         )

@@ -11,6 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infrastructure.delivery import Served
+
 _EVENTS = "events.amazonaws.com"
 # What a rule could not deliver within a minute the next one makes up for. One minute is also the
 # shortest: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
@@ -28,9 +30,7 @@ class Schedules:
         #: The names of the rules, as metrics call them.
         self.names: list[str] = []
 
-    def every_minute(
-        self, function: lambda_.CfnFunction, then_queue: sqs.Queue | None = None
-    ) -> events.CfnRule:
+    def every_minute(self, function: Served, then_queue: sqs.Queue | None = None) -> events.CfnRule:
         """Invoke `function` every minute; with a queue, send it the same event at the same time.
 
         A minute is EventBridge's shortest period. A queue with a delay that feeds the function
@@ -41,7 +41,7 @@ class Schedules:
     def every(
         self,
         minutes: int,
-        function: lambda_.CfnFunction,
+        function: Served,
         then_queue: sqs.Queue | None = None,
         *,
         given: Mapping[str, str] | None = None,
@@ -49,15 +49,15 @@ class Schedules:
         """Invoke `function` every so many minutes, with `given` in place of the rule's event."""
         period = "1 minute" if minutes == 1 else f"{minutes} minutes"
         name = f"every-{period.replace(' ', '-')}"
-        self.names.append(f"{function.function_name}-{name}")
+        self.names.append(f"{function.function.function_name}-{name}")
         constant = json.dumps(given) if given is not None else None
-        targets = [self._target("function", function.attr_arn, constant)]
+        targets = [self._target("function", function.arn, constant)]
         if then_queue is not None:
             targets.append(self._target("queue", then_queue.queue_arn, constant))
         id_ = "".join(word.capitalize() for word in name.split("-"))
         rule = events.CfnRule(
             self._scope,
-            f"{function.node.id}{id_}",
+            f"{function.function.node.id}{id_}",
             name=self.names[-1],
             schedule_expression=f"rate({period})",
             state="ENABLED",
@@ -67,7 +67,7 @@ class Schedules:
             self._scope,
             f"{rule.node.id}Permission",
             action="lambda:InvokeFunction",
-            function_name=function.attr_arn,
+            function_name=function.arn,
             principal=_EVENTS,
             source_arn=rule.attr_arn,
         )

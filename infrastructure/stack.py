@@ -7,8 +7,9 @@ from collections.abc import Collection
 import aws_cdk as cdk
 from constructs import Construct
 
-from infrastructure.config import StageConfig
+from infrastructure.config import Delivery, StageConfig
 from infrastructure.dashboard import Dashboard
+from infrastructure.delivery import Canary, invoked_name
 from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUTHORIZER,
@@ -66,9 +67,9 @@ class LingocastStack(cdk.Stack):
         announcements = Announcements(self, config, ANNOUNCEMENTS.timeout_seconds)
         lost_events = create_lost_events(self, config)
         # By their names: roles name these functions, so they cannot refer to them.
-        broadcast = config.resource_name(BROADCAST.name)
-        disconnect = config.resource_name(DISCONNECT.name)
-        interpreter = config.resource_name(INTERPRETER.name)
+        broadcast = invoked_name(config, BROADCAST.name)
+        disconnect = invoked_name(config, DISCONNECT.name)
+        interpreter = invoked_name(config, INTERPRETER.name)
         factory = FunctionFactory(
             self,
             config,
@@ -120,6 +121,8 @@ class LingocastStack(cdk.Stack):
         topic = create_topic(self, config) if config.alarm_topic else None
         metrics = StageMetrics(config, api_id=api.api_id, http_api_id=http.api_id if http else None)
         alarms = Alarms(self, config, metrics, rules=schedules.names, notify=topic)
+        if config.delivery is not Delivery.PLAIN:
+            Canary(self, config, alarms.all, functions)
         Dashboard(self, config, metrics, alarms, rules=schedules.names)
 
         # What a client needs to find and enter this stage, and whoever signs users in.

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from infrastructure.api_stage import create_stage
 from infrastructure.config import StageConfig
+from infrastructure.delivery import Served
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.naming import construct_id
 from infrastructure.routes import RouteSpec
@@ -65,7 +66,7 @@ class WebSocketApi:
     def serve(
         self,
         routes: Collection[RouteSpec],
-        functions: Mapping[FunctionSpec, lambda_.CfnFunction],
+        functions: Mapping[FunctionSpec, Served],
         authorizer: FunctionSpec,
         identity_source: Sequence[str] | None = None,
     ) -> None:
@@ -119,9 +120,7 @@ class WebSocketApi:
         )
         return [route, response]
 
-    def _integrate(
-        self, spec: FunctionSpec, function: lambda_.CfnFunction
-    ) -> apigateway.CfnIntegration:
+    def _integrate(self, spec: FunctionSpec, function: Served) -> apigateway.CfnIntegration:
         return apigateway.CfnIntegration(
             self._scope,
             construct_id(spec.name, "Integration"),
@@ -130,7 +129,7 @@ class WebSocketApi:
             integration_uri=self._invocation_uri(function),
         )
 
-    def _add_authorizer(self, function: lambda_.CfnFunction, identity_source: Sequence[str]) -> str:
+    def _add_authorizer(self, function: Served, identity_source: Sequence[str]) -> str:
         authorizer = apigateway.CfnAuthorizer(
             self._scope,
             "ConnectAuthorizer",
@@ -143,20 +142,20 @@ class WebSocketApi:
         self._permit("Authorizer", function, self._arn(f"authorizers/{authorizer.ref}"))
         return authorizer.ref
 
-    def _permit(self, caller: str, function: lambda_.CfnFunction, source_arn: str) -> None:
+    def _permit(self, caller: str, function: Served, source_arn: str) -> None:
         lambda_.CfnPermission(
             self._scope,
             f"{caller}Permission",
             action="lambda:InvokeFunction",
-            function_name=function.attr_arn,
+            function_name=function.arn,
             principal="apigateway.amazonaws.com",
             source_arn=source_arn,
         )
 
-    def _invocation_uri(self, function: lambda_.CfnFunction) -> str:
+    def _invocation_uri(self, function: Served) -> str:
         return (
             f"arn:{self._stack.partition}:apigateway:{self._stack.region}:lambda:"
-            f"path/2015-03-31/functions/{function.attr_arn}/invocations"
+            f"path/2015-03-31/functions/{function.arn}/invocations"
         )
 
     def _arn(self, path: str) -> str:

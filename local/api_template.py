@@ -100,7 +100,7 @@ class ApiParts:
             raise resource.error(f"{name} invokes no function of this stack")
         function = self._functions[arn]
         caller = self._place.arn("execute-api", f"{self.api_id}/{path}")
-        if function not in self._permissions.of_api(caller):
+        if arn not in self._permissions.of_api(caller):
             raise resource.error(
                 f"no AWS::Lambda::Permission lets it invoke {function} for {caller}"
             )

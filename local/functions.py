@@ -108,9 +108,13 @@ class Functions:
         return not broken
 
     def _pool(self, function: str) -> FunctionPool:
-        if function not in self._pools:
-            raise UnknownFunctionError(f"no function is called {function}")
-        return self._pools[function]
+        """The pool of a function, named by itself or as `name:alias`."""
+        name, _, alias = function.partition(":")
+        if name not in self._pools:
+            raise UnknownFunctionError(f"no function is called {name}")
+        if alias and alias not in self._pools[name].aliases:
+            raise UnknownFunctionError(f"the function {name} has no alias {alias}")
+        return self._pools[name]
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from local.model import Function, Place
@@ -26,7 +27,16 @@ class FunctionReader:
     def read(self) -> dict[str, Function]:
         """The functions by name. Raises TemplateError for what this package does not run."""
         found = map(self._function, self._resources.all("Lambda::Function"))
-        return {item.name: item for item in found}
+        functions = {item.name: item for item in found}
+        for version in self._resources.all("Lambda::Version"):
+            version.expect("FunctionName", *functions)
+        for alias in self._resources.all("Lambda::Alias"):
+            # There is one version of the code here, whichever the alias names.
+            alias.expect("FunctionName", *functions)
+            function = functions[alias.text("FunctionName")]
+            aliases = (*function.aliases, alias.text("Name"))
+            functions[function.name] = replace(function, aliases=aliases)
+        return functions
 
     def _function(self, resource: Resource) -> Function:
         if not resource.text("Runtime").startswith("python3."):

@@ -39,6 +39,13 @@ class Function:
     timeout_seconds: int
     memory_mb: int
     role: Role
+    #: Other names of it, each of its one version: `<name>:<alias>`, and its ARN likewise.
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def arns(self) -> tuple[str, ...]:
+        """What callers may name it by: its own ARN, and those of its aliases."""
+        return (self.arn, *(f"{self.arn}:{alias}" for alias in self.aliases))
 
     @property
     def modules(self) -> tuple[str, ...]:

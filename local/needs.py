@@ -31,8 +31,12 @@ _T = TypeVar("_T")
 
 
 def function_name(path_part: str) -> str:
-    """The function that Invoke names by its name, its ARN, or the end of one."""
-    return unquote(path_part).rpartition(":")[2]
+    """The function, `name` or `name:alias`, that Invoke names by that, or by the end of an ARN."""
+    named = unquote(path_part)
+    _, is_arn, name = named.rpartition("function:")
+    if is_arn or named.count(":") <= 1:
+        return name
+    return named.rpartition(":")[2]
 
 
 def lambda_needs(place: Place) -> Needs:

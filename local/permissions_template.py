@@ -12,17 +12,21 @@ EVENTS = "events.amazonaws.com"
 
 
 class PermissionReader:
-    """Reads AWS::Lambda::Permission; `functions` are the names by their ARNs."""
+    """Reads AWS::Lambda::Permission; `functions` are the names by their ARNs, an alias has its own.
+
+    What lets a function be invoked does not let its alias be.
+    """
 
     def __init__(self, resources: Resources, functions: Mapping[str, str]) -> None:
-        self._functions = functions
+        # The last part of an ARN is the name, or the name and an alias.
+        self._arns = {arn.partition(":function:")[2]: arn for arn in functions}
         self._permissions = list(resources.all("Lambda::Permission"))
         for permission in self._permissions:
             permission.expect("Action", "lambda:InvokeFunction")
             permission.expect("Principal", API_GATEWAY, EVENTS)
 
     def of_api(self, arn: str) -> Set[str]:
-        """The functions that API Gateway may invoke for a route or an authorizer, named by ARN."""
+        """The ARNs that API Gateway may invoke for a route or an authorizer, named by ARN."""
         return {
             self._function(permission)
             for permission in self._permissions
@@ -31,7 +35,7 @@ class PermissionReader:
         }
 
     def of_rule(self, arn: str) -> Set[str]:
-        """The functions that a rule may invoke."""
+        """The ARNs that a rule may invoke."""
         return {
             self._function(permission)
             for permission in self._permissions
@@ -40,4 +44,4 @@ class PermissionReader:
 
     def _function(self, permission: Resource) -> str:
         target = permission.text("FunctionName")
-        return self._functions.get(target, target)
+        return self._arns.get(target, target)

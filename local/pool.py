@@ -53,6 +53,7 @@ class FunctionPool:
         report: Report | None = None,
     ) -> None:
         self._function = function
+        self.aliases = function.aliases
         self._environment = environment
         self._log = log
         self._limits = limits

@@ -30,7 +30,7 @@ class QueueReader:
     def __init__(self, resources: Resources, functions: Mapping[str, Function]) -> None:
         self._resources = resources
         self._functions = functions
-        self._by_arn = {item.arn: item for item in functions.values()}
+        self._by_arn = {arn: item for item in functions.values() for arn in item.arns}
         self._names = {
             resources.attribute(item, "Arn"): resources.attribute(item, "QueueName")
             for item in resources.all("SQS::Queue")

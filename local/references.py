@@ -48,6 +48,11 @@ _QUEUE = "AWS::SQS::Queue"
 # Ref gives its ARN, whose end AWS makes up: six characters after the name.
 _SECRET = "AWS::SecretsManager::Secret"
 _SECRET_SUFFIX = "-a1b2c3"
+# The number of every version (there is one), and the attribute that is the ARN, as Ref is.
+_QUALIFIED = {
+    "AWS::Lambda::Version": ("1", "FunctionArn"),
+    "AWS::Lambda::Alias": ("", "AliasArn"),
+}
 _WITH_ATTRIBUTES = frozenset(
     {"AWS::ApiGatewayV2::Api", "AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"}
 )
@@ -100,6 +105,8 @@ class References:
         made_up = {
             "AWS::ApiGatewayV2::Api": identifier[:10],
             "AWS::Cognito::UserPool": f"{self._place.region}_{identifier}",
+            "AWS::Lambda::Version": {"Fn::GetAtt": [name, "FunctionArn"]},
+            "AWS::Lambda::Alias": {"Fn::GetAtt": [name, "AliasArn"]},
             "AWS::Lambda::LayerVersion": self._place.arn("lambda", f"layer:{identifier}:1"),
             **dict.fromkeys(_IDS, identifier),
         }
@@ -120,12 +127,25 @@ class References:
         if kind == _QUEUE and attribute in {"Arn", "QueueName"}:
             prefix = self._place.arn("sqs", "") if attribute == "Arn" else ""
             return {"Fn::Join": ["", [prefix, self._name(name, "QueueName")]]}
+        if kind in _QUALIFIED:
+            return self._qualified(name, kind, attribute)
         if kind == _SECRET and attribute == "Id":
             return {"Ref": name}
         known = self._attributes(kind, str(self.ref(name))) if kind in _WITH_ATTRIBUTES else {}
         if attribute not in known:
             raise TemplateError(f"Fn::GetAtt of {name}.{attribute} ({kind}) is not supported")
         return known[attribute]
+
+    def _qualified(self, name: str, kind: str, attribute: str) -> object:
+        """Of a version or an alias: the function's ARN with what it is called at its end."""
+        number, arn = _QUALIFIED[kind]
+        end = number or self._property(name, "Name")
+        if attribute == "Version" and number:
+            return number
+        if attribute != arn:
+            raise TemplateError(f"Fn::GetAtt of {name}.{attribute} ({kind}) is not supported")
+        prefix = self._place.arn("lambda", "function:")
+        return {"Fn::Join": ["", [prefix, self._property(name, "FunctionName"), ":", end]]}
 
     def _attributes(self, kind: str, reference: str) -> Mapping[str, str]:
         issuer = self._place.issuer_url(reference)

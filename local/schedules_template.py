@@ -74,7 +74,7 @@ class ScheduleReader:
             raise resource.error(f"no AWS::SQS::QueuePolicy lets it send to {lost}")
         if arn in self._functions:
             name = self._functions[arn]
-            if name not in self._permissions.of_rule(rule):
+            if arn not in self._permissions.of_rule(rule):
                 raise resource.error(f"no AWS::Lambda::Permission lets it invoke {name}")
             return ScheduleTarget("function", name, constant)
         if arn in self._queues:

@@ -18,6 +18,7 @@ _ALARMS = "there are no alarms here to tell anybody of"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
 _ONE_RUN = "messages live in memory for one run"
 _EVENTS = "an event is tried once here, as soon as there is a worker"
+_ONE_VERSION = "new code takes the place of the old one at once"
 _DURABILITY = "the tables live for one run"
 
 
@@ -77,6 +78,14 @@ SUPPORT: Mapping[str, Support] = {
         ReservedConcurrentExecutions="the number of workers is a setting of the local run",
         Tags=_TAGS,
     ),
+    "AWS::Lambda::Version": _support("FunctionName", Description=_NAME_ONLY),
+    "AWS::Lambda::Alias": _support(
+        "FunctionName Name",
+        FunctionVersion="one version of the code is there at a time",
+        Description=_NAME_ONLY,
+    ),
+    "AWS::CodeDeploy::Application": _ignore(_ONE_VERSION),
+    "AWS::CodeDeploy::DeploymentGroup": _ignore(_ONE_VERSION),
     "AWS::Lambda::EventInvokeConfig": _support(
         "",
         FunctionName=_EVENTS,
@@ -167,7 +176,15 @@ SUPPORT: Mapping[str, Support] = {
 
 # What may stand beside Type and Properties. A Condition may not: it is not evaluated.
 _RESOURCE_ATTRIBUTES = frozenset(
-    {"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
+    {
+        "Type",
+        "Properties",
+        "DependsOn",
+        "DeletionPolicy",
+        "UpdatePolicy",
+        "UpdateReplacePolicy",
+        "Metadata",
+    }
 )
 # Parameters are read where something refers to them; Rules and Outputs concern deployment.
 _SECTIONS = frozenset(

@@ -71,7 +71,7 @@ class _Reader:
         functions = FunctionReader(resources, self._place, self._assets).read()
         queue_reader = QueueReader(resources, functions)
         queues = queue_reader.queues()
-        by_arn = {item.arn: item.name for item in functions.values()}
+        by_arn = {arn: item.name for item in functions.values() for arn in item.arns}
         permissions = PermissionReader(resources, by_arn)
         check_parts(resources)
         websocket, http = self._apis(by_arn, permissions)

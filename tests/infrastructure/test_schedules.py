@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
+from infrastructure.delivery import Served
 from infrastructure.schedules import Schedules
 from tests.infrastructure.assembly import Assembly
 
@@ -31,8 +32,8 @@ def resources(tmp_path: Path) -> dict[str, Any]:
     )
     queue = sqs.Queue(stack, "Later", enforce_ssl=True)
     schedules = Schedules(stack, sqs.Queue(stack, "Lost", queue_name="lost", enforce_ssl=True))
-    schedules.every_minute(function, then_queue=queue)
-    schedules.every(5, function, given={"task": "count"})
+    schedules.every_minute(Served(function), then_queue=queue)
+    schedules.every(5, Served(function), given={"task": "count"})
     found: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
     return found
 

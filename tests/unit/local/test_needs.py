@@ -155,6 +155,13 @@ def test_invoke_needs_the_function(name: str) -> None:
     assert lambda_needs(PLACE)(request) == (Need("lambda:InvokeFunction", arn),)
 
 
+@pytest.mark.parametrize("name", ["f%3Alive", "f:live", "arn:aws:lambda:r:0:function:f:live"])
+def test_invoke_needs_the_alias_that_it_names(name: str) -> None:
+    request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
+    arn = "arn:aws:lambda:eu-central-1:000000000000:function:f:live"
+    assert lambda_needs(PLACE)(request) == (Need("lambda:InvokeFunction", arn),)
+
+
 def test_connections_needs_stage_and_method() -> None:
     needs = connections_needs(PLACE, stacks.stack().websocket)
     base = "arn:aws:execute-api:eu-central-1:000000000000:api/dev"

@@ -1,0 +1,202 @@
+"""How new code reaches callers: prod by aliases that CodeDeploy moves, dev at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Template
+
+from infrastructure.config import STAGES, ConfigError
+from infrastructure.context import config_from
+from infrastructure.delivery import ROLLBACK_ALARMS, serve
+from infrastructure.function_spec import FunctionSpec
+from infrastructure.function_table import CONTROL, FUNCTIONS
+from local.template import load
+from tests.infrastructure.assembly import Assembly
+
+
+def aliases(of: Assembly) -> dict[str, str]:
+    """The logical ids of the aliases by those of their functions."""
+    return {
+        alias["FunctionName"].strip("<>"): logical_id
+        for logical_id, alias in of.of_type("AWS::Lambda::Alias").items()
+    }
+
+
+def test_dev_delivers_at_once(assembly: Assembly) -> None:
+    for kind in ("AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::CodeDeploy::Application"):
+        assert not assembly.of_type(kind)
+
+
+def test_every_function_of_prod_is_behind_its_alias(prod: Assembly) -> None:
+    functions = prod.of_type("AWS::Lambda::Function")
+    versions = prod.of_type("AWS::Lambda::Version")
+
+    assert set(aliases(prod)) == set(functions)
+    for alias in prod.of_type("AWS::Lambda::Alias").values():
+        assert alias["Name"] == "live"
+        version = versions[alias["FunctionVersion"].strip("<>").removesuffix(".Version")]
+        assert version["FunctionName"] == alias["FunctionName"]
+
+
+def test_nothing_calls_a_function_of_prod_past_its_alias(prod: Assembly) -> None:
+    """Callers that name the function itself would have $LATEST, whatever CodeDeploy says."""
+    ours = {"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig"}
+    template = prod.template["Resources"]
+    functions = set(aliases(prod))
+
+    def named(value: object) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(named, value))
+        if not isinstance(value, dict):
+            return set()
+        if "Ref" in value:
+            return {str(value["Ref"])}
+        if "Fn::GetAtt" in value:
+            return {str(value["Fn::GetAtt"][0])}
+        return set().union(*map(named, value.values()))
+
+    for logical_id, resource in template.items():
+        if resource["Type"] not in ours:
+            assert not named(resource.get("Properties", {})) & functions, logical_id
+    for config in prod.of_type("AWS::Lambda::EventInvokeConfig").values():
+        assert config["Qualifier"] == "live"
+
+
+@pytest.mark.parametrize("setting", ["BROADCAST_FUNCTION", "DISCONNECT_HANDLER_FUNCTION"])
+def test_functions_invoke_each_other_by_alias_and_may(prod: Assembly, setting: str) -> None:
+    caller = prod.function("announcements" if "BROADCAST" in setting else "timeout")
+    name = caller["Environment"]["Variables"][setting]
+    role = prod.of_type("AWS::IAM::Role")[caller["Role"].strip("<>").removesuffix(".Arn")]
+
+    assert name.endswith(":live")
+    assert f"arn:aws:lambda:eu-central-1:123456789012:function:{name}" in json.dumps(role)
+
+
+def test_codedeploy_moves_every_alias_and_alarms_take_it_back(prod: Assembly) -> None:
+    groups = prod.of_type("AWS::CodeDeploy::DeploymentGroup")
+    alarms = prod.of_type("AWS::CloudWatch::Alarm")
+    used = set()
+
+    for logical_id in aliases(prod).values():
+        policy = prod.template["Resources"][logical_id]["UpdatePolicy"]
+        update = policy["CodeDeployLambdaAliasUpdate"]
+        group = groups[update["DeploymentGroupName"]["Ref"]]
+        used.add(update["DeploymentGroupName"]["Ref"])
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
+        assert group["AutoRollbackConfiguration"]["Enabled"] is True
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        assert {
+            alarms[alarm["Name"].strip("<>")]["AlarmName"]
+            for alarm in group["AlarmConfiguration"]["Alarms"]
+        } == {f"lingocast-prod-{name}" for name in ROLLBACK_ALARMS}
+    assert used == set(groups)
+    # What a deployment group takes at most.
+    assert len(ROLLBACK_ALARMS) <= 10
+
+
+def test_a_fix_can_be_delivered_while_alarms_go_off() -> None:
+    assert config_from({"stage": "prod", "delivery": "at-once"}.get).delivery.value == "at-once"
+    with pytest.raises(ConfigError, match="delivery: expected one of canary, at-once, not 'plain'"):
+        config_from({"stage": "prod", "delivery": "plain"}.get)
+    with pytest.raises(ConfigError, match="delivery: dev delivers at once"):
+        config_from({"stage": "dev", "delivery": "canary"}.get)
+
+
+def test_the_laptop_runs_prods_functions_by_their_aliases(prod: Assembly) -> None:
+    stack = load(prod.template_file)
+
+    assert {function.aliases for function in stack.functions.values()} == {("live",)}
+    assert len(stack.functions) == len(FUNCTIONS)
+    assert stack.websocket.routes["createSession"].function == "lingocast-prod-control"
+    assert {source.function for source in stack.event_sources} >= {"lingocast-prod-timeout"}
+
+
+Change = Callable[[lambda_.CfnFunction], None]
+
+
+def version_id(folder: Path, change: Change | None = None, layer: str = "layer") -> str:
+    """The logical id of a function's version after a change of the function."""
+    app = cdk.App(outdir=str(folder), analytics_reporting=False)
+    stack = cdk.Stack(app, "fixture")
+    contents = folder / layer
+    contents.mkdir(parents=True, exist_ok=True)
+    (contents / "requirements.txt").write_text(layer)
+    version = lambda_.LayerVersion(stack, "Layer", code=lambda_.Code.from_asset(str(contents)))
+    function = lambda_.CfnFunction(
+        stack,
+        "Function",
+        handler="a.b",
+        runtime="python3.13",
+        memory_size=512,
+        code=lambda_.CfnFunction.CodeProperty(s3_bucket="b", s3_key="k"),
+        layers=[version.layer_version_arn],
+        environment=lambda_.CfnFunction.EnvironmentProperty(variables={"A": "1"}),
+        role="arn:aws:iam::123456789012:role/x",
+    )
+    if change:
+        change(function)
+    config = replace(STAGES["prod"], stage="fixture")
+    serve(stack, config, FunctionSpec("control", CONTROL.settings), function, version)
+    found: Mapping[str, Any] = Template.from_stack(stack).find_resources("AWS::Lambda::Version")
+    (logical_id,) = found
+    return str(logical_id)
+
+
+def _key(function: lambda_.CfnFunction) -> None:
+    function.code = lambda_.CfnFunction.CodeProperty(s3_bucket="b", s3_key="other")
+
+
+def _variables(function: lambda_.CfnFunction) -> None:
+    function.environment = lambda_.CfnFunction.EnvironmentProperty(variables={"A": "2"})
+
+
+def _memory(function: lambda_.CfnFunction) -> None:
+    function.memory_size = 1_024
+
+
+def _reserved(function: lambda_.CfnFunction) -> None:
+    function.reserved_concurrent_executions = 7
+    function.recursive_loop = "Allow"
+
+
+def test_every_change_of_a_function_is_another_version(tmp_path: Path) -> None:
+    changed = [version_id(tmp_path / str(i), item) for i, item in enumerate((_key, _variables))]
+    changed += [version_id(tmp_path / "m", _memory), version_id(tmp_path / "l", layer="more")]
+
+    assert len({version_id(tmp_path / "0"), *changed}) == 5
+
+
+def test_what_is_of_no_version_makes_none(tmp_path: Path) -> None:
+    """Lambda would publish the same version again, which CloudFormation takes for a failure."""
+    assert version_id(tmp_path / "0") == version_id(tmp_path / "1", _reserved)
+
+
+def test_a_version_takes_in_all_that_functions_have(prod: Assembly) -> None:
+    """A new property is either of the version, and so in its fingerprint, or not, and listed here:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+    """
+    of_version = {
+        "Architectures",
+        "Code",
+        "Environment",
+        "Handler",
+        "Layers",
+        "LoggingConfig",
+        "MemorySize",
+        "Role",
+        "Runtime",
+        "Timeout",
+    }
+    of_function = {"FunctionName", "RecursiveLoop", "ReservedConcurrentExecutions"}
+
+    for function in prod.of_type("AWS::Lambda::Function").values():
+        assert set(function) <= of_version | of_function
