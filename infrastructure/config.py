@@ -91,6 +91,17 @@ class Throttle:
 
 
 @dataclass(frozen=True)
+class CustomDomain:
+    """Where clients find the WebSocket API, with a certificate of the same Region, and the zone of
+    Route 53 that gets its records, if it is there.
+    """
+
+    name: str
+    certificate_arn: str
+    hosted_zone_id: str | None = None
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """One deployment of the stack."""
 
@@ -115,6 +126,7 @@ class StageConfig:
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
     delivery: Delivery = Delivery.PLAIN
     connect_identity: ConnectIdentity = ConnectIdentity.NONE
+    domain: CustomDomain | None = None
     # Without a topic alarms are only seen by who looks.
     alarm_topic: bool = False
     alarm_email: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from infrastructure.config import (
     ConfigError,
     ConnectIdentity,
+    CustomDomain,
     Delivery,
     GatewayLogRole,
     StageConfig,
@@ -27,6 +28,9 @@ NOBODY = "none"
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_CERTIFICATE = re.compile(r"arn:[a-z-]+:acm:([a-z0-9-]+):\d{12}:certificate/[A-Za-z0-9-]+")
+_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -53,7 +57,11 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     config = _with_protection(config, context("protection"))
     config = fit_to_streams(config, context("transcribeStreams"))
     quota = requests_per_second_from(context("apiRequestsPerSecond"))
-    return fit_to_region(config, _region_from(context("region")) or region, quota)
+    region = _region_from(context("region")) or region
+    domain = _domain_from(
+        context("domainName"), context("certificateArn"), context("hostedZoneId"), region
+    )
+    return fit_to_region(replace(config, domain=domain), region, quota)
 
 
 def cdk_json_context() -> dict[str, Any]:
@@ -179,3 +187,29 @@ def _region_from(value: object) -> str | None:
     if not isinstance(value, str) or not _REGION.fullmatch(value):
         raise ConfigError(f"region: expected a Region like eu-central-1, not {value!r}")
     return value
+
+
+def _domain_from(
+    name: object, certificate: object, zone: object, region: str | None
+) -> CustomDomain | None:
+    if name is None:
+        for key, value in (("certificateArn", certificate), ("hostedZoneId", zone)):
+            if value is not None:
+                raise ConfigError(f"{key}: of which domain? give domainName too")
+        return None
+    if not isinstance(name, str) or not _DOMAIN.fullmatch(name):
+        raise ConfigError(f"domainName: expected a name like live.example.org, not {name!r}")
+    found = _CERTIFICATE.fullmatch(certificate) if isinstance(certificate, str) else None
+    if found is None:
+        raise ConfigError(
+            "certificateArn: expected the ARN of a certificate of ACM for "
+            f"{name}, not {certificate!r}"
+        )
+    if region is not None and found[1] != region:
+        raise ConfigError(
+            f"certificateArn: the certificate is in {found[1]}, the stage in {region}; API Gateway "
+            "takes one of its own Region"
+        )
+    if zone is not None and not (isinstance(zone, str) and _ZONE.fullmatch(zone)):
+        raise ConfigError(f"hostedZoneId: expected an id like Z0123456789ABCDEFGHIJ, not {zone!r}")
+    return CustomDomain(name, str(certificate), zone)

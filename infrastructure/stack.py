@@ -10,6 +10,7 @@ from constructs import Construct
 from infrastructure.config import Delivery, StageConfig
 from infrastructure.dashboard import Dashboard
 from infrastructure.delivery import Canary, invoked_name
+from infrastructure.domain import add_domain
 from infrastructure.function_table import (
     ANNOUNCEMENTS,
     AUTHORIZER,
@@ -127,7 +128,8 @@ class LingocastStack(cdk.Stack):
 
         # What a client needs to find and enter this stage, and whoever signs users in.
         cdk.CfnOutput(self, "Region", value=self.region)
-        cdk.CfnOutput(self, "WebSocketUrl", value=api.url)
+        url = add_domain(self, config.domain, api) if config.domain else api.url
+        cdk.CfnOutput(self, "WebSocketUrl", value=url)
         if http:
             cdk.CfnOutput(self, "HttpUrl", value=http.url)
         cdk.CfnOutput(self, "UserPoolId", value=identity.user_pool_id)

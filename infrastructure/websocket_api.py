@@ -42,6 +42,11 @@ class WebSocketApi:
         )
 
     @property
+    def stage_name(self) -> str:
+        """The one stage's name, the last part of addresses."""
+        return self._stage
+
+    @property
     def api_id(self) -> str:
         """What metrics and logs call it."""
         return self._api.ref

@@ -18,6 +18,7 @@ _ALARMS = "there are no alarms here to tell anybody of"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
 _ONE_RUN = "messages live in memory for one run"
 _EVENTS = "an event is tried once here, as soon as there is a worker"
+_ADDRESS = "this machine has an address of its own"
 _ONE_VERSION = "new code takes the place of the old one at once"
 _DURABILITY = "the tables live for one run"
 
@@ -143,6 +144,9 @@ SUPPORT: Mapping[str, Support] = {
         Tags=_TAGS,
     ),
     "AWS::IAM::Policy": _support("PolicyDocument Roles", PolicyName=_NAME_ONLY),
+    "AWS::ApiGatewayV2::DomainName": _ignore(_ADDRESS),
+    "AWS::ApiGatewayV2::ApiMapping": _ignore(_ADDRESS),
+    "AWS::Route53::RecordSet": _ignore(_ADDRESS),
     "AWS::Logs::LogGroup": _ignore(_LOGS),
     "AWS::ApiGateway::Account": _ignore(_LOGS),
     "AWS::SNS::Topic": _ignore(_ALARMS),
