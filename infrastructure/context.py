@@ -40,11 +40,12 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
     `stage`; `settings` of functions, an object or its JSON as text; `allowedOrigins` of browsers, a
     list or text with commas; `gatewayLogRole`, "create" or "existing"; `identitySource` of the
     handshake, "none" or "host"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for
-    none; `protection`, "off" for a first deployment; `region`, in place of `region`, which is where
-    the stage is deployed to; `apiRequestsPerSecond` and `transcribeStreams`, the account's quotas
-    there.
+    none; `protection`, "off" for a first deployment; `delivery`, "canary" or "at-once"; `region`,
+    in place of `region`, which is where the stage is deployed to; `apiRequestsPerSecond` and
+    `transcribeStreams`, the account's quotas there; `domainName`, `certificateArn` and
+    `hostedZoneId` of a domain for the WebSocket API.
 
-        Raises ConfigError naming what is wrong and what is allowed.
+    Raises ConfigError naming what is wrong and what is allowed.
     """
     config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
