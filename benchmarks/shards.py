@@ -23,6 +23,7 @@ from typing import NamedTuple
 from benchmarks.live import say
 from benchmarks.shard_stacks import KINDS, STAGE, Chunk, Stack, running
 from local import synth
+from local.aws_settings import forget_aws_settings
 from shared.utils.standard_streams import standard_streams
 
 SIZES = (100, 1_000, 4_000)
@@ -131,5 +132,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    forget_aws_settings()
     with standard_streams():
         main()

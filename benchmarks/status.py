@@ -26,6 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.frame_client import FrameClient
 from benchmarks.live import say, speaker_token
+from local.aws_settings import forget_aws_settings
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
@@ -275,5 +276,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    forget_aws_settings()
     with standard_streams():
         main()

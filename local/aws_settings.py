@@ -6,6 +6,7 @@ break it. See https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 _PREFIXES = ("AWS_", "BOTO_", "CDK_DEFAULT_")
@@ -21,3 +22,10 @@ def without_aws_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without any setting of AWS's SDKs, and with none to be found elsewhere."""
     kept = {name: value for name, value in environment.items() if not name.startswith(_PREFIXES)}
     return kept | NO_AWS_SETTINGS
+
+
+def forget_aws_settings() -> None:
+    """Let this process have none, for programs that call the local stack by an SDK."""
+    kept = without_aws_settings(os.environ)
+    os.environ.clear()
+    os.environ.update(kept)
