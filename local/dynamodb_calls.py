@@ -22,7 +22,11 @@ _DAY = "20260101"
 
 
 class DatabaseError(Exception):
-    """The database refused a call, or did not answer; the message says why."""
+    """The database refused a call, or did not answer; `kind` is its name for that, if any."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class DynamoDbCalls:
@@ -55,7 +59,8 @@ class DynamoDbCalls:
         except msgspec.MsgspecError:
             result = {}
         if response.status != HTTPStatus.OK:
-            raise DatabaseError(f"{operation}: {result.get('message') or result.get('__type')}")
+            kind = str(result.get("__type", "")).rpartition("#")[2]
+            raise DatabaseError(f"{operation}: {result.get('message') or kind}", kind)
         return result
 
     def close(self) -> None:

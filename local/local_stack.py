@@ -16,8 +16,10 @@ from local.addresses import HOST
 from local.connections import Connections
 from local.credentials import LocalCredentials
 from local.database import Database
+from local.dynamodb_calls import DynamoDbCalls
 from local.endpoints import Endpoints
 from local.event_sources import EventSources
+from local.expiry import Expiry
 from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
@@ -130,6 +132,7 @@ class LocalStack:
             stack = live.stack
         create = database.create(stack.tables, stack.place.region, self._credentials)
         await self._timed("tables", create)
+        self._expire(stack, database)
 
         connections, functions = Connections(), Functions()
         self.access = access = Access(
@@ -216,6 +219,14 @@ class LocalStack:
         self._database = database = await self._timed("database", starting)
         self._cleanup.push_async_callback(database.stop)
         return database
+
+    def _expire(self, stack: Stack, database: Database) -> None:
+        """Let rows end whose time to live is over."""
+        calls = DynamoDbCalls(database.port, stack.place.region, self._credentials)
+        self._cleanup.callback(calls.close)
+        expiry = Expiry(stack.tables, calls, self._clock)
+        self._cleanup.push_async_callback(expiry.stop)
+        expiry.start()
 
     def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
         """Let messages invoke functions, which are there before and after."""

@@ -147,6 +147,7 @@ class Table:
     keys: tuple[KeyAttribute, ...]
     attributes: Mapping[str, str]
     indexes: tuple[Index, ...]
+    expires_at: str | None = None  # the attribute that says when a row may be deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ SUPPORT: Mapping[str, Support] = {
     ),
     "AWS::Lambda::LayerVersion": _ignore("the virtual environment holds the same pinned packages"),
     "AWS::DynamoDB::Table": _support(
-        "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes",
+        "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes TimeToLiveSpecification",
         BillingMode="nothing is billed here",
         ProvisionedThroughput="the local database has no capacity limit",
         OnDemandThroughput="the local database has no capacity limit",
@@ -109,7 +109,6 @@ SUPPORT: Mapping[str, Support] = {
         DeletionProtectionEnabled=_DURABILITY,
         SSESpecification=_DURABILITY,
         TableClass="nothing is billed here",
-        TimeToLiveSpecification="deletion comes hours late in AWS; readers filter anyway",
         ContributorInsightsSpecification="there is no CloudWatch here",
         Tags=_TAGS,
     ),

@@ -127,6 +127,7 @@ class _Reader:
                 )
                 for item in resource.get("GlobalSecondaryIndexes", [])
             ),
+            expires_at=_expiry(resource.get("TimeToLiveSpecification", {})),
         )
 
     def _identity(self) -> Identity | None:
@@ -135,6 +136,10 @@ class _Reader:
             return None
         client = self._resources.only("Cognito::UserPoolClient")
         return Identity(client.text("UserPoolId"), self._resources.ref(client))
+
+
+def _expiry(specification: dict[str, Any]) -> str | None:
+    return specification["AttributeName"] if specification.get("Enabled") else None
 
 
 def _keys(schema: list[dict[str, str]]) -> tuple[KeyAttribute, ...]:

@@ -1,0 +1,70 @@
+"""The local database holds nothing of a query or a scan that is over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from local.credentials import LocalCredentials
+from local.database import Database
+from local.dynamodb_calls import DynamoDbCalls
+from local.http_server import Request
+from local.model import Place
+from local.upstream import Upstream
+from tests.integration.local.test_database import TABLE
+
+ROOM = {":r": {"S": "r"}}
+QUERY = {
+    "TableName": TABLE.name,
+    "IndexName": TABLE.indexes[0].name,
+    "KeyConditionExpression": "room = :r",
+    "ExpressionAttributeValues": ROOM,
+}
+_PATIENCE_SECONDS = 20
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    running = await Database.start(tmp_path / "tables", tmp_path, report=lambda line: None)
+    await running.create([TABLE], Place().region, LocalCredentials())
+    yield running
+    await running.stop()
+
+
+async def _open_iterators(database: Database) -> int:
+    upstream = Upstream(database.port, 5)
+    try:
+        answer = await upstream.forward(Request("GET", "/_iterators", [(b"host", b"x")], b""))
+    finally:
+        upstream.close()
+    return int(json.loads(answer.body))
+
+
+@pytest.mark.parametrize(
+    ("operation", "content"),
+    [
+        ("Query", QUERY),
+        ("Query", {**QUERY, "Limit": 2}),
+        ("Scan", {"TableName": TABLE.name}),
+        ("Scan", {"TableName": TABLE.name, "Limit": 2}),
+    ],
+)
+async def test_no_iterator_is_left_open(
+    database: Database, operation: str, content: dict[str, object]
+) -> None:
+    calls = DynamoDbCalls(database.port, Place().region, LocalCredentials())
+    try:
+        for number in range(5):
+            item = {"id": {"S": f"p{number}"}, "room": {"S": "r"}, "seat": {"S": "a"}}
+            await calls.call("PutItem", {"TableName": TABLE.name, "Item": item})
+        for _ in range(20):
+            assert (await calls.call(operation, content))["Count"] > 0
+    finally:
+        calls.close()
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while await _open_iterators(database):  # noqa: ASYNC110 - they are in another process
+            await asyncio.sleep(0.01)
