@@ -13,7 +13,7 @@ from client import notices
 from client.acknowledging import Acknowledger
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
-from client.console import Display, summarize_hearing
+from client.console import Display, summarize_catch_ups, summarize_hearing
 from client.devices_command import devices_app
 from client.events import Notice
 from client.files import HeardFile
@@ -122,6 +122,7 @@ def listen_command(
             heard = HeardFile(out, files, display.say)
             files.callback(lambda: summarize_hearing(display, heard.summary()))
             async with access.connect() as connection:
+                files.callback(lambda: summarize_catch_ups(display, connection.catch_ups))
                 reader = Acknowledger(connection, display.say)
 
                 def noticed(notice: Notice) -> None:

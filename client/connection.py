@@ -153,6 +153,15 @@ class Connection(
         await asyncio.gather(*tasks, return_exceptions=True)
         self._end(None)
 
+    def stop_reading(self) -> None:
+        """Read no more: what is still to come is not wanted."""
+        self._socket.transport.pause_reading()
+
+    def abort(self) -> None:
+        """Drop the connection with everything that is under way on it; `close` is to follow."""
+        self._closing = True
+        self._socket.transport.abort()
+
     @property
     def state(self) -> SessionState | None:
         """The session that this connection is in, or None."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from client.catching_up import CatchUpCounts
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.ledger import LedgerSummary
@@ -198,6 +199,16 @@ def _latency(latency: LatencySummary | None) -> str:
     if latency is None:
         return ""
     return f", latency p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
+
+
+def summarize_catch_ups(display: Display, counts: CatchUpCounts) -> None:
+    """Say what was left out because the network was too slow, if anything was."""
+    if counts.restarts:
+        times = "once" if counts.restarts == 1 else f"{counts.restarts} times"
+        display.say(
+            f"The network was too slow for the sound: skipped to live {times}, "
+            f"{counts.skipped} chunks left out as too old."
+        )
 
 
 def summarize_hearing(display: Display, recorded: str | None) -> None:

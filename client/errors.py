@@ -6,6 +6,7 @@ ClientError
 ├── ConnectionLostError       the connection ended while it was in use
 │   ├── DisplacedError        another connection of the same person has the floor now
 │   ├── DeviceReplacedError   another connection is this device now
+│   ├── FellBehindError       sound came ever later, and a new connection is better
 │   └── GaveUpError           it was lost, and could not be opened again in time
 ├── AwayError                 the connection is lost at the moment, and may come back
 │   ├── StalledError          the network holds back what was sent
@@ -65,6 +66,14 @@ class DeviceReplacedError(ConnectionLostError):
 
     def __init__(self) -> None:
         super().__init__("another program is this device now")
+
+
+class FellBehindError(ConnectionLostError):
+    """What arrived was too old to be live, because the network is slower than the sound."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the network is too slow: sound came {seconds:.1f} s late")
+        self.seconds = seconds
 
 
 class GaveUpError(ConnectionLostError):

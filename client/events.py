@@ -88,6 +88,15 @@ class RolledOver:
     reply: SessionJoined
 
 
-Notice = Notified | Away | Returned | RolledOver
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """Another connection has the seat now, because on the one before sound came `seconds` late;
+    what was said meanwhile is not heard.
+    """
+
+    seconds: float
+
+
+Notice = Notified | Away | Returned | RolledOver | CaughtUp
 Event = Heard | Captioned | AudioRefused | CaptionRefused | Notice
 Outcome = Answered | Refused

@@ -21,6 +21,7 @@ from typing import TypeVar
 from client.announcement_requests import AnnouncementRequests
 from client.asking import ReplyType
 from client.capture import Sleep
+from client.catching_up import CatchUpCounts
 from client.connection import Connection
 from client.controls import SpeakerControls
 from client.errors import AwayError, ConnectionLostError
@@ -93,6 +94,11 @@ class LastingConnection(
     def dropped_events(self) -> int:
         """How many received events nobody fetched in time."""
         return self._keeper.events.dropped
+
+    @property
+    def catch_ups(self) -> CatchUpCounts:
+        """How often it started anew because sound came too late, and what was skipped."""
+        return self._keeper.catch_ups
 
     def now_ms(self) -> float:
         """The time in ms since the epoch by the server's clock, as far as that is known."""

@@ -6,7 +6,7 @@ import shlex
 
 from client.announcements import announced
 from client.console import Display
-from client.events import Away, Notice, Notified, Returned
+from client.events import Away, CaughtUp, Notice, Notified, Returned
 from client.join_code import JoinCode
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
@@ -99,6 +99,10 @@ def notice(display: Display, event: Notice) -> None:
         case Returned(reply=reply, seconds=seconds):
             display.say(f"Back in {reply.session_id} after {seconds:.1f} s.")
             _absence(display, reply)
+        case CaughtUp(seconds=seconds):
+            display.say(
+                f"The network is too slow: sound came {seconds:.1f} s late; now it is live."
+            )
         case Notified():
             _told(display, event)
 

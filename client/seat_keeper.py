@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 from client.announcements import AnnouncementBoard
 from client.capture import Sleep
+from client.catching_up import CatchingUp, CatchUpCounts
 from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.connection import Connection
-from client.errors import ClientError, ConnectionLostError
+from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.event_queue import EventQueue
-from client.events import Away, Notified, Returned, RolledOver
+from client.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
 from client.reconnection import Chance, Reconnection, Seat
 from client.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
 from shared.models.messages import SessionJoined
@@ -73,6 +74,7 @@ class SeatKeeper:
         self._handing_over = False  # meanwhile requests wait
         self._asking = 0  # requests under way
         self._changes = Changes()
+        self._catching_up = CatchingUp(clock, sleep, chance, enabled=grace_seconds > 0)
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -90,6 +92,11 @@ class SeatKeeper:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._link is not None:
             await self._link.close()
+
+    @property
+    def catch_ups(self) -> CatchUpCounts:
+        """What it took to stay live."""
+        return self._catching_up.counts
 
     @property
     def connection(self) -> Connection | None:
@@ -134,11 +141,13 @@ class SeatKeeper:
 
     async def _serve(self, link: _Link) -> _Link | None:
         """Pass events on until another connection has the seat; None once we have closed it."""
+        self._catching_up.begin()
         passing = asyncio.create_task(self._pass_on(link))
         moving = asyncio.create_task(self._successor(link))
+        watching = asyncio.create_task(self._catching_up.watch(link.connection))
         retired = False
         try:
-            await asyncio.wait((passing, moving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((passing, moving, watching), return_when=asyncio.FIRST_COMPLETED)
             # If a hand-over succeeds it does not matter how the former connection ends.
             await self._changes.until(lambda: not self._handing_over)
             if moving.done():
@@ -146,13 +155,17 @@ class SeatKeeper:
                 self._retire(link, passing)
                 retired = True
                 return successor
+            if watching.done():
+                moving.cancel()
+                return await self._catch_up(link, watching)
             await passing
         except ConnectionLostError as fault:
             self._link = None
             return await self._come_back(link, fault)
         finally:
             moving.cancel()
-            await asyncio.gather(moving, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(moving, watching, return_exceptions=True)
             if not retired:
                 passing.cancel()
                 await asyncio.gather(passing, return_exceptions=True)
@@ -165,10 +178,37 @@ class SeatKeeper:
             former = link is not self._link
             if self._overlap and not self._overlap.passes(event, link, former=former):
                 continue
+            if isinstance(event, Heard) and not former and self._is_too_old(event, link):
+                continue
             # What one connection has told, the next one tells again.
             if isinstance(event, Notified) and not self.announcements.take(event.message):
                 continue
             self.events.put(event)
+
+    async def _catch_up(self, link: _Link, watching: asyncio.Task[None]) -> _Link:
+        """Move to another connection, without what this one still holds. Raises FellBehindError if
+        that did not work.
+        """
+        self._handing_over = True
+        if not self._asking:
+            link.connection.stop_reading()  # leave the network to the other one
+        successor = await self._hand_over(link.connection)
+        link.connection.abort()
+        try:
+            watching.result()
+        except FellBehindError as fault:
+            if successor is None:
+                raise
+            self._overlap = None
+            self.events.put(CaughtUp(fault.seconds))
+        assert successor is not None
+        return successor
+
+    def _is_too_old(self, heard: Heard, link: _Link) -> bool:
+        state = link.connection.state
+        if state is None:
+            return False
+        return not self._catching_up.takes(heard.audio, state.audio_format.chunk_ms)
 
     async def _successor(self, link: _Link) -> _Link:
         """The connection that follows on this one, once it is time. That there is none is no

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -24,6 +26,9 @@ _CLOSE_TIMEOUT_SECONDS = 3.0
 # A network that is gone says nothing. Pings find it out within twice this, which leaves most of a
 # speaker's time of grace for coming back.
 _PING_SECONDS = 10.0
+
+# A second and a half of the default audio. The kernel takes twice that, for its own needs.
+_RECEIVE_BYTES = 65_536
 
 # At its debug level the library writes handshakes and frames, which carry tokens and audio.
 _wire_log = logging.getLogger("lingocast.client.wire")
@@ -49,7 +54,7 @@ async def open_socket(
     who = _identity(token, client_id, ticket)
     shown = url.partition("?")[0]  # a token may stand in the query
     try:
-        return await connect(
+        opened = await connect(
             _with_query(url, who),
             compression=None,  # API Gateway has none, and speech would not shrink
             open_timeout=_OPEN_TIMEOUT_SECONDS,
@@ -60,6 +65,8 @@ async def open_socket(
             proxy=None if is_local(url) else True,
             logger=_wire_log,
         )
+        _receive_little(opened)
+        return opened
     except InvalidStatus as refused:
         raise HandshakeRefusedError(refused.response.status_code) from None
     except (InvalidURI, ValueError):
@@ -70,6 +77,13 @@ async def open_socket(
         raise UnreachableError(f"nothing answers at {shown}") from None
     except OSError as fault:
         raise UnreachableError(f"{shown} cannot be reached: {_reason(fault)}") from None
+
+
+def _receive_little(opened: ClientConnection) -> None:
+    """What waits in this machine's kernel is no longer live: let that be little."""
+    connected = opened.transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
 
 
 def _reason(fault: OSError) -> str:

@@ -33,11 +33,11 @@ def _commands(command: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
 
 COMMAND = checked(app)
 PARAMETERS = _commands(COMMAND)
-FILES = {"--out", "--device-file", "FILE.wav"}
 
 
 def _is_text(parameter: Any) -> bool:
-    is_file = bool({*parameter.opts, parameter.metavar} & FILES)
+    annotation = parameter.type_descriptor.annotation
+    is_file = annotation is Path or parameter.metavar in {"FILE", "FILE.wav"}
     return not is_file and not getattr(parameter, "is_flag", False)
 
 
