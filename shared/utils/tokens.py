@@ -48,7 +48,12 @@ class TokenVerifier:
                 key,
                 algorithms=["RS256"],
                 issuer=self._issuer,
-                options={"require": ["exp", "iss", "sub"], "verify_aud": False},
+                options={
+                    "require": ["exp", "iss", "sub"],
+                    "verify_aud": False,
+                    # A token that was renewed just now may be from a clock that is a little ahead.
+                    "verify_iat": False,
+                },
             )
         except (jwt.PyJWKClientConnectionError, json.JSONDecodeError) as error:
             # No JSON: of a token that would be a DecodeError, so it is the issuer's answer.
