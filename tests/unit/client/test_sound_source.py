@@ -182,6 +182,16 @@ async def test_a_pipe_that_holds_no_sound_is_told_in_one_line(content: bytes, me
             await _chunks(sound)
 
 
+@pytest.mark.parametrize(
+    "magic", [b"fLaC", b"OggS", b"ID3\4\0\0\0\0\0\1", b"FORM", b".snd", b"caff", b"RIFX"], ids=repr
+)
+async def test_a_long_pipe_that_is_only_headed_like_sound_is_left(magic: bytes) -> None:
+    # More than any pipe between threads holds: nobody may be left writing into one.
+    expected = pytest.raises(SoundError, match="not a sound file that can be read here from a pipe")
+    with _pipe(magic + bytes(300_000)) as sound, expected:
+        sound.prepare()
+
+
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 @pytest.mark.parametrize("name", [*_LIBRARY, "WAV"])
 async def test_a_truncated_file_gives_what_is_there_or_one_line(
