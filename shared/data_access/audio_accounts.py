@@ -29,11 +29,12 @@ class Charge:
 @dataclass(frozen=True, slots=True)
 class Account:
     """Until when the audio accepted so far lasts if played from its arrival on. `charged` is false
-    if the charge was refused, and is not in it.
+    if the charge was refused, and is not in it. `shared` says that others had charged it since.
     """
 
     covered_until: int | None
     charged: bool
+    shared: bool = False
 
 
 class AudioAccounts:
@@ -45,12 +46,18 @@ class AudioAccounts:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def charge(self, connection_id: str, charge: Charge, known: int | None) -> Account | None:
+    def charge(
+        self, connection_id: str, charge: Charge, last: Account | None = None
+    ) -> Account | None:
         """Charge audio to a connection; None if the connection is gone.
 
-        One request if `known` is what the row says, as it is while one instance has the stream to
-        itself. Raises StoreUnavailableError.
+        `last` is what the caller was answered last: while nothing unusual happens it tells which
+        of two writes is right, so that one request is enough. Raises StoreUnavailableError.
         """
+        known = expected = last.covered_until if last else None
+        # Others have charged it since, then: it is not as far in the past as it seems.
+        if known is not None and last is not None and last.shared:
+            known = max(known, charge.start)
         for _ in range(_ATTEMPTS):
             goes_on = known is not None and charge.start <= known <= charge.absurd
             try:
@@ -69,8 +76,8 @@ class AudioAccounts:
             else:
                 before = item.get(schema.AUDIO_COVERED_UNTIL)
                 start = before if goes_on and before is not None else charge.start
-                return Account(start + charge.amount_ms, charged=True)
-        return Account(known, charged=False)
+                return Account(start + charge.amount_ms, charged=True, shared=before != expected)
+        return Account(known, charged=False, shared=known != expected)
 
     def _go_on(self, connection_id: str, charge: Charge) -> dict[str, Any]:
         return self._table.update(

@@ -37,7 +37,9 @@ _STREAMS_KEPT = 1_024
 class Accounts(Protocol):
     """What all instances together have accepted of each source: AudioAccounts."""
 
-    def charge(self, connection_id: str, charge: Charge, known: int | None) -> Account | None:
+    def charge(
+        self, connection_id: str, charge: Charge, last: Account | None = None
+    ) -> Account | None:
         """Charge audio; None if the connection is gone. Raises StoreUnavailableError."""
 
 
@@ -48,7 +50,7 @@ class _Stream:
     bucket: LeakyBucket = field(default_factory=LeakyBucket)
     owed_ms: int = 0  # accepted, but not charged to the account yet
     owed_since: int = 0
-    covered_until: int | None = None  # what the account said last
+    account: Account | None = None  # as it was answered last
     charged_at: int | None = None
     wary: bool = False  # the stream was far ahead: ask before accepting more
     failed_at: int | None = None
@@ -61,13 +63,13 @@ class _Stream:
 
     def ahead_ms(self, at: int, absurd_ms: int) -> int:
         """How far the stream as a whole is ahead of real time, as far as this instance knows."""
-        if self.covered_until is None:
+        if self.account is None or self.account.covered_until is None:
             return 0
-        ahead = self.covered_until - at
+        ahead = self.account.covered_until - at
         return ahead if 0 < ahead <= absurd_ms else 0
 
     def note(self, account: Account, now: int) -> None:
-        self.covered_until = account.covered_until
+        self.account = account
         # Others may go on filling the account, so this does not wear off by itself.
         self.wary = (account.covered_until or 0) - now > ALLOWANCE_MS // 2
 
@@ -134,7 +136,7 @@ class AudioPace:
         )
         stream.owed_ms, stream.charged_at = 0, at
         try:
-            account = self._accounts.charge(caller.connection_id, charge, stream.covered_until)
+            account = self._accounts.charge(caller.connection_id, charge, stream.account)
         except StoreUnavailableError as error:
             self._telemetry.warn("audio not charged", cause=error.cause)
             stream.failed_at = at

@@ -14,18 +14,21 @@ class FakeAccounts:
         self.requests = 0
         self._covered: dict[str, int] = {}
 
-    def charge(self, connection_id: str, charge: Charge, known: int | None) -> Account | None:
+    def charge(
+        self, connection_id: str, charge: Charge, last: Account | None = None
+    ) -> Account | None:
         """As AudioAccounts.charge."""
         self.requests += 1
         if self.broken:
             raise StoreUnavailableError("broken on purpose")
         before = self._covered.get(connection_id)
+        shared = before != (last.covered_until if last else None)
         goes_on = before is not None and charge.start <= before <= charge.absurd
         if goes_on and before is not None:
             if before + charge.amount_ms > charge.latest:
-                return Account(before, charged=False)
+                return Account(before, charged=False, shared=shared)
             after = before + charge.amount_ms
         else:
             after = charge.start + charge.amount_ms
         self._covered[connection_id] = after
-        return Account(after, charged=True)
+        return Account(after, charged=True, shared=shared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,9 @@ from shared.services.audio_pace import Accounts
 from tests.helpers.fake_accounts import FakeAccounts
 from tests.helpers.tables import CONNECTIONS, connections_repository, dynamodb, moto_tables
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 T0 = 1_700_000_000_000
 
 
@@ -25,8 +29,25 @@ def charge(at: int, amount: int = 200, *, start: int | None = None) -> Charge:
     return Charge(T0 + since, amount, T0 + at + 2_000 + amount, T0 + at + 3_000)
 
 
+def believed(covered_until: int, *, shared: bool = False) -> Account:
+    """What one was answered last."""
+    return Account(T0 + covered_until, charged=True, shared=shared)
+
+
 def table() -> Table:
     return Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID)
+
+
+class CountingClient:
+    """DynamoDB, with the names of what it was asked for."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+        self.requests: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.requests.append(name)
+        return getattr(self._client, name)
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -40,41 +61,52 @@ def accounts(request: pytest.FixtureRequest) -> Iterator[Accounts]:
 
 
 def test_charges_add_up(accounts: Accounts) -> None:
-    assert accounts.charge("c1", charge(0), None) == Account(T0 + 200, charged=True)
-    assert accounts.charge("c1", charge(100), T0 + 200) == Account(T0 + 400, charged=True)
+    first = accounts.charge("c1", charge(0))
+    assert first == Account(T0 + 200, charged=True)
+    assert accounts.charge("c1", charge(100), first) == Account(T0 + 400, charged=True)
 
 
-def test_what_others_charged_counts_whatever_one_knows(accounts: Accounts) -> None:
-    accounts.charge("c1", charge(0), None)
-    for known in (None, T0 - 5_000, T0 + 50, T0 + 99_000):
-        before = accounts.charge("c1", charge(100), known)
-        assert before is not None
-        assert before.charged
-    assert accounts.charge("c1", charge(100), None) == Account(T0 + 1_200, charged=True)
+def test_what_others_charged_counts_whatever_one_believes(accounts: Accounts) -> None:
+    accounts.charge("c1", charge(0))
+    for last in (None, believed(-5_000), believed(50), believed(99_000), believed(50, shared=True)):
+        account = accounts.charge("c1", charge(100), last)
+        assert account is not None
+        assert (account.charged, account.shared) == (True, True)
+    assert accounts.charge("c1", charge(100)) == Account(T0 + 1_400, charged=True, shared=True)
 
 
 def test_silence_earns_no_credit(accounts: Accounts) -> None:
-    accounts.charge("c1", charge(0), None)
-    assert accounts.charge("c1", charge(600_000), None) == Account(T0 + 600_200, charged=True)
+    first = accounts.charge("c1", charge(0))
+    assert accounts.charge("c1", charge(600_000), first) == Account(T0 + 600_200, charged=True)
 
 
 def test_too_far_ahead_is_refused_and_costs_nothing(accounts: Accounts) -> None:
     account = None
     for _ in range(20):
-        known = account.covered_until if account else None
-        account = accounts.charge("c1", charge(0), known)
+        account = accounts.charge("c1", charge(0), account)
     assert account == Account(T0 + 2_200, charged=False)
-    assert accounts.charge("c1", charge(200), None) == Account(T0 + 2_400, charged=True)
+    assert accounts.charge("c1", charge(200), account) == Account(T0 + 2_400, charged=True)
 
 
 def test_a_clock_that_was_set_back_starts_anew(accounts: Accounts) -> None:
-    accounts.charge("c1", charge(10_000), None)
-    assert accounts.charge("c1", charge(0), T0 + 10_200) == Account(T0 + 200, charged=True)
+    first = accounts.charge("c1", charge(10_000))
+    assert accounts.charge("c1", charge(0), first) == Account(T0 + 200, charged=True)
+
+
+def test_who_is_right_about_the_account_needs_one_request() -> None:
+    client = CountingClient(dynamodb())
+    with moto_tables():
+        connections_repository().register(Connection("c1", None, T0, T0))
+        counted = Table(cast("DynamoDBClient", client), CONNECTIONS, schema.CONNECTION_ID)
+        accounts, account = AudioAccounts(counted), None
+        for second in range(20):
+            account = accounts.charge("c1", charge(second * 1_000, 990), account)
+    assert client.requests == ["update_item"] * 20
 
 
 def test_a_connection_that_is_gone_has_no_account_and_gets_no_row() -> None:
     with moto_tables():
-        assert AudioAccounts(table()).charge("c1", charge(0), None) is None
+        assert AudioAccounts(table()).charge("c1", charge(0)) is None
         assert table().get("c1") is None
 
 
@@ -85,20 +117,20 @@ def test_a_connection_that_is_gone_has_no_account_and_gets_no_row() -> None:
             st.integers(-500, 4_000),
             st.integers(50, 1_500),
             st.integers(0, 1_500),
-            st.one_of(st.none(), st.integers(-5_000, 5_000)),
+            st.one_of(st.none(), st.tuples(st.integers(-5_000, 5_000), st.booleans())),
         ),
         max_size=12,
     )
 )
 def test_the_fake_is_like_the_real_one(
-    steps: list[tuple[int, int, int, int | None]],
+    steps: list[tuple[int, int, int, tuple[int, bool] | None]],
 ) -> None:
     fake = FakeAccounts()
     with moto_tables():
         connections_repository().register(Connection("c1", None, T0, T0))
         real, now = AudioAccounts(table()), 0
-        for step, amount, age, known in steps:
+        for step, amount, age, belief in steps:
             now += step
             one = charge(now, amount, start=now - age)
-            believed = None if known is None else T0 + now + known
-            assert real.charge("c1", one, believed) == fake.charge("c1", one, believed)
+            last = belief and believed(now + belief[0], shared=belief[1])
+            assert real.charge("c1", one, last) == fake.charge("c1", one, last)
