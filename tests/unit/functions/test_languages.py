@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 
 import pytest
 
+from shared.data_access.session_items import channel_item
 from shared.models.ladder import passed_on, taken
 from shared.models.session import MAX_LANGUAGES, Channel
 from shared.utils.settings import MAX_LISTENERS
+from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb, interpreter_leases
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts
 
@@ -32,8 +35,7 @@ def in_use(world: World, session_id: str) -> set[str]:
 
 def fill(world: World, session_id: str) -> list[str]:
     """Listeners, each of a language of their own; of the last four the connections."""
-    for number in range(MAX_LANGUAGES - 4):
-        assert world.sessions.count_in(session_id, code(number))
+    set_audience(session_id, {code(number): 1 for number in range(MAX_LANGUAGES - 4)})
     return [world.listener(session_id, code(number + MAX_LANGUAGES)) for number in range(4)]
 
 
@@ -172,16 +174,17 @@ class TestInterpreted:
         world.ask(french, "leaveSession")
         leave_behind(world, session_id, MAX_LANGUAGES - 2)
 
-        for number in range(30):
+        for number in range(12):  # ten make room at once
             world.interpreter(session_id, f"de-x-{number}", f"user-{number}")
 
         assert {"es", "fr"} <= world.session(session_id).channels.keys()
 
     def test_one_too_many_is_refused(self, world: World) -> None:
         _, session_id = world.create_session()
-        leases = interpreter_leases()
-        for number in range(MAX_LANGUAGES):
-            assert leases.change(session_id, code(number), None, held(f"i{number}", world))
+        add_channels(
+            session_id,
+            {code(number): held(f"i{number}", world) for number in range(MAX_LANGUAGES)},
+        )
 
         reply = world.ask(
             world.connect("ines", "interpreters"),
@@ -213,9 +216,26 @@ class TestInterpreted:
 
 def leave_behind(world: World, session_id: str, channels: int) -> None:
     """Channels of interpreters who have left."""
-    for number in range(channels):
-        left = passed_on(held(f"i{number}", world), world.clock.now_ms())
-        assert interpreter_leases().change(session_id, code(number), None, left)
+    add_channels(
+        session_id,
+        {
+            code(number): passed_on(held(f"i{number}", world), world.clock.now_ms())
+            for number in range(channels)
+        },
+    )
+
+
+def add_channels(session_id: str, channels: Mapping[str, Channel]) -> None:
+    """Let a session have these channels as well."""
+    present = (sessions_table().get(session_id) or {})["channels"]
+    more = {language: channel_item(channel) for language, channel in channels.items()}
+    sessions_table().update(
+        session_id,
+        "SET #channels = :channels",
+        condition="attribute_exists(#channels)",
+        names={"#channels": "channels"},
+        values={":channels": {**present, **more}},
+    )
 
 
 def held(connection: str, world: World) -> Channel:
@@ -225,9 +245,7 @@ def held(connection: str, world: World) -> Channel:
 class TestNewLanguage:
     def test_is_told_after_others_were_forgotten(self, world: World) -> None:
         speaker, session_id = world.create_session()
-        for number in range(MAX_LANGUAGES):
-            world.sessions.count_in(session_id, code(number))
-            world.sessions.count_out(session_id, code(number))
+        set_audience(session_id, {code(number): 0 for number in range(MAX_LANGUAGES)})
         world.tick()
         before = len(world.pushes(speaker, "sessionStatus"))
 
