@@ -36,9 +36,16 @@ class ListenerCounts:
     it has forgotten by then, reconciliation puts right.
     """
 
-    def __init__(self, table: Table, on_counted: OnCounted | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        on_counted: OnCounted | None = None,
+        *,
+        most_languages: int = MAX_LANGUAGES,
+    ) -> None:
         self._table = table
         self._on_counted = on_counted
+        self._most_languages = most_languages
 
     def count_in(self, session_id: str, language: str, *, once: str | None = None) -> bool:
         """Count a listener in; False if the session is not active, is full, or has 100 other
@@ -130,7 +137,7 @@ class ListenerCounts:
                     ":one": 1,
                     ":zero": 0,
                     ":language": language,
-                    ":most": MAX_LANGUAGES,
+                    ":most": self._most_languages,
                 },
                 once=once,
             ):
@@ -148,7 +155,7 @@ class ListenerCounts:
             return False
         if listeners and item["listenerCount"] >= item["maxListeners"]:
             return False
-        if len(item["languageCounts"]) < MAX_LANGUAGES:
+        if len(item["languageCounts"]) < self._most_languages:
             return True  # another request has made room
         unused = sorted(name for name, count in item["languageCounts"].items() if count == 0)
         if not unused:
