@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from local.template import load
 from shared.utils.token_bucket import Budget
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
+
+LIVE = '{"Ref": "Live"}'
 
 
 def example() -> Template:
@@ -174,6 +177,27 @@ def test_an_authorizer_belongs_to_connect_only(tmp_path: Path) -> None:
 
     with pytest.raises(TemplateError, match=r"\$connect"):
         read(tmp_path, template)
+
+
+def test_what_lets_a_function_be_invoked_does_not_let_its_alias_be(tmp_path: Path) -> None:
+    template = example()
+    resources = template["Resources"]
+    resources["Live"] = {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {"FunctionName": {"Ref": "Talk"}, "Name": "live", "FunctionVersion": "1"},
+    }
+    uri = resources["TalkIntegration"]["Properties"]["IntegrationUri"]
+    behind_alias = json.loads(json.dumps(uri).replace('{"Fn::GetAtt": ["Talk", "Arn"]}', LIVE))
+    resources["TalkIntegration"]["Properties"]["IntegrationUri"] = behind_alias
+
+    with pytest.raises(TemplateError, match="no AWS::Lambda::Permission lets it invoke"):
+        read(tmp_path, template)
+
+    resources["TalkPermission"]["Properties"]["FunctionName"] = json.loads(LIVE)
+    stack = read(tmp_path, template)
+    talk = resources["Talk"]["Properties"].get("FunctionName", "fixture-dev-Talk")
+    assert stack.websocket.routes["say"].function == talk
+    assert stack.functions[talk].aliases == ("live",)
 
 
 def test_parameters_give_their_default(tmp_path: Path) -> None:

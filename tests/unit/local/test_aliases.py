@@ -1,0 +1,72 @@
+"""A function is invoked by its own name, or by that of an alias that the template gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from local.errors import TemplateError, UnknownFunctionError
+from local.functions import Functions
+from local.model import Place
+from local.pool import FunctionPool
+from local.references import References
+
+PLACE = Place()
+ARN = PLACE.arn("lambda", "function:talk")
+RESOURCES: Mapping[str, Mapping[str, Any]] = {
+    "Talk": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "talk"}},
+    "First": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "talk"}},
+    "Live": {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {"FunctionName": "talk", "Name": "live", "FunctionVersion": "1"},
+    },
+}
+
+
+class Pool:
+    """A pool of which only the names matter."""
+
+    aliases = ("live",)
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+
+async def test_an_alias_that_there_is_names_the_function() -> None:
+    functions = Functions()
+    await functions.start({"talk": cast("FunctionPool", Pool())})
+
+    functions.require("talk")
+    functions.require("talk:live")
+    with pytest.raises(UnknownFunctionError, match="the function talk has no alias old"):
+        functions.require("talk:old")
+    with pytest.raises(UnknownFunctionError, match="no function is called listen"):
+        functions.require("listen:live")
+
+
+def joined(value: Any) -> str:
+    """What Fn::Join makes of texts, as the resolver does."""
+    return str(value) if isinstance(value, str) else "".join(map(joined, value["Fn::Join"][1]))
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "attribute", "text"),
+    [
+        ("First", "Version", "1"),
+        ("First", "FunctionArn", f"{ARN}:1"),
+        ("Live", "AliasArn", f"{ARN}:live"),
+    ],
+)
+def test_versions_and_aliases_have_arns_of_their_own(
+    logical_id: str, attribute: str, text: str
+) -> None:
+    references = References("fixture", PLACE, RESOURCES, {})
+
+    assert joined(references.attribute(logical_id, attribute)) == text
+
+
+def test_an_attribute_that_there_is_not_is_told() -> None:
+    with pytest.raises(TemplateError, match=r"Fn::GetAtt of Live\.Version .* is not supported"):
+        References("fixture", PLACE, RESOURCES, {}).attribute("Live", "Version")
