@@ -16,7 +16,8 @@ ClientError
 ├── UnknownDeviceError        the user has no device of that name, or several
 ├── DeviceFileError           a file that should say which device this is says something else
 ├── TokenError                no token could be had
-│   └── RenewalError          a command or a refresh token gave none
+│   ├── RenewalError          a command or a refresh token gave none
+│   └── UnknownUserError      nothing tells whom to fetch one for
 ├── MachineError              a machine cannot interpret here, or not this session
 └── SoundError                a sound file cannot be read or written
 """
@@ -161,6 +162,13 @@ class TokenError(ClientError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UnknownUserError(TokenError):
+    """This process's user has no name here."""
+
+    def __init__(self) -> None:
+        super().__init__("your login name is not known here; name one with --user")
 
 
 class RenewalError(TokenError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from client.errors import TokenError
+from client.errors import UnknownUserError
 from client.token_service import post_for_token
 from client.transport import is_local
 from shared.utils.text_arguments import is_text
@@ -56,13 +56,13 @@ def _member(part: str, name: str) -> str:
 
 
 def login_name(look_up: Callable[[], str] = getpass.getuser) -> str:
-    """The login name of this process's user. Raises TokenError if nothing tells it."""
+    """The login name of this process's user. Raises UnknownUserError if nothing tells it."""
     try:
         name = look_up()
     except (KeyError, OSError):  # no environment variable, and no entry in the password file
         name = ""
     if not name or not is_text(name):
-        raise TokenError("your login name is not known here; name one with --user")
+        raise UnknownUserError
     return name
 
 

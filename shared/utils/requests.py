@@ -38,6 +38,8 @@ _HALVED = "half of a surrogate pair; send whole characters"
 # What an error repeats of a word that is none of them.
 _SHOWN = 40
 _ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
+# Characters; action and id are among the first members, or are not given back.
+_BEGINNING = 1_024
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -76,10 +78,18 @@ def _invalid(message: str) -> LingocastError:
     return LingocastError(ErrorCode.INVALID_MESSAGE, message)
 
 
+def head_of(text: str) -> Head:
+    """What can be told of a request too large to be decoded, from its beginning alone."""
+    return _head(outline(text[:_BEGINNING]))
+
+
+def _head(read: Outline) -> Head:
+    return Head(_short(read.members.get("action")), _short(read.members.get("requestId")))
+
+
 def _explained(text: str, error: Exception) -> MalformedRequestError:
     read = outline(text.removeprefix(_BYTE_ORDER_MARK))
-    head = Head(_short(read.members.get("action")), _short(read.members.get("requestId")))
-    return MalformedRequestError(_fault(text, read, error), head)
+    return MalformedRequestError(_fault(text, read, error), _head(read))
 
 
 def _fault(text: str, read: Outline, error: Exception) -> LingocastError:

@@ -19,7 +19,7 @@ from shared.models.messages import ErrorMessage
 from shared.utils.connection_guard import Closer, ConnectionGuard
 from shared.utils.failures import told
 from shared.utils.lambda_event import Event, caller_of
-from shared.utils.requests import Head, MalformedRequestError, RequestDecoder
+from shared.utils.requests import Head, MalformedRequestError, RequestDecoder, head_of
 from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]
@@ -57,7 +57,10 @@ def message_handler(
                 check_size(text)
                 request = decoder.decode(text)
             except LingocastError as malformed:
-                head = malformed.head if isinstance(malformed, MalformedRequestError) else head
+                if isinstance(malformed, MalformedRequestError):
+                    head = malformed.head
+                else:
+                    head = head_of(text)
                 guard.admit(caller, None)
                 raise
             kind = type(request)

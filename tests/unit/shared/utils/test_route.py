@@ -83,6 +83,13 @@ def test_size_comes_before_json() -> None:
     assert (reply["status"], reply["code"]) == (413, "MESSAGE_TOO_LARGE")
 
 
+def test_a_message_that_is_too_large_is_told_with_its_action_and_request_id() -> None:
+    text = json.dumps({"action": "heartbeat", "requestId": "r7", "more": "x" * 5_000})
+    reply = answer(lambda _caller, _request: None, text)
+
+    assert (reply["action"], reply["requestId"]) == ("heartbeat", "r7")
+
+
 def test_request_of_another_function_is_no_crash() -> None:
     reply = answer(lambda _caller, _request: None, '{"action":"endSession"}')
 
