@@ -91,13 +91,10 @@ def state_of(name: str, client: CloudFormation) -> StackState:
     return StackState(stack["StackStatus"], bool(stack.get("EnableTerminationProtection")))
 
 
-def plan(
-    config: StageConfig, state: StackState, context: Mapping[str, object]
-) -> tuple[Deployment, ...]:
-    """The deployments that bring a stage from `state` to what `config` asks for.
+def check_watched(config: StageConfig, context: Mapping[str, object]) -> None:
+    """Raise ConfigError where the alarms of a stage that is watched would reach nobody.
 
-    Raises ConfigError where no deployment can work, or where the alarms of a stage that is watched
-    would reach nobody.
+    A deployment without the address would take away the subscription of the one before.
     """
     if config.alarm_topic and not config.alarm_email and context.get("alarmEmail") != NOBODY:
         raise ConfigError(
@@ -105,6 +102,13 @@ def plan(
             f'ARGS="--context alarmEmail=ops@example.org", or alarmEmail={NOBODY} if something '
             "else is subscribed to the topic"
         )
+
+
+def plan(config: StageConfig, state: StackState) -> tuple[Deployment, ...]:
+    """The deployments that bring a stage from `state` to what `config` asks for.
+
+    Raises ConfigError where no deployment can work.
+    """
     name, status = config.stack_name, state.status or ""
     if status == _DELETE_FAILED:
         raise ConfigError(
@@ -169,8 +173,9 @@ def deploy(
     """
     context = {**context_of(options), "stage": stage}
     config = config_from(context.get, region)
+    check_watched(config, context)
     state = state_of(config.stack_name, client)
-    deployments = plan(config, state, context)
+    deployments = plan(config, state)
     if let_be_deleted(config.stack_name, state, client):
         tell(f"==> {config.stack_name} was never in service: it may be deleted again")
     for number, deployment in enumerate(deployments):

@@ -115,7 +115,7 @@ class FunctionFactory:
         if spec.event_seconds is None and not spec.keeps_lost_events:
             return
         kept = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self._lost_events_arn)
-        lambda_.CfnEventInvokeConfig(
+        events = lambda_.CfnEventInvokeConfig(
             self._scope,
             construct_id(spec.name, "Events"),
             function_name=served.function.ref,
@@ -128,6 +128,9 @@ class FunctionFactory:
             if spec.keeps_lost_events
             else None,
         )
+        if served.alias:
+            # It is named by its name, so that CloudFormation does not know by itself.
+            events.add_resource_dependency(served.alias)
 
     def _environment(self, spec: FunctionSpec, name: str) -> dict[str, str]:
         return {

@@ -66,8 +66,11 @@ def test_nothing_calls_a_function_of_prod_past_its_alias(prod: Assembly) -> None
     for logical_id, resource in template.items():
         if resource["Type"] not in ours:
             assert not named(resource.get("Properties", {})) & functions, logical_id
-    for config in prod.of_type("AWS::Lambda::EventInvokeConfig").values():
+    for logical_id, config in prod.of_type("AWS::Lambda::EventInvokeConfig").items():
         assert config["Qualifier"] == "live"
+        # Named by name: without it the configuration may come before its alias.
+        alias = aliases(prod)[config["FunctionName"].strip("<>")]
+        assert template[logical_id]["DependsOn"] == [alias]
 
 
 @pytest.mark.parametrize("setting", ["BROADCAST_FUNCTION", "DISCONNECT_HANDLER_FUNCTION"])

@@ -216,7 +216,8 @@ def test_what_cannot_work_is_told_before_anything_is_done(status: str, told: str
 
 
 def test_prods_alarms_must_reach_somebody() -> None:
-    stack = Stack("UPDATE_COMPLETE")
+    """Also before AWS is asked: without the address it would lose the one before."""
+    stack = Stack()
 
     with pytest.raises(ConfigError, match=r"^alarmEmail: the alarms of prod would reach nobody"):
         stack.deploy(options=())
