@@ -141,7 +141,7 @@ def _announce(url: str, redirection: str, **environment: str) -> subprocess.Comp
         ("", {"PYTHONIOENCODING": "latin-1"}, rb"Mittag \u2026 12 Uhr", b""),
         ("", {"PYTHONIOENCODING": "ascii"}, b"Mittag", b""),
         ("", {"PYTHONUNBUFFERED": "1"}, TEXT.encode(), b""),
-        (">/dev/full", {}, b"", b"standard output cannot be written: the disk is full\n"),
+        (">/dev/full", {}, b"", b"standard output cannot be written: No space left on device\n"),
         (">/dev/full 2>&1", {}, b"", b""),
         (">&-", {}, b"", b""),
         ("2>&-", {}, TEXT.encode(), b""),

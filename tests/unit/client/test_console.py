@@ -15,11 +15,14 @@ from client.latency import LatencySummary
 from client.ledger import LedgerSummary
 from client.playout import ListenStats, NullSink, Playout
 from client.streaming import StreamReport
+from shared.models.audio_format import AudioFormat
+from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation_messages import Caption
 from shared.models.messages import (
     ChannelSourceChanged,
     ConnectionTimeout,
     HeartbeatAck,
+    SessionCreated,
     SessionEnded,
     SessionJoined,
     SpeakerDisconnected,
@@ -195,7 +198,18 @@ def test_ones_own_absence_and_return_are_told() -> None:
 
 def test_an_invitation_works_when_pasted() -> None:
     display, output = _display(FakeClock())
-    notices.invite(display, "golden-eagle-427", "ws://x:1/dev", "http://x:2/token")
+    created = SessionCreated(
+        session_id="golden-eagle-427",
+        source_language="en",
+        quality_tier="standard",
+        audio_format=AudioFormat(),
+        broadcast_state=BroadcastState(),
+        created_at=0,
+        epoch=1,
+        connection_expires_at=0,
+        resume_token="r",
+    )
+    notices.invite(display, created, "ws://x:1/dev", "http://x:2/token")
     assert output.getvalue().splitlines() == [
         "Session golden-eagle-427",
         "  listen:    python -m client listen golden-eagle-427 --language es --url ws://x:1/dev",
