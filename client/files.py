@@ -78,7 +78,11 @@ class HeardFile:
                 f"the session's audio is {audio_format.encoding}, which cannot be written as WAV; "
                 "leave --out away"
             )
-        recorder = Recorder(self._path, audio_format.sample_rate, self._tell)
+        try:
+            recorder = Recorder(self._path, audio_format.sample_rate, self._tell)
+        except SoundError as fault:  # it was fine before the session was joined
+            self._tell(f"Not recorded, listening goes on: {fault}")
+            return NullSink()
         self._files.callback(lambda: self._close(recorder))
         return recorder
 

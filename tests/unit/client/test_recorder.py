@@ -120,6 +120,18 @@ def test_what_can_never_be_written_is_told_before_anything_is_heard(
         assert "\n" not in str(fault.value)
 
 
+def test_a_directory_that_goes_meanwhile_does_not_end_listening(tmp_path: Path) -> None:
+    told: list[str] = []
+    with contextlib.ExitStack() as files:
+        heard = HeardFile(tmp_path / "new" / "heard.wav", files, told.append)
+        (tmp_path / "new").rmdir()
+        (tmp_path / "new").touch()
+        heard.open(AudioFormat()).write(CHUNK)
+    assert len(told) == 1
+    assert told[0].startswith("Not recorded, listening goes on: ")
+    assert heard.summary() is None
+
+
 def test_the_summary_says_whether_the_recording_is_whole(tmp_path: Path) -> None:
     def summary(path: Path | None, chunks: int) -> str | None:
         with contextlib.ExitStack() as files:
