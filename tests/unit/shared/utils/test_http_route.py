@@ -144,6 +144,18 @@ def test_what_is_no_request_names_the_field(body: str | None, told: str) -> None
     assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"text": "\\ud800"}', "text: half of a surrogate pair; send whole characters"),
+        ('{"text": "a", "more": ' + "[" * 5_000 + "]" * 5_000 + "}", "more: nested too deeply"),
+        ('\ufeff{"text": "a"}', "body: begins with a byte order mark; send the JSON without it"),
+    ],
+)
+def test_json_that_a_strict_decoder_minds_names_the_field(body: str, told: str) -> None:
+    assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
+
+
 def test_a_text_that_is_no_utf_8() -> None:
     body = base64.b64encode(b'{"text": "\xff"}').decode()
 
