@@ -119,7 +119,10 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.SESSION_ENDED: ErrorKind(410, False, "the session is over"),
     ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "over the size for its kind"),
     ErrorCode.RATE_LIMITED: ErrorKind(
-        429, True, "audio comes faster than real time, or captions faster than ten a second"
+        429,
+        True,
+        "audio comes faster than real time, or captions faster than ten a second, or one connection"
+        " sends too many requests",
     ),
     ErrorCode.INTERNAL: ErrorKind(500, True, "a fault of the service"),
     ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has all the listeners it may have"),

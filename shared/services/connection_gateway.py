@@ -21,6 +21,7 @@ from shared.models.delivery import Batch, Outcome
 from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
 from shared.services.fanout_plan import FanoutPlan
 from shared.utils.clock import Clock
+from shared.utils.seldom import Seldom
 from shared.utils.sigv4 import Credentials, Signer, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class ConnectionGateway:
         self._signers = SignerSource(credentials, region, "execute-api")
         self._clock = clock
         self._concurrency = concurrency
+        # A connection that reads nothing fails with each message that is sent to it.
+        self._seldom = Seldom(clock.monotonic)
         self._curl = CurlMulti(
             clock=clock,
             ca_bundle=ca_bundle or default_ca_bundle(),
@@ -153,12 +156,13 @@ class ConnectionGateway:
 
         troubles = self._curl.run(plan, request_of, on_accepted)
         outcomes = plan.outcomes()
-        if failed := outcomes.count(Outcome.FAILED):
+        failed = outcomes.count(Outcome.FAILED)
+        if failed and (left_out := self._seldom.due("failed")) is not None:
             _logger.warning(
                 "%d of %d requests to connections failed",
                 failed,
                 len(outcomes),
-                extra={"troubles": dict(troubles)},
+                extra={"troubles": dict(troubles), "leftOut": left_out},
             )
         return outcomes
 

@@ -5,11 +5,14 @@ The only place that knows Powertools. Nothing here takes audio, tokens or messag
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Protocol
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.utils.seldom import Seldom
 
 
 class Telemetry(Protocol):
@@ -44,6 +47,7 @@ class PowertoolsTelemetry:
     def __init__(self) -> None:
         self._logger = Logger()
         self._metrics = Metrics()
+        self._seldom = Seldom(time.monotonic)
         self._by_dimensions: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
@@ -61,7 +65,15 @@ class PowertoolsTelemetry:
         self._metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=milliseconds)
 
     def warn(self, message: str, **context: object) -> None:
-        """Log at WARNING."""
+        """Log at WARNING: of the same message and code one a second, with how many were left out.
+
+        A flood of what is refused would otherwise be a flood of lines, which are paid for.
+        """
+        left_out = self._seldom.due((message, context.get("code")))
+        if left_out is None:
+            return
+        if left_out:
+            context["leftOut"] = left_out
         self._logger.warning(message, extra=context)
 
     def fault(self, message: str, **context: object) -> None:
