@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -20,13 +21,21 @@ _WAITING = "delays#"
 
 async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
     """Ask for the same until the connection is closed."""
+
+    async def read() -> None:
+        while True:
+            await stranger.socket.recv()
+
+    reading = asyncio.ensure_future(read())
     try:
-        for _ in range(_FLOOD):
-            await stranger.send({"action": action, **fields})
-            await asyncio.sleep(0)
-    except ConnectionClosed:
-        pass
-    await stranger.closed()
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(_FLOOD):
+                await stranger.send({"action": action, **fields})
+                await asyncio.sleep(0)
+        await stranger.closed()
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 async def audio_flood_is_closed(theatre: Theatre) -> None:
