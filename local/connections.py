@@ -40,6 +40,8 @@ class Link:
         "_transport",
         "last_active",
         "opened",
+        "pending",
+        "removed",
         "source",
     )
 
@@ -53,6 +55,10 @@ class Link:
         self._clock = clock
         self._max_buffer = max_buffer
         self.source = source
+        #: Whether it cannot be reached any more, because it is being closed.
+        self.removed = False
+        #: What is done about its messages at the moment.
+        self.pending: set[asyncio.Task[None]] = set()
         self.opened = self.last_active = clock.monotonic()
 
     @property
@@ -128,11 +134,16 @@ class Connections:
 
     def remove(self, link: Link) -> None:
         """It cannot be reached any more."""
+        link.removed = True
         self._links.pop(link.connection_id, None)
 
     def close(self, link: Link, code: int, reason: str) -> None:
-        """Start closing it; nothing reaches it from now on."""
+        """Start closing it; nothing reaches it from now on, and its messages that wait for a
+        worker wait no longer.
+        """
         self.remove(link)
+        for waiting in tuple(link.pending):
+            waiting.cancel()
         task = asyncio.get_running_loop().create_task(link.close(code, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -23,6 +23,7 @@ from local.authorization import Verdict, judge
 from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
 from local.errors import LocalError, PortTakenError
 from local.events import EventSource, Opening, encode, new_id
+from local.fair_queue import SENDER
 from local.invocation import Invoker, Outcome
 from local.model import Stack
 from local.throttles import TOO_MANY, Throttles
@@ -194,10 +195,16 @@ class Gateway:
                 if isinstance(message, bytes):
                     await link.close(1003, "binary messages are not supported")
                     return
+                if link.removed:
+                    # It is being closed, and what it still sends reaches nobody.
+                    slots.release()
+                    continue
                 if not client_throttle.admit():
                     await link.close(1008, TOO_MANY)
                     return
                 task = self._spawn(self._serve(link, message))
+                link.pending.add(task)
+                task.add_done_callback(link.pending.discard)
                 task.add_done_callback(lambda _: slots.release())
         except ConnectionClosed:
             pass
@@ -206,6 +213,7 @@ class Gateway:
 
     async def _serve(self, link: Link, body: str) -> None:
         """One message: its route's function, and what the client gets of its result."""
+        SENDER.set(link.connection_id)
         request_id = new_id()
         route = self._routes.find(body)
         if route is None:

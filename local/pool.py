@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from local import processes
 from local.diagnosis import import_failure
 from local.errors import FunctionInitError, ThrottledError
+from local.fair_queue import FairQueue
 from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 from local.model import Function
 from local.workers import Worker
@@ -64,7 +64,7 @@ class FunctionPool:
         self._outdated: set[Worker] = set()
         # The last one used is the first to be used again, as Lambda does: its caches are warm.
         self._idle: list[Worker] = []
-        self._waiting: deque[Invocation] = deque()
+        self._waiting: FairQueue[Invocation] = FairQueue()
         self._failures = 0
         self._last_error: Outcome | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -90,11 +90,10 @@ class FunctionPool:
     def resume(self) -> None:
         """Go on with the workers that there are."""
         self._held = False
-        while self._waiting:
+        while self._waiting and self._idle:
             invocation = self._waiting.popleft()
             if not invocation.done.done() and not self._assigned(invocation):
-                self._waiting.appendleft(invocation)
-                break
+                self._waiting.append(invocation)
         self._grow()
 
     def retire(self) -> None:

@@ -68,7 +68,7 @@ _OF_SOURCES = frozenset(
 GUESSES = Budget(per_second=0.1, burst=10)
 # Refusals by a budget, and of what a connection can never do, before it is closed.
 STRIKES = Budget(per_second=0.2, burst=10)
-NEVER_STRIKES = Budget(per_second=0.1, burst=6)
+NEVER_STRIKES = Budget(per_second=0.1, burst=4)
 
 
 def budget_of(kind: type[Request] | None, *, never_sends: bool) -> Budget:

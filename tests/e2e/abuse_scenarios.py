@@ -12,8 +12,9 @@ from infrastructure.function_spec import Resource
 from tests.e2e.grant_scenarios import GET, MANAGE, UPDATE, Scenario, Theatre, eventually
 from tests.helpers.wire import Wire
 
-# More than any budget of a connection has, over as many workers as a function may have here.
-_FLOOD = 400
+# More than any budget of a connection has, over as many workers as a function may have here, and
+# slowly enough for a route whose throttle was used up just before.
+_FLOOD = 3_000
 # Above this many an address is slowed.
 _MANY_MARKS = 15
 _WAITING = "delays#"
@@ -31,7 +32,7 @@ async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
         with contextlib.suppress(ConnectionClosed):
             for _ in range(_FLOOD):
                 await stranger.send({"action": action, **fields})
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
         await stranger.closed()
     finally:
         reading.cancel()

@@ -74,7 +74,7 @@ def test_audio_of_strangers_ends_after_a_handful(world: World, database: Countin
 
     assert stranger in world.sender.deleted
     # One closing, and what is remembered of it; nothing for what was on its way.
-    assert len(world.pushes(stranger, "error")) == 7
+    assert len(world.pushes(stranger, "error")) == 5
     assert set(database.requests) <= {"get_item", "update_item"}
     assert sum(database.requests.values()) <= 5
 
