@@ -68,8 +68,14 @@ class AnnouncementCounts:
         }
 
     def acknowledged(self, announced: Announced, language: str, reader: str) -> None:
-        """A reader of that language has acknowledged an announcement."""
-        self._add(announced, shard_of(reader), _ACKNOWLEDGED, {language: 1})
+        """A reader of that language has acknowledged an announcement; safe to repeat soon."""
+        self._add(
+            announced,
+            shard_of(reader),
+            _ACKNOWLEDGED,
+            {language: 1},
+            once=f"{announced.announcement_id} {reader}",
+        )
 
     def coverage(self, announcement_id: str) -> Coverage:
         """How far an announcement got until now, by one request."""
@@ -116,14 +122,16 @@ class AnnouncementCounts:
         what: str,
         by_language: Mapping[str, int],
         told: Collection[str] = (),
+        *,
+        once: str | None = None,
     ) -> None:
         counted = {language: number for language, number in by_language.items() if number}
         if len(counted) == 1:
             try:
-                self._write(announced, shard, what, counted, told, fits=True)
+                self._write(announced, shard, what, counted, told, fits=True, once=once)
             except ConditionFailedError:
                 unknown = {UNKNOWN_LANGUAGE: sum(counted.values())}
-                self._write(announced, shard, what, unknown, told)
+                self._write(announced, shard, what, unknown, told, once=once)
         else:
             self._write(announced, shard, what, _most(counted), told)
 
@@ -136,6 +144,7 @@ class AnnouncementCounts:
         told: Collection[str],
         *,
         fits: bool = False,
+        once: str | None = None,
     ) -> None:
         """Add to a row. Raises ConditionFailedError if it `fits` one language and no other."""
         added: list[tuple[str, int | set[str]]] = [
@@ -160,6 +169,7 @@ class AnnouncementCounts:
                 names={"#expires": schema.EXPIRES_AT, **names},
                 values={":expires": expires_at(announced), **values},
                 condition=_FITS if fits else None,
+                once=once,
             )
 
 

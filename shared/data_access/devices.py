@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
 from shared.models.device import KnownDevice
@@ -14,6 +16,10 @@ ONLINE_BUCKETS = 8
 _PREFIX = "device#"
 _CONNECTION = "connectionId"
 _OFFLINE_SINCE = "offlineSince"
+# The connection that the device was on before, until it has been told.
+_REPLACED = "replacedConnectionId"
+# Each lost race was another connection of the same device; this many at once are a fault.
+_ATTEMPTS = 5
 
 
 class Devices:
@@ -38,19 +44,56 @@ class Devices:
     def come_online(self, user_id: str, device: KnownDevice) -> KnownDevice | None:
         """The device is on that connection now, whatever there was; returns that, or None.
 
-        Whoever gets another connection back has replaced it, and nobody else has.
+        Whoever gets another connection back has replaced it, and nobody else has. It is returned
+        again until it is `dismissed`.
         """
-        before = self._table.put(
-            {
-                schema.USER_ID: user_id,
-                schema.DEVICE_ITEM: _PREFIX + device.device_id,
-                "name": device.name,
-                "kind": device.kind,
-                _CONNECTION: device.connection_id,
-                schema.ONLINE_BUCKET: _bucket(user_id),
-            }
+        place = _PREFIX + device.device_id
+        for _ in range(_ATTEMPTS):
+            before = self._table.get((user_id, place)) or {}
+            former = before.get(_CONNECTION)
+            if former in {None, device.connection_id}:
+                former = before.get(_REPLACED)
+            if self._put(user_id, device, before.get(_CONNECTION), former):
+                if not before:
+                    return None
+                return replace(_device(before), connection_id=former or before.get(_CONNECTION))
+        raise StoreUnavailableError("put_item: others were always first")
+
+    def dismissed(self, user_id: str, device_id: str, connection_id: str) -> None:
+        """The connection that this one has replaced knows of it."""
+        self._table.update_if(
+            (user_id, _PREFIX + device_id),
+            "REMOVE #replaced",
+            condition="#connection = :connection",
+            names={"#replaced": _REPLACED, "#connection": _CONNECTION},
+            values={":connection": connection_id},
         )
-        return None if before is None else _device(before)
+
+    def _put(
+        self, user_id: str, device: KnownDevice, seen: str | None, replaced: str | None
+    ) -> bool:
+        """Write the device unless its connection has changed since it was `seen`."""
+        item = {
+            schema.USER_ID: user_id,
+            schema.DEVICE_ITEM: _PREFIX + device.device_id,
+            "name": device.name,
+            "kind": device.kind,
+            _CONNECTION: device.connection_id,
+            _REPLACED: replaced,
+            schema.ONLINE_BUCKET: _bucket(user_id),
+        }
+        try:
+            self._table.put_if(
+                item,
+                condition="attribute_not_exists(#connection)"
+                if seen is None
+                else "#connection = :seen",
+                names={"#connection": _CONNECTION},
+                values={} if seen is None else {":seen": seen},
+            )
+        except ConditionFailedError:
+            return False
+        return True
 
     def go_offline(self, user_id: str, device_id: str, connection_id: str, now_ms: int) -> bool:
         """That connection is over; False if the device is not on it."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from shared.data_access.acknowledgements import Acknowledgements
 from shared.data_access.announcement_counts import AnnouncementCounts
-from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.last_announcements import LastAnnouncements
 from shared.models.announced import Announced, Reader
 from shared.models.announcement_messages import (
@@ -99,8 +98,11 @@ class Acknowledging:
         scopes = [None] if reader.session_id is None else [None, reader.session_id]
         for announced in self.active(scopes):
             if announced.announcement_id == announcement_id:
-                if self._acknowledgements.put(announced, reader.key, until=self._until(reader)):
-                    self._count(announced, reader)
+                if not self.acknowledged(reader.key, [announced]):
+                    # Counted first, under the reader's name: a repetition is no second one.
+                    language = reader.language(announced.session_id)
+                    self._counts.acknowledged(announced, language, reader.key)
+                    self._acknowledgements.put(announced, reader.key, until=self._until(reader))
                 return True
         return False
 
@@ -109,11 +111,3 @@ class Acknowledging:
         if not reader.key.startswith(CONNECTION_READER):
             return None
         return (self._clock.now_ms() + CONNECTION_LIFETIME_MS) // 1000
-
-    def _count(self, announced: Announced, reader: Reader) -> None:
-        language = reader.language(announced.session_id)
-        try:
-            self._counts.acknowledged(announced, language, reader.key)
-        except StoreUnavailableError as error:
-            # It is acknowledged, and a repetition would not be counted either.
-            self._telemetry.warn("acknowledgement not counted", cause=error.cause)

@@ -106,19 +106,21 @@ class AnnouncementBoard:
         for last in self._last.read([announced.session_id], 0):
             if last.announcement_id == announced.announcement_id and not last.cleared:
                 announced = last
-                if not last.told:
+                if not last.told and not self._tell_late(last):
                     # They may have died before they set one.
-                    self._tell_late(last)
+                    raise StoreUnavailableError("late pass not set")
         return announced, self._counts.coverage(announced.announcement_id)
 
     def _tell(self, news: Announced, except_for: str | None) -> dict[str, int]:
-        self._tell_late(news)
+        is_told_late = self._tell_late(news)
         try:
             delivered = self._fanout.tell(news, except_for=except_for)
             self._last.note_told(news)
         except StoreUnavailableError as error:
             # It stands as announced: who comes is told, and the late pass tells the others.
             self._telemetry.warn("announcement not told yet", cause=error.cause)
+            if not is_told_late:
+                raise
             return {}
         return dict(delivered)
 
@@ -131,7 +133,8 @@ class AnnouncementBoard:
         except StoreUnavailableError as error:
             self._telemetry.warn("announcement not counted", cause=error.cause)
 
-    def _tell_late(self, news: Announced) -> None:
+    def _tell_late(self, news: Announced) -> bool:
+        """Whether there will be a late pass."""
         late = LatePass(
             announcement_id=news.announcement_id,
             session_id=news.session_id,
@@ -141,3 +144,5 @@ class AnnouncementBoard:
             self._timers.set(late, LATE_SECONDS)
         except StoreUnavailableError as error:
             self._telemetry.warn("late pass not set", cause=error.cause)
+            return False
+        return True

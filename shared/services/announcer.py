@@ -36,9 +36,9 @@ CONTROL_DEADLINE_MS = 5_000
 class Announcer:
     """Pushes what has changed; who is gone by then is dealt with by the fan-out.
 
-    A push may be repeated. If it cannot be read who the members are, nobody hears of it: those
-    pushes that a request can repeat raise StoreUnavailableError then, the others remain news that
-    the sweep tells.
+    A push may be repeated. If it cannot be read who the members are, nobody hears of it: that is
+    raised as StoreUnavailableError, or False is returned; then it remains news, which the next
+    request of the same kind tells, or the sweep.
     """
 
     def __init__(
@@ -73,32 +73,35 @@ class Announcer:
         if not self._push([(audience, message)]):
             raise _nobody_heard()
 
-    def speaker_disconnected(self, session: Session, grace_seconds: int) -> None:
+    def speaker_disconnected(self, session: Session, grace_seconds: int) -> bool:
         """Everyone hears that the speaker is away, and for how long that may be."""
         audience = MembersAudience(session.session_id, self._rosters)
         message = SpeakerDisconnected(session_id=session.session_id, grace_seconds=grace_seconds)
-        self._tell(session, SPEAKER, [(audience, message)])
+        return self._tell(session, SPEAKER, [(audience, message)])
 
     def speaker_reconnected(self, session: Session) -> None:
-        """Everyone hears that the owner speaks on another connection, with this epoch."""
+        """Everyone hears that the owner speaks on another connection, with this epoch. Raises
+        StoreUnavailableError.
+        """
         speaker, epoch = session.speaker_connection_id, session.speaker_epoch
         audience = MembersAudience(session.session_id, self._rosters, speaker)
         message = SpeakerReconnected(session_id=session.session_id, epoch=epoch)
-        self._tell(session, SPEAKER, [(audience, message)])
+        if not self._tell(session, SPEAKER, [(audience, message)]):
+            raise _nobody_heard()
 
     def channel_passed(
         self,
         session: Session,
         change: ChannelSourceChanged,
         interpreters: Mapping[str, InterpreterLease],
-    ) -> None:
+    ) -> bool:
         """The listeners of a language learn whom they hear now, and with which epoch; each of
         these interpreters, by connection id, what became of them.
         """
         session_id = change.session_id
         listeners = ListenersAudience(session_id, change.language, self._connections)
         told = [(OneAudience(session_id, who), news) for who, news in interpreters.items()]
-        self._tell(session, channel_subject(change.language), [(listeners, change), *told])
+        return self._tell(session, channel_subject(change.language), [(listeners, change), *told])
 
     def _tell(
         self, session: Session, subject: str, messages: Sequence[tuple[Audience, ServerMessage]]

@@ -8,7 +8,10 @@ this is cut short, the next one who comes by goes on from there.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership, Seat
 from shared.services.interpreter_ladder import InterpreterLadder
@@ -44,7 +47,7 @@ class Departures:
         turn = self._stand_up(connection_id, membership)
         if turn is None:
             return False
-        self._connections.settle(connection_id, turn + 1)
+        self._settle(connection_id, turn + 1)
         return True
 
     def finish(self, connection: Connection) -> None:
@@ -55,7 +58,11 @@ class Departures:
         self.silence(connection.connection_id, Membership(left.session_id, left.seat))
         turn = connection.turn - 1
         self._count_out(connection.connection_id, turn, left.session_id, left.seat)
-        self._connections.settle(connection.connection_id, connection.turn)
+        self._settle(connection.connection_id, connection.turn)
+
+    def _settle(self, connection_id: str, turn: int) -> None:
+        with suppress(StoreUnavailableError):  # what follows is done, and may be done again
+            self._connections.settle(connection_id, turn)
 
     def remove(self, connection_id: str) -> bool:
         """Forget a connection that is over; False if it had been forgotten before.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.devices import Devices
 from shared.data_access.failures import StoreUnavailableError
@@ -67,6 +69,8 @@ class DeviceRegistry:
                 self._offline(user_id, other)
         if replaced is not None and replaced.connection_id not in {None, caller.connection_id}:
             self._close(user_id, replaced)
+            with suppress(StoreUnavailableError):  # it is closed once more
+                self._devices.dismissed(user_id, request.device_id, caller.connection_id)
         devices = self._fanout.tell_devices(user_id, connection_id=caller.connection_id)
         if request.since is not None:
             page = self._snapshots.first_page(user_id, request.since)

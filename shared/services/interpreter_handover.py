@@ -59,7 +59,7 @@ class InterpreterHandover:
                 return self._ladder.news(session, language, caller.connection_id, "asked")
             passed = self._taken(session, language, caller.connection_id, source)
             if passed is not None:
-                self._ladder.tell(passed, except_for=caller.connection_id)
+                self._seats.tell(passed, caller.connection_id)
                 if not self._seats.still_sits(session.session_id, language, caller.connection_id):
                     raise not_in_session("takeOver")
                 return self._ladder.news(passed.session, language, caller.connection_id, "asked")
@@ -88,7 +88,7 @@ class InterpreterHandover:
                 )
             passed = self._ladder.lose(session, language, "handedOver")
             if passed is not None:
-                self._ladder.tell(passed, except_for=caller.connection_id)
+                self._seats.tell(passed, caller.connection_id)
                 # Whoever was next may have been gone, and the caller next after them.
                 session = passed.session
                 with suppress(StoreUnavailableError):

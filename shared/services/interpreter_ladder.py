@@ -132,12 +132,13 @@ class InterpreterLadder:
             elif self._leases.stop_waiting(session_id, language, connection_id):
                 return
 
-    def tell(self, passed: Passed, *, except_for: str | None = None) -> None:
+    def tell(self, passed: Passed, *, except_for: str | None = None) -> bool:
         """The listeners hear whom they hear now, who interprets and who did what became of them;
         not who asked for it, and not who has left.
 
         Whoever passes the language on meanwhile may have told so before. The epoch is that of the
         channel, also where it falls to the floor, so that receivers know which word is the last.
+        False if it could not be read who the listeners are; then it remains news.
         """
         session, language = passed.session, passed.language
         told: dict[str, InterpreterLease] = {}
@@ -148,7 +149,7 @@ class InterpreterLadder:
         if former is not None and passed.cause in _TOLD:
             told[former] = self.news(session, language, former, _TOLD[passed.cause])
         told.pop(except_for or "", None)
-        self._announcer.channel_passed(
+        return self._announcer.channel_passed(
             session,
             ChannelSourceChanged(
                 session_id=session.session_id,
@@ -160,10 +161,10 @@ class InterpreterLadder:
             told,
         )
 
-    def tell_again(self, session: Session, language: str, *, except_for: str | None = None) -> None:
+    def tell_again(self, session: Session, language: str, *, except_for: str | None = None) -> bool:
         """Tell who interprets a language, where whoever changed it may not have done so."""
         present = Passed(session, language, None, session.channels[language], "asked")
-        self.tell(present, except_for=except_for)
+        return self.tell(present, except_for=except_for)
 
     def news(
         self, session: Session, language: str, connection_id: str, reason: LeaseReason

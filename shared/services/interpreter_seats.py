@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
 from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
@@ -75,7 +76,7 @@ class InterpreterSeats:
             self._ladder.leave(session_id, seat.language, connection_id)
             raise self._seating.why_not_seated(caller)
         if entered.passed is not None:
-            self._ladder.tell(entered.passed, except_for=connection_id)
+            self.tell(entered.passed, connection_id)
 
     def enter(
         self,
@@ -125,9 +126,18 @@ class InterpreterSeats:
         )
 
     def tell_again(self, session: Session, language: str, connection_id: str) -> None:
-        """Tell who interprets a language, if an earlier request was cut short before that."""
-        if channel_subject(language) in session.news:
-            self._ladder.tell_again(session, language, except_for=connection_id)
+        """Tell who interprets a language, if an earlier request was cut short before that. Raises
+        StoreUnavailableError.
+        """
+        if channel_subject(language) in session.news and not self._ladder.tell_again(
+            session, language, except_for=connection_id
+        ):
+            raise _nobody_heard()
+
+    def tell(self, passed: Passed, connection_id: str) -> None:
+        """Tell everybody of what this connection has asked for. Raises StoreUnavailableError."""
+        if not self._ladder.tell(passed, except_for=connection_id):
+            raise _nobody_heard()
 
     @staticmethod
     def _own_place(session: Session, language: str, connection_id: str) -> Entered | None:
@@ -149,6 +159,10 @@ class InterpreterSeats:
             return True
         self._ladder.leave(session_id, language, connection_id)
         return False
+
+
+def _nobody_heard() -> StoreUnavailableError:
+    return StoreUnavailableError("listeners not read")
 
 
 def _taken(language: str, why: str) -> LingocastError:

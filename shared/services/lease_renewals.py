@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection
 from shared.models.errors import ErrorCode, LingocastError
@@ -127,6 +128,8 @@ class LeaseRenewals:
             )
         if before is None:
             return None
+        if channel_subject(place.language) in before.news and place.epoch is not None:
+            self._ladder.tell_again(before, place.language, except_for=connection_id)
         lease = lease_of(place.language, before.channels.get(place.language), connection_id, now)
         return None if lease is None else msgspec.structs.replace(lease, lease_until=until)
 

@@ -90,7 +90,7 @@ class SeatTakeover:
             return False
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
         if offer is None:
-            return False
+            return _succeeds(session, token.connection_id, caller)
         if offer.replaced_by is None and _succeeds(session, token.connection_id, caller):
             with contextlib.suppress(StoreUnavailableError):
                 self._replace(caller, token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto import mock_aws
 
@@ -122,9 +122,9 @@ def moto_tables() -> Iterator[None]:
         yield
 
 
-def sessions_repository() -> SessionsRepository:
+def sessions_repository(client: Any = None) -> SessionsRepository:
     """A repository over the sessions table."""
-    return SessionsRepository(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+    return SessionsRepository(Table(client or dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
 def interpreter_leases() -> InterpreterLeases:
@@ -132,9 +132,9 @@ def interpreter_leases() -> InterpreterLeases:
     return InterpreterLeases(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
-def connections_repository() -> ConnectionsRepository:
+def connections_repository(client: Any = None) -> ConnectionsRepository:
     """A repository over the connections table."""
-    return ConnectionsRepository(Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID))
+    return ConnectionsRepository(Table(client or dynamodb(), CONNECTIONS, schema.CONNECTION_ID))
 
 
 def devices_table() -> Table:

@@ -146,9 +146,9 @@ class InterpreterStarts:
 
 
 class World(Clients):
-    """One service with its clients."""
+    """One service with its clients, on moto's tables or on those of another client."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Any = None) -> None:
         super().__init__()
         self.identifiers = CountingIdentifiers()
         self.telemetry = RecordingTelemetry()
@@ -162,9 +162,9 @@ class World(Clients):
         self.pauses: list[float] = []
         #: Shards that were asked for, each as the function's payload.
         self.shards: list[Message] = []
-        self.sessions = sessions_repository()
-        self.connections = connections_repository()
-        self._dynamodb: Any = dynamodb()
+        self.sessions = sessions_repository(database)
+        self.connections = connections_repository(database)
+        self._dynamodb: Any = database or dynamodb()
         with mock.patch.dict(os.environ, ENVIRONMENT):
             modules = {
                 name: importlib.import_module(f"lambda.{name}.handler") for name in FUNCTIONS
