@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.helpers.clients import Message
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.lossy import Fault, Lossy
 from tests.helpers.tables import dynamodb
 from tests.helpers.world import World, new_world
 
@@ -49,7 +50,8 @@ class Seats(RuleBasedStateMachine):
         self.world: World = self._opened.enter_context(new_world())
         self.speaker, self.session_id = self.world.create_session()
         self.database = Interleaved(dynamodb())
-        self.world.use_dynamodb(self.database)
+        self.lossy = Lossy(self.database)
+        self.world.use_dynamodb(self.lossy)
         self.model: dict[str, str | None] = {}
         self.tokens: dict[str, str] = {}
         #: Open, but another one has taken their seat.
@@ -92,7 +94,8 @@ class Seats(RuleBasedStateMachine):
         reply = self.join(newer, language, self.tokens.get(older, "secret.nobody"))
         if reply.get("resumed"):
             self.model.pop(older, None)
-            self.replaced.append(older)
+            if older not in self.replaced:
+                self.replaced.append(older)
 
     def is_open(self, client: str) -> bool:
         """A reply to one that has gone meanwhile changes nothing."""
@@ -145,6 +148,26 @@ class Seats(RuleBasedStateMachine):
         self.database.interrupt(die, after=after)
         self._doing(data, kind, clients)()
         self.died |= not self.database.cancel()
+        self._as_the_rows_say(set(clients))
+
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["join", "change", "leave", "farewell", "roll over"]),
+        fault=st.sampled_from(Fault),
+        position=st.integers(0, CALLS),
+        times=st.sampled_from([1, 1, 2, 3]),
+    )
+    def a_call_is_lost(
+        self, data: st.DataObject, kind: str, fault: Fault, position: int, times: int
+    ) -> None:
+        """The client repeats what it asks for; API Gateway does not repeat a farewell."""
+        clients = self._draw(data, ())
+        doing = self._doing(data, kind, clients)
+        self.lossy.plan(fault, position, times=times)
+        doing()
+        self.died |= self.lossy.over() and kind == "farewell"
+        if kind != "farewell":
+            doing()
         self._as_the_rows_say(set(clients))
 
     @precondition(lambda self: self.model)
@@ -262,6 +285,27 @@ class Seats(RuleBasedStateMachine):
                 assert row is not None, "it is open"
                 seat = row.membership.seat if row.membership else None
                 self.model[client] = seat.language if seat else None
+
+
+def test_each_call_of_each_thing_lost() -> None:
+    """Not by chance: each request is repeated, and the counters are the seats after it."""
+    seats = Seats()
+    for kind, fault in itertools.product(("join", "change", "leave", "roll over"), Fault):
+        for position in range(CALLS):
+            older, newer = seats.connects(), seats.connects()
+            seats.join(older, "es")
+            doing = seats.doing(kind, older, newer, "fr")
+            seats.lossy.plan(fault, position, times=1 if fault is Fault.TWICE else 2)
+            doing()
+            came = seats.lossy.over()
+            doing()
+            assert seats.counted() == seats.seated(), f"{kind}: {fault.value}, call {position}"
+            for client in (older, newer):
+                seats.farewell(client)
+            assert seats.counted() == (0, Counter()), f"{kind}: {fault.value}, call {position}"
+            if not came:  # it makes no more calls than that
+                break
+    seats.teardown()
 
 
 def test_each_thing_within_each_step_of_each_other() -> None:
