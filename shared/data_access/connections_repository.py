@@ -172,7 +172,7 @@ class ConnectionsRepository:
             values={":turn": turn},
         )
 
-    def delete_standing(self, connection_id: str) -> bool:
+    def delete(self, connection_id: str) -> bool:
         """Forget a connection that has no seat, or whose seat another one has; False if it has one.
         Safe to repeat.
         """

@@ -96,7 +96,7 @@ class Departures:
             self.finish(known)
             if known.membership is not None and not self._give_up(known, known.membership):
                 return False
-            if self._connections.delete_standing(connection_id):
+            if self._connections.delete(connection_id):
                 return True
             present = self._connections.get(connection_id)  # it has sat down meanwhile
             if present is None:

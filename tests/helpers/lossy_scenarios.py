@@ -790,7 +790,7 @@ def presence_of_devices(stage: Stage) -> tuple[Do, Check]:
     world = stage.world
     mine, other = phone(world, "dora", 1), phone(world, "dora", 2)
     world.sender.gone.add(other.connection)
-    world.connections.delete_standing(other.connection)
+    world.connections.delete(other.connection)
 
     def check() -> None:
         world.presence()

@@ -224,10 +224,10 @@ class TestConnections:
     def test_only_who_has_no_seat_is_deleted(self, connections: ConnectionsRepository) -> None:
         connections.take_seat("c1", Membership(ID, Seat("listener", "es")), now_ms=NOW)
 
-        assert not connections.delete_standing("c1")
+        assert not connections.delete("c1")
         connections.leave("c1", ID)
-        assert connections.delete_standing("c1")
-        assert connections.delete_standing("c1")
+        assert connections.delete("c1")
+        assert connections.delete("c1")
         assert not connections.touch("c1", NOW + 60_000)
         assert connections.get("c1") is None
 
