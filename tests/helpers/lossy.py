@@ -33,11 +33,15 @@ class Faults:
     def __init__(self) -> None:
         self._fault: Fault | None = None
         self._positions = range(0)
+        self._only_writes = False
         self.calls = 0
 
-    def plan(self, fault: Fault, position: int, *, times: int = 1) -> None:
-        """Let the fault befall `times` calls from a position on, which counts from 0 and now."""
+    def plan(self, fault: Fault, position: int, *, times: int = 1, writes: bool = False) -> None:
+        """Let the fault befall `times` calls from a position on, which counts from 0 and now; with
+        `writes` nothing else counts.
+        """
         self._fault, self._positions = fault, range(position, position + times)
+        self._only_writes = writes
         self.calls = 0
 
     def over(self) -> bool:
@@ -48,6 +52,8 @@ class Faults:
 
     def pass_on(self, call: Callable[[], Any], error: Exception, *, writes: bool = True) -> Any:
         """The answer to a call. Raises `error` if that is lost."""
+        if self._only_writes and not writes:
+            return call()
         number, self.calls = self.calls, self.calls + 1
         if self._fault is None or number not in self._positions:
             return call()
