@@ -130,7 +130,8 @@ class Connection(
         self._answers = Changes()  # a new interpreter beats faster from then on
         self._closing = False
         self._renew: Renew | None = None
-        self._token_refused = asyncio.Event()
+        self._refusals = Changes()  # of an expired token
+        self._refusals_seen = 0
         self._told_of_expiry = False
         self._tasks: list[asyncio.Task[None]] = []
         self._beats: set[asyncio.Task[bool]] = set()
@@ -221,8 +222,8 @@ class Connection(
 
     async def token_refused(self) -> None:
         """Wait until the service refuses something because the token has expired."""
-        await self._token_refused.wait()
-        self._token_refused.clear()
+        await self._refusals.since(self._refusals_seen)
+        self._refusals_seen = self._refusals.version
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
         """The next event, None when the time is over or the connection was closed by us.
@@ -248,7 +249,7 @@ class Connection(
             if refused.code != ErrorCode.TOKEN_EXPIRED or self._renew is None:
                 raise
             if isinstance(request, Heartbeat):  # the next one will do
-                self._token_refused.set()
+                self._refusals.notify()
                 raise
         await self._renew()
         return await self._ask(request, expected)
@@ -303,7 +304,7 @@ class Connection(
             return event
         if event.error.code != ErrorCode.TOKEN_EXPIRED:
             return event
-        self._token_refused.set()
+        self._refusals.notify()
         return replace(event, error=event.error.passing())
 
     def _settle(self, request_id: str, outcome: Reply | ClientError) -> None:
