@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,13 @@ class TableCalls:
                 uncertain = True
                 return self.call(operation, **arguments), None
         except ConditionFailedError as refused:
+            # DynamoDB itself says what was there; what is in its place on a laptop does not.
             row = refused.row
             if row is None and (uncertain or refused.retried):
-                # DynamoDB itself says what was there; what is in its place on a laptop does not.
                 row = self.read(key)
+            elif row is None and mark.is_named:
+                with contextlib.suppress(StoreUnavailableError):
+                    row = self.read(key)
             if row is None or not mark.is_in(row):
                 raise
             return {}, without_marks(row)

@@ -18,6 +18,7 @@ from typing import Any
 
 # No attribute of a repository begins with it.
 _PREFIX = "~"
+_NAMED_PREFIX = "~n"
 # Slots of writes that only a library repeats, within a second or two ...
 _SLOTS = 8
 # ... and of those that a client's next request repeats: counters. 16 marks are 210 B of a row.
@@ -47,7 +48,12 @@ class Mark:
     def named(cls, name: str) -> Mark:
         """The mark of every call that has this name: only one of them is applied."""
         value = _text(hashlib.sha256(name.encode()).digest()[:_NAME_BYTES])
-        return cls(f"{_PREFIX}n{_slot(value, _NAMED_SLOTS)}", value)
+        return cls(f"{_NAMED_PREFIX}{_slot(value, _NAMED_SLOTS)}", value)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether another call may have left it."""
+        return self.attribute.startswith(_NAMED_PREFIX)
 
     def set_by(self, expression: str) -> str:
         """An update expression that leaves the mark too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,37 @@ def test_writes_of_one_name_are_one_write(table: Table) -> None:
     assert table.get("a") == row(n=2)
     table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once="y")
     assert table.get("a") == row(n=3)
+
+
+class Taciturn:
+    """A database that does not say what was there when it refuses a write, as on a laptop."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def passed_on(**arguments: Any) -> Any:
+            arguments.pop("ReturnValuesOnConditionCheckFailure", None)
+            return call(**arguments)
+
+        return passed_on
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+def test_a_database_that_does_not_say_why_it_refuses_is_asked(client: Lossy, fault: Fault) -> None:
+    lossy = Lossy(Taciturn(client))
+    table = Table(lossy, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
+    table.put_new(row(n=1))
+
+    lossy.plan(fault, 0)
+    assert step(table, once="a step") == row(n=1)
+    assert step(table, once="a step") == row(n=1), "the request is repeated"
+
+    assert table.get("a") == row(n=2)
+    with pytest.raises(ConditionFailedError):
+        step(table)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
