@@ -78,6 +78,8 @@ async def aws_interprets(theatre: Theatre) -> None:
 
 INTERPRETER_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.INTERPRETER_FUNCTION, INVOKE): machine_comes,
+    # Who else is interpreted is looked at before the session is opened.
+    ("control", Resource.SESSIONS, "dynamodb:BatchGetItem"): machine_comes,
     # Its ticket is checked at the handshake.
     ("authorizer", Resource.SESSIONS, "dynamodb:GetItem"): machine_comes,
     ("timeout", Resource.INTERPRETER_FUNCTION, INVOKE): missing_machine_is_started_by_the_sweep,
