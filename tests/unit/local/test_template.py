@@ -76,6 +76,18 @@ def test_tables_have_keys_and_indexes(tmp_path: Path) -> None:
     assert index.keys == (KeyAttribute("id", "HASH"), KeyAttribute("when", "RANGE"))
 
 
+@pytest.mark.parametrize(("enabled", "attribute"), [(True, "expires"), (False, None)])
+def test_a_table_says_by_which_attribute_rows_expire(
+    tmp_path: Path, enabled: bool, attribute: str | None
+) -> None:
+    template = example()
+    specification = {"AttributeName": "expires", "Enabled": enabled}
+    template["Resources"]["Notes"]["Properties"]["TimeToLiveSpecification"] = specification
+    (table,) = read(tmp_path, template).tables
+
+    assert table.expires_at == attribute
+
+
 def test_the_user_pool_gives_issuer_and_client(tmp_path: Path) -> None:
     stack = read(tmp_path, example())
 
