@@ -209,8 +209,9 @@ _DEV_THROTTLES = {
     # Once an hour or less often, by those who have a token.
     action_of(authentication_messages.Authenticate): Throttle(rate=5, burst=50),
     action_of(messages.CreateSession): Throttle(rate=20, burst=100),
-    # 500 listeners every 30 s are 17, 30 interpreters every second 30.
-    action_of(messages.Heartbeat): Throttle(rate=100, burst=500),
+    # 500 listeners every 30 s are 17, 30 interpreters every second 30. Interpreters lose their
+    # language without: the burst is what strangers send until they are closed.
+    action_of(messages.Heartbeat): Throttle(rate=100, burst=2_500),
     # 10 sources of 10 chunks a second (chunkMs 100) are 100; the rest is for strangers.
     action_of(messages.SendAudio): Throttle(rate=250, burst=2_500),
     # Of 10 interpreters, each two or three a second while somebody speaks.
@@ -224,10 +225,10 @@ _PROD_THROTTLES = {
     # Of an audience in a session some change the language or leave; all at once do neither.
     **dict.fromkeys(
         (action_of(messages.ChangeLanguage), action_of(messages.LeaveSession)),
-        Throttle(rate=200, burst=500),
+        Throttle(rate=200, burst=2_000),
     ),
     # What no route is for.
-    "$default": Throttle(rate=100, burst=200),
+    "$default": Throttle(rate=100, burst=2_000),
     # Once a connection, by those who are devices.
     action_of(device_messages.RegisterDevice): Throttle(rate=150, burst=500),
     # After an absence, some pages each.
@@ -246,7 +247,7 @@ _PROD_THROTTLES = {
     # write units a second each.
     action_of(messages.JoinSession): Throttle(rate=500, burst=500),
     # 10 000 listeners every 30 s are 333, 100 interpreters every second 100.
-    action_of(messages.Heartbeat): Throttle(rate=500, burst=1_000),
+    action_of(messages.Heartbeat): Throttle(rate=500, burst=2_500),
     # 100 sources of 5 chunks a second (chunkMs 200) are 500; the rest is for strangers.
     action_of(messages.SendAudio): Throttle(rate=650, burst=2_750),
     # Of 60 interpreters, each two or three a second while somebody speaks. Captions are the first
@@ -273,7 +274,7 @@ STAGES: Mapping[str, StageConfig] = {
             log_retention=logs.RetentionDays.ONE_WEEK,
             recovery_days=1,
             deletion_protection=False,
-            throttle=Throttle(rate=50, burst=500),
+            throttle=Throttle(rate=50, burst=2_000),
             http_throttle=Throttle(rate=5, burst=10),
             route_throttles=_DEV_THROTTLES,
             # Of ten concurrent executions one may wait.

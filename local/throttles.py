@@ -15,7 +15,7 @@ ACCOUNT = Budget(per_second=10_000, burst=5_000)
 NEW_CONNECTIONS = Budget(per_second=500, burst=500)
 # AWS says that too many requests of one client close its connection with 1008, not how many that
 # are: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
-CLIENT = Budget(per_second=200, burst=1_000)
+CLIENT = Budget(per_second=200, burst=500)
 
 #: What API Gateway says, and the reason that it closes with.
 TOO_MANY = "Too Many Requests"

@@ -32,7 +32,7 @@ BUDGETS: Mapping[type[Request], Budget] = {
     # The rule of ten a second refuses first; this one is for who does not listen to it.
     interpretation_messages.SendCaption: Budget(per_second=30, burst=250),
     # Interpreters send one a second, others one in 30.
-    messages.Heartbeat: Budget(per_second=5, burst=60),
+    messages.Heartbeat: Budget(per_second=4, burst=30),
     # Machines ask once a second.
     messages.GetSessionStatus: Budget(per_second=5, burst=60),
     # Once a connection, and again if the answer was lost.

@@ -135,7 +135,7 @@ async def test_calls_over_the_quota_are_refused() -> None:
 @behaviour(
     "Too many requests of one client",
     "The connection is closed with 1008 (documented); how many are too many is nowhere said "
-    "(assumed: 200 a second, 1 000 at once)",
+    "(assumed: 200 a second, 500 at once)",
     _OVERVIEW,
     confidence=Confidence.ASSUMED,
     needs=Needs.CLOCK,
