@@ -48,6 +48,8 @@ BUDGETS: Mapping[type[Request], Budget] = {
     # Each one reaches everybody.
     announcement_messages.Announce: Budget(per_second=2, burst=50),
 }
+# Heartbeats of listeners: one in 30 seconds.
+ANONYMOUS_HEARTBEATS = Budget(per_second=2, burst=20)
 # Requests of speakers and interpreters, by connections that can be neither.
 _OF_SOURCES = frozenset(
     {
@@ -67,7 +69,7 @@ _OF_SOURCES = frozenset(
 # Sessions that are not there, asked for by name: enough for typing errors, too few for guessing.
 GUESSES = Budget(per_second=0.1, burst=10)
 # Refusals by a budget, and of what a connection can never do, before it is closed.
-STRIKES = Budget(per_second=0.2, burst=10)
+STRIKES = Budget(per_second=0.2, burst=5)
 NEVER_STRIKES = Budget(per_second=0.1, burst=4)
 
 
@@ -77,4 +79,6 @@ def budget_of(kind: type[Request] | None, *, never_sends: bool) -> Budget:
         return MALFORMED
     if never_sends and kind in _OF_SOURCES:
         return ANONYMOUS_CONTROLS
+    if never_sends and kind is messages.Heartbeat:
+        return ANONYMOUS_HEARTBEATS
     return BUDGETS.get(kind, OTHERS)
