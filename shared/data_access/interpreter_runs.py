@@ -6,7 +6,7 @@ source is by its epoch: what has been succeeded can neither renew nor release.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class InterpreterRuns:
                 ":before": generation - 1,
                 ":now": now_ms,
             },
+            undone=_one_generation_back,
         )
         if before is None:
             return None
@@ -115,6 +116,7 @@ class InterpreterRuns:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any],
+        undone: Callable[[Item], Item] = dict,
     ) -> Item | None:
         return self._sessions.update_if(
             session_id,
@@ -122,4 +124,9 @@ class InterpreterRuns:
             condition=f"{ACTIVE} AND {condition}",
             names={**_NAMES, **names},
             values={":active": SessionStatus.ACTIVE.value, **values},
+            undone=undone,
         )
+
+
+def _one_generation_back(item: Item) -> Item:
+    return {**item, RUN: {**item[RUN], RUN_GENERATION: item[RUN][RUN_GENERATION] - 1}}

@@ -111,6 +111,11 @@ class SessionStatuses:
                 ":languages": status.languages,
                 ":now": now_ms,
             },
+            undone=lambda after: {
+                name: value
+                for name, value in after.items()
+                if name != schema.STATUS_PENDING or value != now_ms
+            },
         )
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.data_access.table import Table
+from shared.models import schema
 from shared.models.connection import Seat
 from tests.helpers.clients import Message
 from tests.helpers.lossy import Faults, Lossy, LossyInvoker, LossyTimers
 from tests.helpers.memory_dynamodb import MemoryDynamoDB
+from tests.helpers.tables import SESSIONS
 from tests.helpers.world import World
 
 # A client repeats a request that it is told to try again, so often at most.
@@ -31,6 +34,11 @@ class LossyWorld(World):
         for name in ("clean_ups", "interpreter_starts"):
             setattr(self, name, LossyInvoker(getattr(self, name), self.faults))
         self.use_dynamodb(self.database)
+
+    def sessions_table(self) -> Table:
+        """The sessions, as functions reach them."""
+        client: Any = self.database
+        return Table(client, SESSIONS, schema.SESSION_ID)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.session import Session
 from shared.utils.ticket import hash_of_ticket
+from tests.helpers.lossy import Fault, Lossy
 from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 
 T0 = 1_700_000_000_000
@@ -146,3 +147,23 @@ def test_a_session_that_is_over_has_no_runs(runs: InterpreterRuns) -> None:
     assert not runs.renew(ID, 1, T0 + 2)
     assert runs.claim(ID, TICKET, 2, T0 + 2) is None
     assert not runs.reissue(ID, InterpreterRun(1, T0 + RUN_LEASE_MS), TICKET, T0 + RUN_LEASE_MS * 2)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_run_whose_answers_are_lost_is_the_claimants(runs: InterpreterRuns, fault: Fault) -> None:
+    lossy = Lossy(dynamodb())
+    later = InterpreterRuns(Table(lossy, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
+
+    lossy.plan(fault, 0)
+    claimed = later.claim(ID, TICKET, 1, T0)
+    assert claimed is not None
+    assert claimed.generation == 1
+    lossy.plan(fault, 0)
+    assert later.renew(ID, 1, T0 + 1)
+    lossy.plan(fault, 0)
+    assert later.release(ID, 1)
+    seen = stored()
+    assert seen is not None
+    lossy.plan(fault, 0)
+    assert later.reissue(ID, seen, TICKET, T0 + 2)
+    assert stored() == InterpreterRun(1, T0 + 2 + RUN_LEASE_MS)
