@@ -19,7 +19,7 @@ from tests.helpers.wire import PATIENCE_SECONDS, wire
 VANDALS = 8
 # Chunks of a second: on a machine that halts for one none is lost for that.
 CHUNKS = 5
-FLOODS = {
+FLOODS: dict[str, dict[str, object]] = {
     "sendAudio": {"action": "sendAudio", "seq": 1, "timestamp": 1, "audio": "A" * 8_536},
     "heartbeat": {"action": "heartbeat"},
     "changeLanguage": {"action": "changeLanguage", "targetLanguage": "fr"},
