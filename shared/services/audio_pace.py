@@ -27,6 +27,8 @@ _PERMILLE = 1_010
 # An instance charges what it has accepted once in so long (ms). The account can lag behind by that
 # much, so it grants so much more after a silence.
 _CHARGE_EVERY_MS = 1_000
+# A chunk that came this much too early is no haste yet (ms).
+_EARLY_MS = 200
 # After the database has failed, the account is left alone for so long (ms).
 _PAUSE_MS = 1_000
 # How far the clocks of the gateway's hosts, and its machine's, may disagree (ms).
@@ -88,9 +90,9 @@ class AudioPace:
         self._telemetry = telemetry
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
 
-    def admit(self, caller: Caller, audio_format: AudioFormat, size: int) -> None:
-        """Let a chunk of `size` bytes pass, or raise RATE_LIMITED. Refusals cost nothing."""
-        at, amount = caller.received_at, _amount_ms(audio_format, size)
+    def admit(self, caller: Caller, audio_format: AudioFormat) -> None:
+        """Let a chunk pass, or raise RATE_LIMITED. Refusals cost nothing."""
+        at, amount = caller.received_at, audio_format.chunk_ms * 1000 // _PERMILLE
         stream = self._stream(caller.connection_id)
         own = stream.bucket.advance(at)
         ahead = max(own, stream.ahead_ms(at, _absurd_ms(audio_format)))
@@ -116,7 +118,7 @@ class AudioPace:
         if stream.charged_at is None or not 0 <= at - stream.charged_at < _CHARGE_EVERY_MS:
             return True
         ahead = max(stream.bucket.advance(at), stream.ahead_ms(at, _absurd_ms(audio_format)))
-        return ahead > 2 * audio_format.chunk_ms
+        return ahead > audio_format.chunk_ms + _EARLY_MS
 
     def _charge(
         self, caller: Caller, stream: _Stream, audio_format: AudioFormat, now: int
@@ -151,12 +153,6 @@ class AudioPace:
         if len(self._streams) > _STREAMS_KEPT:
             self._streams.popitem(last=False)
         return stream
-
-
-def _amount_ms(audio_format: AudioFormat, size: int) -> int:
-    """What a chunk counts: its duration, but half a chunk at least, as each is a delivery."""
-    duration = max(audio_format.duration_ms(size), audio_format.chunk_ms / 2)
-    return int(duration * 1000) // _PERMILLE
 
 
 def _absurd_ms(audio_format: AudioFormat) -> int:

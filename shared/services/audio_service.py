@@ -71,7 +71,7 @@ class AudioService:
         if self._clock.now_ms() >= deadline_at:
             self._telemetry.count("AudioTooLate")
             return
-        self._pace.admit(caller, session.audio_format, len(request.audio))
+        self._pace.admit(caller, session.audio_format)
         passed: Sequence[Passed] = ()
         if source.language == session.source_language:
             session, passed = self._leases.at_floor_chunk(session)

@@ -137,7 +137,7 @@ async def test_the_same_number_again_and_again_is_heard_in_real_time(stage: Stag
         begins = loop.time()
         while loop.time() < begins + 3:
             await speaker.send_audio(7)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         took = loop.time() - begins
 
         messages = await listener.drained()

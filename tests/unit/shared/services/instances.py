@@ -107,7 +107,7 @@ class _Run:
             self._at(now + 1, lambda at: self._free(instance, at))
             return
         try:
-            instance.pace.admit(caller, audio_format, audio_format.chunk_bytes)
+            instance.pace.admit(caller, audio_format)
         except LingocastError:
             self._outcome.refused.append(index)
             self._at(now + 5, lambda at: self._free(instance, at))

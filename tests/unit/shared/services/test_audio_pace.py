@@ -165,11 +165,11 @@ def caller(connection: str, at: int) -> Caller:
 def test_connections_have_nothing_to_do_with_each_other() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for _ in range(11):
-        pace.admit(caller("old", 0), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller("old", 0), FORMAT)
         pace.settle(caller("old", 0), FORMAT)
     with pytest.raises(LingocastError, match="RATE_LIMITED"):
-        pace.admit(caller("old", 0), FORMAT, FORMAT.chunk_bytes)
-    pace.admit(caller("new", 0), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller("old", 0), FORMAT)
+    pace.admit(caller("new", 0), FORMAT)
 
 
 def test_a_database_that_fails_silences_nobody_and_is_left_alone() -> None:
@@ -177,36 +177,22 @@ def test_a_database_that_fails_silences_nobody_and_is_left_alone() -> None:
     accounts.broken = True
     pace = AudioPace(accounts, ManualClock(), telemetry)
     for index in range(100):
-        pace.admit(caller("a", 200 * index), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller("a", 200 * index), FORMAT)
         pace.settle(caller("a", 200 * index), FORMAT)
     assert len(telemetry.warnings) == accounts.requests <= 20
-
-
-def test_short_chunks_count_their_duration_but_half_a_chunk_at_least() -> None:
-    def passed(size: int) -> int:
-        pace, count = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry()), 0
-        while count < 100:
-            try:
-                pace.admit(caller("a", 0), FORMAT, size)
-            except LingocastError:
-                break
-            count += 1
-        return count
-
-    assert (passed(6_400), passed(4_800), passed(3_200), passed(100)) == (11, 14, 21, 21)
 
 
 def test_a_refusal_names_the_field_and_the_remedy() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for _ in range(11):
-        pace.admit(caller("a", 0), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller("a", 0), FORMAT)
     with pytest.raises(LingocastError) as refused:
-        pace.admit(caller("a", 0), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller("a", 0), FORMAT)
     assert refused.value.message == "seq: 2178 ms ahead of real time; send a chunk every 200 ms"
 
 
 def test_streams_are_forgotten_rather_than_piled_up() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for number in range(3_000):
-        pace.admit(caller(f"c{number}", 0), FORMAT, FORMAT.chunk_bytes)
+        pace.admit(caller(f"c{number}", 0), FORMAT)
     assert len(pace._streams) <= 1_024
