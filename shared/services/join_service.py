@@ -217,13 +217,14 @@ class JoinService:
 
     def _displace(self, session: Session, caller: Caller, epoch: int) -> None:
         present = session.with_speaker(caller.connection_id, epoch)
-        self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
-        if not session.speaker_connected:
-            return
-        # Its $disconnect starts no grace: the session no longer names it as the speaker.
-        self._sender.delete(
-            session.speaker_connection_id, self._clock.now_ms() + CONTROL_DEADLINE_MS
-        )
+        try:
+            self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
+        finally:  # a repeated request does not know whom it has displaced
+            if session.speaker_connected:
+                # Its $disconnect starts no grace: the session no longer names it as the speaker.
+                self._sender.delete(
+                    session.speaker_connection_id, self._clock.now_ms() + CONTROL_DEADLINE_MS
+                )
 
     def _read(self, session_id: str) -> Session:
         return active(self._sessions.get(session_id))
