@@ -120,4 +120,5 @@ async def test_listeners_lose_nothing_to_a_flood(
     assert [sorted(each) for each in heard] == [list(range(CHUNKS))] * len(listeners)
     assert flood.closings, "nobody was closed"
     assert set(flood.closings) <= {1000, 1008}
-    assert flood.codes["RATE_LIMITED"]
+    # Who does not read may be closed before the farewell has got through.
+    assert flood.codes["RATE_LIMITED"] or not waits
