@@ -109,7 +109,7 @@ def test_those_whose_connection_is_not_known_any_more_go_offline_by_the_clock(
 ) -> None:
     first, second = phone(world, "alice", 1), phone(world, "alice", 2)
     phone(world, "bob", 1)
-    world.connections.delete_standing(second.connection)
+    world.connections.delete(second.connection)
 
     world.presence()
 
@@ -126,7 +126,7 @@ def test_more_than_a_hundred_devices_are_looked_at(world: World) -> None:
     for number in range(130):
         phone(world, f"user-{number}", 1)
     watcher = phone(world, "user-77", 2)
-    world.connections.delete_standing("c78")
+    world.connections.delete("c78")
 
     world.presence()
 

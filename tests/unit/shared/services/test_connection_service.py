@@ -72,7 +72,7 @@ def test_one_that_is_refused_counts_too(connected: Connected) -> None:
 
 
 def test_a_connection_that_is_not_known_is_not_made_known(connected: Connected) -> None:
-    connected.repository.delete_standing("c1")
+    connected.repository.delete("c1")
     connected.clock.advance(ACTIVITY_INTERVAL_MS)
 
     connected.ask(connected.caller(), Heartbeat())
