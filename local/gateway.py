@@ -196,9 +196,9 @@ class Gateway:
                     await link.close(1003, "binary messages are not supported")
                     return
                 if link.removed:
-                    # It is being closed, and what it still sends reaches nobody.
-                    slots.release()
-                    continue
+                    # It is being closed, and what it still sends reaches nobody: reading on would
+                    # only take time from the others.
+                    return
                 if not client_throttle.admit():
                     await link.close(1008, TOO_MANY)
                     return
