@@ -131,7 +131,6 @@ class Connection(
         self._closing = False
         self._renew: Renew | None = None
         self._refusals = Changes()  # of an expired token
-        self._refusals_seen = 0
         self._told_of_expiry = False
         self._tasks: list[asyncio.Task[None]] = []
         self._beats: set[asyncio.Task[bool]] = set()
@@ -221,9 +220,12 @@ class Connection(
         return reply
 
     async def token_refused(self) -> None:
-        """Wait until the service refuses something because the token has expired."""
-        await self._refusals.since(self._refusals_seen)
-        self._refusals_seen = self._refusals.version
+        """Wait until the service refuses something because the token has expired.
+
+        Earlier refusals do not count: what was on the way during a renewal is refused as well, and
+        whoever is still refused is so again with the next chunk or heartbeat.
+        """
+        await self._refusals.since(self._refusals.version)
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
         """The next event, None when the time is over or the connection was closed by us.

@@ -156,7 +156,9 @@ class SeatKeeper:
                 retired = True
                 return successor
             if watching.done():
+                # If that was opening a connection, its end would let requests through again.
                 moving.cancel()
+                await asyncio.gather(moving, return_exceptions=True)
                 return await self._catch_up(link, watching)
             await passing
         except ConnectionLostError as fault:

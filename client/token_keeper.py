@@ -9,6 +9,9 @@ from client.token_sources import NoServiceError, TokenSource
 from client.token_times import HeldToken
 from shared.utils.clock import Clock
 
+# A token that lives longer than this is good enough for a handshake.
+_HANDSHAKE_SECONDS = 30.0
+
 
 class TokenKeeper:
     """Holds the latest token; `source` gives newer ones, None if nothing does."""
@@ -32,15 +35,16 @@ class TokenKeeper:
     async def current(self, server_ms: float) -> str | None:
         """The token for a handshake now; None for a client that is anonymous. Raises TokenError.
 
-        Fetched if there is none, renewed if that is due or if it does not say when it expires, and
-        the former one if renewing fails.
+        Fetched if there is none, renewed if it is about to expire or does not say when, and the
+        former one if renewing fails. One that lives longer is renewed over the open connection: a
+        source may hang while the network is away, and the handshake need not wait for it.
         """
         held = self._held
         if self._source is None:
             return held.token if held else None
         if held is not None:
-            due = self.seconds_until_due(server_ms)
-            if due is not None and due > 0:
+            remaining = held.remaining(self._clock.monotonic(), server_ms)
+            if remaining is not None and remaining > min(held.lead / 2, _HANDSHAKE_SECONDS):
                 return held.token
         try:
             return await self.renewed(held.token if held else None)

@@ -289,10 +289,24 @@ async def test_a_handshake_takes_the_token_while_it_lives_and_a_newer_one_then()
     tokens = TokenKeeper(source, None, time)
 
     first = await tokens.current(time.now_ms())
-    await time.advance(LIFE - LEAD - 1)
+    await time.advance(LIFE - 31)
     assert await tokens.current(time.now_ms()) == first
     await time.advance(2)
     assert await tokens.current(time.now_ms()) == source.issued[1] != first
+
+
+async def test_a_handshake_does_not_wait_for_a_renewal_that_can_follow_it() -> None:
+    """After a loss of the network a token command may hang, and each second of it is silence."""
+    time = VirtualTime()
+    source = Source(time)
+    tokens = TokenKeeper(source, None, time)
+    first = await tokens.current(time.now_ms())
+    await time.advance(LIFE - LEAD + 1)
+    tokens_asked = source.asked
+
+    assert await tokens.current(time.now_ms()) == first
+    assert source.asked == tokens_asked
+    assert tokens.seconds_until_due(time.now_ms()) == 0  # the connection's authenticator sees to it
 
 
 async def test_a_handshake_takes_the_old_token_if_there_is_no_newer_one() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from client.clock_offset import ClockOffset
+from client.connection import Connection
 from client.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
-from client.lasting import LastingConnection
+from client.lasting import LastingConnection, lasting
 from client.notices import notice
-from tests.unit.client.lines import steadfast
-from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio
+from tests.unit.client.lines import Line, steadfast
+from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio, serving
 from tests.unit.client.test_console import _display
 
 SESSION = "golden-eagle-427"
@@ -82,6 +87,66 @@ async def test_a_new_connection_that_is_refused_counts_as_a_loss() -> None:
         assert [type(event) for event in events] == [Heard, Away, Returned]
         assert isinstance(events[1], Away)
         assert "the network is too slow" in events[1].reason
+
+
+class Halting(Line):
+    """Its second opening, which moves on in time, never ends; the third one waits for `gate`."""
+
+    def __init__(self, url: str, clock: FakeClock) -> None:
+        super().__init__(url, clock)
+        self.waits = [asyncio.Event(), asyncio.Event()]
+        self.gate = asyncio.Event()
+        self._openings = 0
+
+    @asynccontextmanager
+    async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
+        self._openings += 1
+        if self._openings > 1:
+            self.waits[self._openings - 2].set()
+            await (asyncio.Event() if self._openings == 2 else self.gate).wait()
+        async with super().open(offset) as connection:
+            yield connection
+
+
+class Slowing(Slow):
+    """Answers the first heartbeats."""
+
+    slow = False
+
+    async def _heartbeat(self, connection: ServerConnection, request: dict[str, Any]) -> None:
+        if not self.slow:
+            await FakeService._heartbeat(self, connection, request)
+
+
+async def test_requests_wait_also_if_it_was_about_to_move_on_anyway() -> None:
+    service, clock = Slowing(), FakeClock()
+
+    async def alarm(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    async with serving(service.handle) as url:
+        line = Halting(url, clock)
+        async with lasting(
+            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
+        ) as connection:
+            await connection.join(SESSION, "en")
+            await asyncio.wait_for(line.waits[0].wait(), 10)
+            service.slow = True
+            await _fall_behind(service, clock, connection)
+            await asyncio.wait_for(line.waits[1].wait(), 10)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            asked = asyncio.create_task(connection.change_language("de"))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            line.gate.set()
+            await asyncio.wait_for(asked, 10)
+    # On the connection that is read no more it would have had no answer.
+    assert [a for a in service.actions() if a != "heartbeat"] == [
+        "joinSession",
+        "joinSession",
+        "changeLanguage",
+    ]
 
 
 @pytest.mark.parametrize("seconds", [2.04, 27.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from client.clock_offset import ClockOffset
-from client.connection import Connection
+from client.connection import Connection, connect
 from client.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.events import AudioRefused
 from client.options import Access
@@ -199,6 +200,23 @@ async def test_refused_audio_renews_the_token_and_is_no_end_of_the_talk() -> Non
 
     assert service.actions().count("authenticate") == 1
     assert not service.expired
+
+
+async def test_what_was_refused_before_one_waits_renews_nothing_again() -> None:
+    """Chunks on the way during a renewal are refused too."""
+    time = VirtualTime()
+    token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
+    service = Service(accepted=[token], expired=True)
+    async with service.serving() as url, connect(url, token=token) as connection:
+        connection.renew_by(lambda: asyncio.sleep(0))
+        for seq in range(2):
+            await connection.send_audio(seq, T0, bytes(6_400))
+            assert isinstance(await connection.next_event(10), AudioRefused)
+        waiting = asyncio.create_task(connection.token_refused())
+        await time.settle()
+        assert not waiting.done()
+        await connection.send_audio(2, T0, bytes(6_400))
+        await asyncio.wait_for(waiting, 10)
 
 
 async def test_without_a_renewal_the_refusal_is_told_as_it_is() -> None:
