@@ -27,8 +27,9 @@ MALFORMED = Budget(per_second=1, burst=100)
 ANONYMOUS_CONTROLS = Budget(per_second=0.5, burst=20)
 
 BUDGETS: Mapping[type[Request], Budget] = {
-    # Ten chunks a second (chunkMs 100), twice that while a stall of 10 s is caught up with.
-    messages.SendAudio: Budget(per_second=30, burst=200),
+    # Ten chunks a second (chunkMs 100). After a stall, clients that drop nothing send all that has
+    # piled up at once: 50 s of it are more than real time, but no reason to be closed.
+    messages.SendAudio: Budget(per_second=30, burst=500),
     # The rule of ten a second refuses first; this one is for who does not listen to it.
     interpretation_messages.SendCaption: Budget(per_second=30, burst=250),
     # Interpreters send one a second, others one in 30.

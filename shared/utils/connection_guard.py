@@ -23,6 +23,9 @@ _CONNECTIONS_KEPT = 4_096
 # Requests of a connection that was closed are on their way for so long (ms). Later ones mean that
 # it was not closed after all.
 _CLOSED_FOR_MS = 2_000
+# A close that failed is tried again after so long (ms): each try holds an execution for up to 1.3 s,
+# and what a flood sends meanwhile must not.
+_CLOSE_AGAIN_MS = 1_000
 # So many sessions that are not there, and none that is, look like guessing.
 _SUSPICIOUS_GUESSES = 5
 # Requests that name a session, and errors that say whether there is one.
@@ -60,6 +63,7 @@ class _Account:
     misses: int = 0
     seated: bool = False
     closed_at: int | None = None
+    tried_at: int | None = None  # when closing it was tried last
 
 
 class ConnectionGuard:
@@ -124,8 +128,12 @@ class ConnectionGuard:
             return False
         if not abusive or self._closer is None:
             return False
+        tried_at = account.tried_at
+        if tried_at is not None and abs(now - tried_at) < _CLOSE_AGAIN_MS:
+            return False
+        account.tried_at = now
         if not self._closer.close(caller, farewell()):
-            return False  # the next refusal tries again
+            return False
         account.closed_at = now
         return True
 

@@ -123,6 +123,22 @@ def test_what_honest_clients_do_is_never_refused(world: World) -> None:
     assert world.sender.deleted == []
 
 
+def test_what_a_long_stall_has_piled_up_closes_nobody(world: World) -> None:
+    speaker, session_id = world.create_session(audioFormat={"chunkMs": 100})
+    listener = world.listener(session_id, "en")
+    chunk = bytes(3_200)
+    for seq in range(400):  # 40 s at once
+        world.send_audio(speaker, seq, chunk)
+    assert world.sender.deleted == []
+
+    for seq in range(400, 500):
+        world.clock.advance(100)
+        world.send_audio(speaker, seq, chunk)
+
+    heard = [message["seq"] for message in world.pushes(listener, "audio")]
+    assert heard[-90:] == list(range(410, 500))
+
+
 @pytest.mark.parametrize("step", [-3_600_000, 3_600_000])
 def test_a_clock_that_was_set_starves_nobody(world: World, step: int) -> None:
     listener = world.connect()
@@ -244,10 +260,22 @@ def test_a_close_that_fails_is_tried_again(world: World) -> None:
         world.send_audio(stranger, seq)
     assert stranger not in world.sender.deleted
     world.sender.failing = set()
+    world.clock.advance(1_000)
 
     world.send_audio(stranger, 21)
 
     assert stranger in world.sender.deleted
+
+
+def test_a_close_that_fails_is_not_tried_again_by_all_that_a_flood_sends(world: World) -> None:
+    stranger = world.stranger(address=HALL)
+    world.sender.failing = {stranger}
+    for seq in range(2_000):  # 2 s
+        world.send_audio(stranger, seq)
+        world.clock.advance(1)
+
+    farewells = [post for post in world.sender.posts if b"the connection is closed" in post.data]
+    assert len(farewells) == 2
 
 
 def test_refusals_are_counted_by_reason_once_a_second(world: World) -> None:
