@@ -23,7 +23,7 @@ _CONNECTIONS_KEPT = 4_096
 # Requests of a connection that was closed are on their way for so long (ms). Later ones mean that
 # it was not closed after all.
 _CLOSED_FOR_MS = 2_000
-# A close that failed is tried again after so long (ms): each try holds an execution for up to 1.3 s,
+# A close that failed is tried again after so long (ms): a try holds an execution for up to 1.3 s,
 # and what a flood sends meanwhile must not.
 _CLOSE_AGAIN_MS = 1_000
 # So many sessions that are not there, and none that is, look like guessing.
