@@ -110,12 +110,14 @@ class CatchingUp:
             await self._changes.until(self._is_behind)
             await self._sleep(self._chance() * _SPREAD_SECONDS)
             if self._is_behind() and await self._is_slow(connection):
-                break
+                self._confirmed = True
+                lag_ms = self._meter.lag_ms
+                await self._sleep(self._restarts.wait_seconds(self._clock.monotonic()))
+                if self._is_behind():
+                    break
+                self._confirmed = False  # it has caught up by itself
             self._meter.forget()
             await self._sleep(_LEAST_BETWEEN_HEARTBEATS)
-        self._confirmed = True
-        lag_ms = self._meter.lag_ms
-        await self._sleep(self._restarts.wait_seconds(self._clock.monotonic()))
         self._restarts.restarted(self._clock.monotonic())
         self.counts.restarts = self._restarts.count
         raise FellBehindError(lag_ms / 1000)

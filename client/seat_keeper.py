@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from client.announcements import AnnouncementBoard
 from client.capture import Sleep
@@ -87,9 +88,7 @@ class SeatKeeper:
         """Close all connections for good."""
         self._end(ConnectionLostError("the connection was closed"), None)
         tasks = [*self._retiring, *filter(None, [self._task])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(*tasks)
         if self._link is not None:
             await self._link.close()
 
@@ -155,22 +154,18 @@ class SeatKeeper:
                 self._retire(link, passing)
                 retired = True
                 return successor
+            # It may be opening a connection, which must not take the seat as well.
+            await _cancelled(moving)
             if watching.done():
-                # If that was opening a connection, its end would let requests through again.
-                moving.cancel()
-                await asyncio.gather(moving, return_exceptions=True)
                 return await self._catch_up(link, watching)
             await passing
         except ConnectionLostError as fault:
             self._link = None
             return await self._come_back(link, fault)
         finally:
-            moving.cancel()
-            watching.cancel()
-            await asyncio.gather(moving, watching, return_exceptions=True)
+            await _cancelled(moving, watching)
             if not retired:
-                passing.cancel()
-                await asyncio.gather(passing, return_exceptions=True)
+                await _cancelled(passing)
                 if self._link is not link:
                     await link.close()
         return None
@@ -266,8 +261,7 @@ class SeatKeeper:
             try:
                 await self._alarm(OVERLAP_SECONDS)
             finally:
-                passing.cancel()
-                await asyncio.gather(passing, return_exceptions=True)
+                await _cancelled(passing)
                 await link.close()
                 if self._overlap is overlap:
                     self._overlap = None
@@ -324,6 +318,13 @@ class SeatKeeper:
             self.fault = fault
             self.events.close(for_events)
             self._changes.notify()
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them, and wait for their end; how they ended does not matter."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _join(link: _Link, seat: Seat) -> SessionJoined:

@@ -132,6 +132,42 @@ def test_what_is_too_old_is_not_played_while_the_next_start_has_to_wait() -> Non
     run_virtually(main)
 
 
+def test_a_connection_that_is_live_again_when_its_turn_comes_is_kept() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        listener, slow = _catching_up(loop), Link(delay_s=2)
+
+        def heard(seq: int) -> bool:
+            chunk = Audio(
+                session_id="golden-eagle-427",
+                language="en",
+                epoch=1,
+                seq=seq,
+                timestamp=T0 + seq * CHUNK_MS,
+                audio=b"",
+            )
+            return listener.takes(chunk, CHUNK_MS)
+
+        for again in (False, True):
+            listener.begin()
+            watching = asyncio.create_task(listener.watch(slow))
+            heard(0)
+            await asyncio.sleep(4)
+            heard(1)  # 3.8 s late
+            await asyncio.sleep(2)
+            if not again:
+                with pytest.raises(FellBehindError):
+                    watching.result()
+        assert not watching.done()  # it waits for ten seconds after the last start
+        for seq in range(30, 180):
+            assert heard(seq)
+            await asyncio.sleep(CHUNK_MS / 1000)
+        assert not watching.done()
+        assert listener.counts.restarts == 1
+        watching.cancel()
+
+    run_virtually(main)
+
+
 @given(st.lists(st.floats(min_value=0, max_value=100), min_size=2, max_size=40))
 def test_starts_are_bounded_however_often_it_falls_behind(behind_after: list[float]) -> None:
     restarts, now, times = Restarts(), 0.0, list[float]()

@@ -15,7 +15,7 @@ from client.connection import Connection
 from client.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
 from client.lasting import LastingConnection, lasting
 from client.notices import notice
-from tests.unit.client.lines import Line, steadfast
+from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio, serving
 from tests.unit.client.test_console import _display
 
@@ -90,22 +90,46 @@ async def test_a_new_connection_that_is_refused_counts_as_a_loss() -> None:
 
 
 class Halting(Line):
-    """Its second opening, which moves on in time, never ends; the third one waits for `gate`."""
+    """Its second opening, which moves on in time, waits for `halted`, the third one for `gate`."""
 
     def __init__(self, url: str, clock: FakeClock) -> None:
         super().__init__(url, clock)
         self.waits = [asyncio.Event(), asyncio.Event()]
+        self.halted = asyncio.Event()
         self.gate = asyncio.Event()
         self._openings = 0
 
     @asynccontextmanager
     async def open(self, offset: ClockOffset) -> AsyncIterator[Connection]:
         self._openings += 1
-        if self._openings > 1:
+        if self._openings in {2, 3}:
             self.waits[self._openings - 2].set()
-            await (asyncio.Event() if self._openings == 2 else self.gate).wait()
+            await (self.halted if self._openings == 2 else self.gate).wait()
         async with super().open(offset) as connection:
             yield connection
+
+
+async def test_a_loss_while_it_moves_on_is_come_back_from_once() -> None:
+    """Two who join by one resume token would push each other out."""
+    service, clock = FakeService(), FakeClock()
+
+    async def alarm(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    async with serving(service.handle) as url:
+        line = Halting(url, clock)
+        line.halted = line.gate
+        async with lasting(
+            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
+        ) as connection:
+            await connection.join(SESSION, "en")
+            await asyncio.wait_for(line.waits[0].wait(), 10)
+            await cut(service)
+            await asyncio.wait_for(line.waits[1].wait(), 10)
+            line.gate.set()
+            await _until(connection, Returned)
+            await connection.leave()
+    assert service.actions().count("joinSession") == 2
 
 
 class Slowing(Slow):
