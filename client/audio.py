@@ -8,7 +8,7 @@ from client.sound.conversion import FULL_SCALE, to_s16le
 
 
 def at_volume(pcm: bytes, volume: float) -> bytes:
-    """s16le samples at `volume` 0.0-1.0; at 1.0 untouched (PROTOCOL rule 6)."""
+    """s16le samples at `volume` 0.0-1.0; at 1.0 untouched (PROTOCOL rule 9)."""
     if volume == 1.0:
         return pcm
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64) / FULL_SCALE

@@ -9,7 +9,7 @@ from shared.utils.validators import MIN_AUDIO_CHUNK_BYTES
 
 
 def chunks(pcm: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
-    """The samples as chunks of chunkMs each; the last may be shorter (PROTOCOL rule 3)."""
+    """The samples as chunks of chunkMs each; the last may be shorter."""
     size = audio_format.chunk_bytes
     for start in range(0, len(pcm), size):
         yield complete(pcm[start : start + size], audio_format)

@@ -187,7 +187,7 @@ class SessionCore:
         return []
 
     def _gateway_fault(self, text: str) -> list[Event | Outcome]:
-        """PROTOCOL rule 14. The id in such an object is the gateway's own and names no request."""
+        """An object without `type`, whose id is the gateway's own and names no request."""
         return self._blame(self._oldest(), RequestRefusedError.from_gateway(text))
 
     def _oldest(self) -> str | None:
@@ -205,7 +205,7 @@ class SessionCore:
     def _push(self, message: ServerMessage, received_at_ms: float) -> list[Event | Outcome]:
         if not self._concerns_us(message):
             if self._moves():
-                # PROTOCOL rule 8: it may belong to where we are about to be.
+                # PROTOCOL rule 5: it may belong to where we are about to be.
                 self._held.append((message, received_at_ms))
             else:
                 self.ignored += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from client.events import AudioRefused, CaptionRefused, Event, Notified
 from shared.models.message_base import encode
 
-# PROTOCOL rule 12: for so long both connections get audio, and chunks of both are accepted.
+# PROTOCOL rule 13: for so long both connections get audio, and chunks of both are accepted.
 OVERLAP_SECONDS = 2.0
 # So long before the end it moves at the latest (ms). That is an eighth of a connection's two hours,
 # and so it is of whatever is left of one that is shorter.

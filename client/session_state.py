@@ -87,7 +87,7 @@ class SessionState:
         return replace(self, lease=lease, epoch=lease.epoch)
 
     def hears(self, message: Audio | Caption) -> bool:
-        """Whether a chunk or a caption is meant for us as we are now (PROTOCOL rule 9).
+        """Whether a chunk or a caption is meant for us as we are now (PROTOCOL rule 5).
 
         It need not be of the newest epoch: for two seconds two are heard, which is for the jitter
         buffer to sort out, and for the track of captions.
@@ -99,7 +99,7 @@ class SessionState:
         )
 
     def knows(self, state: BroadcastState) -> bool:
-        """Whether this state is known, or older than what is known (PROTOCOL rule 7)."""
+        """Whether this state is known, or older than what is known."""
         return state.last_state_change <= self.broadcast_state.last_state_change
 
     def with_broadcast(self, state: BroadcastState) -> SessionState:

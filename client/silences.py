@@ -1,4 +1,4 @@
-"""Which gaps are no loss: those that a pause or a mute of the broadcast has left (PROTOCOL rule 5).
+"""Which gaps are no loss: those that a pause or a mute of the broadcast has left (PROTOCOL rule 4).
 
 The news of a silence and the sound around it travel apart, so either may be first: chunks that were
 under way still come after the news of a pause, and the first new one before the news of its end.

@@ -29,8 +29,8 @@ class Pacer:
 
 
 def full_chunks(pcm: bytes, audio_format: AudioFormat) -> list[bytes]:
-    """Samples as chunks of chunkMs each, the last one padded with silence: a shorter one would end
-    the stream (protocol, rule 3).
+    """Samples as chunks of chunkMs each, the last one padded with silence: the pace, the service's
+    account and receivers take every chunk to last chunkMs (protocol, rule 19).
     """
     size, frame = audio_format.chunk_bytes, audio_format.frame_bytes
     whole = pcm[: len(pcm) // frame * frame]

@@ -26,7 +26,7 @@ class SessionStatus(StrEnum):
 # How long an interpreter is believed to be there without a sign of life (ms); it gives one each
 # second.
 LEASE_MS = 2_500
-# How long the connection that gave its seat over may still be heard (ms): protocol, rule 12.
+# How long the connection that gave its seat over may still be heard (ms): protocol, rule 13.
 OVERLAP_MS = 2_000
 
 

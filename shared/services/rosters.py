@@ -16,7 +16,7 @@ from shared.utils.clock import Clock
 # From this age on a roster is read again beside the fan-out that still uses it (s) ...
 REFRESH_AFTER = 1.0
 # ... and from this age on it is not used before it has been read again (s). Clients play audio for
-# a former audience for 2 s at most (protocol, rule 9), so an older roster may not be used at all.
+# a former audience for 2 s at most (protocol, rule 5), so an older roster may not be used at all.
 USELESS_AFTER = 1.5
 _ROSTERS_KEPT = 256
 

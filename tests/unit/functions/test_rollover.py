@@ -1,4 +1,4 @@
-"""A new connection takes over the seat of one that is soon to end (protocol, rule 12)."""
+"""A new connection takes over the seat of one that is soon to end (protocol, rule 13)."""
 
 from __future__ import annotations
 
