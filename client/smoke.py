@@ -118,11 +118,15 @@ class _Run:
             Scale(self._format), self._format, ServerTime(speaker, self._clock), self._sleep
         )
         await self._first_sound(speaker, ears, sound)
-        chunks = await self._say(speaker, sound, self._plan.chunks)
+        # What fails while sound is sent is a failure of the step that hears it.
+        with self._step(f"{first} hears", "audio_processor"):
+            chunks = await self._say(speaker, sound, self._plan.chunks)
         for ear in ears:
             await self._heard(speaker, ear, chunks)
         await self._change(ears[1], third)
-        await self._heard(speaker, ears[1], await self._say(speaker, sound, len(chunks) // 3))
+        with self._step(f"{third} hears", "audio_processor"):
+            chunks = await self._say(speaker, sound, len(chunks) // 3)
+        await self._heard(speaker, ears[1], chunks)
         await self._end(speaker, ears)
 
     @contextlib.contextmanager

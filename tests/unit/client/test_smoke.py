@@ -180,6 +180,21 @@ async def test_what_the_service_says_about_audio_is_told() -> None:
     _failed(report, "first sound", "the service says UNAVAILABLE: m", "audio_processor")
 
 
+class HangsUp(FakeService):
+    """Ends the speaker's connection in the middle of the sound."""
+
+    async def _sendAudio(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        if request["seq"] >= 3:
+            await connection.close(1001)
+        else:
+            await super()._sendAudio(connection, request)
+
+
+async def test_a_connection_that_ends_while_sound_is_sent_is_told() -> None:
+    report = await _smoke(HangsUp())
+    _failed(report, "en hears", "the server closed the connection, code 1001", "")
+
+
 async def test_an_end_that_listeners_are_not_told_of_fails() -> None:
     class Secretive(FakeService):
         async def push(self, message: dict[str, Any]) -> None:
