@@ -7,7 +7,7 @@ services' own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from shared.models import (
     announcement_messages,
@@ -23,6 +23,9 @@ from shared.utils.token_bucket import Budget
 OTHERS = Budget(per_second=5, burst=100)
 # What is no request of the protocol; no honest client goes on sending it.
 MALFORMED = Budget(per_second=1, burst=100)
+# Audio and captions, or what is neither on their routes, of connections that can never send any:
+# it comes out of the throttle that speakers need, whatever is wrong with it.
+STRANGERS_AUDIO = Budget(per_second=1, burst=10)
 # Controls and the like of connections without a token, which no session would let them do.
 ANONYMOUS_CONTROLS = Budget(per_second=0.5, burst=20)
 
@@ -66,6 +69,8 @@ _OF_SOURCES = frozenset(
         interpretation_messages.TakeOver,
     }
 )
+# What only a source sends.
+_SENT_BY_SOURCES = frozenset({messages.SendAudio, interpretation_messages.SendCaption})
 
 # Sessions that are not there, asked for by name: enough for typing errors, too few for guessing.
 GUESSES = Budget(per_second=0.1, burst=10)
@@ -74,12 +79,17 @@ STRIKES = Budget(per_second=0.2, burst=5)
 NEVER_STRIKES = Budget(per_second=0.1, burst=4)
 
 
-def budget_of(kind: type[Request] | None, *, never_sends: bool) -> Budget:
-    """The budget of a kind of request; None is what is no request."""
-    if kind is None:
-        return MALFORMED
+def budget_of(kind: type[Request], *, never_sends: bool) -> Budget:
+    """The budget of a kind of request."""
     if never_sends and kind in _OF_SOURCES:
         return ANONYMOUS_CONTROLS
     if never_sends and kind is messages.Heartbeat:
         return ANONYMOUS_HEARTBEATS
+    if never_sends and kind in _SENT_BY_SOURCES:
+        return STRANGERS_AUDIO
     return BUDGETS.get(kind, OTHERS)
+
+
+def malformed_budget_of(kinds: Collection[type[Request]], *, never_sends: bool) -> Budget:
+    """The budget of what is no request, where those of `kinds` are expected."""
+    return STRANGERS_AUDIO if never_sends and _SENT_BY_SOURCES.issuperset(kinds) else MALFORMED

@@ -6,7 +6,7 @@ Everything here is arithmetic in memory; nothing is read, so that refusing costs
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,13 @@ from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError
 from shared.models.message_base import Request
 from shared.models.messages import GetSessionStatus, JoinSession
-from shared.utils.budgets import GUESSES, NEVER_STRIKES, STRIKES, budget_of
+from shared.utils.budgets import (
+    GUESSES,
+    NEVER_STRIKES,
+    STRIKES,
+    budget_of,
+    malformed_budget_of,
+)
 from shared.utils.refusal_counts import RefusalCounts
 from shared.utils.telemetry import Telemetry
 from shared.utils.token_bucket import TokenBucket
@@ -67,9 +73,17 @@ class _Account:
 
 
 class ConnectionGuard:
-    """Keeps the accounts of connections. Bounded: who was quiet longest is forgotten."""
+    """Keeps the accounts of connections, whose requests are of `kinds`. Bounded: who was quiet
+    longest is forgotten.
+    """
 
-    def __init__(self, telemetry: Telemetry, closer: Closer | None = None) -> None:
+    def __init__(
+        self,
+        kinds: Collection[type[Request]],
+        telemetry: Telemetry,
+        closer: Closer | None = None,
+    ) -> None:
+        self._kinds = kinds
         self._counts = RefusalCounts(telemetry)
         self._closer = closer
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
@@ -84,7 +98,11 @@ class ConnectionGuard:
     def admit(self, caller: Caller, kind: type[Request] | None) -> None:
         """Let a request pass, before anything is read for it. Raises OverBudgetError."""
         account, now = self._account(caller), caller.received_at
-        budget = budget_of(kind, never_sends=caller.never_sends)
+        never_sends = caller.never_sends
+        if kind is None:
+            budget = malformed_budget_of(self._kinds, never_sends=never_sends)
+        else:
+            budget = budget_of(kind, never_sends=never_sends)
         bucket = account.buckets.get(kind)
         if bucket is None:
             bucket = account.buckets[kind] = TokenBucket.full(budget, now)

@@ -47,7 +47,7 @@ def message_handler(
     which come first; `closer` closes those that go on beyond them.
     """
     decoder = RequestDecoder(services)
-    guard = ConnectionGuard(telemetry, closer)
+    guard = ConnectionGuard(services.keys(), telemetry, closer)
 
     def answer(caller: Caller, text: str) -> Reply | None:
         head = Head()

@@ -79,6 +79,31 @@ def test_audio_of_strangers_ends_after_a_handful(world: World, database: Countin
     assert sum(database.requests.values()) <= 5
 
 
+@pytest.mark.parametrize(
+    ("route", "fields"),
+    [
+        ("sendAudio", {}),
+        ("sendAudio", {"seq": 0, "timestamp": 0, "audio": ""}),
+        ("sendCaption", {}),
+        ("sendCaption", {"timestamp": 0, "endTimestamp": 1, "text": "", "final": True}),
+    ],
+)
+def test_what_strangers_send_as_audio_ends_soon_whatever_is_wrong_with_it(
+    world: World, route: str, fields: dict[str, object]
+) -> None:
+    stranger = world.stranger(address=HALL)
+
+    assert flood(world, stranger, route, json.dumps({"action": route, **fields})) < 20
+
+
+def test_a_source_may_try_out_what_is_no_chunk(world: World) -> None:
+    speaker, _ = world.create_session()
+
+    errors = [invoke(world, speaker, "sendAudio", request("sendAudio")) for _ in range(60)]
+
+    assert {error["code"] for error in errors if error} == {"INVALID_MESSAGE"}
+
+
 def test_over_budget_nothing_is_read(world: World, database: CountingClient) -> None:
     listener = world.stranger()
     while (reply := world.ask(listener, "heartbeat"))["type"] == "heartbeatAck":
