@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -37,6 +35,7 @@ from client.errors import (
 from client.event_queue import EventQueue
 from client.events import Answered, AudioRefused, CaptionRefused, Event, Refused
 from client.interpreter_requests import InterpreterRequests
+from client.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
 from client.protocol import SessionCore
 from client.send_window import SendWindow
 from client.session_requests import SessionRequests
@@ -51,15 +50,10 @@ from shared.models.message_base import Reply, Request
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.utils.clock import Clock, SystemClock
 
-HEARTBEAT_SECONDS = 30.0
-# An interpreter shows that it is alive so often, also while it sends: its lease runs for 2.5 s.
-LEASE_SECONDS = 1.0
 REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds
 
 # Sends a newer token. Raises ClientError.
 Renew = Callable[[], Awaitable[None]]
-
-_log = logging.getLogger("lingocast.client")
 
 
 @contextlib.asynccontextmanager
@@ -118,39 +112,38 @@ class Connection(
     ) -> None:
         self._socket = socket
         self._clock = clock
-        self._heartbeat_seconds = heartbeat_seconds
-        self._lease_seconds = lease_seconds
         self._reply_timeout_seconds = reply_timeout_seconds
         self._core = SessionCore()
         self._queue = EventQueue()
         self._offset = offset
         self._replies: dict[str, asyncio.Future[Reply]] = {}
-        self._last_sent = clock.monotonic()
-        self._last_beat = clock.monotonic()
-        self._answers = Changes()  # a new interpreter beats faster from then on
+        self._alive = KeepAlive(
+            self.heartbeat,
+            lambda: self.state is not None and self.state.role == "interpreter",
+            clock,
+            heartbeat_seconds=heartbeat_seconds,
+            lease_seconds=lease_seconds,
+        )
         self._closing = False
         self._renew: Renew | None = None
         self._refusals = Changes()  # of an expired token
-        self._told_of_expiry = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._beats: set[asyncio.Task[bool]] = set()
         self._window = SendWindow(socket.ping, asyncio.get_running_loop().time)
 
     def start(self) -> None:
         """Begin to read and to keep the connection alive."""
         self._tasks = [
             asyncio.create_task(self._read()),
-            asyncio.create_task(self._keep_alive()),
+            asyncio.create_task(self._alive.run()),
         ]
 
     async def close(self) -> None:
         """Close the connection and end its tasks; harmless when it is closed already."""
         self._closing = True
         await self._socket.close()
-        tasks = [*self._tasks, *self._beats]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._end(None)
 
     def stop_reading(self) -> None:
@@ -276,7 +269,7 @@ class Connection(
         return reply
 
     async def _send(self, frame: bytes) -> None:
-        self._last_sent = self._clock.monotonic()
+        self._alive.sent()
         try:
             await self._socket.send(frame, text=True)
         except ConnectionClosed as closed:
@@ -293,7 +286,7 @@ class Connection(
     def _take(self, frame: bytes) -> None:
         for event in self._core.receive(frame, self.now_ms()):
             if isinstance(event, Answered):
-                self._answers.notify()
+                self._alive.answered()
                 self._settle(event.request_id, event.reply)
             elif isinstance(event, Refused):
                 self._settle(event.request_id, event.error)
@@ -322,48 +315,3 @@ class Connection(
         self._queue.close(fault)
         for request_id in list(self._replies):
             self._settle(request_id, fault or ConnectionLostError("the connection was closed"))
-
-    async def _keep_alive(self) -> None:
-        alive = True
-        while alive:
-            seen = self._answers.version
-            interprets = self.state is not None and self.state.role == "interpreter"
-            interval = self._lease_seconds if interprets else self._heartbeat_seconds
-            since = self._last_beat if interprets else self._last_sent
-            wait = since + interval - self._clock.monotonic()
-            if wait > 0:
-                await _at_most(wait, self._answers.since(seen))
-            elif interprets:
-                # The next one does not wait for the answer of this one: the lease does not either.
-                self._last_beat = self._clock.monotonic()
-                beat = asyncio.create_task(self._beat())
-                self._beats.add(beat)
-                beat.add_done_callback(self._beats.discard)
-                await asyncio.wait([beat], timeout=interval)
-                alive = not beat.done() or beat.result()
-            else:
-                alive = await self._beat()
-
-    async def _beat(self) -> bool:
-        """One heartbeat; false if there is no use in another."""
-        try:
-            await self.heartbeat()
-        except ConnectionLostError:
-            return False
-        except RequestRefusedError as refused:
-            if refused.code == ErrorCode.CONNECTION_NOT_FOUND:
-                return False  # another connection has its seat
-            if refused.code == ErrorCode.TOKEN_EXPIRED and self._told_of_expiry:
-                return True
-            self._told_of_expiry = refused.code == ErrorCode.TOKEN_EXPIRED
-            _log.warning("a heartbeat failed: %s", refused)
-        except ClientError as fault:
-            _log.warning("a heartbeat failed: %s", fault)
-        return True
-
-
-async def _at_most(seconds: float, work: Coroutine[Any, Any, object]) -> None:
-    """Wait for it, but no longer than that."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await work
