@@ -5,7 +5,9 @@ measured: how long an example of a property takes, and how long its making, is t
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "CDK_DEFAULT_"))]:
@@ -25,3 +27,16 @@ os.environ.update(
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# What runs real stacks and sockets: one test at a time, on the same worker of pytest-xdist, while
+# the others go on with the rest.
+_WITH_SOCKETS = tuple(
+    Path(__file__).parent / name for name in ("conformance", "e2e", "integration")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests with sockets together."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in _WITH_SOCKETS):
+            item.add_marker(pytest.mark.xdist_group("sockets"))
