@@ -35,6 +35,7 @@ _WITH_SOCKETS = tuple(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests with sockets together."""
     for item in items:
