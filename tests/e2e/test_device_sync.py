@@ -297,7 +297,7 @@ async def test_a_message_that_is_too_large(stage: Stage) -> None:
     async with device(stage, somebody()) as one:
         await one.wire.send({"action": "sync", "padding": "x" * 4_096})
 
-        assert_error(await one.wire.expect("error"), "MESSAGE_TOO_LARGE", None, "message: ")
+        assert_error(await one.wire.expect("error"), "MESSAGE_TOO_LARGE", "sync", "message: ")
         await still_works(one.wire)
 
 

@@ -192,10 +192,12 @@ async def test_who_may_not_control_changes_nothing(stage: Stage) -> None:
             refused = await people.speaker.ask("setVolume", volume=value)
             assert_error(refused, "INVALID_MESSAGE", "setVolume", "volume: ")
         await people.speaker.send('{"action": "setVolume", "volume": NaN}')
-        assert_error(await people.speaker.expect("error"), "INVALID_MESSAGE", None, "message: ")
+        assert_error(
+            await people.speaker.expect("error"), "INVALID_MESSAGE", "setVolume", "message: "
+        )
         await people.speaker.send({"action": "pauseBroadcast", "padding": "x" * 5_000})
         too_large = await people.speaker.expect("error")
-        assert_error(too_large, "MESSAGE_TOO_LARGE", None, "message: ")
+        assert_error(too_large, "MESSAGE_TOO_LARGE", "pauseBroadcast", "message: ")
 
         await people.speaker.send_audio(1, CHUNK)
         assert (await people.english.expect("audio"))["seq"] == 1
