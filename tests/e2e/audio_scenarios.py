@@ -110,6 +110,7 @@ AUDIO_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("broadcast", Resource.SESSIONS, GET): invoked_audio_arrives,
     ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_meets_a_ghost,
     ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, UPDATE): invoked_audio_meets_a_ghost,
     ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_meets_a_ghost,
     ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_arrives,
     ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,

@@ -265,6 +265,7 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("disconnect", Resource.SESSIONS, GET): interpreter_disconnects,
     ("disconnect", Resource.SESSIONS, UPDATE): listener_disconnects,
     ("disconnect", Resource.CONNECTIONS, GET): listener_disconnects,
+    ("disconnect", Resource.CONNECTIONS, UPDATE): listener_disconnects,
     ("disconnect", Resource.CONNECTIONS, DELETE): listener_disconnects,
     ("disconnect", Resource.AUDIENCE_INDEX, QUERY): interpreter_disconnects,
     ("disconnect", Resource.POST_TO_CONNECTION, MANAGE): interpreter_disconnects,
