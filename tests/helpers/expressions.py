@@ -117,16 +117,13 @@ class Expression:
             (inside,), (wanted,) = whole.values(), part.values()
             return inside.startswith(wanted) if function == "begins_with" else wanted in inside
         one = self._operand()
-        compare = _COMPARES[self._next()]
-        other = self._operand()
-        if one is None or other is None:
-            return False
-        (kind, left), (other_kind, right) = (*one.items(), *other.items())
-        if kind != other_kind:
-            return compare is _COMPARES["<>"]
-        if kind == "N":
-            left, right = Decimal(left), Decimal(right)
-        return compare(left, right)
+        if self._peek() == "BETWEEN":
+            self._at += 1
+            least = self._operand()
+            self._expect("AND")
+            most = self._operand()
+            return _compared(least, "<=", one) and _compared(one, "<=", most)
+        return _compared(one, self._next(), self._operand())
 
     def _sum(self) -> Wire:
         value = self._operand()
@@ -183,6 +180,18 @@ class Expression:
 
     def _expect(self, token: str) -> None:
         assert self._next() == token, (token, self._tokens)
+
+
+def _compared(one: Wire | None, sign: str, other: Wire | None) -> bool:
+    compare = _COMPARES[sign]
+    if one is None or other is None:
+        return False
+    (kind, left), (other_kind, right) = (*one.items(), *other.items())
+    if kind != other_kind:
+        return compare is _COMPARES["<>"]
+    if kind == "N":
+        left, right = Decimal(left), Decimal(right)
+    return compare(left, right)
 
 
 def _get(item: Wire, path: list[str]) -> Wire | None:

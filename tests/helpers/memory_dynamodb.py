@@ -36,18 +36,18 @@ class MemoryDynamoDB:
         self._rows: dict[str, dict[tuple[str, ...], Wire]] = {name: {} for name in _KEYS}
 
     def get_item(self, **asked: Any) -> Any:
-        item = self._rows[asked["TableName"]].get(_key(asked["TableName"], asked["Key"]))
+        item = self._of(asked["TableName"]).get(_key(asked["TableName"], asked["Key"]))
         return {} if item is None else {"Item": item}
 
     def batch_get_item(self, **asked: Any) -> Any:
         ((table, request),) = asked["RequestItems"].items()
-        found = (self._rows[table].get(_key(table, key)) for key in request["Keys"])
+        found = (self._of(table).get(_key(table, key)) for key in request["Keys"])
         return {"Responses": {table: [item for item in found if item is not None]}}
 
     def put_item(self, **asked: Any) -> Any:
         table, item = asked["TableName"], asked["Item"]
         before = self._checked("PutItem", table, item, asked)
-        self._rows[table][_key(table, item)] = item
+        self._of(table)[_key(table, item)] = item
         return _old(before, asked)
 
     def update_item(self, **asked: Any) -> Any:
@@ -55,13 +55,13 @@ class MemoryDynamoDB:
         before = self._checked("UpdateItem", table, key, asked)
         text = asked["UpdateExpression"]
         expression = self._expression(text, key if before is None else before, asked)
-        self._rows[table][_key(table, key)] = expression.updated()
+        self._of(table)[_key(table, key)] = expression.updated()
         return _old(before, asked)
 
     def delete_item(self, **asked: Any) -> Any:
         table, key = asked["TableName"], asked["Key"]
         before = self._checked("DeleteItem", table, key, asked)
-        self._rows[table].pop(_key(table, key), None)
+        self._of(table).pop(_key(table, key), None)
         return _old(before, asked)
 
     def query(self, **asked: Any) -> Any:
@@ -69,7 +69,7 @@ class MemoryDynamoDB:
         keys, kept = _INDEXES[index] if index else (_KEYS[table], None)
         found = [
             item
-            for item in self._rows[table].values()
+            for item in self._of(table).values()
             if all(name in item for name in keys)
             and self._expression(asked["KeyConditionExpression"], item, asked).holds()
         ]
@@ -77,11 +77,26 @@ class MemoryDynamoDB:
         if kept is not None:
             names = {*keys, *kept, *_KEYS[table]}
             found = [{name: item[name] for name in item if name in names} for item in found]
-        return {"Items": found}
+        return _page(found, asked, (*_KEYS[table], *keys))
+
+    def scan(self, **asked: Any) -> Any:
+        return {"Items": list(self._of(asked["TableName"]).values())}
+
+    def delete_table(self, **asked: Any) -> Any:
+        del self._rows[asked["TableName"]]
+
+    def _of(self, table: str) -> dict[tuple[str, ...], Wire]:
+        if table not in self._rows:
+            response: Any = {
+                "Error": {"Code": "ResourceNotFoundException", "Message": "no such table"},
+                "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
+            }
+            raise ClientError(response, "")
+        return self._rows[table]
 
     def _checked(self, operation: str, table: str, key: Wire, arguments: Any) -> Wire | None:
         """The row before a write. Raises what DynamoDB does if the condition fails."""
-        before = self._rows[table].get(_key(table, key))
+        before = self._of(table).get(_key(table, key))
         condition = arguments.get("ConditionExpression")
         if condition is None or self._expression(condition, before, arguments).holds():
             return before
@@ -101,6 +116,19 @@ class MemoryDynamoDB:
 
 def _key(table: str, item: Wire) -> tuple[str, ...]:
     return tuple(item[name]["S"] for name in _KEYS[table])
+
+
+def _page(found: list[Wire], asked: Any, keys: tuple[str, ...]) -> Any:
+    """The items after ExclusiveStartKey, `Limit` at most."""
+    start = asked.get("ExclusiveStartKey")
+    if start is not None:
+        place = [{name: item[name] for name in keys} for item in found].index(start)
+        found = found[place + 1 :]
+    limit = asked.get("Limit", len(found))
+    if len(found) <= limit:
+        return {"Items": found}
+    last = found[limit - 1]
+    return {"Items": found[:limit], "LastEvaluatedKey": {name: last[name] for name in keys}}
 
 
 def _order(value: Wire) -> tuple[float, str]:

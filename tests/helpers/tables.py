@@ -25,19 +25,39 @@ ANNOUNCEMENTS = "announcements"
 DEVICES = "devices"
 
 
-@cache
+# The database that tests work on at present, if it is not moto's.
+_in_use: list[Any] = []
+
+
 def dynamodb() -> DynamoDBClient:
-    """The client of all tests, moto's within `moto_tables`: to make one takes longer than most
-    tests.
+    """The client of the database in use: the one given to `using`, or else moto's, which works
+    within `moto_tables`.
     """
+    client: DynamoDBClient = _in_use[-1] if _in_use else _moto_client()
+    return client
+
+
+@cache
+def _moto_client() -> DynamoDBClient:
+    # Making a client takes longer than most tests.
     return aws_clients.dynamodb_client()
+
+
+@contextmanager
+def using(database: Any) -> Iterator[None]:
+    """Work on this database until the end of the block."""
+    _in_use.append(database)
+    try:
+        yield
+    finally:
+        _in_use.pop()
 
 
 @contextmanager
 def moto_tables() -> Iterator[None]:
     """All tables, empty, in moto's memory."""
-    with mock_aws():
-        client = dynamodb()
+    with mock_aws(), using(_moto_client()):
+        client = _moto_client()
         client.create_table(
             TableName=SESSIONS,
             BillingMode="PAY_PER_REQUEST",

@@ -59,7 +59,7 @@ class TestCosts:
 
         assert database.during() == ["get_item"]
 
-    def test_an_interpreters_chunk_writes_once_a_second(
+    def test_an_interpreters_chunk_renews_its_lease_and_is_charged_once_a_second(
         self, theatre: Theatre, database: Database
     ) -> None:
         voice = theatre.interpreter("one")
@@ -70,7 +70,7 @@ class TestCosts:
             assert theatre.speaks(voice)
 
         calls = database.during()
-        assert (calls.count("get_item"), calls.count("update_item")) == (10, 2)
+        assert (calls.count("get_item"), calls.count("update_item")) == (10, 4)
 
     @pytest.mark.parametrize("waits", [False, True])
     def test_an_interpreters_heartbeat_is_one_write(
@@ -106,8 +106,9 @@ class TestCosts:
 
         kinds = [push["type"] for push in theatre.world.pushes(theatre.listener)]
         assert kinds == ["channelSourceChanged", "audio", "channelSourceChanged"]
-        # This one, and that the speaker's connection is in use.
-        assert database.during().count("update_item") == 2
+        # This one, that its news have been told, that the speaker's connection is in use, and what
+        # audio it has sent.
+        assert database.during().count("update_item") == 4
 
 
 class TestTrouble:
@@ -125,7 +126,8 @@ class TestTrouble:
 
         assert theatre.heard() == [("en", 1)] * 3
         assert theatre.voice() == voice
-        assert database.during().count("update_item") == 1  # one try a second
+        # One attempt a second of each, the loss and the account of audio, tried twice.
+        assert database.during().count("update_item") == 4
         database.refuses.clear()
         theatre.world.clock.advance(1_000)
         theatre.floor_speaks()

@@ -225,7 +225,7 @@ class TestLatePass:
             raise SystemExit
 
         world.clock.advance(60_000)
-        client.interrupt(die, after=1)
+        client.interrupt(die, after=2)
         with pytest.raises(SystemExit):
             announce(world, announcer)
         assert world.pushes(reader) == []

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.helpers.memory_dynamodb import MemoryDynamoDB
-from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
+from tests.helpers.tables import CONNECTIONS, DEVICES, SESSIONS, dynamodb, moto_tables
 
 KEY = {"sessionId": {"S": "a"}}
 ROW = {
@@ -193,3 +193,36 @@ def test_an_index_is_in_order_and_holds_what_it_projects(client: Any) -> None:
         {"connectionId": {"S": "c2"}, "sessionId": {"S": "a"}, "seat": {"S": "listener#es"}},
         {"connectionId": {"S": "c1"}, "sessionId": {"S": "a"}, "seat": {"S": "listener#fr"}},
     ]
+
+
+def test_rows_between_two_keys_come_page_by_page(client: Any) -> None:
+    for number in range(5):
+        client.put_item(
+            TableName=DEVICES,
+            Item={"userId": {"S": "alice"}, "item": {"S": f"state#{number}"}},
+        )
+    asked = {
+        "TableName": DEVICES,
+        "KeyConditionExpression": "#user = :user AND #item BETWEEN :first AND :last",
+        "ExpressionAttributeNames": {"#user": "userId", "#item": "item"},
+        "ExpressionAttributeValues": {
+            ":user": {"S": "alice"},
+            ":first": {"S": "state#1"},
+            ":last": {"S": "state#3"},
+        },
+    }
+
+    page = client.query(**asked, Limit=2)
+    rest = client.query(**asked, ExclusiveStartKey=page["LastEvaluatedKey"])
+
+    assert [row["item"]["S"] for row in page["Items"]] == ["state#1", "state#2"]
+    assert [row["item"]["S"] for row in rest["Items"]] == ["state#3"]
+
+
+def test_a_table_that_is_not_there_is_named_as_the_fault(client: Any) -> None:
+    client.delete_table(TableName=SESSIONS)
+
+    with pytest.raises(ClientError) as refused:
+        client.get_item(TableName=SESSIONS, Key=KEY)
+
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -266,4 +266,4 @@ class TestInterpreter:
 
         assert world.session(roll.session_id).interpreted() == {}
         world.send_audio(roll.old, 1)
-        assert world.pushes(roll.old, "error")[-1]["code"] == "FORBIDDEN"
+        assert world.pushes(roll.old, "error")[-1]["code"] == "CONNECTION_NOT_FOUND"
