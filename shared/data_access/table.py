@@ -68,12 +68,14 @@ class Table:
         """The rows of these keys, in any order, without those that are not there; one request for
         each 100, eventually consistent unless `consistent`.
 
-        Raises StoreUnavailableError also if DynamoDB leaves keys over time and again.
+        A key may be given twice, as by an index that changes while it is read; DynamoDB itself
+        refuses that. Raises StoreUnavailableError also if it leaves keys over time and again.
         """
+        wanted = list(dict.fromkeys(keys))
         return [
             item
-            for start in range(0, len(keys), _BATCH_SIZE)
-            for item in self._batch(keys[start : start + _BATCH_SIZE], consistent=consistent)
+            for start in range(0, len(wanted), _BATCH_SIZE)
+            for item in self._batch(wanted[start : start + _BATCH_SIZE], consistent=consistent)
         ]
 
     def put_new(self, item: Item) -> None:

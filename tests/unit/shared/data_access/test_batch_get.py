@@ -34,6 +34,13 @@ def test_all_that_are_there_come_however_many_they_are(client: Any, count: int) 
     assert sorted(item["n"] for item in found) == list(range(count))
 
 
+def test_what_is_asked_for_twice_is_read_once(client: Any) -> None:
+    table = table_of(client)
+    table.put_new({schema.SESSION_ID: "s1"})
+
+    assert table.batch_get(["s1", "s2", "s1"]) == [{schema.SESSION_ID: "s1"}]
+
+
 class Sparing:
     """A client that gets to only one key at a time."""
 
