@@ -87,10 +87,13 @@ class SeatKeeper:
     async def close(self) -> None:
         """Close all connections for good."""
         self._end(ConnectionLostError("the connection was closed"), None)
-        tasks = [*self._retiring, *filter(None, [self._task])]
-        await _cancelled(*tasks)
+        await _cancelled(*self._retiring)
+        if self._task is not None:
+            await _cancelled(self._task)
         if self._link is not None:
             await self._link.close()
+        if self._task is not None and not self._task.cancelled():
+            self._task.result()  # raises what is a fault of this program, and no end of a session
 
     @property
     def catch_ups(self) -> CatchUpCounts:

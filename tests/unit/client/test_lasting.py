@@ -236,3 +236,17 @@ async def test_events_before_the_loss_come_before_it() -> None:
         await cut(service)
         kinds = [type(await connection.next_event(5)) for _ in range(3)]
     assert kinds == [Heard, Away, Returned]
+
+
+async def test_a_fault_of_the_program_does_not_look_like_the_end_of_a_session() -> None:
+    async def hear() -> None:
+        service = FakeService()
+        async with steadfast(service, FakeClock()) as (connection, line):
+            await connection.join(SESSION, "es")
+            line.faults = [ZeroDivisionError()]  # type: ignore[list-item]
+            await cut(service)
+            while await connection.next_event(10) is not None:
+                pass
+
+    with pytest.raises(ZeroDivisionError):
+        await hear()
