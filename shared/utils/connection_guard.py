@@ -6,7 +6,7 @@ Everything here is arithmetic in memory; nothing is read, so that refusing costs
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,9 +34,13 @@ _CLOSED_FOR_MS = 2_000
 _CLOSE_AGAIN_MS = 1_000
 # So many sessions that are not there, and none that is, look like guessing.
 _SUSPICIOUS_GUESSES = 5
-# Requests that name a session, and errors that say whether there is one.
-_NAMING = frozenset({JoinSession, GetSessionStatus})
-_GUESSED = frozenset({ErrorCode.SESSION_NOT_FOUND, ErrorCode.SESSION_ENDED, ErrorCode.FORBIDDEN})
+# Requests that name a session, and errors that say whether there is one. FORBIDDEN is also what
+# listeners are told who ask for the status of the session that they sit in.
+_GONE = frozenset({ErrorCode.SESSION_NOT_FOUND, ErrorCode.SESSION_ENDED})
+_GUESSED: Mapping[type[Request] | None, Set[ErrorCode]] = {
+    JoinSession: _GONE | {ErrorCode.FORBIDDEN},
+    GetSessionStatus: _GONE,
+}
 
 OVER_BUDGET, NEVER_ALLOWED, GUESSED, MALFORMED = "budget", "never", "guess", "malformed"
 
@@ -110,7 +114,7 @@ class ConnectionGuard:
             raise OverBudgetError(
                 "too many requests of this kind over one connection; send fewer of them"
             )
-        guesses = account.guesses if kind in _NAMING else None
+        guesses = account.guesses if kind in _GUESSED else None
         if guesses is not None and not guesses.has_any(GUESSES, now):
             raise OverBudgetError("too many sessions that are not there; check the id")
 
@@ -141,7 +145,7 @@ class ConnectionGuard:
         else:
             if kind is None:
                 self._counts.add(MALFORMED, now)
-            elif kind in _NAMING and error.code in _GUESSED:
+            elif error.code in _GUESSED.get(kind, ()):
                 self._missed(caller, account, now)
             return False
         if not abusive or self._closer is None:

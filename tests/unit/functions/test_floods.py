@@ -204,6 +204,18 @@ def test_a_typing_error_or_two_do_not_keep_anybody_out(world: World) -> None:
     assert joined["type"] == "sessionJoined"
 
 
+def test_listeners_who_ask_for_the_status_of_their_own_session_guess_nothing(world: World) -> None:
+    _, session_id = world.create_session()
+    listener = world.listener(session_id)
+    codes = []
+    for _ in range(30):
+        codes.append(world.ask(listener, "getSessionStatus")["code"])
+        world.clock.advance(2_000)
+
+    assert set(codes) == {"FORBIDDEN"}
+    assert ("RequestsRefused", "guess") not in world.telemetry.by_dimensions
+
+
 def abuse(world: World, address: str, times: int) -> None:
     for _ in range(times):
         vandal = world.stranger(address=address)
