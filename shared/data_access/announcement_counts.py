@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -131,7 +132,9 @@ class AnnouncementCounts:
                 self._write(announced, shard, what, counted, told, fits=True, once=once)
             except ConditionFailedError:
                 unknown = {UNKNOWN_LANGUAGE: sum(counted.values())}
-                self._write(announced, shard, what, unknown, told, once=once)
+                # Refused under no other condition than its mark, it has been counted before.
+                with suppress(ConditionFailedError):
+                    self._write(announced, shard, what, unknown, told, once=once)
         else:
             self._write(announced, shard, what, _most(counted), told)
 

@@ -104,7 +104,7 @@ class MemoryDynamoDB:
             "Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"},
             "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
         }
-        if before is not None and "ReturnValuesOnConditionCheckFailure" in arguments:
+        if before is not None and arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
             response["Item"] = before
         raise ClientError(response, operation)
 

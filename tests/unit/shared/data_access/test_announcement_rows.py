@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from shared.data_access.acknowledgements import Acknowledgements
 from shared.data_access.announced_once import AnnouncedOnce
@@ -19,12 +20,29 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.announced import Announced
 from tests.helpers.interleaved import Interleaved
+from tests.helpers.memory_dynamodb import MemoryDynamoDB
 from tests.helpers.tables import ANNOUNCEMENTS, dynamodb, moto_tables
 
 NOW = 1_700_000_000_000
 DAY = 24 * 3600 * 1000
 SESSION = "golden-eagle-427"
 FIRST = Announced("a1", None, "Pause", "alert", NOW, {"es": "Pausa"})
+
+
+class _Silent(MemoryDynamoDB):
+    """Tells with a refusal nothing of the row, as on a laptop, and lets nobody read a single one,
+    as the functions that count.
+    """
+
+    def update_item(self, **asked: Any) -> Any:
+        return super().update_item(**{**asked, "ReturnValuesOnConditionCheckFailure": "NONE"})
+
+    def get_item(self, **asked: Any) -> Any:
+        denied: Any = {
+            "Error": {"Code": "AccessDeniedException"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        }
+        raise ClientError(denied, "GetItem")
 
 
 @pytest.fixture
@@ -196,6 +214,16 @@ class TestCounts:
         assert (coverage.delivered, coverage.acknowledged) == (301, 301)
         assert (coverage.languages["es"].delivered, coverage.languages["es"].acknowledged) == (1, 1)
         assert coverage.languages["unknown"].delivered > 200
+
+    def test_an_acknowledgement_counts_once_though_the_row_cannot_be_read(self) -> None:
+        counts = AnnouncementCounts(
+            Table(_Silent(), ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
+        )
+
+        for _ in range(2):
+            counts.acknowledged(FIRST, "es", "user#ines")
+
+        assert counts.coverage("a1").acknowledged == 1
 
     def test_days(self, table: Table) -> None:
         counts = AnnouncementCounts(table)
