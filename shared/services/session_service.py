@@ -123,7 +123,7 @@ class SessionService:
                 caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
             )
         if not seated:
-            self._sessions.discard(session.session_id, caller.connection_id)
+            self._discard(session, caller)
             raise self._seating.why_not_seated(caller)
         if ticket is not None:
             self._interpreters.start(session.session_id, ticket.text, generation=1)
@@ -181,10 +181,14 @@ class SessionService:
             yield
         except StoreUnavailableError:
             with suppress(StoreUnavailableError):  # the sweep ends what nobody enters
-                self._sessions.discard(session.session_id, caller.connection_id)
-                if session.interpretation is not None:
-                    self._slots.give_back(session.session_id)
+                self._discard(session, caller)
             raise
+
+    def _discard(self, session: Session, caller: Caller) -> None:
+        """Remove a session that nobody knows of, and free its slot."""
+        self._sessions.discard(session.session_id, caller.connection_id)
+        if session.interpretation is not None:
+            self._slots.give_back(session.session_id)
 
     def _checked_limit(self, requested: int | None) -> int:
         if requested is not None and requested > self._max_listeners:

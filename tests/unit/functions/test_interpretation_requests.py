@@ -9,6 +9,8 @@ import pytest
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.utils.ticket import ticket_fits
+from tests.helpers.interleaved import Interleaved
+from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 ASKED = {"engine": "aws", "languages": ["ES", "pt-BR"]}
@@ -178,3 +180,18 @@ def test_no_more_sessions_than_there_are_machines(world: World) -> None:
     world.ask(speakers[7], "endSession")
     assert world.ask(speakers[20], "createSession", **asked)["type"] == "sessionCreated"
     assert opened(world)["type"] == "sessionCreated"
+
+
+def test_a_request_that_was_sent_twice_holds_one_machine(world: World) -> None:
+    client = Interleaved(dynamodb())
+    world.use_dynamodb(client)
+    world.use_settings(MAX_INTERPRETED_SESSIONS="2")
+    asked = {"sourceLanguage": "en", "interpretation": ASKED}
+    speaker, other = world.connect("alice", "speakers"), world.connect("bob", "speakers")
+    # Both have found the speaker without a session; the second one is the first to sit down.
+    client.interrupt(lambda: world.ask(speaker, "createSession", **asked), after=4)
+
+    assert world.ask(speaker, "createSession", **asked)["code"] == "ALREADY_IN_SESSION"
+
+    assert not client.cancel()
+    assert world.ask(other, "createSession", **asked)["type"] == "sessionCreated"
