@@ -52,9 +52,7 @@ async def exchange(
         async with asyncio.timeout(timeout_seconds):
             return await answer
     except TimeoutError:
-        raise TokenError(
-            f"no answer of {exchanging.shown} within {timeout_seconds:g} s, so no token"
-        ) from None
+        raise TokenError(exchanging.overdue) from None
     finally:
         exchanging.abort()
 
@@ -118,6 +116,11 @@ class _Exchange:
         self._sockets: list[socket.socket] = []
         self._aborted = False
 
+    @property
+    def overdue(self) -> str:
+        """What is said if the answer does not come in time."""
+        return f"no answer of {self.shown} within {self._timeout:g} s, so no token"
+
     def abort(self) -> None:
         """Break the connection off, now or as soon as there is one."""
         with self._lock:
@@ -140,6 +143,9 @@ class _Exchange:
         except http.client.IncompleteRead as short:
             return short.partial
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as fault:
+            # The socket's own limit and ours end at about the same time: either may be first.
+            if isinstance(getattr(fault, "reason", fault), TimeoutError):
+                return TokenError(self.overdue)
             return TokenError(_reason(self.shown, fault), getattr(fault, "code", None))
 
     def _exchanged(self) -> bytes:
