@@ -60,7 +60,7 @@ smoke: setup ## Try a running stack, local or deployed: URL=wss://… TOKEN=…
 .PHONY: test unit e2e lint types format
 test: setup-dev ## Every test: unit, integration, infrastructure, end to end
 	@echo "==> Running the tests"
-	$(BIN)/python -m pytest --numprocesses=logical --dist=loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical $(ARGS)
 
 unit: setup-dev ## The fast tests alone
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

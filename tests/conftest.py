@@ -5,10 +5,11 @@ measured: how long an example of a property takes, and how long its making, is t
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "CDK_DEFAULT_"))]:
     del os.environ[name]
@@ -30,14 +31,15 @@ settings.load_profile("unhurried")
 
 # What runs real stacks and sockets: one test at a time, on the same worker of pytest-xdist, while
 # the others go on with the rest.
-_WITH_SOCKETS = tuple(
-    Path(__file__).parent / name for name in ("conformance", "e2e", "integration")
-)
+_WITH_SOCKETS = ("tests/conformance/", "tests/e2e/", "tests/integration/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests with sockets together."""
-    for item in items:
-        if any(item.path.is_relative_to(folder) for folder in _WITH_SOCKETS):
-            item.add_marker(pytest.mark.xdist_group("sockets"))
+class _SocketsTogether(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return "sockets" if nodeid.startswith(_WITH_SOCKETS) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Deal the tests out to the workers, those with sockets to one of them."""
+    return _SocketsTogether(config, log)
