@@ -132,9 +132,9 @@ async def announcement_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.session() as (speaker, session_id),
         theatre.stage.listener(session_id),
     ):
-        await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
         await announced(speaker)
-        await ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id, ghost)
 
 
 async def ghost_in_an_announcement_is_told(theatre: Theatre) -> None:

@@ -49,9 +49,9 @@ async def audio_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.session() as (speaker, session_id),
         theatre.stage.listener(session_id),
     ):
-        await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
         await speaker.send_audio(1)
-        await ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id, ghost)
 
 
 async def invoked_audio_arrives(theatre: Theatre) -> None:
@@ -76,9 +76,9 @@ async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.session() as (_, session_id),
         theatre.stage.listener(session_id),
     ):
-        await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
         await theatre.operator.invoke("broadcast", audio_request(session_id))
-        await ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id, ghost)
 
 
 async def several_listeners(

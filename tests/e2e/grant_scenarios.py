@@ -72,9 +72,9 @@ async def session_end_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.session() as (speaker, session_id),
         theatre.stage.listener(session_id),
     ):
-        await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
         await speaker.ask("endSession")
-        await ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id, ghost)
 
 
 async def displaced_speaker_is_closed(theatre: Theatre) -> None:
@@ -87,26 +87,29 @@ async def displaced_speaker_is_closed(theatre: Theatre) -> None:
 
 
 async def two_sessions_at_once_become_one(theatre: Theatre) -> None:
-    """Two requests of one connection, so often that some overlap: then the session that was opened
+    """Requests of one connection, so many that some overlap: then the session that was opened
     second is taken back.
     """
     for _ in range(_ATTEMPTS):
         user = f"eager-{uuid4()}"
         async with theatre.stage.connection(user, "speakers") as eager:
-            for request_id in ("r1", "r2"):
+            for request_id in ("r1", "r2", "r3", "r4"):
                 create = {"action": "createSession", "sourceLanguage": "en"}
                 await eager.send({**create, "requestId": request_id})
-            replies = [await eager.expect(lambda message: "requestId" in message) for _ in "12"]
-            assert sorted(reply["type"] for reply in replies) == ["error", "sessionCreated"]
+            replies = [await eager.expect(lambda message: "requestId" in message) for _ in "1234"]
+            assert sorted(reply["type"] for reply in replies) == 3 * ["error"] + ["sessionCreated"]
             assert len(await theatre.operator.sessions_of(user)) == 1
 
 
 async def listener_disconnects(theatre: Theatre) -> None:
     async with theatre.stage.session() as (_, session_id):
         async with theatre.stage.listener(session_id):
-            pass
+            members = await theatre.operator.members(session_id)
         await members_are(theatre, session_id, "speaker#")
         await _listeners_are_counted(theatre, session_id, 0)
+        for member in members:
+            if member["seat"] != "speaker#":
+                await _is_forgotten(theatre, member["connectionId"])
 
 
 async def interpreter_disconnects(theatre: Theatre) -> None:
@@ -152,9 +155,9 @@ async def grace_meets_a_ghost(theatre: Theatre) -> None:
         theatre.stage.listener(session_id),
     ):
         await theatre.operator.speaker_away(session_id)
-        await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
         await theatre.operator.invoke("timeout", timer(session_id))
-        await ghost_is_given_up(theatre, session_id)
+        await ghost_is_given_up(theatre, session_id, ghost)
 
 
 async def silent_listener_is_closed(theatre: Theatre) -> None:
@@ -199,11 +202,19 @@ async def grace_is_over_without_a_timer(theatre: Theatre) -> None:
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def ghost_is_given_up(theatre: Theatre, session_id: str) -> None:
+async def ghost_is_given_up(theatre: Theatre, session_id: str, ghost: str) -> None:
     """A listener beside one who is there."""
     await members_are(theatre, session_id, "listener#es", "speaker#")
     # The ghost was never counted in; it is counted out all the same.
     await _listeners_are_counted(theatre, session_id, 0)
+    await _is_forgotten(theatre, ghost)
+
+
+async def _is_forgotten(theatre: Theatre, connection_id: str) -> None:
+    async def so() -> bool:
+        return not await theatre.operator.connection(connection_id)
+
+    await eventually(so)
 
 
 async def members_are(theatre: Theatre, session_id: str, *seats: str) -> None:
