@@ -67,7 +67,7 @@ class Operator:
 
     async def sessions_of(self, owner: str) -> list[Row]:
         """The rows of somebody's sessions."""
-        return [row for row in await self._scan(SESSIONS) if row["owner"] == owner]
+        return [row for row in await self._scan(SESSIONS) if row.get("owner") == owner]
 
     async def members(self, session_id: str) -> list[Row]:
         """The rows of the connections that sit in a session."""
