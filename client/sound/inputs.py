@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import errno
 import os
 import select
@@ -47,14 +48,15 @@ class ByteInput(Protocol):
         """Release what is held, once nobody reads any more."""
 
 
-class _Buffered:
+class _Buffered(abc.ABC):
     """Look-ahead over a raw read that may return fewer bytes than asked for."""
 
     def __init__(self) -> None:
         self._ahead = bytearray()
 
+    @abc.abstractmethod
     def _raw(self, size: int) -> bytes:
-        raise NotImplementedError
+        """At most `size` bytes, at least one; none at the end."""
 
     def _fill(self, size: int) -> None:
         while len(self._ahead) < size:
