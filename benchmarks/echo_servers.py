@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.cpu_time import children
 from local import processes
-from local.addresses import HOST
 from local.launch import UNTHROTTLED, launch
+from local.loopback import HOST
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE = _FOLDER / "echo" / "echo.template.json"

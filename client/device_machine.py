@@ -26,7 +26,7 @@ from client.options import Access
 from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.tokens import Bearer
-from client.transport import is_local
+from client.urls import is_local
 from shared.models.device_messages import Device, SyncMessage
 from shared.utils.clock import SystemClock
 

@@ -30,7 +30,7 @@ from client.smoke_remedies import (
     logs_of,
 )
 from client.smoke_report import SmokeReport, Step, StepError
-from client.transport import is_local
+from client.urls import is_local
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock, SystemClock
 

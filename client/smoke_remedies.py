@@ -13,7 +13,7 @@ from client.errors import (
     UnreachableError,
 )
 from client.remedies import remedy
-from client.transport import is_local
+from client.urls import is_local
 from shared.models.errors import ErrorCode
 
 GET_TOKEN = (

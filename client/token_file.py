@@ -10,7 +10,7 @@ import msgspec
 
 from client.errors import RenewalError
 from client.private_files import write_private
-from client.transport import is_local
+from client.urls import is_local
 
 _MAX_BYTES = 65_536
 

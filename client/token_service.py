@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from client.errors import TokenError
-from client.transport import is_local
+from client.urls import is_local
 
 _MAX_ANSWER_BYTES = 65_536
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from client.errors import UnknownUserError
 from client.token_service import post_for_token
-from client.transport import is_local
+from client.urls import is_local
 from shared.utils.text_arguments import is_text
 
 _TIMEOUT_SECONDS = 10.0

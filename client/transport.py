@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import socket
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from websockets.exceptions import (
 )
 
 from client.errors import ConnectionLostError, HandshakeRefusedError, UnreachableError
+from client.urls import is_local
 from shared.utils.validators import MAX_MESSAGE_BYTES, validate_client_id
 
 _OPEN_TIMEOUT_SECONDS = 15.0
@@ -110,19 +110,6 @@ def _with_query(url: str, who: dict[str, str]) -> str:
     replaced = {"token", "clientId", "session", "ticket"}
     query = [pair for pair in parse_qsl(parts.query) if pair[0] not in replaced]
     return urlunsplit(parts._replace(query=urlencode([*query, *who.items()])))
-
-
-def is_local(url: str) -> bool:
-    """Whether the URL's host is this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-        if host == "localhost":
-            return True
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def lost(closed: ConnectionClosed) -> ConnectionLostError:

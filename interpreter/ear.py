@@ -19,8 +19,9 @@ from client.changes import Changes
 from client.streaming import either
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
-from interpreter.floor import FloorOrder, Recent, loudness
+from interpreter.floor import FloorOrder, Recent
 from interpreter.guard import OrderGuard
+from interpreter.loudness import loudness
 from interpreter.options import Limits
 from interpreter.report import EngineFault, Hooks, Recognising, Report
 from shared.models.audio_format import AudioFormat

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+# What an engine does with a sentence, in this order.
+Stage = Literal["recognise", "translate", "speak"]
 
 
 class EngineError(Exception):

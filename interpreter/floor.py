@@ -6,8 +6,6 @@ Times are ms since the epoch: timestamps by the speaker's clock, arrivals by the
 from __future__ import annotations
 
 import bisect
-import math
-import struct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,18 +16,6 @@ from shared.models.messages import Audio
 
 # Nothing sane waits in such a crowd for a chunk that is missing.
 _MOST_WAITING = 64
-
-
-# Every so many samples tell how loud a sound is.
-_SAMPLED = 8
-
-
-def loudness(pcm: bytes) -> float:
-    """The root mean square of s16le samples, roughly; 0.0 of none."""
-    samples = struct.unpack(f"<{len(pcm) // 2}h", pcm[: len(pcm) // 2 * 2])[::_SAMPLED]
-    if not samples:
-        return 0.0
-    return math.sqrt(sum(sample * sample for sample in samples) / len(samples))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from client.latency import LatencyRecord
+from interpreter.engine import Stage
 from shared.models.interpretation import LeaseReason, Renders
 
-Stage = Literal["recognise", "translate", "speak"]
 # Why a sentence was not spoken: the voice was too far behind, its turn was over, the broadcast was
 # held, or the engine could not.
 Loss = Literal["behind", "turn", "held", "engine"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from interpreter.report import EngineFault, Loss, News, Resting, Spoken, Stage, Unspoken
+from interpreter.engine import Stage
+from interpreter.report import EngineFault, Loss, News, Resting, Spoken, Unspoken
 
 if TYPE_CHECKING:
     from shared.utils.telemetry import Telemetry

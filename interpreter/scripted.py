@@ -21,10 +21,10 @@ from interpreter.engine import (
     EngineUnavailableError,
     FloorChunk,
     Recognised,
+    Stage,
     UnsupportedLanguageError,
 )
-from interpreter.floor import loudness
-from interpreter.report import Stage
+from interpreter.loudness import loudness
 from interpreter.timeline import Timeline
 
 SENTENCES = ("one two three four five", "we need more time to finish the work")

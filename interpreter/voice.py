@@ -13,10 +13,10 @@ from client.errors import AwayError
 from client.streaming import either
 from interpreter.backlog import Backlog
 from interpreter.bounded import within
-from interpreter.engine import Engine, EngineError, Recognised
+from interpreter.engine import Engine, EngineError, Recognised, Stage
 from interpreter.options import Limits
 from interpreter.pacer import Pacer, full_chunks
-from interpreter.report import EngineFault, Hooks, Loss, Report, Spoken, Stage, Unspoken
+from interpreter.report import EngineFault, Hooks, Loss, Report, Spoken, Unspoken
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption

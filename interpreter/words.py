@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from client.latency import LatencyRecord, LatencySummary
+from interpreter.engine import Stage
 from interpreter.report import (
     EngineFault,
     LeaseNews,
@@ -12,7 +13,6 @@ from interpreter.report import (
     OutOfReach,
     Report,
     Resting,
-    Stage,
     WithinReach,
 )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local.loopback import HOST
 from local.model import Stack
-
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, cast
 import httptools
 
 from local import loopback
-from local.addresses import HOST
 from local.errors import PortTakenError
+from local.loopback import HOST
 
 _MAX_HEAD_BYTES = 64 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

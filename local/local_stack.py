@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from local import live_code, loopback, processes, synth, template
 from local.access import Access
-from local.addresses import HOST
 from local.connections import Connections
 from local.credentials import LocalCredentials
 from local.database import Database
@@ -24,6 +23,7 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
+from local.loopback import HOST
 from local.model import Stack
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from local.addresses import HOST
 from local.errors import PortTakenError
 
+HOST = "127.0.0.1"
 HOST_V6 = "::1"
 # A machine without IPv6 has no such family, or no such address.
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from local import processes
-from local.addresses import HOST
 from local.aws_settings import NO_AWS_SETTINGS
 from local.http_server import HttpServer
 from local.invocation import Invocation, Outcome
+from local.loopback import HOST
 from local.model import Function
 from local.runtime import MAX_BODY_BYTES, RuntimeApi
 from shared.utils.clock import Clock

@@ -22,7 +22,7 @@ from websockets.exceptions import (
 )
 from websockets.http11 import Response
 
-from client.transport import is_local
+from client.urls import is_local
 from interpreter.aws.event_stream import MOST_AUDIO_BYTES, FrameError, audio_event, decode
 from interpreter.aws.failures import (
     HEAR,
