@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.table import ConditionFailedError, Item, Table
-from shared.models.finding import Finding
+from shared.models.counter_drift import Finding
 from shared.models.session import SessionStatus
 
 _FINDING = "countsFinding"

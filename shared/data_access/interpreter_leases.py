@@ -1,7 +1,7 @@
 """Who interprets a language and who waits for it, inside the session's item.
 
 Every change is one conditional write of single fields, never of the whole map: people come, go and
-renew at the same time. What is to be written says `shared.models.ladder`.
+renew at the same time. What is to be written says `shared.models.succession_rules`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from shared.data_access.session_items import CHANNELS_EPOCH, channel_item, from_
 from shared.data_access.session_news import attribute_of, channel_subject
 from shared.data_access.table import Table
 from shared.data_access.unused_channels import forget_unused_channels
-from shared.models.ladder import MAX_STANDBYS
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
+from shared.models.succession_rules import MAX_STANDBYS
 
 _FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
 

@@ -16,9 +16,9 @@ from shared.models.announcement_messages import (
 )
 from shared.models.announcement_views import active_announcement
 from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
+from shared.models.request_errors import announcement_not_found, not_in_session
 from shared.services.announcing import may_announce
 from shared.services.readers import Readers
-from shared.services.refusals import announcement_not_found, not_in_session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

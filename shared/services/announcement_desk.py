@@ -19,10 +19,10 @@ from shared.models.announcement_http import (
     Stats,
 )
 from shared.models.http_messages import HttpCaller
+from shared.models.request_errors import announcement_not_found, forbidden
 from shared.services.acknowledging import Acknowledging
 from shared.services.announcement_board import AnnouncementBoard, Author
 from shared.services.announcing import ANNOUNCERS
-from shared.services.refusals import announcement_not_found, forbidden
 from shared.utils.announcement_text import (
     MAX_CHARACTERS,
     RECOMMENDED_CHARACTERS,

@@ -12,8 +12,8 @@ from shared.models.announcement_messages import (
 )
 from shared.models.announcement_views import announcement, announcement_cleared
 from shared.models.connection import UNKNOWN_LANGUAGE, Caller
+from shared.models.request_errors import require_group, require_user
 from shared.services.announcement_board import AnnouncementBoard, Author
-from shared.services.refusals import require_group, require_user
 from shared.services.seating import Seating
 from shared.utils.announcement_text import validate_announcement
 

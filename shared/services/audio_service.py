@@ -9,12 +9,12 @@ from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
 from shared.models.message_base import encode
 from shared.models.messages import Audio, SendAudio
+from shared.models.request_errors import require_source
 from shared.models.session import AudioSource, Session
 from shared.services.audio_pace import AudioPace
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.interpreter_ladder import Passed
 from shared.services.lease_watch import LeaseWatch
-from shared.services.refusals import require_source
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock

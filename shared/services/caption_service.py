@@ -6,11 +6,11 @@ from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation_messages import Caption, SendCaption
 from shared.models.message_base import encode
+from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS
 from shared.services.audience import LanguageAudience
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.refusals import forbidden, require_source
 from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.interpretation_values import validate_caption

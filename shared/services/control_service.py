@@ -15,9 +15,9 @@ from shared.models.messages import (
     SetVolume,
     UnmuteBroadcast,
 )
+from shared.models.request_errors import session_ended
 from shared.models.session import Session
 from shared.services.announcer import Announcer
-from shared.services.refusals import session_ended
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.validators import validate_volume

@@ -12,9 +12,9 @@ from shared.models.delivery import ConnectionSender
 from shared.models.device import MAX_DEVICES, KnownDevice
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.request_errors import registered, require_user
 from shared.services.device_fanout import RELAY_DEADLINE_MS, DeviceFanout
 from shared.services.origins import Origins
-from shared.services.refusals import registered, require_user
 from shared.services.sync_snapshots import SyncSnapshots
 from shared.utils.clock import Clock
 from shared.utils.sync_validators import validate_device

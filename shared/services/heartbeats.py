@@ -5,9 +5,9 @@ from __future__ import annotations
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
 from shared.models.messages import Heartbeat, HeartbeatAck
+from shared.models.request_errors import registered
 from shared.services.connection_service import ConnectionService
 from shared.services.lease_renewals import LeaseRenewals
-from shared.services.refusals import registered
 from shared.utils.clock import Clock
 
 

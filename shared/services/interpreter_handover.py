@@ -12,11 +12,11 @@ from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import InterpreterSource
 from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
-from shared.models.ladder import is_expired, taken, taken_over, waiting
+from shared.models.request_errors import active, forbidden, not_in_session
 from shared.models.session import Session
+from shared.models.succession_rules import is_expired, taken, taken_over, waiting
 from shared.services.interpreter_ladder import InterpreterLadder, Passed, with_channel_news
 from shared.services.interpreter_seats import InterpreterSeats
-from shared.services.refusals import active, forbidden, not_in_session
 from shared.services.seating import Seated, Seating
 from shared.utils.clock import Clock
 

@@ -12,9 +12,9 @@ from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
 from shared.models.interpretation_messages import InterpreterLease
-from shared.models.ladder import is_expired, lease_of, passed_on, waiting
 from shared.models.messages import ChannelSource, ChannelSourceChanged
 from shared.models.session import LEASE_MS, Channel, Session
+from shared.models.succession_rules import is_expired, lease_of, passed_on, waiting
 from shared.services.announcer import Announcer
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

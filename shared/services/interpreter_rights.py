@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.models.connection import Caller
+from shared.models.request_errors import forbidden, require_user
 from shared.models.session import Session
-from shared.services.refusals import forbidden, require_user
 from shared.utils.ticket import ticket_fits
 
 

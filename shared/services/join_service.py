@@ -8,14 +8,8 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.ladder import lease_of
 from shared.models.messages import JoinSession, SessionJoined
-from shared.models.session import Session
-from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
-from shared.services.departures import Departures
-from shared.services.interpreter_rights import require_interpreter
-from shared.services.interpreter_seats import InterpreterSeats
-from shared.services.refusals import (
+from shared.models.request_errors import (
     active,
     already_in_session,
     connection_not_found,
@@ -25,6 +19,12 @@ from shared.services.refusals import (
     session_ended,
     too_many_languages,
 )
+from shared.models.session import Session
+from shared.models.succession_rules import lease_of
+from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.departures import Departures
+from shared.services.interpreter_rights import require_interpreter
+from shared.services.interpreter_seats import InterpreterSeats
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seated, Seating
 from shared.services.session_access import visible

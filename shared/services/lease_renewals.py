@@ -13,8 +13,8 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import Lease
-from shared.models.ladder import lease_of
 from shared.models.session import LEASE_MS, Channel, Session
+from shared.models.succession_rules import lease_of
 from shared.services.interpreter_ladder import InterpreterLadder
 from shared.services.interpreter_seats import InterpreterSeats
 from shared.utils.clock import Clock

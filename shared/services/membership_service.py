@@ -9,14 +9,14 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Seat
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
-from shared.services.departures import Departures
-from shared.services.refusals import (
+from shared.models.request_errors import (
     active,
     forbidden,
     not_in_session,
     session_ended,
     too_many_languages,
 )
+from shared.services.departures import Departures
 from shared.services.seating import Seated, Seating
 from shared.utils.validators import validate_language_code
 

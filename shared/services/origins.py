@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from shared.services.refusals import device_not_registered
+from shared.models.request_errors import device_not_registered
 from shared.services.sync_relay import DeviceLookup
 
 # Beyond, the oldest connection is looked up once more.

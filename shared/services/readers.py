@@ -6,8 +6,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.announced import Reader
 from shared.models.connection import Caller, Connection
+from shared.models.request_errors import registered
 from shared.models.session import Session
-from shared.services.refusals import registered
 
 
 class Readers:

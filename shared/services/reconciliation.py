@@ -14,8 +14,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.findings import Findings
 from shared.data_access.member_rows import MemberRows, listeners_by_language
 from shared.data_access.sessions_repository import SessionsRepository
+from shared.models.counter_drift import Finding, difference
 from shared.models.errors import LingocastError
-from shared.models.finding import Finding, difference
 from shared.models.session import Session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -17,11 +17,11 @@ from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.takeovers import Offer, Takeovers
 from shared.models.connection import Caller, Connection, Membership, Seat
-from shared.models.ladder import rolled_over
+from shared.models.request_errors import connection_not_found
 from shared.models.session import OVERLAP_MS, Channel, Session
+from shared.models.succession_rules import rolled_over
 from shared.services.announcer import Announcer
 from shared.services.departures import Departures
-from shared.services.refusals import connection_not_found
 from shared.services.seating import Seating
 from shared.utils.clock import Clock
 from shared.utils.resume_token import ResumeToken, read_resume_token

@@ -8,9 +8,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Connection, Membership
 from shared.models.errors import LingocastError
-from shared.models.session import Session
-from shared.services.departures import Departures
-from shared.services.refusals import (
+from shared.models.request_errors import (
     already_in_session,
     connection_not_found,
     forbidden,
@@ -19,6 +17,8 @@ from shared.services.refusals import (
     session_ended,
     session_not_found,
 )
+from shared.models.session import Session
+from shared.services.departures import Departures
 
 
 @dataclass(frozen=True, slots=True)

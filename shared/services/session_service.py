@@ -15,15 +15,15 @@ from shared.models.connection import SPEAKER_SEAT, Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.messages import CreateSession, EndSession, SessionCreated, SessionEnded
-from shared.models.session import Session
-from shared.services.announcer import Announcer
-from shared.services.interpreter_starts import InterpreterStarts
-from shared.services.refusals import (
+from shared.models.request_errors import (
     already_in_session,
     interpretation_full,
     require_group,
     session_ended,
 )
+from shared.models.session import Session
+from shared.services.announcer import Announcer
+from shared.services.interpreter_starts import InterpreterStarts
 from shared.services.seating import Seated, Seating
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
+from shared.models.request_errors import forbidden, not_in_session, registered
 from shared.models.session import AudioSource, Session
-from shared.services.refusals import forbidden, not_in_session, registered
 from shared.utils.clock import Clock
 
 _HINTS_KEPT = 1_024

@@ -7,9 +7,9 @@ from shared.models import messages
 from shared.models.audience_counts import distribution
 from shared.models.connection import Caller, Membership
 from shared.models.messages import GetSessionStatus, UpdateReason
+from shared.models.request_errors import forbidden, session_ended, session_not_found
 from shared.models.session import Session
 from shared.services.interpreter_rights import require_interpreter
-from shared.services.refusals import forbidden, session_ended, session_not_found
 from shared.services.seating import Seating
 from shared.services.session_access import visible
 from shared.utils.clock import Clock

@@ -14,8 +14,8 @@ from shared.data_access.sync_commands import KnownCommand
 from shared.models.device import KnownDevice
 from shared.models.device_messages import SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
+from shared.models.request_errors import device_not_registered
 from shared.services.device_fanout import Delivery, DeviceFanout, said_on
-from shared.services.refusals import device_not_registered
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

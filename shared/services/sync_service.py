@@ -8,8 +8,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
 from shared.models.device_messages import Sync, SyncAccepted
 from shared.models.errors import LingocastError
+from shared.models.request_errors import registered, require_user
 from shared.services.origins import Origins
-from shared.services.refusals import registered, require_user
 from shared.services.sync_relay import SyncRelay
 from shared.utils.clock import Clock
 from shared.utils.sync_validators import validate_clock, validate_sync

@@ -7,7 +7,7 @@ from shared.data_access.sync_states import SyncStates
 from shared.models.connection import Caller
 from shared.models.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
 from shared.models.message_base import encode
-from shared.services.refusals import registered, require_user
+from shared.models.request_errors import registered, require_user
 from shared.services.sync_cursor import Cursor
 from shared.utils.clock import Clock
 

@@ -15,7 +15,7 @@ from shared.models.authentication_messages import Authenticate
 from shared.models.connection import Caller
 from shared.models.message_base import Request, action_of
 from shared.models.messages import LeaveSession
-from shared.services.refusals import connection_not_found, token_expired
+from shared.models.request_errors import connection_not_found, token_expired
 
 # Beyond, the oldest is forgotten, and its next request costs a read.
 _MOST_REMEMBERED = 10_000

@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 from shared.data_access.session_items import channel_item
-from shared.models.ladder import passed_on, taken
 from shared.models.session import MAX_LANGUAGES, Channel
+from shared.models.succession_rules import passed_on, taken
 from shared.utils.settings import MAX_LISTENERS
 from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.interleaved import Interleaved

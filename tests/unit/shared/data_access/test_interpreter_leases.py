@@ -12,8 +12,8 @@ from shared.data_access.interpreter_leases import InterpreterLeases, Unless
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource
-from shared.models.ladder import joined_by, passed_on, rolled_over, taken, taken_over
 from shared.models.session import LEASE_MS, Channel, Session, Standby
+from shared.models.succession_rules import joined_by, passed_on, rolled_over, taken, taken_over
 from tests.helpers.tables import (
     SESSIONS,
     dynamodb,

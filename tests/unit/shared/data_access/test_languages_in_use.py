@@ -17,8 +17,8 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
-from shared.models.ladder import taken
 from shared.models.session import Session
+from shared.models.succession_rules import taken
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
 
