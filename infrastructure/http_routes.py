@@ -11,7 +11,7 @@ import msgspec
 
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import ANNOUNCEMENTS, DEVICE_SYNC
-from shared.models import announcement_http
+from shared.announcements import http_bodies
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode
 
@@ -49,8 +49,8 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         _BROADCAST,
         ANNOUNCEMENTS,
-        request=announcement_http.BroadcastRequest,
-        response=announcement_http.BroadcastSent,
+        request=http_bodies.BroadcastRequest,
+        response=http_bodies.BroadcastSent,
         summary="Announce something to everybody connected; for operators",
         errors=(ErrorCode.INVALID_ANNOUNCEMENT, ErrorCode.INVALID_LANGUAGE, ErrorCode.FORBIDDEN),
     ),
@@ -58,7 +58,7 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         f"{_BROADCAST}/clear",
         ANNOUNCEMENTS,
-        response=announcement_http.BroadcastCleared,
+        response=http_bodies.BroadcastCleared,
         summary="Take back what is announced to everybody; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),
@@ -66,8 +66,8 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         f"{_BROADCAST}/acknowledge",
         ANNOUNCEMENTS,
-        request=announcement_http.AcknowledgeRequest,
-        response=announcement_http.BroadcastAcknowledged,
+        request=http_bodies.AcknowledgeRequest,
+        response=http_bodies.BroadcastAcknowledged,
         summary="Note that the user has seen it, and is not to be shown it again",
         errors=(ErrorCode.ANNOUNCEMENT_NOT_FOUND,),
     ),
@@ -75,21 +75,21 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "GET",
         f"{_BROADCAST}/active",
         ANNOUNCEMENTS,
-        response=announcement_http.Active,
+        response=http_bodies.Active,
         summary="What is announced to everybody, unless the user has acknowledged it",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/limits",
         ANNOUNCEMENTS,
-        response=announcement_http.Limits,
+        response=http_bodies.Limits,
         summary="How long a text may be and should be",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/stats",
         ANNOUNCEMENTS,
-        response=announcement_http.Stats,
+        response=http_bodies.Stats,
         summary="How much was announced, how far it got, who is connected; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from shared.announcements.acknowledgement_service import Acknowledging
+from shared.announcements.acknowledgement_store import Acknowledgements
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.announcement_service import Announcing
+from shared.announcements.board import AnnouncementBoard
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.fanout import AnnouncementFanout
+from shared.announcements.http_service import AnnouncementDesk
+from shared.announcements.idempotency_keys import AnnouncedOnce
+from shared.announcements.late_delivery import LateAnnouncements
+from shared.announcements.recipients import Readers
+from shared.announcements.replay import Greeting
 from shared.bootstrap import App
-from shared.data_access.acknowledgements import Acknowledgements
-from shared.data_access.announced_once import AnnouncedOnce
-from shared.data_access.announcement_counts import AnnouncementCounts
-from shared.data_access.last_announcements import LastAnnouncements
 from shared.data_access.presence import Presence
 from shared.data_access.table import Table
-from shared.services.acknowledging import Acknowledging
-from shared.services.announcement_board import AnnouncementBoard
-from shared.services.announcement_desk import AnnouncementDesk
-from shared.services.announcement_fanout import AnnouncementFanout
-from shared.services.announcing import Announcing
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.greeting import Greeting
-from shared.services.late_announcements import LateAnnouncements
-from shared.services.readers import Readers
 
 
 class GreetingApp(App):

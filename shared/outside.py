@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.announcements.timers import GreetingDue, LatePass
 from shared.data_access.secret_reader import SecretReader
 from shared.data_access.table import Table
 from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
-from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import ConnectionSender
 from shared.models.timers import GraceOver, StatusDue, Timers
 from shared.services.connection_gateway import ConnectionGateway

@@ -4,15 +4,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from shared.announcements.http_bodies import AcknowledgeRequest, BroadcastRequest
+from shared.announcements.timers import GreetingDue, LatePass
 from shared.bootstrap_announcements import AnnouncementApp
-from shared.models.announcement_http import AcknowledgeRequest, BroadcastRequest
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     Announce,
     ClearAnnouncement,
     GetActiveAnnouncement,
 )
-from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.utils.http_route import Asked, Posted, http_handler
 from shared.utils.invocation import InvocationHandler
 from shared.utils.queue_batch import batch_handler

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.services.announcement_board import LATE_SECONDS
+from shared.announcements.board import LATE_SECONDS
 from tests.e2e.stage import Stage
 from tests.e2e.terminals import Desk, Terminal
 from tests.e2e.test_demo import recording

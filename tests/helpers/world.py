@@ -13,12 +13,12 @@ from unittest import mock
 
 import msgspec
 
+from shared.announcements.timers import GreetingDue, LatePass
 from shared.bootstrap import App
 from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
 from shared.bootstrap_audio import AudioApp
 from shared.bootstrap_devices import DeviceApp
 from shared.bootstrap_sweeps import SweepApp
-from shared.models.announcement_timers import GreetingDue, LatePass
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shared.data_access.last_announcements import LastAnnouncements
-from shared.models.announcement_timers import GreetingDue, LatePass
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.fanout import DEADLINE_MS, AnnouncementFanout
+from shared.announcements.recipients import Readers
+from shared.announcements.replay import Greeting
+from shared.announcements.timers import GreetingDue, LatePass
 from shared.models.timers import Timers
-from shared.services.announcement_fanout import DEADLINE_MS, AnnouncementFanout
-from shared.services.greeting import Greeting
-from shared.services.readers import Readers
 from shared.utils.clock import Clock
 
 # So long a fan-out may still be under way (ms): the deadline, and reading who is there before it.

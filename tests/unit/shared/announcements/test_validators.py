@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.announcements.validators import MAX_CHARACTERS, MAX_TRANSLATIONS, validate_announcement
 from shared.models.errors import ErrorCode, ValidationError
-from shared.utils.announcement_text import (
-    MAX_CHARACTERS,
-    MAX_TRANSLATIONS,
-    validate_announcement,
-)
 
 # White space and line terminators of ECMAScript, from its own definition: category Zs and these.
 JAVASCRIPT_SPACE = {"\t", "\n", "\v", "\f", "\r", "\u2028", "\u2029", "\ufeff"} | {

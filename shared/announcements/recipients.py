@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from shared.announcements.announcement import Reader
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.announced import Reader
 from shared.models.connection import Caller, Connection
 from shared.models.request_errors import registered
 from shared.models.session import Session

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.data_access.announced_once import AnnouncedOnce
-from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.announcement import Announced
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.fanout import AnnouncementFanout
+from shared.announcements.idempotency_keys import AnnouncedOnce
+from shared.announcements.timers import LatePass
+from shared.announcements.validators import AnnouncementText
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.last_announcements import LastAnnouncements
-from shared.models.announced import Announced
 from shared.models.announcement_messages import Coverage, LanguageCoverage
-from shared.models.announcement_timers import LatePass
 from shared.models.timers import Timers
-from shared.services.announcement_fanout import AnnouncementFanout
-from shared.utils.announcement_text import AnnouncementText
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.data_access.acknowledgements import Acknowledgements
-from shared.data_access.announced_once import AnnouncedOnce
-from shared.data_access.announcement_counts import AnnouncementCounts
-from shared.data_access.announcement_items import COUNT_SHARDS, count_key, shard_of
+from shared.announcements.acknowledgement_store import Acknowledgements
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.announcement import Announced
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.idempotency_keys import AnnouncedOnce
+from shared.announcements.items import COUNT_SHARDS, count_key, shard_of
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.last_announcements import LastAnnouncements
 from shared.data_access.table import Table
 from shared.models import schema
-from shared.models.announced import Announced
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.memory_dynamodb import MemoryDynamoDB
 from tests.helpers.tables import ANNOUNCEMENTS, dynamodb, moto_tables

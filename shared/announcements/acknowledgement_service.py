@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.data_access.acknowledgements import Acknowledgements
-from shared.data_access.announcement_counts import AnnouncementCounts
-from shared.data_access.last_announcements import LastAnnouncements
-from shared.models.announced import Announced, Reader
+from shared.announcements.acknowledgement_store import Acknowledgements
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.announcement import Announced, Reader
+from shared.announcements.announcement_service import may_announce
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.recipients import Readers
+from shared.announcements.views import active_announcement
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
     AnnouncementAcknowledged,
     GetActiveAnnouncement,
 )
-from shared.models.announcement_views import active_announcement
 from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
 from shared.models.request_errors import announcement_not_found, not_in_session
-from shared.services.announcing import may_announce
-from shared.services.readers import Readers
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

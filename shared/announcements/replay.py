@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from shared.data_access.acknowledgements import Acknowledgements
-from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.announcements.acknowledgement_store import Acknowledgements
+from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.announcement import Announced, Reader
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.timers import GreetingDue
+from shared.announcements.views import active_announcement, announcement_cleared
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.last_announcements import LastAnnouncements
-from shared.models.announced import Announced, Reader
-from shared.models.announcement_timers import GreetingDue
-from shared.models.announcement_views import active_announcement, announcement_cleared
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import SessionCreated, SessionJoined

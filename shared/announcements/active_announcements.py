@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.data_access.announcement_items import (
+from shared.announcements.announcement import Announced
+from shared.announcements.items import (
     ANNOUNCEMENT_ID,
     CLEARED,
     CREATED_AT,
@@ -19,7 +20,6 @@ from shared.data_access.announcement_items import (
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from shared.models.announced import Announced
 
 # Each lost race was won by another announcer's write; this many in a row are a fault.
 _ATTEMPTS = 10

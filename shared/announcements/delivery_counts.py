@@ -12,10 +12,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.data_access.announcement_items import COUNT_SHARDS, count_key, expires_at, shard_of
+from shared.announcements.announcement import Announced
+from shared.announcements.items import COUNT_SHARDS, count_key, expires_at, shard_of
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from shared.models.announced import Announced
 from shared.models.announcement_messages import Coverage, LanguageCoverage
 from shared.models.connection import UNKNOWN_LANGUAGE
 

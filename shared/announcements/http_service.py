@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from shared.data_access.announcement_counts import AnnouncementCounts
-from shared.data_access.presence import Presence
-from shared.models.announced import Announced, Reader
-from shared.models.announcement_http import (
+from shared.announcements.acknowledgement_service import Acknowledging
+from shared.announcements.announcement import Announced, Reader
+from shared.announcements.announcement_service import ANNOUNCERS
+from shared.announcements.board import AnnouncementBoard, Author
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.http_bodies import (
     AcknowledgeRequest,
     Active,
     ActiveBroadcast,
@@ -18,16 +20,14 @@ from shared.models.announcement_http import (
     Limits,
     Stats,
 )
-from shared.models.http_messages import HttpCaller
-from shared.models.request_errors import announcement_not_found, forbidden
-from shared.services.acknowledging import Acknowledging
-from shared.services.announcement_board import AnnouncementBoard, Author
-from shared.services.announcing import ANNOUNCERS
-from shared.utils.announcement_text import (
+from shared.announcements.validators import (
     MAX_CHARACTERS,
     RECOMMENDED_CHARACTERS,
     validate_announcement,
 )
+from shared.data_access.presence import Presence
+from shared.models.http_messages import HttpCaller
+from shared.models.request_errors import announcement_not_found, forbidden
 from shared.utils.clock import Clock
 
 

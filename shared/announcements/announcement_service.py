@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from shared.models.announced import Reader
+from shared.announcements.announcement import Reader
+from shared.announcements.board import AnnouncementBoard, Author
+from shared.announcements.validators import validate_announcement
+from shared.announcements.views import announcement, announcement_cleared
 from shared.models.announcement_messages import (
     Announce,
     Announcement,
@@ -10,12 +13,9 @@ from shared.models.announcement_messages import (
     ClearAnnouncement,
     Scope,
 )
-from shared.models.announcement_views import announcement, announcement_cleared
 from shared.models.connection import UNKNOWN_LANGUAGE, Caller
 from shared.models.request_errors import require_group, require_user
-from shared.services.announcement_board import AnnouncementBoard, Author
 from shared.services.seating import Seating
-from shared.utils.announcement_text import validate_announcement
 
 ANNOUNCERS = "operators"
 

@@ -6,10 +6,10 @@ import hashlib
 
 import msgspec
 
-from shared.data_access.announcement_items import announced_item, announced_of
+from shared.announcements.announcement import Announced
+from shared.announcements.items import announced_item, announced_of
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from shared.models.announced import Announced
 
 _KEEP_SECONDS = 24 * 60 * 60
 

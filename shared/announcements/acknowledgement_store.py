@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.data_access.announcement_items import acknowledgement_key, expires_at
+from shared.announcements.announcement import Announced
+from shared.announcements.items import acknowledgement_key, expires_at
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from shared.models.announced import Announced
 
 
 class Acknowledgements:

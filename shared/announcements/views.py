@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models.announced import Announced
+from shared.announcements.announcement import Announced
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
     Announcement,

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from shared.data_access.announcement_counts import AnnouncementCounts
+from shared.announcements.announcement import Announced, language_of
+from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.recipients import Readers
+from shared.announcements.views import announcement, announcement_cleared
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
-from shared.models.announced import Announced, language_of
-from shared.models.announcement_views import announcement, announcement_cleared
 from shared.models.delivery import Outcome
 from shared.models.message_base import encode
 from shared.services.audience import ReadersAudience
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.readers import Readers
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

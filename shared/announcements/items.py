@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import zlib
 
+from shared.announcements.announcement import Announced
 from shared.data_access.table import Item
 from shared.models import schema
-from shared.models.announced import Announced
 
 EVERYBODY = "all"
 ANNOUNCEMENT_ID = "announcementId"

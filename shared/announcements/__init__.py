@@ -1,0 +1,1 @@
+"""Announcements: written, delivered, replayed to later arrivals, and acknowledged."""
