@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shared.aws import clients
 from shared.data_access.session_tickets import SessionTickets
 from shared.data_access.table import Table
 from shared.models import schema
-from shared.utils import aws_clients
 
 
 def ticket_hashes(sessions_table: str) -> Callable[[str], str | None]:
     """Looks up the hash of a session's ticket in this table."""
-    table = Table(aws_clients.dynamodb_client(), sessions_table, schema.SESSION_ID)
+    table = Table(clients.dynamodb_client(), sessions_table, schema.SESSION_ID)
     return SessionTickets(table).hash_of

@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared.announcements.timers import GreetingDue, LatePass
-from shared.data_access.secret_reader import SecretReader
+from shared.aws import clients
+from shared.aws.secret_reader import SecretReader
+from shared.aws.timer_queue import TimerQueue
 from shared.data_access.table import Table
-from shared.data_access.timer_queue import TimerQueue
 from shared.models import schema
 from shared.models.delivery import ConnectionSender
 from shared.models.timers import GraceOver, StatusDue, Timers
 from shared.services.connection_gateway import ConnectionGateway
 from shared.services.function_invoker import LambdaInvoker
 from shared.services.sharded_sender import FunctionInvoker, ShardedSender
-from shared.utils import aws_clients
 from shared.utils.clock import Clock
 from shared.utils.identity import Identity, Verify
 from shared.utils.settings import (
@@ -110,7 +110,7 @@ class Outside:
     def sync_secret(self) -> Callable[[], str]:
         """Reads what the bus outside signs with."""
         secret_id = load(DeviceSyncSettings, self._environment).sync_secret_id
-        return self._doubles.sync_secret or SecretReader(aws_clients.secrets_client, secret_id)
+        return self._doubles.sync_secret or SecretReader(clients.secrets_client, secret_id)
 
     @cached_property
     def announcements(self) -> Table:
@@ -130,8 +130,8 @@ class Outside:
         settings = load(SenderSettings, self._environment)
         return ConnectionGateway(
             settings.api_gateway_endpoint,
-            aws_clients.region(),
-            aws_clients.credentials_source(),
+            clients.region(),
+            clients.credentials_source(),
             concurrency=settings.fanout_concurrency,
             clock=self._clock,
         )
@@ -155,11 +155,11 @@ class Outside:
 
     def timers(self, queue_url: str) -> Timers[GraceOver]:
         """The timers of absent speakers."""
-        return self._doubles.timers or TimerQueue(aws_clients.sqs_client, queue_url)
+        return self._doubles.timers or TimerQueue(clients.sqs_client, queue_url)
 
     def status_timers(self, queue_url: str) -> Timers[StatusDue]:
         """The timers of statuses."""
-        return self._doubles.status_timers or TimerQueue(aws_clients.sqs_client, queue_url)
+        return self._doubles.status_timers or TimerQueue(clients.sqs_client, queue_url)
 
     @property
     def pause(self) -> Callable[[float], None]:
@@ -171,7 +171,7 @@ class Outside:
         """What of announcements is done later."""
         settings = load(AnnouncementTableSettings, self._environment)
         return self._doubles.announcement_timers or TimerQueue(
-            aws_clients.sqs_client, settings.announcement_queue_url
+            clients.sqs_client, settings.announcement_queue_url
         )
 
     def _announcements(self, client: DynamoDBClient) -> Table:
@@ -184,17 +184,17 @@ class Outside:
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
-        return self._doubles.dynamodb or aws_clients.dynamodb_client()
+        return self._doubles.dynamodb or clients.dynamodb_client()
 
     @cached_property
     def _impatient_dynamodb(self) -> DynamoDBClient:
-        return self._doubles.dynamodb or aws_clients.impatient_dynamodb_client()
+        return self._doubles.dynamodb or clients.impatient_dynamodb_client()
 
     def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:
         return LambdaInvoker(
-            aws_clients.lambda_endpoint(),
-            aws_clients.region(),
-            aws_clients.credentials_source(),
+            clients.lambda_endpoint(),
+            clients.region(),
+            clients.credentials_source(),
             function,
             clock=self._clock,
             asynchronous=asynchronous,

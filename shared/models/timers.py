@@ -44,7 +44,7 @@ class StatusTick(
 
 
 class Timers(Protocol[Timer_contra]):
-    """Sets timers. They may ring twice, and late; see `shared.data_access.timer_queue`."""
+    """Sets timers. They may ring twice, and late; see `shared.aws.timer_queue`."""
 
     def set(self, timer: Timer_contra, delay_seconds: int) -> None:
         """Let `timer` ring after the delay. Raises StoreUnavailableError."""

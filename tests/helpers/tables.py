@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from moto import mock_aws
 
+from shared.aws import clients
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
-from shared.utils import aws_clients
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,7 +40,7 @@ def dynamodb() -> DynamoDBClient:
 @cache
 def _moto_client() -> DynamoDBClient:
     # Making a client takes longer than most tests.
-    return aws_clients.dynamodb_client()
+    return clients.dynamodb_client()
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from shared.aws import clients
+from shared.aws.secret_reader import SecretReader
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.secret_reader import SecretReader
-from shared.utils import aws_clients
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +19,9 @@ def vault() -> Iterator[None]:
 
 
 def test_it_is_read_each_time() -> None:
-    client = aws_clients.secrets_client()
+    client = clients.secrets_client()
     client.create_secret(Name="sync", SecretString="first")
-    read = SecretReader(aws_clients.secrets_client, "sync")
+    read = SecretReader(clients.secrets_client, "sync")
 
     assert read() == "first"
     client.put_secret_value(SecretId="sync", SecretString="second")
@@ -29,7 +29,7 @@ def test_it_is_read_each_time() -> None:
 
 
 def test_one_that_is_not_there_is_a_failure_that_says_nothing_of_it() -> None:
-    read = SecretReader(aws_clients.secrets_client, "no-such-secret")
+    read = SecretReader(clients.secrets_client, "no-such-secret")
 
     with pytest.raises(StoreUnavailableError) as failure:
         read()
@@ -39,7 +39,7 @@ def test_one_that_is_not_there_is_a_failure_that_says_nothing_of_it() -> None:
 
 def test_one_without_a_text_is_none() -> None:
     """With an empty key anybody could sign."""
-    aws_clients.secrets_client().create_secret(Name="sync", SecretBinary=b"bytes")
+    clients.secrets_client().create_secret(Name="sync", SecretBinary=b"bytes")
 
     with pytest.raises(StoreUnavailableError):
-        SecretReader(aws_clients.secrets_client, "sync")()
+        SecretReader(clients.secrets_client, "sync")()

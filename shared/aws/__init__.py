@@ -1,0 +1,1 @@
+"""Clients of AWS services, secrets and delayed messages."""
