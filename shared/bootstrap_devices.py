@@ -6,21 +6,21 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from shared.bootstrap import App
-from shared.data_access.devices import Devices
 from shared.data_access.member_rows import MemberRows
-from shared.data_access.sync_commands import SyncCommands
-from shared.data_access.sync_states import SyncStates
+from shared.devices.command_store import SyncCommands
+from shared.devices.connection_devices import Origins
+from shared.devices.device_store import Devices
+from shared.devices.fanout import DeviceFanout, GoneConnections
+from shared.devices.presence_check import DevicePresence
+from shared.devices.registry import DeviceRegistry
+from shared.devices.relay import SyncRelay
+from shared.devices.snapshots import SyncSnapshots
+from shared.devices.state_store import SyncStates
+from shared.devices.sync_service import SyncService
+from shared.devices.webhook import SyncBus
+from shared.devices.webhook_check import WebhookCheck
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.clean_ups import CleanUps
-from shared.services.device_fanout import DeviceFanout, GoneConnections
-from shared.services.device_presence import DevicePresence
-from shared.services.device_registry import DeviceRegistry
-from shared.services.origins import Origins
-from shared.services.sync_bus import SyncBus
-from shared.services.sync_relay import SyncRelay
-from shared.services.sync_service import SyncService
-from shared.services.sync_snapshots import SyncSnapshots
-from shared.services.webhook_check import WebhookCheck
 from shared.utils.settings import DISCONNECT_HANDLER_FUNCTION, CleanUpSettings, load
 
 

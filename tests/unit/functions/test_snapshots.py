@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.data_access.sync_states import SyncStates
+from shared.devices.cursor import Cursor
+from shared.devices.state_store import SyncStates
 from shared.models.device_messages import SyncMessage
 from shared.models.errors import ValidationError
 from shared.models.hlc import Hlc
-from shared.services.sync_cursor import Cursor
 from tests.helpers.clients import Message
 from tests.helpers.device_people import Phone, phone
 from tests.helpers.tables import devices_table

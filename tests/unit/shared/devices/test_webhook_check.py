@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.data_access.failures import StoreUnavailableError
+from shared.devices.webhook_check import WebhookCheck
+from shared.devices.webhook_signature import SignedBody
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.http_messages import HttpRequest
-from shared.services.webhook_check import WebhookCheck
-from shared.utils.webhook_signature import SignedBody
 from tests.helpers.bus import signed_headers
 from tests.helpers.doubles import ManualClock
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shared.devices.webhook_signature import SignedBody, signature_does_not_fit
 from shared.models.http_messages import HttpRequest
 from shared.utils.clock import Clock
-from shared.utils.webhook_signature import SignedBody, signature_does_not_fit
 
 # How long a secret is used without reading it again (s).
 KEPT_SECONDS = 300.0

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from shared.data_access.devices import Devices
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.member_rows import MemberRows
-from shared.services.device_fanout import DeviceFanout
+from shared.devices.device_store import Devices
+from shared.devices.fanout import DeviceFanout
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from shared.devices.relay import DeviceLookup
 from shared.models.request_errors import device_not_registered
-from shared.services.sync_relay import DeviceLookup
 
 # Beyond, the oldest connection is looked up once more.
 _MOST_KNOWN = 10_000

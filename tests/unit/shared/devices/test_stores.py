@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.data_access.devices import Devices
-from shared.data_access.sync_commands import COMMAND_LIFETIME_SECONDS, SyncCommands
-from shared.data_access.sync_states import SyncStates
-from shared.models.device import KnownDevice
+from shared.devices.command_store import COMMAND_LIFETIME_SECONDS, SyncCommands
+from shared.devices.device import KnownDevice
+from shared.devices.device_store import Devices
+from shared.devices.state_store import SyncStates
 from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
 from tests.helpers.tables import devices_table, dynamodb, moto_tables

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.data_access.sync_items import MESSAGE, message_of, text_of
 from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.devices.items import MESSAGE, message_of, text_of
 from shared.models import schema
 from shared.models.device_messages import SyncMessage
 

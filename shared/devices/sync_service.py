@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.devices.connection_devices import Origins
+from shared.devices.relay import SyncRelay
+from shared.devices.validators import validate_clock, validate_sync
 from shared.models.connection import Caller
 from shared.models.device_messages import Sync, SyncAccepted
 from shared.models.errors import LingocastError
 from shared.models.request_errors import registered, require_user
-from shared.services.origins import Origins
-from shared.services.sync_relay import SyncRelay
 from shared.utils.clock import Clock
-from shared.utils.sync_validators import validate_clock, validate_sync
 
 
 class SyncService:

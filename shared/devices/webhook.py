@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from shared.devices.relay import SyncRelay
+from shared.devices.validators import validate_clock, validate_sync, validate_uuid
 from shared.models.bus_messages import (
     AnyBusMessage,
     BusAccepted,
@@ -17,10 +19,8 @@ from shared.models.device_messages import Sync, SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.hlc import Hlc
 from shared.models.http_messages import HttpRequest
-from shared.services.sync_relay import SyncRelay
 from shared.utils.clock import Clock
 from shared.utils.http_route import decoded
-from shared.utils.sync_validators import validate_clock, validate_sync, validate_uuid
 
 #: The node of the bus's clock: a device of the same millisecond and counter wins if it sorts later.
 BUS_NODE = "bus"

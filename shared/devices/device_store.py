@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table
+from shared.devices.device import KnownDevice
 from shared.models import schema
-from shared.models.device import KnownDevice
 
 ONLINE_BUCKETS = 8
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.devices import Devices
 from shared.data_access.failures import StoreUnavailableError
+from shared.devices.connection_devices import Origins
+from shared.devices.device import MAX_DEVICES, KnownDevice
+from shared.devices.device_store import Devices
+from shared.devices.fanout import RELAY_DEADLINE_MS, DeviceFanout
+from shared.devices.snapshots import SyncSnapshots
+from shared.devices.validators import validate_device
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
-from shared.models.device import MAX_DEVICES, KnownDevice
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.request_errors import registered, require_user
-from shared.services.device_fanout import RELAY_DEADLINE_MS, DeviceFanout
-from shared.services.origins import Origins
-from shared.services.sync_snapshots import SyncSnapshots
 from shared.utils.clock import Clock
-from shared.utils.sync_validators import validate_device
 from shared.utils.telemetry import Telemetry
 
 

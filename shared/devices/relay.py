@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.sync_commands import KnownCommand
-from shared.models.device import KnownDevice
+from shared.devices.command_store import KnownCommand
+from shared.devices.device import KnownDevice
+from shared.devices.fanout import Delivery, DeviceFanout, said_on
 from shared.models.device_messages import SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.request_errors import device_not_registered
-from shared.services.device_fanout import Delivery, DeviceFanout, said_on
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
 
 class StateStore(Protocol):
-    """Where state is kept: `shared.data_access.sync_states`."""
+    """Where state is kept: `shared.devices.state_store`."""
 
     def write(self, user_id: str, message: SyncMessage) -> SyncMessage | None:
         """None if it counts now, or what does."""
 
 
 class CommandStore(Protocol):
-    """Where commands are noted: `shared.data_access.sync_commands`."""
+    """Where commands are noted: `shared.devices.command_store`."""
 
     def find(self, user_id: str, command_id: str) -> KnownCommand | None:
         """The command of that id."""
@@ -41,7 +41,7 @@ class CommandStore(Protocol):
 
 
 class DeviceLookup(Protocol):
-    """Where devices are kept: `shared.data_access.devices`."""
+    """Where devices are kept: `shared.devices.device_store`."""
 
     def of(self, user_id: str) -> list[KnownDevice]:
         """All devices of a user."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from shared.data_access.devices import Devices
 from shared.data_access.failures import StoreUnavailableError
-from shared.models.device import KnownDevice
+from shared.devices.device import KnownDevice
+from shared.devices.device_store import Devices
 from shared.models.device_messages import DevicesChanged, SyncMessage
 from shared.models.message_base import ServerMessage, encode
 from shared.services.audience import DevicesAudience

@@ -1,0 +1,1 @@
+"""Device sync: a user's devices, their state, and the webhook that feeds them."""
