@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from shared.interpretation.ticket import hash_of_ticket
 from shared.models.errors import LingocastError
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
 from shared.utils.clock import Clock
-from shared.utils.ticket import hash_of_ticket
 
 if TYPE_CHECKING:
     from shared.utils.telemetry import Telemetry
@@ -40,7 +40,7 @@ class Claimed(Protocol):
 
 
 class Runs(Protocol):
-    """See `shared.data_access.interpreter_runs`."""
+    """See `shared.interpretation.run_store`."""
 
     def claim(
         self, session_id: str, ticket_hash: str, generation: int, now_ms: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from shared.data_access.interpreter_runs import InterpreterRuns
-from shared.data_access.machine_slots import MachineSlots
+from shared.interpretation.run_starter import InterpreterStarts
+from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.slot_store import MachineSlots
 from shared.outside import Doubles, Outside
-from shared.services.interpreter_starts import InterpreterStarts
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.aws import clients
-from shared.data_access.session_tickets import SessionTickets
 from shared.data_access.table import Table
+from shared.interpretation.ticket_store import SessionTickets
 from shared.models import schema
 
 

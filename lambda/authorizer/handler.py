@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
+from shared.interpretation.ticket import ticket_fits
 from shared.models.errors import ValidationError
 from shared.utils.identity import Identity, InvalidTokenError, Verify
 from shared.utils.lambda_event import NEVER, SENDS, Event
 from shared.utils.origins import is_foreign, origins_of
 from shared.utils.settings import AuthorizerSettings, TicketSettings, load
-from shared.utils.ticket import ticket_fits
 from shared.utils.tokens import TokenVerifier
 from shared.utils.validators import validate_client_id, validate_session_id
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from shared.interpretation.ticket import ticket_fits
 from shared.models.connection import Caller
 from shared.models.request_errors import forbidden, require_user
 from shared.models.session import Session
-from shared.utils.ticket import ticket_fits
 
 
 def require_interpreter(

@@ -5,10 +5,10 @@ Everybody else is answered as if it did not exist, so that trying ids out finds 
 
 from __future__ import annotations
 
+from shared.interpretation.ticket import ticket_fits
 from shared.models.connection import Caller
 from shared.models.session import Session
 from shared.utils import hashed_secret
-from shared.utils.ticket import ticket_fits
 
 
 def visible(

@@ -7,9 +7,12 @@ from contextlib import contextmanager, suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.machine_slots import MachineSlots
 from shared.data_access.session_news import END
 from shared.data_access.sessions_repository import SessionsRepository
+from shared.interpretation.request_validator import validate_interpretation
+from shared.interpretation.run_starter import InterpreterStarts
+from shared.interpretation.slot_store import MachineSlots
+from shared.interpretation.ticket import new_ticket
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
@@ -23,14 +26,11 @@ from shared.models.request_errors import (
 )
 from shared.models.session import Session
 from shared.services.announcer import Announcer
-from shared.services.interpreter_starts import InterpreterStarts
 from shared.services.seating import Seated, Seating
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
-from shared.utils.interpretation_validator import validate_interpretation
 from shared.utils.resume_token import new_resume_token
-from shared.utils.ticket import new_ticket
 from shared.utils.validators import (
     validate_audio_format,
     validate_language_code,

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from local.endpoints import Endpoints
-from shared.utils.ticket import hash_of_ticket
+from shared.interpretation.ticket import hash_of_ticket
 from tests.e2e.operator import Operator
 from tests.e2e.stacks import launch_quiet, runner_of, state_of
 from tests.e2e.stage import Stage

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.data_access.session_tickets import SessionTickets
 from shared.data_access.table import Table
+from shared.interpretation.ticket import hash_of_ticket
+from shared.interpretation.ticket_store import SessionTickets
 from shared.models import schema
 from shared.utils.origins import is_foreign, normal_origin
-from shared.utils.ticket import hash_of_ticket
 from tests.helpers.doubles import ManualClock
 from tests.helpers.tables import SESSIONS, dynamodb
 from tests.helpers.token_book import TokenBook

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.interpretation.ticket import ticket_fits
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
-from shared.utils.ticket import ticket_fits
 from tests.helpers.interleaved import Interleaved
 from tests.helpers.tables import dynamodb
 from tests.helpers.world import World

@@ -12,15 +12,15 @@ import pytest
 
 from interpreter.run import Ending, InterpreterRun, RunTimes
 from shared.data_access.failures import StoreUnavailableError
-from shared.data_access.interpreter_runs import InterpreterRuns
 from shared.data_access.table import Table
+from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.ticket import hash_of_ticket
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, RunRequest
 from shared.models.interpreter_run import InterpreterRun as StoredRun
 from shared.models.session import Session
-from shared.utils.ticket import hash_of_ticket
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 from tests.helpers.virtual_loop import T0, InlineExecutor, VirtualLoop, run_virtually

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shared.interpretation.request_validator import validate_interpretation
 from shared.models.audio_format import AudioFormat
 from shared.models.errors import ValidationError
 from shared.models.interpretation import RequestedInterpretation
-from shared.utils.interpretation_validator import validate_interpretation
 from shared.utils.setting_values import engines
 from shared.utils.settings import (
     InterpreterSettings,

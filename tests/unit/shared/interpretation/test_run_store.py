@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.data_access.interpreter_runs import InterpreterRuns
 from shared.data_access.table import Table
+from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.ticket import hash_of_ticket
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.session import Session
-from shared.utils.ticket import hash_of_ticket
 from tests.helpers.lossy import Fault, Lossy
 from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 

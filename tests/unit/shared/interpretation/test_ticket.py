@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.interpretation.ticket import hash_of_ticket, new_ticket, ticket_fits
 from shared.utils.identifiers import RandomIdentifiers
-from shared.utils.ticket import hash_of_ticket, new_ticket, ticket_fits
 
 
 def test_a_new_ticket_fits_its_own_hash_alone_and_is_not_shown() -> None:

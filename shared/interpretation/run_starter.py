@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.data_access.interpreter_runs import InterpreterRuns
+from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.ticket import new_ticket
 from shared.models.delivery import Outcome
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
@@ -12,7 +13,6 @@ from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry
-from shared.utils.ticket import new_ticket
 
 # A speaker waits for it, and what is not taken by then the sweep starts (ms).
 _DEADLINE_MS = 1_500

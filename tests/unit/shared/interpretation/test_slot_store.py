@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.data_access.machine_slots import MachineSlots
 from shared.data_access.table import Table
+from shared.interpretation.slot_store import MachineSlots
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation

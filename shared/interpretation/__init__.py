@@ -1,0 +1,1 @@
+"""Machine interpretation of a session: its runs, slots and tickets."""
