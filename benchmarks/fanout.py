@@ -26,8 +26,8 @@ from botocore.credentials import ReadOnlyCredentials
 
 from benchmarks.instant_server import instant_server
 from local.aws_settings import forget_aws_settings
+from shared.fanout.connection_gateway import ConnectionGateway
 from shared.models.delivery import Outcome
-from shared.services.connection_gateway import ConnectionGateway
 from shared.utils.clock import SystemClock
 from shared.utils.standard_streams import standard_streams
 

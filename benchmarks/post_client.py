@@ -2,7 +2,7 @@
 
 Requests are written out beforehand, signatures included (a signature holds for five minutes), and
 sent over kept-alive connections, one at a time on each. Of a response only its status and its
-length are read. `shared.services.connection_gateway` does more for a post, and costs as much as the
+length are read. `shared.fanout.connection_gateway` does more for a post, and costs as much as the
 servers that are to be measured.
 """
 
@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 import uvloop
 
 from local.credentials import LocalCredentials
+from shared.fanout.sigv4 import Signer, host_of
 from shared.utils.clock import SystemClock
-from shared.utils.sigv4 import Signer, host_of
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)

@@ -26,11 +26,11 @@ from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.table import Table
+from shared.fanout.sharded_sender import Invocation
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.models.delivery import Batch, Outcome
 from shared.services.idle_sweep import IdleSweep
-from shared.services.sharded_sender import Invocation
 from shared.utils.clock import SystemClock
 from shared.utils.standard_streams import standard_streams
 

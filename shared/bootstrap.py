@@ -19,6 +19,7 @@ from shared.data_access.session_news import SessionNews
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.takeovers import Takeovers
+from shared.fanout.rosters import RosterCache, Rosters, RosterSource
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
@@ -34,7 +35,6 @@ from shared.services.heartbeats import Heartbeats
 from shared.services.interpreter_handover import InterpreterHandover
 from shared.services.join_service import JoinService
 from shared.services.membership_service import MembershipService
-from shared.services.rosters import RosterCache, Rosters, RosterSource
 from shared.services.seat_takeover import SeatTakeover
 from shared.services.seating import Seating
 from shared.services.session_service import SessionService

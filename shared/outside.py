@@ -13,12 +13,12 @@ from shared.aws import clients
 from shared.aws.secret_reader import SecretReader
 from shared.aws.timer_queue import TimerQueue
 from shared.data_access.table import Table
+from shared.fanout.connection_gateway import ConnectionGateway
+from shared.fanout.function_invoker import LambdaInvoker
+from shared.fanout.sharded_sender import FunctionInvoker, ShardedSender
 from shared.models import schema
 from shared.models.delivery import ConnectionSender
 from shared.models.timers import GraceOver, StatusDue, Timers
-from shared.services.connection_gateway import ConnectionGateway
-from shared.services.function_invoker import LambdaInvoker
-from shared.services.sharded_sender import FunctionInvoker, ShardedSender
 from shared.utils.clock import Clock
 from shared.utils.identity import Identity, Verify
 from shared.utils.settings import (

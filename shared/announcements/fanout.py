@@ -14,9 +14,9 @@ from shared.announcements.views import announcement, announcement_cleared
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
+from shared.fanout.audience import ReadersAudience
 from shared.models.delivery import Outcome
 from shared.models.message_base import encode
-from shared.services.audience import ReadersAudience
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -16,12 +16,12 @@ from shared.announcements.delivery_counts import AnnouncementCounts
 from shared.announcements.timers import GreetingDue
 from shared.announcements.views import active_announcement, announcement_cleared
 from shared.data_access.failures import StoreUnavailableError
+from shared.fanout.audience import ReadersAudience
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import SessionCreated, SessionJoined
 from shared.models.timers import Timers
 from shared.services.announcer import CONTROL_DEADLINE_MS
-from shared.services.audience import ReadersAudience
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -10,9 +10,9 @@ import msgspec
 from shared.data_access.failures import StoreUnavailableError
 from shared.devices.device import KnownDevice
 from shared.devices.device_store import Devices
+from shared.fanout.audience import DevicesAudience
 from shared.models.device_messages import DevicesChanged, SyncMessage
 from shared.models.message_base import ServerMessage, encode
-from shared.services.audience import DevicesAudience
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

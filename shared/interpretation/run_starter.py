@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.fanout.sharded_sender import FunctionInvoker
 from shared.interpretation.run_store import InterpreterRuns
 from shared.interpretation.ticket import new_ticket
 from shared.models.delivery import Outcome
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
-from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry

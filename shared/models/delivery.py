@@ -26,7 +26,7 @@ class Batch:
 
 
 class ConnectionSender(Protocol):
-    """The only way to reach connections; see `shared.services.connection_gateway`."""
+    """The only way to reach connections; see `shared.fanout.connection_gateway`."""
 
     def post_many(
         self, connection_ids: Sequence[str], data: bytes, deadline_at: int

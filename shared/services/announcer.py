@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_subject
+from shared.fanout.audience import Audience, ListenersAudience, MembersAudience, OneAudience
+from shared.fanout.rosters import RosterSource
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation_messages import InterpreterLease
 from shared.models.message_base import ServerMessage, encode
@@ -19,14 +21,7 @@ from shared.models.messages import (
     SpeakerReconnected,
 )
 from shared.models.session import Session
-from shared.services.audience import (
-    Audience,
-    ListenersAudience,
-    MembersAudience,
-    OneAudience,
-)
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.rosters import RosterSource
 from shared.utils.clock import Clock
 
 # How long a control push may take before it is given up (ms).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.fanout.rosters import RosterCache
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
@@ -15,7 +16,6 @@ from shared.services.audio_pace import AudioPace
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.interpreter_ladder import Passed
 from shared.services.lease_watch import LeaseWatch
-from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders

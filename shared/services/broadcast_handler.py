@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from shared.data_access.failures import StoreUnavailableError
+from shared.fanout.audience import Audience, LanguageAudience
+from shared.fanout.rosters import RosterSource
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.session import Session
-from shared.services.audience import Audience, LanguageAudience
-from shared.services.rosters import RosterSource
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

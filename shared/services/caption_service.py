@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.fanout.audience import LanguageAudience
+from shared.fanout.rosters import RosterCache
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation_messages import Caption, SendCaption
@@ -9,9 +11,7 @@ from shared.models.message_base import encode
 from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
 from shared.services.announcer import CONTROL_DEADLINE_MS
-from shared.services.audience import LanguageAudience
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.rosters import RosterCache
 from shared.services.sources import Sources, entitled
 from shared.utils.interpretation_values import validate_caption
 from shared.utils.token_buckets import TokenBuckets

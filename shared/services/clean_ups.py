@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.closing import ClosedConnection
 from shared.models.delivery import Outcome
-from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

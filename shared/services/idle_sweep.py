@@ -16,11 +16,11 @@ import msgspec
 
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.idle_connections import Claim, IdleConnections, Limits
+from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.message_base import encode
 from shared.models.messages import ConnectionTimeout
 from shared.services.clean_ups import CleanUps
-from shared.services.sharded_sender import FunctionInvoker
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

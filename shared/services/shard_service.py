@@ -9,7 +9,7 @@ from shared.models.shard import ShardRequest, ShardResult
 
 
 class ShardService:
-    """Sends what `shared.services.sharded_sender` hands out; clean-up is left to the sender."""
+    """Sends what `shared.fanout.sharded_sender` hands out; clean-up is left to the sender."""
 
     def __init__(self, sender: ConnectionSender) -> None:
         self._sender = sender

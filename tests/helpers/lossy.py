@@ -10,8 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from shared.data_access.failures import StoreUnavailableError
+from shared.fanout.sharded_sender import FunctionInvoker, Invocation
 from shared.models.delivery import Outcome
-from shared.services.sharded_sender import FunctionInvoker, Invocation
 
 _WRITES = ("put_item", "update_item", "delete_item")
 
@@ -111,7 +111,7 @@ class LossyInvoker:
         self._faults = faults
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
-        """See `shared.services.sharded_sender.FunctionInvoker`."""
+        """See `shared.fanout.sharded_sender.FunctionInvoker`."""
         try:
             answers: list[Invocation] = self._faults.pass_on(
                 lambda: self._invoker.invoke_many(payloads, deadline_at), _InvocationLostError()

@@ -19,11 +19,11 @@ from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
 from shared.bootstrap_audio import AudioApp
 from shared.bootstrap_devices import DeviceApp
 from shared.bootstrap_sweeps import SweepApp
+from shared.fanout.sharded_sender import Invocation
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
 from shared.outside import Doubles
-from shared.services.sharded_sender import Invocation
 from shared.utils.settings import (
     ANNOUNCEMENT_QUEUE_URL,
     ANNOUNCEMENTS_TABLE,

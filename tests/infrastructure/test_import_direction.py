@@ -27,9 +27,9 @@ PACKAGES = (
 )
 
 GATEWAY = (
-    "shared.services.connection_gateway",
-    "shared.services.curl_multi",
-    "shared.services.fanout_plan",
+    "shared.fanout.connection_gateway",
+    "shared.fanout.curl_multi",
+    "shared.fanout.fanout_plan",
 )
 PLAIN = ("shared.models", "shared.utils")
 
@@ -193,7 +193,7 @@ def test_the_client_takes_only_what_needs_no_aws() -> None:
 @pytest.mark.parametrize(
     ("statement", "imported"),
     [
-        ("import shared.services.audience", ["shared.services.audience"]),
+        ("import shared.fanout.audience", ["shared.fanout.audience"]),
         ("from shared import services", ["shared.services"]),
         (
             "from shared.models.errors import A, B",
@@ -201,7 +201,7 @@ def test_the_client_takes_only_what_needs_no_aws() -> None:
         ),
         ("from . import table", ["shared.data_access.table"]),
         ("from .table import Table", ["shared.data_access.table.Table"]),
-        ("from ..services import audience", ["shared.services.audience"]),
+        ("from ..services import audience", ["shared.fanout.audience"]),
         ("def late():\n    import client", ["client"]),
     ],
 )
@@ -210,6 +210,6 @@ def test_every_way_to_import_is_seen(statement: str, imported: list[str]) -> Non
 
 
 def test_the_longest_rule_counts() -> None:
-    assert rule_of("shared.services.connection_gateway") == "shared.services.connection_gateway"
-    assert rule_of("shared.services.audience") == "shared.services"
+    assert rule_of("shared.fanout.connection_gateway") == "shared.fanout.connection_gateway"
+    assert rule_of("shared.fanout.audience") == "shared.services"
     assert rule_of("shared.newcomer") == "shared"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared.data_access.failures import StoreUnavailableError
+from shared.fanout.rosters import Roster
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Seat
 from shared.models.session import Channel, Session
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.rosters import Roster
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_connections import FakeConnections
 

@@ -17,8 +17,8 @@ from local.http_server import Request
 from local.model import Place
 from local.principals import Principal, Principals
 from local.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
+from shared.fanout.sigv4 import Signer
 from shared.utils.clock import SystemClock
-from shared.utils.sigv4 import Signer
 from tests.helpers.doubles import ManualClock
 from tests.unit.local import stacks
 

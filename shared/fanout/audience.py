@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.fanout.rosters import RosterSource
 from shared.models.connection import Seat
 from shared.models.session import Session
-from shared.services.rosters import RosterSource
 
 
 class Audience(Protocol):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle, reply_to
+from shared.fanout.fanout_plan import FanoutPlan, Reply
 from shared.models.delivery import Outcome
-from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle, reply_to
-from shared.services.fanout_plan import FanoutPlan, Reply
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer, Trouble
 

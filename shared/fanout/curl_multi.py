@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pycurl
 
-from shared.services.fanout_plan import FanoutPlan, Reply
+from shared.fanout.fanout_plan import FanoutPlan, Reply
 from shared.utils.clock import Clock
 
 _SYSTEM_CA_BUNDLE = Path("/etc/pki/tls/certs/ca-bundle.crt")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from shared.data_access.failures import StoreUnavailableError
+from shared.fanout.rosters import Roster, RosterCache
 from shared.models.connection import Seat
-from shared.services.rosters import Roster, RosterCache
 from tests.helpers.doubles import ManualClock
 
 

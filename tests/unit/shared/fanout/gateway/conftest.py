@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from shared.services.connection_gateway import ConnectionGateway
+from shared.fanout.connection_gateway import ConnectionGateway
 from shared.utils.clock import Clock, SystemClock
 from tests.helpers.connections_server import ConnectionsServer
 

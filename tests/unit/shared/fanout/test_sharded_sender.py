@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.fanout.sharded_sender import Invocation, ShardedSender
 from shared.models.delivery import Batch, Outcome
-from shared.services.sharded_sender import Invocation, ShardedSender
 from tests.helpers.fake_connections import FakeConnections
 
 DEADLINE = 1_700_000_000_000

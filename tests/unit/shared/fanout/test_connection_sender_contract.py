@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from shared.fanout.connection_gateway import ConnectionGateway
+from shared.fanout.sharded_sender import Invocation, ShardedSender
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.shard import ShardRequest
-from shared.services.connection_gateway import ConnectionGateway
 from shared.services.shard_service import ShardService
-from shared.services.sharded_sender import Invocation, ShardedSender
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer
 from tests.helpers.fake_connections import FakeConnections

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from shared.fanout.connection_gateway import ConnectionGateway, Found
 from shared.models.delivery import Batch, Outcome
-from shared.services.connection_gateway import ConnectionGateway, Found
 from shared.utils.clock import SystemClock
 from tests.helpers.botocore_signature import botocore_authorization
 from tests.helpers.connections_server import ConnectionsServer, Received

@@ -2,7 +2,7 @@
 
 The plan knows requests only by number and time only by what it is told, in seconds of one monotonic
 clock, so that every rule about concurrency, retries and the deadline is tested without either.
-`shared.services.curl_multi` drives it.
+`shared.fanout.curl_multi` drives it.
 """
 
 from __future__ import annotations

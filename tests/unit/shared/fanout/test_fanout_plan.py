@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shared.fanout.fanout_plan import FanoutPlan, Reply
 from shared.models.delivery import Outcome
-from shared.services.fanout_plan import FanoutPlan, Reply
 
 
 def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
-from shared.services.fanout_plan import FanoutPlan
-from shared.services.sharded_sender import Invocation
+from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.fanout.fanout_plan import FanoutPlan
+from shared.fanout.sharded_sender import Invocation
+from shared.fanout.sigv4 import Credentials, SignerSource, host_of
 from shared.utils.clock import Clock
-from shared.utils.sigv4 import Credentials, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class LambdaInvoker:
         )
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
-        """See `shared.services.sharded_sender.FunctionInvoker`. What the credentials' source
+        """See `shared.fanout.sharded_sender.FunctionInvoker`. What the credentials' source
         raises, callers get.
         """
         signer = self._signers.current()

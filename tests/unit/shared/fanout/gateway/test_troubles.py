@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from shared.fanout.connection_gateway import ConnectionGateway
 from shared.models.delivery import Outcome
-from shared.services.connection_gateway import ConnectionGateway
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer, Trouble
 

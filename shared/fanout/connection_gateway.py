@@ -17,12 +17,12 @@ from itertools import zip_longest
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.fanout.fanout_plan import FanoutPlan
+from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
 from shared.models.delivery import Batch, Outcome
-from shared.services.curl_multi import CurlMulti, Request, default_ca_bundle
-from shared.services.fanout_plan import FanoutPlan
 from shared.utils.clock import Clock
 from shared.utils.seldom import Seldom
-from shared.utils.sigv4 import Credentials, Signer, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
 

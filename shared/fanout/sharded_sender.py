@@ -29,7 +29,7 @@ class Invocation(NamedTuple):
 
 
 class FunctionInvoker(Protocol):
-    """Invokes one function; see `shared.services.function_invoker`."""
+    """Invokes one function; see `shared.fanout.function_invoker`."""
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
         """Invoke it once for each payload, in parallel, and wait for the answers; what has none by

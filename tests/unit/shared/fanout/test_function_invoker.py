@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from shared.fanout.function_invoker import LambdaInvoker
+from shared.fanout.sharded_sender import Invocation
 from shared.models.delivery import Outcome
-from shared.services.function_invoker import LambdaInvoker
-from shared.services.sharded_sender import Invocation
 from shared.utils.clock import SystemClock
 from tests.helpers.botocore_signature import botocore_authorization
 from tests.helpers.connections_server import ConnectionsServer, Trouble

@@ -1,0 +1,1 @@
+"""Fan-out: audiences, rosters, shards, and the posts to @connections."""
