@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
+from shared.admission.abusive_connections import AbusiveConnections
+from shared.admission.address_store import AbusiveAddresses
+from shared.admission.handshake_delays import HandshakeDelays
 from shared.bootstrap_interpreters import InterpreterParts
 from shared.bootstrap_leases import LeaseParts
-from shared.data_access.abusive_addresses import AbusiveAddresses
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -23,14 +25,12 @@ from shared.fanout.rosters import RosterCache, Rosters, RosterSource
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
-from shared.services.abusive_connections import AbusiveConnections
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.authentication import Authentication
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
 from shared.services.connection_service import ConnectionService
 from shared.services.control_service import ControlService
 from shared.services.departures import Departures
-from shared.services.handshake_delays import HandshakeDelays
 from shared.services.heartbeats import Heartbeats
 from shared.services.interpreter_handover import InterpreterHandover
 from shared.services.join_service import JoinService

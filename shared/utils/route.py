@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from shared.admission.request_admission import Closer, ConnectionGuard
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.message_base import Reply, Request, action_of, encode
 from shared.models.messages import ErrorMessage
-from shared.utils.connection_guard import Closer, ConnectionGuard
 from shared.utils.failures import told
 from shared.utils.lambda_event import Event, caller_of
 from shared.utils.requests import Head, MalformedRequestError, RequestDecoder, head_of
@@ -43,7 +43,7 @@ def message_handler(
 
     `services` says who answers each request type. `check_size` refuses a text that is too large
     before it is parsed. `push_error` sends errors where the route has no response. `admit` sees
-    each request before its service does. Every connection has budgets (`shared.utils.budgets`),
+    each request before its service does. Every connection has budgets (`shared.admission.budgets`),
     which come first; `closer` closes those that go on beyond them.
     """
     decoder = RequestDecoder(services)

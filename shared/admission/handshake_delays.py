@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.data_access.abusive_addresses import AbusiveAddresses
+from shared.admission.address_store import AbusiveAddresses
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.utils.clock import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from shared.data_access.abusive_addresses import AbusiveAddresses
+from shared.admission.address_store import AbusiveAddresses
 from shared.data_access.failures import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender, Outcome

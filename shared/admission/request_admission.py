@@ -10,18 +10,18 @@ from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.models.connection import Caller
-from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError
-from shared.models.message_base import Request
-from shared.models.messages import GetSessionStatus, JoinSession
-from shared.utils.budgets import (
+from shared.admission.budgets import (
     GUESSES,
     NEVER_STRIKES,
     STRIKES,
     budget_of,
     malformed_budget_of,
 )
-from shared.utils.refusal_counts import RefusalCounts
+from shared.admission.rejection_counts import RefusalCounts
+from shared.models.connection import Caller
+from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError
+from shared.models.message_base import Request
+from shared.models.messages import GetSessionStatus, JoinSession
 from shared.utils.telemetry import Telemetry
 from shared.utils.token_bucket import TokenBucket
 
@@ -46,7 +46,7 @@ OVER_BUDGET, NEVER_ALLOWED, GUESSED, MALFORMED = "budget", "never", "guess", "ma
 
 
 class Closer(Protocol):
-    """Closes abusive connections; see `shared.services.abusive_connections`."""
+    """Closes abusive connections; see `shared.admission.abusive_connections`."""
 
     def close(self, caller: Caller, farewell: bytes) -> bool:
         """Tell a connection why, and close it; False if it may still be there."""

@@ -1,0 +1,1 @@
+"""Admission: budgets of requests per connection, and what happens to abusive ones."""
