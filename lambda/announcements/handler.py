@@ -7,16 +7,16 @@ from typing import Any
 from shared.announcements.http_bodies import AcknowledgeRequest, BroadcastRequest
 from shared.announcements.timers import GreetingDue, LatePass
 from shared.bootstrap_announcements import AnnouncementApp
+from shared.entrypoints.http import Asked, Posted, http_handler
+from shared.entrypoints.invocation import InvocationHandler
+from shared.entrypoints.queue import batch_handler
+from shared.entrypoints.websocket import message_handler
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     Announce,
     ClearAnnouncement,
     GetActiveAnnouncement,
 )
-from shared.utils.http_route import Asked, Posted, http_handler
-from shared.utils.invocation import InvocationHandler
-from shared.utils.queue_batch import batch_handler
-from shared.utils.route import message_handler
 from shared.utils.validators import validate_announcement_message_size
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
+from shared.entrypoints.websocket_event import NEVER, SENDS, Event
 from shared.interpretation.ticket import ticket_fits
 from shared.models.errors import ValidationError
 from shared.utils.identity import Identity, InvalidTokenError, Verify
-from shared.utils.lambda_event import NEVER, SENDS, Event
 from shared.utils.origins import is_foreign, origins_of
 from shared.utils.settings import AuthorizerSettings, TicketSettings, load
 from shared.utils.tokens import TokenVerifier

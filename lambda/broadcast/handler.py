@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap_audio import AudioApp
+from shared.entrypoints.invocation import InvocationHandler, invocation_handler
 from shared.models.shard import ShardRequest
 from shared.services.broadcast_service import BroadcastRequest
-from shared.utils.invocation import InvocationHandler, invocation_handler
 
 
 def build(app: AudioApp) -> InvocationHandler:

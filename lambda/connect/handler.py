@@ -3,7 +3,7 @@
 import os
 
 from shared.bootstrap import App
-from shared.utils.route import LambdaHandler, lifecycle_handler
+from shared.entrypoints.websocket import LambdaHandler, lifecycle_handler
 
 
 def build(app: App) -> LambdaHandler:

@@ -3,6 +3,7 @@
 import os
 
 from shared.bootstrap_announcements import GreetingApp
+from shared.entrypoints.websocket import LambdaHandler, Service, message_handler
 from shared.models.authentication_messages import Authenticate
 from shared.models.interpretation_messages import HandOver, TakeOver
 from shared.models.message_base import Request
@@ -19,7 +20,6 @@ from shared.models.messages import (
     SetVolume,
     UnmuteBroadcast,
 )
-from shared.utils.route import LambdaHandler, Service, message_handler
 from shared.utils.validators import validate_control_message_size
 
 

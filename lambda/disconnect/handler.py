@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap_devices import DeviceApp
+from shared.entrypoints.invocation import InvocationHandler, event_handler
+from shared.entrypoints.websocket import lifecycle_handler
 from shared.models.closing import ClosedConnection
 from shared.models.connection import Caller
-from shared.utils.invocation import InvocationHandler, event_handler
-from shared.utils.route import lifecycle_handler
 
 
 def build(app: DeviceApp) -> InvocationHandler:

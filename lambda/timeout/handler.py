@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap_sweeps import SweepApp
+from shared.entrypoints.queue import batch_handler
+from shared.entrypoints.schedule import schedule_handler
 from shared.models.timers import RECONCILE, GraceOver
-from shared.utils.queue_batch import batch_handler
-from shared.utils.schedule import schedule_handler
 
 
 def build(app: SweepApp) -> Any:

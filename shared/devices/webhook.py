@@ -8,6 +8,7 @@ import msgspec
 
 from shared.devices.relay import SyncRelay
 from shared.devices.validators import validate_clock, validate_sync, validate_uuid
+from shared.entrypoints.http import decoded
 from shared.models.bus_messages import (
     AnyBusMessage,
     BusAccepted,
@@ -20,7 +21,6 @@ from shared.models.errors import ErrorCode, ValidationError
 from shared.models.hlc import Hlc
 from shared.models.http_messages import HttpRequest
 from shared.utils.clock import Clock
-from shared.utils.http_route import decoded
 
 #: The node of the bus's clock: a device of the same millisecond and counter wins if it sorts later.
 BUS_NODE = "bus"

@@ -38,7 +38,7 @@ class FunctionInvoker(Protocol):
 
 
 class _Answer(msgspec.Struct):
-    """What `shared.utils.invocation` makes of the result; without one the shard failed."""
+    """What `shared.entrypoints.invocation` makes of the result; without one the shard failed."""
 
     result: ShardResult
 

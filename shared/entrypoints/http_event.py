@@ -9,10 +9,10 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from shared.entrypoints.websocket_event import Event
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
 from shared.utils.identity import ROLE_GROUPS
-from shared.utils.lambda_event import Event
 
 
 def http_caller_of(event: Event) -> HttpCaller:

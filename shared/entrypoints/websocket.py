@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from shared.admission.request_admission import Closer, ConnectionGuard
+from shared.entrypoints.client_errors import told
+from shared.entrypoints.request_decoder import Head, MalformedRequestError, RequestDecoder, head_of
+from shared.entrypoints.websocket_event import Event, caller_of
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.message_base import Reply, Request, action_of, encode
 from shared.models.messages import ErrorMessage
-from shared.utils.failures import told
-from shared.utils.lambda_event import Event, caller_of
-from shared.utils.requests import Head, MalformedRequestError, RequestDecoder, head_of
 from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from shared.entrypoints.websocket import Service, lifecycle_handler, message_handler
+from shared.entrypoints.websocket_event import caller_of
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.messages import Heartbeat, HeartbeatAck
-from shared.utils.lambda_event import caller_of
-from shared.utils.route import Service, lifecycle_handler, message_handler
 from shared.utils.validators import validate_control_message_size
 from tests.helpers.doubles import RecordingTelemetry
 

@@ -1,6 +1,6 @@
 """The decorator of handlers of the HTTP API: decode, call one service, answer in JSON.
 
-As `shared.utils.route` is for the WebSocket API; here the status is the client's.
+As `shared.entrypoints.websocket` is for the WebSocket API; here the status is the client's.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from shared.entrypoints.client_errors import told
+from shared.entrypoints.http_event import http_caller_of, http_request_of
+from shared.entrypoints.request_decoder import member_fault, readable_fault, text_fault
+from shared.entrypoints.websocket_event import Event
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.http_messages import HttpCaller, HttpError, HttpRequest
-from shared.utils.failures import told
-from shared.utils.http_event import http_caller_of, http_request_of
 from shared.utils.json_outline import outline
-from shared.utils.lambda_event import Event
-from shared.utils.requests import member_fault, readable_fault, text_fault
 from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from shared.entrypoints.request_decoder import readable_fault
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.utils.requests import readable_fault
 from shared.utils.telemetry import Telemetry
 
 # Where nobody says how much time is left.

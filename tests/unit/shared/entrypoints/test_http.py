@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.entrypoints.http import Asked, HttpService, Posted, Raw, http_handler
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
-from shared.utils.http_route import Asked, HttpService, Posted, Raw, http_handler
 from tests.helpers.doubles import RecordingTelemetry
 
 POST, GET, HOOK = "POST /notes", "GET /notes", "POST /hook"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from shared.entrypoints.invocation import remaining_ms
 from shared.utils.clock import Clock
-from shared.utils.invocation import remaining_ms
 from shared.utils.telemetry import Telemetry
 
 # Before its timeout a function shall be done with what it has begun, and say so (ms).
