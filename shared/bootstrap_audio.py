@@ -6,13 +6,13 @@ from functools import cached_property
 
 from shared.bootstrap import App
 from shared.data_access.audio_accounts import AudioAccounts
-from shared.services.audio_pace import AudioPace
-from shared.services.audio_service import AudioService
+from shared.services.audio.audio_pace import AudioPace
+from shared.services.audio.audio_service import AudioService
+from shared.services.audio.audio_sources import Sources
+from shared.services.audio.broadcast_service import BroadcastService
+from shared.services.audio.caption_service import CaptionService
+from shared.services.audio.shard_service import ShardService
 from shared.services.broadcast_handler import measure_captions
-from shared.services.broadcast_service import BroadcastService
-from shared.services.caption_service import CaptionService
-from shared.services.shard_service import ShardService
-from shared.services.sources import Sources
 from shared.utils.settings import AudioSettings, load
 
 

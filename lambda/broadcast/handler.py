@@ -7,7 +7,7 @@ from typing import Any
 from shared.bootstrap_audio import AudioApp
 from shared.entrypoints.invocation import InvocationHandler, invocation_handler
 from shared.models.shard import ShardRequest
-from shared.services.broadcast_service import BroadcastRequest
+from shared.services.audio.broadcast_service import BroadcastRequest
 
 
 def build(app: AudioApp) -> InvocationHandler:

@@ -13,7 +13,7 @@ from shared.data_access.audio_accounts import Account, AudioAccounts, Charge
 from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.connection import Connection
-from shared.services.audio_pace import Accounts
+from shared.services.audio.audio_pace import Accounts
 from tests.helpers.fake_accounts import FakeAccounts
 from tests.helpers.tables import CONNECTIONS, connections_repository, dynamodb, moto_tables
 

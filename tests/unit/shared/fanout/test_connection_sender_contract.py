@@ -13,7 +13,7 @@ from shared.fanout.connection_gateway import ConnectionGateway
 from shared.fanout.sharded_sender import Invocation, ShardedSender
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.shard import ShardRequest
-from shared.services.shard_service import ShardService
+from shared.services.audio.shard_service import ShardService
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer
 from tests.helpers.fake_connections import FakeConnections

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Caller
 from shared.models.errors import LingocastError
-from shared.services.audio_pace import AudioPace
+from shared.services.audio.audio_pace import AudioPace
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_accounts import FakeAccounts
 

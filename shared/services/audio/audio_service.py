@@ -12,11 +12,11 @@ from shared.models.message_base import encode
 from shared.models.messages import Audio, SendAudio
 from shared.models.request_errors import require_source
 from shared.models.session import AudioSource, Session
-from shared.services.audio_pace import AudioPace
+from shared.services.audio.audio_pace import AudioPace
+from shared.services.audio.audio_sources import Sources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.interpreter_ladder import Passed
 from shared.services.lease_watch import LeaseWatch
-from shared.services.sources import Sources, entitled
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
 from shared.utils.telemetry import Telemetry

@@ -11,7 +11,7 @@ from shared.models.interpretation import Renders
 from shared.models.message_base import encode
 from shared.models.messages import Audio
 from shared.models.request_errors import forbidden, session_ended, session_not_found
-from shared.services.audio_service import check_rendered
+from shared.services.audio.audio_service import check_rendered
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Caller
 from shared.models.errors import LingocastError
-from shared.services.audio_pace import AudioPace
+from shared.services.audio.audio_pace import AudioPace
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_accounts import FakeAccounts
-from tests.unit.shared.services.instances import FORMAT, T0, Conditions, Outcome, run
+from tests.unit.shared.services.audio.instances import FORMAT, T0, Conditions, Outcome, run
 
 SECONDS = 20
 
