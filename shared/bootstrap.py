@@ -26,24 +26,24 @@ from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.outside import Doubles, Outside
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
-from shared.services.authentication import Authentication
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
-from shared.services.connection_service import ConnectionService
-from shared.services.control_service import ControlService
-from shared.services.departures import Departures
-from shared.services.heartbeats import Heartbeats
-from shared.services.interpreter_handover import InterpreterHandover
-from shared.services.join_service import JoinService
-from shared.services.membership_service import MembershipService
-from shared.services.seat_takeover import SeatTakeover
-from shared.services.seating import Seating
-from shared.services.session_service import SessionService
-from shared.services.speaker_grace import FloorKeeper, SpeakerGrace
+from shared.services.sessions.authentication import Authentication
+from shared.services.sessions.connection_rollover import SeatTakeover
+from shared.services.sessions.connection_service import ConnectionService
+from shared.services.sessions.control_service import ControlService
+from shared.services.sessions.heartbeat_service import Heartbeats
+from shared.services.sessions.interpreter_handover import InterpreterHandover
+from shared.services.sessions.join_service import JoinService
+from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.membership_service import MembershipService
+from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.session_service import SessionService
+from shared.services.sessions.speaker_grace import FloorKeeper, SpeakerGrace
+from shared.services.sessions.token_rights import TokenRights
 from shared.services.status_sender import StatusSender
 from shared.services.status_service import StatusService
 from shared.services.status_trigger import StatusTrigger
 from shared.services.status_updates import StatusUpdates
-from shared.services.token_rights import TokenRights
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (

@@ -8,12 +8,12 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.services.announcer import Announcer
-from shared.services.interpreter_handover import InterpreterHandover
-from shared.services.interpreter_ladder import InterpreterLadder
-from shared.services.interpreter_seats import InterpreterSeats
-from shared.services.lease_renewals import LeaseRenewals
-from shared.services.lease_watch import LeaseWatch
-from shared.services.seating import Seating
+from shared.services.sessions.interpreter_handover import InterpreterHandover
+from shared.services.sessions.interpreter_seats import InterpreterSeats
+from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.sessions.lease_renewals import LeaseRenewals
+from shared.services.sessions.lease_watch import LeaseWatch
+from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

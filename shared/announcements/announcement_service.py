@@ -15,7 +15,7 @@ from shared.models.announcement_messages import (
 )
 from shared.models.connection import UNKNOWN_LANGUAGE, Caller
 from shared.models.request_errors import require_group, require_user
-from shared.services.seating import Seating
+from shared.services.sessions.seat_lookup import Seating
 
 ANNOUNCERS = "operators"
 

@@ -7,7 +7,7 @@ from shared.data_access.session_news import END, SPEAKER, language_of
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.services.announcer import Announcer
-from shared.services.interpreter_ladder import InterpreterLadder
+from shared.services.sessions.interpreter_succession import InterpreterLadder
 from shared.utils.clock import Clock
 
 # A session that is younger may not have its speaker seated yet, a channel not its interpreter.

@@ -9,9 +9,9 @@ from shared.models.connection import Caller, Membership
 from shared.models.messages import GetSessionStatus, UpdateReason
 from shared.models.request_errors import forbidden, session_ended, session_not_found
 from shared.models.session import Session
-from shared.services.interpreter_rights import require_interpreter
-from shared.services.seating import Seating
-from shared.services.session_access import visible
+from shared.services.sessions.interpreter_rights import require_interpreter
+from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.session_access import visible
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 from shared.utils.validators import validate_session_id

@@ -266,7 +266,7 @@ INVOKE = "lambda:InvokeFunction"
 
 #: What is needed only in a race that nobody can bring about from outside: a speaker comes back on a
 #: connection that ends before the session names it, so that its own farewell found nothing to do.
-#: tests/unit/shared/services/test_races.py and test_takeover_races.py bring it about.
+#: tests/unit/shared/services/sessions/test_races.py and test_takeover_races.py bring it about.
 RACES = {("control", Resource.TIMER_QUEUE, SEND)}
 
 #: Function, resource and action of each other grant, and what needs it.

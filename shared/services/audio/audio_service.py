@@ -15,8 +15,8 @@ from shared.models.session import AudioSource, Session
 from shared.services.audio.audio_pace import AudioPace
 from shared.services.audio.audio_sources import Sources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.interpreter_ladder import Passed
-from shared.services.lease_watch import LeaseWatch
+from shared.services.sessions.interpreter_succession import Passed
+from shared.services.sessions.lease_watch import LeaseWatch
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
 from shared.utils.telemetry import Telemetry

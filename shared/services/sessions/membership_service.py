@@ -16,8 +16,8 @@ from shared.models.request_errors import (
     session_ended,
     too_many_languages,
 )
-from shared.services.departures import Departures
-from shared.services.seating import Seated, Seating
+from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.validators import validate_language_code
 
 # A listener's own requests may overlap; more than this many at once are not one person's.

@@ -22,13 +22,13 @@ from shared.models.request_errors import (
 from shared.models.session import Session
 from shared.models.succession_rules import lease_of
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
-from shared.services.departures import Departures
-from shared.services.interpreter_rights import require_interpreter
-from shared.services.interpreter_seats import InterpreterSeats
-from shared.services.seat_takeover import SeatTakeover
-from shared.services.seating import Seated, Seating
-from shared.services.session_access import visible
-from shared.services.speaker_grace import SpeakerGrace
+from shared.services.sessions.connection_rollover import SeatTakeover
+from shared.services.sessions.interpreter_rights import require_interpreter
+from shared.services.sessions.interpreter_seats import InterpreterSeats
+from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.seat_lookup import Seated, Seating
+from shared.services.sessions.session_access import visible
+from shared.services.sessions.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.resume_token import NewResumeToken, new_resume_token

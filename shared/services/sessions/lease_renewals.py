@@ -15,8 +15,8 @@ from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import Lease
 from shared.models.session import LEASE_MS, Channel, Session
 from shared.models.succession_rules import lease_of
-from shared.services.interpreter_ladder import InterpreterLadder
-from shared.services.interpreter_seats import InterpreterSeats
+from shared.services.sessions.interpreter_seats import InterpreterSeats
+from shared.services.sessions.interpreter_succession import InterpreterLadder
 from shared.utils.clock import Clock
 
 # Beyond, the oldest is forgotten, and its next heartbeat costs two reads and a write more.

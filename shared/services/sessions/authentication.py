@@ -10,7 +10,7 @@ from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.connection import Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.request_errors import connection_not_found, registered, require_group
-from shared.services.interpreter_rights import require_interpreter
+from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.utils.clock import Clock
 from shared.utils.identity import (
     ExpiredTokenError,

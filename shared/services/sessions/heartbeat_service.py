@@ -6,8 +6,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
 from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.models.request_errors import registered
-from shared.services.connection_service import ConnectionService
-from shared.services.lease_renewals import LeaseRenewals
+from shared.services.sessions.connection_service import ConnectionService
+from shared.services.sessions.lease_renewals import LeaseRenewals
 from shared.utils.clock import Clock
 
 

@@ -18,7 +18,7 @@ from shared.models.request_errors import (
     session_not_found,
 )
 from shared.models.session import Session
-from shared.services.departures import Departures
+from shared.services.sessions.leave_service import Departures
 
 
 @dataclass(frozen=True, slots=True)

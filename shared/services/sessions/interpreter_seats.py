@@ -16,8 +16,12 @@ from shared.models.messages import JoinSession
 from shared.models.request_errors import active, too_many_channels
 from shared.models.session import MAX_LANGUAGES, Session
 from shared.models.succession_rules import MAX_STANDBYS, is_expired, joined_by, taken
-from shared.services.interpreter_ladder import InterpreterLadder, Passed, with_channel_news
-from shared.services.seating import Seating
+from shared.services.sessions.interpreter_succession import (
+    InterpreterLadder,
+    Passed,
+    with_channel_news,
+)
+from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock
 
 # Each lost race for a language was won by somebody else; this many at once are a fault.

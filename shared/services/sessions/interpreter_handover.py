@@ -15,9 +15,13 @@ from shared.models.interpretation_messages import HandOver, InterpreterLease, Ta
 from shared.models.request_errors import active, forbidden, not_in_session
 from shared.models.session import Session
 from shared.models.succession_rules import is_expired, taken, taken_over, waiting
-from shared.services.interpreter_ladder import InterpreterLadder, Passed, with_channel_news
-from shared.services.interpreter_seats import InterpreterSeats
-from shared.services.seating import Seated, Seating
+from shared.services.sessions.interpreter_seats import InterpreterSeats
+from shared.services.sessions.interpreter_succession import (
+    InterpreterLadder,
+    Passed,
+    with_channel_news,
+)
+from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.clock import Clock
 
 # Each lost race was won by somebody else; this many at once are a fault.

@@ -13,7 +13,7 @@ from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import LEASE_MS, AudioSource, Channel, Session
 from shared.models.succession_rules import is_expired
-from shared.services.interpreter_ladder import InterpreterLadder, Loss, Passed
+from shared.services.sessions.interpreter_succession import InterpreterLadder, Loss, Passed
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -14,8 +14,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership, Seat
-from shared.services.interpreter_ladder import InterpreterLadder
-from shared.services.speaker_grace import FloorKeeper
+from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.sessions.speaker_grace import FloorKeeper
 
 # How long a handshake may take (ms): the authorizer and $connect have 29 s each.
 _HANDSHAKE_MS = 60_000

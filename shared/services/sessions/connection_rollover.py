@@ -21,8 +21,8 @@ from shared.models.request_errors import connection_not_found
 from shared.models.session import OVERLAP_MS, Channel, Session
 from shared.models.succession_rules import rolled_over
 from shared.services.announcer import Announcer
-from shared.services.departures import Departures
-from shared.services.seating import Seating
+from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock
 from shared.utils.resume_token import ResumeToken, read_resume_token
 

@@ -26,7 +26,7 @@ from shared.models.request_errors import (
 )
 from shared.models.session import Session
 from shared.services.announcer import Announcer
-from shared.services.seating import Seated, Seating
+from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
