@@ -40,10 +40,10 @@ from shared.services.sessions.seat_lookup import Seating
 from shared.services.sessions.session_service import SessionService
 from shared.services.sessions.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.sessions.token_rights import TokenRights
-from shared.services.status_sender import StatusSender
-from shared.services.status_service import StatusService
-from shared.services.status_trigger import StatusTrigger
-from shared.services.status_updates import StatusUpdates
+from shared.services.status.status_sender import StatusSender
+from shared.services.status.status_service import StatusService
+from shared.services.status.status_trigger import StatusTrigger
+from shared.services.status.status_updates import StatusUpdates
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
-from shared.services.status_trigger import StatusTrigger
+from shared.services.status.status_trigger import StatusTrigger
 from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers

@@ -8,8 +8,8 @@ from shared.data_access.failures import StoreUnavailableError
 from shared.data_access.session_statuses import SessionAudience, SessionStatuses
 from shared.models.audience_counts import reason_to_tell
 from shared.models.timers import StatusDue, StatusTick
-from shared.services.status_sender import StatusSender
-from shared.services.status_trigger import StatusTrigger
+from shared.services.status.status_sender import StatusSender
+from shared.services.status.status_trigger import StatusTrigger
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

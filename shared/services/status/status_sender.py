@@ -10,7 +10,7 @@ from shared.models.message_base import encode
 from shared.models.messages import UpdateReason
 from shared.models.session import Session
 from shared.services.announcer import CONTROL_DEADLINE_MS
-from shared.services.status_service import status_of
+from shared.services.status.status_service import status_of
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -7,9 +7,9 @@ import pytest
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.table import Table
 from shared.models import schema
-from shared.services.status_sender import StatusSender
-from shared.services.status_trigger import StatusTrigger
-from shared.services.status_updates import StatusUpdates
+from shared.services.status.status_sender import StatusSender
+from shared.services.status.status_trigger import StatusTrigger
+from shared.services.status.status_updates import StatusUpdates
 from tests.helpers.audiences import set_audience
 from tests.helpers.counting import CountingClient
 from tests.helpers.doubles import RecordingTelemetry

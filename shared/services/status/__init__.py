@@ -1,0 +1,1 @@
+"""Audience statuses, asked for and pushed."""
