@@ -30,7 +30,7 @@ from shared.fanout.sharded_sender import Invocation
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.models.delivery import Batch, Outcome
-from shared.services.idle_sweep import IdleSweep
+from shared.services.sweeps.idle_sweep import IdleSweep
 from shared.utils.clock import SystemClock
 from shared.utils.standard_streams import standard_streams
 

@@ -20,7 +20,7 @@ from shared.devices.sync_service import SyncService
 from shared.devices.webhook import SyncBus
 from shared.devices.webhook_check import WebhookCheck
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.clean_ups import CleanUps
+from shared.services.sweeps.clean_ups import CleanUps
 from shared.utils.settings import DISCONNECT_HANDLER_FUNCTION, CleanUpSettings, load
 
 

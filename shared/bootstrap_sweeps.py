@@ -10,10 +10,10 @@ from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.findings import Findings
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.member_rows import MemberRows
-from shared.services.idle_sweep import IdleSweep
-from shared.services.reconciliation import Reconciliation
-from shared.services.second_ways import LostSpeakers, UntoldNews
-from shared.services.session_sweep import SessionSweep
+from shared.services.sweeps.idle_sweep import IdleSweep
+from shared.services.sweeps.missed_notifications import LostSpeakers, UntoldNews
+from shared.services.sweeps.reconciliation import Reconciliation
+from shared.services.sweeps.session_sweep import SessionSweep
 from shared.utils.settings import SweepSettings, load
 
 

@@ -20,7 +20,7 @@ from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.message_base import encode
 from shared.models.messages import ConnectionTimeout
-from shared.services.clean_ups import CleanUps
+from shared.services.sweeps.clean_ups import CleanUps
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -1,0 +1,1 @@
+"""Scheduled clean-ups: idle connections, lost notifications, counters."""
