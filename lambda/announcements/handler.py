@@ -6,7 +6,6 @@ from typing import Any
 
 from shared.announcements.http_bodies import AcknowledgeRequest, BroadcastRequest
 from shared.announcements.timers import GreetingDue, LatePass
-from shared.bootstrap_announcements import AnnouncementApp
 from shared.entrypoints.http import Asked, Posted, http_handler
 from shared.entrypoints.invocation import InvocationHandler
 from shared.entrypoints.queue import batch_handler
@@ -18,6 +17,7 @@ from shared.models.announcement_messages import (
     GetActiveAnnouncement,
 )
 from shared.utils.validators import validate_announcement_message_size
+from shared.wiring.announcements import AnnouncementApp
 
 
 def build(app: AnnouncementApp) -> InvocationHandler:

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap_audio import AudioApp
 from shared.entrypoints.invocation import InvocationHandler, invocation_handler
 from shared.models.shard import ShardRequest
 from shared.services.audio.broadcast_service import BroadcastRequest
+from shared.wiring.audio import AudioApp
 
 
 def build(app: AudioApp) -> InvocationHandler:

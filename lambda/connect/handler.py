@@ -2,8 +2,8 @@
 
 import os
 
-from shared.bootstrap import App
 from shared.entrypoints.websocket import LambdaHandler, lifecycle_handler
+from shared.wiring.app import App
 
 
 def build(app: App) -> LambdaHandler:

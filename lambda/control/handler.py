@@ -2,7 +2,6 @@
 
 import os
 
-from shared.bootstrap_announcements import GreetingApp
 from shared.entrypoints.websocket import LambdaHandler, Service, message_handler
 from shared.models.authentication_messages import Authenticate
 from shared.models.interpretation_messages import HandOver, TakeOver
@@ -21,6 +20,7 @@ from shared.models.messages import (
     UnmuteBroadcast,
 )
 from shared.utils.validators import validate_control_message_size
+from shared.wiring.announcements import GreetingApp
 
 
 def build(app: GreetingApp) -> LambdaHandler:

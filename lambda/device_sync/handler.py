@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap_devices import DeviceApp
 from shared.entrypoints.http import Raw, http_handler
 from shared.entrypoints.schedule import schedule_handler
 from shared.entrypoints.websocket import message_handler
 from shared.models.device_messages import GetSyncSnapshot, RegisterDevice, Sync
 from shared.utils.validators import validate_control_message_size
+from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> Any:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap_devices import DeviceApp
 from shared.entrypoints.invocation import InvocationHandler, event_handler
 from shared.entrypoints.websocket import lifecycle_handler
 from shared.models.closing import ClosedConnection
 from shared.models.connection import Caller
+from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> InvocationHandler:

@@ -5,9 +5,9 @@ import os
 
 from interpreter.on_lambda import interpreter_over
 from interpreter.run import InterpreterRun, RunTimes
-from shared.bootstrap_interpreters import InterpreterApp
 from shared.entrypoints.invocation import InvocationHandler, timed_event_handler
 from shared.models.interpreter_run import RunRequest
+from shared.wiring.interpreters import InterpreterApp
 
 
 def build(app: InterpreterApp) -> InvocationHandler:

@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap import App
 from shared.entrypoints.invocation import InvocationHandler, tick_handler
 from shared.entrypoints.queue import batch_handler
 from shared.entrypoints.websocket import message_handler
 from shared.models.messages import GetSessionStatus
 from shared.models.timers import StatusDue, StatusTick
 from shared.utils.validators import validate_control_message_size
+from shared.wiring.app import App
 
 
 def build(app: App) -> InvocationHandler:

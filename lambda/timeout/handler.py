@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap_sweeps import SweepApp
 from shared.entrypoints.queue import batch_handler
 from shared.entrypoints.schedule import schedule_handler
 from shared.models.timers import RECONCILE, GraceOver
+from shared.wiring.sweeps import SweepApp
 
 
 def build(app: SweepApp) -> Any:

@@ -14,16 +14,10 @@ from unittest import mock
 import msgspec
 
 from shared.announcements.timers import GreetingDue, LatePass
-from shared.bootstrap import App
-from shared.bootstrap_announcements import AnnouncementApp, GreetingApp
-from shared.bootstrap_audio import AudioApp
-from shared.bootstrap_devices import DeviceApp
-from shared.bootstrap_sweeps import SweepApp
 from shared.fanout.sharded_sender import Invocation
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
-from shared.outside import Doubles
 from shared.utils.settings import (
     ANNOUNCEMENT_QUEUE_URL,
     ANNOUNCEMENTS_TABLE,
@@ -44,6 +38,12 @@ from shared.utils.settings import (
     TOKEN_CLIENT_ID,
     TOKEN_ISSUER,
 )
+from shared.wiring.announcements import AnnouncementApp, GreetingApp
+from shared.wiring.app import App
+from shared.wiring.audio import AudioApp
+from shared.wiring.aws_resources import Doubles
+from shared.wiring.devices import DeviceApp
+from shared.wiring.sweeps import SweepApp
 from tests.helpers.clients import Clients, Message
 from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers

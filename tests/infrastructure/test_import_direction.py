@@ -41,61 +41,61 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GATEWAY, (*PLAIN, *GATEWAY)),
     "shared.services": (*PLAIN, "shared.data_access", "shared.services"),
     # The composition root knows everybody, and only the handlers know it.
-    "shared.outside": (*PLAIN, "shared.data_access", "shared.services"),
-    "shared.bootstrap_interpreters": (
+    "shared.wiring.aws_resources": (*PLAIN, "shared.data_access", "shared.services"),
+    "shared.wiring.interpreters": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.outside",
+        "shared.wiring.aws_resources",
     ),
-    "shared.bootstrap_tickets": (*PLAIN, "shared.data_access"),
-    "shared.bootstrap_leases": (*PLAIN, "shared.data_access", "shared.services"),
-    "shared.bootstrap": (
+    "shared.wiring.tickets": (*PLAIN, "shared.data_access"),
+    "shared.wiring.leases": (*PLAIN, "shared.data_access", "shared.services"),
+    "shared.wiring.app": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.outside",
-        "shared.bootstrap_interpreters",
-        "shared.bootstrap_leases",
+        "shared.wiring.aws_resources",
+        "shared.wiring.interpreters",
+        "shared.wiring.leases",
     ),
-    "shared.bootstrap_devices": (
+    "shared.wiring.devices": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.outside",
-        "shared.bootstrap",
+        "shared.wiring.aws_resources",
+        "shared.wiring.app",
     ),
-    "shared.bootstrap_audio": (
+    "shared.wiring.audio": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.bootstrap",
+        "shared.wiring.app",
     ),
-    "shared.bootstrap_announcements": (
+    "shared.wiring.announcements": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.bootstrap",
+        "shared.wiring.app",
     ),
-    "shared.bootstrap_sweeps": (
+    "shared.wiring.sweeps": (
         *PLAIN,
         "shared.data_access",
         "shared.services",
-        "shared.bootstrap",
+        "shared.wiring.app",
     ),
     "shared": (),
     "lambda": (
         *PLAIN,
         "shared.services",
-        "shared.bootstrap",
-        "shared.bootstrap_announcements",
-        "shared.bootstrap_audio",
-        "shared.bootstrap_devices",
-        "shared.bootstrap_sweeps",
-        "shared.bootstrap_tickets",
+        "shared.wiring.app",
+        "shared.wiring.announcements",
+        "shared.wiring.audio",
+        "shared.wiring.devices",
+        "shared.wiring.sweeps",
+        "shared.wiring.tickets",
     ),
     # A session's interpreter is a client, in a function.
-    "lambda.interpreter": (*PLAIN, "interpreter", "shared.bootstrap_interpreters"),
+    "lambda.interpreter": (*PLAIN, "interpreter", "shared.wiring.interpreters"),
     "infrastructure": (*PLAIN, "infrastructure"),
     # It writes the file that the client renews its token by.
     "infrastructure.users": (*PLAIN, "infrastructure", "client.errors", "client.token_file"),

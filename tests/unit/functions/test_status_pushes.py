@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.bootstrap import App
 from shared.utils.settings import API_GATEWAY_ENDPOINT, SettingsError
+from shared.wiring.app import App
 from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.world import ENVIRONMENT, World

@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 
-from shared.bootstrap_interpreters import InterpreterApp
 from shared.models.errors import LingocastError
-from shared.outside import Doubles
+from shared.wiring.aws_resources import Doubles
+from shared.wiring.interpreters import InterpreterApp
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.tables import SESSIONS, dynamodb, moto_tables
 

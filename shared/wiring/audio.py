@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from shared.bootstrap import App
 from shared.data_access.audio_accounts import AudioAccounts
 from shared.services.audio.audio_pace import AudioPace
 from shared.services.audio.audio_service import AudioService
@@ -14,6 +13,7 @@ from shared.services.audio.caption_service import CaptionService
 from shared.services.audio.shard_service import ShardService
 from shared.services.broadcast_handler import measure_captions
 from shared.utils.settings import AudioSettings, load
+from shared.wiring.app import App
 
 
 class AudioApp(App):

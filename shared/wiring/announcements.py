@@ -16,10 +16,10 @@ from shared.announcements.idempotency_keys import AnnouncedOnce
 from shared.announcements.late_delivery import LateAnnouncements
 from shared.announcements.recipients import Readers
 from shared.announcements.replay import Greeting
-from shared.bootstrap import App
 from shared.data_access.presence import Presence
 from shared.data_access.table import Table
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.wiring.app import App
 
 
 class GreetingApp(App):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from shared.bootstrap import App
 from shared.data_access.member_rows import MemberRows
 from shared.devices.command_store import SyncCommands
 from shared.devices.connection_devices import Origins
@@ -22,6 +21,7 @@ from shared.devices.webhook_check import WebhookCheck
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.sweeps.clean_ups import CleanUps
 from shared.utils.settings import DISCONNECT_HANDLER_FUNCTION, CleanUpSettings, load
+from shared.wiring.app import App
 
 
 class DeviceApp(App):

@@ -8,7 +8,6 @@ from functools import cached_property
 from shared.interpretation.run_starter import InterpreterStarts
 from shared.interpretation.run_store import InterpreterRuns
 from shared.interpretation.slot_store import MachineSlots
-from shared.outside import Doubles, Outside
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (
@@ -18,6 +17,7 @@ from shared.utils.settings import (
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
+from shared.wiring.aws_resources import Doubles, Outside
 
 
 class InterpreterParts:

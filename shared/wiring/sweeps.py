@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
-from shared.bootstrap import App
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.findings import Findings
 from shared.data_access.idle_connections import IdleConnections
@@ -15,6 +14,7 @@ from shared.services.sweeps.missed_notifications import LostSpeakers, UntoldNews
 from shared.services.sweeps.reconciliation import Reconciliation
 from shared.services.sweeps.session_sweep import SessionSweep
 from shared.utils.settings import SweepSettings, load
+from shared.wiring.app import App
 
 
 class SweepApp(App):

@@ -12,8 +12,6 @@ from functools import cached_property
 from shared.admission.abusive_connections import AbusiveConnections
 from shared.admission.address_store import AbusiveAddresses
 from shared.admission.handshake_delays import HandshakeDelays
-from shared.bootstrap_interpreters import InterpreterParts
-from shared.bootstrap_leases import LeaseParts
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -24,7 +22,6 @@ from shared.data_access.takeovers import Takeovers
 from shared.fanout.rosters import RosterCache, Rosters, RosterSource
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
-from shared.outside import Doubles, Outside
 from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
 from shared.services.sessions.authentication import Authentication
@@ -55,6 +52,9 @@ from shared.utils.settings import (
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
+from shared.wiring.aws_resources import Doubles, Outside
+from shared.wiring.interpreters import InterpreterParts
+from shared.wiring.leases import LeaseParts
 
 
 class App:
