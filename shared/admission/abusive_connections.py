@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.admission.address_store import AbusiveAddresses
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender, Outcome
 from shared.utils.clock import Clock

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.admission.address_store import AbusiveAddresses
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

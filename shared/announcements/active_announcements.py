@@ -17,7 +17,7 @@ from shared.announcements.items import (
     expires_at,
     scope_key,
 )
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 

@@ -15,7 +15,7 @@ from shared.announcements.fanout import AnnouncementFanout
 from shared.announcements.idempotency_keys import AnnouncedOnce
 from shared.announcements.timers import LatePass
 from shared.announcements.validators import AnnouncementText
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.announcement_messages import Coverage, LanguageCoverage
 from shared.models.timers import Timers
 from shared.utils.clock import Clock

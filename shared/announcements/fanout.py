@@ -12,7 +12,7 @@ from shared.announcements.delivery_counts import AnnouncementCounts
 from shared.announcements.recipients import Readers
 from shared.announcements.views import announcement, announcement_cleared
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
 from shared.fanout.audience import ReadersAudience
 from shared.models.delivery import Outcome

@@ -15,14 +15,14 @@ from shared.announcements.announcement import Announced, Reader
 from shared.announcements.delivery_counts import AnnouncementCounts
 from shared.announcements.timers import GreetingDue
 from shared.announcements.views import active_announcement, announcement_cleared
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.audience import ReadersAudience
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import SessionCreated, SessionJoined
 from shared.models.timers import Timers
-from shared.services.announcer import CONTROL_DEADLINE_MS
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.models.announcement_messages import MessageType
 from shared.models.errors import ErrorCode, ValidationError
-from shared.utils.texts import trimmed
+from shared.utils.text_normalisation import trimmed
 from shared.utils.validators import validate_language_code
 
 #: Of a text, in code points, after trimming; and what fits into a banner.

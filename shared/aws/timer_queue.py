@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.data_access.failures import unavailable
+from shared.data_access.errors import unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

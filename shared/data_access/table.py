@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.data_access import write_marks
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table_calls import ConditionFailedError, TableCalls
 from shared.data_access.wire_values import Item, from_wire, present, to_wire
 from shared.data_access.write_marks import Mark, without_marks

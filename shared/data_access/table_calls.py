@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.data_access.failures import StoreUnavailableError, is_retried, unavailable
+from shared.data_access.errors import StoreUnavailableError, is_retried, unavailable
 from shared.data_access.wire_values import Item, from_wire
 from shared.data_access.write_marks import Mark, without_marks
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.devices.device import KnownDevice
 from shared.devices.device_store import Devices
 from shared.fanout.audience import DevicesAudience

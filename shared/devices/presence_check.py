@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.member_rows import MemberRows
 from shared.devices.device_store import Devices
 from shared.devices.fanout import DeviceFanout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.devices.connection_devices import Origins
 from shared.devices.device import MAX_DEVICES, KnownDevice
 from shared.devices.device_store import Devices

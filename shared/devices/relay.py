@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.devices.command_store import KnownCommand
 from shared.devices.device import KnownDevice
 from shared.devices.fanout import Delivery, DeviceFanout, said_on

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
 from shared.devices.items import MESSAGE, message_of, text_of
 from shared.models import schema

@@ -22,7 +22,7 @@ from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
 from shared.models.delivery import Batch, Outcome
 from shared.utils.clock import Clock
-from shared.utils.seldom import Seldom
+from shared.utils.rate_limited_log import Seldom
 
 _logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Seat
 from shared.models.session import Session
 from shared.utils.clock import Clock

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.audience import Audience, LanguageAudience
 from shared.fanout.rosters import RosterSource
 from shared.models.delivery import Batch, ConnectionSender, Outcome

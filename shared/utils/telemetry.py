@@ -12,7 +12,7 @@ from typing import Protocol
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.utils.seldom import Seldom
+from shared.utils.rate_limited_log import Seldom
 
 
 class Telemetry(Protocol):

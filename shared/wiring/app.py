@@ -22,8 +22,8 @@ from shared.data_access.takeovers import Takeovers
 from shared.fanout.rosters import RosterCache, Rosters, RosterSource
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
-from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
+from shared.services.session_notifier import CONTROL_DEADLINE_MS, Announcer
 from shared.services.sessions.authentication import Authentication
 from shared.services.sessions.connection_rollover import SeatTakeover
 from shared.services.sessions.connection_service import ConnectionService

@@ -7,7 +7,7 @@ from functools import cached_property
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.services.sessions.interpreter_handover import InterpreterHandover
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import InterpreterLadder

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from shared.data_access.active_sessions import ActiveSessions
-from shared.data_access.findings import Findings
+from shared.data_access.counter_drift import Findings
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.member_rows import MemberRows
 from shared.services.sweeps.idle_sweep import IdleSweep

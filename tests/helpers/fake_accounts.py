@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.data_access.audio_accounts import Account, Charge
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 
 
 class FakeAccounts:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 
 Timer = TypeVar("Timer")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.sharded_sender import FunctionInvoker, Invocation
 from shared.models.delivery import Outcome
 

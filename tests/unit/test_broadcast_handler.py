@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.rosters import Roster
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Seat

@@ -14,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.message_base import Request
 from shared.models.protocol import AnyRequest
 from tests.helpers.lossy import Fault

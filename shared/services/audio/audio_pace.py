@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.data_access.audio_accounts import Account, Charge
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError

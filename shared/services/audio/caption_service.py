@@ -10,9 +10,9 @@ from shared.models.interpretation_messages import Caption, SendCaption
 from shared.models.message_base import encode
 from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
-from shared.services.announcer import CONTROL_DEADLINE_MS
 from shared.services.audio.audio_sources import Sources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
+from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.interpretation_values import validate_caption
 from shared.utils.token_buckets import TokenBuckets
 from shared.utils.validators import validate_language_code

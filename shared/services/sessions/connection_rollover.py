@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
@@ -20,7 +20,7 @@ from shared.models.connection import Caller, Connection, Membership, Seat
 from shared.models.request_errors import connection_not_found
 from shared.models.session import OVERLAP_MS, Channel, Session
 from shared.models.succession_rules import rolled_over
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.services.sessions.leave_service import Departures
 from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock

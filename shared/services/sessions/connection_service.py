@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller, Connection
 
 # Beyond, the oldest note is forgotten, and may cost a write.

@@ -17,7 +17,7 @@ from shared.models.messages import (
 )
 from shared.models.request_errors import session_ended
 from shared.models.session import Session
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock
 from shared.utils.validators import validate_volume

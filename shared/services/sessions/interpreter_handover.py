@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
 from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases, Unless
 from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository

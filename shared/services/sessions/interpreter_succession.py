@@ -15,7 +15,7 @@ from shared.models.interpretation_messages import InterpreterLease
 from shared.models.messages import ChannelSource, ChannelSourceChanged
 from shared.models.session import LEASE_MS, Channel, Session
 from shared.models.succession_rules import is_expired, lease_of, passed_on, waiting
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

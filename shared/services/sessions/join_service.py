@@ -21,7 +21,7 @@ from shared.models.request_errors import (
 )
 from shared.models.session import Session
 from shared.models.succession_rules import lease_of
-from shared.services.announcer import CONTROL_DEADLINE_MS, Announcer
+from shared.services.session_notifier import CONTROL_DEADLINE_MS, Announcer
 from shared.services.sessions.connection_rollover import SeatTakeover
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.interpreter_seats import InterpreterSeats

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import LEASE_MS, AudioSource, Channel, Session

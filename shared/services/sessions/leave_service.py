@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership, Seat
 from shared.services.sessions.interpreter_succession import InterpreterLadder

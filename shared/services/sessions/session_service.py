@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_news import END
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.interpretation.request_validator import validate_interpretation
@@ -25,7 +25,7 @@ from shared.models.request_errors import (
     session_ended,
 )
 from shared.models.session import Session
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret

@@ -10,7 +10,7 @@ from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.models.timers import GraceOver, Timers
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.utils.clock import Clock
 
 # A timer that should have rung by so much (ms) is not waited for any longer: whoever meets the

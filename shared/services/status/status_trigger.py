@@ -7,7 +7,7 @@ is awaited, and do nothing.
 
 from __future__ import annotations
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
 from shared.models.timers import StatusDue, Timers

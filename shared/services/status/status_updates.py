@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionAudience, SessionStatuses
 from shared.models.audience_counts import reason_to_tell
 from shared.models.timers import StatusDue, StatusTick

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.idle_connections import Claim, IdleConnections, Limits
 from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome

@@ -6,7 +6,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.session_news import END, SPEAKER, language_of
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
-from shared.services.announcer import Announcer
+from shared.services.session_notifier import Announcer
 from shared.services.sessions.interpreter_succession import InterpreterLadder
 from shared.utils.clock import Clock
 

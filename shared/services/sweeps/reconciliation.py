@@ -11,7 +11,7 @@ from collections import Counter
 
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.findings import Findings
+from shared.data_access.counter_drift import Findings
 from shared.data_access.member_rows import MemberRows, listeners_by_language
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.counter_drift import Finding, difference

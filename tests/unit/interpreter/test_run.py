@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from interpreter.run import Ending, InterpreterRun, RunTimes
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.interpretation.run_store import InterpreterRuns
 from shared.interpretation.ticket import hash_of_ticket

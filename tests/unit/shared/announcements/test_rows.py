@@ -16,7 +16,7 @@ from shared.announcements.announcement import Announced
 from shared.announcements.delivery_counts import AnnouncementCounts
 from shared.announcements.idempotency_keys import AnnouncedOnce
 from shared.announcements.items import COUNT_SHARDS, count_key, shard_of
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.interleaved import Interleaved

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from shared.aws import clients
 from shared.aws.secret_reader import SecretReader
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 
 
 @pytest.fixture(autouse=True)

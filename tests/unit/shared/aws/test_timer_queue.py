@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from shared.aws.timer_queue import TimerQueue
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.timers import GraceOver, Timers
 from tests.helpers.fake_timers import FakeTimers
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.tables import SESSIONS, dynamodb, moto_tables

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_news import END, SessionNews
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.devices.webhook_check import WebhookCheck
 from shared.devices.webhook_signature import SignedBody
 from shared.models.errors import ErrorCode, LingocastError

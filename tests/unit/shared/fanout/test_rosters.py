@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.rosters import Roster, RosterCache
 from shared.models.connection import Seat
 from tests.helpers.doubles import ManualClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Session
 from tests.helpers.meddled import Meddled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.utils.seldom import Seldom
+from shared.utils.rate_limited_log import Seldom
 from tests.helpers.doubles import ManualClock
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.failures import StoreUnavailableError
+from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_subject
 from shared.fanout.audience import Audience, ListenersAudience, MembersAudience, OneAudience
 from shared.fanout.rosters import RosterSource
