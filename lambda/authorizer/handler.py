@@ -104,7 +104,7 @@ def _ticket_hash(session_id: str) -> str | None:
 @cache
 def _ticket_hashes() -> TicketHash:
     # Loading boto3 takes a third of a second, and hardly any handshake brings a ticket.
-    from shared.wiring.tickets import ticket_hashes
+    from shared.wiring.tickets import ticket_hashes  # noqa: PLC0415
 
     return ticket_hashes(load(TicketSettings, os.environ).sessions_table)
 
