@@ -13,7 +13,7 @@ from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
 from client.chunks import chunks
 from client.connection import Connection, connect
-from client.events import Heard as HeardEvent
+from client.protocol.events import Heard as HeardEvent
 from client.sound.whole import to_pcm
 from demo.sentences import SENTENCES
 from local.endpoints import Endpoints

@@ -11,7 +11,6 @@ import typer
 
 from client import notices
 from client.announce_options import TranslateOption, Weight, translations
-from client.announcements import announced
 from client.client_id import kept_client_id
 from client.clock_offset import ClockOffset
 from client.connection import Connection
@@ -26,6 +25,7 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.protocol.announcements import announced
 from client.running import run
 
 

@@ -7,7 +7,12 @@ import logging
 from typing import Protocol
 
 from client.capture import Sleep
-from client.errors import ClientError, ConnectionLostError, RenewalError, RequestRefusedError
+from client.protocol.errors import (
+    ClientError,
+    ConnectionLostError,
+    RenewalError,
+    RequestRefusedError,
+)
 from client.token_keeper import TokenKeeper
 from client.token_times import HeldToken
 from shared.models.authentication_messages import Authenticated

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from client.capture import Sleep
 from client.changes import Changes
-from client.errors import ClientError, FellBehindError
 from client.lag import LagMeter
+from client.protocol.errors import ClientError, FellBehindError
 from shared.models.messages import Audio
 from shared.utils.clock import Clock
 

@@ -15,7 +15,6 @@ from client.announce_command import announce_command
 from client.client_id import kept_client_id
 from client.console import Display, summarize_catch_ups, summarize_hearing
 from client.devices_command import devices_app
-from client.events import Notice
 from client.files import HeardFile
 from client.interpret_command import interpret_command
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
@@ -31,6 +30,7 @@ from client.options import (
     TokenOption,
     UrlOption,
 )
+from client.protocol.events import Notice
 from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session

@@ -19,27 +19,27 @@ from dataclasses import replace
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.announcement_requests import AnnouncementRequests
-from client.asking import ReplyType
 from client.changes import Changes
 from client.clock_offset import ClockOffset
-from client.controls import SpeakerControls
-from client.device_requests import DeviceRequests
-from client.errors import (
+from client.event_queue import EventQueue
+from client.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
+from client.protocol.announcement_requests import AnnouncementRequests
+from client.protocol.core import SessionCore
+from client.protocol.device_requests import DeviceRequests
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     RequestRefusedError,
     RequestTimeoutError,
     StalledError,
 )
-from client.event_queue import EventQueue
-from client.events import Answered, AudioRefused, CaptionRefused, Event, Refused
-from client.interpreter_requests import InterpreterRequests
-from client.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
-from client.protocol import SessionCore
+from client.protocol.events import Answered, AudioRefused, CaptionRefused, Event, Refused
+from client.protocol.interpreter_requests import InterpreterRequests
+from client.protocol.requester import ReplyType
+from client.protocol.session_requests import SessionRequests
+from client.protocol.session_state import SessionState
+from client.protocol.speaker_requests import SpeakerControls
 from client.send_window import SendWindow
-from client.session_requests import SessionRequests
-from client.session_state import SessionState
 from client.transport import SessionTicket, lost, open_socket
 from shared.models.announcement_messages import Announcement, Scope
 from shared.models.authentication_messages import Authenticate, Authenticated

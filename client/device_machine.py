@@ -19,10 +19,10 @@ from client.device_notices import (
     describe_watchlist,
 )
 from client.device_sync import DeviceHooks, DeviceSync
-from client.devices import DeviceReplica
-from client.errors import RequestRefusedError
-from client.events import Away, Event, Notified
 from client.options import Access
+from client.protocol.errors import RequestRefusedError
+from client.protocol.events import Away, Event, Notified
+from client.protocol.replica import DeviceReplica
 from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.tokens import Bearer

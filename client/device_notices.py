@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from client.devices import DeviceReplica
-from client.errors import UnknownDeviceError
+from client.protocol.errors import UnknownDeviceError
+from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import Device, Sync, SyncAccepted, SyncMessage
 
 # A device that is there only while it says one thing: nobody waits for it to come, or misses it.

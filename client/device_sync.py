@@ -13,10 +13,10 @@ from client.capture import Sleep
 from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.connection import Connection
-from client.devices import DeviceReplica
-from client.errors import ClientError, DeviceReplacedError, RequestRefusedError
-from client.events import Away, Event, Notified
 from client.listener import compare_clocks
+from client.protocol.errors import ClientError, DeviceReplacedError, RequestRefusedError
+from client.protocol.events import Away, Event, Notified
+from client.protocol.replica import DeviceReplica
 from client.reconnection import GRACE_SECONDS, Chance, Reconnection
 from client.seat_keeper import Opener
 from client.streaming import either

@@ -11,7 +11,6 @@ import typer
 
 from client.device_machine import Machine, Tokens, act, watch
 from client.device_notices import PASSING, Household
-from client.devices import DeviceReplica
 from client.options import (
     DEFAULT_URL,
     ReconnectOption,
@@ -22,6 +21,7 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.protocol.replica import DeviceReplica
 from client.reconnection import GRACE_SECONDS
 
 devices_app = typer.Typer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from client.changes import Changes
-from client.events import Event, Heard
+from client.protocol.events import Event, Heard
 
 # Chunks of a minute at the default 200 ms. Whoever is further behind than that is not live.
 DEFAULT_LIMIT = 300

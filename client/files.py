@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from client.errors import SoundError
 from client.playout import NullSink, Sink
+from client.protocol.errors import SoundError
 from client.recorder import Recorder
 from client.sound.inputs import DescriptorInput, open_path, unreadable
 from client.sound.outputs import prepare_directory

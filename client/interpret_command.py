@@ -13,11 +13,9 @@ import typer
 
 from client import notices
 from client.console import Display, describe_stream, summarize_hearing
-from client.errors import MachineError
 from client.files import STANDARD_INPUT, HeardFile, source_named
 from client.interpreter import Start, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.join_code import JoinCode
 from client.listener import Hooks
 from client.options import (
     DEFAULT_URL,
@@ -33,6 +31,8 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.protocol.errors import MachineError
+from client.protocol.join_code import JoinCode
 from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.capture import Sleep
-from client.errors import OffAirError, RequestRefusedError
-from client.events import AudioRefused, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.lasting import AnyConnection
 from client.listener import Hearing, Hooks, OpenSink, compare_clocks
 from client.playout import ListenStats, NullSink, Playout
+from client.protocol.errors import OffAirError, RequestRefusedError
+from client.protocol.events import AudioRefused, Notice, Notified
 from client.speaker import OpenSource
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.errors import ErrorCode

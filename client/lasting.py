@@ -18,19 +18,19 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from client.announcement_requests import AnnouncementRequests
-from client.asking import ReplyType
 from client.capture import Sleep
 from client.catching_up import CatchUpCounts
 from client.connection import Connection
-from client.controls import SpeakerControls
-from client.errors import AwayError, ConnectionLostError
-from client.events import Event
-from client.interpreter_requests import InterpreterRequests
+from client.protocol.announcement_requests import AnnouncementRequests
+from client.protocol.errors import AwayError, ConnectionLostError
+from client.protocol.events import Event
+from client.protocol.interpreter_requests import InterpreterRequests
+from client.protocol.requester import ReplyType
+from client.protocol.session_requests import SessionRequests
+from client.protocol.session_state import SessionState
+from client.protocol.speaker_requests import SpeakerControls
 from client.reconnection import GRACE_SECONDS, Chance
 from client.seat_keeper import Opener, SeatKeeper
-from client.session_requests import SessionRequests
-from client.session_state import SessionState
 from shared.models.announcement_messages import Announcement, Scope
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import SendCaption

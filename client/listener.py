@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.captions import CaptionTrack, Shown
-from client.errors import ClientError
-from client.events import AudioRefused, Captioned, CaptionRefused, Event, Heard, Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.lasting import AnyConnection
 from client.playout import ListenStats, NullSink, Playout, Sink
+from client.protocol.captions import CaptionTrack, Shown
+from client.protocol.errors import ClientError
+from client.protocol.events import (
+    AudioRefused,
+    Captioned,
+    CaptionRefused,
+    Event,
+    Heard,
+    Notice,
+    Notified,
+)
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation_messages import Caption
 from shared.models.messages import SessionEnded, SessionJoined

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from client.announcements import announced
 from client.console import Display
-from client.events import Away, CaughtUp, Notice, Notified, Returned
-from client.join_code import JoinCode
+from client.protocol.announcements import announced
+from client.protocol.events import Away, CaughtUp, Notice, Notified, Returned
+from client.protocol.join_code import JoinCode
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
     Announcement,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from client.audio import at_volume
-from client.events import Heard
 from client.jitter import (
     DEFAULT_PLAYOUT_DELAY_MS,
     Gap,
@@ -17,6 +16,7 @@ from client.jitter import (
 )
 from client.latency import LatencyRecord, LatencySummary
 from client.ledger import LatencyLedger, LedgerSummary
+from client.protocol.events import Heard
 from client.silences import Silences
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     DeviceReplacedError,
@@ -21,7 +21,7 @@ from client.errors import (
     TokenError,
     UnreachableError,
 )
-from client.session_state import Claim, SessionState
+from client.protocol.session_state import Claim, SessionState
 from shared.models.errors import ErrorCode
 from shared.models.messages import Role
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from client.errors import SoundError
+from client.protocol.errors import SoundError
 from client.sound.outputs import DescriptorOutput, StoppedError, unwritable
 from client.wav import WavWriter, silent_pcm
 

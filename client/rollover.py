@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.events import AudioRefused, CaptionRefused, Event, Notified
+from client.protocol.events import AudioRefused, CaptionRefused, Event, Notified
 from shared.models.message_base import encode
 
 # PROTOCOL rule 13: for so long both connections get audio, and chunks of both are accepted.

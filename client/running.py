@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from client.console import Display
-from client.errors import ClientError
 from client.printable import printable
+from client.protocol.errors import ClientError
 from client.remedies import remedy
 
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended

@@ -14,15 +14,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from client.announcements import AnnouncementBoard
 from client.capture import Sleep
 from client.catching_up import CatchingUp, CatchUpCounts
 from client.changes import Changes
 from client.clock_offset import ClockOffset
 from client.connection import Connection
-from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.event_queue import EventQueue
-from client.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
+from client.protocol.announcements import AnnouncementBoard
+from client.protocol.errors import ClientError, ConnectionLostError, FellBehindError
+from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
 from client.reconnection import Chance, Reconnection, Seat
 from client.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
 from shared.models.messages import SessionJoined

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from client.join_code import JoinCode
+from client.protocol.join_code import JoinCode
 
 
 class JoinBy(StrEnum):

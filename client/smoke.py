@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from client.capture import Captured, Sleep, capture
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
-from client.errors import ClientError, HandshakeRefusedError
 from client.options import Access
+from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.smoke_audio import Ear, Scale, ServerTime, refusal
 from client.smoke_remedies import (
     GET_TOKEN,

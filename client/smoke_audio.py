@@ -10,9 +10,9 @@ import numpy as np
 from client.audio import at_volume
 from client.capture import Captured
 from client.connection import Connection
-from client.events import AudioRefused, Heard, Notified
 from client.jitter import JitterBuffer, Played
 from client.latency import LatencySummary
+from client.protocol.events import AudioRefused, Heard, Notified
 from client.smoke_report import StepError
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionEnded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     HandshakeRefusedError,
     RequestRefusedError,

@@ -11,7 +11,6 @@ import typer
 from client import notices
 from client.announce_options import TranslateOption, Weight, translations
 from client.console import Display, describe_stream
-from client.errors import RequestRefusedError
 from client.files import STANDARD_INPUT, source_named
 from client.interpretation_options import InterpretOption, IntoOption, described, requested
 from client.lasting import LastingConnection
@@ -30,6 +29,7 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.protocol.errors import RequestRefusedError
 from client.reconnection import GRACE_SECONDS
 from client.running import enter_pressed, run
 from client.session_option import AccessOption, JoinBy

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from client.capture import ChunkSource, Sleep
-from client.errors import ClientError, SoundError
-from client.events import AudioRefused, Away, Event, Notice, Notified, Returned, RolledOver
 from client.lasting import AnyConnection
+from client.protocol.errors import ClientError, SoundError
+from client.protocol.events import (
+    AudioRefused,
+    Away,
+    Event,
+    Notice,
+    Notified,
+    Returned,
+    RolledOver,
+)
 from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.announcement_messages import (
     ActiveAnnouncement,

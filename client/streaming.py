@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from client.capture import Captured, ChunkSource, Sleep, capture
 from client.changes import Changes
-from client.errors import AwayError, OffAirError
-from client.events import AudioRefused
+from client.protocol.errors import AwayError, OffAirError
+from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from client.authenticating import Authenticator
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
-from client.errors import HandshakeRefusedError
+from client.protocol.errors import HandshakeRefusedError
 from client.token_keeper import TokenKeeper
 from shared.utils.clock import Clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from client.errors import RenewalError, TokenError
+from client.protocol.errors import RenewalError, TokenError
 from client.token_sources import NoServiceError, TokenSource
 from client.token_times import HeldToken
 from shared.utils.clock import Clock

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
-from client.errors import RenewalError, TokenError
 from client.printable import printable
+from client.protocol.errors import RenewalError, TokenError
 from client.token_file import TokenFile
 from client.token_service import exchange
 from client.tokens import fetch_token

@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from client.command_line import serve
-from client.errors import ClientError
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.options import ChunkOption, DelayOption
+from client.protocol.errors import ClientError
 from client.remedies import remedy
 from client.sound.whole import load_pcm
 from demo.machine_act import MachineAct

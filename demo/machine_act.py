@@ -14,11 +14,11 @@ from typing import Protocol
 
 from client.capture import Recording
 from client.connection import connect
-from client.errors import ClientError
-from client.events import Notice, Notified
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.playout import ListenStats, NullSink, Sink
+from client.protocol.errors import ClientError
+from client.protocol.events import Notice, Notified
 from client.sound.whole import to_pcm
 from client.speaker import speak
 from client.streaming import StreamReport

@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from client.errors import TokenError
+from client.protocol.errors import TokenError
 from client.token_file import TokenFile
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 
 from client.capture import Sleep
 from client.changes import Changes
-from client.errors import AwayError, ClientError
-from client.events import AudioRefused, Away, Captioned, Event, Heard, Notified, Returned
+from client.protocol.errors import AwayError, ClientError
+from client.protocol.events import (
+    AudioRefused,
+    Away,
+    Captioned,
+    Event,
+    Heard,
+    Notified,
+    Returned,
+)
 from client.streaming import either
 from interpreter.bounded import within
 from interpreter.options import Options

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from client.capture import Sleep
-from client.errors import ClientError, RequestRefusedError
+from client.protocol.errors import ClientError, RequestRefusedError
 from interpreter.booth import Booth
 from interpreter.engine import Engine, EngineError
 from interpreter.fitness import Fitness

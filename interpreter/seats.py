@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from client.events import Event
-from client.session_state import SessionState
+from client.protocol.events import Event
+from client.protocol.session_state import SessionState
 from shared.models.interpretation import InterpreterSource, Renders
 from shared.models.interpretation_messages import InterpreterLease, SendCaption
 from shared.models.messages import Role, SessionJoined, SessionLeft, SessionStatus

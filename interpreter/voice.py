@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from client.capture import Sleep
 from client.changes import Changes
-from client.errors import AwayError
+from client.protocol.errors import AwayError
 from client.streaming import either
 from interpreter.backlog import Backlog
 from interpreter.bounded import within

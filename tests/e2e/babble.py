@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from client.capture import ChunkSource
 from client.connection import connect
-from client.events import Captioned, Heard, Notified
 from client.options import Access
+from client.protocol.events import Captioned, Heard, Notified
 from client.speaker import speak
 from interpreter.scripted import hum_of
 from local.endpoints import Endpoints

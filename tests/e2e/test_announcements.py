@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from client.announcements import AnnouncementBoard
+from client.protocol.announcements import AnnouncementBoard
 from local.endpoints import Endpoints
 from shared.models.protocol import AnyServerMessage
 from tests.e2e.stacks import launch_quiet

@@ -7,9 +7,9 @@ import itertools
 
 import pytest
 
-from client.events import Away, CaughtUp, Heard, RolledOver
 from client.lasting import lasting
 from client.options import Access
+from client.protocol.events import Away, CaughtUp, Heard, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from tests.e2e.flows import LIMIT_SECONDS

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.events import Away, Notice, Notified, Returned, RolledOver
 from client.interpreter import Start, interpret
 from client.listener import Hooks
 from client.options import Access
+from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
 from client.speaker import speak
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

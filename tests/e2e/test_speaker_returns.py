@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.errors import DisplacedError, RequestRefusedError
-from client.events import Away, Notified, Returned
 from client.interpreter import Start, interpret
 from client.listener import Hooks
 from client.options import Access
+from client.protocol.errors import DisplacedError, RequestRefusedError
+from client.protocol.events import Away, Notified, Returned
 from client.speaker import speak
 from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.envelopes import still_works

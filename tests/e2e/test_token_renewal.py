@@ -20,10 +20,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from client.events import Away, Notice, Returned, RolledOver
 from client.interpreter import Start, interpret
 from client.listener import Hooks, listen
 from client.options import Access
+from client.protocol.events import Away, Notice, Returned, RolledOver
 from client.speaker import speak
 from client.token_file import TokenFile
 from local.endpoints import Endpoints

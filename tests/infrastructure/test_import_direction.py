@@ -98,7 +98,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "lambda.interpreter": (*PLAIN, "interpreter", "shared.wiring.interpreters"),
     "infrastructure": (*PLAIN, "infrastructure"),
     # It writes the file that the client renews its token by.
-    "infrastructure.users": (*PLAIN, "infrastructure", "client.errors", "client.token_file"),
+    "infrastructure.users": (
+        *PLAIN,
+        "infrastructure",
+        "client.protocol.errors",
+        "client.token_file",
+    ),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),
     "conformance.probe": ("conformance.probe",),

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from client.errors import TokenError
+from client.protocol.errors import TokenError
 from client.token_file import TokenFile
 from infrastructure import outputs, users
 from infrastructure.config import ConfigError

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
-from client.errors import ClientError
 from client.lasting import LastingConnection, lasting
+from client.protocol.errors import ClientError
 from shared.utils.clock import Clock
 from tests.unit.client.support import FakeClock, FakeService, serving
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from client.clock_offset import ClockOffset
 from client.device_sync import DeviceHooks, DeviceSync
-from client.devices import DeviceReplica, SavedReplica
+from client.protocol.replica import DeviceReplica, SavedReplica
 from tests.unit.client.lines import Line
 from tests.unit.client.support import FakeClock
 

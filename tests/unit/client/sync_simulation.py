@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 from hypothesis import strategies as st
 
-from client.devices import DeviceReplica, SavedReplica
+from client.protocol.replica import DeviceReplica, SavedReplica
 from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from tests.helpers.device_people import device_id
 from tests.unit.client.sync_model import ClockSkewError

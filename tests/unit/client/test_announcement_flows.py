@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from client.acknowledging import Acknowledger
-from client.announcement_requests import AnnouncementRequests
-from client.asking import ReplyType
 from client.connection import connect
-from client.errors import ClientError, RequestRefusedError
-from client.events import Answered, Away, Event, Notified, Outcome, Returned
 from client.lasting import lasting
-from client.protocol import SessionCore
+from client.protocol.announcement_requests import AnnouncementRequests
+from client.protocol.core import SessionCore
+from client.protocol.errors import ClientError, RequestRefusedError
+from client.protocol.events import Answered, Away, Event, Notified, Outcome, Returned
+from client.protocol.requester import ReplyType
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from client.authenticating import Authenticator
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     RequestRefusedError,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     HandshakeRefusedError,

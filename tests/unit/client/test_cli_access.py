@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from client.join_code import JoinCode
+from client.protocol.join_code import JoinCode
 from client.wav import WavWriter
 from tests.unit.client.command_line import run, server
 from tests.unit.client.support import CREATED, FakeService

@@ -13,7 +13,7 @@ import pytest
 
 from client.cli import app
 from client.command_line import checked
-from client.errors import TokenError
+from client.protocol.errors import TokenError
 from client.tokens import login_name
 from tests.unit.client.command_line import server
 from tests.unit.client.test_cli_announce import Announcing

@@ -13,14 +13,14 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from client.connection import connect
-from client.errors import (
+from client.protocol.errors import (
     ConnectionLostError,
     HandshakeRefusedError,
     RequestRefusedError,
     RequestTimeoutError,
     UnreachableError,
 )
-from client.events import AudioRefused, Heard
+from client.protocol.events import AudioRefused, Heard
 from tests.unit.client.support import CREATED, JOINED, T0, FakeClock, FakeService, serving
 
 TOKEN = "header.payload.signature"

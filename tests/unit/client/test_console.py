@@ -9,11 +9,11 @@ from rich.console import Console
 
 from client import notices
 from client.console import Display, describe_hearing, describe_ledger, describe_stream
-from client.events import Away, Notified, Returned
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.ledger import LedgerSummary
 from client.playout import ListenStats, NullSink, Playout
+from client.protocol.events import Away, Notified, Returned
 from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from client.audio import at_volume
 from client.chunks import chunks
-from client.errors import SoundError
+from client.protocol.errors import SoundError
 from client.sound.conversion import in_chunks
 from client.sound.encodings import Samples
 from client.sound.whole import Sound, load_pcm, to_pcm

@@ -8,8 +8,8 @@ import pytest
 
 from client.device_file import DeviceFile, account_of, default_path
 from client.device_notices import Household
-from client.devices import DeviceReplica, SavedReplica
-from client.errors import DeviceFileError, UnknownDeviceError
+from client.protocol.errors import DeviceFileError, UnknownDeviceError
+from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens import Bearer
 from shared.models.device_messages import Device
 from tests.unit.client.support import T0

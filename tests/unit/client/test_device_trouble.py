@@ -12,15 +12,15 @@ import pytest
 from client.clock_offset import ClockOffset
 from client.connection import Connection
 from client.device_sync import DeviceSync
-from client.devices import DeviceReplica
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     DeviceReplacedError,
     GaveUpError,
     RequestRefusedError,
     UnreachableError,
 )
-from client.events import Event, Notified
+from client.protocol.events import Event, Notified
+from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot
 from shared.models.messages import HeartbeatAck
 from tests.unit.client.support import T0, FakeClock, serving

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from client.errors import ConnectionLostError
 from client.event_queue import EventQueue
-from client.events import Event, Heard, Notified
+from client.protocol.errors import ConnectionLostError
+from client.protocol.events import Event, Heard, Notified
 from shared.models.messages import SessionEnded
 from tests.unit.client.support import audio
 

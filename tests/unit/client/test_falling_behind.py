@@ -12,9 +12,9 @@ from websockets.asyncio.server import ServerConnection
 
 from client.clock_offset import ClockOffset
 from client.connection import Connection
-from client.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
 from client.lasting import LastingConnection, lasting
 from client.notices import notice
+from client.protocol.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio, serving
 from tests.unit.client.test_console import _display

@@ -9,10 +9,10 @@ import pytest
 
 from client.capture import ChunkSource, Recording
 from client.connection import connect
-from client.errors import RequestRefusedError, SoundError
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks, listen
 from client.playout import ListenStats
+from client.protocol.errors import RequestRefusedError, SoundError
 from client.speaker import OpenSource, SpeakReport, speak
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined

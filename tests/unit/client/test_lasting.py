@@ -10,7 +10,9 @@ import pytest
 
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
-from client.errors import (
+from client.lasting import LastingConnection, lasting
+from client.options import Access
+from client.protocol.errors import (
     AwayError,
     ConnectionLostError,
     DisplacedError,
@@ -18,9 +20,7 @@ from client.errors import (
     RequestRefusedError,
     TokenError,
 )
-from client.events import Away, Heard, Notified, Returned
-from client.lasting import LastingConnection, lasting
-from client.options import Access
+from client.protocol.events import Away, Heard, Notified, Returned
 from shared.models.messages import ConnectionTimeout
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import T0, FakeClock, FakeService, serving, token_service

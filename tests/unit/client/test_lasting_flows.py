@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from client.capture import ChunkSource, Recording
 from client.connection import connect
-from client.events import Away, Notice, Returned
 from client.interpreter import Start, interpret
 from client.lasting import lasting
 from client.listener import Hooks, listen
 from client.playout import Playout
+from client.protocol.events import Away, Notice, Returned
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.events import Heard
 from client.ledger import HISTORY, LatencyLedger, Stages
 from client.playout import NullSink, Playout
+from client.protocol.events import Heard
 from shared.models.interpretation import Renders
 from shared.models.messages import Audio
 from tests.unit.client.support import FORMAT, T0, audio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.errors import (
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     DisplacedError,

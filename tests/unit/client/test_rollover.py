@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.connection import connect
-from client.errors import RequestRefusedError, UnreachableError
-from client.events import AudioRefused, Heard, Notified, Returned, RolledOver
 from client.jitter import JitterBuffer, Played
 from client.lasting import LastingConnection, lasting
+from client.protocol.errors import RequestRefusedError, UnreachableError
+from client.protocol.events import AudioRefused, Heard, Notified, Returned, RolledOver
 from client.rollover import Overlap, Schedule
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import ServerMessage

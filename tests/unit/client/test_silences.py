@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.events import Heard
 from client.playout import Playout
+from client.protocol.events import Heard
 from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 

@@ -12,7 +12,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from client.errors import (
+from client.options import Access
+from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
     HandshakeRefusedError,
@@ -21,7 +22,6 @@ from client.errors import (
     TokenError,
     UnreachableError,
 )
-from client.options import Access
 from client.smoke import Plan, smoke
 from client.smoke_audio import tone
 from client.smoke_remedies import cause

@@ -14,7 +14,7 @@ from client import notices
 from client.capture import Recording
 from client.connection import connect
 from client.console import Display, describe_audience
-from client.events import Notice, Notified
+from client.protocol.events import Notice, Notified
 from client.speaker import speak
 from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat

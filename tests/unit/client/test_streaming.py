@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from client.capture import Recording
-from client.errors import ConnectionLostError, RequestRefusedError, StalledError
-from client.events import AudioRefused
+from client.protocol.errors import ConnectionLostError, RequestRefusedError, StalledError
+from client.protocol.events import AudioRefused
 from client.streaming import Streamer, StreamReport, either, settle_seconds
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, FakeClock

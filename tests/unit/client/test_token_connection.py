@@ -18,9 +18,9 @@ from websockets.http11 import Request, Response
 
 from client.clock_offset import ClockOffset
 from client.connection import Connection, connect
-from client.errors import HandshakeRefusedError, RequestRefusedError, TokenError
-from client.events import AudioRefused
 from client.options import Access
+from client.protocol.errors import HandshakeRefusedError, RequestRefusedError, TokenError
+from client.protocol.events import AudioRefused
 from client.token_connection import connect_with_token
 from client.token_keeper import TokenKeeper
 from shared.utils.clock import Clock, SystemClock

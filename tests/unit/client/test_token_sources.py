@@ -14,7 +14,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from client.errors import TokenError
+from client.protocol.errors import TokenError
 from client.token_file import TokenFile
 from client.token_sources import (
     CommandTokens,

@@ -16,16 +16,16 @@ from client import notices
 from client.capture import ChunkSource, Recording
 from client.connection import connect
 from client.console import Display, describe_stream
-from client.events import Notice, Notified
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks
+from client.protocol.events import Notice, Notified
 from client.streaming import StreamReport
 from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation_messages import InterpreterLease
 from tests.unit.client.command_line import run, server
+from tests.unit.client.protocol.test_leases import lease, told
 from tests.unit.client.support import JOINED, T0, FakeService, serving
-from tests.unit.client.test_leases import lease, told
 
 SHORT = AudioFormat(chunk_ms=100)
 SESSION = "golden-eagle-427"

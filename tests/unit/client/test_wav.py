@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import SoundError
+from client.protocol.errors import SoundError
 from client.sound.whole import parse_sound
 from client.wav import MAX_SILENCE_MS, WavWriter
 

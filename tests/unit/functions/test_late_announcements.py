@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from client.announcements import AnnouncementBoard
+from client.protocol.announcements import AnnouncementBoard
 from shared.models.delivery import Outcome
 from shared.models.protocol import AnyServerMessage
 from tests.helpers.interleaved import Interleaved

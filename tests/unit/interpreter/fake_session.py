@@ -11,9 +11,22 @@ from dataclasses import dataclass
 
 import msgspec
 
-from client.errors import AwayError, ClientError, ConnectionLostError, RequestRefusedError
-from client.events import AudioRefused, Away, Captioned, Event, Heard, Notified, Returned
-from client.session_state import SessionState
+from client.protocol.errors import (
+    AwayError,
+    ClientError,
+    ConnectionLostError,
+    RequestRefusedError,
+)
+from client.protocol.events import (
+    AudioRefused,
+    Away,
+    Captioned,
+    Event,
+    Heard,
+    Notified,
+    Returned,
+)
+from client.protocol.session_state import SessionState
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import InterpreterSource, Lease, LeaseReason, Renders

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from client.errors import UnreachableError
+from client.protocol.errors import UnreachableError
 from interpreter.follower import Follower
 from interpreter.options import Limits, Options
 from interpreter.seats import SeatConnection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.errors import RequestRefusedError
+from client.protocol.errors import RequestRefusedError
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
 from interpreter.report import LeaseNews, Left, Recognising, Spoken
 from interpreter.scripted import Fault, ScriptedEngine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.asking import Asking
+from client.protocol.requester import Asking
 from shared.models.messages import (
     AnyControl,
     BroadcastStateChanged,

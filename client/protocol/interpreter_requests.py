@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from client.asking import Asking
-from client.join_code import JoinCode
+from client.protocol.join_code import JoinCode
+from client.protocol.requester import Asking
 from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.models.messages import GetSessionStatus, SessionStatus
 

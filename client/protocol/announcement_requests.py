@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from client.asking import Asking
+from client.protocol.requester import Asking
 from shared.models.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,

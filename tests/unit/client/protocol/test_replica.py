@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.devices import DeviceReplica, Progress
+from client.protocol.replica import DeviceReplica, Progress
 from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from shared.models.hlc import Hlc
 from tests.unit.client.support import T0

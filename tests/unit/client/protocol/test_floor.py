@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from client.events import Notified
-from client.floor import Floor
-from client.protocol import SessionCore
+from client.protocol.core import SessionCore
+from client.protocol.events import Notified
+from client.protocol.floor import Floor
 from shared.models.message_base import ServerMessage, encode
 from shared.models.messages import Audio, JoinSession, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.support import JOINED, audio

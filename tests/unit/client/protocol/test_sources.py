@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.events import Heard, Notified
-from client.protocol import SessionCore
+from client.protocol.core import SessionCore
+from client.protocol.events import Heard, Notified
 from shared.models.messages import JoinSession
 from tests.unit.client.support import JOINED
 

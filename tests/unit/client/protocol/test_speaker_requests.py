@@ -13,10 +13,10 @@ from rich.console import Console
 from client import notices
 from client.connection import connect
 from client.console import Display
-from client.controls import SpeakerControls
-from client.events import Answered, Event, Notified, Outcome
 from client.lasting import lasting
-from client.protocol import SessionCore
+from client.protocol.core import SessionCore
+from client.protocol.events import Answered, Event, Notified, Outcome
+from client.protocol.speaker_requests import SpeakerControls
 from shared.models.broadcast_state import BroadcastState
 from shared.models.message_base import ServerMessage
 from shared.models.messages import BroadcastStateChanged, CreateSession, JoinSession, PauseBroadcast

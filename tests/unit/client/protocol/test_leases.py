@@ -10,10 +10,18 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from client.connection import connect
-from client.errors import AwayError, RequestRefusedError
-from client.events import AudioRefused, Away, CaptionRefused, Event, Notified, Outcome, Returned
 from client.lasting import lasting
-from client.protocol import SessionCore
+from client.protocol.core import SessionCore
+from client.protocol.errors import AwayError, RequestRefusedError
+from client.protocol.events import (
+    AudioRefused,
+    Away,
+    CaptionRefused,
+    Event,
+    Notified,
+    Outcome,
+    Returned,
+)
 from shared.models.interpretation import Renders, RequestedInterpretation
 from shared.models.interpretation_messages import InterpreterLease, SendCaption
 from shared.models.messages import Heartbeat, JoinSession

@@ -13,9 +13,9 @@ from typing import get_args
 
 import msgspec
 
-from client.announcements import AnnouncementBoard
-from client.errors import RequestRefusedError
-from client.events import (
+from client.protocol.announcements import AnnouncementBoard
+from client.protocol.errors import RequestRefusedError
+from client.protocol.events import (
     Answered,
     AudioRefused,
     Captioned,
@@ -26,7 +26,7 @@ from client.events import (
     Outcome,
     Refused,
 )
-from client.session_state import Claim, SessionState, after
+from client.protocol.session_state import Claim, SessionState, after
 from shared.models.interpretation import LeaseReason, Renders
 from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
 from shared.models.message_base import Reply, Request, ServerMessage, encode

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.announcements import AnnouncementBoard, announced
+from client.protocol.announcements import AnnouncementBoard, announced
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
     Announcement,

@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from client.errors import GATEWAY_FAULT, RequestRefusedError
-from client.events import Answered, AudioRefused, Event, Heard, Notified, Outcome, Refused
-from client.protocol import SessionCore
+from client.protocol.core import SessionCore
+from client.protocol.errors import GATEWAY_FAULT, RequestRefusedError
+from client.protocol.events import (
+    Answered,
+    AudioRefused,
+    Event,
+    Heard,
+    Notified,
+    Outcome,
+    Refused,
+)
 from shared.models.message_base import Request
 from shared.models.messages import (
     ChangeLanguage,

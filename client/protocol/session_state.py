@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from client.floor import Floor
+from client.protocol.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import InterpreterSource, Lease

@@ -10,10 +10,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.captions import CaptionTrack, Shown
-from client.events import Captioned
-from client.protocol import SessionCore
-from client.session_state import SessionState
+from client.protocol.captions import CaptionTrack, Shown
+from client.protocol.core import SessionCore
+from client.protocol.events import Captioned
+from client.protocol.session_state import SessionState
 from shared.models.interpretation_messages import Caption
 from shared.models.message_base import encode
 from shared.models.messages import ChannelSourceChanged, JoinSession

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import HealthCheck, given, settings
 
-from client.devices import DeviceReplica
+from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from shared.models.message_base import encode
 from tests.helpers.device_people import device_id, phone

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from client.asking import Asking
-from client.join_code import JoinCode
+from client.protocol.join_code import JoinCode
+from client.protocol.requester import Asking
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource, RequestedInterpretation
 from shared.models.messages import (
