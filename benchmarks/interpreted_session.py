@@ -12,7 +12,7 @@ from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
 from client.chunks import chunks
-from client.connection import Connection, connect
+from client.connection.websocket import Connection, connect
 from client.protocol.events import Heard as HeardEvent
 from client.sound.whole import to_pcm
 from demo.sentences import SENTENCES

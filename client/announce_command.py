@@ -12,8 +12,8 @@ import typer
 from client import notices
 from client.announce_options import TranslateOption, Weight, translations
 from client.client_id import kept_client_id
-from client.clock_offset import ClockOffset
-from client.connection import Connection
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection
 from client.console import Display, describe_coverage
 from client.options import (
     DEFAULT_URL,

@@ -13,6 +13,7 @@ from client import notices
 from client.acknowledging import Acknowledger
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
+from client.connection.backoff import GRACE_SECONDS
 from client.console import Display, summarize_catch_ups, summarize_hearing
 from client.devices_command import devices_app
 from client.files import HeardFile
@@ -31,7 +32,6 @@ from client.options import (
     UrlOption,
 )
 from client.protocol.events import Notice
-from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session
 from client.smoke_command import smoke_command

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from client.catching_up import CatchUpCounts
+from client.connection.catching_up import CatchUpCounts
 from client.jitter import JitterCounts
 from client.latency import LatencySummary
 from client.ledger import LedgerSummary

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client import notices
-from client.clock_offset import ClockOffset
+from client.connection.backoff import GRACE_SECONDS
+from client.connection.clock_offset import ClockOffset
 from client.console import Display
 from client.device_file import DeviceFile, account_of, default_path
 from client.device_notices import (
@@ -23,7 +24,6 @@ from client.options import Access
 from client.protocol.errors import RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
-from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.tokens import Bearer
 from client.urls import is_local

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.capture import Sleep
-from client.changes import Changes
-from client.clock_offset import ClockOffset
-from client.connection import Connection
+from client.connection.backoff import GRACE_SECONDS, Chance, Reconnection
+from client.connection.changes import Changes
+from client.connection.clock_offset import ClockOffset
+from client.connection.supervisor import Opener
+from client.connection.websocket import Connection
 from client.listener import compare_clocks
 from client.protocol.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
-from client.reconnection import GRACE_SECONDS, Chance, Reconnection
-from client.seat_keeper import Opener
 from client.streaming import either
 from shared.models.device_messages import (
     Device,

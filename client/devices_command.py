@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from client.connection.backoff import GRACE_SECONDS
 from client.device_machine import Machine, Tokens, act, watch
 from client.device_notices import PASSING, Household
 from client.options import (
@@ -22,7 +23,6 @@ from client.options import (
     UserOption,
 )
 from client.protocol.replica import DeviceReplica
-from client.reconnection import GRACE_SECONDS
 
 devices_app = typer.Typer(
     invoke_without_command=True,

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from client import notices
+from client.connection.backoff import GRACE_SECONDS
 from client.console import Display, describe_stream, summarize_hearing
 from client.files import STANDARD_INPUT, HeardFile, source_named
 from client.interpreter import Start, interpret
@@ -33,7 +34,6 @@ from client.options import (
 )
 from client.protocol.errors import MachineError
 from client.protocol.join_code import JoinCode
-from client.reconnection import GRACE_SECONDS
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session
 from interpreter.engine import EngineError

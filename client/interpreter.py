@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.capture import Sleep
+from client.connection.reconnecting import AnyConnection
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.lasting import AnyConnection
 from client.listener import Hearing, Hooks, OpenSink, compare_clocks
 from client.playout import ListenStats, NullSink, Playout
 from client.protocol.errors import OffAirError, RequestRefusedError

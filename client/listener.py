@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from client.connection.reconnecting import AnyConnection
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.lasting import AnyConnection
 from client.playout import ListenStats, NullSink, Playout, Sink
 from client.protocol.captions import CaptionTrack, Shown
 from client.protocol.errors import ClientError

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from client.clock_offset import ClockOffset
 from client.command_line import FileName
-from client.connection import Connection
-from client.lasting import LastingConnection, lasting
-from client.reconnection import GRACE_SECONDS
-from client.token_connection import connect_with_token
+from client.connection.authenticated import connect_with_token
+from client.connection.backoff import GRACE_SECONDS
+from client.connection.clock_offset import ClockOffset
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.websocket import Connection
 from client.token_keeper import TokenKeeper
 from client.token_sources import (
     CommandTokens,

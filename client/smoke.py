@@ -16,8 +16,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from client.capture import Captured, Sleep, capture
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection, connect
 from client.options import Access
 from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.smoke_audio import Ear, Scale, ServerTime, refusal

@@ -9,7 +9,7 @@ import numpy as np
 
 from client.audio import at_volume
 from client.capture import Captured
-from client.connection import Connection
+from client.connection.websocket import Connection
 from client.jitter import JitterBuffer, Played
 from client.latency import LatencySummary
 from client.protocol.events import AudioRefused, Heard, Notified

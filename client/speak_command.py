@@ -10,10 +10,11 @@ import typer
 
 from client import notices
 from client.announce_options import TranslateOption, Weight, translations
+from client.connection.backoff import GRACE_SECONDS
+from client.connection.reconnecting import LastingConnection
 from client.console import Display, describe_stream
 from client.files import STANDARD_INPUT, source_named
 from client.interpretation_options import InterpretOption, IntoOption, described, requested
-from client.lasting import LastingConnection
 from client.options import (
     DEFAULT_URL,
     Access,
@@ -30,7 +31,6 @@ from client.options import (
     UserOption,
 )
 from client.protocol.errors import RequestRefusedError
-from client.reconnection import GRACE_SECONDS
 from client.running import enter_pressed, run
 from client.session_option import AccessOption, JoinBy
 from client.speaker import speak

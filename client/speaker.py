@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from client.capture import ChunkSource, Sleep
-from client.lasting import AnyConnection
+from client.connection.reconnecting import AnyConnection
 from client.protocol.errors import ClientError, SoundError
 from client.protocol.events import (
     AudioRefused,

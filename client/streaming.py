@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.capture import Captured, ChunkSource, Sleep, capture
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.protocol.errors import AwayError, OffAirError
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat

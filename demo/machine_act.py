@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from client.capture import Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.playout import ListenStats, NullSink, Sink

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from client.capture import Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.interpreter import InterpretReport, interpret
 from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.capture import Sleep
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.protocol.errors import AwayError, ClientError
 from client.protocol.events import (
     AudioRefused,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from client.anchor import ClockAnchor
 from client.capture import Sleep
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.streaming import either
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
-from client.lasting import LastingConnection, lasting
+from client.connection.clock_offset import ClockOffset
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.transport import SessionTicket
+from client.connection.websocket import Connection, connect
 from client.streaming import either
-from client.transport import SessionTicket
 from interpreter.engines import make_engine
 from interpreter.machine import Machine
 from interpreter.options import Options

@@ -14,7 +14,7 @@ from shared.models.messages import Role, SessionJoined, SessionLeft, SessionStat
 
 
 class SeatConnection(Protocol):
-    """A connection that keeps its seat over losses: `client.lasting.LastingConnection` is one, and
+    """A connection that keeps its seat over losses: `client.connection.reconnecting.LastingConnection` is one, and
     says what each method raises.
     """
 

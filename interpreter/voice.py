@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from client.capture import Sleep
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.protocol.errors import AwayError
 from client.streaming import either
 from interpreter.backlog import Backlog

@@ -1,7 +1,7 @@
 """The client's side of the WebSocket protocol, without any input or output.
 
 Requests become frames, frames become events; `state` is the session as it stands, `announcements`
-what is announced. Whoever owns the socket passes bytes in both directions (`client.connection`).
+what is announced. Whoever owns the socket passes bytes in both directions (`client.connection.websocket`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from client.changes import Changes
+from client.connection.changes import Changes
 from interpreter.aws.event_stream import FrameError
 from interpreter.aws.failures import ConnectionLostError, LimitExceededError
 from interpreter.aws.floor_buffer import FloorBuffer

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from client.capture import ChunkSource
-from client.connection import connect
+from client.connection.websocket import connect
 from client.options import Access
 from client.protocol.events import Captioned, Heard, Notified
 from client.speaker import speak

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from client.lasting import lasting
+from client.connection.reconnecting import lasting
 from client.options import Access
 from client.protocol.events import Away, CaughtUp, Heard, RolledOver
 from local.endpoints import Endpoints

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from client.connection import connect
+from client.connection.websocket import connect
 from client.listener import Hooks, listen
 from client.playout import ListenStats, Playout
 from shared.models.interpretation import Renders

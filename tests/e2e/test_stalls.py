@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from client.capture import Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.speaker import speak
 from client.streaming import StreamReport
 from local.endpoints import Endpoints

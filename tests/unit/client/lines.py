@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
-from client.lasting import LastingConnection, lasting
+from client.connection.clock_offset import ClockOffset
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.websocket import Connection, connect
 from client.protocol.errors import ClientError
 from shared.utils.clock import Clock
 from tests.unit.client.support import FakeClock, FakeService, serving

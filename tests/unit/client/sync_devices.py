@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.clock_offset import ClockOffset
+from client.connection.clock_offset import ClockOffset
 from client.device_sync import DeviceHooks, DeviceSync
 from client.protocol.replica import DeviceReplica, SavedReplica
 from tests.unit.client.lines import Line

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from client.client_id import kept_client_id
-from client.connection import connect
+from client.connection.websocket import connect
 from client.private_files import config_dir, write_private
 from shared.models.errors import ValidationError
 from tests.unit.client.support import serving

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection
 from client.device_sync import DeviceSync
 from client.protocol.errors import (
     ClientError,

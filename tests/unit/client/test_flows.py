@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from client.capture import ChunkSource, Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks, listen
 from client.playout import ListenStats

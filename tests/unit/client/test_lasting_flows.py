@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from client.capture import ChunkSource, Recording
-from client.connection import connect
+from client.connection.reconnecting import lasting
+from client.connection.websocket import connect
 from client.interpreter import Start, interpret
-from client.lasting import lasting
 from client.listener import Hooks, listen
 from client.playout import Playout
 from client.protocol.events import Away, Notice, Returned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.clock_offset import ClockOffset
+from client.connection.clock_offset import ClockOffset
 from client.latency import LatencyRecord, LatencySummary, summarize
 from tests.unit.client.support import T0
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from client import notices
 from client.capture import Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.console import Display, describe_audience
 from client.protocol.events import Notice, Notified
 from client.speaker import speak

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection
 
 from client import notices
 from client.capture import ChunkSource, Recording
-from client.connection import connect
+from client.connection.websocket import connect
 from client.console import Display, describe_stream
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks

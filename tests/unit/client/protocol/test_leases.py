@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.connection import connect
-from client.lasting import lasting
+from client.connection.reconnecting import lasting
+from client.connection.websocket import connect
 from client.protocol.core import SessionCore
 from client.protocol.errors import AwayError, RequestRefusedError
 from client.protocol.events import (

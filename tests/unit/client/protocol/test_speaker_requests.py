@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from client import notices
-from client.connection import connect
+from client.connection.reconnecting import lasting
+from client.connection.websocket import connect
 from client.console import Display
-from client.lasting import lasting
 from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Event, Notified, Outcome
 from client.protocol.speaker_requests import SpeakerControls

@@ -1,5 +1,5 @@
 """A connection that comes back by itself when it is lost, and moves to another one before its time
-is up: how, `client.seat_keeper` says.
+is up: how, `client.connection.supervisor` says.
 
     async with lasting(open_connection) as connection:
         await connection.join("golden-eagle-427", "es")
@@ -19,8 +19,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from client.capture import Sleep
-from client.catching_up import CatchUpCounts
-from client.connection import Connection
+from client.connection.backoff import GRACE_SECONDS, Chance
+from client.connection.catching_up import CatchUpCounts
+from client.connection.supervisor import Opener, SeatKeeper
+from client.connection.websocket import Connection
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.errors import AwayError, ConnectionLostError
 from client.protocol.events import Event
@@ -29,8 +31,6 @@ from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
 from client.protocol.speaker_requests import SpeakerControls
-from client.reconnection import GRACE_SECONDS, Chance
-from client.seat_keeper import Opener, SeatKeeper
 from shared.models.announcement_messages import Announcement, Scope
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import SendCaption

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from client.connection.backoff import Reconnection, Seat
 from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
@@ -16,7 +17,6 @@ from client.protocol.errors import (
     TokenError,
     UnreachableError,
 )
-from client.reconnection import Reconnection, Seat
 from client.remedies import remedy
 from shared.models.messages import Role
 

@@ -1,7 +1,7 @@
 """Keeps one seat in a session over as many connections as it takes.
 
-What it does about a loss, `client.reconnection` says; when it moves on without one,
-`client.rollover` does. `client.lasting` makes a connection's interface of it.
+What it does about a loss, `client.connection.backoff` says; when it moves on without one,
+`client.connection.rollover` does. `client.connection.reconnecting` makes a connection's interface of it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.capture import Sleep
-from client.catching_up import CatchingUp, CatchUpCounts
-from client.changes import Changes
-from client.clock_offset import ClockOffset
-from client.connection import Connection
-from client.event_queue import EventQueue
+from client.connection.backoff import Chance, Reconnection, Seat
+from client.connection.catching_up import CatchingUp, CatchUpCounts
+from client.connection.changes import Changes
+from client.connection.clock_offset import ClockOffset
+from client.connection.event_queue import EventQueue
+from client.connection.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
+from client.connection.websocket import Connection
 from client.protocol.announcements import AnnouncementBoard
 from client.protocol.errors import ClientError, ConnectionLostError, FellBehindError
 from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
-from client.reconnection import Chance, Reconnection, Seat
-from client.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
 from shared.models.messages import SessionJoined
 from shared.utils.clock import Clock
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection
-from client.lasting import LastingConnection, lasting
+from client.connection.clock_offset import ClockOffset
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.websocket import Connection
 from client.notices import notice
 from client.protocol.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
 from tests.unit.client.lines import Line, cut, steadfast

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.protocol.errors import ClientError, ConnectionLostError, RequestRefusedError
 from shared.models.errors import ErrorCode
 from shared.utils.clock import Clock

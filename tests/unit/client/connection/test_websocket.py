@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from client.connection import connect
+from client.connection.websocket import connect
 from client.protocol.errors import (
     ConnectionLostError,
     HandshakeRefusedError,

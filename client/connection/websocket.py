@@ -19,10 +19,12 @@ from dataclasses import replace
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.changes import Changes
-from client.clock_offset import ClockOffset
-from client.event_queue import EventQueue
-from client.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
+from client.connection.changes import Changes
+from client.connection.clock_offset import ClockOffset
+from client.connection.event_queue import EventQueue
+from client.connection.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
+from client.connection.send_window import SendWindow
+from client.connection.transport import SessionTicket, lost, open_socket
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
 from client.protocol.device_requests import DeviceRequests
@@ -39,8 +41,6 @@ from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
 from client.protocol.speaker_requests import SpeakerControls
-from client.send_window import SendWindow
-from client.transport import SessionTicket, lost, open_socket
 from shared.models.announcement_messages import Announcement, Scope
 from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.errors import ErrorCode

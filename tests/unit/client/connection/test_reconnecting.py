@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
-from client.lasting import LastingConnection, lasting
+from client.connection.clock_offset import ClockOffset
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.websocket import Connection, connect
 from client.options import Access
 from client.protocol.errors import (
     AwayError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from client.send_window import SendWindow
+from client.connection.send_window import SendWindow
 
 
 class Path:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from client.event_queue import EventQueue
+from client.connection.event_queue import EventQueue
 from client.protocol.errors import ConnectionLostError
 from client.protocol.events import Event, Heard, Notified
 from shared.models.messages import SessionEnded

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.connection import connect
+from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.rollover import Overlap, Schedule
+from client.connection.websocket import connect
 from client.jitter import JitterBuffer, Played
-from client.lasting import LastingConnection, lasting
 from client.protocol.errors import RequestRefusedError, UnreachableError
 from client.protocol.events import AudioRefused, Heard, Notified, Returned, RolledOver
-from client.rollover import Overlap, Schedule
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import ServerMessage
 from shared.models.messages import Audio, SpeakerDisconnected, SpeakerReconnected

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from client.capture import Sleep
-from client.changes import Changes
+from client.connection.changes import Changes
 from client.lag import LagMeter
 from client.protocol.errors import ClientError, FellBehindError
 from shared.models.messages import Audio

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.authenticating import Authenticator
+from client.connection.token_renewal import Authenticator
 from client.protocol.errors import (
     ClientError,
     ConnectionLostError,

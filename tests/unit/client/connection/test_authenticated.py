@@ -16,12 +16,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
+from client.connection.authenticated import connect_with_token
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection, connect
 from client.options import Access
 from client.protocol.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.protocol.events import AudioRefused
-from client.token_connection import connect_with_token
 from client.token_keeper import TokenKeeper
 from shared.utils.clock import Clock, SystemClock
 from tests.helpers.virtual_time import VirtualTime

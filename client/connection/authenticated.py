@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
-from client.authenticating import Authenticator
-from client.clock_offset import ClockOffset
-from client.connection import Connection, connect
+from client.connection.clock_offset import ClockOffset
+from client.connection.token_renewal import Authenticator
+from client.connection.websocket import Connection, connect
 from client.protocol.errors import HandshakeRefusedError
 from client.token_keeper import TokenKeeper
 from shared.utils.clock import Clock

@@ -1,0 +1,1 @@
+"""Connections: transport, requests, reconnection and roll-over."""
