@@ -18,7 +18,6 @@ from client.console import Display, summarize_catch_ups, summarize_hearing
 from client.devices_command import devices_app
 from client.files import HeardFile
 from client.interpret_command import interpret_command
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.options import (
     DEFAULT_URL,
@@ -31,6 +30,7 @@ from client.options import (
     TokenOption,
     UrlOption,
 )
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session

@@ -14,10 +14,10 @@ from rich.status import Status
 from rich.text import Text
 
 from client.connection.catching_up import CatchUpCounts
-from client.jitter import JitterCounts
-from client.latency import LatencySummary
-from client.ledger import LedgerSummary
-from client.playout import ListenStats, Playout
+from client.playback.interpretation_latency import LedgerSummary
+from client.playback.jitter import JitterCounts
+from client.playback.latency import LatencySummary
+from client.playback.playout import ListenStats, Playout
 from client.printable import printable
 from client.streaming import StreamReport
 from shared.models.announcement_messages import Coverage

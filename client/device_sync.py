@@ -9,13 +9,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.capture import Sleep
 from client.connection.backoff import GRACE_SECONDS, Chance, Reconnection
 from client.connection.changes import Changes
 from client.connection.clock_offset import ClockOffset
 from client.connection.supervisor import Opener
 from client.connection.websocket import Connection
 from client.listener import compare_clocks
+from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from client.playout import NullSink, Sink
+from client.playback.playout import NullSink, Sink
+from client.playback.recorder import Recorder
 from client.protocol.errors import SoundError
-from client.recorder import Recorder
 from client.sound.inputs import DescriptorInput, open_path, unreadable
 from client.sound.outputs import prepare_directory
 from client.sound.source import SoundInput, SoundSource

@@ -16,7 +16,6 @@ from client.connection.backoff import GRACE_SECONDS
 from client.console import Display, describe_stream, summarize_hearing
 from client.files import STANDARD_INPUT, HeardFile, source_named
 from client.interpreter import Start, interpret
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks
 from client.options import (
     DEFAULT_URL,
@@ -32,6 +31,7 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.errors import MachineError
 from client.protocol.join_code import JoinCode
 from client.running import run

@@ -7,11 +7,11 @@ import contextlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from client.capture import Sleep
 from client.connection.reconnecting import AnyConnection
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hearing, Hooks, OpenSink, compare_clocks
-from client.playout import ListenStats, NullSink, Playout
+from client.playback.capture import Sleep
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.playback.playout import ListenStats, NullSink, Playout
 from client.protocol.errors import OffAirError, RequestRefusedError
 from client.protocol.events import AudioRefused, Notice, Notified
 from client.speaker import OpenSource

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from client.capture import Captured, Sleep, capture
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
 from client.options import Access
+from client.playback.capture import Captured, Sleep, capture
 from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.smoke_audio import Ear, Scale, ServerTime, refusal
 from client.smoke_remedies import (

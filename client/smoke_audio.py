@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from client.audio import at_volume
-from client.capture import Captured
 from client.connection.websocket import Connection
-from client.jitter import JitterBuffer, Played
-from client.latency import LatencySummary
+from client.playback.audio import at_volume
+from client.playback.capture import Captured
+from client.playback.jitter import JitterBuffer, Played
+from client.playback.latency import LatencySummary
 from client.protocol.events import AudioRefused, Heard, Notified
 from client.smoke_report import StepError
 from shared.models.audio_format import AudioFormat

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client.latency import LatencySummary
+from client.playback.latency import LatencySummary
 from shared.utils.clock import Clock
 
 Status = Literal["ok", "failed", "not run"]

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from client.capture import ChunkSource, Sleep
 from client.connection.reconnecting import AnyConnection
+from client.playback.capture import ChunkSource, Sleep
 from client.protocol.errors import ClientError, SoundError
 from client.protocol.events import (
     AudioRefused,

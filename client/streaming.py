@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from client.capture import Captured, ChunkSource, Sleep, capture
 from client.connection.changes import Changes
+from client.playback.capture import Captured, ChunkSource, Sleep, capture
 from client.protocol.errors import AwayError, OffAirError
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat

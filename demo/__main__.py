@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from client.command_line import serve
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.options import ChunkOption, DelayOption
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.errors import ClientError
 from client.remedies import remedy
 from client.sound.whole import load_pcm

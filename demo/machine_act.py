@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from client.capture import Recording
 from client.connection.websocket import connect
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
-from client.playout import ListenStats, NullSink, Sink
+from client.playback.capture import Recording
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.playback.playout import ListenStats, NullSink, Sink
+from client.playback.wav import WavWriter
 from client.protocol.errors import ClientError
 from client.protocol.events import Notice, Notified
 from client.sound.whole import to_pcm
 from client.speaker import speak
 from client.streaming import StreamReport
 from client.tokens import fetch_token
-from client.wav import WavWriter
 from demo.scenario import FLOOR_LANGUAGE, FORMAT, INTERPRETED_LANGUAGE, Endpoints
 from demo.sentences import STABLE
 from shared.models.audio_format import AudioFormat

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from client.capture import Recording
 from client.connection.websocket import connect
 from client.interpreter import InterpretReport, interpret
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
-from client.playout import ListenStats
+from client.playback.capture import Recording
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.playback.playout import ListenStats
+from client.playback.wav import WavWriter
 from client.speaker import SessionHook, SpeakReport, speak
 from client.streaming import ProgressHook, StreamReport
 from client.tokens import fetch_token
-from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined
 

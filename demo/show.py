@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.console import Display, describe_stream
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.printable import printable
 from client.streaming import StreamReport
 from demo.machine_act import MachinePerformance

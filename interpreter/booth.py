@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.capture import Sleep
 from client.connection.changes import Changes
+from client.playback.capture import Sleep
 from client.protocol.errors import AwayError, ClientError
 from client.protocol.events import (
     AudioRefused,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 
 _Result = TypeVar("_Result")
 # Whoever does not even obey a cancellation is left to itself after so long.

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.anchor import ClockAnchor
-from client.capture import Sleep
 from client.connection.changes import Changes
+from client.playback.capture import Sleep
+from client.playback.clock_anchor import ClockAnchor
 from client.streaming import either
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser

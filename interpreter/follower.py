@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, RequestRefusedError
 from interpreter.options import Options
 from interpreter.seats import OpenConnection, SeatConnection

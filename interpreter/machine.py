@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 from interpreter.booth import Booth, Callbacks
 from interpreter.bounded import within
 from interpreter.ear import Ear, Hearing

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, RequestRefusedError
 from interpreter.booth import Booth
 from interpreter.engine import Engine, EngineError

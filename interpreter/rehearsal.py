@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine
 from interpreter.options import Limits

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from client.latency import LatencyRecord
+from client.playback.latency import LatencyRecord
 from interpreter.engine import Stage
 from shared.models.interpretation import LeaseReason, Renders
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from client.capture import Sleep
 from client.connection.changes import Changes
+from client.playback.capture import Sleep
 from client.protocol.errors import AwayError
 from client.streaming import either
 from interpreter.backlog import Backlog

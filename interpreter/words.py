@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.latency import LatencyRecord, LatencySummary
+from client.playback.latency import LatencyRecord, LatencySummary
 from interpreter.engine import Stage
 from interpreter.report import (
     EngineFault,

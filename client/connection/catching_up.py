@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.capture import Sleep
 from client.connection.changes import Changes
-from client.lag import LagMeter
+from client.playback.capture import Sleep
+from client.playback.lag import LagMeter
 from client.protocol.errors import ClientError, FellBehindError
 from shared.models.messages import Audio
 from shared.utils.clock import Clock

@@ -18,11 +18,11 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from client.capture import Sleep
 from client.connection.backoff import GRACE_SECONDS, Chance
 from client.connection.catching_up import CatchUpCounts
 from client.connection.supervisor import Opener, SeatKeeper
 from client.connection.websocket import Connection
+from client.playback.capture import Sleep
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.errors import AwayError, ConnectionLostError
 from client.protocol.events import Event

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from client.capture import Sleep
+from client.playback.capture import Sleep
 from client.protocol.errors import (
     ClientError,
     ConnectionLostError,

@@ -113,7 +113,7 @@ class SoundInput:
 
 
 class SoundSource:
-    """The chunks of an input, as `client.capture.ChunkSource` wants them."""
+    """The chunks of an input, as `client.playback.capture.ChunkSource` wants them."""
 
     def __init__(self, sound: SoundInput, audio_format: AudioFormat) -> None:
         self._sound = sound

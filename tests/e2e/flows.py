@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.capture import ChunkSource
-from client.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.listener import Hooks, listen
 from client.options import Access
+from client.playback.capture import ChunkSource
+from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice, Notified, RolledOver
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import ChannelSourceChanged, SpeakerDisconnected, SpeakerReconnected

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from client.capture import Recording
 from client.options import Access
+from client.playback.capture import Recording
 from client.speaker import speak
 from interpreter.aws.engine import AwsEngine
 from interpreter.machine import Machine

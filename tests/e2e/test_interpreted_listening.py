@@ -7,7 +7,7 @@ import time
 
 from client.connection.websocket import connect
 from client.listener import Hooks, listen
-from client.playout import ListenStats, Playout
+from client.playback.playout import ListenStats, Playout
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import Caption, SendCaption
 from tests.e2e.flows import LIMIT_SECONDS, Happenings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.capture import Recording
 from client.options import Access
+from client.playback.capture import Recording
 from client.speaker import speak
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from client.capture import Recording
+from client.playback.capture import Recording
 from client.sound.whole import to_pcm
 from client.speaker import speak
 from demo.sentences import STABLE

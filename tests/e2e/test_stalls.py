@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from client.capture import Recording
 from client.connection.websocket import connect
+from client.playback.capture import Recording
 from client.speaker import speak
 from client.streaming import StreamReport
 from local.endpoints import Endpoints

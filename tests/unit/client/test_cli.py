@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from client.playback.wav import WavWriter
 from client.protocol.errors import (
     ClientError,
     ConnectionLostError,
@@ -16,7 +17,6 @@ from client.protocol.errors import (
 )
 from client.remedies import remedy
 from client.sound.whole import load_pcm, read_sound
-from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import encode
 from shared.models.messages import Audio

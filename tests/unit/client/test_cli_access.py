@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
+from client.playback.wav import WavWriter
 from client.protocol.join_code import JoinCode
-from client.wav import WavWriter
 from tests.unit.client.command_line import run, server
 from tests.unit.client.support import CREATED, FakeService
 

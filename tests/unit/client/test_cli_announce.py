@@ -16,9 +16,9 @@ from websockets.asyncio.server import ServerConnection
 
 from client import notices
 from client.console import Display
+from client.playback.wav import WavWriter
 from client.printable import printable
 from client.protocol.events import Notified
-from client.wav import WavWriter
 from shared.models.announcement_messages import Announcement, MessageType
 from tests.unit.client.command_line import fails, run, server
 from tests.unit.client.support import T0, FakeService

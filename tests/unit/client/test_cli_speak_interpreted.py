@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.wav import WavWriter
+from client.playback.wav import WavWriter
 from tests.unit.client.command_line import fails, run, server
 from tests.unit.client.support import CREATED, FakeService
 

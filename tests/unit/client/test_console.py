@@ -9,10 +9,10 @@ from rich.console import Console
 
 from client import notices
 from client.console import Display, describe_hearing, describe_ledger, describe_stream
-from client.jitter import JitterCounts
-from client.latency import LatencySummary
-from client.ledger import LedgerSummary
-from client.playout import ListenStats, NullSink, Playout
+from client.playback.interpretation_latency import LedgerSummary
+from client.playback.jitter import JitterCounts
+from client.playback.latency import LatencySummary
+from client.playback.playout import ListenStats, NullSink, Playout
 from client.protocol.events import Away, Notified, Returned
 from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat

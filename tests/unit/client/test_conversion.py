@@ -10,13 +10,13 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.audio import at_volume
 from client.chunks import chunks
+from client.playback.audio import at_volume
+from client.playback.wav import WavWriter
 from client.protocol.errors import SoundError
 from client.sound.conversion import in_chunks
 from client.sound.encodings import Samples
 from client.sound.whole import Sound, load_pcm, to_pcm
-from client.wav import WavWriter
 from shared.models.audio_format import AudioFormat
 from shared.utils.validators import validate_audio_chunk_size
 from tests.unit.client.sounds import speechlike

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from client.capture import ChunkSource, Recording
 from client.connection.websocket import connect
 from client.interpreter import InterpretReport, Start, interpret
 from client.listener import Hooks, listen
-from client.playout import ListenStats
+from client.playback.capture import ChunkSource, Recording
+from client.playback.playout import ListenStats
 from client.protocol.errors import RequestRefusedError, SoundError
 from client.speaker import OpenSource, SpeakReport, speak
 from shared.models.audio_format import AudioFormat

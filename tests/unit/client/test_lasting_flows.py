@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from client.capture import ChunkSource, Recording
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
 from client.interpreter import Start, interpret
 from client.listener import Hooks, listen
-from client.playout import Playout
+from client.playback.capture import ChunkSource, Recording
+from client.playback.playout import Playout
 from client.protocol.events import Away, Notice, Returned
 from client.speaker import speak
 from shared.models.audio_format import AudioFormat

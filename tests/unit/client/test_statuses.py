@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from client import notices
-from client.capture import Recording
 from client.connection.websocket import connect
 from client.console import Display, describe_audience
+from client.playback.capture import Recording
 from client.protocol.events import Notice, Notified
 from client.speaker import speak
 from client.streaming import StreamReport

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.capture import Recording
+from client.playback.capture import Recording
 from client.protocol.errors import ConnectionLostError, RequestRefusedError, StalledError
 from client.protocol.events import AudioRefused
 from client.streaming import Streamer, StreamReport, either, settle_seconds

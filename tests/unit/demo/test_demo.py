@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from client.capture import Recording
-from client.jitter import JitterCounts
-from client.latency import LatencySummary
-from client.playout import ListenStats
+from client.playback.capture import Recording
+from client.playback.jitter import JitterCounts
+from client.playback.latency import LatencySummary
+from client.playback.playout import ListenStats
+from client.playback.wav import WavWriter
 from client.sound.whole import Sound, read_sound, to_pcm
-from client.wav import WavWriter
 from demo.__main__ import FLOOR, INTERPRETATION
 from demo.scenario import FORMAT, Outcome, Scenario
 from demo.show import Show

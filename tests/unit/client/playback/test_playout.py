@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.playout import Playout
+from client.playback.playout import Playout
 from client.protocol.events import Heard
 from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio

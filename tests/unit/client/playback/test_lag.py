@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.lag import LagMeter
+from client.playback.lag import LagMeter
 from shared.models.messages import Audio
 from tests.unit.client.support import T0
 

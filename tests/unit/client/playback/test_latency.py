@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.connection.clock_offset import ClockOffset
-from client.latency import LatencyRecord, LatencySummary, summarize
+from client.playback.latency import LatencyRecord, LatencySummary, summarize
 from tests.unit.client.support import T0
 
 

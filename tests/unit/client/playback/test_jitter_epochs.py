@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.jitter import Gap, JitterBuffer, Played, Verdict
+from client.playback.jitter import Gap, JitterBuffer, Played, Verdict
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import T0, audio
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.audio import at_volume
-from client.jitter import (
+from client.playback.audio import at_volume
+from client.playback.interpretation_latency import LatencyLedger, LedgerSummary
+from client.playback.jitter import (
     DEFAULT_PLAYOUT_DELAY_MS,
     Gap,
     JitterBuffer,
@@ -14,10 +15,9 @@ from client.jitter import (
     PlayoutEvent,
     Verdict,
 )
-from client.latency import LatencyRecord, LatencySummary
-from client.ledger import LatencyLedger, LedgerSummary
+from client.playback.latency import LatencyRecord, LatencySummary
+from client.playback.silences import Silences
 from client.protocol.events import Heard
-from client.silences import Silences
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from client.capture import Captured, Recording, capture
+from client.playback.capture import Captured, Recording, capture
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, FakeClock
 

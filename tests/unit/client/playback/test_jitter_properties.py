@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
+from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
 from tests.unit.client.support import audio

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from client.latency import LatencySummary, summarize
+from client.playback.latency import LatencySummary, summarize
 from shared.models.interpretation import Renders
 from shared.models.messages import Audio
 

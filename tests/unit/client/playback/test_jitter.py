@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
+from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
 from tests.unit.client.support import FORMAT, T0, audio
 
 

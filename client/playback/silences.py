@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from client.jitter import Gap
+from client.playback.jitter import Gap
 from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import Audio
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.playout import Playout
+from client.playback.playout import Playout
 from client.protocol.events import Heard
 from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio

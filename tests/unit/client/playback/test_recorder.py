@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from client.files import HeardFile
-from client.playout import NullSink
+from client.playback.playout import NullSink
+from client.playback.recorder import Recorder
 from client.protocol.errors import SoundError
-from client.recorder import Recorder
 from client.sound.whole import parse_sound, read_sound
 from shared.models.audio_format import AudioFormat
 

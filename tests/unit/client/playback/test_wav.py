@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from client.playback.wav import MAX_SILENCE_MS, WavWriter
 from client.protocol.errors import SoundError
 from client.sound.whole import parse_sound
-from client.wav import MAX_SILENCE_MS, WavWriter
 
 
 def test_what_is_written_is_an_ordinary_wav_file(tmp_path: Path) -> None:

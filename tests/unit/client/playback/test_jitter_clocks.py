@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.jitter import Gap, JitterBuffer, Played, PlayoutEvent
-from client.playout import Playout
+from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent
+from client.playback.playout import Playout
 from client.protocol.events import Heard
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.ledger import HISTORY, LatencyLedger, Stages
-from client.playout import NullSink, Playout
+from client.playback.interpretation_latency import HISTORY, LatencyLedger, Stages
+from client.playback.playout import NullSink, Playout
 from client.protocol.events import Heard
 from shared.models.interpretation import Renders
 from shared.models.messages import Audio

@@ -1,0 +1,1 @@
+"""Playback and capture: jitter buffer, latency, recording."""
