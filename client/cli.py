@@ -10,15 +10,16 @@ from typing import Annotated
 import typer
 
 from client import notices
-from client.acknowledging import Acknowledger
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
 from client.connection.backoff import GRACE_SECONDS
 from client.console import Display, summarize_catch_ups, summarize_hearing
 from client.devices_command import devices_app
-from client.files import HeardFile
+from client.flows.auto_acknowledge import Acknowledger
+from client.flows.listener import Hooks, listen
+from client.flows.sound_files import HeardFile
+from client.flows.streaming import either
 from client.interpret_command import interpret_command
-from client.listener import Hooks, listen
 from client.options import (
     DEFAULT_URL,
     Access,
@@ -36,7 +37,6 @@ from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session
 from client.smoke_command import smoke_command
 from client.speak_command import speak_command
-from client.streaming import either
 
 app = typer.Typer(
     add_completion=False,

@@ -19,7 +19,7 @@ from client.device_notices import (
     describe_progress,
     describe_watchlist,
 )
-from client.device_sync import DeviceHooks, DeviceSync
+from client.flows.device_sync import DeviceHooks, DeviceSync
 from client.options import Access
 from client.protocol.errors import RequestRefusedError
 from client.protocol.events import Away, Event, Notified

@@ -14,9 +14,9 @@ import typer
 from client import notices
 from client.connection.backoff import GRACE_SECONDS
 from client.console import Display, describe_stream, summarize_hearing
-from client.files import STANDARD_INPUT, HeardFile, source_named
-from client.interpreter import Start, interpret
-from client.listener import Hooks
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.sound_files import STANDARD_INPUT, HeardFile, source_named
 from client.options import (
     DEFAULT_URL,
     Access,

@@ -13,7 +13,8 @@ from client.announce_options import TranslateOption, Weight, translations
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.reconnecting import LastingConnection
 from client.console import Display, describe_stream
-from client.files import STANDARD_INPUT, source_named
+from client.flows.sound_files import STANDARD_INPUT, source_named
+from client.flows.speaker import speak
 from client.interpretation_options import InterpretOption, IntoOption, described, requested
 from client.options import (
     DEFAULT_URL,
@@ -33,7 +34,6 @@ from client.options import (
 from client.protocol.errors import RequestRefusedError
 from client.running import enter_pressed, run
 from client.session_option import AccessOption, JoinBy
-from client.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated

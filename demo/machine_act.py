@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from client.connection.websocket import connect
-from client.listener import Hooks, listen
+from client.flows.listener import Hooks, listen
+from client.flows.speaker import speak
+from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Sink
@@ -21,8 +23,6 @@ from client.playback.wav import WavWriter
 from client.protocol.errors import ClientError
 from client.protocol.events import Notice, Notified
 from client.sound.whole import to_pcm
-from client.speaker import speak
-from client.streaming import StreamReport
 from client.tokens import fetch_token
 from demo.scenario import FLOOR_LANGUAGE, FORMAT, INTERPRETED_LANGUAGE, Endpoints
 from demo.sentences import STABLE

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from client.connection.websocket import connect
-from client.interpreter import InterpretReport, interpret
-from client.listener import Hooks, listen
+from client.flows.interpreter import InterpretReport, interpret
+from client.flows.listener import Hooks, listen
+from client.flows.speaker import SessionHook, SpeakReport, speak
+from client.flows.streaming import ProgressHook, StreamReport
 from client.playback.capture import Recording
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats
 from client.playback.wav import WavWriter
-from client.speaker import SessionHook, SpeakReport, speak
-from client.streaming import ProgressHook, StreamReport
 from client.tokens import fetch_token
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.connection.changes import Changes
+from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.protocol.errors import AwayError, ClientError
 from client.protocol.events import (
@@ -22,7 +23,6 @@ from client.protocol.events import (
     Notified,
     Returned,
 )
-from client.streaming import either
 from interpreter.bounded import within
 from interpreter.options import Options
 from interpreter.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.connection.changes import Changes
+from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.playback.clock_anchor import ClockAnchor
-from client.streaming import either
 from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
 from interpreter.floor import FloorOrder, Recent

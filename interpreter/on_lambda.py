@@ -14,7 +14,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
-from client.streaming import either
+from client.flows.streaming import either
 from interpreter.engines import make_engine
 from interpreter.machine import Machine
 from interpreter.options import Options

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from client.connection.changes import Changes
+from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.protocol.errors import AwayError
-from client.streaming import either
 from interpreter.backlog import Backlog
 from interpreter.bounded import within
 from interpreter.engine import Engine, EngineError, Recognised, Stage

@@ -1,7 +1,7 @@
 """Whether, when and as what a client comes back after it has lost its connection.
 
 Pure: no clock, no chance and no input or output of its own. Times are seconds of a monotonic
-clock. `client.connection.supervisor` and `client.device_sync` act on it.
+clock. `client.connection.supervisor` and `client.flows.device_sync` act on it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from shared.models.device_messages import (
 
 class DeviceRequests(Asking):
     """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError. What makes a
-    replica of it, `client.device_sync` does.
+    replica of it, `client.flows.device_sync` does.
     """
 
     async def register_device(

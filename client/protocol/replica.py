@@ -1,7 +1,7 @@
 """What one device knows of what its user watches, kept in step with the user's other devices.
 
 No input or output: local operations become requests, and whatever the service says is merged, in
-any order and however often it comes. `client.device_sync` moves the bytes.
+any order and however often it comes. `client.flows.device_sync` moves the bytes.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from client.connection.websocket import connect
+from client.flows.speaker import speak
 from client.options import Access
 from client.playback.capture import ChunkSource
 from client.protocol.events import Captioned, Heard, Notified
-from client.speaker import speak
 from interpreter.scripted import hum_of
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

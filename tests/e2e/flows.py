@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.listener import Hooks, listen
+from client.flows.listener import Hooks, listen
 from client.options import Access
 from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS

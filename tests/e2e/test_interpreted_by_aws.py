@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
+from client.flows.speaker import speak
 from client.options import Access
 from client.playback.capture import Recording
-from client.speaker import speak
 from interpreter.aws.engine import AwsEngine
 from interpreter.machine import Machine
 from interpreter.options import Options

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from client.connection.websocket import connect
-from client.listener import Hooks, listen
+from client.flows.listener import Hooks, listen
 from client.playback.playout import ListenStats, Playout
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import Caption, SendCaption

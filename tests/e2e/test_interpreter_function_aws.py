@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from client.flows.speaker import speak
 from client.options import Access
 from client.playback.capture import Recording
-from client.speaker import speak
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated
 from tests.e2e.stacks import launch_quiet

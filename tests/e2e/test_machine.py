@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from client.flows.speaker import speak
 from client.playback.capture import Recording
 from client.sound.whole import to_pcm
-from client.speaker import speak
 from demo.sentences import STABLE
 from interpreter.engines import make_engine
 from interpreter.machine import Machine

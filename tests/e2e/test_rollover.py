@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.interpreter import Start, interpret
-from client.listener import Hooks
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.speaker import speak
 from client.options import Access
 from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
-from client.speaker import speak
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation_messages import InterpreterLease

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.interpreter import Start, interpret
-from client.listener import Hooks
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.speaker import speak
 from client.options import Access
 from client.protocol.errors import DisplacedError, RequestRefusedError
 from client.protocol.events import Away, Notified, Returned
-from client.speaker import speak
 from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.envelopes import still_works
 from tests.e2e.flows import AWAY_AND_BACK, Ears, Happenings, background, counting

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from client.connection.websocket import connect
+from client.flows.speaker import speak
+from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
-from client.speaker import speak
-from client.streaming import StreamReport
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated

@@ -20,11 +20,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from client.interpreter import Start, interpret
-from client.listener import Hooks, listen
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks, listen
+from client.flows.speaker import speak
 from client.options import Access
 from client.protocol.events import Away, Notice, Returned, RolledOver
-from client.speaker import speak
 from client.token_file import TokenFile
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from client.connection.clock_offset import ClockOffset
-from client.device_sync import DeviceHooks, DeviceSync
+from client.flows.device_sync import DeviceHooks, DeviceSync
 from client.protocol.replica import DeviceReplica, SavedReplica
 from tests.unit.client.lines import Line
 from tests.unit.client.support import FakeClock

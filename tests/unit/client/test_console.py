@@ -9,12 +9,12 @@ from rich.console import Console
 
 from client import notices
 from client.console import Display, describe_hearing, describe_ledger, describe_stream
+from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import LedgerSummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, NullSink, Playout
 from client.protocol.events import Away, Notified, Returned
-from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation_messages import Caption

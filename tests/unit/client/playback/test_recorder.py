@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client.files import HeardFile
+from client.flows.sound_files import HeardFile
 from client.playback.playout import NullSink
 from client.playback.recorder import Recorder
 from client.protocol.errors import SoundError

@@ -11,7 +11,7 @@ import pytest
 
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection
-from client.device_sync import DeviceSync
+from client.flows.device_sync import DeviceSync
 from client.protocol.errors import (
     ClientError,
     DeviceReplacedError,

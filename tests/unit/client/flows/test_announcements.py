@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from client.acknowledging import Acknowledger
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
+from client.flows.auto_acknowledge import Acknowledger
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
 from client.protocol.errors import ClientError, RequestRefusedError

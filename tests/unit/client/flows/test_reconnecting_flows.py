@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
-from client.interpreter import Start, interpret
-from client.listener import Hooks, listen
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks, listen
+from client.flows.speaker import speak
 from client.playback.capture import ChunkSource, Recording
 from client.playback.playout import Playout
 from client.protocol.events import Away, Notice, Returned
-from client.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated
 from tests.unit.client.lines import Line, cut, steadfast

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from client.connection.reconnecting import AnyConnection
+from client.flows.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from client.playback.capture import ChunkSource, Sleep
 from client.protocol.errors import ClientError, SoundError
 from client.protocol.events import (
@@ -20,7 +21,6 @@ from client.protocol.events import (
     Returned,
     RolledOver,
 )
-from client.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from shared.models.announcement_messages import (
     ActiveAnnouncement,
     Announcement,

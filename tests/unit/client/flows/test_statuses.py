@@ -13,10 +13,10 @@ from rich.console import Console
 from client import notices
 from client.connection.websocket import connect
 from client.console import Display, describe_audience
+from client.flows.speaker import speak
+from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
 from client.protocol.events import Notice, Notified
-from client.speaker import speak
-from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionStatus
 from tests.unit.client.support import STATE, FakeClock, FakeService, serving

@@ -14,12 +14,12 @@ from client.connection.changes import Changes
 from client.connection.clock_offset import ClockOffset
 from client.connection.supervisor import Opener
 from client.connection.websocket import Connection
-from client.listener import compare_clocks
+from client.flows.listener import compare_clocks
+from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
-from client.streaming import either
 from shared.models.device_messages import (
     Device,
     DeviceRegistered,

@@ -15,12 +15,12 @@ from websockets.asyncio.server import ServerConnection
 from client import notices
 from client.connection.websocket import connect
 from client.console import Display, describe_stream
-from client.interpreter import InterpretReport, Start, interpret
-from client.listener import Hooks
+from client.flows.interpreter import InterpretReport, Start, interpret
+from client.flows.listener import Hooks
+from client.flows.streaming import StreamReport
 from client.playback.capture import ChunkSource, Recording
 from client.playback.wav import WavWriter
 from client.protocol.events import Notice, Notified
-from client.streaming import StreamReport
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation_messages import InterpreterLease
 from tests.unit.client.command_line import run, server
