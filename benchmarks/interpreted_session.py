@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
-from client.chunks import chunks
 from client.connection.websocket import Connection, connect
 from client.protocol.events import Heard as HeardEvent
+from client.sound.chunks import chunks
 from client.sound.whole import to_pcm
 from demo.sentences import SENTENCES
 from local.endpoints import Endpoints

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.chunks import chunks
+from client.sound.chunks import chunks
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 

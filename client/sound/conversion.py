@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import soxr
 
-from client.chunks import complete
 from client.protocol.errors import SoundError
+from client.sound.chunks import complete
 from client.sound.downmix import Downmix
 from client.sound.encodings import Samples
 from client.sound.reader import SampleReader
