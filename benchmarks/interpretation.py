@@ -27,7 +27,7 @@ from benchmarks.engine_speed import real_time_factor
 from benchmarks.figures import percentile
 from benchmarks.interpreted_session import Heard, Speech, perform
 from benchmarks.live import say
-from client.tokens import fetch_token
+from client.tokens.development import fetch_token
 from interpreter.offline import programs
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch

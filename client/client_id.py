@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from client.private_files import config_dir, create_private, write_private
+from client.tokens.private_files import config_dir, create_private, write_private
 from shared.models.errors import ValidationError
 from shared.utils.validators import validate_client_id
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from client.private_files import config_dir, write_private
 from client.protocol.errors import DeviceFileError
 from client.protocol.replica import DeviceReplica, SavedReplica
+from client.tokens.private_files import config_dir, write_private
 
 
 class _Saved(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

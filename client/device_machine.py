@@ -25,7 +25,7 @@ from client.protocol.errors import RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
 from client.running import run
-from client.tokens import Bearer
+from client.tokens.development import Bearer
 from client.urls import is_local
 from shared.models.device_messages import Device, SyncMessage
 from shared.utils.clock import SystemClock

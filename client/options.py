@@ -16,15 +16,15 @@ from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.websocket import Connection
-from client.token_keeper import TokenKeeper
-from client.token_sources import (
+from client.tokens.development import local_token_url, login_name
+from client.tokens.keeper import TokenKeeper
+from client.tokens.sources import (
     CommandTokens,
     RefreshTokens,
     ServiceTokens,
     TokenSource,
     checked_command,
 )
-from client.tokens import local_token_url, login_name
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 

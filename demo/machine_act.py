@@ -23,7 +23,7 @@ from client.playback.wav import WavWriter
 from client.protocol.errors import ClientError
 from client.protocol.events import Notice, Notified
 from client.sound.whole import to_pcm
-from client.tokens import fetch_token
+from client.tokens.development import fetch_token
 from demo.scenario import FLOOR_LANGUAGE, FORMAT, INTERPRETED_LANGUAGE, Endpoints
 from demo.sentences import STABLE
 from shared.models.audio_format import AudioFormat

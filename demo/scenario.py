@@ -18,7 +18,7 @@ from client.playback.capture import Recording
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats
 from client.playback.wav import WavWriter
-from client.tokens import fetch_token
+from client.tokens.development import fetch_token
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined
 

@@ -21,7 +21,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from client.protocol.errors import TokenError
-from client.token_file import TokenFile
+from client.tokens.file import TokenFile
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed
 from infrastructure.sign_in import SignIn

@@ -11,7 +11,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.token_renewal import Authenticator
 from client.connection.websocket import Connection, connect
 from client.protocol.errors import HandshakeRefusedError
-from client.token_keeper import TokenKeeper
+from client.tokens.keeper import TokenKeeper
 from shared.utils.clock import Clock
 
 # What API Gateway answers a handshake with whose token the authorizer does not accept.

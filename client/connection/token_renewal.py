@@ -13,8 +13,8 @@ from client.protocol.errors import (
     RenewalError,
     RequestRefusedError,
 )
-from client.token_keeper import TokenKeeper
-from client.token_times import HeldToken
+from client.tokens.keeper import TokenKeeper
+from client.tokens.times import HeldToken
 from shared.models.authentication_messages import Authenticated
 from shared.models.errors import ErrorCode
 from shared.utils.clock import Clock

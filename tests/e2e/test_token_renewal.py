@@ -25,7 +25,7 @@ from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
 from client.options import Access
 from client.protocol.events import Away, Notice, Returned, RolledOver
-from client.token_file import TokenFile
+from client.tokens.file import TokenFile
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated

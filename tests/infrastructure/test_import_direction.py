@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *PLAIN,
         "infrastructure",
         "client.protocol.errors",
-        "client.token_file",
+        "client.tokens.file",
     ),
     # The probe's stacks are made as ours are; its function ships alone.
     "conformance": (*PLAIN, "infrastructure", "conformance"),

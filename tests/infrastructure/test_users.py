@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from client.protocol.errors import TokenError
-from client.token_file import TokenFile
+from client.tokens.file import TokenFile
 from infrastructure import outputs, users
 from infrastructure.config import ConfigError
 from infrastructure.outputs import outputs_of

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from client.client_id import kept_client_id
 from client.connection.websocket import connect
-from client.private_files import config_dir, write_private
+from client.tokens.private_files import config_dir, write_private
 from shared.models.errors import ValidationError
 from tests.unit.client.support import serving
 

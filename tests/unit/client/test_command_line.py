@@ -14,7 +14,7 @@ import pytest
 from client.cli import app
 from client.command_line import checked
 from client.protocol.errors import TokenError
-from client.tokens import login_name
+from client.tokens.development import login_name
 from tests.unit.client.command_line import server
 from tests.unit.client.test_cli_announce import Announcing
 

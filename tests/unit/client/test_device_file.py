@@ -10,7 +10,7 @@ from client.device_file import DeviceFile, account_of, default_path
 from client.device_notices import Household
 from client.protocol.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
-from client.tokens import Bearer
+from client.tokens.development import Bearer
 from shared.models.device_messages import Device
 from tests.unit.client.support import T0
 from tests.unit.client.unsigned import jwt

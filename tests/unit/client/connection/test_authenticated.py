@@ -22,7 +22,7 @@ from client.connection.websocket import Connection, connect
 from client.options import Access
 from client.protocol.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.protocol.events import AudioRefused
-from client.token_keeper import TokenKeeper
+from client.tokens.keeper import TokenKeeper
 from shared.utils.clock import Clock, SystemClock
 from tests.helpers.virtual_time import VirtualTime
 from tests.unit.client.jwts import jwt_saying

@@ -18,8 +18,8 @@ from client.protocol.errors import (
     RequestTimeoutError,
     TokenError,
 )
-from client.token_keeper import TokenKeeper
-from client.token_times import HeldToken
+from client.tokens.keeper import TokenKeeper
+from client.tokens.times import HeldToken
 from shared.models.authentication_messages import Authenticated
 from tests.helpers.virtual_time import T0, VirtualTime
 from tests.unit.client.jwts import jwt_saying

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.token_times import HeldToken, TokenTimes
+from client.tokens.times import HeldToken, TokenTimes
 from tests.unit.client.jwts import jwt_of, jwt_saying
 from tests.unit.client.support import T0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client.protocol.errors import TokenError
-from client.tokens import fetch_token, local_token_url
+from client.tokens.development import fetch_token, local_token_url
 from tests.unit.client.support import token_service
 
 

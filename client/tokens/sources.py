@@ -18,9 +18,9 @@ import msgspec
 
 from client.printable import printable
 from client.protocol.errors import RenewalError, TokenError
-from client.token_file import TokenFile
-from client.token_service import exchange
-from client.tokens import fetch_token
+from client.tokens.development import fetch_token
+from client.tokens.file import TokenFile
+from client.tokens.service import exchange
 
 _COMMAND_SECONDS = 30.0
 _REFRESH_SECONDS = 10.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client.protocol.errors import UnknownUserError
-from client.token_service import post_for_token
+from client.tokens.service import post_for_token
 from client.urls import is_local
 from shared.utils.text_arguments import is_text
 

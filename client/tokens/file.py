@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from client.private_files import write_private
 from client.protocol.errors import RenewalError
+from client.tokens.private_files import write_private
 from client.urls import is_local
 
 _MAX_BYTES = 65_536

@@ -15,8 +15,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from client.protocol.errors import TokenError
-from client.token_file import TokenFile
-from client.token_sources import (
+from client.tokens.file import TokenFile
+from client.tokens.sources import (
     CommandTokens,
     NoServiceError,
     RefreshTokens,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from client.protocol.errors import RenewalError, TokenError
-from client.token_sources import NoServiceError, TokenSource
-from client.token_times import HeldToken
+from client.tokens.sources import NoServiceError, TokenSource
+from client.tokens.times import HeldToken
 from shared.utils.clock import Clock
 
 # A token that lives longer than this is good enough for a handshake.

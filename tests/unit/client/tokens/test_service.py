@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.protocol.errors import TokenError
-from client.tokens import fetch_token
+from client.tokens.development import fetch_token
 from tests.unit.client.support import token_service
 
 Answer = Callable[[socket.socket], None]
