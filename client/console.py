@@ -14,12 +14,12 @@ from rich.status import Status
 from rich.text import Text
 
 from client.connection.catching_up import CatchUpCounts
+from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import LedgerSummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, Playout
-from client.printable import printable
 from shared.models.announcement_messages import Coverage
 from shared.models.interpretation_messages import Caption
 from shared.models.messages import SessionStatus

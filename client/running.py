@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from client.console import Display
-from client.printable import printable
+from client.escaping import printable
 from client.protocol.errors import ClientError
 from client.remedies import remedy
 

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from client.console import Display, describe_stream
+from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.printable import printable
 from demo.machine_act import MachinePerformance
 from demo.scenario import FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, Performance
 from demo.verdict import Row

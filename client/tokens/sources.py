@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from client.printable import printable
+from client.escaping import printable
 from client.protocol.errors import RenewalError, TokenError
 from client.tokens.development import fetch_token
 from client.tokens.file import TokenFile

@@ -16,8 +16,8 @@ from websockets.asyncio.server import ServerConnection
 
 from client import notices
 from client.console import Display
+from client.escaping import printable
 from client.playback.wav import WavWriter
-from client.printable import printable
 from client.protocol.events import Notified
 from shared.models.announcement_messages import Announcement, MessageType
 from tests.unit.client.command_line import fails, run, server
