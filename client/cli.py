@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.smoke.command import smoke_command
 from client import notices
 from client.announce_command import announce_command
 from client.client_id import kept_client_id
@@ -35,7 +36,6 @@ from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice
 from client.running import run
 from client.session_option import SecretFileOption, SessionArgument, required_session
-from client.smoke_command import smoke_command
 from client.speak_command import speak_command
 
 app = typer.Typer(

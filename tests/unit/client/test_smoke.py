@@ -12,6 +12,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from cli.smoke.audio import tone
+from cli.smoke.hints import cause
+from cli.smoke.report import SmokeReport, as_json
+from cli.smoke.run import Plan, smoke
 from client.options import Access
 from client.protocol.errors import (
     ClientError,
@@ -22,10 +26,6 @@ from client.protocol.errors import (
     TokenError,
     UnreachableError,
 )
-from client.smoke import Plan, smoke
-from client.smoke_audio import tone
-from client.smoke_remedies import cause
-from client.smoke_report import SmokeReport, as_json
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FakeClock, FakeService, serving
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.smoke.report import as_json, show
+from cli.smoke.run import Plan, smoke
 from client.options import (
     DEFAULT_URL,
     Access,
@@ -19,8 +21,6 @@ from client.options import (
     UrlOption,
     UserOption,
 )
-from client.smoke import Plan, smoke
-from client.smoke_report import as_json, show
 
 _DEFAULT = Plan()
 

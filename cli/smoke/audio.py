@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cli.smoke.report import StepError
 from client.connection.websocket import Connection
 from client.playback.audio import at_volume
 from client.playback.capture import Captured
 from client.playback.jitter import JitterBuffer, Played
 from client.playback.latency import LatencySummary
 from client.protocol.events import AudioRefused, Heard, Notified
-from client.smoke_report import StepError
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionEnded
 from shared.utils.clock import Clock

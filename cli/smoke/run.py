@@ -15,13 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from client.connection.clock_offset import ClockOffset
-from client.connection.websocket import Connection, connect
-from client.options import Access
-from client.playback.capture import Captured, Sleep, capture
-from client.protocol.errors import ClientError, HandshakeRefusedError
-from client.smoke_audio import Ear, Scale, ServerTime, refusal
-from client.smoke_remedies import (
+from cli.smoke.audio import Ear, Scale, ServerTime, refusal
+from cli.smoke.hints import (
     GET_TOKEN,
     IDENTITY_WANTED,
     STAGE_WRONG,
@@ -29,7 +24,12 @@ from client.smoke_remedies import (
     cause,
     logs_of,
 )
-from client.smoke_report import SmokeReport, Step, StepError
+from cli.smoke.report import SmokeReport, Step, StepError
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection, connect
+from client.options import Access
+from client.playback.capture import Captured, Sleep, capture
+from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.urls import is_local
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock, SystemClock

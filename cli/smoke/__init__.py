@@ -1,0 +1,1 @@
+"""The smoke test: one speaker and two listeners against a running stack."""
