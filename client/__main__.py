@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.cli import app
-from client.command_line import serve
+from cli.main import app
+from cli.standard_io import serve
 
 serve(app, "python -m client")

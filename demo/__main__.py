@@ -11,11 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from client.command_line import serve
-from client.options import ChunkOption, DelayOption
+from cli.hints import remedy
+from cli.options import ChunkOption, DelayOption
+from cli.standard_io import serve
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.errors import ClientError
-from client.remedies import remedy
 from client.sound.whole import load_pcm
 from demo.machine_act import MachineAct
 from demo.scenario import FORMAT, Scenario

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client.console import Display, describe_stream
+from cli.console import Display, describe_stream
 from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS

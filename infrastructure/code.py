@@ -14,16 +14,16 @@ LITTER = (
 # What of the client is for terminals. The functions have none, and not the libraries for it.
 _COMMAND_LINE = (
     "client/__main__.py",
-    "client/cli.py",
+    "cli/main.py",
     "client/*_command.py",
-    "client/command_line.py",
+    "cli/standard_io.py",
     "client/*options.py",
-    "client/console.py",
-    "client/notices.py",
-    "client/device_file.py",
-    "client/device_machine.py",
-    "client/device_notices.py",
-    "client/running.py",
+    "cli/console.py",
+    "cli/notices.py",
+    "cli/device_file.py",
+    "cli/device_machine.py",
+    "cli/device_notices.py",
+    "cli/running.py",
     "client/smoke*.py",
 )
 # Everything is left out but the packages that the functions are made of: a session's interpreter is

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.smoke.report import as_json, show
-from cli.smoke.run import Plan, smoke
-from client.options import (
+from cli.options import (
     DEFAULT_URL,
     Access,
     ChunkOption,
@@ -21,6 +19,8 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from cli.smoke.report import as_json, show
+from cli.smoke.run import Plan, smoke
 
 _DEFAULT = Plan()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from cli.hints import remedy
 from client.protocol.errors import (
     ClientError,
     HandshakeRefusedError,
@@ -12,7 +13,6 @@ from client.protocol.errors import (
     TokenError,
     UnreachableError,
 )
-from client.remedies import remedy
 from client.urls import is_local
 from shared.models.errors import ErrorCode
 

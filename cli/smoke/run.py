@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from cli.options import Access
 from cli.smoke.audio import Ear, Scale, ServerTime, refusal
 from cli.smoke.hints import (
     GET_TOKEN,
@@ -27,7 +28,6 @@ from cli.smoke.hints import (
 from cli.smoke.report import SmokeReport, Step, StepError
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
-from client.options import Access
 from client.playback.capture import Captured, Sleep, capture
 from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.urls import is_local

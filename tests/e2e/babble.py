@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from cli.options import Access
 from client.connection.websocket import connect
 from client.flows.speaker import speak
-from client.options import Access
 from client.playback.capture import ChunkSource
 from client.protocol.events import Captioned, Heard, Notified
 from interpreter.scripted import hum_of

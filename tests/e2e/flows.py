@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.options import Access
 from client.flows.listener import Hooks, listen
-from client.options import Access
 from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice, Notified, RolledOver

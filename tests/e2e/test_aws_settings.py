@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from client.cli import app
+from cli.main import app
 from tests.e2e.stacks import launch_quiet
 from tests.unit.local.test_aws_settings import THEIRS
 

@@ -7,8 +7,8 @@ import itertools
 
 import pytest
 
+from cli.options import Access
 from client.connection.reconnecting import lasting
-from client.options import Access
 from client.protocol.events import Away, CaughtUp, Heard, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

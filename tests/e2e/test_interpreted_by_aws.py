@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
+from cli.options import Access
 from client.flows.speaker import speak
-from client.options import Access
 from client.playback.capture import Recording
 from interpreter.aws.engine import AwsEngine
 from interpreter.machine import Machine

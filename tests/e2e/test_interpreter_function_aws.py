@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cli.options import Access
 from client.flows.speaker import speak
-from client.options import Access
 from client.playback.capture import Recording
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated

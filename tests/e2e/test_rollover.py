@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from cli.options import Access
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
-from client.options import Access
 from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat

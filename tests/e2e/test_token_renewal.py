@@ -20,10 +20,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from cli.options import Access
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
-from client.options import Access
 from client.protocol.events import Away, Notice, Returned, RolledOver
 from client.tokens.file import TokenFile
 from local.endpoints import Endpoints

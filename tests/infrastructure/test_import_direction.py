@@ -113,7 +113,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "client": (*PLAIN, "client"),
     # A machine interpreter is a client; only its command knows it.
     "interpreter": (*PLAIN, "client", "interpreter"),
-    "client.interpret_command": (*PLAIN, "client", "interpreter"),
+    "cli.interpret": (*PLAIN, "client", "interpreter"),
     # The demonstration reads the client's results, which are of the models.
     "demo": ("shared.models", "client", "local", "demo", "interpreter.offline.programs"),
     "app": ("infrastructure",),

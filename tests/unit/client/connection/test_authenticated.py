@@ -16,10 +16,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from cli.options import Access
 from client.connection.authenticated import connect_with_token
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
-from client.options import Access
 from client.protocol.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.protocol.events import AudioRefused
 from client.tokens.keeper import TokenKeeper

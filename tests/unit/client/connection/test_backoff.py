@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli.hints import remedy
 from client.connection.backoff import Reconnection, Seat
 from client.protocol.errors import (
     ClientError,
@@ -17,7 +18,6 @@ from client.protocol.errors import (
     TokenError,
     UnreachableError,
 )
-from client.remedies import remedy
 from shared.models.messages import Role
 
 LOST = ConnectionLostError("the connection broke off")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from cli.notices import notice
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.websocket import Connection
-from client.notices import notice
 from client.protocol.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
+from tests.unit.cli.test_console import _display
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio, serving
-from tests.unit.client.test_console import _display
 
 SESSION = "golden-eagle-427"
 

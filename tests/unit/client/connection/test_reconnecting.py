@@ -8,10 +8,10 @@ import json
 
 import pytest
 
+from cli.options import Access
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.websocket import Connection, connect
-from client.options import Access
 from client.protocol.errors import (
     AwayError,
     ConnectionLostError,

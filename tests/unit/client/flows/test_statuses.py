@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from client import notices
+from cli import notices
+from cli.console import Display, describe_audience
 from client.connection.websocket import connect
-from client.console import Display, describe_audience
 from client.flows.speaker import speak
 from client.flows.streaming import StreamReport
 from client.playback.capture import Recording

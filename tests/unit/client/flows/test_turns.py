@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client import notices
+from cli import notices
+from cli.console import Display, describe_stream
 from client.connection.websocket import connect
-from client.console import Display, describe_stream
 from client.flows.interpreter import InterpretReport, Start, interpret
 from client.flows.listener import Hooks
 from client.flows.streaming import StreamReport
@@ -23,7 +23,7 @@ from client.playback.wav import WavWriter
 from client.protocol.events import Notice, Notified
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation_messages import InterpreterLease
-from tests.unit.client.command_line import run, server
+from tests.unit.cli.command_line import run, server
 from tests.unit.client.protocol.test_leases import lease, told
 from tests.unit.client.support import JOINED, T0, FakeService, serving
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from client import notices
+from cli import notices
+from cli.console import Display
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
-from client.console import Display
 from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Event, Notified, Outcome
 from client.protocol.speaker_requests import SpeakerControls

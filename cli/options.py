@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from client.command_line import FileName
+from cli.standard_io import FileName
 from client.connection.authenticated import connect_with_token
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.unit.client.command_line import server
+from tests.unit.cli.command_line import server
 from tests.unit.client.sounds import chunk, encoded, fmt, riff, s16, speechlike, wav
 from tests.unit.client.support import FakeService
 

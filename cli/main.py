@@ -9,19 +9,13 @@ from typing import Annotated
 
 import typer
 
-from cli.smoke.command import smoke_command
-from client import notices
-from client.announce_command import announce_command
-from client.client_id import kept_client_id
-from client.connection.backoff import GRACE_SECONDS
-from client.console import Display, summarize_catch_ups, summarize_hearing
-from client.devices_command import devices_app
-from client.flows.auto_acknowledge import Acknowledger
-from client.flows.listener import Hooks, listen
-from client.flows.sound_files import HeardFile
-from client.flows.streaming import either
-from client.interpret_command import interpret_command
-from client.options import (
+from cli import notices
+from cli.announce import announce_command
+from cli.client_id import kept_client_id
+from cli.console import Display, summarize_catch_ups, summarize_hearing
+from cli.devices import devices_app
+from cli.interpret import interpret_command
+from cli.options import (
     DEFAULT_URL,
     Access,
     DelayOption,
@@ -32,11 +26,17 @@ from client.options import (
     TokenOption,
     UrlOption,
 )
+from cli.running import run
+from cli.session_option import SecretFileOption, SessionArgument, required_session
+from cli.smoke.command import smoke_command
+from cli.speak import speak_command
+from client.connection.backoff import GRACE_SECONDS
+from client.flows.auto_acknowledge import Acknowledger
+from client.flows.listener import Hooks, listen
+from client.flows.sound_files import HeardFile
+from client.flows.streaming import either
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice
-from client.running import run
-from client.session_option import SecretFileOption, SessionArgument, required_session
-from client.speak_command import speak_command
 
 app = typer.Typer(
     add_completion=False,

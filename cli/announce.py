@@ -9,13 +9,11 @@ from typing import Annotated
 
 import typer
 
-from client import notices
-from client.announce_options import TranslateOption, Weight, translations
-from client.client_id import kept_client_id
-from client.connection.clock_offset import ClockOffset
-from client.connection.websocket import Connection
-from client.console import Display, describe_coverage
-from client.options import (
+from cli import notices
+from cli.announce_options import TranslateOption, Weight, translations
+from cli.client_id import kept_client_id
+from cli.console import Display, describe_coverage
+from cli.options import (
     DEFAULT_URL,
     Access,
     TokenCommandOption,
@@ -25,8 +23,10 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from cli.running import run
+from client.connection.clock_offset import ClockOffset
+from client.connection.websocket import Connection
 from client.protocol.announcements import announced
-from client.running import run
 
 
 class _Scope(StrEnum):

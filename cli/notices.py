@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from client.console import Display
+from cli.console import Display
 from client.protocol.announcements import announced
 from client.protocol.events import Away, CaughtUp, Notice, Notified, Returned
 from client.protocol.join_code import JoinCode

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from client.playback.wav import WavWriter
 from client.protocol.join_code import JoinCode
-from tests.unit.client.command_line import run, server
+from tests.unit.cli.command_line import run, server
 from tests.unit.client.support import CREATED, FakeService
 
 SESSION = "golden-eagle-427"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.hints import remedy
 from client.playback.wav import WavWriter
 from client.protocol.errors import (
     ClientError,
@@ -15,13 +16,12 @@ from client.protocol.errors import (
     RequestTimeoutError,
     SoundError,
 )
-from client.remedies import remedy
 from client.sound.whole import load_pcm, read_sound
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import encode
 from shared.models.messages import Audio
 from shared.utils.clock import SystemClock
-from tests.unit.client.command_line import fails, run, server
+from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import FakeService
 
 SESSION = "golden-eagle-427"

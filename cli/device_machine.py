@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from client import notices
-from client.connection.backoff import GRACE_SECONDS
-from client.connection.clock_offset import ClockOffset
-from client.console import Display
-from client.device_file import DeviceFile, account_of, default_path
-from client.device_notices import (
+from cli import notices
+from cli.console import Display
+from cli.device_file import DeviceFile, account_of, default_path
+from cli.device_notices import (
     PASSING,
     Household,
     describe_accepted,
@@ -19,12 +17,14 @@ from client.device_notices import (
     describe_progress,
     describe_watchlist,
 )
+from cli.options import Access
+from cli.running import run
+from client.connection.backoff import GRACE_SECONDS
+from client.connection.clock_offset import ClockOffset
 from client.flows.device_sync import DeviceHooks, DeviceSync
-from client.options import Access
 from client.protocol.errors import RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
-from client.running import run
 from client.tokens.development import Bearer
 from client.urls import is_local
 from shared.models.device_messages import Device, SyncMessage

@@ -7,8 +7,8 @@ import io
 import msgspec
 from rich.console import Console
 
-from client import notices
-from client.console import Display, describe_hearing, describe_ledger, describe_stream
+from cli import notices
+from cli.console import Display, describe_hearing, describe_ledger, describe_stream
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import LedgerSummary
 from client.playback.jitter import JitterCounts

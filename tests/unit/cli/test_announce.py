@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from websockets.asyncio.server import ServerConnection
 
-from client import notices
-from client.console import Display
+from cli import notices
+from cli.console import Display
 from client.escaping import printable
 from client.playback.wav import WavWriter
 from client.protocol.events import Notified
 from shared.models.announcement_messages import Announcement, MessageType
-from tests.unit.client.command_line import fails, run, server
+from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import T0, FakeService
 
 SESSION = "golden-eagle-427"

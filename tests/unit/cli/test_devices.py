@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.device_notices import PASSING
+from cli.device_notices import PASSING
 from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
-from tests.unit.client.command_line import fails, run, server
+from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import T0
 from tests.unit.client.sync_model import SyncService, refusal
 from tests.unit.client.unsigned import jwt

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from client.connection.backoff import GRACE_SECONDS
-from client.device_machine import Machine, Tokens, act, watch
-from client.device_notices import PASSING, Household
-from client.options import (
+from cli.device_machine import Machine, Tokens, act, watch
+from cli.device_notices import PASSING, Household
+from cli.options import (
     DEFAULT_URL,
     ReconnectOption,
     TokenCommandOption,
@@ -22,6 +21,7 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from client.connection.backoff import GRACE_SECONDS
 from client.protocol.replica import DeviceReplica
 
 devices_app = typer.Typer(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from client.cli import app
+from cli.main import app
 
 
 class Service(Protocol):

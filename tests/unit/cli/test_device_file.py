@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from client.device_file import DeviceFile, account_of, default_path
-from client.device_notices import Household
+from cli.device_file import DeviceFile, account_of, default_path
+from cli.device_notices import Household
 from client.protocol.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens.development import Bearer

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from client.playback.wav import WavWriter
-from tests.unit.client.command_line import fails, run, server
+from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import CREATED, FakeService
 
 

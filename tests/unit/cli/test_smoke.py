@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from cli.options import Access
 from cli.smoke.audio import tone
 from cli.smoke.hints import cause
 from cli.smoke.report import SmokeReport, as_json
 from cli.smoke.run import Plan, smoke
-from client.options import Access
 from client.protocol.errors import (
     ClientError,
     ConnectionLostError,

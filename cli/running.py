@@ -9,10 +9,10 @@ from typing import Any
 
 import typer
 
-from client.console import Display
+from cli.console import Display
+from cli.hints import remedy
 from client.escaping import printable
 from client.protocol.errors import ClientError
-from client.remedies import remedy
 
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.client_id import kept_client_id
+from cli.client_id import kept_client_id
 from client.connection.websocket import connect
 from client.tokens.private_files import config_dir, write_private
 from shared.models.errors import ValidationError

@@ -12,7 +12,7 @@ from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import Caption
 from shared.models.message_base import encode
 from shared.utils.clock import SystemClock
-from tests.unit.client.command_line import run, server
+from tests.unit.cli.command_line import run, server
 from tests.unit.client.support import JOINED, FakeService, audio
 
 SESSION = "golden-eagle-427"

@@ -8,15 +8,11 @@ from typing import Annotated
 
 import typer
 
-from client import notices
-from client.announce_options import TranslateOption, Weight, translations
-from client.connection.backoff import GRACE_SECONDS
-from client.connection.reconnecting import LastingConnection
-from client.console import Display, describe_stream
-from client.flows.sound_files import STANDARD_INPUT, source_named
-from client.flows.speaker import speak
-from client.interpretation_options import InterpretOption, IntoOption, described, requested
-from client.options import (
+from cli import notices
+from cli.announce_options import TranslateOption, Weight, translations
+from cli.console import Display, describe_stream
+from cli.interpretation_options import InterpretOption, IntoOption, described, requested
+from cli.options import (
     DEFAULT_URL,
     Access,
     ChunkOption,
@@ -31,9 +27,13 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from cli.running import enter_pressed, run
+from cli.session_option import AccessOption, JoinBy
+from client.connection.backoff import GRACE_SECONDS
+from client.connection.reconnecting import LastingConnection
+from client.flows.sound_files import STANDARD_INPUT, source_named
+from client.flows.speaker import speak
 from client.protocol.errors import RequestRefusedError
-from client.running import enter_pressed, run
-from client.session_option import AccessOption, JoinBy
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from client.cli import app
-from client.command_line import checked
+from cli.main import app
+from cli.standard_io import checked
 from client.protocol.errors import TokenError
 from client.tokens.development import login_name
-from tests.unit.client.command_line import server
-from tests.unit.client.test_cli_announce import Announcing
+from tests.unit.cli.command_line import server
+from tests.unit.cli.test_announce import Announcing
 
 ROOT = Path(__file__).parents[3]
 LATIN = os.fsdecode(b"Caf\xe9")

@@ -11,13 +11,9 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from client import notices
-from client.connection.backoff import GRACE_SECONDS
-from client.console import Display, describe_stream, summarize_hearing
-from client.flows.interpreter import Start, interpret
-from client.flows.listener import Hooks
-from client.flows.sound_files import STANDARD_INPUT, HeardFile, source_named
-from client.options import (
+from cli import notices
+from cli.console import Display, describe_stream, summarize_hearing
+from cli.options import (
     DEFAULT_URL,
     Access,
     DelayOption,
@@ -31,11 +27,15 @@ from client.options import (
     UrlOption,
     UserOption,
 )
+from cli.running import run
+from cli.session_option import SecretFileOption, SessionArgument, required_session
+from client.connection.backoff import GRACE_SECONDS
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.sound_files import STANDARD_INPUT, HeardFile, source_named
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.errors import MachineError
 from client.protocol.join_code import JoinCode
-from client.running import run
-from client.session_option import SecretFileOption, SessionArgument, required_session
 from interpreter.engine import EngineError
 from interpreter.engines import ENGINE_NAMES, make_engine
 from interpreter.machine import Machine
