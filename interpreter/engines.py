@@ -10,7 +10,7 @@ from typing import cast
 from interpreter.engine import Engine, EngineUnavailableError
 
 _ENGINES = {
-    "aws": ("interpreter.aws.engine", "AwsEngine"),
+    "aws": ("interpreter.engines.aws.engine", "AwsEngine"),
     "offline": ("interpreter.offline.engine", "OfflineEngine"),
     "scripted": ("interpreter.scripted", "ScriptedEngine"),
 }

@@ -9,7 +9,7 @@ import pytest
 from cli.options import Access
 from client.flows.speaker import speak
 from client.playback.capture import Recording
-from interpreter.aws.engine import AwsEngine
+from interpreter.engines.aws.engine import AwsEngine
 from interpreter.machine import Machine
 from interpreter.options import Options
 from interpreter.report import Hooks, News, Recognising

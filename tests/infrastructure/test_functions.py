@@ -152,7 +152,7 @@ def test_the_engine_that_is_deployed_loads_where_it_is_deployed(
             "-B",
             "-c",
             IMPORT_HANDLER,
-            "interpreter.aws.engine.AwsEngine",
+            "interpreter.engines.aws.engine.AwsEngine",
             *absent_on_lambda(),
         ],
         env={"PYTHONPATH": str(assembly.code), **SET_BY_LAMBDA},

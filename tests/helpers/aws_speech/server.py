@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request as Handshake
 from websockets.http11 import Response as HandshakeResponse
 
-from interpreter.aws.endpoints import Endpoints
+from interpreter.engines.aws.endpoints import Endpoints
 from tests.helpers.aws_speech import http, services
 from tests.helpers.aws_speech.hearing import SENTENCES, Ears, Script
 from tests.helpers.aws_speech.signed import header_fault, query_fault

@@ -12,7 +12,7 @@ from botocore.eventstream import EventStreamBuffer
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from interpreter.aws.event_stream import encode
+from interpreter.engines.aws.event_stream import encode
 from tests.helpers.aws_speech.hearing import Ears, Result
 from tests.helpers.aws_speech.troubles import (
     Deaf,

@@ -7,7 +7,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
+from interpreter.engines.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
 from tests.helpers.aws_speech.signed import query_fault
 
 KEYS = ReadOnlyCredentials("AKID", "secret/+", "token/+==&")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.aws.texts import pieces, speakable, ssml
+from interpreter.engines.aws.texts import pieces, speakable, ssml
 
 texts = st.text(st.sampled_from('ab .!?\n\u3002\u00fc\U0001f600"&'), max_size=120)
 sizes = st.sampled_from([len, lambda text: len(text.encode())])

@@ -1,4 +1,4 @@
-"""The engine `aws`. It needs the rights that `interpreter.aws.failures` names."""
+"""The engine `aws`. It needs the rights that `interpreter.engines.aws.error_mapping` names."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import boto3
 from botocore.credentials import ReadOnlyCredentials
 
-from interpreter.aws.calls import Calls
-from interpreter.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
-from interpreter.aws.failures import HEAR, no_credentials
-from interpreter.aws.languages import transcribe_code, translate_code
-from interpreter.aws.recogniser import Chance, TranscribeRecogniser
-from interpreter.aws.speaker import SPEAK_CONFIG, Speaker
-from interpreter.aws.stream import TranscribeStream
-from interpreter.aws.timing import Timing
-from interpreter.aws.translator import TRANSLATE_CONFIG, Translator
-from interpreter.aws.voices import SPOKEN_LANGUAGES, Gender, Kind
 from interpreter.engine import EngineUnavailableError, Recogniser, UnsupportedLanguageError
+from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
+from interpreter.engines.aws.error_mapping import HEAR, no_credentials
+from interpreter.engines.aws.languages import transcribe_code, translate_code
+from interpreter.engines.aws.recogniser import Chance, TranscribeRecogniser
+from interpreter.engines.aws.speaker import SPEAK_CONFIG, Speaker
+from interpreter.engines.aws.stream import TranscribeStream
+from interpreter.engines.aws.timing import Timing
+from interpreter.engines.aws.translator import TRANSLATE_CONFIG, Translator
+from interpreter.engines.aws.voices import SPOKEN_LANGUAGES, Gender, Kind
 from shared.utils.clock import Clock, SystemClock
 
 # One session: a few languages, a sentence or two of each at a time.

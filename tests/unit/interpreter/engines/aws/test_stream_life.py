@@ -14,7 +14,7 @@ from tests.helpers.aws_speech import (
     silent,
 )
 from tests.helpers.doubles import ManualClock
-from tests.unit.interpreter.aws.support import (
+from tests.unit.interpreter.engines.aws.support import (
     EPOCH,
     QUICK,
     RATE,

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from interpreter.aws.endpoints import stream_url
-from interpreter.aws.event_stream import audio_event, encode
+from interpreter.engines.aws.endpoints import stream_url
+from interpreter.engines.aws.event_stream import audio_event, encode
 from tests.helpers.aws_speech import (
     CREDENTIALS,
     REGION,

@@ -5,7 +5,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.aws.event_stream import Frame, FrameError, audio_event, decode, encode
+from interpreter.engines.aws.event_stream import Frame, FrameError, audio_event, decode, encode
 
 names = st.text(min_size=1, max_size=60)
 headers = st.dictionaries(names, st.text(max_size=300), max_size=6)

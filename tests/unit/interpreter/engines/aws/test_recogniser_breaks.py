@@ -15,7 +15,7 @@ from tests.helpers.aws_speech import (
     floor_of,
 )
 from tests.helpers.aws_speech.troubles import StreamTrouble
-from tests.unit.interpreter.aws.support import EPOCH, RATE, engine_on, finals, hear
+from tests.unit.interpreter.engines.aws.support import EPOCH, RATE, engine_on, finals, hear
 
 # Words of 250 ms, half a second after each sentence.
 BEGINNINGS = (0, 1_750, 4_250)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from interpreter.aws.engine import AwsEngine
-from interpreter.aws.failures import LimitExceededError, RequestRefusedError
 from interpreter.engine import EngineError, EngineUnavailableError
+from interpreter.engines.aws.engine import AwsEngine
+from interpreter.engines.aws.error_mapping import LimitExceededError, RequestRefusedError
 from tests.helpers.aws_speech import (
     CREDENTIALS,
     AwsSpeech,
@@ -18,11 +18,7 @@ from tests.helpers.aws_speech import (
     session_of,
 )
 from tests.helpers.aws_speech.troubles import StreamTrouble
-from tests.unit.interpreter.aws.support import (
-    QUICK,
-    RATE,
-    engine_on,
-)
+from tests.unit.interpreter.engines.aws.support import QUICK, RATE, engine_on
 
 
 @pytest.mark.parametrize(

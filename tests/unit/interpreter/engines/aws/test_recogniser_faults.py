@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from interpreter.aws.event_stream import encode
-from interpreter.aws.failures import LimitExceededError, RequestRefusedError
 from interpreter.engine import EngineError
+from interpreter.engines.aws.error_mapping import LimitExceededError, RequestRefusedError
+from interpreter.engines.aws.event_stream import encode
 from tests.helpers.aws_speech import (
     SENTENCES,
     AwsSpeech,
@@ -26,7 +26,7 @@ from tests.helpers.aws_speech import (
 )
 from tests.helpers.aws_speech.troubles import StreamTrouble
 from tests.helpers.doubles import ManualClock
-from tests.unit.interpreter.aws.support import (
+from tests.unit.interpreter.engines.aws.support import (
     EPOCH,
     QUICK,
     RATE,

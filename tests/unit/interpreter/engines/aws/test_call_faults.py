@@ -8,8 +8,9 @@ from contextlib import suppress
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from interpreter.aws.calls import Calls
-from interpreter.aws.failures import (
+from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
+from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.error_mapping import (
     SPEAK,
     TRANSLATE,
     ConnectionLostError,
@@ -18,11 +19,10 @@ from interpreter.aws.failures import (
     of_botocore_error,
     of_client_error,
 )
-from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
 from tests.helpers.aws_speech import AwsSpeech, Cut, Refused, Stalled
 from tests.helpers.aws_speech.services import CHARACTER_MS, operation
 from tests.helpers.aws_speech.troubles import HttpTrouble
-from tests.unit.interpreter.aws.support import RATE, engine_on
+from tests.unit.interpreter.engines.aws.support import RATE, engine_on
 
 # What each error of the models means to the interpreter. One that AWS adds fails the test.
 MEANINGS: dict[str, type[EngineError]] = {

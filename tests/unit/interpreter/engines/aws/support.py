@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-from interpreter.aws.engine import AwsEngine
-from interpreter.aws.timing import Timing
 from interpreter.engine import FloorChunk, Recognised, Recogniser
+from interpreter.engines.aws.engine import AwsEngine
+from interpreter.engines.aws.timing import Timing
 from shared.utils.clock import Clock
 from tests.helpers.aws_speech import AwsSpeech, session_of
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from interpreter.aws.calls import Calls
-from interpreter.aws.failures import TRANSLATE, ConnectionLostError
-from interpreter.aws.languages import translate_code
-from interpreter.aws.texts import pieces, speakable
 from interpreter.engine import UnsupportedLanguageError
+from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.error_mapping import TRANSLATE, ConnectionLostError
+from interpreter.engines.aws.languages import translate_code
+from interpreter.engines.aws.texts import pieces, speakable
 
 if TYPE_CHECKING:
     from mypy_boto3_translate import TranslateClient

@@ -23,16 +23,16 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 
 from client.urls import is_local
-from interpreter.aws.event_stream import MOST_AUDIO_BYTES, FrameError, audio_event, decode
-from interpreter.aws.failures import (
+from interpreter.engine import EngineError, EngineUnavailableError
+from interpreter.engines.aws.error_mapping import (
     HEAR,
     ConnectionLostError,
     of_code,
     of_stream_exception,
 )
-from interpreter.aws.timing import Timing
-from interpreter.aws.transcripts import Result, results_of
-from interpreter.engine import EngineError, EngineUnavailableError
+from interpreter.engines.aws.event_stream import MOST_AUDIO_BYTES, FrameError, audio_event, decode
+from interpreter.engines.aws.timing import Timing
+from interpreter.engines.aws.transcripts import Result, results_of
 from interpreter.timeline import Timeline
 
 _CLOSE_SECONDS = 1.0

@@ -11,7 +11,11 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from interpreter.aws.failures import ConnectionLostError, of_botocore_error, of_client_error
+from interpreter.engines.aws.error_mapping import (
+    ConnectionLostError,
+    of_botocore_error,
+    of_client_error,
+)
 
 T = TypeVar("T")
 

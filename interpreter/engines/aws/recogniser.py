@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
 from client.connection.changes import Changes
-from interpreter.aws.event_stream import FrameError
-from interpreter.aws.failures import ConnectionLostError, LimitExceededError
-from interpreter.aws.floor_buffer import FloorBuffer
-from interpreter.aws.outlet import Outlet
-from interpreter.aws.stream import TranscribeStream
-from interpreter.aws.timing import Timing
-from interpreter.aws.transcripts import Passage, Sentences
 from interpreter.engine import EngineError, FloorChunk, Recognised
+from interpreter.engines.aws.error_mapping import ConnectionLostError, LimitExceededError
+from interpreter.engines.aws.event_stream import FrameError
+from interpreter.engines.aws.floor_buffer import FloorBuffer
+from interpreter.engines.aws.result_queue import Outlet
+from interpreter.engines.aws.stream import TranscribeStream
+from interpreter.engines.aws.timing import Timing
+from interpreter.engines.aws.transcripts import Passage, Sentences
 from interpreter.timeline import Timeline
 from shared.utils.clock import Clock
 

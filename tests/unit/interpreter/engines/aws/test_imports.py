@@ -7,7 +7,7 @@ import sys
 
 _TELLS = """
 import sys
-import interpreter.aws.engine
+import interpreter.engines.aws.engine
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from interpreter.aws.languages import transcribe_code, translate_code
-from interpreter.aws.voices import KINDS, SPOKEN_LANGUAGES, VOICES, other_kind, voice_for
+from interpreter.engines.aws.languages import transcribe_code, translate_code
+from interpreter.engines.aws.voices import KINDS, SPOKEN_LANGUAGES, VOICES, other_kind, voice_for
 from shared.utils.validators import validate_language_code
 from tests.helpers.aws_speech.services import operation
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from interpreter.aws.floor_buffer import FloorBuffer
-from interpreter.aws.outlet import Outlet
 from interpreter.engine import EngineError, FloorChunk, Recognised
+from interpreter.engines.aws.floor_buffer import FloorBuffer
+from interpreter.engines.aws.result_queue import Outlet
 
 RATE = 1_000  # 2 B a millisecond
 MOST_MS = 40

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.aws.event_stream import FrameError
-from interpreter.aws.transcripts import Alternative, Item, Passage, Result, Sentences, results_of
+from interpreter.engines.aws.event_stream import FrameError
+from interpreter.engines.aws.transcripts import (
+    Alternative,
+    Item,
+    Passage,
+    Result,
+    Sentences,
+    results_of,
+)
 
 # As https://docs.aws.amazon.com/transcribe/latest/dg/streaming-partial-results.html shows it.
 DOCUMENTED = """{"Transcript": {"Results": [{

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from interpreter.aws.engine import AwsEngine
+from interpreter.engines.aws.engine import AwsEngine
 from tests.helpers.aws_speech import AwsSpeech, session_of
-from tests.unit.interpreter.aws.support import QUICK
+from tests.unit.interpreter.engines.aws.support import QUICK
 
 
 @pytest.fixture

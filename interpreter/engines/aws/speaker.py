@@ -10,12 +10,12 @@ from xml.sax.saxutils import escape
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from interpreter.aws.calls import Calls
-from interpreter.aws.failures import SPEAK
-from interpreter.aws.resample import resample
-from interpreter.aws.texts import pieces, speakable, ssml
-from interpreter.aws.voices import Gender, Kind, Voice, other_kind, voice_for
 from interpreter.engine import UnsupportedLanguageError
+from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.error_mapping import SPEAK
+from interpreter.engines.aws.resample import resample
+from interpreter.engines.aws.texts import pieces, speakable, ssml
+from interpreter.engines.aws.voices import Gender, Kind, Voice, other_kind, voice_for
 
 if TYPE_CHECKING:
     from mypy_boto3_polly import PollyClient

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from interpreter.aws.languages import found
+from interpreter.engines.aws.languages import found
 
 Kind = Literal["standard", "neural"]
 Gender = Literal["female", "male"]

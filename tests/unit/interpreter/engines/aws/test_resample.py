@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpreter.aws.resample import resample
+from interpreter.engines.aws.resample import resample
 
 Samples = npt.NDArray[np.float64]
 

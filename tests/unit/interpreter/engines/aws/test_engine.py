@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from interpreter.aws.engine import AwsEngine
 from interpreter.engine import EngineUnavailableError, Recognised, UnsupportedLanguageError
+from interpreter.engines.aws.engine import AwsEngine
 from tests.helpers.aws_speech import AwsSpeech, floor_of, loud, session_of, silent
-from tests.unit.interpreter.aws.support import (
+from tests.unit.interpreter.engines.aws.support import (
     EPOCH,
     RATE,
     chunks,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from interpreter.aws.event_stream import FrameError
-from interpreter.aws.texts import SENTENCE_ENDS
+from interpreter.engines.aws.event_stream import FrameError
+from interpreter.engines.aws.texts import SENTENCE_ENDS
 
 # What stands before a sentence's first word.
 _OPENING = frozenset("\u00bf\u00a1")
