@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.interpreted_session import Speech
 from interpreter.engine import Engine, FloorChunk
-from interpreter.offline.engine import OfflineEngine
+from interpreter.engines.offline.engine import OfflineEngine
 
 _SAMPLE_RATE_HZ = 16_000
 _LIMIT_SECONDS = 300

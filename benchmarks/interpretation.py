@@ -28,7 +28,7 @@ from benchmarks.figures import percentile
 from benchmarks.interpreted_session import Heard, Speech, perform
 from benchmarks.live import say
 from client.tokens.development import fetch_token
-from interpreter.offline import programs
+from interpreter.engines.offline import programs
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams

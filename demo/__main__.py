@@ -21,7 +21,7 @@ from demo.machine_act import MachineAct
 from demo.scenario import FORMAT, Scenario
 from demo.show import Show
 from demo.verdict import judge
-from interpreter.offline import programs
+from interpreter.engines.offline import programs
 from local.errors import LocalError
 from local.launch import launch
 from shared.models.audio_format import AudioFormat

@@ -11,7 +11,7 @@ from interpreter.engine import Engine, EngineUnavailableError
 
 _ENGINES = {
     "aws": ("interpreter.engines.aws.engine", "AwsEngine"),
-    "offline": ("interpreter.offline.engine", "OfflineEngine"),
+    "offline": ("interpreter.engines.offline.engine", "OfflineEngine"),
     "scripted": ("interpreter.scripted", "ScriptedEngine"),
 }
 _TIERED = {"aws"}

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from interpreter.offline import programs
+from interpreter.engines.offline import programs
 
 
 def require_programs() -> None:

@@ -115,7 +115,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "interpreter": (*PLAIN, "client", "interpreter"),
     "cli.interpret": (*PLAIN, "client", "interpreter"),
     # The demonstration reads the client's results, which are of the models.
-    "demo": ("shared.models", "client", "local", "demo", "interpreter.offline.programs"),
+    "demo": ("shared.models", "client", "local", "demo", "interpreter.engines.offline.programs"),
     "app": ("infrastructure",),
 }
 

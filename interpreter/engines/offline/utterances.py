@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pocketsphinx
 
-from interpreter.offline.wire import Spoken
+from interpreter.engines.offline.wire import Spoken
 
 SAMPLE_RATE = 16_000
 _SAMPLES_PER_MS = SAMPLE_RATE / 1000

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.offline.apertium_modes import pairs, stages
-from interpreter.offline.apertium_stream import escape, unescape
-from interpreter.offline.translator import MOST_CHARACTERS, Translator
+from interpreter.engines.offline.apertium_modes import pairs, stages
+from interpreter.engines.offline.apertium_stream import escape, unescape
+from interpreter.engines.offline.translator import MOST_CHARACTERS, Translator
 
 PATIENT = 60.0
 # Answers each request with its own words in capitals; some words make it fail.

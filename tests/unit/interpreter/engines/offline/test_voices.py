@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.offline.voices import MOST_CHARACTERS, Voices, list_voices
+from interpreter.engines.offline.voices import MOST_CHARACTERS, Voices, list_voices
 
 SPANISH = frozenset({"es"})
 # Says a second of sound at 8 kHz whose samples tell the arguments' number of words a minute.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.offline.wire import (
+from interpreter.engines.offline.wire import (
     MAX_PAYLOAD_BYTES,
     Command,
     Commands,

@@ -11,7 +11,7 @@ import pytest
 from client.sound.whole import read_sound, to_pcm
 from demo.sentences import STABLE
 from interpreter.engine import FloorChunk
-from interpreter.offline.recogniser import decoding
+from interpreter.engines.offline.recogniser import decoding
 from shared.models.audio_format import AudioFormat
 from tests.unit.interpreter.engine_contract import BEGIN, Floor, finals, heard
 

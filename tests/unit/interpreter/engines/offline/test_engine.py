@@ -10,7 +10,7 @@ import pytest
 from client.sound.whole import Sound, to_pcm
 from demo.sentences import SENTENCES, STABLE, Sentence
 from interpreter.engine import Engine, UnsupportedLanguageError
-from interpreter.offline.engine import OfflineEngine
+from interpreter.engines.offline.engine import OfflineEngine
 from shared.models.audio_format import AudioFormat
 from tests.helpers.programs import require_programs
 from tests.unit.interpreter.engine_contract import BEGIN, EngineContract, Floor, finals, heard

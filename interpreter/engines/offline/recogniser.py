@@ -15,8 +15,8 @@ import msgspec
 
 from client.connection.changes import Changes
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
-from interpreter.offline.processes import end
-from interpreter.offline.wire import (
+from interpreter.engines.offline.processes import end
+from interpreter.engines.offline.wire import (
     MAX_PAYLOAD_BYTES,
     MAX_REPORT_BYTES,
     Command,
@@ -29,7 +29,7 @@ from interpreter.offline.wire import (
 )
 from interpreter.timeline import Timeline
 
-DECODER: Sequence[str] = (sys.executable, "-m", "interpreter.offline.decoder")
+DECODER: Sequence[str] = (sys.executable, "-m", "interpreter.engines.offline.decoder")
 _PROJECT = Path(__file__).resolve().parents[2]
 _SAMPLE_RATES = range(4_000, 192_001)
 # A longer gap in the floor's timestamps is a pause, and ends what was being said.

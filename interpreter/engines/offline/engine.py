@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from interpreter.engine import Recogniser, UnsupportedLanguageError
-from interpreter.offline import programs
-from interpreter.offline.apertium_modes import pairs
-from interpreter.offline.recogniser import decoding
-from interpreter.offline.translator import Translator
-from interpreter.offline.voices import Voices, list_voices
+from interpreter.engines.offline import programs
+from interpreter.engines.offline.apertium_modes import pairs
+from interpreter.engines.offline.recogniser import decoding
+from interpreter.engines.offline.translator import Translator
+from interpreter.engines.offline.voices import Voices, list_voices
 
 _SOURCE = "en"
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from interpreter.engine import EngineError, EngineUnavailableError
-from interpreter.offline.processes import end
+from interpreter.engines.offline.processes import end
 
 _NUL = b"\0"
 MAX_ANSWER_BYTES = 1 << 20

@@ -11,7 +11,7 @@ import subprocess
 from client.protocol.errors import SoundError
 from client.sound.whole import parse_sound, to_pcm
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.offline.processes import end
+from interpreter.engines.offline.processes import end
 from shared.models.audio_format import AudioFormat
 
 PROGRAM = "espeak-ng"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from interpreter.engine import EngineUnavailableError
-from interpreter.offline import programs
-from interpreter.offline.engine import OfflineEngine
+from interpreter.engines.offline import programs
+from interpreter.engines.offline.engine import OfflineEngine
 
 PROGRAMS = ("espeak-ng", "apertium-transfer")
 MODES = ("eng-spa.mode", "eng-cat.mode")

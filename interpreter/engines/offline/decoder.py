@@ -1,4 +1,4 @@
-"""The process that decodes: `python -m interpreter.offline.decoder RATE`, commands in, reports out.
+"""The process that decodes: `python -m interpreter.engines.offline.decoder RATE`, commands in, reports out.
 
 Decoding is C code that holds the interpreter's lock for a chunk at a time, and may crash; the
 event loop that carries the session's sound must not wait for it, nor die with it.
@@ -15,8 +15,13 @@ from collections.abc import Iterable
 import numpy as np
 import soxr
 
-from interpreter.offline.utterances import SAMPLE_RATE, SpeechDecoder, Utterances, new_decoder
-from interpreter.offline.wire import Command, Commands, Ready, Spoken, Taken, line
+from interpreter.engines.offline.utterances import (
+    SAMPLE_RATE,
+    SpeechDecoder,
+    Utterances,
+    new_decoder,
+)
+from interpreter.engines.offline.wire import Command, Commands, Ready, Spoken, Taken, line
 
 # Without sound for so long, whoever spoke was muted or has paused: the utterance is over.
 _IDLE_SECONDS = 1.5

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
-from interpreter.offline.recogniser import Limits, OfflineRecogniser, decoding
+from interpreter.engines.offline.recogniser import Limits, OfflineRecogniser, decoding
 from tests.unit.interpreter.engine_contract import BEGIN, heard
 
 RATE = 16_000
@@ -21,7 +21,7 @@ IMPATIENT = Limits(start=60.0, answer=0.2)
 
 READY = """
 import os, sys, time
-from interpreter.offline.wire import *
+from interpreter.engines.offline.wire import *
 def say(*reports):
     for report in reports:
         sys.stdout.buffer.write(line(report))
@@ -164,12 +164,10 @@ async def test_the_decoder_ends_with_the_block(tmp_path: Path, script: str) -> N
 async def test_the_decoder_ends_with_whoever_started_it(tmp_path: Path) -> None:
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
-    holding = (
-        f"keep = open({str(line)!r}, 'w'); from interpreter.offline import decoder; decoder.main()"
-    )
+    holding = f"keep = open({str(line)!r}, 'w'); from interpreter.engines.offline import decoder; decoder.main()"
     starting = f"""
 import asyncio, sys
-from interpreter.offline.recogniser import decoding
+from interpreter.engines.offline.recogniser import decoding
 async def main():
     async with decoding(16000, command=[sys.executable, "-c", {holding!r}]):
         print("ready", flush=True)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.offline.engine import OfflineEngine
-from interpreter.offline.translator import MOST_CHARACTERS
+from interpreter.engines.offline.engine import OfflineEngine
+from interpreter.engines.offline.translator import MOST_CHARACTERS
 from tests.helpers.programs import require_programs
 
 # As people write, as the programs' own formats are, and as nobody would.

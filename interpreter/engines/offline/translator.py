@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from interpreter.engine import EngineError, UnsupportedLanguageError
-from interpreter.offline.apertium_modes import stages
-from interpreter.offline.apertium_stream import escape, unescape
-from interpreter.offline.pipeline import Pipeline
+from interpreter.engines.offline.apertium_modes import stages
+from interpreter.engines.offline.apertium_stream import escape, unescape
+from interpreter.engines.offline.pipeline import Pipeline
 
 # A sentence takes 3 ms. Starting takes 100 ms, and seconds where the machine is busy.
 REQUEST_SECONDS = 5.0
