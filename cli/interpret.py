@@ -38,11 +38,11 @@ from client.protocol.errors import MachineError
 from client.protocol.join_code import JoinCode
 from interpreter.engine import EngineError
 from interpreter.engines import ENGINE_NAMES, make_engine
-from interpreter.machine import Machine
-from interpreter.options import Limits, Options
-from interpreter.report import Hooks as MachineHooks
-from interpreter.report import News
-from interpreter.words import describe_news, describe_report
+from interpreter.machine.machine import Machine
+from interpreter.machine.messages import describe_news, describe_report
+from interpreter.machine.options import Limits, Options
+from interpreter.machine.report import Hooks as MachineHooks
+from interpreter.machine.report import News
 from shared.models.errors import ValidationError
 from shared.models.messages import SessionJoined
 from shared.utils.validators import validate_language_code

@@ -16,9 +16,9 @@ from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
 from client.flows.streaming import either
 from interpreter.engines import make_engine
-from interpreter.machine import Machine
-from interpreter.options import Options
-from interpreter.report import Hooks
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Options
+from interpreter.machine.report import Hooks
 from interpreter.run import Interpreter
 from interpreter.run_metrics import RunMetrics
 from shared.models.session import Session
@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.2
 
 
 class OneMachine(Protocol):
-    """What of a machine matters here; see `interpreter.machine`."""
+    """What of a machine matters here; see `interpreter.machine.machine`."""
 
     @property
     def relieved(self) -> bool:

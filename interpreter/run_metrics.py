@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from interpreter.engine import Stage
-from interpreter.report import EngineFault, Loss, News, Resting, Spoken, Unspoken
+from interpreter.machine.report import EngineFault, Loss, News, Resting, Spoken, Unspoken
 
 if TYPE_CHECKING:
     from shared.utils.telemetry import Telemetry

@@ -10,9 +10,9 @@ from cli.options import Access
 from client.flows.speaker import speak
 from client.playback.capture import Recording
 from interpreter.engines.aws.engine import AwsEngine
-from interpreter.machine import Machine
-from interpreter.options import Options
-from interpreter.report import Hooks, News, Recognising
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Options
+from interpreter.machine.report import Hooks, News, Recognising
 from shared.models.messages import SessionCreated
 from tests.e2e.flows import Happenings, background
 from tests.e2e.stage import Stage, joined

@@ -13,9 +13,9 @@ from client.playback.capture import Recording
 from client.sound.whole import to_pcm
 from demo.sentences import STABLE
 from interpreter.engines import make_engine
-from interpreter.machine import Machine
-from interpreter.options import Limits, Options
-from interpreter.report import Hooks, News
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Limits, Options
+from interpreter.machine.report import Hooks, News
 from interpreter.scripted import ScriptedEngine
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated

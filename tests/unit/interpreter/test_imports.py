@@ -7,7 +7,7 @@ import sys
 
 _TELLS = """
 import sys
-import interpreter.machine, interpreter.engines, client.connection.reconnecting
+import interpreter.machine.machine, interpreter.engines, client.connection.reconnecting
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from interpreter.machine.report import EngineFault, LeaseNews, Resting, Spoken, Unspoken
 from interpreter.on_lambda import MachineAtWork
-from interpreter.report import EngineFault, LeaseNews, Resting, Spoken, Unspoken
 from interpreter.run_metrics import RunMetrics
 from shared.models.interpretation import Renders
 from tests.helpers.doubles import RecordingTelemetry

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from interpreter.backlog import Backlog
-from interpreter.pacer import Pacer, full_chunks
+from interpreter.machine.backlog import Backlog
+from interpreter.machine.pacer import Pacer, full_chunks
 from shared.models.audio_format import AudioFormat
 
 HURRY_MS, MOST_MS, FASTEST = 2_000, 8_000, 1.5

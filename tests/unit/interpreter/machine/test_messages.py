@@ -8,7 +8,8 @@ import pytest
 
 from interpreter.engine import EngineUnavailableError
 from interpreter.engines import make_engine
-from interpreter.report import (
+from interpreter.machine.messages import describe_news, describe_report
+from interpreter.machine.report import (
     EngineFault,
     LeaseNews,
     Left,
@@ -21,7 +22,6 @@ from interpreter.report import (
     Unspoken,
     WithinReach,
 )
-from interpreter.words import describe_news, describe_report
 from shared.models.interpretation import Renders
 
 RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=20, speak_ms=30)

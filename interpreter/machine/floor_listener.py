@@ -17,13 +17,13 @@ from client.connection.changes import Changes
 from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.playback.clock_anchor import ClockAnchor
-from interpreter.bounded import opened, within
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
-from interpreter.floor import FloorOrder, Recent
-from interpreter.guard import OrderGuard
 from interpreter.loudness import loudness
-from interpreter.options import Limits
-from interpreter.report import EngineFault, Hooks, Recognising, Report
+from interpreter.machine.floor import FloorOrder, Recent
+from interpreter.machine.options import Limits
+from interpreter.machine.report import EngineFault, Hooks, Recognising, Report
+from interpreter.machine.result_validator import OrderGuard
+from interpreter.machine.timeouts import opened, within
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
 

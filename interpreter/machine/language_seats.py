@@ -9,11 +9,11 @@ from typing import Any
 
 from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, RequestRefusedError
-from interpreter.booth import Booth
 from interpreter.engine import Engine, EngineError
-from interpreter.fitness import Fitness
-from interpreter.follower import Audience
-from interpreter.options import Options
+from interpreter.machine.booth import Booth
+from interpreter.machine.demand_watcher import Audience
+from interpreter.machine.engine_health import Fitness
+from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
 from shared.models.messages import ChannelSource, SessionStatus

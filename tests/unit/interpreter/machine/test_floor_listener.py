@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from interpreter.ear import Ear, Hearing
 from interpreter.engine import FloorChunk, Recognised, Recogniser
-from interpreter.options import Limits
-from interpreter.report import Hooks, Report
+from interpreter.machine.floor_listener import Ear, Hearing
+from interpreter.machine.options import Limits
+from interpreter.machine.report import Hooks, Report
 from interpreter.scripted import ScriptedEngine
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from client.protocol.errors import UnreachableError
-from interpreter.follower import Follower
-from interpreter.options import Limits, Options
-from interpreter.seats import SeatConnection
+from interpreter.machine.connections import SeatConnection
+from interpreter.machine.demand_watcher import Follower
+from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
 from shared.models.messages import SessionStatus
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.playback.capture import Sleep
-from interpreter.bounded import opened, within
 from interpreter.engine import Engine
-from interpreter.options import Limits
+from interpreter.machine.options import Limits
+from interpreter.machine.timeouts import opened, within
 
 
 @dataclass(frozen=True, slots=True)

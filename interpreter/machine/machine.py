@@ -10,18 +10,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 from client.playback.capture import Sleep
-from interpreter.booth import Booth, Callbacks
-from interpreter.bounded import within
-from interpreter.ear import Ear, Hearing
 from interpreter.engine import Engine, EngineError, Recognised, UnsupportedLanguageError
-from interpreter.floor_captions import FloorCaptions
-from interpreter.follower import Follower
-from interpreter.options import Options
-from interpreter.places import Places
-from interpreter.rehearsal import Rehearsal
-from interpreter.report import Hooks, Report, Resting
-from interpreter.seats import OpenConnection
-from interpreter.voice import Task, Utterance, Voice
+from interpreter.machine.booth import Booth, Callbacks
+from interpreter.machine.connections import OpenConnection
+from interpreter.machine.demand_watcher import Follower
+from interpreter.machine.floor_captions import FloorCaptions
+from interpreter.machine.floor_listener import Ear, Hearing
+from interpreter.machine.health_probe import Rehearsal
+from interpreter.machine.language_seats import Places
+from interpreter.machine.options import Options
+from interpreter.machine.report import Hooks, Report, Resting
+from interpreter.machine.speech_output import Task, Utterance, Voice
+from interpreter.machine.timeouts import within
 from shared.models.interpretation_messages import Caption
 from shared.models.messages import Audio, SessionJoined
 from shared.utils.clock import Clock, SystemClock

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engine import FloorChunk
-from interpreter.floor import FloorOrder, Recent
 from interpreter.loudness import loudness
+from interpreter.machine.floor import FloorOrder, Recent
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import audio
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from interpreter.engine import Recognised
-from interpreter.guard import PartialThrottle
+from interpreter.machine.result_validator import PartialThrottle
 from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, Caption, SendCaption
 
 _REMEMBERED = 64

@@ -11,12 +11,12 @@ from client.connection.changes import Changes
 from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.protocol.errors import AwayError
-from interpreter.backlog import Backlog
-from interpreter.bounded import within
 from interpreter.engine import Engine, EngineError, Recognised, Stage
-from interpreter.options import Limits
-from interpreter.pacer import Pacer, full_chunks
-from interpreter.report import EngineFault, Hooks, Loss, Report, Spoken, Unspoken
+from interpreter.machine.backlog import Backlog
+from interpreter.machine.options import Limits
+from interpreter.machine.pacer import Pacer, full_chunks
+from interpreter.machine.report import EngineFault, Hooks, Loss, Report, Spoken, Unspoken
+from interpreter.machine.timeouts import within
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Renders
 from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption

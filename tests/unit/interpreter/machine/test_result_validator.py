@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engine import Recognised
-from interpreter.fitness import Fitness
-from interpreter.floor_captions import FloorCaptions
-from interpreter.follower import Audience
-from interpreter.guard import OrderGuard, PartialThrottle
+from interpreter.machine.demand_watcher import Audience
+from interpreter.machine.engine_health import Fitness
+from interpreter.machine.floor_captions import FloorCaptions
+from interpreter.machine.result_validator import OrderGuard, PartialThrottle
 from shared.models.interpretation_messages import Caption
 
 results = st.builds(

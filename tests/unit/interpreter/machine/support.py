@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from interpreter.machine import Machine
-from interpreter.options import Limits, Options
-from interpreter.report import Hooks, LeaseNews, News
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Limits, Options
+from interpreter.machine.report import Hooks, LeaseNews, News
 from interpreter.scripted import ScriptedEngine, hum_of
 from shared.models.audio_format import AudioFormat
 from tests.helpers.virtual_time import VirtualTime
-from tests.unit.interpreter.fake_session import LOUD, QUIET, SESSION, FakeSession, Sent
+from tests.unit.interpreter.machine.fake_session import LOUD, QUIET, SESSION, FakeSession, Sent
 
 SENTENCE = ((LOUD, 1.0), (QUIET, 0.6))
 # The scripted engine's "[es] alpha" lasts for three chunks of 200 ms.

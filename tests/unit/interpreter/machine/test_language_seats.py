@@ -9,11 +9,11 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.booth import Booth
 from interpreter.engine import Engine
-from interpreter.follower import Audience
-from interpreter.options import Limits, Options
-from interpreter.places import Places
+from interpreter.machine.booth import Booth
+from interpreter.machine.demand_watcher import Audience
+from interpreter.machine.language_seats import Places
+from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES as MOST
 from shared.models.messages import SessionStatus

@@ -23,11 +23,11 @@ from client.protocol.events import (
     Notified,
     Returned,
 )
-from interpreter.bounded import within
-from interpreter.options import Options
-from interpreter.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach
-from interpreter.seats import OpenConnection, SeatConnection
-from interpreter.voice import Utterance, Voice
+from interpreter.machine.connections import OpenConnection, SeatConnection
+from interpreter.machine.options import Options
+from interpreter.machine.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach
+from interpreter.machine.speech_output import Utterance, Voice
+from interpreter.machine.timeouts import within
 from shared.models.interpretation import LeaseReason, Renders
 from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
 from shared.models.messages import Audio, SessionEnded, SessionJoined

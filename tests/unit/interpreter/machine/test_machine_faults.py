@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from interpreter.report import EngineFault, Recognising, Resting, Unspoken
+from interpreter.machine.report import EngineFault, Recognising, Resting, Unspoken
 from interpreter.scripted import Cue, Fault, ScriptedEngine, ScriptedRecogniser
-from tests.unit.interpreter.fake_session import LOUD, QUIET
-from tests.unit.interpreter.stage import SHORT_CHUNKS, Stage, stage
+from tests.unit.interpreter.machine.fake_session import LOUD, QUIET
+from tests.unit.interpreter.machine.support import SHORT_CHUNKS, Stage, stage
 
 FOR_A_MOMENT = [Fault.THROW, Fault.CRASH, Fault.HANG, Fault.EMPTY]
 

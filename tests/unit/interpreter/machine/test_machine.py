@@ -6,11 +6,11 @@ import pytest
 
 from client.protocol.errors import RequestRefusedError
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
-from interpreter.report import LeaseNews, Left, Recognising, Spoken
+from interpreter.machine.report import LeaseNews, Left, Recognising, Spoken
 from interpreter.scripted import Fault, ScriptedEngine
 from shared.models.audio_format import AudioFormat
-from tests.unit.interpreter.fake_session import GONE, LOUD, QUIET, refused
-from tests.unit.interpreter.stage import SHORT_CHUNKS, is_hum, stage
+from tests.unit.interpreter.machine.fake_session import GONE, LOUD, QUIET, refused
+from tests.unit.interpreter.machine.support import SHORT_CHUNKS, is_hum, stage
 
 
 async def test_a_sentence_is_heard_and_read_in_another_language() -> None:

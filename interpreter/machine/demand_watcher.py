@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from client.playback.capture import Sleep
 from client.protocol.errors import ClientError, RequestRefusedError
-from interpreter.options import Options
-from interpreter.seats import OpenConnection, SeatConnection
+from interpreter.machine.connections import OpenConnection, SeatConnection
+from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.messages import SessionStatus
 from shared.utils.clock import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from client.playback.latency import LatencyRecord, LatencySummary
 from interpreter.engine import Stage
-from interpreter.report import (
+from interpreter.machine.report import (
     EngineFault,
     LeaseNews,
     Left,

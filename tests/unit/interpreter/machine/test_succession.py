@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from interpreter.scripted import Cue, Fault, ScriptedEngine
-from tests.unit.interpreter.fake_session import LOUD, QUIET
-from tests.unit.interpreter.stage import SHORT_CHUNKS, Stage, stage
+from tests.unit.interpreter.machine.fake_session import LOUD, QUIET
+from tests.unit.interpreter.machine.support import SHORT_CHUNKS, Stage, stage
 
 
 async def _succession(on: Stage) -> tuple[list[int], list[int]]:
