@@ -3,8 +3,8 @@
 import asyncio
 import os
 
-from interpreter.on_lambda import interpreter_over
-from interpreter.run import InterpreterRun, RunTimes
+from interpreter.function.machine_factory import interpreter_over
+from interpreter.function.run import InterpreterRun, RunTimes
 from shared.entrypoints.invocation import InvocationHandler, timed_event_handler
 from shared.models.interpreter_run import RunRequest
 from shared.wiring.interpreters import InterpreterApp

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from interpreter.run import Ending, InterpreterRun, RunTimes
+from interpreter.function.run import Ending, InterpreterRun, RunTimes
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.interpretation.run_store import InterpreterRuns

@@ -50,7 +50,7 @@ class Runs(Protocol):
 
 
 class Interpreting(Protocol):
-    """What interprets a session; see `interpreter.on_lambda`."""
+    """What interprets a session; see `interpreter.function.machine_factory`."""
 
     async def run(self) -> None:
         """Interpret until the session is over, or `retire` is done."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from interpreter.function.machine_factory import MachineAtWork
+from interpreter.function.run_metrics import RunMetrics
 from interpreter.machine.report import EngineFault, LeaseNews, Resting, Spoken, Unspoken
-from interpreter.on_lambda import MachineAtWork
-from interpreter.run_metrics import RunMetrics
 from shared.models.interpretation import Renders
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually

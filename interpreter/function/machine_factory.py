@@ -16,11 +16,11 @@ from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
 from client.flows.streaming import either
 from interpreter.engines import make_engine
+from interpreter.function.run import Interpreter
+from interpreter.function.run_metrics import RunMetrics
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks
-from interpreter.run import Interpreter
-from interpreter.run_metrics import RunMetrics
 from shared.models.session import Session
 
 if TYPE_CHECKING:

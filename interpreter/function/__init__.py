@@ -1,0 +1,1 @@
+"""The function `interpreter`: runs of a machine that succeed one another."""
