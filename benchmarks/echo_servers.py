@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cpu_time import children
-from local import processes
+from local.base import processes
+from local.base.loopback import HOST
 from local.launch import UNTHROTTLED, launch
-from local.loopback import HOST
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE = _FOLDER / "echo" / "echo.template.json"

@@ -32,7 +32,7 @@ from benchmarks.echo_servers import EchoServer, install, local_gateway, serverle
 from benchmarks.figures import percentile
 from benchmarks.frame_client import FrameClient
 from benchmarks.post_client import post_for, requests_to
-from local import processes
+from local.base import processes
 from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"

@@ -21,7 +21,7 @@ import httptools
 import trustme
 import uvloop
 
-from local.loopback import HOST
+from local.base.loopback import HOST
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

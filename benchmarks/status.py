@@ -26,7 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.frame_client import FrameClient
 from benchmarks.live import say, speaker_token
-from local.aws_settings import forget_aws_settings
+from local.base.aws_settings import forget_aws_settings
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch

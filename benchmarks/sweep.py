@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.aws_settings import forget_aws_settings
+from local.base.aws_settings import forget_aws_settings
 from local.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository

@@ -22,7 +22,7 @@ from demo.scenario import FORMAT, Scenario
 from demo.show import Show
 from demo.verdict import judge
 from interpreter.engines.offline import programs
-from local.errors import LocalError
+from local.base.errors import LocalError
 from local.launch import launch
 from shared.models.audio_format import AudioFormat
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from local.errors import NEEDS_LINUX
+from local.base.errors import NEEDS_LINUX
 
 if sys.platform != "linux":
     # Before anything is imported that exists on Linux only.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from local.base.errors import StartError
 from local.credentials import LocalCredentials
 from local.dynamodb_needs import dynamodb_needs
-from local.errors import StartError
 from local.guard import Guard, Needs, ServiceGuard, admit_all
 from local.model import Stack
 from local.needs import (

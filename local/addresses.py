@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local.loopback import HOST
+from local.base.loopback import HOST
 from local.model import Stack
 
 

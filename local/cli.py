@@ -14,11 +14,11 @@ from pathlib import Path
 
 import uvloop
 
-from local import processes
+from local.base import processes
+from local.base.errors import LocalError
+from local.base.loopback import HOST
 from local.endpoints import Endpoints
-from local.errors import LocalError
 from local.local_stack import LocalStack, Options
-from local.loopback import HOST
 from local.overrides import function_settings, service_endpoints
 from local.tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from shared.utils.settings import SettingsError

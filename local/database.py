@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from local import dynalite
+from local.base.errors import StartError
+from local.base.loopback import HOST
 from local.credentials import LocalCredentials
 from local.dynalite import Dynalite
 from local.dynamodb_calls import DatabaseError, DynamoDbCalls
-from local.errors import StartError
-from local.loopback import HOST
 from local.model import KeyAttribute, Table
 
 _CREATE_TIMEOUT_SECONDS = 30.0

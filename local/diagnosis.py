@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from local import processes
+from local.base import processes
 from local.model import Function
 
 _TIMEOUT_SECONDS = 30.0

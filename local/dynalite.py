@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from local import processes
-from local.errors import StartError
+from local.base import processes
+from local.base.errors import StartError
 
 _SCRIPT = Path(__file__).with_name("dynalite.mjs")
 _START_TIMEOUT_SECONDS = 30.0

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from local.base.loopback import HOST
 from local.credentials import LocalCredentials
 from local.http_server import Request
-from local.loopback import HOST
 from local.upstream import UnavailableError, Upstream
 
 _TIMEOUT_SECONDS = 10.0

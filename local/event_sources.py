@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.base.errors import LocalError, ThrottledError
 from local.batches import events, failed_ids
-from local.errors import LocalError, ThrottledError
 from local.invocation import Invoker, Outcome
 from local.model import EventSource
 from local.queues import Delivery, MessageQueue

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from local.errors import FunctionInitError, UnknownFunctionError
+from local.base.errors import FunctionInitError, UnknownFunctionError
+from local.base.tasks import all_of
 from local.invocation import Outcome
 from local.model import Function
 from local.pool import FunctionPool, PoolLimits
-from local.tasks import all_of
 from local.workers import worker_environment
 from shared.utils.clock import Clock
 

@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 
 from local import routing
 from local.authorization import Verdict, judge
+from local.base.errors import LocalError, PortTakenError
 from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
-from local.errors import LocalError, PortTakenError
 from local.events import EventSource, Opening, encode, new_id
 from local.fair_queue import SENDER
 from local.invocation import Invoker, Outcome

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from local.base.loopback import HOST
 from local.http_server import Request
 from local.jwt_authorizer import Claims, as_texts
-from local.loopback import HOST
 from local.model import HttpApi, HttpRoute, Place
 
 Event = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from local.errors import LocalError
+from local.base.errors import LocalError
 from local.events import encode, new_id
 from local.http_events import HttpEvents, decoded_path
 from local.http_results import TIMED_OUT, message, response_of

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from local.errors import ThrottledError
+from local.base.errors import ThrottledError
 from local.http_server import Response
 from local.invocation import Outcome
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, cast
 
 import httptools
 
-from local import loopback
-from local.errors import PortTakenError
-from local.loopback import HOST
+from local.base import loopback
+from local.base.errors import PortTakenError
+from local.base.loopback import HOST
 
 _MAX_HEAD_BYTES = 64 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

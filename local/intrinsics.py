@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 
 # `${Name}`, `${Name.Attribute}`; `${!Name}` stands for a literal `${Name}`.
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from local.errors import ThrottledError, UnknownFunctionError
+from local.base.errors import ThrottledError, UnknownFunctionError
 from local.functions import Functions
 from local.guard import Guard
 from local.http_server import Request, Response

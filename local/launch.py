@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from local import processes
+from local.base import processes
+from local.base.errors import StartError
 from local.endpoints import Endpoints
-from local.errors import StartError
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_TIMEOUT_SECONDS = 15.0

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import live_code, loopback, processes, synth, template
+from local import live_code, synth, template
 from local.access import Access
+from local.base import loopback, processes
+from local.base.loopback import HOST
+from local.base.state_dir import StateDir
+from local.base.tasks import all_of
 from local.connections import Connections
 from local.credentials import LocalCredentials
 from local.database import Database
@@ -23,14 +27,11 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
-from local.loopback import HOST
 from local.model import Stack
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues
 from local.schedules import Schedules
 from local.services import Services
-from local.state_dir import StateDir
-from local.tasks import all_of
 from local.throttles import Throttles
 from local.tokens import DEFAULT_LIFETIME_SECONDS
 from shared.utils.clock import Clock, SystemClock

@@ -16,9 +16,9 @@ from rich.live import Live
 from rich.table import Table
 
 from local import metrics_table, synth
-from local.errors import LocalError, NotRunningError
+from local.base.errors import LocalError, NotRunningError
+from local.base.state_dir import StateDir, is_running, logs_of
 from local.metrics_feed import Feed
-from local.state_dir import StateDir, is_running, logs_of
 from shared.utils.clock import Clock, SystemClock
 
 _REFRESH_SECONDS = 1.0

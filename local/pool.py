@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import processes
+from local.base import processes
+from local.base.errors import FunctionInitError, ThrottledError
 from local.diagnosis import import_failure
-from local.errors import FunctionInitError, ThrottledError
 from local.fair_queue import FairQueue
 from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 from local.model import Function

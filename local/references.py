@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.model import Place
 
 Resource = Mapping[str, object]

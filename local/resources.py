@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.intrinsics import NO_VALUE, Resolver
 
 

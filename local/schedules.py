@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from local.errors import LocalError
+from local.base.errors import LocalError
 from local.model import Place, Schedule, ScheduleTarget
 from local.queues import MessageQueue
 from shared.utils.clock import Clock

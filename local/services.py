@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from local import lambda_api, management, secrets_api, service_proxy, sqs_api, tokens
 from local.access import Access
 from local.addresses import Addresses
+from local.base.loopback import HOST
 from local.connections import Connections
 from local.functions import Functions
 from local.guard import guarded
 from local.http_server import Handler, HttpServer
 from local.jwt_authorizer import JwtVerifier
-from local.loopback import HOST
 from local.model import Stack
 from local.queues import MessageQueue
 from local.throttles import Throttles

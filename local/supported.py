@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 
 _NAME_ONLY = "a name for people"
 _TAGS = "tags change nothing at run time"

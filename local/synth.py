@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import processes
-from local.aws_settings import without_aws_settings
-from local.errors import SynthesisError
+from local.base import processes
+from local.base.aws_settings import without_aws_settings
+from local.base.errors import SynthesisError
 
 ROOT = Path(__file__).resolve().parent.parent
 _TIMEOUT_SECONDS = 120.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.api_template import ApiParts, apis, check_parts
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.functions_template import FunctionReader
 from local.http_template import HttpReader
 from local.intrinsics import Resolver

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from local import processes
-from local.aws_settings import NO_AWS_SETTINGS
+from local.base import processes
+from local.base.aws_settings import NO_AWS_SETTINGS
+from local.base.loopback import HOST
 from local.http_server import HttpServer
 from local.invocation import Invocation, Outcome
-from local.loopback import HOST
 from local.model import Function
 from local.runtime import MAX_BODY_BYTES, RuntimeApi
 from shared.utils.clock import Clock

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from local import processes
+from local.base import processes
 from local.launch import launch
 
 _ROOT = Path(__file__).parents[2]

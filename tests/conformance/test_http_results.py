@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.errors import ThrottledError
+from local.base.errors import ThrottledError
 from local.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.http_driver import WebApi

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.e2e.stacks import launch_quiet
-from tests.unit.local.test_aws_settings import THEIRS
+from tests.unit.local.base.test_aws_settings import THEIRS
 
 
 def test_a_stack_reads_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

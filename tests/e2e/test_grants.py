@@ -17,7 +17,7 @@ from infrastructure.config import stage_config
 from infrastructure.function_spec import Resource
 from infrastructure.function_table import FUNCTIONS
 from local.access import Access
-from local.errors import StartError
+from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.model import Statement
 from local.overrides import service_endpoints

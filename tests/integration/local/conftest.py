@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from local import loopback
+from local.base import loopback
 from local.connections import Connections
 from local.gateway import Gateway, GatewayLimits
 from local.guard import admit_all

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 from websockets.asyncio.client import connect
 
-from local import loopback
-from local.errors import PortTakenError
+from local.base import loopback
+from local.base.errors import PortTakenError
 from local.http_server import HttpServer, Response
 from tests.integration.local.conftest import ServeFactory
 from tests.unit.local.stacks import stack

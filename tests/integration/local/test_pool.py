@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import FunctionInitError, ThrottledError
+from local.base.errors import FunctionInitError, ThrottledError
 from tests.integration.local.pool_support import CODE, Pools, invoke, result, workers
 from tests.integration.local.support import PATIENCE_SECONDS, eventually
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from local.errors import StartError
+from local.base.errors import StartError
 from local.launch import launch
 from tests.integration.local import fixture_assembly, http_assembly
 from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import SynthesisError
+from local.base.errors import SynthesisError
 from local.synth import synthesize
 
 

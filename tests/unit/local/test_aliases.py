@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from local.errors import TemplateError, UnknownFunctionError
+from local.base.errors import TemplateError, UnknownFunctionError
 from local.functions import Functions
 from local.model import Place
 from local.pool import FunctionPool

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.errors import ThrottledError
+from local.base.errors import ThrottledError
 from local.event_sources import EventSources
 from local.invocation import Outcome
 from local.model import EventSource, Queue

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.model import HttpRoute, JwtAuthorizer, Place, Stack
 from local.template import load
 from tests.unit.local import assembly

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.intrinsics import NO_VALUE, Resolver
 
 REFS = {"Name": "value", "Port": 8080, "Flag": True}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from local.base.state_dir import StateDir, is_running, logs_of
 from local.metrics_cli import main
-from local.state_dir import StateDir, is_running, logs_of
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.helpers.doubles import ManualClock
 

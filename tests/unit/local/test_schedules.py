@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from local.base.errors import ThrottledError
 from local.cli import main
-from local.errors import ThrottledError
 from local.model import Place, Queue, Schedule, ScheduleTarget
 from local.queues import build_queues
 from local.schedules import Schedules

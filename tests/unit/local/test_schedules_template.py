@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.model import Schedule, ScheduleTarget
 from local.template import load
 from tests.unit.local import assembly

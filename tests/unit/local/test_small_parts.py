@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from local.addresses import Addresses
+from local.base.errors import StartError
+from local.base.state_dir import StateDir
 from local.database import create_table_request
 from local.endpoints import Endpoints
-from local.errors import StartError
 from local.invocation import Outcome
 from local.model import Index, KeyAttribute, Table
-from local.state_dir import StateDir
 from tests.unit.local.stacks import stack
 
 ADDRESSES = Addresses(
@@ -64,7 +64,7 @@ def test_runs_at_the_same_time_have_folders_of_their_own(tmp_path: Path) -> None
 
 
 def test_too_many_runs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.state_dir._MAX_RUNS", 1)
+    monkeypatch.setattr("local.base.state_dir._MAX_RUNS", 1)
     held = StateDir.acquire(tmp_path)
     with pytest.raises(StartError, match="run from"):
         StateDir.acquire(tmp_path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.errors import TemplateError
+from local.base.errors import TemplateError
 from local.model import Identity, KeyAttribute, Place, Route, Stack
 from local.supported import SUPPORT
 from local.template import load

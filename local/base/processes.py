@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from local.errors import NEEDS_LINUX, StartError
+from local.base.errors import NEEDS_LINUX, StartError
 
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-from local.errors import StartError
+from local.base.errors import StartError
 
 _MAX_RUNS = 32
 

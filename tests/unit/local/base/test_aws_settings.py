@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.aws_settings import NO_AWS_SETTINGS, without_aws_settings
+from local.base.aws_settings import NO_AWS_SETTINGS, without_aws_settings
 
 THEIRS = {
     "AWS_PROFILE": "nope",

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from local.errors import PortTakenError
+from local.base.errors import PortTakenError
 
 HOST = "127.0.0.1"
 HOST_V6 = "::1"
