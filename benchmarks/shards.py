@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from benchmarks.live import say
 from benchmarks.shard_stacks import KINDS, STAGE, Chunk, Stack, running
-from local import synth
 from local.base.aws_settings import forget_aws_settings
+from local.template import synth
 from shared.utils.standard_streams import standard_streams
 
 SIZES = (100, 1_000, 4_000)

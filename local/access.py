@@ -6,7 +6,6 @@ from local.base.errors import StartError
 from local.credentials import LocalCredentials
 from local.dynamodb_needs import dynamodb_needs
 from local.guard import Guard, Needs, ServiceGuard, admit_all
-from local.model import Stack
 from local.needs import (
     connections_needs,
     lambda_needs,
@@ -15,7 +14,6 @@ from local.needs import (
     sqs_needs,
     translate_needs,
 )
-from local.policy import allows
 from local.principals import Principals
 from local.refusals import (
     ConnectionsRefusals,
@@ -30,6 +28,8 @@ from local.refusals import (
 from local.role_policies import Report, RolePolicies
 from local.service_proxy import ServiceProxy
 from local.signatures import SignatureVerifier
+from local.template.model import Stack
+from local.template.policy import allows
 from local.upstream import Upstream
 from shared.utils.clock import Clock
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.base.loopback import HOST
-from local.model import Stack
+from local.template.model import Stack
 
 
 @dataclass(frozen=True, slots=True)

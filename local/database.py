@@ -19,7 +19,7 @@ from local.base.loopback import HOST
 from local.credentials import LocalCredentials
 from local.dynalite import Dynalite
 from local.dynamodb_calls import DatabaseError, DynamoDbCalls
-from local.model import KeyAttribute, Table
+from local.template.model import KeyAttribute, Table
 
 _CREATE_TIMEOUT_SECONDS = 30.0
 

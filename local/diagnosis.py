@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from local.base import processes
-from local.model import Function
+from local.template.model import Function
 
 _TIMEOUT_SECONDS = 30.0
 _IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1])"

@@ -12,8 +12,8 @@ import msgspec
 
 from local.guard import Need, Needs
 from local.http_server import Request
-from local.model import Place
 from local.needs import decoded, operation_of
+from local.template.model import Place
 
 # What the parts of a transaction are as actions.
 _PARTS = {

@@ -13,8 +13,8 @@ from typing import Any
 from local.base.errors import LocalError, ThrottledError
 from local.batches import events, failed_ids
 from local.invocation import Invoker, Outcome
-from local.model import EventSource
 from local.queues import Delivery, MessageQueue
+from local.template.model import EventSource
 from shared.utils.clock import Clock
 
 # The longest that ReceiveMessage waits.

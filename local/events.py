@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from local.model import IdentitySource, Stack
+from local.template.model import IdentitySource, Stack
 
 Event = dict[str, Any]
 

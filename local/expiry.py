@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from local.dynamodb_calls import DatabaseError
-from local.model import Table
+from local.template.model import Table
 from shared.utils.clock import Clock
 
 # Between two sweeps. AWS takes days at most, and functions must not rely on any of it.

@@ -11,8 +11,8 @@ from pathlib import Path
 from local.base.errors import FunctionInitError, UnknownFunctionError
 from local.base.tasks import all_of
 from local.invocation import Outcome
-from local.model import Function
 from local.pool import FunctionPool, PoolLimits
+from local.template.model import Function
 from local.workers import worker_environment
 from shared.utils.clock import Clock
 

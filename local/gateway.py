@@ -25,7 +25,7 @@ from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
 from local.events import EventSource, Opening, encode, new_id
 from local.fair_queue import SENDER
 from local.invocation import Invoker, Outcome
-from local.model import Stack
+from local.template.model import Stack
 from local.throttles import TOO_MANY, Throttles
 from shared.utils.clock import Clock
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 from local.base.loopback import HOST
 from local.http_server import Request
 from local.jwt_authorizer import Claims, as_texts
-from local.model import HttpApi, HttpRoute, Place
+from local.template.model import HttpApi, HttpRoute, Place
 
 Event = dict[str, Any]
 

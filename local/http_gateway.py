@@ -12,7 +12,7 @@ from local.http_results import TIMED_OUT, message, response_of
 from local.http_server import HttpServer, Request, Response
 from local.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
 from local.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
-from local.model import HttpApi, HttpRoute, Place
+from local.template.model import HttpApi, HttpRoute, Place
 from shared.utils.clock import Clock
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html

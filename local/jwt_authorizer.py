@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from local.model import JwtAuthorizer
+from local.template.model import JwtAuthorizer
 from local.tokens import TokenIssuer
 from shared.utils.clock import Clock
 

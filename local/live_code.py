@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
-from local import synth
 from local.base.state_dir import StateDir
 from local.code_copy import CodeCopy
 from local.code_files import CodeFiles
 from local.functions import Functions
-from local.model import Stack
 from local.reload import Reloader
+from local.template import synth
+from local.template.model import Stack
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import live_code, synth, template
+from local import live_code
 from local.access import Access
 from local.base import loopback, processes
 from local.base.loopback import HOST
@@ -27,11 +27,12 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.live_code import LiveCode
-from local.model import Stack
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues
 from local.schedules import Schedules
 from local.services import Services
+from local.template import load, synth
+from local.template.model import Stack
 from local.throttles import Throttles
 from local.tokens import DEFAULT_LIFETIME_SECONDS
 from shared.utils.clock import Clock, SystemClock
@@ -204,7 +205,7 @@ class LocalStack:
                 self._options.stage,
                 settings={**LOCAL_SETTINGS, **self._options.settings},
             )
-        return template.load(path)
+        return load.load(path)
 
     def _live_code(self, stack: Stack, state: StateDir) -> LiveCode | None:
         """What follows changes of the code, unless that is off or nobody knows its source."""

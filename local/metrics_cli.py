@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import metrics_table, synth
+from local import metrics_table
 from local.base.errors import LocalError, NotRunningError
 from local.base.state_dir import StateDir, is_running, logs_of
 from local.metrics_feed import Feed
+from local.template import synth
 from shared.utils.clock import Clock, SystemClock
 
 _REFRESH_SECONDS = 1.0

@@ -16,7 +16,7 @@ import msgspec
 
 from local.guard import Need, Needs, UnreadableError
 from local.http_server import Request, Response
-from local.model import Place, Secret, WebSocketApi
+from local.template.model import Place, Secret, WebSocketApi
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _TARGET = b"x-amz-target"

@@ -14,7 +14,7 @@ from local.base.errors import FunctionInitError, ThrottledError
 from local.diagnosis import import_failure
 from local.fair_queue import FairQueue
 from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
-from local.model import Function
+from local.template.model import Function
 from local.workers import Worker
 from shared.utils.clock import Clock
 

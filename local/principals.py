@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from local.credentials import LocalCredentials
-from local.model import Function, Place
+from local.template.model import Function, Place
 
 
 @dataclass(frozen=True, slots=True)

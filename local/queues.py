@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5
 
-from local.model import Queue
+from local.template.model import Queue
 from shared.utils.clock import Clock
 
 # By name, with the keys DataType and StringValue or BinaryValue (base64).

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from local.model import Function, Statement
-from local.policy import allows
 from local.principals import Principal
+from local.template.model import Function, Statement
+from local.template.policy import allows
 
 # Both bound what a long run remembers; connections come and go, and each is a resource.
 _MAX_DECISIONS = 20_000

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from local.invocation import Outcome
-from local.model import Route, WebSocketApi
+from local.template.model import Route, WebSocketApi
 from shared.utils.json_outline import outline
 
 # A frame that goes out obeys the quota of those that come in: 128 KB.

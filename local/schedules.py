@@ -16,8 +16,8 @@ from typing import Protocol
 import msgspec
 
 from local.base.errors import LocalError
-from local.model import Place, Schedule, ScheduleTarget
 from local.queues import MessageQueue
+from local.template.model import Place, Schedule, ScheduleTarget
 from shared.utils.clock import Clock
 
 # Timers may ring a little early; waiting less than this (s) would be spinning.

@@ -13,8 +13,8 @@ from hashlib import sha256
 import msgspec
 
 from local.http_server import Request, Response
-from local.model import Secret
 from local.needs import operation_of
+from local.template.model import Secret
 from shared.utils.clock import Clock
 
 MAX_BODY_BYTES = 64 * 1024

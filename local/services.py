@@ -15,8 +15,8 @@ from local.functions import Functions
 from local.guard import guarded
 from local.http_server import Handler, HttpServer
 from local.jwt_authorizer import JwtVerifier
-from local.model import Stack
 from local.queues import MessageQueue
+from local.template.model import Stack
 from local.throttles import Throttles
 from shared.utils.clock import Clock
 

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-prote
 
 from __future__ import annotations
 
-from local.model import WebSocketApi
+from local.template.model import WebSocketApi
 from shared.utils.clock import Clock
 from shared.utils.token_bucket import Budget, TokenBucket
 

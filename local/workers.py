@@ -14,8 +14,8 @@ from local.base.aws_settings import NO_AWS_SETTINGS
 from local.base.loopback import HOST
 from local.http_server import HttpServer
 from local.invocation import Invocation, Outcome
-from local.model import Function
 from local.runtime import MAX_BODY_BYTES, RuntimeApi
+from local.template.model import Function
 from shared.utils.clock import Clock
 
 

@@ -10,7 +10,7 @@ import jwt
 from local.http_gateway import HttpGateway, HttpLimits
 from local.http_server import HttpServer, Request
 from local.jwt_authorizer import JwtVerifier
-from local.model import HttpApi, HttpRoute, JwtAuthorizer, Place
+from local.template.model import HttpApi, HttpRoute, JwtAuthorizer, Place
 from local.tokens import TokenIssuer
 from tests.helpers.doubles import ManualClock
 from tests.integration.local.support import Answer, Event, Script, ScriptedInvoker, call

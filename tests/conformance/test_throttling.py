@@ -16,7 +16,7 @@ from local.connections import Connections
 from local.guard import admit_all
 from local.http_server import Request
 from local.management import ManagementApi
-from local.model import Stack
+from local.template.model import Stack
 from local.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles
 from shared.utils.token_bucket import Budget
 from tests.conformance.catalogue import Confidence, Needs, behaviour

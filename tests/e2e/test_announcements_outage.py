@@ -12,7 +12,7 @@ import pytest_asyncio
 from infrastructure.config import stage_config
 from local.access import Access
 from local.local_stack import LocalStack, Options
-from local.model import Statement
+from local.template.model import Statement
 from tests.e2e.announcement_scenarios import announced
 from tests.e2e.stage import Stage
 

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from local.credentials import LocalCredentials
-from local.model import Place
+from local.template.model import Place
 from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage, but_statuses, joined
 from tests.helpers.wire import CHUNK, Wire
 

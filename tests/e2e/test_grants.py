@@ -19,8 +19,8 @@ from infrastructure.function_table import FUNCTIONS
 from local.access import Access
 from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
-from local.model import Statement
 from local.overrides import service_endpoints
+from local.template.model import Statement
 from tests.e2e.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.audio_scenarios import AUDIO_SCENARIOS

@@ -18,7 +18,7 @@ from infrastructure.context import config_from
 from infrastructure.delivery import ROLLBACK_ALARMS, serve
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import CONTROL, FUNCTIONS
-from local.template import load
+from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 
 

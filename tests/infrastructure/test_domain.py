@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure.config import ConfigError
 from infrastructure.context import config_from
-from local.template import load
+from local.template.load import load
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000"

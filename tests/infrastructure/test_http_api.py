@@ -10,7 +10,7 @@ from typing import Any
 from infrastructure.config import STAGES
 from infrastructure.function_table import CONTROL
 from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
-from local.template import load
+from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 from tests.infrastructure.in_process import synthesize_with
 

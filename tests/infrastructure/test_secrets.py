@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.template import load
+from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 
 

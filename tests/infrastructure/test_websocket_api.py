@@ -7,8 +7,8 @@ from typing import Any
 
 from infrastructure.function_table import AUTHORIZER
 from infrastructure.routes import ROUTES
-from local.model import IdentitySource
-from local.template import load
+from local.template.load import load
+from local.template.model import IdentitySource
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"

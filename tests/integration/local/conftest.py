@@ -16,7 +16,7 @@ from local.gateway import Gateway, GatewayLimits
 from local.guard import admit_all
 from local.http_server import HttpServer
 from local.management import MAX_BODY_BYTES, ManagementApi
-from local.model import Stack
+from local.template.model import Stack
 from shared.utils.clock import Clock, SystemClock
 from tests.integration.local import fixture_assembly
 from tests.integration.local.pool_support import Pools, workers

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from local.invocation import Outcome
-from local.model import Function, Role
 from local.pool import FunctionPool, PoolLimits
+from local.template.model import Function, Role
 from local.workers import worker_environment
 from shared.utils.clock import SystemClock
 from tests.integration.local.support import PATIENCE_SECONDS

@@ -17,7 +17,7 @@ import pytest
 
 from local.credentials import LocalCredentials
 from local.database import Database, Restarts
-from local.model import Index, KeyAttribute, Place, Table
+from local.template.model import Index, KeyAttribute, Place, Table
 from tests.integration.local.support import eventually
 
 TABLE = Table(

@@ -13,7 +13,7 @@ from local.credentials import LocalCredentials
 from local.database import Database
 from local.dynamodb_calls import DynamoDbCalls
 from local.http_server import Request
-from local.model import Place
+from local.template.model import Place
 from local.upstream import Upstream
 from tests.integration.local.test_database import TABLE
 

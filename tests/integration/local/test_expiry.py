@@ -13,7 +13,7 @@ from local.credentials import LocalCredentials
 from local.database import Database
 from local.dynamodb_calls import DatabaseError, DynamoDbCalls
 from local.expiry import Expiry
-from local.model import KeyAttribute, Place, Table
+from local.template.model import KeyAttribute, Place, Table
 from tests.helpers.virtual_time import T0, VirtualTime
 
 NOW = T0 // 1000

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.launch import launch
-from local.model import Place
+from local.template.model import Place
 from tests.integration.local import http_assembly
 from tests.unit.local import assembly
 

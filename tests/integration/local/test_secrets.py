@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.http_server import HttpServer
-from local.model import Place, Secret
 from local.secrets_api import MAX_BODY_BYTES, SecretsApi
+from local.template.model import Place, Secret
 from shared.utils.clock import SystemClock
 from tests.integration.local.support import call
 

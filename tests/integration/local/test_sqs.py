@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.http_server import HttpServer
-from local.model import DeadLetters, Place, Queue
 from local.queues import build_queues
 from local.sqs_api import MAX_BODY_BYTES, SqsApi
+from local.template.model import DeadLetters, Place, Queue
 from shared.utils.clock import SystemClock
 
 PLACE = Place()

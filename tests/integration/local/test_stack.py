@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.launch import launch
-from local.model import Place
+from local.template.model import Place
 from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.model import (
+from local.template.model import (
     Function,
     Identity,
     Place,

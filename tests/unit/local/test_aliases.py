@@ -9,9 +9,9 @@ import pytest
 
 from local.base.errors import TemplateError, UnknownFunctionError
 from local.functions import Functions
-from local.model import Place
 from local.pool import FunctionPool
-from local.references import References
+from local.template.model import Place
+from local.template.references import References
 
 PLACE = Place()
 ARN = PLACE.arn("lambda", "function:talk")

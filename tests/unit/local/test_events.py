@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from local.events import EventSource, Opening, encode, is_id, new_id
-from local.model import IdentitySource
+from local.template.model import IdentitySource
 from tests.unit.local.stacks import stack
 
 OPENING = Opening(

@@ -15,7 +15,7 @@ from local.http_results import response_of
 from local.http_server import Request, Response
 from local.invocation import Outcome
 from local.jwt_authorizer import as_texts
-from local.model import HttpApi, HttpRoute, Place
+from local.template.model import HttpApi, HttpRoute, Place
 from tests.conformance.http_driver import WebApi
 
 WEB = WebApi()

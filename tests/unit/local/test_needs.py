@@ -10,7 +10,6 @@ import pytest
 from local.dynamodb_needs import dynamodb_needs
 from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
 from local.http_server import Request, Response
-from local.model import Place, Secret, Statement
 from local.needs import (
     connections_needs,
     lambda_needs,
@@ -30,6 +29,7 @@ from local.refusals import (
 )
 from local.role_policies import Denial, RolePolicies
 from local.signatures import Fault, FaultKind
+from local.template.model import Place, Secret, Statement
 from tests.unit.local import stacks
 
 PLACE = Place()

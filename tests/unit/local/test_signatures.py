@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from local.credentials import LocalCredentials
 from local.http_server import Request
-from local.model import Place
 from local.principals import Principal, Principals
 from local.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
+from local.template.model import Place
 from shared.fanout.sigv4 import Signer
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock

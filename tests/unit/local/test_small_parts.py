@@ -12,7 +12,7 @@ from local.base.state_dir import StateDir
 from local.database import create_table_request
 from local.endpoints import Endpoints
 from local.invocation import Outcome
-from local.model import Index, KeyAttribute, Table
+from local.template.model import Index, KeyAttribute, Table
 from tests.unit.local.stacks import stack
 
 ADDRESSES = Addresses(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.model import Statement
-from local.policy import allows, is_resource
+from local.template.model import Statement
+from local.template.policy import allows, is_resource
 
 TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/sessions"
 POST = "arn:aws:execute-api:eu-central-1:000000000000:api/dev/POST/@connections/"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from local.model import Function, Place
-from local.resources import Resource, Resources
-from local.role_template import RoleReader
+from local.template.model import Function, Place
+from local.template.resources import Resource, Resources
+from local.template.roles import RoleReader
 
 # Lambda's defaults: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
 _DEFAULT_TIMEOUT_SECONDS = 3

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.model import DeadLetters, EventSource, Queue, Stack
-from local.template import load
+from local.template.load import load
+from local.template.model import DeadLetters, EventSource, Queue, Stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
 

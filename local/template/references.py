@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from local.base.errors import TemplateError
-from local.model import Place
+from local.template.model import Place
 
 Resource = Mapping[str, object]
 

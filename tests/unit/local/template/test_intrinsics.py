@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.base.errors import TemplateError
-from local.intrinsics import NO_VALUE, Resolver
+from local.template.intrinsics import NO_VALUE, Resolver
 
 REFS = {"Name": "value", "Port": 8080, "Flag": True}
 

@@ -7,20 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.api_template import ApiParts, apis, check_parts
 from local.base.errors import TemplateError
-from local.functions_template import FunctionReader
-from local.http_template import HttpReader
-from local.intrinsics import Resolver
-from local.model import HttpApi, Identity, Index, KeyAttribute, Place, Stack, Table, WebSocketApi
-from local.permissions_template import PermissionReader
-from local.queues_template import QueueReader
-from local.references import References
-from local.resources import Resource, Resources
-from local.schedules_template import ScheduleReader
-from local.secrets_template import SecretReader
-from local.supported import check_resource, check_section
-from local.websocket_template import WebSocketReader
+from local.template.apis import ApiParts, apis, check_parts
+from local.template.functions import FunctionReader
+from local.template.http_api import HttpReader
+from local.template.intrinsics import Resolver
+from local.template.model import (
+    HttpApi,
+    Identity,
+    Index,
+    KeyAttribute,
+    Place,
+    Stack,
+    Table,
+    WebSocketApi,
+)
+from local.template.permissions import PermissionReader
+from local.template.queues import QueueReader
+from local.template.references import References
+from local.template.resources import Resource, Resources
+from local.template.schedules import ScheduleReader
+from local.template.secrets import SecretReader
+from local.template.support_matrix import check_resource, check_section
+from local.template.websocket_api import WebSocketReader
 
 
 def load(template: Path, place: Place | None = None) -> Stack:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from local.model import DeadLetters, EventSource, Function, Queue
-from local.resources import Resource, Resources
+from local.template.model import DeadLetters, EventSource, Function, Queue
+from local.template.resources import Resource, Resources
 
 # SQS's ranges and defaults, in seconds:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html

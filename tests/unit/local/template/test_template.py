@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.model import Identity, KeyAttribute, Place, Route, Stack
-from local.supported import SUPPORT
-from local.template import load
+from local.template.load import load
+from local.template.model import Identity, KeyAttribute, Place, Route, Stack
+from local.template.support_matrix import SUPPORT
 from shared.utils.token_bucket import Budget
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from local.base.errors import TemplateError
-from local.model import HttpRoute, JwtAuthorizer, Place, Stack
-from local.template import load
+from local.template.load import load
+from local.template.model import HttpRoute, JwtAuthorizer, Place, Stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
-from tests.unit.local.test_template import change
+from tests.unit.local.template.test_template import change
 
 ISSUER = Place().issuer_url("eu-central-1_pool")
 ANOTHER = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "HTTP"}}

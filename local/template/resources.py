@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from local.base.errors import TemplateError
-from local.intrinsics import NO_VALUE, Resolver
+from local.template.intrinsics import NO_VALUE, Resolver
 
 
 class Resource:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from local.api_template import ApiParts
-from local.model import HttpApi, HttpRoute, JwtAuthorizer
-from local.resources import Resource
+from local.template.apis import ApiParts
+from local.template.model import HttpApi, HttpRoute, JwtAuthorizer
+from local.template.resources import Resource
 
 # Path variables are not imitated: a route that has one stops the start.
 _KEY = re.compile(r"\$default|(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|ANY) (/[A-Za-z0-9\-._~/]*)")

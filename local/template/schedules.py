@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from local.model import Queue, Schedule, ScheduleTarget
-from local.permissions_template import EVENTS, PermissionReader
-from local.resources import Resource, Resources
+from local.template.model import Queue, Schedule, ScheduleTarget
+from local.template.permissions import EVENTS, PermissionReader
+from local.template.resources import Resource, Resources
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 _RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)(?P<plural>s?)\)")

@@ -227,5 +227,5 @@ def check_resource(logical_id: str, resource: Mapping[str, object]) -> None:
         if name not in support.used and name not in support.ignored:
             raise TemplateError(
                 f"{logical_id} ({kind}): property {name} is neither used nor known to be without "
-                f"effect on this machine; see local/supported.py"
+                f"effect on this machine; see local/template/support_matrix.py"
             )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from local.model import Statement
+from local.template.model import Statement
 
 # arn:partition:service:region:account:resource
 _ARN_SEGMENTS = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from local.model import Place
-from local.permissions_template import PermissionReader
-from local.resources import Resource, Resources
+from local.template.model import Place
+from local.template.permissions import PermissionReader
+from local.template.resources import Resource, Resources
 
 _INVOCATION_URI = re.compile(
     r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(arn:.+)/invocations"

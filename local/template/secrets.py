@@ -5,8 +5,8 @@ A generated secret has the text `local-<name>-secret`, its name without the stac
 
 from __future__ import annotations
 
-from local.model import Secret
-from local.resources import Resource, Resources
+from local.template.model import Secret
+from local.template.resources import Resource, Resources
 
 
 class SecretReader:

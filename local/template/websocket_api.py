@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from local.api_template import ApiParts
-from local.model import IdentitySource, Route, WebSocketApi
-from local.resources import Resource, Resources
+from local.template.apis import ApiParts
+from local.template.model import IdentitySource, Route, WebSocketApi
+from local.template.resources import Resource, Resources
 from shared.utils.token_bucket import Budget
 
 _IDENTITY_SOURCE = re.compile(r"route\.request\.(header|querystring)\.([A-Za-z0-9._-]+)")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.model import Role, Statement
-from local.template import load
+from local.template.load import load
+from local.template.model import Role, Statement
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template, allow
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.model import Role, Statement
-from local.policy import is_resource
-from local.resources import Resource, Resources
+from local.template.model import Role, Statement
+from local.template.policy import is_resource
+from local.template.resources import Resource, Resources
 
 _LAMBDA = "lambda.amazonaws.com"
 

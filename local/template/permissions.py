@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from local.policy import resource_matches
-from local.resources import Resource, Resources
+from local.template.policy import resource_matches
+from local.template.resources import Resource, Resources
 
 API_GATEWAY = "apigateway.amazonaws.com"
 EVENTS = "events.amazonaws.com"

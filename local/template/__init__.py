@@ -1,0 +1,1 @@
+"""The synthesized template, read into what this machine can run."""
