@@ -6,6 +6,7 @@ from local.base.errors import StartError
 from local.credentials import LocalCredentials
 from local.dynamodb_needs import dynamodb_needs
 from local.guard import Guard, Needs, ServiceGuard, admit_all
+from local.http.client import Upstream
 from local.needs import (
     connections_needs,
     lambda_needs,
@@ -30,7 +31,6 @@ from local.service_proxy import ServiceProxy
 from local.signatures import SignatureVerifier
 from local.template.model import Stack
 from local.template.policy import allows
-from local.upstream import Upstream
 from shared.utils.clock import Clock
 
 # A call to the local database takes a millisecond; a stack that hangs shall say so soon.

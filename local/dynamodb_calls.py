@@ -14,8 +14,8 @@ import msgspec
 
 from local.base.loopback import HOST
 from local.credentials import LocalCredentials
-from local.http_server import Request
-from local.upstream import UnavailableError, Upstream
+from local.http.client import UnavailableError, Upstream
+from local.http.server import Request
 
 _TIMEOUT_SECONDS = 10.0
 _DAY = "20260101"

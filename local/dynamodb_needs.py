@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from local.guard import Need, Needs
-from local.http_server import Request
+from local.http.server import Request
 from local.needs import decoded, operation_of
 from local.template.model import Place
 

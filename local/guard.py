@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
-from local.http_server import Handler, Request, Response
+from local.http.server import Handler, Request, Response
 from local.principals import Principal
 from local.refusals import Refusals
 from local.role_policies import RolePolicies

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from local.base.errors import LocalError
 from local.events import encode, new_id
+from local.http.server import HttpServer, Request, Response
 from local.http_events import HttpEvents, decoded_path
 from local.http_results import TIMED_OUT, message, response_of
-from local.http_server import HttpServer, Request, Response
 from local.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
 from local.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.template.model import HttpApi, HttpRoute, Place

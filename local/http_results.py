@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from local.base.errors import ThrottledError
-from local.http_server import Response
+from local.http.server import Response
 from local.invocation import Outcome
 
 #: What an integration's time-out is called here.

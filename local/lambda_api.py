@@ -14,7 +14,7 @@ import msgspec
 from local.base.errors import ThrottledError, UnknownFunctionError
 from local.functions import Functions
 from local.guard import Guard
-from local.http_server import Request, Response
+from local.http.server import Request, Response
 from local.invocation import MAX_PAYLOAD_BYTES
 from local.needs import INVOKE_PATH, function_name
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from local.connections import Connections, Link, Posted
 from local.events import is_id
 from local.guard import Guard
-from local.http_server import Request, Response
+from local.http.server import Request, Response
 from local.routing import MAX_MESSAGE_BYTES
 from local.throttles import TOO_MANY, Throttles
 

@@ -24,7 +24,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Protocol
 
-from local.http_server import Response
+from local.http.server import Response
 from local.signatures import Fault, FaultKind
 
 _CORAL = "com.amazon.coral.service#"

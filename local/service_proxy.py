@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local.guard import Guard
-from local.http_server import Request, Response
-from local.upstream import UnavailableError, Upstream
+from local.http.client import UnavailableError, Upstream
+from local.http.server import Request, Response
 
 # What the local DynamoDB tells about itself, to whoever measures: no request of AWS's API.
 STATISTICS_PATH = "/_requests"

@@ -13,7 +13,7 @@ from local.base.loopback import HOST
 from local.connections import Connections
 from local.functions import Functions
 from local.guard import guarded
-from local.http_server import Handler, HttpServer
+from local.http.server import Handler, HttpServer
 from local.jwt_authorizer import JwtVerifier
 from local.queues import MessageQueue
 from local.template.model import Stack

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from botocore.utils import normalize_url_path
 
-from local.http_server import Request
+from local.http.server import Request
 from local.principals import Principal, Principals
 from shared.utils.clock import Clock
 

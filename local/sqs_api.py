@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from local import message_attributes
-from local.http_server import Request, Response
+from local.http.server import Request, Response
 from local.queues import Delivery, InvalidReceiptError, MessageAttributes, MessageQueue
 from local.sqs_inputs import (
     MAX_MESSAGE_BYTES,

@@ -12,7 +12,7 @@ from typing import Protocol
 from local.base import processes
 from local.base.aws_settings import NO_AWS_SETTINGS
 from local.base.loopback import HOST
-from local.http_server import HttpServer
+from local.http.server import HttpServer
 from local.invocation import Invocation, Outcome
 from local.runtime import MAX_BODY_BYTES, RuntimeApi
 from local.template.model import Function

@@ -7,8 +7,8 @@ from typing import Any
 
 import jwt
 
+from local.http.server import HttpServer, Request
 from local.http_gateway import HttpGateway, HttpLimits
-from local.http_server import HttpServer, Request
 from local.jwt_authorizer import JwtVerifier
 from local.template.model import HttpApi, HttpRoute, JwtAuthorizer, Place
 from local.tokens import TokenIssuer

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from local.connections import Connections
 from local.guard import admit_all
-from local.http_server import Request
+from local.http.server import Request
 from local.management import ManagementApi
 from local.template.model import Stack
 from local.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles

@@ -14,7 +14,7 @@ from local.base import loopback
 from local.connections import Connections
 from local.gateway import Gateway, GatewayLimits
 from local.guard import admit_all
-from local.http_server import HttpServer
+from local.http.server import HttpServer
 from local.management import MAX_BODY_BYTES, ManagementApi
 from local.template.model import Stack
 from shared.utils.clock import Clock, SystemClock

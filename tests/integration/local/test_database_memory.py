@@ -12,9 +12,9 @@ import pytest
 from local.credentials import LocalCredentials
 from local.database import Database
 from local.dynamodb_calls import DynamoDbCalls
-from local.http_server import Request
+from local.http.client import Upstream
+from local.http.server import Request
 from local.template.model import Place
-from local.upstream import Upstream
 from tests.integration.local.test_database import TABLE
 
 ROOM = {":r": {"S": "r"}}

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from local.http_server import HttpServer
+from local.http.server import HttpServer
 from local.secrets_api import MAX_BODY_BYTES, SecretsApi
 from local.template.model import Place, Secret
 from shared.utils.clock import SystemClock

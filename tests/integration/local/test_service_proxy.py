@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from local.guard import admit_all
-from local.http_server import HttpServer, Request, Response
+from local.http.client import MAX_CONNECTIONS, Upstream
+from local.http.server import HttpServer, Request, Response
 from local.refusals import DynamoDbRefusals
 from local.service_proxy import MAX_BODY_BYTES, ServiceProxy
-from local.upstream import MAX_CONNECTIONS, Upstream
 from tests.integration.local.support import Answer, call
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.http.server import Request, Response
 from local.http_events import HttpEvents
 from local.http_results import response_of
-from local.http_server import Request, Response
 from local.invocation import Outcome
 from local.jwt_authorizer import as_texts
 from local.template.model import HttpApi, HttpRoute, Place

@@ -9,7 +9,7 @@ import pytest
 
 from local.dynamodb_needs import dynamodb_needs
 from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
-from local.http_server import Request, Response
+from local.http.server import Request, Response
 from local.needs import (
     connections_needs,
     lambda_needs,

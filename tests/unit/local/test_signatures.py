@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.credentials import LocalCredentials
-from local.http_server import Request
+from local.http.server import Request
 from local.principals import Principal, Principals
 from local.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
 from local.template.model import Place

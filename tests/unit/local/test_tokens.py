@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from local.cli import main
-from local.http_server import Request
+from local.http.server import Request
 from local.tokens import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock

@@ -23,7 +23,7 @@ from client.tokens.sources import (
     ServiceTokens,
     checked_command,
 )
-from local.http_server import HttpServer, Request, Response
+from local.http.server import HttpServer, Request, Response
 from local.tokens import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.unit.client.support import token_service

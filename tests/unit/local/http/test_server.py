@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.http_server import Handler, HttpServer, Request, Response, _HttpConnection
+from local.http.server import Handler, HttpServer, Request, Response, _HttpConnection
 
 LIMIT = 1_000
 

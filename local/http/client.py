@@ -9,7 +9,7 @@ from typing import cast
 import httptools
 
 from local.base.loopback import HOST
-from local.http_server import Request, Response
+from local.http.server import Request, Response
 
 MAX_CONNECTIONS = 128
 # Of one connection only: RFC 9110, section 7.6.1. What frames a body is written anew.
