@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import uvloop
 
-from local.credentials import LocalCredentials
+from local.iam.credentials import LocalCredentials
 from shared.fanout.sigv4 import Signer, host_of
 from shared.utils.clock import SystemClock
 

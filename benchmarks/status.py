@@ -27,8 +27,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.frame_client import FrameClient
 from benchmarks.live import say, speaker_token
 from local.base.aws_settings import forget_aws_settings
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
+from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
 from shared.models import schema
 from shared.utils.standard_streams import standard_streams

@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 
 from local.base.aws_settings import forget_aws_settings
-from local.credentials import LocalCredentials
+from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.idle_connections import IdleConnections

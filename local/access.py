@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from local.base.errors import StartError
-from local.credentials import LocalCredentials
-from local.dynamodb_needs import dynamodb_needs
-from local.guard import Guard, Needs, ServiceGuard, admit_all
 from local.http.client import Upstream
-from local.needs import (
-    connections_needs,
-    lambda_needs,
-    polly_needs,
-    secrets_needs,
-    sqs_needs,
-    translate_needs,
-)
-from local.principals import Principals
-from local.refusals import (
+from local.iam.credentials import LocalCredentials
+from local.iam.dynamodb_actions import dynamodb_needs
+from local.iam.error_responses import (
     ConnectionsRefusals,
     DynamoDbRefusals,
     LambdaRefusals,
@@ -26,9 +16,19 @@ from local.refusals import (
     SqsRefusals,
     TranslateRefusals,
 )
-from local.role_policies import Report, RolePolicies
+from local.iam.principals import Principals
+from local.iam.request_guard import Guard, Needs, ServiceGuard, admit_all
+from local.iam.required_actions import (
+    connections_needs,
+    lambda_needs,
+    polly_needs,
+    secrets_needs,
+    sqs_needs,
+    translate_needs,
+)
+from local.iam.role_policies import Report, RolePolicies
+from local.iam.signatures import SignatureVerifier
 from local.service_proxy import ServiceProxy
-from local.signatures import SignatureVerifier
 from local.template.model import Stack
 from local.template.policy import allows
 from shared.utils.clock import Clock

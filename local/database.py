@@ -16,9 +16,9 @@ from typing import Any
 from local import dynalite
 from local.base.errors import StartError
 from local.base.loopback import HOST
-from local.credentials import LocalCredentials
 from local.dynalite import Dynalite
 from local.dynamodb_calls import DatabaseError, DynamoDbCalls
+from local.iam.credentials import LocalCredentials
 from local.template.model import KeyAttribute, Table
 
 _CREATE_TIMEOUT_SECONDS = 30.0

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from local.base.loopback import HOST
-from local.credentials import LocalCredentials
 from local.http.client import UnavailableError, Upstream
 from local.http.server import Request
+from local.iam.credentials import LocalCredentials
 
 _TIMEOUT_SECONDS = 10.0
 _DAY = "20260101"

@@ -13,10 +13,10 @@ import msgspec
 
 from local.base.errors import ThrottledError, UnknownFunctionError
 from local.functions import Functions
-from local.guard import Guard
 from local.http.server import Request, Response
+from local.iam.request_guard import Guard
+from local.iam.required_actions import INVOKE_PATH, function_name
 from local.invocation import MAX_PAYLOAD_BYTES
-from local.needs import INVOKE_PATH, function_name
 
 # More than a payload may have, so that what is too large is answered as Lambda does.
 MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES

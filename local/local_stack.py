@@ -17,7 +17,6 @@ from local.base.loopback import HOST
 from local.base.state_dir import StateDir
 from local.base.tasks import all_of
 from local.connections import Connections
-from local.credentials import LocalCredentials
 from local.database import Database
 from local.dynamodb_calls import DynamoDbCalls
 from local.endpoints import Endpoints
@@ -26,6 +25,7 @@ from local.expiry import Expiry
 from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
+from local.iam.credentials import LocalCredentials
 from local.live_code import LiveCode
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from local.connections import Connections, Link, Posted
 from local.events import is_id
-from local.guard import Guard
 from local.http.server import Request, Response
+from local.iam.request_guard import Guard
 from local.routing import MAX_MESSAGE_BYTES
 from local.throttles import TOO_MANY, Throttles
 

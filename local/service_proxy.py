@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from local.guard import Guard
 from local.http.client import UnavailableError, Upstream
 from local.http.server import Request, Response
+from local.iam.request_guard import Guard
 
 # What the local DynamoDB tells about itself, to whoever measures: no request of AWS's API.
 STATISTICS_PATH = "/_requests"

@@ -12,8 +12,8 @@ from local.addresses import Addresses
 from local.base.loopback import HOST
 from local.connections import Connections
 from local.functions import Functions
-from local.guard import guarded
 from local.http.server import Handler, HttpServer
+from local.iam.request_guard import guarded
 from local.jwt_authorizer import JwtVerifier
 from local.queues import MessageQueue
 from local.template.model import Stack

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from local.connections import Connections
-from local.guard import admit_all
 from local.http.server import Request
+from local.iam.request_guard import admit_all
 from local.management import ManagementApi
 from local.template.model import Stack
 from local.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles

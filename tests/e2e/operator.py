@@ -13,9 +13,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
 from infrastructure.config import stage_config
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.events import new_id
+from local.iam.credentials import LocalCredentials
 from local.schedules import scheduled_event
 from local.template.model import Place, Schedule
 from shared.models.timers import RECONCILE

@@ -9,7 +9,7 @@ import json
 import boto3
 from botocore.config import Config
 
-from local.credentials import LocalCredentials
+from local.iam.credentials import LocalCredentials
 from local.template.model import Place
 from tests.e2e.stage import CHUNKS_FOR_BURSTS, Stage, but_statuses, joined
 from tests.helpers.wire import CHUNK, Wire

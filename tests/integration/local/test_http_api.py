@@ -17,8 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
+from local.iam.credentials import LocalCredentials
 from local.launch import launch
 from local.template.model import Place
 from tests.integration.local import http_assembly

@@ -14,9 +14,9 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
 from local.events import new_id
+from local.iam.credentials import LocalCredentials
 from local.launch import launch
 
 TALK = "fixture-dev-Talk"

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.credentials import LocalCredentials
+from local.iam.credentials import LocalCredentials
 from local.launch import launch
 from tests.integration.local.support import eventually
 from tests.unit.local import assembly

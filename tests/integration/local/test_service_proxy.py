@@ -7,10 +7,10 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from local.guard import admit_all
 from local.http.client import MAX_CONNECTIONS, Upstream
 from local.http.server import HttpServer, Request, Response
-from local.refusals import DynamoDbRefusals
+from local.iam.error_responses import DynamoDbRefusals
+from local.iam.request_guard import admit_all
 from local.service_proxy import MAX_BODY_BYTES, ServiceProxy
 from tests.integration.local.support import Answer, call
 

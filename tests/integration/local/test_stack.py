@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from local.credentials import LocalCredentials
 from local.endpoints import Endpoints
+from local.iam.credentials import LocalCredentials
 from local.launch import launch
 from local.template.model import Place
 from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from local.http.server import Response
-from local.signatures import Fault, FaultKind
+from local.iam.signatures import Fault, FaultKind
 
 _CORAL = "com.amazon.coral.service#"
 _JSON = "application/x-amz-json-1.0"

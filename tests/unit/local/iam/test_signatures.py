@@ -12,10 +12,10 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.credentials import LocalCredentials
 from local.http.server import Request
-from local.principals import Principal, Principals
-from local.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
+from local.iam.credentials import LocalCredentials
+from local.iam.principals import Principal, Principals
+from local.iam.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
 from local.template.model import Place
 from shared.fanout.sigv4 import Signer
 from shared.utils.clock import SystemClock

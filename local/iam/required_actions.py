@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import msgspec
 
-from local.guard import Need, Needs, UnreadableError
 from local.http.server import Request, Response
+from local.iam.request_guard import Need, Needs, UnreadableError
 from local.template.model import Place, Secret, WebSocketApi
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from botocore.utils import normalize_url_path
 
 from local.http.server import Request
-from local.principals import Principal, Principals
+from local.iam.principals import Principal, Principals
 from shared.utils.clock import Clock
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html: a request

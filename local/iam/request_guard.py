@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from local.http.server import Handler, Request, Response
-from local.principals import Principal
-from local.refusals import Refusals
-from local.role_policies import RolePolicies
-from local.signatures import Fault
+from local.iam.error_responses import Refusals
+from local.iam.principals import Principal
+from local.iam.role_policies import RolePolicies
+from local.iam.signatures import Fault
 
 
 class Need(NamedTuple):

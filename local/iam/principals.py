@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from local.credentials import LocalCredentials
+from local.iam.credentials import LocalCredentials
 from local.template.model import Function, Place
 
 

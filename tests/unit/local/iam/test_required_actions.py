@@ -7,19 +7,9 @@ from typing import Any
 
 import pytest
 
-from local.dynamodb_needs import dynamodb_needs
-from local.guard import Need, Needs, ServiceGuard, UnreadableError, guarded
 from local.http.server import Request, Response
-from local.needs import (
-    connections_needs,
-    lambda_needs,
-    polly_needs,
-    secrets_needs,
-    sqs_needs,
-    translate_needs,
-)
-from local.principals import Principals
-from local.refusals import (
+from local.iam.dynamodb_actions import dynamodb_needs
+from local.iam.error_responses import (
     ConnectionsRefusals,
     DynamoDbRefusals,
     LambdaRefusals,
@@ -27,8 +17,18 @@ from local.refusals import (
     SecretsRefusals,
     SqsRefusals,
 )
-from local.role_policies import Denial, RolePolicies
-from local.signatures import Fault, FaultKind
+from local.iam.principals import Principals
+from local.iam.request_guard import Need, Needs, ServiceGuard, UnreadableError, guarded
+from local.iam.required_actions import (
+    connections_needs,
+    lambda_needs,
+    polly_needs,
+    secrets_needs,
+    sqs_needs,
+    translate_needs,
+)
+from local.iam.role_policies import Denial, RolePolicies
+from local.iam.signatures import Fault, FaultKind
 from local.template.model import Place, Secret, Statement
 from tests.unit.local import stacks
 

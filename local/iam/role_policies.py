@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from local.principals import Principal
+from local.iam.principals import Principal
 from local.template.model import Function, Statement
 from local.template.policy import allows
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from local.guard import Need, Needs
 from local.http.server import Request
-from local.needs import decoded, operation_of
+from local.iam.request_guard import Need, Needs
+from local.iam.required_actions import decoded, operation_of
 from local.template.model import Place
 
 # What the parts of a transaction are as actions.

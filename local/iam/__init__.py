@@ -1,0 +1,1 @@
+"""IAM on this machine: credentials, signatures, and the permissions of each role."""
