@@ -18,9 +18,9 @@ from local.base import processes
 from local.base.errors import LocalError
 from local.base.loopback import HOST
 from local.endpoints import Endpoints
+from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from local.local_stack import LocalStack, Options
 from local.overrides import function_settings, service_endpoints
-from local.tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from shared.utils.settings import SettingsError
 from shared.utils.text_arguments import check_text_arguments
 

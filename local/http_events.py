@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 
 from local.base.loopback import HOST
 from local.http.server import Request
-from local.jwt_authorizer import Claims, as_texts
+from local.identity.jwt_authorizer import Claims, as_texts
 from local.template.model import HttpApi, HttpRoute, Place
 
 Event = dict[str, Any]

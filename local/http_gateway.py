@@ -10,8 +10,8 @@ from local.events import encode, new_id
 from local.http.server import HttpServer, Request, Response
 from local.http_events import HttpEvents, decoded_path
 from local.http_results import TIMED_OUT, message, response_of
+from local.identity.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
-from local.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.template.model import HttpApi, HttpRoute, Place
 from shared.utils.clock import Clock
 

@@ -26,6 +26,7 @@ from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.iam.credentials import LocalCredentials
+from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS
 from local.live_code import LiveCode
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues
@@ -34,7 +35,6 @@ from local.services import Services
 from local.template import load, synth
 from local.template.model import Stack
 from local.throttles import Throttles
-from local.tokens import DEFAULT_LIFETIME_SECONDS
 from shared.utils.clock import Clock, SystemClock
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-from local import lambda_api, management, secrets_api, service_proxy, sqs_api, tokens
+from local import lambda_api, management, secrets_api, service_proxy, sqs_api
 from local.access import Access
 from local.addresses import Addresses
 from local.base.loopback import HOST
@@ -14,7 +14,8 @@ from local.connections import Connections
 from local.functions import Functions
 from local.http.server import Handler, HttpServer
 from local.iam.request_guard import guarded
-from local.jwt_authorizer import JwtVerifier
+from local.identity import cognito_issuer
+from local.identity.jwt_authorizer import JwtVerifier
 from local.queues import MessageQueue
 from local.template.model import Stack
 from local.throttles import Throttles
@@ -112,10 +113,12 @@ class Services:
         identity = self._stack.identity
         if identity is None:
             return 0
-        issuer = tokens.TokenIssuer(
+        issuer = cognito_issuer.TokenIssuer(
             identity.pool_id, identity.client_id, self._clock, self._token_seconds
         )
-        port = await self._serve(issuer.handle, tokens.MAX_BODY_BYTES, wanted_port, ipv6=True)
+        port = await self._serve(
+            issuer.handle, cognito_issuer.MAX_BODY_BYTES, wanted_port, ipv6=True
+        )
         issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
         deployed = self._stack.place.issuer_url(identity.pool_id)
         self.verifier = JwtVerifier(issuer, deployed, self._clock)

@@ -9,9 +9,9 @@ import jwt
 
 from local.http.server import HttpServer, Request
 from local.http_gateway import HttpGateway, HttpLimits
-from local.jwt_authorizer import JwtVerifier
+from local.identity.cognito_issuer import TokenIssuer
+from local.identity.jwt_authorizer import JwtVerifier
 from local.template.model import HttpApi, HttpRoute, JwtAuthorizer, Place
-from local.tokens import TokenIssuer
 from tests.helpers.doubles import ManualClock
 from tests.integration.local.support import Answer, Event, Script, ScriptedInvoker, call
 

@@ -24,7 +24,7 @@ from client.tokens.sources import (
     checked_command,
 )
 from local.http.server import HttpServer, Request, Response
-from local.tokens import TokenIssuer
+from local.identity.cognito_issuer import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.unit.client.support import token_service
 

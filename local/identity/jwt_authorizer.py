@@ -15,8 +15,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from local.identity.cognito_issuer import TokenIssuer
 from local.template.model import JwtAuthorizer
-from local.tokens import TokenIssuer
 from shared.utils.clock import Clock
 
 Claims = Mapping[str, Any]

@@ -10,7 +10,7 @@ import pytest
 
 from local.cli import main
 from local.http.server import Request
-from local.tokens import TokenIssuer
+from local.identity.cognito_issuer import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock
 

@@ -1,0 +1,1 @@
+"""Cognito on this machine: a token issuer and the JWT authorizer."""
