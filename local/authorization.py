@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 
 # Larger answers are errors of the authorizer (API Gateway's quota).
 MAX_RESULT_BYTES = 8 * 1024

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from local import message_attributes
-from local.invocation import MAX_PAYLOAD_BYTES
 from local.queues import Delivery
+from local.runtime.invocation import MAX_PAYLOAD_BYTES
 
 
 class _Failure(msgspec.Struct):

@@ -23,8 +23,8 @@ from local.authorization import Verdict, judge
 from local.base.errors import LocalError, PortTakenError
 from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
 from local.events import EventSource, Opening, encode, new_id
-from local.fair_queue import SENDER
-from local.invocation import Invoker, Outcome
+from local.runtime.fair_queue import SENDER
+from local.runtime.invocation import Invoker, Outcome
 from local.template.model import Stack
 from local.throttles import TOO_MANY, Throttles
 from shared.utils.clock import Clock

@@ -11,7 +11,7 @@ from local.http.server import HttpServer, Request, Response
 from local.http_events import HttpEvents, decoded_path
 from local.http_results import TIMED_OUT, message, response_of
 from local.identity.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
-from local.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
+from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
 from local.template.model import HttpApi, HttpRoute, Place
 from shared.utils.clock import Clock
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from local.base.errors import ThrottledError
 from local.http.server import Response
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 
 #: What an integration's time-out is called here.
 TIMED_OUT = "Endpoint.Timedout"

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from local.base.errors import ThrottledError, UnknownFunctionError
-from local.functions import Functions
 from local.http.server import Request, Response
 from local.iam.request_guard import Guard
 from local.iam.required_actions import INVOKE_PATH, function_name
-from local.invocation import MAX_PAYLOAD_BYTES
+from local.runtime.functions import Functions
+from local.runtime.invocation import MAX_PAYLOAD_BYTES
 
 # More than a payload may have, so that what is too large is answered as Lambda does.
 MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local import live_code
 from local.access import Access
 from local.base import loopback, processes
 from local.base.loopback import HOST
@@ -22,14 +21,15 @@ from local.dynamodb_calls import DynamoDbCalls
 from local.endpoints import Endpoints
 from local.event_sources import EventSources
 from local.expiry import Expiry
-from local.functions import Functions, build_pools
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.iam.credentials import LocalCredentials
 from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS
-from local.live_code import LiveCode
 from local.overrides import LOCAL_SETTINGS
 from local.queues import MessageQueue, build_queues
+from local.runtime import live_code
+from local.runtime.functions import Functions, build_pools
+from local.runtime.live_code import LiveCode
 from local.schedules import Schedules
 from local.services import Services
 from local.template import load, synth

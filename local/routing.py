@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from local.template.model import Route, WebSocketApi
 from shared.utils.json_outline import outline
 

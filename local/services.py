@@ -11,12 +11,12 @@ from local.access import Access
 from local.addresses import Addresses
 from local.base.loopback import HOST
 from local.connections import Connections
-from local.functions import Functions
 from local.http.server import Handler, HttpServer
 from local.iam.request_guard import guarded
 from local.identity import cognito_issuer
 from local.identity.jwt_authorizer import JwtVerifier
 from local.queues import MessageQueue
+from local.runtime.functions import Functions
 from local.template.model import Stack
 from local.throttles import Throttles
 from shared.utils.clock import Clock

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from local.gateway import GatewayLimits
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.dialects import question
 from tests.conformance.driver import PATIENCE_SECONDS, Api

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.base.errors import ThrottledError
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.http_driver import WebApi
 from tests.integration.local.support import Event

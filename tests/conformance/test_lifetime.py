@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from local.gateway import GatewayLimits
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.driver import LONG_PATIENCE_SECONDS, Api
 from tests.helpers.doubles import ManualClock

@@ -14,7 +14,7 @@ from infrastructure.code import LEFT_OUT
 from infrastructure.function_spec import FunctionSpec
 from infrastructure.function_table import CONTROL, FUNCTIONS
 from infrastructure.functions import UnknownSettingError, environment_of
-from local.code_files import CodeFiles
+from local.runtime.code_files import CodeFiles
 from shared.utils.settings import load
 from tests.infrastructure.assembly import ROOT, Assembly
 from tests.infrastructure.test_import_direction import imports_of, is_below, module_name

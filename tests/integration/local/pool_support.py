@@ -9,10 +9,10 @@ from typing import Any
 
 import psutil
 
-from local.invocation import Outcome
-from local.pool import FunctionPool, PoolLimits
+from local.runtime.invocation import Outcome
+from local.runtime.pool import FunctionPool, PoolLimits
+from local.runtime.workers import worker_environment
 from local.template.model import Function, Role
-from local.workers import worker_environment
 from shared.utils.clock import SystemClock
 from tests.integration.local.support import PATIENCE_SECONDS
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 
 PATIENCE_SECONDS = 30.0
 _POLL_SECONDS = 0.01

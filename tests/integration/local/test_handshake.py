@@ -8,7 +8,7 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.integration.local.conftest import Served, ServeFactory
 from tests.integration.local.support import Event, allow, call, eventually, ok
 from tests.unit.local.stacks import stack

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from local.gateway import GatewayLimits
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.integration.local.conftest import Served, ServeFactory, received
 from tests.integration.local.support import Event, eventually, ok
 from tests.unit.local.stacks import stack

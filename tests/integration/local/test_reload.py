@@ -15,10 +15,10 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from infrastructure.code import LITTER
-from local.code_copy import CodeCopy
-from local.code_files import CodeFiles
-from local.functions import Functions
-from local.reload import Reloader
+from local.runtime.code_copy import CodeCopy
+from local.runtime.code_files import CodeFiles
+from local.runtime.functions import Functions
+from local.runtime.reload import Reloader
 from tests.integration.local.fixture_assembly import CODE, PATIENCE_SECONDS, ask
 from tests.integration.local.pool_support import CODE as POOL_CODE
 from tests.integration.local.pool_support import Pools, workers

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.invocation import MAX_PAYLOAD_BYTES
+from local.runtime.invocation import MAX_PAYLOAD_BYTES
 from tests.integration.local.pool_support import Pools, invoke, over, result, workers
 from tests.integration.local.support import eventually
 

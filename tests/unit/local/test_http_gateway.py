@@ -14,7 +14,7 @@ from local.http.server import Request, Response
 from local.http_events import HttpEvents
 from local.http_results import response_of
 from local.identity.jwt_authorizer import as_texts
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from local.template.model import HttpApi, HttpRoute, Place
 from tests.conformance.http_driver import WebApi
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local import routing
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from tests.unit.local.stacks import stack
 
 ROUTES = {"$connect": False, "$disconnect": False, "$default": True, "say": True}

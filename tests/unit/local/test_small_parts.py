@@ -11,7 +11,7 @@ from local.base.errors import StartError
 from local.base.state_dir import StateDir
 from local.database import create_table_request
 from local.endpoints import Endpoints
-from local.invocation import Outcome
+from local.runtime.invocation import Outcome
 from local.template.model import Index, KeyAttribute, Table
 from tests.unit.local.stacks import stack
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from local.base.errors import TemplateError, UnknownFunctionError
-from local.functions import Functions
-from local.pool import FunctionPool
+from local.runtime.functions import Functions
+from local.runtime.pool import FunctionPool
 from local.template.model import Place
 from local.template.references import References
 

@@ -13,8 +13,8 @@ from local.base import processes
 from local.base.aws_settings import NO_AWS_SETTINGS
 from local.base.loopback import HOST
 from local.http.server import HttpServer
-from local.invocation import Invocation, Outcome
-from local.runtime import MAX_BODY_BYTES, RuntimeApi
+from local.runtime.invocation import Invocation, Outcome
+from local.runtime.runtime import MAX_BODY_BYTES, RuntimeApi
 from local.template.model import Function
 from shared.utils.clock import Clock
 

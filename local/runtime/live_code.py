@@ -8,10 +8,10 @@ from pathlib import Path
 
 from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
 from local.base.state_dir import StateDir
-from local.code_copy import CodeCopy
-from local.code_files import CodeFiles
-from local.functions import Functions
-from local.reload import Reloader
+from local.runtime.code_copy import CodeCopy
+from local.runtime.code_files import CodeFiles
+from local.runtime.functions import Functions
+from local.runtime.reload import Reloader
 from local.template import synth
 from local.template.model import Stack
 

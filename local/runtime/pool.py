@@ -11,11 +11,11 @@ from typing import Any
 
 from local.base import processes
 from local.base.errors import FunctionInitError, ThrottledError
-from local.diagnosis import import_failure
-from local.fair_queue import FairQueue
-from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
+from local.runtime.diagnosis import import_failure
+from local.runtime.fair_queue import FairQueue
+from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
+from local.runtime.workers import Worker
 from local.template.model import Function
-from local.workers import Worker
 from shared.utils.clock import Clock
 
 

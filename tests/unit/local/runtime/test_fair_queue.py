@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.fair_queue import SENDER, FairQueue
+from local.runtime.fair_queue import SENDER, FairQueue
 
 
 def add(queue: FairQueue[tuple[str, int]], sender: str, number: int) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
-from local.code_copy import CodeCopy
-from local.code_files import CodeFiles
+from local.runtime.code_copy import CodeCopy
+from local.runtime.code_files import CodeFiles
 
 
 def write(root: Path, *paths: str, text: str = "") -> None:

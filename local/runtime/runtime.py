@@ -14,7 +14,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from local.http.server import Request, Response
-from local.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
+from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 
 _BASE = "/2018-06-01/runtime"
 _RESULT = re.compile(re.escape(_BASE) + r"/invocation/([^/]+)/(response|error)")

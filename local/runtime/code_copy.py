@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from local.code_files import CodeFiles
+from local.runtime.code_files import CodeFiles
 
 _Signature = tuple[int, int, int]
 

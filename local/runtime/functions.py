@@ -10,10 +10,10 @@ from pathlib import Path
 
 from local.base.errors import FunctionInitError, UnknownFunctionError
 from local.base.tasks import all_of
-from local.invocation import Outcome
-from local.pool import FunctionPool, PoolLimits
+from local.runtime.invocation import Outcome
+from local.runtime.pool import FunctionPool, PoolLimits
+from local.runtime.workers import worker_environment
 from local.template.model import Function
-from local.workers import worker_environment
 from shared.utils.clock import Clock
 
 # Functions that many invocations reach at the same time: audio while rosters are read, joins of a

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local.code_copy import CodeCopy
-from local.functions import Functions
-from local.inotify import Inotify
+from local.runtime.code_copy import CodeCopy
+from local.runtime.functions import Functions
+from local.runtime.inotify import Inotify
 
 # A burst is over when nothing has changed for so long; one without an end is cut (s).
 _QUIET_SECONDS = 0.05

@@ -1,0 +1,1 @@
+"""Lambda on this machine: workers, invocations and code reload."""
