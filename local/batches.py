@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from local import message_attributes
-from local.queues import Delivery
 from local.runtime.invocation import MAX_PAYLOAD_BYTES
+from local.services import sqs_attributes
+from local.services.queues import Delivery
 
 
 class _Failure(msgspec.Struct):
@@ -66,7 +66,7 @@ def record(delivery: Delivery, arn: str, region: str) -> dict[str, object]:
         "awsRegion": region,
     }
     if delivery.attributes:
-        content["md5OfMessageAttributes"] = message_attributes.digest(delivery.attributes)
+        content["md5OfMessageAttributes"] = sqs_attributes.digest(delivery.attributes)
     return content
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from local.base.errors import LocalError, ThrottledError
 from local.batches import events, failed_ids
-from local.queues import Delivery, MessageQueue
 from local.runtime.invocation import Invoker, Outcome
+from local.services.queues import Delivery, MessageQueue
 from local.template.model import EventSource
 from shared.utils.clock import Clock
 

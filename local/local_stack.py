@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from local.access import Access
 from local.base import loopback, processes
 from local.base.loopback import HOST
 from local.base.state_dir import StateDir
 from local.base.tasks import all_of
 from local.connections import Connections
-from local.database import Database
-from local.dynamodb_calls import DynamoDbCalls
 from local.endpoints import Endpoints
 from local.event_sources import EventSources
-from local.expiry import Expiry
 from local.gateway import Gateway
 from local.http_gateway import HttpGateway
 from local.iam.credentials import LocalCredentials
 from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS
 from local.overrides import LOCAL_SETTINGS
-from local.queues import MessageQueue, build_queues
 from local.runtime import live_code
 from local.runtime.functions import Functions, build_pools
 from local.runtime.live_code import LiveCode
 from local.schedules import Schedules
-from local.services import Services
+from local.services.access import Access
+from local.services.aws_services import Services
+from local.services.database import Database
+from local.services.dynamodb_calls import DynamoDbCalls
+from local.services.expiry import Expiry
+from local.services.queues import MessageQueue, build_queues
 from local.template import load, synth
 from local.template.model import Stack
 from local.throttles import Throttles

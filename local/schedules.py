@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from local.base.errors import LocalError
-from local.queues import MessageQueue
+from local.services.queues import MessageQueue
 from local.template.model import Place, Schedule, ScheduleTarget
 from shared.utils.clock import Clock
 

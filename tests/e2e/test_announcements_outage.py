@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest_asyncio
 
 from infrastructure.config import stage_config
-from local.access import Access
 from local.local_stack import LocalStack, Options
+from local.services.access import Access
 from local.template.model import Statement
 from tests.e2e.announcement_scenarios import announced
 from tests.e2e.stage import Stage

@@ -16,10 +16,10 @@ from websockets.exceptions import WebSocketException
 from infrastructure.config import stage_config
 from infrastructure.function_spec import Resource
 from infrastructure.function_table import FUNCTIONS
-from local.access import Access
 from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.overrides import service_endpoints
+from local.services.access import Access
 from local.template.model import Statement
 from tests.e2e.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE

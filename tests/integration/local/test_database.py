@@ -15,8 +15,8 @@ import boto3
 import psutil
 import pytest
 
-from local.database import Database, Restarts
 from local.iam.credentials import LocalCredentials
+from local.services.database import Database, Restarts
 from local.template.model import Index, KeyAttribute, Place, Table
 from tests.integration.local.support import eventually
 

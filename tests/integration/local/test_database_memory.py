@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from local.database import Database
-from local.dynamodb_calls import DynamoDbCalls
 from local.http.client import Upstream
 from local.http.server import Request
 from local.iam.credentials import LocalCredentials
+from local.services.database import Database
+from local.services.dynamodb_calls import DynamoDbCalls
 from local.template.model import Place
 from tests.integration.local.test_database import TABLE
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.database import Database
-from local.dynamodb_calls import DatabaseError, DynamoDbCalls
-from local.expiry import Expiry
 from local.iam.credentials import LocalCredentials
+from local.services.database import Database
+from local.services.dynamodb_calls import DatabaseError, DynamoDbCalls
+from local.services.expiry import Expiry
 from local.template.model import KeyAttribute, Place, Table
 from tests.helpers.virtual_time import T0, VirtualTime
 

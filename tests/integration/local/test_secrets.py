@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.http.server import HttpServer
-from local.secrets_api import MAX_BODY_BYTES, SecretsApi
+from local.services.secrets import MAX_BODY_BYTES, SecretsApi
 from local.template.model import Place, Secret
 from shared.utils.clock import SystemClock
 from tests.integration.local.support import call

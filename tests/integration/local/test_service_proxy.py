@@ -11,7 +11,7 @@ from local.http.client import MAX_CONNECTIONS, Upstream
 from local.http.server import HttpServer, Request, Response
 from local.iam.error_responses import DynamoDbRefusals
 from local.iam.request_guard import admit_all
-from local.service_proxy import MAX_BODY_BYTES, ServiceProxy
+from local.services.proxy import MAX_BODY_BYTES, ServiceProxy
 from tests.integration.local.support import Answer, call
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

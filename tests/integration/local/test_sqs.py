@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.http.server import HttpServer
-from local.queues import build_queues
-from local.sqs_api import MAX_BODY_BYTES, SqsApi
+from local.services.queues import build_queues
+from local.services.sqs import MAX_BODY_BYTES, SqsApi
 from local.template.model import DeadLetters, Place, Queue
 from shared.utils.clock import SystemClock
 

@@ -11,8 +11,8 @@ import pytest
 
 from local.base.errors import ThrottledError
 from local.event_sources import EventSources
-from local.queues import Counts, build_queues
 from local.runtime.invocation import Outcome
+from local.services.queues import Counts, build_queues
 from local.template.model import EventSource, Queue
 from tests.helpers.doubles import ManualClock
 

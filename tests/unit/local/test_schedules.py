@@ -9,8 +9,8 @@ import pytest
 
 from local.base.errors import ThrottledError
 from local.cli import main
-from local.queues import build_queues
 from local.schedules import Schedules
+from local.services.queues import build_queues
 from local.template.model import Place, Queue, Schedule, ScheduleTarget
 from tests.helpers.doubles import ManualClock
 

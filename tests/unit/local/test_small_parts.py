@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from local.addresses import Addresses
 from local.base.errors import StartError
 from local.base.state_dir import StateDir
-from local.database import create_table_request
 from local.endpoints import Endpoints
 from local.runtime.invocation import Outcome
+from local.services.addresses import Addresses
+from local.services.database import create_table_request
 from local.template.model import Index, KeyAttribute, Table
 from tests.unit.local.stacks import stack
 

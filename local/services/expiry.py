@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from local.dynamodb_calls import DatabaseError
+from local.services.dynamodb_calls import DatabaseError
 from local.template.model import Table
 from shared.utils.clock import Clock
 

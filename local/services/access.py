@@ -28,7 +28,7 @@ from local.iam.required_actions import (
 )
 from local.iam.role_policies import Report, RolePolicies
 from local.iam.signatures import SignatureVerifier
-from local.service_proxy import ServiceProxy
+from local.services.proxy import ServiceProxy
 from local.template.model import Stack
 from local.template.policy import allows
 from shared.utils.clock import Clock

@@ -13,10 +13,15 @@ from typing import Any
 
 import msgspec
 
-from local import message_attributes
 from local.http.server import Request, Response
-from local.queues import Delivery, InvalidReceiptError, MessageAttributes, MessageQueue
-from local.sqs_inputs import (
+from local.services import sqs_attributes
+from local.services.queues import (
+    Delivery,
+    InvalidReceiptError,
+    MessageAttributes,
+    MessageQueue,
+)
+from local.services.sqs_inputs import (
     MAX_MESSAGE_BYTES,
     ApiError,
     ChangeVisibility,
@@ -168,7 +173,7 @@ def _put(queue: MessageQueue, message: Sent) -> _Result:
         "MD5OfMessageBody": body,
     }
     if attributes:
-        result["MD5OfMessageAttributes"] = message_attributes.digest(attributes)
+        result["MD5OfMessageAttributes"] = sqs_attributes.digest(attributes)
     return result
 
 
@@ -197,7 +202,7 @@ def _message(delivery: Delivery, given: Receive) -> _Result:
     attributes = _selected(delivery.attributes, given.message_attribute_names)
     if attributes:
         message["MessageAttributes"] = attributes
-        message["MD5OfMessageAttributes"] = message_attributes.digest(attributes)
+        message["MD5OfMessageAttributes"] = sqs_attributes.digest(attributes)
     return message
 
 

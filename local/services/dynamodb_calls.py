@@ -1,6 +1,6 @@
 """Calls of the local DynamoDB by the stack itself, without an SDK and its settings.
 
-The database takes whatever is signed in form; see `local.service_proxy` for who else may call it.
+The database takes whatever is signed in form; see `local.services.proxy` for who else may call it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from hashlib import md5
 
-from local.queues import MessageAttributes
+from local.services.queues import MessageAttributes
 
 _MAX_ATTRIBUTES = 10
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-from local import lambda_api, management, secrets_api, service_proxy, sqs_api
-from local.access import Access
-from local.addresses import Addresses
+from local import management
 from local.base.loopback import HOST
 from local.connections import Connections
 from local.http.server import Handler, HttpServer
 from local.iam.request_guard import guarded
 from local.identity import cognito_issuer
 from local.identity.jwt_authorizer import JwtVerifier
-from local.queues import MessageQueue
 from local.runtime.functions import Functions
+from local.services import invoke, proxy, secrets, sqs
+from local.services.access import Access
+from local.services.addresses import Addresses
+from local.services.queues import MessageQueue
 from local.template.model import Stack
 from local.throttles import Throttles
 from shared.utils.clock import Clock
@@ -82,7 +83,7 @@ class Services:
             if name in guarded_by and port is not None:
                 proxy = guarded_by[name](port)
                 self._cleanup.callback(proxy.close)
-                serving = await self._serve(proxy.handle, service_proxy.MAX_BODY_BYTES)
+                serving = await self._serve(proxy.handle, proxy.MAX_BODY_BYTES)
                 url = f"http://{HOST}:{serving}"  # noqa: PLW2901 - that is where it is now
             found[name] = url
         return found
@@ -101,13 +102,13 @@ class Services:
         return await self._serve(api.handle, management.MAX_BODY_BYTES)
 
     async def _invoke(self, functions: Functions) -> int:
-        api = lambda_api.LambdaApi(functions, self._access.invocations())
-        return await self._serve(api.handle, lambda_api.MAX_BODY_BYTES)
+        api = invoke.LambdaApi(functions, self._access.invocations())
+        return await self._serve(api.handle, invoke.MAX_BODY_BYTES)
 
     async def _store(self, port: int) -> int:
         database = self._access.database(port)
         self._cleanup.callback(database.close)
-        return await self._serve(database.handle, service_proxy.MAX_BODY_BYTES)
+        return await self._serve(database.handle, proxy.MAX_BODY_BYTES)
 
     async def _issue(self, wanted_port: int) -> int:
         identity = self._stack.identity
@@ -127,15 +128,15 @@ class Services:
     async def _queue(self, queues: Mapping[str, MessageQueue]) -> int:
         if not queues:
             return 0
-        api = sqs_api.SqsApi(queues, self._stack.place.queue_url(""))
-        return await self._serve(guarded(self._access.queues(), api.handle), sqs_api.MAX_BODY_BYTES)
+        api = sqs.SqsApi(queues, self._stack.place.queue_url(""))
+        return await self._serve(guarded(self._access.queues(), api.handle), sqs.MAX_BODY_BYTES)
 
     async def _tell(self) -> int:
         if not self._stack.secrets:
             return 0
-        api = secrets_api.SecretsApi(self._stack.secrets, self._clock)
+        api = secrets.SecretsApi(self._stack.secrets, self._clock)
         return await self._serve(
-            guarded(self._access.secrets(), api.handle), secrets_api.MAX_BODY_BYTES
+            guarded(self._access.secrets(), api.handle), secrets.MAX_BODY_BYTES
         )
 
     async def _serve(

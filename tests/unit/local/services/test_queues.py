@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from local.queues import Counts, Delivery, InvalidReceiptError, MessageQueue, build_queues
+from local.services.queues import (
+    Counts,
+    Delivery,
+    InvalidReceiptError,
+    MessageQueue,
+    build_queues,
+)
 from local.template.model import DeadLetters, Queue
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from local import message_attributes
+from local.services import sqs_attributes
 
 # A message with its attributes, and a batch of messages:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -102,10 +102,10 @@ def check_message(message: Sent) -> int:
         raise ApiError("MissingParameter", "The request must contain the parameter MessageBody.")
     if _FORBIDDEN_CHARACTER.search(message.message_body):
         raise ApiError("InvalidMessageContents", "Invalid characters found in MessageBody.")
-    fault = message_attributes.fault(message.message_attributes)
+    fault = sqs_attributes.fault(message.message_attributes)
     if fault is not None:
         raise ApiError("InvalidParameterValue", fault)
-    size = len(message.message_body.encode()) + message_attributes.size(message.message_attributes)
+    size = len(message.message_body.encode()) + sqs_attributes.size(message.message_attributes)
     if size > MAX_MESSAGE_BYTES:
         raise ApiError(
             "InvalidParameterValue",

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import dynalite
 from local.base.errors import StartError
 from local.base.loopback import HOST
-from local.dynalite import Dynalite
-from local.dynamodb_calls import DatabaseError, DynamoDbCalls
 from local.iam.credentials import LocalCredentials
+from local.services import dynalite
+from local.services.dynalite import Dynalite
+from local.services.dynamodb_calls import DatabaseError, DynamoDbCalls
 from local.template.model import KeyAttribute, Table
 
 _CREATE_TIMEOUT_SECONDS = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local import message_attributes
-from local.queues import MessageAttributes
+from local.services import sqs_attributes
+from local.services.queues import MessageAttributes
 
 TEXT = {"DataType": "String", "StringValue": "bell"}
 
@@ -25,14 +25,14 @@ TEXT = {"DataType": "String", "StringValue": "bell"}
     ],
 )
 def test_what_sqs_refuses_is_told(attributes: MessageAttributes, named: str) -> None:
-    assert named in str(message_attributes.fault(attributes))
+    assert named in str(sqs_attributes.fault(attributes))
 
 
 def test_custom_types_and_numbers_are_allowed() -> None:
     attributes = {"a": TEXT, "b.c": {"DataType": "Number.int", "StringValue": "1"}}
-    assert message_attributes.fault(attributes) is None
+    assert sqs_attributes.fault(attributes) is None
 
 
 def test_size_counts_names_types_and_values_in_bytes() -> None:
     attributes = {"é": TEXT, "raw": {"DataType": "Binary", "BinaryValue": "AAEC"}}
-    assert message_attributes.size(attributes) == (2 + 6 + 4) + (3 + 6 + 3)
+    assert sqs_attributes.size(attributes) == (2 + 6 + 4) + (3 + 6 + 3)

@@ -1,0 +1,1 @@
+"""DynamoDB, SQS, Secrets Manager and Lambda on this machine."""
