@@ -25,7 +25,7 @@ from benchmarks.cpu_time import children, command_line, cpu_seconds, descendants
 from benchmarks.instant_server import plain_server
 from benchmarks.live import speaker_token
 from local.endpoints import Endpoints
-from local.events import new_id
+from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository

@@ -14,11 +14,12 @@ from local.base import loopback, processes
 from local.base.loopback import HOST
 from local.base.state_dir import StateDir
 from local.base.tasks import all_of
-from local.connections import Connections
 from local.endpoints import Endpoints
 from local.event_sources import EventSources
-from local.gateway import Gateway
-from local.http_gateway import HttpGateway
+from local.gateway.connections import Connections
+from local.gateway.http import HttpGateway
+from local.gateway.throttles import Throttles
+from local.gateway.websocket import Gateway
 from local.iam.credentials import LocalCredentials
 from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS
 from local.overrides import LOCAL_SETTINGS
@@ -34,7 +35,6 @@ from local.services.expiry import Expiry
 from local.services.queues import MessageQueue, build_queues
 from local.template import load, synth
 from local.template.model import Stack
-from local.throttles import Throttles
 from shared.utils.clock import Clock, SystemClock
 
 T = TypeVar("T")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-from local import management
 from local.base.loopback import HOST
-from local.connections import Connections
+from local.gateway import management
+from local.gateway.connections import Connections
+from local.gateway.throttles import Throttles
 from local.http.server import Handler, HttpServer
 from local.iam.request_guard import guarded
 from local.identity import cognito_issuer
@@ -19,7 +20,6 @@ from local.services.access import Access
 from local.services.addresses import Addresses
 from local.services.queues import MessageQueue
 from local.template.model import Stack
-from local.throttles import Throttles
 from shared.utils.clock import Clock
 
 

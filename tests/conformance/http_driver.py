@@ -7,8 +7,8 @@ from typing import Any
 
 import jwt
 
+from local.gateway.http import HttpGateway, HttpLimits
 from local.http.server import HttpServer, Request
-from local.http_gateway import HttpGateway, HttpLimits
 from local.identity.cognito_issuer import TokenIssuer
 from local.identity.jwt_authorizer import JwtVerifier
 from local.template.model import HttpApi, HttpRoute, JwtAuthorizer, Place

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from local.gateway import GatewayLimits
+from local.gateway.websocket import GatewayLimits
 from local.runtime.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.dialects import question

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from local.gateway import GatewayLimits
+from local.gateway.websocket import GatewayLimits
 from local.runtime.invocation import Outcome
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.driver import LONG_PATIENCE_SECONDS, Api

@@ -12,12 +12,12 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from local.connections import Connections
+from local.gateway.connections import Connections
+from local.gateway.management import ManagementApi
+from local.gateway.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles
 from local.http.server import Request
 from local.iam.request_guard import admit_all
-from local.management import ManagementApi
 from local.template.model import Stack
-from local.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles
 from shared.utils.token_bucket import Budget
 from tests.conformance.catalogue import Confidence, Needs, behaviour
 from tests.conformance.driver import PATIENCE_SECONDS

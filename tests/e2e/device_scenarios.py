@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from infrastructure.function_spec import Resource
-from local.events import new_id
+from local.gateway.websocket_events import new_id
 from tests.e2e import bus_wire
 from tests.e2e.device_wires import (
     Device,

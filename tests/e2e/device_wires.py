@@ -12,7 +12,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from local.events import new_id
+from local.gateway.websocket_events import new_id
 from tests.e2e.operator import Operator
 from tests.e2e.stage import Stage
 from tests.helpers.wire import Message, Wire

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from infrastructure.config import stage_config
 from local.endpoints import Endpoints
-from local.events import new_id
+from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials
 from local.schedules import scheduled_event
 from local.template.model import Place, Schedule

@@ -11,11 +11,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from local.base import loopback
-from local.connections import Connections
-from local.gateway import Gateway, GatewayLimits
+from local.gateway.connections import Connections
+from local.gateway.management import MAX_BODY_BYTES, ManagementApi
+from local.gateway.websocket import Gateway, GatewayLimits
 from local.http.server import HttpServer
 from local.iam.request_guard import admit_all
-from local.management import MAX_BODY_BYTES, ManagementApi
 from local.template.model import Stack
 from shared.utils.clock import Clock, SystemClock
 from tests.integration.local import fixture_assembly

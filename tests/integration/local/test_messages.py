@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from local.gateway import GatewayLimits
+from local.gateway.websocket import GatewayLimits
 from local.runtime.invocation import Outcome
 from tests.integration.local.conftest import Served, ServeFactory, received
 from tests.integration.local.support import Event, eventually, ok
@@ -84,7 +84,7 @@ async def test_too_many_invocations_at_a_time_hold_the_client_up(serve: ServeFac
 async def test_a_client_that_reads_no_replies_is_dropped_and_nobody_else_notices(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.connections._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("local.gateway.connections._PATIENCE_SECONDS", 0.2)
     served.invoker.scripts["ask"] = lambda _: ok("x" * 100 * KIB)
     stalled = await served.connect(max_queue=1)
     stalled.transport.pause_reading()

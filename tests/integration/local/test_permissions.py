@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.endpoints import Endpoints
-from local.events import new_id
+from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials
 from local.launch import launch
 

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.gateway.http_events import HttpEvents
+from local.gateway.http_results import response_of
 from local.http.server import Request, Response
-from local.http_events import HttpEvents
-from local.http_results import response_of
 from local.identity.jwt_authorizer import as_texts
 from local.runtime.invocation import Outcome
 from local.template.model import HttpApi, HttpRoute, Place

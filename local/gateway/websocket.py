@@ -18,15 +18,15 @@ from websockets.http11 import Request, Response
 from websockets.protocol import CONNECTING
 from websockets.typing import Subprotocol
 
-from local import routing
-from local.authorization import Verdict, judge
 from local.base.errors import LocalError, PortTakenError
-from local.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
-from local.events import EventSource, Opening, encode, new_id
+from local.gateway import routing
+from local.gateway.authorization import Verdict, judge
+from local.gateway.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
+from local.gateway.throttles import TOO_MANY, Throttles
+from local.gateway.websocket_events import EventSource, Opening, encode, new_id
 from local.runtime.fair_queue import SENDER
 from local.runtime.invocation import Invoker, Outcome
 from local.template.model import Stack
-from local.throttles import TOO_MANY, Throttles
 from shared.utils.clock import Clock
 
 # Message and frame: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -36,7 +36,7 @@ _CLOSE_SECONDS = 4.0
 # API Gateway's words for a closing frame that is empty:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html
 _NO_STATUS = "Client-side close frame status not set"
-_LOGGER = logging.getLogger("local.gateway")
+_LOGGER = logging.getLogger("local.gateway.websocket")
 
 
 @dataclass(frozen=True, slots=True)

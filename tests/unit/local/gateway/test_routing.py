@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local import routing
+from local.gateway import routing
 from local.runtime.invocation import Outcome
 from tests.unit.local.stacks import stack
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from local.connections import Connections, Link, Posted
-from local.events import is_id
+from local.gateway.connections import Connections, Link, Posted
+from local.gateway.routing import MAX_MESSAGE_BYTES
+from local.gateway.throttles import TOO_MANY, Throttles
+from local.gateway.websocket_events import is_id
 from local.http.server import Request, Response
 from local.iam.request_guard import Guard
-from local.routing import MAX_MESSAGE_BYTES
-from local.throttles import TOO_MANY, Throttles
 
 # More than a message may have, so that what is too large is answered as AWS does.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from local.base.errors import LocalError
-from local.events import encode, new_id
+from local.gateway.http_events import HttpEvents, decoded_path
+from local.gateway.http_results import TIMED_OUT, message, response_of
+from local.gateway.websocket_events import encode, new_id
 from local.http.server import HttpServer, Request, Response
-from local.http_events import HttpEvents, decoded_path
-from local.http_results import TIMED_OUT, message, response_of
 from local.identity.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
 from local.template.model import HttpApi, HttpRoute, Place

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from local.events import EventSource, Opening, encode, is_id, new_id
+from local.gateway.websocket_events import EventSource, Opening, encode, is_id, new_id
 from local.template.model import IdentitySource
 from tests.unit.local.stacks import stack
 

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import OPEN
 
-from local.events import EventSource
+from local.gateway.websocket_events import EventSource
 from shared.utils.clock import Clock
 
 # What a listener that stopped reading may hold up before posts to it fail. API Gateway does not

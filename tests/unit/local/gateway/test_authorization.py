@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.authorization import MAX_RESULT_BYTES, judge
+from local.gateway.authorization import MAX_RESULT_BYTES, judge
 from local.runtime.invocation import Outcome
 
 ARN = "arn:aws:execute-api:eu-central-1:000000000000:api/dev/$connect"
