@@ -15,7 +15,6 @@ from local.base.loopback import HOST
 from local.base.state_dir import StateDir
 from local.base.tasks import all_of
 from local.endpoints import Endpoints
-from local.event_sources import EventSources
 from local.gateway.connections import Connections
 from local.gateway.http import HttpGateway
 from local.gateway.throttles import Throttles
@@ -26,7 +25,6 @@ from local.overrides import LOCAL_SETTINGS
 from local.runtime import live_code
 from local.runtime.functions import Functions, build_pools
 from local.runtime.live_code import LiveCode
-from local.schedules import Schedules
 from local.services.access import Access
 from local.services.aws_services import Services
 from local.services.database import Database
@@ -35,6 +33,8 @@ from local.services.expiry import Expiry
 from local.services.queues import MessageQueue, build_queues
 from local.template import load, synth
 from local.template.model import Stack
+from local.triggers.event_sources import EventSources
+from local.triggers.schedules import Schedules
 from shared.utils.clock import Clock, SystemClock
 
 T = TypeVar("T")

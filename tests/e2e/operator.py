@@ -16,8 +16,8 @@ from infrastructure.config import stage_config
 from local.endpoints import Endpoints
 from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials
-from local.schedules import scheduled_event
 from local.template.model import Place, Schedule
+from local.triggers.schedules import scheduled_event
 from shared.models.timers import RECONCILE
 
 _EVERY_MINUTE = Schedule("sweep", Place().arn("events", "rule/sweep"), 60, ())

@@ -9,9 +9,9 @@ import pytest
 
 from local.base.errors import ThrottledError
 from local.cli import main
-from local.schedules import Schedules
 from local.services.queues import build_queues
 from local.template.model import Place, Queue, Schedule, ScheduleTarget
+from local.triggers.schedules import Schedules
 from tests.helpers.doubles import ManualClock
 
 PLACE = Place()

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from local.batches import events, failed_ids
 from local.runtime.invocation import MAX_PAYLOAD_BYTES
 from local.services.queues import Delivery, MessageAttributes
+from local.triggers.batches import events, failed_ids
 
 ARN = "arn:aws:sqs:eu-central-1:000000000000:bells"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from local.base.errors import ThrottledError
-from local.event_sources import EventSources
 from local.runtime.invocation import Outcome
 from local.services.queues import Counts, build_queues
 from local.template.model import EventSource, Queue
+from local.triggers.event_sources import EventSources
 from tests.helpers.doubles import ManualClock
 
 PATIENCE_SECONDS = 5

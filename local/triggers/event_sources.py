@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.base.errors import LocalError, ThrottledError
-from local.batches import events, failed_ids
 from local.runtime.invocation import Invoker, Outcome
 from local.services.queues import Delivery, MessageQueue
 from local.template.model import EventSource
+from local.triggers.batches import events, failed_ids
 from shared.utils.clock import Clock
 
 # The longest that ReceiveMessage waits.

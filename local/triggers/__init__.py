@@ -1,0 +1,1 @@
+"""What invokes functions besides requests: queues and schedules."""
