@@ -1,4 +1,4 @@
-"""`python -m local`, see `local.cli`; `python -m local metrics`, see `local.metrics_cli`."""
+"""`python -m local`, see `local.cli`; `python -m local metrics`, see `local.metrics.cli`."""
 
 import sys
 
@@ -12,9 +12,9 @@ from shared.utils.standard_streams import standard_streams
 
 with standard_streams() as outputs:
     if sys.argv[1:2] == ["metrics"]:
-        from local import metrics_cli
+        from local.metrics import cli
 
-        status = metrics_cli.main(sys.argv[2:])
+        status = cli.main(sys.argv[2:])
         # Here the output is the result.
         sys.exit(status or bool(outputs.failure))
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from local.metrics_figures import Board, Figures, Tally
-from local.metrics_lines import Dimensions, Sample
-from local.metrics_table import table
+from local.metrics.emf import Dimensions, Sample
+from local.metrics.figures import Board, Figures, Tally
+from local.metrics.table import table
 
 NOW = 1_700_000_000_000
 AUDIO = (("service", "stack-audio"),)

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import metrics_table
 from local.base.errors import LocalError, NotRunningError
 from local.base.state_dir import StateDir, is_running, logs_of
-from local.metrics_feed import Feed
+from local.metrics import table
+from local.metrics.feed import Feed
 from local.template import synth
 from shared.utils.clock import Clock, SystemClock
 
@@ -110,4 +110,4 @@ def _console() -> Console:
 
 def _page(feed: Feed) -> Table:
     left_out = f", {feed.left_out} values of too many series left out" if feed.left_out else ""
-    return metrics_table.table(feed.figures(), f"{feed.logs}{left_out}")
+    return table.table(feed.figures(), f"{feed.logs}{left_out}")

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from local.metrics_figures import PERCENTILES, WINDOW_SECONDS, Figures, Tally
+from local.metrics.figures import PERCENTILES, WINDOW_SECONDS, Figures, Tally
 
 #: The dimension that every metric has: the function.
 _SERVICE = "service"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.metrics_lines import MILLISECONDS, Dimensions, Sample
+from local.metrics.emf import MILLISECONDS, Dimensions, Sample
 
 #: How far back "the last seconds" reach.
 WINDOW_SECONDS = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.metrics_tail import FolderTail
+from local.metrics.tail import FolderTail
 
 
 @pytest.fixture

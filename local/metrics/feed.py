@@ -6,9 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from local.metrics_figures import WINDOW_SECONDS, Board, Figures
-from local.metrics_lines import samples
-from local.metrics_tail import FolderTail
+from local.metrics.emf import samples
+from local.metrics.figures import WINDOW_SECONDS, Board, Figures
+from local.metrics.tail import FolderTail
 from shared.utils.clock import Clock
 
 

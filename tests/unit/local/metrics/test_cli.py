@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.base.state_dir import StateDir, is_running, logs_of
-from local.metrics_cli import main
+from local.metrics.cli import main
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.helpers.doubles import ManualClock
 

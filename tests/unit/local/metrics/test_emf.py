@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.metrics_lines import Sample, samples
+from local.metrics.emf import Sample, samples
 from shared.utils.telemetry import PowertoolsTelemetry
 
 AT_MS = 1_700_000_000_000

@@ -1,0 +1,1 @@
+"""The running stack's metrics, read from the functions' logs."""
