@@ -13,12 +13,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.routes import RouteSpec
 from infrastructure.config import ConnectIdentity, GatewayLogRole
 from infrastructure.context import config_from
 from infrastructure.delivery import Served
-from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
-from infrastructure.routes import RouteSpec
 from infrastructure.websocket_api import WebSocketApi
 from shared.utils.settings import Settings
 

@@ -12,9 +12,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infrastructure.config import StageConfig
-from infrastructure.dashboard_interpreters import interpreters, machines
-from infrastructure.function_table import (
+from infrastructure.catalogue.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
     CONNECT,
@@ -25,6 +23,8 @@ from infrastructure.function_table import (
     SESSION_STATUS,
     TIMEOUT,
 )
+from infrastructure.config import StageConfig
+from infrastructure.dashboard_interpreters import interpreters, machines
 from infrastructure.graphs import PERCENTILES, WIDTH, graph
 from infrastructure.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.observability import INDEXES, Alarms, quota_alarm_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infrastructure.function_table import AUDIO_PROCESSOR, CONTROL, INTERPRETER, TIMEOUT
+from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, CONTROL, INTERPRETER, TIMEOUT
 from infrastructure.graphs import PERCENTILES, graph
 from infrastructure.metrics import MINUTE, StageMetrics, total
 from infrastructure.observability import STARTERS

@@ -20,9 +20,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.config import Delivery, StageConfig
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.naming import construct_id
 
 ALIAS = "live"
 # Of AWS's own configurations; alarms look at five minutes:

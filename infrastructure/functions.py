@@ -12,12 +12,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.code import LEFT_OUT
 from infrastructure.config import StageConfig
 from infrastructure.delivery import Served, serve
-from infrastructure.function_spec import FunctionSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
-from infrastructure.naming import construct_id
 from infrastructure.permissions import Permissions
 
 _ROOT = Path(__file__).parent.parent

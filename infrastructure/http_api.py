@@ -14,12 +14,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.http_routes import HttpRouteSpec
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.config import StageConfig
 from infrastructure.delivery import Served
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.identity import Identity
-from infrastructure.naming import construct_id
 
 # The stage whose name is not in the path.
 STAGE = "$default"

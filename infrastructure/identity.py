@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.config import StageConfig
-from infrastructure.naming import construct_id
 from shared.utils.identity import ROLE_GROUPS
 
 # Cognito allows 5 minutes to 24 hours, and 60 minutes to 10 years.

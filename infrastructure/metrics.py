@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, BROADCAST
 from infrastructure.config import StageConfig
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import AUDIO_PROCESSOR, BROADCAST
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.http_api import STAGE
 

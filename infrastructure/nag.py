@@ -14,13 +14,13 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
+from infrastructure.catalogue.function_spec import Resource
+from infrastructure.catalogue.function_table import FUNCTIONS
+from infrastructure.catalogue.http_routes import HTTP_ROUTES
+from infrastructure.catalogue.naming import construct_id
+from infrastructure.catalogue.routes import ROUTES
 from infrastructure.config import ConfigError
-from infrastructure.function_spec import Resource
-from infrastructure.function_table import FUNCTIONS
-from infrastructure.http_routes import HTTP_ROUTES
-from infrastructure.naming import construct_id
 from infrastructure.queues import LOST_EVENTS
-from infrastructure.routes import ROUTES
 from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"

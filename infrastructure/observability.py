@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infrastructure.config import StageConfig
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import (
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import (
     AUDIO_PROCESSOR,
     CONTROL,
     DEVICE_SYNC,
@@ -21,8 +20,9 @@ from infrastructure.function_table import (
     SESSION_STATUS,
     TIMEOUT,
 )
+from infrastructure.catalogue.naming import construct_id
+from infrastructure.config import StageConfig
 from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
-from infrastructure.naming import construct_id
 from infrastructure.queues import DEAD_LETTERS
 from shared.models import schema
 

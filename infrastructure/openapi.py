@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
+from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from shared.models.errors import CATALOGUE, ErrorCode
 from shared.models.http_messages import HttpError
 from shared.models.message_base import PROTOCOL_VERSION

@@ -9,7 +9,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
-from infrastructure.function_spec import Grant, Resource
+from infrastructure.catalogue.function_spec import Grant, Resource
 from infrastructure.queues import Announcements, Statuses, Timers
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi

@@ -7,9 +7,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.config import StageConfig
 from infrastructure.delivery import Served
-from infrastructure.naming import construct_id
 
 # A message is tried again after this long. AWS advises six times the function's timeout:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html

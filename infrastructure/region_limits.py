@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from infrastructure.catalogue.http_routes import HTTP_ROUTES
+from infrastructure.catalogue.routes import ROUTES
 from infrastructure.config import ConfigError, StageConfig, Throttle
-from infrastructure.http_routes import HTTP_ROUTES
 from infrastructure.regions import ANY_REGION, REGIONS, UNKNOWN_REGION, Region
-from infrastructure.routes import ROUTES
 from shared.utils import settings
 from shared.utils.setting_values import NO_ENGINE, engines
 

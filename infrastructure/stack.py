@@ -7,11 +7,7 @@ from collections.abc import Collection
 import aws_cdk as cdk
 from constructs import Construct
 
-from infrastructure.config import Delivery, StageConfig
-from infrastructure.dashboard import Dashboard
-from infrastructure.delivery import Canary, invoked_name
-from infrastructure.domain import add_domain
-from infrastructure.function_table import (
+from infrastructure.catalogue.function_table import (
     ANNOUNCEMENTS,
     AUTHORIZER,
     BROADCAST,
@@ -22,9 +18,14 @@ from infrastructure.function_table import (
     SESSION_STATUS,
     TIMEOUT,
 )
+from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
+from infrastructure.catalogue.routes import ROUTES
+from infrastructure.config import Delivery, StageConfig
+from infrastructure.dashboard import Dashboard
+from infrastructure.delivery import Canary, invoked_name
+from infrastructure.domain import add_domain
 from infrastructure.functions import FunctionFactory
 from infrastructure.http_api import HttpApi
-from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
@@ -32,7 +33,6 @@ from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
 from infrastructure.queues import Announcements, Statuses, Timers, create_lost_events
-from infrastructure.routes import ROUTES
 from infrastructure.schedules import Schedules
 from infrastructure.secrets import Secrets
 from infrastructure.tables import Tables

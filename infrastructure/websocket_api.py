@@ -14,11 +14,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infrastructure.api_stage import create_stage
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.naming import construct_id
+from infrastructure.catalogue.routes import RouteSpec
 from infrastructure.config import StageConfig
 from infrastructure.delivery import Served
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.naming import construct_id
-from infrastructure.routes import RouteSpec
 
 CONNECT_ROUTE = "$connect"
 # Messages are JSON objects whose `action` names the route; others go to $default.

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.grant_scenarios import GET, MANAGE, UPDATE, Scenario, Theatre, eventually
 from tests.helpers.wire import Wire
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.audio_scenarios import several_listeners
 from tests.e2e.grant_scenarios import (
     BATCH_GET,

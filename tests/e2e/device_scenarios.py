@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from local.gateway.websocket_events import new_id
 from tests.e2e import bus_wire
 from tests.e2e.device_wires import (

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import uuid4
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.operator import Operator, Row
 from tests.e2e.stage import Stage, joined
 from tests.helpers.wire import CHUNK

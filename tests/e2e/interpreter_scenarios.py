@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.grant_scenarios import INVOKE, UPDATE, Scenario, Theatre, eventually
 from tests.e2e.talking import talking
 from tests.helpers.aws_speech import SENTENCES, floor_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from infrastructure.function_spec import Resource
+from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.grant_scenarios import (
     BATCH_GET,
     DELETE,

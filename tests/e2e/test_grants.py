@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import WebSocketException
 
+from infrastructure.catalogue.function_spec import Resource
+from infrastructure.catalogue.function_table import FUNCTIONS
 from infrastructure.config import stage_config
-from infrastructure.function_spec import Resource
-from infrastructure.function_table import FUNCTIONS
 from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.overrides import service_endpoints

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode, checks
 
 from infrastructure import openapi
-from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
+from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from local.endpoints import Endpoints
 from shared.models.http_messages import MAX_BODY_BYTES
 from tests.e2e.stacks import launch_quiet

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from infrastructure.catalogue.http_routes import HttpRouteSpec
 from infrastructure.context import config_from
-from infrastructure.http_routes import HttpRouteSpec
 from infrastructure.stack import LingocastStack
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly
 

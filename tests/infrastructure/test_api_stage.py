@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.catalogue.http_routes import HTTP_ROUTES
+from infrastructure.catalogue.routes import ROUTES
 from infrastructure.config import STAGES, StageConfig
-from infrastructure.http_routes import HTTP_ROUTES
-from infrastructure.routes import ROUTES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)

@@ -13,11 +13,11 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
 from infrastructure.config import STAGES, ConfigError
 from infrastructure.context import config_from
 from infrastructure.delivery import ROLLBACK_ALARMS, serve
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import CONTROL, FUNCTIONS
 from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
 from infrastructure.code import LEFT_OUT
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import CONTROL, FUNCTIONS
 from infrastructure.functions import UnknownSettingError, environment_of
 from local.runtime.code_files import CodeFiles
 from shared.utils.settings import load

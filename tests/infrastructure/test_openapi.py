@@ -10,8 +10,8 @@ import pytest
 import schemathesis
 
 from infrastructure import openapi
-from infrastructure.function_table import CONTROL, SESSION_STATUS
-from infrastructure.http_routes import HTTP_ROUTES, HttpRouteSpec
+from infrastructure.catalogue.function_table import CONTROL, SESSION_STATUS
+from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from shared.models.errors import CATALOGUE, ErrorCode
 
 COMMON = {"429", "500", "503"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.function_spec import FunctionSpec, Resource
-from infrastructure.function_table import FUNCTIONS
+from infrastructure.catalogue.function_spec import FunctionSpec, Resource
+from infrastructure.catalogue.function_table import FUNCTIONS
 from interpreter.engines.aws import error_mapping
 from tests.infrastructure.assembly import Assembly
 

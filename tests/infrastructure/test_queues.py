@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import ANNOUNCEMENTS, SESSION_STATUS, TIMEOUT
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import ANNOUNCEMENTS, SESSION_STATUS, TIMEOUT
 from tests.infrastructure.assembly import Assembly
 
 every_queue = pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infrastructure.function_table import AUTHORIZER
-from infrastructure.routes import ROUTES
+from infrastructure.catalogue.function_table import AUTHORIZER
+from infrastructure.catalogue.routes import ROUTES
 from local.template.load import load
 from local.template.model import IdentitySource
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.routes import ROUTES
+from infrastructure.catalogue.routes import ROUTES
 from tests.helpers.counting import CountingClient
 from tests.helpers.world import World
 

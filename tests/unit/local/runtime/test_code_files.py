@@ -43,7 +43,7 @@ def test_the_code_is_two_packages_without_litter(path: str, *, included: bool) -
 
 @pytest.mark.parametrize(
     ("path", "included"),
-    [("app.py", True), ("infrastructure/routes.py", True), ("shared/x.py", False)],
+    [("app.py", True), ("infrastructure/catalogue/routes.py", True), ("shared/x.py", False)],
 )
 def test_what_only_synthesis_reads_is_told_apart(path: str, *, included: bool) -> None:
     assert CodeFiles(Path(), ALL_BUT_SYNTHESIS).includes(path) is included

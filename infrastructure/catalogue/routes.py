@@ -1,14 +1,14 @@
 """The table of the WebSocket API's routes: which function serves what.
 
-The functions, with their settings and rights, stand in `infrastructure.function_table`.
+The functions, with their settings and rights, stand in `infrastructure.catalogue.function_table`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import (
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import (
     ANNOUNCEMENTS,
     AUDIO_PROCESSOR,
     CONNECT,

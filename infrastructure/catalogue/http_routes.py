@@ -1,6 +1,6 @@
 """The table of the HTTP API's routes: who serves what, for whom, and how it is described.
 
-The functions, with their settings and rights, stand in `infrastructure.function_table`.
+The functions, with their settings and rights, stand in `infrastructure.catalogue.function_table`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infrastructure.function_spec import FunctionSpec
-from infrastructure.function_table import ANNOUNCEMENTS, DEVICE_SYNC
+from infrastructure.catalogue.function_spec import FunctionSpec
+from infrastructure.catalogue.function_table import ANNOUNCEMENTS, DEVICE_SYNC
 from shared.announcements import http_bodies
 from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode

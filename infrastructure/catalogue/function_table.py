@@ -1,12 +1,12 @@
 """The table of functions: each with its settings and its rights.
 
 The stack is built from it, template tests read it, and the local server runs what the stack says.
-Who serves which route say `infrastructure.routes` and `infrastructure.http_routes`.
+Who serves which route say `infrastructure.catalogue.routes` and `infrastructure.catalogue.http_routes`.
 """
 
 from __future__ import annotations
 
-from infrastructure.function_spec import FunctionSpec, Grant, Resource
+from infrastructure.catalogue.function_spec import FunctionSpec, Grant, Resource
 from shared.utils.settings import (
     AdmissionSettings,
     AnnouncementSettings,

@@ -1,0 +1,1 @@
+"""The tables of functions and routes, from which everything else follows."""
