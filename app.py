@@ -14,9 +14,9 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infrastructure.asset_modes import make_readable
-from infrastructure.config import ConfigError
-from infrastructure.context import cdk_json_context, config_from
 from infrastructure.stack import LingocastStack
+from infrastructure.stage.config import ConfigError
+from infrastructure.stage.context import cdk_json_context, config_from
 
 ROOT = Path(__file__).parent
 

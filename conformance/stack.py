@@ -15,10 +15,10 @@ from constructs import Construct
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.routes import RouteSpec
-from infrastructure.config import ConnectIdentity, GatewayLogRole
-from infrastructure.context import config_from
 from infrastructure.delivery import Served
 from infrastructure.layer import ARCHITECTURE, RUNTIME
+from infrastructure.stage.config import ConnectIdentity, GatewayLogRole
+from infrastructure.stage.context import config_from
 from infrastructure.websocket_api import WebSocketApi
 from shared.utils.settings import Settings
 

@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infrastructure.config import GatewayLogRole, StageConfig, Throttle
+from infrastructure.stage.config import GatewayLogRole, StageConfig, Throttle
 
 # One line for each request of a client; deliveries to clients are none. Neither the query string,
 # in which the token travels, nor the body, in which the audio does, nor the client's address.

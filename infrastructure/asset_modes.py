@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infrastructure.config import ConfigError
+from infrastructure.stage.config import ConfigError
 
 _READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _EXECUTE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH

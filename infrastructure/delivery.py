@@ -22,7 +22,7 @@ from constructs import Construct
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.config import Delivery, StageConfig
+from infrastructure.stage.config import Delivery, StageConfig
 
 ALIAS = "live"
 # Of AWS's own configurations; alarms look at five minutes:

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure.config import STAGES, ConfigError, StageConfig
-from infrastructure.context import NOBODY, cdk_json_context, config_from
 from infrastructure.outputs import CALLS, session
+from infrastructure.stage.config import STAGES, ConfigError, StageConfig
+from infrastructure.stage.context import NOBODY, cdk_json_context, config_from
 
 _ROOT = Path(__file__).parent.parent
 _CDK = _ROOT / "node_modules" / ".bin" / "cdk"

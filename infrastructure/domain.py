@@ -13,7 +13,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from infrastructure.config import CustomDomain
+from infrastructure.stage.config import CustomDomain
 from infrastructure.websocket_api import WebSocketApi
 
 

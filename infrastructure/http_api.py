@@ -17,9 +17,9 @@ from constructs import Construct
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.http_routes import HttpRouteSpec
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.config import StageConfig
 from infrastructure.delivery import Served
 from infrastructure.identity import Identity
+from infrastructure.stage.config import StageConfig
 
 # The stage whose name is not in the path.
 STAGE = "$default"

@@ -6,7 +6,7 @@ from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.config import StageConfig
+from infrastructure.stage.config import StageConfig
 from shared.utils.identity import ROLE_GROUPS
 
 # Cognito allows 5 minutes to 24 hours, and 60 minutes to 10 years.

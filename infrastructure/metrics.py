@@ -9,9 +9,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, BROADCAST
-from infrastructure.config import StageConfig
 from infrastructure.functions import METRICS_NAMESPACE
 from infrastructure.http_api import STAGE
+from infrastructure.stage.config import StageConfig
 
 MINUTE = Duration.minutes(1)
 FIVE_MINUTES = Duration.minutes(5)

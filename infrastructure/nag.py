@@ -19,8 +19,8 @@ from infrastructure.catalogue.function_table import FUNCTIONS
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.config import ConfigError
 from infrastructure.queues import LOST_EVENTS
+from infrastructure.stage.config import ConfigError
 from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"

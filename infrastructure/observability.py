@@ -21,9 +21,9 @@ from infrastructure.catalogue.function_table import (
     TIMEOUT,
 )
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.config import StageConfig
 from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
 from infrastructure.queues import DEAD_LETTERS
+from infrastructure.stage.config import StageConfig
 from shared.models import schema
 
 # A chunk of 200 ms, the default, has 400 ms from its arrival; this leaves a fifth.

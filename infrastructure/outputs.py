@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure.config import STAGES, ConfigError
+from infrastructure.stage.config import STAGES, ConfigError
 
 # Operators wait for these calls, so they fail within seconds.
 CALLS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infrastructure.config import StageConfig
+from infrastructure.stage.config import StageConfig
 
 _LENGTH = 64
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from infrastructure.config import ConfigError
+from infrastructure.stage.config import ConfigError
 
 _CODE = "SOFTWARE_TOKEN_MFA"
 _SET_UP = "MFA_SETUP"

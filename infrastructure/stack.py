@@ -20,7 +20,6 @@ from infrastructure.catalogue.function_table import (
 )
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.config import Delivery, StageConfig
 from infrastructure.dashboard import Dashboard
 from infrastructure.delivery import Canary, invoked_name
 from infrastructure.domain import add_domain
@@ -35,6 +34,7 @@ from infrastructure.permissions import Permissions
 from infrastructure.queues import Announcements, Statuses, Timers, create_lost_events
 from infrastructure.schedules import Schedules
 from infrastructure.secrets import Secrets
+from infrastructure.stage.config import Delivery, StageConfig
 from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.models.timers import RECONCILE, STATUS_TICK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from infrastructure.config import StageConfig
+from infrastructure.stage.config import StageConfig
 from shared.models import schema
 
 

@@ -22,9 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from client.protocol.errors import TokenError
 from client.tokens.file import TokenFile
-from infrastructure.config import STAGES, ConfigError
 from infrastructure.outputs import CALLS, deployed
 from infrastructure.sign_in import SignIn
+from infrastructure.stage.config import STAGES, ConfigError
 from shared.utils.identity import ROLE_GROUPS
 
 

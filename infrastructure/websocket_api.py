@@ -17,8 +17,8 @@ from infrastructure.api_stage import create_stage
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import RouteSpec
-from infrastructure.config import StageConfig
 from infrastructure.delivery import Served
+from infrastructure.stage.config import StageConfig
 
 CONNECT_ROUTE = "$connect"
 # Messages are JSON objects whose `action` names the route; others go to $default.

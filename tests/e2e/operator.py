@@ -12,7 +12,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
-from infrastructure.config import stage_config
+from infrastructure.stage.config import stage_config
 from local.endpoints import Endpoints
 from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials

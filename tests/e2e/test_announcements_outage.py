@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from infrastructure.config import stage_config
+from infrastructure.stage.config import stage_config
 from local.local_stack import LocalStack, Options
 from local.services.access import Access
 from local.template.model import Statement

@@ -15,7 +15,7 @@ from websockets.exceptions import WebSocketException
 
 from infrastructure.catalogue.function_spec import Resource
 from infrastructure.catalogue.function_table import FUNCTIONS
-from infrastructure.config import stage_config
+from infrastructure.stage.config import stage_config
 from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.overrides import service_endpoints

@@ -7,8 +7,8 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infrastructure.catalogue.http_routes import HttpRouteSpec
-from infrastructure.context import config_from
 from infrastructure.stack import LingocastStack
+from infrastructure.stage.context import config_from
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly
 
 

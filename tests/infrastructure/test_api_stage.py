@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.config import STAGES, StageConfig
+from infrastructure.stage.config import STAGES, StageConfig
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)

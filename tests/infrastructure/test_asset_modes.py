@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.asset_modes import make_readable
-from infrastructure.config import ConfigError
+from infrastructure.stage.config import ConfigError
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, SEARCH_PATH
 
 SOURCES = ("app.py", "cdk.json", "constraints.txt", "infrastructure", "lambda", "shared")

@@ -15,9 +15,9 @@ from aws_cdk.assertions import Template
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
-from infrastructure.config import STAGES, ConfigError
-from infrastructure.context import config_from
 from infrastructure.delivery import ROLLBACK_ALARMS, serve
+from infrastructure.stage.config import STAGES, ConfigError
+from infrastructure.stage.context import config_from
 from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 

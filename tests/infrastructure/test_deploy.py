@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from infrastructure import deploy as deploying
-from infrastructure.config import ConfigError
 from infrastructure.deploy import deploy
+from infrastructure.stage.config import ConfigError
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")

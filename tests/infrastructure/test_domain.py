@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.config import ConfigError
-from infrastructure.context import config_from
+from infrastructure.stage.config import ConfigError
+from infrastructure.stage.context import config_from
 from local.template.load import load
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from infrastructure.catalogue.function_table import CONTROL
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
-from infrastructure.config import STAGES
+from infrastructure.stage.config import STAGES
 from local.template.load import load
 from tests.infrastructure.assembly import Assembly
 from tests.infrastructure.in_process import synthesize_with

@@ -8,8 +8,8 @@ import aws_cdk as cdk
 import pytest
 
 from infrastructure import nag
-from infrastructure.context import config_from
 from infrastructure.stack import LingocastStack
+from infrastructure.stage.context import config_from
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.config import STAGES
+from infrastructure.stage.config import STAGES
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, Assembly, synthesize
 

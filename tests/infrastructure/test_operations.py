@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from infrastructure.context import config_from
+from infrastructure.stage.context import config_from
 from shared.utils.settings import tunable
 from tests.infrastructure.assembly import ROOT, Assembly
 

@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure.catalogue.function_table import FUNCTIONS
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.config import STAGES
+from infrastructure.stage.config import STAGES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 # Of 1 000 concurrent executions, an account must keep 100 for functions without a reservation:

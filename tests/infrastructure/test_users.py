@@ -15,8 +15,8 @@ from botocore.stub import Stubber
 from client.protocol.errors import TokenError
 from client.tokens.file import TokenFile
 from infrastructure import outputs, users
-from infrastructure.config import ConfigError
 from infrastructure.outputs import outputs_of
+from infrastructure.stage.config import ConfigError
 from infrastructure.users import Users
 from tests.infrastructure.assembly import Assembly
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infrastructure.config import INTERPRETER, ConfigError, StageConfig
+from infrastructure.stage.config import INTERPRETER, ConfigError, StageConfig
 from shared.utils import settings
 
 

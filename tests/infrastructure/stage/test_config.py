@@ -11,8 +11,8 @@ import pytest
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, CONTROL
-from infrastructure.config import ConfigError, GatewayLogRole
-from infrastructure.context import config_from, settings_from
+from infrastructure.stage.config import ConfigError, GatewayLogRole
+from infrastructure.stage.context import config_from, settings_from
 from shared.utils.settings import AuthorizerSettings, load
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app, synthesize
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.config import ConfigError, StageConfig, Throttle
-from infrastructure.regions import ANY_REGION, REGIONS, UNKNOWN_REGION, Region
+from infrastructure.stage.config import ConfigError, StageConfig, Throttle
+from infrastructure.stage.regions import ANY_REGION, REGIONS, UNKNOWN_REGION, Region
 from shared.utils import settings
 from shared.utils.setting_values import NO_ENGINE, engines
 
@@ -31,7 +31,7 @@ def fit_to_region(
     if region is not None and region not in REGIONS:
         config = _noted(
             config,
-            f"Region {region} is not in infrastructure/regions.py: taken to have "
+            f"Region {region} is not in infrastructure/stage/regions.py: taken to have "
             f"{facts.requests_per_second} API Gateway requests/s and no machine interpretation",
         )
     config = _with_engines(config, region, facts)
@@ -97,7 +97,7 @@ def _with_quota(config: StageConfig, quota: int, where: str) -> StageConfig:
             f"the routes of {config.stage} may take {allowed} requests/s, but of the account's "
             f"{quota}{where} only {most} are for them, the rest for deliveries: raise the quota "
             "and say so (apiRequestsPerSecond=...), or lower the throttles in "
-            "infrastructure/config.py"
+            "infrastructure/stage/config.py"
         )
     return config
 

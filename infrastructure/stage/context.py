@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infrastructure.config import (
+from infrastructure.stage.config import (
     ConfigError,
     ConnectIdentity,
     CustomDomain,
@@ -18,8 +18,8 @@ from infrastructure.config import (
     StageConfig,
     stage_config,
 )
-from infrastructure.machines import fit_to_streams
-from infrastructure.region_limits import fit_to_region, requests_per_second_from
+from infrastructure.stage.machine_slots import fit_to_streams
+from infrastructure.stage.region_limits import fit_to_region, requests_per_second_from
 from shared.utils import setting_values, settings
 
 DEFAULT_STAGE = "dev"

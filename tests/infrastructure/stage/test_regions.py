@@ -10,11 +10,11 @@ from typing import Any
 import botocore.session
 import pytest
 
-from infrastructure.config import STAGES, ConfigError, StageConfig, Throttle
-from infrastructure.context import config_from
 from infrastructure.observability import quota_alarm_at
-from infrastructure.region_limits import fit_to_region, routes_rate
-from infrastructure.regions import REGIONS, SERVICES
+from infrastructure.stage.config import STAGES, ConfigError, StageConfig, Throttle
+from infrastructure.stage.context import config_from
+from infrastructure.stage.region_limits import fit_to_region, routes_rate
+from infrastructure.stage.regions import REGIONS, SERVICES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app
 
 ENGINES = "INTERPRETATION_ENGINES"
@@ -143,7 +143,7 @@ def test_a_region_that_is_not_in_the_table_gets_the_least_and_is_told() -> None:
 
     assert found.api_requests_per_second == 2_500
     assert engines(found) == "none"
-    assert "us-gov-west-1 is not in infrastructure/regions.py" in found.notes[0]
+    assert "us-gov-west-1 is not in infrastructure/stage/regions.py" in found.notes[0]
 
 
 def test_the_context_names_a_region_before_the_command_line_does() -> None:

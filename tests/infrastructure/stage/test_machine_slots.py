@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from infrastructure.config import ConfigError, StageConfig
-from infrastructure.context import config_from
-from infrastructure.machines import sessions_for
+from infrastructure.stage.config import ConfigError, StageConfig
+from infrastructure.stage.context import config_from
+from infrastructure.stage.machine_slots import sessions_for
 from shared.utils.settings import ControlSettings
 
 MOST = "MAX_INTERPRETED_SESSIONS"
