@@ -15,8 +15,8 @@ from constructs import Construct
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.routes import RouteSpec
-from infrastructure.delivery import Served
 from infrastructure.layer import ARCHITECTURE, RUNTIME
+from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import ConnectIdentity, GatewayLogRole
 from infrastructure.stage.context import config_from
 from infrastructure.websocket_api import WebSocketApi

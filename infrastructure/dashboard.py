@@ -27,7 +27,7 @@ from infrastructure.dashboard_interpreters import interpreters, machines
 from infrastructure.graphs import PERCENTILES, WIDTH, graph
 from infrastructure.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
-from infrastructure.queues import DEAD_LETTERS
+from infrastructure.resources.queues import DEAD_LETTERS
 from infrastructure.stage.config import StageConfig
 
 _SINCE = Duration.hours(3)

@@ -17,8 +17,8 @@ from constructs import Construct
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.http_routes import HttpRouteSpec
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.delivery import Served
-from infrastructure.identity import Identity
+from infrastructure.resources.delivery import Served
+from infrastructure.resources.identity import Identity
 from infrastructure.stage.config import StageConfig
 
 # The stage whose name is not in the path.

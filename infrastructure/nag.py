@@ -19,7 +19,7 @@ from infrastructure.catalogue.function_table import FUNCTIONS
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.queues import LOST_EVENTS
+from infrastructure.resources.queues import LOST_EVENTS
 from infrastructure.stage.config import ConfigError
 from infrastructure.websocket_api import CONNECT_ROUTE
 

@@ -22,7 +22,7 @@ from infrastructure.catalogue.function_table import (
 )
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
-from infrastructure.queues import DEAD_LETTERS
+from infrastructure.resources.queues import DEAD_LETTERS
 from infrastructure.stage.config import StageConfig
 from shared.models import schema
 

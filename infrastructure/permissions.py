@@ -10,8 +10,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
 from infrastructure.catalogue.function_spec import Grant, Resource
-from infrastructure.queues import Announcements, Statuses, Timers
-from infrastructure.tables import Tables
+from infrastructure.resources.queues import Announcements, Statuses, Timers
+from infrastructure.resources.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.models import schema
 

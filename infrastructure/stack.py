@@ -21,21 +21,21 @@ from infrastructure.catalogue.function_table import (
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.catalogue.routes import ROUTES
 from infrastructure.dashboard import Dashboard
-from infrastructure.delivery import Canary, invoked_name
 from infrastructure.domain import add_domain
 from infrastructure.functions import FunctionFactory
 from infrastructure.http_api import HttpApi
-from infrastructure.identity import Identity
 from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
 from infrastructure.permissions import Permissions
-from infrastructure.queues import Announcements, Statuses, Timers, create_lost_events
-from infrastructure.schedules import Schedules
-from infrastructure.secrets import Secrets
+from infrastructure.resources.delivery import Canary, invoked_name
+from infrastructure.resources.identity import Identity
+from infrastructure.resources.queues import Announcements, Statuses, Timers, create_lost_events
+from infrastructure.resources.schedules import Schedules
+from infrastructure.resources.secrets import Secrets
+from infrastructure.resources.tables import Tables
 from infrastructure.stage.config import Delivery, StageConfig
-from infrastructure.tables import Tables
 from infrastructure.websocket_api import WebSocketApi
 from shared.models.timers import RECONCILE, STATUS_TICK
 from shared.utils import settings

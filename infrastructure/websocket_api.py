@@ -17,7 +17,7 @@ from infrastructure.api_stage import create_stage
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import RouteSpec
-from infrastructure.delivery import Served
+from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import StageConfig
 
 CONNECT_ROUTE = "$connect"

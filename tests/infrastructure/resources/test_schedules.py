@@ -11,8 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
-from infrastructure.delivery import Served
-from infrastructure.schedules import Schedules
+from infrastructure.resources.delivery import Served
+from infrastructure.resources.schedules import Schedules
 from tests.infrastructure.assembly import Assembly
 
 EVENTS = "events.amazonaws.com"

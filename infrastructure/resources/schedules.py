@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.delivery import Served
+from infrastructure.resources.delivery import Served
 
 _EVENTS = "events.amazonaws.com"
 # What a rule could not deliver within a minute the next one makes up for. One minute is also the

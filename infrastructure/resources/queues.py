@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.delivery import Served
+from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import StageConfig
 
 # A message is tried again after this long. AWS advises six times the function's timeout:

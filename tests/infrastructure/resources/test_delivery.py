@@ -15,7 +15,7 @@ from aws_cdk.assertions import Template
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
-from infrastructure.delivery import ROLLBACK_ALARMS, serve
+from infrastructure.resources.delivery import ROLLBACK_ALARMS, serve
 from infrastructure.stage.config import STAGES, ConfigError
 from infrastructure.stage.context import config_from
 from local.template.load import load

@@ -1,0 +1,1 @@
+"""Tables, queues, schedules, secrets and the user pool."""
