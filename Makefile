@@ -87,7 +87,7 @@ format: setup-dev ## Rewrite the code in the project's style
 
 .PHONY: openapi
 openapi: setup ## Write docs/http/openapi.json again, from the table of routes
-	@$(BIN)/python -m infrastructure.openapi
+	@$(BIN)/python -m infrastructure.api.openapi
 
 # --- deploy -------------------------------------------------------------------------------------
 

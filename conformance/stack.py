@@ -13,13 +13,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.routes import RouteSpec
 from infrastructure.layer import ARCHITECTURE, RUNTIME
 from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import ConnectIdentity, GatewayLogRole
 from infrastructure.stage.context import config_from
-from infrastructure.websocket_api import WebSocketApi
 from shared.utils.settings import Settings
 
 _ROOT = Path(__file__).parent.parent

@@ -14,6 +14,7 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
+from infrastructure.api.websocket_api import CONNECT_ROUTE
 from infrastructure.catalogue.function_spec import Resource
 from infrastructure.catalogue.function_table import FUNCTIONS
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
@@ -21,7 +22,6 @@ from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import ROUTES
 from infrastructure.resources.queues import LOST_EVENTS
 from infrastructure.stage.config import ConfigError
-from infrastructure.websocket_api import CONNECT_ROUTE
 
 _PACK = "AwsSolutions"
 

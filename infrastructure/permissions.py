@@ -9,10 +9,10 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
+from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.catalogue.function_spec import Grant, Resource
 from infrastructure.resources.queues import Announcements, Statuses, Timers
 from infrastructure.resources.tables import Tables
-from infrastructure.websocket_api import WebSocketApi
 from shared.models import schema
 
 # The ARN of such a grant ends in the HTTP method, so one action serves posting and closing:

@@ -7,6 +7,9 @@ from collections.abc import Collection
 import aws_cdk as cdk
 from constructs import Construct
 
+from infrastructure.api.domain import add_domain
+from infrastructure.api.http_api import HttpApi
+from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.catalogue.function_table import (
     ANNOUNCEMENTS,
     AUTHORIZER,
@@ -21,9 +24,7 @@ from infrastructure.catalogue.function_table import (
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.catalogue.routes import ROUTES
 from infrastructure.dashboard import Dashboard
-from infrastructure.domain import add_domain
 from infrastructure.functions import FunctionFactory
-from infrastructure.http_api import HttpApi
 from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
@@ -36,7 +37,6 @@ from infrastructure.resources.schedules import Schedules
 from infrastructure.resources.secrets import Secrets
 from infrastructure.resources.tables import Tables
 from infrastructure.stage.config import Delivery, StageConfig
-from infrastructure.websocket_api import WebSocketApi
 from shared.models.timers import RECONCILE, STATUS_TICK
 from shared.utils import settings
 

@@ -14,7 +14,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode, checks
 
-from infrastructure import openapi
+from infrastructure.api import openapi
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from local.endpoints import Endpoints
 from shared.models.http_messages import MAX_BODY_BYTES

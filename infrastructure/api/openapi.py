@@ -1,6 +1,6 @@
 """docs/http/openapi.json: the HTTP API for those who call it, made of the table of its routes.
 
-python -m infrastructure.openapi
+python -m infrastructure.api.openapi
 
 OpenAPI 3.1, whose schemas are JSON Schema, as msgspec writes it. Examples stand beside the fields
 that they are of (`msgspec.Meta(examples=[...])`); what can be put together of them is the example

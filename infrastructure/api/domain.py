@@ -13,8 +13,8 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
+from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.stage.config import CustomDomain
-from infrastructure.websocket_api import WebSocketApi
 
 
 def add_domain(scope: Construct, domain: CustomDomain, api: WebSocketApi) -> str:

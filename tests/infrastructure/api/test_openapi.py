@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import schemathesis
 
-from infrastructure import openapi
+from infrastructure.api import openapi
 from infrastructure.catalogue.function_table import CONTROL, SESSION_STATUS
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from shared.models.errors import CATALOGUE, ErrorCode

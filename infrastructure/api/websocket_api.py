@@ -13,7 +13,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infrastructure.api_stage import create_stage
+from infrastructure.api.websocket_stage import create_stage
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
 from infrastructure.catalogue.routes import RouteSpec
