@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from infrastructure.asset_modes import make_readable
+from infrastructure.compute.asset_modes import make_readable
 from infrastructure.stack import LingocastStack
 from infrastructure.stage.config import ConfigError
 from infrastructure.stage.context import cdk_json_context, config_from

@@ -8,7 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from conformance.stack import PROBE, STRICT, ProbeStack
-from infrastructure.asset_modes import make_readable
+from infrastructure.compute.asset_modes import make_readable
 
 _ROOT = Path(__file__).parent.parent
 

@@ -16,7 +16,7 @@ from constructs import Construct
 from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.routes import RouteSpec
-from infrastructure.layer import ARCHITECTURE, RUNTIME
+from infrastructure.compute.layer import ARCHITECTURE, RUNTIME
 from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import ConnectIdentity, GatewayLogRole
 from infrastructure.stage.context import config_from

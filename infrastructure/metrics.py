@@ -10,7 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infrastructure.api.http_api import STAGE
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, BROADCAST
-from infrastructure.functions import METRICS_NAMESPACE
+from infrastructure.compute.functions import METRICS_NAMESPACE
 from infrastructure.stage.config import StageConfig
 
 MINUTE = Duration.minutes(1)

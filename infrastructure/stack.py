@@ -23,13 +23,13 @@ from infrastructure.catalogue.function_table import (
 )
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.catalogue.routes import ROUTES
+from infrastructure.compute.functions import FunctionFactory
+from infrastructure.compute.layer import create_layer
+from infrastructure.compute.permissions import Permissions
 from infrastructure.dashboard import Dashboard
-from infrastructure.functions import FunctionFactory
-from infrastructure.layer import create_layer
 from infrastructure.metrics import StageMetrics
 from infrastructure.notification import create_topic
 from infrastructure.observability import Alarms
-from infrastructure.permissions import Permissions
 from infrastructure.resources.delivery import Canary, invoked_name
 from infrastructure.resources.identity import Identity
 from infrastructure.resources.queues import Announcements, Statuses, Timers, create_lost_events

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
+from infrastructure.compute.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
 from local.base.state_dir import StateDir
 from local.runtime.code_copy import CodeCopy
 from local.runtime.code_files import CodeFiles

@@ -109,7 +109,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "conformance.probe": ("conformance.probe",),
     "local": (*PLAIN, "local"),
     # Which files are code is said where the asset is made.
-    "local.runtime.live_code": (*PLAIN, "local", "infrastructure.code"),
+    "local.runtime.live_code": (*PLAIN, "local", "infrastructure.compute.code"),
     "client": (*PLAIN, "client"),
     # A machine interpreter is a client; only its command knows it.
     "interpreter": (*PLAIN, "client", "interpreter"),

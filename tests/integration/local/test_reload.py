@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from infrastructure.code import LITTER
+from infrastructure.compute.code import LITTER
 from local.runtime.code_copy import CodeCopy
 from local.runtime.code_files import CodeFiles
 from local.runtime.functions import Functions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
+from infrastructure.compute.code import ALL_BUT_SYNTHESIS, LEFT_OUT, LITTER
 from local.runtime.code_copy import CodeCopy
 from local.runtime.code_files import CodeFiles
 

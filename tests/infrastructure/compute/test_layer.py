@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure import layer
-from infrastructure.layer import (
+from infrastructure.compute import layer
+from infrastructure.compute.layer import (
     LayerBuildError,
     WheelBundling,
     compile_command,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.asset_modes import make_readable
+from infrastructure.compute.asset_modes import make_readable
 from infrastructure.stage.config import ConfigError
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, SEARCH_PATH
 

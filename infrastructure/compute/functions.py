@@ -14,9 +14,9 @@ from constructs import Construct
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.code import LEFT_OUT
-from infrastructure.layer import ARCHITECTURE, RUNTIME
-from infrastructure.permissions import Permissions
+from infrastructure.compute.code import LEFT_OUT
+from infrastructure.compute.layer import ARCHITECTURE, RUNTIME
+from infrastructure.compute.permissions import Permissions
 from infrastructure.resources.delivery import Served, serve
 from infrastructure.stage.config import StageConfig
 

@@ -12,8 +12,8 @@ import pytest
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
-from infrastructure.code import LEFT_OUT
-from infrastructure.functions import UnknownSettingError, environment_of
+from infrastructure.compute.code import LEFT_OUT
+from infrastructure.compute.functions import UnknownSettingError, environment_of
 from local.runtime.code_files import CodeFiles
 from shared.utils.settings import load
 from tests.infrastructure.assembly import ROOT, Assembly

@@ -1,0 +1,1 @@
+"""Lambda functions: code, layer and permissions."""
