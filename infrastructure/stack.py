@@ -26,10 +26,10 @@ from infrastructure.catalogue.routes import ROUTES
 from infrastructure.compute.functions import FunctionFactory
 from infrastructure.compute.layer import create_layer
 from infrastructure.compute.permissions import Permissions
-from infrastructure.dashboard import Dashboard
-from infrastructure.metrics import StageMetrics
-from infrastructure.notification import create_topic
-from infrastructure.observability import Alarms
+from infrastructure.monitoring.alarms import Alarms
+from infrastructure.monitoring.dashboard import Dashboard
+from infrastructure.monitoring.metrics import StageMetrics
+from infrastructure.monitoring.notification import create_topic
 from infrastructure.resources.delivery import Canary, invoked_name
 from infrastructure.resources.identity import Identity
 from infrastructure.resources.queues import Announcements, Statuses, Timers, create_lost_events

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from infrastructure.observability import quota_alarm_at
+from infrastructure.monitoring.alarms import quota_alarm_at
 from infrastructure.stage.config import STAGES, ConfigError, StageConfig, Throttle
 from infrastructure.stage.context import config_from
 from infrastructure.stage.region_limits import fit_to_region, routes_rate

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infrastructure.catalogue.function_table import AUDIO_PROCESSOR, CONTROL, INTERPRETER, TIMEOUT
-from infrastructure.graphs import PERCENTILES, graph
-from infrastructure.metrics import MINUTE, StageMetrics, total
-from infrastructure.observability import STARTERS
+from infrastructure.monitoring.alarms import STARTERS
+from infrastructure.monitoring.graphs import PERCENTILES, graph
+from infrastructure.monitoring.metrics import MINUTE, StageMetrics, total
 
 
 def interpreters(metrics: StageMetrics) -> list[cloudwatch.IWidget]:

@@ -21,7 +21,7 @@ from infrastructure.catalogue.function_table import (
     TIMEOUT,
 )
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
+from infrastructure.monitoring.metrics import FIVE_MINUTES, MINUTE, StageMetrics, highest, total
 from infrastructure.resources.queues import DEAD_LETTERS
 from infrastructure.stage.config import StageConfig
 from shared.models import schema

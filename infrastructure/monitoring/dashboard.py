@@ -23,10 +23,10 @@ from infrastructure.catalogue.function_table import (
     SESSION_STATUS,
     TIMEOUT,
 )
-from infrastructure.dashboard_interpreters import interpreters, machines
-from infrastructure.graphs import PERCENTILES, WIDTH, graph
-from infrastructure.metrics import MINUTE, StageMetrics, highest, total
-from infrastructure.observability import INDEXES, Alarms, quota_alarm_at
+from infrastructure.monitoring.alarms import INDEXES, Alarms, quota_alarm_at
+from infrastructure.monitoring.dashboard_interpreters import interpreters, machines
+from infrastructure.monitoring.graphs import PERCENTILES, WIDTH, graph
+from infrastructure.monitoring.metrics import MINUTE, StageMetrics, highest, total
 from infrastructure.resources.queues import DEAD_LETTERS
 from infrastructure.stage.config import StageConfig
 
