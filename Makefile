@@ -115,20 +115,20 @@ diff: setup ## Show what a deployment would change; STAGE=dev
 	@$(call CDK,diff)
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
-	@$(BIN)/python -m infrastructure.deploy --stage $(STAGE) -- $(ARGS)
+	@$(BIN)/python -m infrastructure.commands.deploy --stage $(STAGE) -- $(ARGS)
 	echo "==> $(OUTPUTS)"
 	cat $(OUTPUTS)
 
 outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=dev
-	@$(BIN)/python -m infrastructure.outputs --stage $(STAGE) > $(OUTPUTS).new
+	@$(BIN)/python -m infrastructure.commands.outputs --stage $(STAGE) > $(OUTPUTS).new
 	mv $(OUTPUTS).new $(OUTPUTS)
 	cat $(OUTPUTS)
 
 user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators, MFA=1; STAGE=dev
-	@$(BIN)/python -m infrastructure.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
+	@$(BIN)/python -m infrastructure.commands.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
 
 token: setup ## Print an access token of a user: EMAIL=…; FILE=… asks once in 30 days; STAGE=dev
-	@$(BIN)/python -m infrastructure.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
+	@$(BIN)/python -m infrastructure.commands.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
 	@$(call CDK,destroy)

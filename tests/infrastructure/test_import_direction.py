@@ -98,7 +98,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "lambda.interpreter": (*PLAIN, "interpreter", "shared.wiring.interpreters"),
     "infrastructure": (*PLAIN, "infrastructure"),
     # It writes the file that the client renews its token by.
-    "infrastructure.users": (
+    "infrastructure.commands.users": (
         *PLAIN,
         "infrastructure",
         "client.protocol.errors",

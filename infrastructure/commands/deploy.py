@@ -1,4 +1,4 @@
-"""Deploys a stage: `python -m infrastructure.deploy --stage prod -- --require-approval never`.
+"""Deploys a stage: `python -m infrastructure.commands.deploy --stage prod -- --require-approval never`.
 
 What stands after `--` goes to the CDK. A stage that protects its data is first deployed without
 the protections, so that CloudFormation can roll back a deployment that fails, and then with them.
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure.outputs import CALLS, session
+from infrastructure.commands.outputs import CALLS, session
 from infrastructure.stage.config import STAGES, ConfigError, StageConfig
 from infrastructure.stage.context import NOBODY, cdk_json_context, config_from
 
@@ -211,7 +211,7 @@ def _run(arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m infrastructure.deploy", description="Deploy a stage with the CDK."
+        prog="python -m infrastructure.commands.deploy", description="Deploy a stage with the CDK."
     )
     parser.add_argument("--stage", choices=STAGES, default="dev")
     parser.add_argument("options", nargs="*", metavar="-- CDK OPTIONS")

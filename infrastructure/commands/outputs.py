@@ -1,4 +1,4 @@
-"""What a deployed stage says about itself: `python -m infrastructure.outputs --stage dev`.
+"""What a deployed stage says about itself: `python -m infrastructure.commands.outputs --stage dev`.
 
 Prints what `cdk deploy --outputs-file` writes, without deploying anything.
 """
@@ -61,7 +61,8 @@ def session(profile: str | None = None) -> boto3.Session:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the outputs as JSON; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m infrastructure.outputs", description="Print a deployed stage's outputs."
+        prog="python -m infrastructure.commands.outputs",
+        description="Print a deployed stage's outputs.",
     )
     parser.add_argument("--stage", choices=STAGES, default="dev")
     given = parser.parse_args(arguments)

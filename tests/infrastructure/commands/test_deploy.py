@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from infrastructure import deploy as deploying
-from infrastructure.deploy import deploy
+from infrastructure.commands import deploy as deploying
+from infrastructure.commands.deploy import deploy
 from infrastructure.stage.config import ConfigError
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 

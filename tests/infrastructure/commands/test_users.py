@@ -14,10 +14,10 @@ from botocore.stub import Stubber
 
 from client.protocol.errors import TokenError
 from client.tokens.file import TokenFile
-from infrastructure import outputs, users
-from infrastructure.outputs import outputs_of
+from infrastructure.commands import outputs, users
+from infrastructure.commands.outputs import outputs_of
+from infrastructure.commands.users import Users
 from infrastructure.stage.config import ConfigError
-from infrastructure.users import Users
 from tests.infrastructure.assembly import Assembly
 
 POOL, APP, EMAIL, PASSWORD = "eu-central-1_pool", "app1", "ada@example.org", "Correct-horse-1"

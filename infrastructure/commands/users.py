@@ -1,7 +1,7 @@
 """Users of a deployed stage: make one, and sign one in for a token.
 
-python -m infrastructure.users create --stage dev --email ada@example.org --group speakers --mfa
-python -m infrastructure.users token --stage dev --email ada@example.org --file ada.json
+python -m infrastructure.commands.users create --stage dev --email ada@example.org --group speakers --mfa
+python -m infrastructure.commands.users token --stage dev --email ada@example.org --file ada.json
 
 The password is asked for, so that it is in no shell's history; with the refresh token in a file it
 is asked for once in 30 days.
@@ -22,8 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from client.protocol.errors import TokenError
 from client.tokens.file import TokenFile
-from infrastructure.outputs import CALLS, deployed
-from infrastructure.sign_in import SignIn
+from infrastructure.commands.outputs import CALLS, deployed
+from infrastructure.commands.sign_in import SignIn
 from infrastructure.stage.config import STAGES, ConfigError
 from shared.utils.identity import ROLE_GROUPS
 
@@ -142,7 +142,7 @@ def _tell(text: str) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infrastructure.users", description="Users of a deployed stage."
+        prog="python -m infrastructure.commands.users", description="Users of a deployed stage."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="make a user; the password is asked for")
