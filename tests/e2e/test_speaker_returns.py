@@ -16,7 +16,7 @@ from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerR
 from tests.e2e.envelopes import still_works
 from tests.e2e.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
 from tests.e2e.stage import Stage, joined
-from tests.helpers.breakable import relayed
+from tests.helpers.database.breakable import relayed
 
 
 @dataclass

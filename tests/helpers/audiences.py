@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.clients import Clients
-from tests.helpers.tables import SESSIONS, dynamodb
+from tests.helpers.database.tables import SESSIONS, dynamodb
 
 
 def set_audience(session_id: str, counts: Mapping[str, int], total: int | None = None) -> None:

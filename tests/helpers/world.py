@@ -45,10 +45,8 @@ from shared.wiring.aws_resources import Doubles
 from shared.wiring.devices import DeviceApp
 from shared.wiring.sweeps import SweepApp
 from tests.helpers.clients import Clients, Message
-from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
-from tests.helpers.fake_timers import FakeTimers
-from tests.helpers.memory_dynamodb import MemoryDynamoDB
-from tests.helpers.tables import (
+from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
+from tests.helpers.database.tables import (
     ANNOUNCEMENTS,
     CONNECTIONS,
     DEVICES,
@@ -58,6 +56,8 @@ from tests.helpers.tables import (
     sessions_repository,
     using,
 )
+from tests.helpers.doubles import CountingIdentifiers, RecordingTelemetry
+from tests.helpers.fake_timers import FakeTimers
 
 ENVIRONMENT = {
     SESSIONS_TABLE: SESSIONS,

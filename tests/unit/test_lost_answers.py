@@ -17,9 +17,9 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.message_base import Request
 from shared.models.protocol import AnyRequest
-from tests.helpers.lossy import Fault
-from tests.helpers.lossy_scenarios import SCENARIOS
-from tests.helpers.lossy_stage import Scenario, Stage
+from tests.helpers.database.lossy import Fault
+from tests.helpers.database.lossy_scenarios import SCENARIOS
+from tests.helpers.database.lossy_stage import Scenario, Stage
 
 ALL = [each for scenarios in list(SCENARIOS.values()) for each in scenarios]
 # Once, or so often that what a request tries by itself fails, too.
@@ -29,7 +29,7 @@ MOST_CALLS = 150
 
 @pytest.mark.parametrize("request_type", get_args(AnyRequest))
 def test_every_request_has_a_scenario(request_type: type[Request]) -> None:
-    assert request_type in SCENARIOS, "add one to tests/helpers/lossy_scenarios.py"
+    assert request_type in SCENARIOS, "add one to tests/helpers/database/lossy_scenarios.py"
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda each: each.name)

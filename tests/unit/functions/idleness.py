@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS
-from tests.helpers.tables import CONNECTIONS, dynamodb
+from tests.helpers.database.tables import CONNECTIONS, dynamodb
 from tests.helpers.world import World
 
 IDLE_MS = 120_000

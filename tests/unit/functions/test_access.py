@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.clients import Message
-from tests.helpers.tables import SESSIONS, dynamodb
+from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import heard
 

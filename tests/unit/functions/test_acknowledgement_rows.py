@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.models.connection import CONNECTION_LIFETIME_MS
-from tests.helpers.tables import ANNOUNCEMENTS, dynamodb
+from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb
 from tests.helpers.world import World
 
 

@@ -17,8 +17,8 @@ from shared.interpretation.ticket import hash_of_ticket
 from shared.interpretation.ticket_store import SessionTickets
 from shared.models import schema
 from shared.utils.origins import is_foreign, normal_origin
+from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.doubles import ManualClock
-from tests.helpers.tables import SESSIONS, dynamodb
 from tests.helpers.token_book import TokenBook
 from tests.helpers.world import World
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.helpers.clients import Message
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.lossy import Fault, Lossy
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.lossy import Fault, Lossy
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World, new_world
 
 LANGUAGES = ("es", "fr", "de")

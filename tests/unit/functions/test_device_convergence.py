@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from shared.models.hlc import Hlc, HybridClock
 from tests.helpers.clients import Message
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import device_id
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
 from tests.helpers.world import World, new_world
 
 CONTENTS = st.sampled_from(["film", "series"])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.models.delivery import Outcome
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.meddled import Meddled
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import device_id, last_change, online, phone
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.meddled import Meddled
-from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.tables import ANNOUNCEMENTS, dynamodb
+from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb
 from tests.helpers.world import World
 
 

@@ -9,8 +9,8 @@ import pytest
 from shared.interpretation.ticket import ticket_fits
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 
 ASKED = {"engine": "aws", "languages": ["ES", "pt-BR"]}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.booths import LEASE_MS, Theatre
 

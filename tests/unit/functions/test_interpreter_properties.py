@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.models.session import Channel
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World, new_world
 from tests.unit.functions.booths import Theatre
 

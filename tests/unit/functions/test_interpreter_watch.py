@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.booths import LEASE_MS, Theatre
 

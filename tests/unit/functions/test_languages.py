@@ -12,8 +12,8 @@ from shared.models.session import MAX_LANGUAGES, Channel
 from shared.models.succession_rules import passed_on, taken
 from shared.utils.settings import MAX_LISTENERS
 from tests.helpers.audiences import sessions_table, set_audience
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts
 

@@ -10,8 +10,8 @@ import pytest
 from client.protocol.announcements import AnnouncementBoard
 from shared.models.delivery import Outcome
 from shared.models.protocol import AnyServerMessage
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 
 

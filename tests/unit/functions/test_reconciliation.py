@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.tables import SESSIONS, dynamodb
+from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.world import World, new_world
 
 

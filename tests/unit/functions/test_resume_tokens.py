@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.tables import CONNECTIONS, dynamodb
+from tests.helpers.database.tables import CONNECTIONS, dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts, create, join, listen, roll_over
 

@@ -16,8 +16,8 @@ from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from tests.helpers.clients import Message
-from tests.helpers.meddled import Meddled
-from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb
+from tests.helpers.database.meddled import Meddled
+from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb
 from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])

@@ -16,8 +16,8 @@ from shared.models.device_messages import SyncMessage
 from shared.models.errors import ValidationError
 from shared.models.hlc import Hlc
 from tests.helpers.clients import Message
+from tests.helpers.database.tables import devices_table
 from tests.helpers.device_people import Phone, phone
-from tests.helpers.tables import devices_table
 from tests.helpers.world import World
 
 MAX_PAGE_BYTES = 24 * 1024

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import Phone, device_id, phone
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 

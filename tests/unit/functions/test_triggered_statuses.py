@@ -7,9 +7,9 @@ from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
 from shared.services.status.status_trigger import StatusTrigger
 from tests.helpers.audiences import sessions_table, set_audience
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
-from tests.helpers.tables import dynamodb
 from tests.helpers.world import World
 
 

@@ -13,8 +13,8 @@ import pytest
 from shared.models.errors import LingocastError
 from shared.wiring.aws_resources import Doubles
 from shared.wiring.interpreters import InterpreterApp
+from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
-from tests.helpers.tables import SESSIONS, dynamodb, moto_tables
 
 ENVIRONMENT = {
     "SESSIONS_TABLE": SESSIONS,

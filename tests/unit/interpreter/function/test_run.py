@@ -21,8 +21,8 @@ from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, RunRequest
 from shared.models.interpreter_run import InterpreterRun as StoredRun
 from shared.models.session import Session
+from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 from tests.helpers.doubles import RecordingTelemetry
-from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 from tests.helpers.virtual_loop import T0, InlineExecutor, VirtualLoop, run_virtually
 
 ID = "golden-eagle-001"

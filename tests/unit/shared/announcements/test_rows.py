@@ -19,9 +19,9 @@ from shared.announcements.items import COUNT_SHARDS, count_key, shard_of
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.memory_dynamodb import MemoryDynamoDB
-from tests.helpers.tables import ANNOUNCEMENTS, dynamodb, moto_tables
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
+from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb, moto_tables
 
 NOW = 1_700_000_000_000
 DAY = 24 * 3600 * 1000

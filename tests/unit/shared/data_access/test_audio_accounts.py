@@ -14,8 +14,8 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.services.audio.audio_pace import Accounts
+from tests.helpers.database.tables import CONNECTIONS, connections_repository, dynamodb, moto_tables
 from tests.helpers.fake_accounts import FakeAccounts
-from tests.helpers.tables import CONNECTIONS, connections_repository, dynamodb, moto_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

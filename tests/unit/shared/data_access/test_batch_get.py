@@ -10,7 +10,7 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.tables import SESSIONS, dynamodb, moto_tables
+from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables
 
 
 @pytest.fixture

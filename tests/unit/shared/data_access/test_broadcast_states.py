@@ -16,7 +16,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.errors import LingocastError
 from shared.models.session import Session
-from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
+from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 
 NOW = 1_700_000_000_000
 SESSION = Session(

@@ -14,7 +14,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource
 from shared.models.session import LEASE_MS, Channel, Session, Standby
 from shared.models.succession_rules import joined_by, passed_on, rolled_over, taken, taken_over
-from tests.helpers.tables import (
+from tests.helpers.database.tables import (
     SESSIONS,
     dynamodb,
     interpreter_leases,

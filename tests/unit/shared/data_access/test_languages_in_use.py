@@ -19,8 +19,8 @@ from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.session import Session
 from shared.models.succession_rules import taken
-from tests.helpers.interleaved import Interleaved
-from tests.helpers.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
+from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
 
 ID = "golden-eagle-427"
 NOW = 1_700_000_000_000

@@ -6,8 +6,8 @@ import pytest
 
 from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import ToldStatus
-from tests.helpers.lossy import Fault
-from tests.helpers.lossy_stage import Stage
+from tests.helpers.database.lossy import Fault
+from tests.helpers.database.lossy_stage import Stage
 
 TOLD = ToldStatus(2, 2)
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.memory_dynamodb import MemoryDynamoDB
-from tests.helpers.tables import CONNECTIONS, DEVICES, SESSIONS, dynamodb, moto_tables
+from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
+from tests.helpers.database.tables import CONNECTIONS, DEVICES, SESSIONS, dynamodb, moto_tables
 
 KEY = {"sessionId": {"S": "a"}}
 ROW = {

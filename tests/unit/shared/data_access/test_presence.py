@@ -12,7 +12,7 @@ from shared.data_access.table import Table
 from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from shared.models.connection import Connection, Membership, Seat
-from tests.helpers.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
+from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
 
 NOW = 1_700_000_000_000
 MEMBER = Membership("golden-eagle-427", Seat("listener", "es"))

@@ -18,7 +18,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Connection, LeftSeat, Membership, Seat
 from shared.models.session import Session, SessionStatus
-from tests.helpers.tables import (
+from tests.helpers.database.tables import (
     SESSIONS,
     connections_repository,
     dynamodb,

@@ -8,7 +8,7 @@ import pytest
 
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
-from tests.helpers.tables import ANNOUNCEMENTS, DEVICES, dynamodb, moto_tables
+from tests.helpers.database.tables import ANNOUNCEMENTS, DEVICES, dynamodb, moto_tables
 
 
 @pytest.fixture

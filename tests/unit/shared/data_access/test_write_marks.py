@@ -10,8 +10,8 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from tests.helpers.lossy import Fault, Lossy
-from tests.helpers.tables import ANNOUNCEMENTS, dynamodb, moto_tables
+from tests.helpers.database.lossy import Fault, Lossy
+from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb, moto_tables
 
 ANY_FAULT = pytest.mark.parametrize("fault", Fault)
 

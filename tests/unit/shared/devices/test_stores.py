@@ -15,7 +15,7 @@ from shared.devices.device_store import Devices
 from shared.devices.state_store import SyncStates
 from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
-from tests.helpers.tables import devices_table, dynamodb, moto_tables
+from tests.helpers.database.tables import devices_table, dynamodb, moto_tables
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 CLOCKS = st.builds(Hlc, st.integers(0, 3), st.integers(0, 2), TEXTS)

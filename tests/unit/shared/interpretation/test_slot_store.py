@@ -15,8 +15,8 @@ from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.session import Session
-from tests.helpers.lossy import Fault, Lossy
-from tests.helpers.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
+from tests.helpers.database.lossy import Fault, Lossy
+from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 
 T0 = 1_700_000_000_000
 with_tables = pytest.mark.usefixtures("tables")

@@ -10,8 +10,8 @@ from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, Conn
 from shared.models.connection import Caller
 from shared.models.messages import Heartbeat
 from shared.services.sessions.connection_service import ConnectionService
+from tests.helpers.database.tables import connections_repository, moto_tables
 from tests.helpers.doubles import ManualClock
-from tests.helpers.tables import connections_repository, moto_tables
 
 
 class Connected:

@@ -7,8 +7,8 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Session
-from tests.helpers.meddled import Meddled
-from tests.helpers.tables import interpreter_leases
+from tests.helpers.database.meddled import Meddled
+from tests.helpers.database.tables import interpreter_leases
 from tests.helpers.world import World
 
 

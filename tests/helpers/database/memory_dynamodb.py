@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.models import schema
-from tests.helpers.expressions import Expression, Wire
-from tests.helpers.tables import ANNOUNCEMENTS, CONNECTIONS, DEVICES, SESSIONS
+from tests.helpers.database.expressions import Expression, Wire
+from tests.helpers.database.tables import ANNOUNCEMENTS, CONNECTIONS, DEVICES, SESSIONS
 
 _KEYS = {
     SESSIONS: (schema.SESSION_ID,),

@@ -11,9 +11,9 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.connection import Seat
 from tests.helpers.clients import Message
-from tests.helpers.lossy import Faults, Lossy, LossyInvoker, LossyTimers
-from tests.helpers.memory_dynamodb import MemoryDynamoDB
-from tests.helpers.tables import SESSIONS
+from tests.helpers.database.lossy import Faults, Lossy, LossyInvoker, LossyTimers
+from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
+from tests.helpers.database.tables import SESSIONS
 from tests.helpers.world import World
 
 # A client repeats a request that it is told to try again, so often at most.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.helpers.tables import dynamodb
+from tests.helpers.database.tables import dynamodb
 
 
 class CountingClient:

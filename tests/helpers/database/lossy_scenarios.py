@@ -17,8 +17,8 @@ from shared.models.announcement_messages import (
 from shared.models.authentication_messages import Authenticate
 from shared.models.device_messages import GetSyncSnapshot, RegisterDevice, Sync
 from tests.helpers.clients import Message
+from tests.helpers.database.lossy_stage import Check, Scenario, Stage
 from tests.helpers.device_people import device_id, phone
-from tests.helpers.lossy_stage import Check, Scenario, Stage
 from tests.helpers.world import InterpreterStarts
 
 Do = Callable[[], object]
