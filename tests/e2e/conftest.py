@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.stacks import launch_quiet
-from tests.e2e.stage import Stage
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,258 @@
+"""Announcements on a stack with three workers of each function, whoever is connected to which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from client.protocol.announcements import AnnouncementBoard
+from local.endpoints import Endpoints
+from shared.models.protocol import AnyServerMessage
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage, joined
+from tests.helpers.wire import Message, Wire, wire
+
+TEXTS: dict[str, Any] = {"message": "Pause", "translations": {"ES": "Pausa", "fr": "Une pause"}}
+NEWS = {"announcement", "activeAnnouncement"}
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """Requests at once meet different workers, of which none remembers what another has seen."""
+    with launch_quiet("--workers", "3") as running:
+        yield running
+
+
+@pytest.fixture
+def stage(endpoints: Endpoints) -> Stage:
+    """People with their tokens."""
+    return Stage(endpoints)
+
+
+async def announce(connection: Wire, scope: str = "all", **fields: Any) -> Message:
+    reply = await connection.ask("announce", scope=scope, **{**TEXTS, **fields})
+    assert reply["type"] == "announcement", reply
+    return reply
+
+
+async def news(connection: Wire, announcement_id: str) -> Message:
+    """The announcement, pushed or as a greeting."""
+    return await connection.expect(
+        lambda message: message["type"] in NEWS and message["announcementId"] == announcement_id
+    )
+
+
+async def shown(connection: Wire) -> list[str]:
+    """What a client shows that has heard all this."""
+    board = AnnouncementBoard()
+    for message in await connection.drained():
+        if message["type"] in {*NEWS, "announcementCleared"}:
+            board.take(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in board.shown.values()]
+
+
+async def greetings(connection: Wire) -> list[str]:
+    """What it was greeted with. Who comes just after an announcement is told by a late pass too."""
+    return [
+        message["announcementId"]
+        for message in await connection.drained()
+        if message["type"] == "activeAnnouncement"
+    ]
+
+
+async def nobody_is_left_told(stage: Stage) -> None:
+    async with stage.connection("olga", "operators") as operator:
+        await operator.ask("clearAnnouncement", scope="all")
+
+
+async def test_everybody_is_told_in_their_language(stage: Stage) -> None:
+    async with (
+        stage.connection("olga", "operators") as operator,
+        stage.session() as (speaker, session_id),
+        stage.interpreter(session_id, "fr") as interpreter,
+        stage.listener(session_id, "es") as spanish,
+        stage.listener(session_id, "de") as german,
+        stage.connection() as nobody,
+    ):
+        made = await announce(operator, messageType="warning")
+        # Not now; the late pass, three seconds later, tells all who have just come.
+        assert [each["type"] for each in await operator.drained()] == []
+
+        for connection, text in (
+            (speaker, "Pause"),
+            (interpreter, "Une pause"),
+            (spanish, "Pausa"),
+            (german, "Pause"),
+            (nobody, "Pause"),
+        ):
+            message = await connection.expect("announcement")
+            assert (message["announcementId"], message["message"], message["messageType"]) == (
+                made["announcementId"],
+                text,
+                "warning",
+            )
+        coverage = made["coverage"]["languages"]
+        assert {language: counts["delivered"] for language, counts in coverage.items()} == {
+            "de": 1,
+            "es": 1,
+            "fr": 1,
+            "unknown": 2,
+        }
+    await nobody_is_left_told(stage)
+
+
+async def test_a_hundred_at_once(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+        crowd = await asyncio.gather(
+            *(opened.enter_async_context(stage.listener(session_id)) for _ in range(100))
+        )
+        made = await announce(speaker, "session")
+        assert made["coverage"]["languages"] == {"es": {"delivered": 100, "acknowledged": 0}}
+
+        for message in await asyncio.gather(*(each.expect("announcement") for each in crowd)):
+            assert message["announcementId"] == made["announcementId"]
+        answers = await asyncio.gather(
+            *(
+                each.ask("acknowledgeAnnouncement", announcementId=made["announcementId"])
+                for each in crowd
+            )
+        )
+        assert {answer["type"] for answer in answers} == {"announcementAcknowledged"}
+        active = await speaker.ask("getActiveAnnouncement", scope="session")
+        assert active["coverage"]["acknowledged"] == 100
+        assert active["coverage"]["languages"]["es"]["acknowledged"] == 100
+        assert active["coverage"]["delivered"] == 100
+
+
+@pytest.mark.parametrize("identity", ["user", "client"])
+async def test_what_was_acknowledged_does_not_come_back(stage: Stage, identity: str) -> None:
+    url = stage.endpoints.websocket_url
+
+    def addresses(name: str) -> str:
+        if identity == "client":
+            return f"{url}?clientId=client-{name}-0001"
+        return f"{url}?token={stage.token(name)}"
+
+    rita, otto = addresses("rita"), addresses("otto")
+    async with stage.session() as (speaker, session_id):
+        made = await announce(speaker, "session")
+        async with wire(rita) as reader:
+            await joined(reader, session_id, "es")
+            greeting = await reader.expect("activeAnnouncement")
+            assert greeting["message"] == "Pausa"
+            await reader.ask("acknowledgeAnnouncement", announcementId=greeting["announcementId"])
+        for address, expected in ((rita, []), (otto, [made["announcementId"]])):
+            async with wire(address) as again:
+                await joined(again, session_id, "es")
+                assert await greetings(again) == expected
+                active = await again.ask("getActiveAnnouncement")
+                assert active["announcementId"] == (expected[0] if expected else None)
+
+
+async def test_a_malformed_client_id_refuses_the_handshake(stage: Stage) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with wire(f"{stage.endpoints.websocket_url}?clientId=short"):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_joins_while_it_is_cleared_end_with_nothing(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+        await announce(speaker, "session")
+        joining = [
+            asyncio.ensure_future(opened.enter_async_context(stage.listener(session_id)))
+            for _ in range(12)
+        ]
+        cleared = await speaker.ask("clearAnnouncement", scope="session")
+        assert cleared["announcementId"] is not None
+        for reader in await asyncio.gather(*joining):
+            assert await shown(reader) == []
+
+
+async def test_joins_while_there_is_a_new_one_end_with_it(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+        await announce(speaker, "session")
+        joining = [
+            asyncio.ensure_future(opened.enter_async_context(stage.listener(session_id)))
+            for _ in range(12)
+        ]
+        newest = await announce(speaker, "session", message="New")
+        for reader in await asyncio.gather(*joining):
+            await news(reader, newest["announcementId"])
+
+
+async def test_of_two_announcers_at_once_everybody_ends_with_one(stage: Stage) -> None:
+    async with (
+        stage.connection("olga", "operators") as olga,
+        stage.connection("oscar", "operators") as oscar,
+        stage.connection() as reader,
+    ):
+        made = await asyncio.gather(announce(olga, message="A"), announce(oscar, message="B"))
+        latest = max(made, key=lambda each: each["createdAt"])
+
+        assert made[0]["createdAt"] != made[1]["createdAt"]
+        for each in made:
+            await news(reader, each["announcementId"])
+        async with stage.connection() as later:
+            active = await later.ask("getActiveAnnouncement")
+            assert active["announcementId"] == latest["announcementId"]
+    await nobody_is_left_told(stage)
+
+
+async def test_a_key_announces_once_whoever_serves_it(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id) as listener,
+    ):
+        replies = [await announce(speaker, "session", idempotencyKey="once") for _ in range(6)]
+
+        assert len({reply["announcementId"] for reply in replies}) == 1
+        assert len({reply["createdAt"] for reply in replies}) == 1
+        pushed = [each for each in await listener.drained() if each["type"] == "announcement"]
+        assert {each["announcementId"] for each in pushed} == {replies[0]["announcementId"]}
+        # One by the first request; if that long has passed, one by its late pass.
+        assert len(pushed) <= 2
+
+
+async def test_a_key_announces_one_if_asked_for_at_once(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, stage.connection() as reader:
+        doors = [
+            await opened.enter_async_context(stage.connection("olga", "operators"))
+            for _ in range(4)
+        ]
+        replies = await asyncio.gather(
+            *(announce(door, idempotencyKey="at once") for door in doors)
+        )
+
+        (announcement_id,) = {reply["announcementId"] for reply in replies}
+        await news(reader, announcement_id)
+    await nobody_is_left_told(stage)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert('x')</script> & &amp; \"quotes\" \\ / {{x}} ${x} %s",
+        "\u0000\u0001\u001b[31mred\u001b[0m \u0007\u007f \u0085",
+        "a\nb\tc\r\nd",
+        "\u202ereversed\u202c \u200b\u200d \ufffd \U0001f469\u200d\U0001f680",
+    ],
+)
+async def test_texts_arrive_as_they_are(stage: Stage, text: str) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as spanish,
+        stage.listener(session_id, "de") as german,
+    ):
+        made = await announce(speaker, "session", message=text, translations={"es": f"{text} (es)"})
+
+        assert made["message"] == (await german.expect("announcement"))["message"] == text
+        assert (await spanish.expect("announcement"))["message"] == f"{text} (es)"
+        async with stage.listener(session_id, "de") as later:
+            assert (await later.expect("activeAnnouncement"))["message"] == text

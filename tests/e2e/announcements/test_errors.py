@@ -1,0 +1,98 @@
+"""Who may not announce, and what may not be announced, on the running stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.endpoints import Endpoints
+from tests.e2e.support.announcement_scenarios import announced, cleared
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage, joined
+from tests.helpers.wire import Message
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of its own: what is announced here nobody else is to hear."""
+    with launch_quiet() as running:
+        yield running
+
+
+@pytest.fixture
+def stage(endpoints: Endpoints) -> Stage:
+    """People with their tokens."""
+    return Stage(endpoints)
+
+
+@pytest.mark.parametrize("action", ["announce", "clearAnnouncement"])
+async def test_nobody_without_the_right(stage: Stage, action: str) -> None:
+    fields = {"message": "Pause"} if action == "announce" else {}
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id) as listener,
+        stage.interpreter(session_id, "fr") as interpreter,
+        stage.connection("oscar", "operators") as operator,
+        stage.connection("rita") as user,
+        stage.connection("olga", "operators") as olga,
+    ):
+        await joined(operator, session_id, "de")
+        made = {"all": await announced(olga, "all"), "session": await announced(speaker)}
+        for connection, scope, code in (
+            (listener, "all", "AUTHENTICATION_REQUIRED"),
+            (listener, "session", "AUTHENTICATION_REQUIRED"),
+            (user, "all", "FORBIDDEN"),
+            (user, "session", "NOT_IN_SESSION"),
+            (speaker, "all", "FORBIDDEN"),
+            (interpreter, "all", "FORBIDDEN"),
+            (interpreter, "session", "FORBIDDEN"),
+            (operator, "session", "FORBIDDEN"),
+        ):
+            reply = await connection.ask(action, scope=scope, **fields)
+            assert_error(reply, code, action)
+            await still_works(connection)
+        for scope, announcement_id in made.items():
+            active = await listener.ask("getActiveAnnouncement", scope=scope)
+            assert active["announcementId"] == announcement_id
+        await cleared(olga, "all")
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "code", "field"),
+    [
+        ("announce", {"scope": "all", "message": " "}, "INVALID_ANNOUNCEMENT", "message:"),
+        ("announce", {"scope": "all", "message": "x" * 281}, "INVALID_ANNOUNCEMENT", "message:"),
+        (
+            "announce",
+            {"scope": "all", "message": "x", "translations": {f"x{n:02}": "x" for n in range(41)}},
+            "INVALID_ANNOUNCEMENT",
+            "translations:",
+        ),
+        (
+            "announce",
+            {"scope": "all", "message": "x", "translations": {"?": "x"}},
+            "INVALID_LANGUAGE",
+            "translations.?:",
+        ),
+        ("announce", {"scope": "all"}, "INVALID_MESSAGE", "message:"),
+        ("announce", {"scope": "some", "message": "x"}, "INVALID_MESSAGE", "scope:"),
+        ("announce", {"scope": "all", "message": "x" * 25_000}, "MESSAGE_TOO_LARGE", "message:"),
+        ("clearAnnouncement", {}, "INVALID_MESSAGE", "scope:"),
+        (
+            "acknowledgeAnnouncement",
+            {"announcementId": "never"},
+            "ANNOUNCEMENT_NOT_FOUND",
+            "announcementId:",
+        ),
+        ("acknowledgeAnnouncement", {"announcementId": "x" * 65}, "INVALID_MESSAGE", "announ"),
+        ("getActiveAnnouncement", {"scope": "session"}, "NOT_IN_SESSION", ""),
+    ],
+)
+async def test_errors(stage: Stage, action: str, fields: Message, code: str, field: str) -> None:
+    async with stage.connection("olga", "operators") as operator:
+        await operator.send({"action": action, **fields})
+
+        assert_error(await operator.expect("error"), code, action, field)
+        await still_works(operator)

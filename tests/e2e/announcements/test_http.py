@@ -1,0 +1,150 @@
+"""Announcements by tools and scripts reach clients, whatever instance serves which of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from local.endpoints import Endpoints
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage
+from tests.helpers.wire import Message
+
+_TIMEOUT_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of its own: what is announced here nobody else is to hear."""
+    with launch_quiet("--workers", "2") as running:
+        yield running
+
+
+@pytest.fixture
+def stage(endpoints: Endpoints) -> Stage:
+    """People with their tokens."""
+    return Stage(endpoints)
+
+
+class Tool:
+    """Calls the HTTP API with somebody's token, or with none."""
+
+    def __init__(self, stage: Stage, user: str | None = None, *groups: str) -> None:
+        self._url = f"{stage.endpoints.http_url}/api/creator/broadcast"
+        token = None if user is None else stage.token(user, *groups)
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    async def call(self, method: str, path: str = "", body: Any = None) -> tuple[int, Message]:
+        """Status and content of the answer."""
+
+        def called() -> Any:
+            return requests.request(
+                method,
+                f"{self._url}{path}",
+                json=body,
+                headers=self._headers,
+                timeout=_TIMEOUT_SECONDS,
+            )
+
+        answer = await asyncio.to_thread(called)
+        return answer.status_code, answer.json()
+
+    async def done(self, method: str, path: str = "", body: object = None) -> Message:
+        """The content of an answer that says that it worked."""
+        status, content = await self.call(method, path, body)
+        assert status == 200, content
+        return content
+
+
+async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
+    operator, rita = Tool(stage, "olga", "operators"), Tool(stage, "rita")
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as spanish,
+        stage.connection("rita") as reader,
+    ):
+        day = datetime.now(UTC).date()
+        before = (await operator.done("GET", "/stats"))["stats"]
+        made = await operator.done(
+            "POST", body={"message": "<b>Pause</b>", "type": "alert", "translations": {"es": "Ya"}}
+        )
+        assert (made["character_count"], made["sent_to_users"]) == (12, 3)
+        assert (await spanish.expect("announcement"))["message"] == "Ya"
+        for connection in (speaker, reader):
+            message = await connection.expect("announcement")
+            assert (message["announcementId"], message["message"]) == (
+                made["id"],
+                "<b>Pause</b>",
+            )
+        active = {"id": made["id"], "message": "<b>Pause</b>", "type": "alert"}
+        assert await rita.done("GET", "/active") == {"broadcast": active}
+        assert (await rita.done("GET", "/limits"))["current_active_broadcasts"] == 1
+        await rita.done("POST", "/acknowledge", {"broadcast_id": made["id"]})
+        assert await rita.done("GET", "/active") == {"broadcast": None}
+        # The user has seen it, by whatever door.
+        assert (await reader.ask("getActiveAnnouncement"))["announcementId"] is None
+
+        stats = (await operator.done("GET", "/stats"))["stats"]
+
+        if datetime.now(UTC).date() == day:  # else it may have been announced the day before
+            assert stats["broadcasts_today"] == before["broadcasts_today"] + 1
+        assert stats["connected_users"] == 3  # alice, rita and an anonymous listener
+        covered = stats["active_broadcast"]
+        assert (covered["id"], covered["acknowledged"]) == (made["id"], 1)
+        assert covered["languages"]["unknown"]["acknowledged"] == 1
+        assert covered["languages"]["es"]["delivered"] >= 1
+
+        cleared = await operator.done("POST", "/clear")
+        assert cleared["cleared_for_users"] == 3
+        for connection in (speaker, spanish, reader):
+            assert (await connection.expect("announcementCleared"))["announcementId"] == made["id"]
+
+
+async def test_a_key_announces_once_whoever_serves_it(stage: Stage) -> None:
+    operator = Tool(stage, "olga", "operators")
+    async with stage.connection() as reader:
+        body = {"message": "Once", "idempotency_key": "k"}
+        answers = [await operator.done("POST", body=body) for _ in range(4)]
+
+        assert len({answer["id"] for answer in answers}) == 1
+        pushes = [each for each in await reader.drained() if each["type"] == "announcement"]
+        assert {each["announcementId"] for each in pushes} == {answers[0]["id"]}
+        await operator.done("POST", "/clear")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "", {"message": "x"}), ("POST", "/clear", None), ("GET", "/stats", None)],
+)
+async def test_nobody_without_the_right(stage: Stage, method: str, path: str, body: object) -> None:
+    async with stage.connection() as reader:
+        for user, groups in (("rita", ()), ("alice", ("speakers", "interpreters"))):
+            status, answer = await Tool(stage, user, *groups).call(method, path, body)
+            assert (status, answer["status"], answer["code"]) == (403, "error", "FORBIDDEN")
+        status, answer = await Tool(stage).call(method, path, body)
+        assert (status, set(answer)) == (401, {"message"})
+        active = await reader.ask("getActiveAnnouncement")
+        assert active["announcementId"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "failure", "field"),
+    [
+        ("", {"message": "\u3000"}, (400, "INVALID_ANNOUNCEMENT"), "message:"),
+        ("", {"message": "x", "type": "loud"}, (400, "INVALID_MESSAGE"), "type:"),
+        ("/acknowledge", {"broadcast_id": "x"}, (404, "ANNOUNCEMENT_NOT_FOUND"), "broadcast_id:"),
+        ("", {"message": "x" * 25_000}, (413, "MESSAGE_TOO_LARGE"), "body:"),
+    ],
+)
+async def test_errors(
+    stage: Stage, path: str, body: object, failure: tuple[int, str], field: str
+) -> None:
+    status, answer = await Tool(stage, "olga", "operators").call("POST", path, body)
+
+    assert (status, answer["code"], answer["status"]) == (*failure, "error")
+    assert answer["message"].startswith(field)

@@ -1,0 +1,83 @@
+"""Announcements are broken for a while: joins and audio go on, and readers are told in the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+
+from infrastructure.stage.config import stage_config
+from local.local_stack import LocalStack, Options
+from local.services.access import Access
+from local.template.model import Statement
+from tests.e2e.support.announcement_scenarios import announced
+from tests.e2e.support.stage import Stage
+
+CONTROL = stage_config("dev").resource_name("control")
+TABLE = ":table/lingocast-dev-announcements"
+QUEUE = ":lingocast-dev-announcements-queue"
+
+
+@dataclass(frozen=True)
+class Play:
+    """A running stack in this process, and what its functions may do."""
+
+    stage: Stage
+    access: Access
+
+
+@pytest_asyncio.fixture
+async def play(tmp_path: Path) -> AsyncIterator[Play]:
+    """Whose policies can be changed while it runs."""
+    stack = LocalStack(Options(state=tmp_path, schedule_seconds=3_600))
+    endpoints = await stack.start()
+    assert stack.access is not None
+    try:
+        yield Play(Stage(endpoints), stack.access)
+    finally:
+        await stack.stop()
+
+
+@contextmanager
+def denied(access: Access, *resources: str) -> Iterator[None]:
+    """The control function may do nothing with what ends like that."""
+    policies = access.policies
+    whole = policies.statements(CONTROL)
+    rest: list[Statement] = [
+        statement
+        for statement in whole
+        if not any(each.endswith(resources) for each in statement.resources)
+    ]
+    assert len(rest) == len(whole) - len(resources)
+    policies.replace(CONTROL, tuple(rest))
+    try:
+        yield
+    finally:
+        policies.replace(CONTROL, whole)
+
+
+async def test_joins_and_audio_go_on_and_the_greeting_comes_by_the_queue(play: Play) -> None:
+    async with play.stage.session() as (speaker, session_id):
+        made = await announced(speaker)
+        with denied(play.access, TABLE):
+            async with play.stage.listener(session_id) as listener:
+                await speaker.send_audio(1)
+                assert (await listener.expect("audio"))["seq"] == 1
+                greeting = await listener.expect("activeAnnouncement")
+                assert greeting["announcementId"] == made
+
+
+async def test_without_the_queue_too_joins_go_on(play: Play) -> None:
+    async with play.stage.session() as (speaker, session_id):
+        await announced(speaker)
+        with denied(play.access, TABLE, QUEUE):
+            async with play.stage.listener(session_id) as listener:
+                await speaker.send_audio(1)
+                assert (await listener.expect("audio"))["seq"] == 1
+                heard = {message["type"] for message in await listener.drained()}
+                assert "activeAnnouncement" not in heard
+        denials = {(each.function, each.action) for each in play.access.policies.denials}
+        assert denials == {(CONTROL, "dynamodb:BatchGetItem"), (CONTROL, "sqs:SendMessage")}

@@ -1,0 +1,165 @@
+"""The main job on the running stack: who hears what, whatever comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+
+import boto3
+from botocore.config import Config
+
+from local.iam.credentials import LocalCredentials
+from local.template.model import Place
+from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, but_statuses, joined
+from tests.helpers.wire import CHUNK, Wire
+
+
+async def seqs(connection: Wire, count: int) -> list[tuple[str, int]]:
+    """Language and number of the next chunks, in order of number."""
+    messages = [await connection.expect("audio") for _ in range(count)]
+    return sorted((message["language"], message["seq"]) for message in messages)
+
+
+async def test_floor_channel_and_fallback(stage: Stage) -> None:
+    async with (
+        stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
+        stage.interpreter(session_id, "es") as interpreter,
+        stage.listener(session_id, "en") as english,
+        stage.listener(session_id, "es") as spanish,
+        stage.listener(session_id, "fr") as french,
+        stage.session(sourceLanguage="de") as (_, other_id),
+        stage.listener(other_id, "en") as stranger,
+    ):
+        for seq in range(5):
+            await speaker.send_audio(seq)
+            await interpreter.send_audio(100 + seq)
+            await asyncio.sleep(0.05)
+
+        floor = [("en", seq) for seq in range(5)]
+        assert await seqs(english, 5) == floor
+        assert await seqs(french, 5) == floor
+        assert await seqs(interpreter, 5) == floor
+        assert await seqs(spanish, 5) == [("es", 100 + seq) for seq in range(5)]
+        for connection in (speaker, english, french, interpreter, spanish, stranger):
+            assert but_statuses(await connection.drained()) == []
+
+
+async def test_chunk_arrives_byte_for_byte(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "en") as listener,
+    ):
+        await speaker.send_audio(3, CHUNK, timestamp=42)
+
+        message = await listener.expect("audio")
+        assert base64.b64decode(message.pop("audio")) == CHUNK
+        assert message == {
+            "type": "audio",
+            "sessionId": session_id,
+            "language": "en",
+            "epoch": 1,
+            "seq": 3,
+            "timestamp": 42,
+        }
+
+
+async def test_interpreter_comes_and_goes(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as listener,
+    ):
+        async with stage.interpreter(session_id, "es"):
+            change = await listener.expect("channelSourceChanged")
+            assert (change["from"], change["to"], change["epoch"]) == ("floor", "human", 1)
+        # The interpreter's connection is closed without a word: $disconnect tells.
+        change = await listener.expect("channelSourceChanged")
+        assert (change["from"], change["to"]) == ("human", "floor")
+        await speaker.send_audio(0)
+        assert await seqs(listener, 1) == [("en", 0)]
+
+
+async def test_language_is_changed_while_listening(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.interpreter(session_id, "es") as interpreter,
+        stage.listener(session_id, "en") as listener,
+    ):
+        reply = await listener.ask("changeLanguage", targetLanguage="es")
+        assert reply["channelSource"] == "human"
+
+        await speaker.send_audio(0)
+        await interpreter.send_audio(0)
+
+        assert await seqs(listener, 1) == [("es", 0)]
+
+
+async def test_owner_comes_back_on_another_connection(stage: Stage) -> None:
+    async with (
+        stage.session() as (old, session_id),
+        stage.listener(session_id, "en") as listener,
+        stage.connection("alice", "speakers") as new,
+    ):
+        reply = await joined(new, session_id, "en", role="speaker")
+        assert reply["epoch"] == 2
+        await old.closed()
+        assert (await listener.expect("speakerReconnected"))["epoch"] == 2
+
+        await new.send_audio(0)
+        assert (await listener.expect("audio"))["epoch"] == 2
+
+
+async def test_fifty_listeners_all_hear_everything(stage: Stage) -> None:
+    async with stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id):
+        async with asyncio.TaskGroup() as group:
+            done = asyncio.Event()
+            ready = asyncio.Semaphore(0)
+
+            async def listen() -> list[tuple[str, int]]:
+                async with stage.listener(session_id, "en") as listener:
+                    ready.release()
+                    heard = await seqs(listener, 5)
+                    await done.wait()
+                    return heard
+
+            tasks = [group.create_task(listen()) for _ in range(50)]
+            for _ in tasks:
+                await ready.acquire()
+            for seq in range(5):
+                await speaker.send_audio(seq)
+            done.set()
+        assert all(task.result() == [("en", seq) for seq in range(5)] for task in tasks)
+
+
+async def test_broadcast_function_is_a_door_for_audio(stage: Stage) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.listener(session_id, "fr") as listener,
+    ):
+        credentials = LocalCredentials()
+        client = boto3.client(
+            "lambda",
+            endpoint_url=stage.endpoints.lambda_url,
+            region_name=Place().region,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=10),
+        )
+        payload = {
+            "sessionId": session_id,
+            "language": "en",
+            "epoch": 1,
+            "seq": 9,
+            "timestamp": 1,
+            "audio": base64.b64encode(CHUNK).decode(),
+        }
+        answer = await asyncio.to_thread(
+            client.invoke,
+            FunctionName="lingocast-dev-broadcast",
+            Payload=json.dumps(payload).encode(),
+        )
+
+        result = json.loads(answer["Payload"].read())["result"]
+        assert (result["successCount"], result["error"]) == (1, None)
+        assert await seqs(listener, 1) == [("en", 9)]

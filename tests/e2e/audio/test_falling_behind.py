@@ -1,0 +1,86 @@
+"""A listener whose network carries a tenth of the sound hears a part of it, live."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from cli.options import Access
+from client.connection.reconnecting import lasting
+from client.protocol.events import Away, CaughtUp, Heard, RolledOver
+from local.endpoints import Endpoints
+from shared.models.audio_format import AudioFormat
+from tests.e2e.support.flows import LIMIT_SECONDS
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stage import Stage
+from tests.helpers.slow_link import slow_link
+from tests.helpers.wire import Wire
+
+CHUNK_MS = AudioFormat().chunk_ms
+# JSON with base64 of 6 400 B, five times a second.
+SOUND_BYTES_PER_SECOND = 43_000
+# Each chunk takes two seconds over such a link, and all that comes late has to be noticed and asked
+# about. Without starting anew this would go on for ever.
+MOST_CHUNKS_BEHIND = 75
+# The first one on the new connection is as old as its own way there.
+MOST_CHUNKS_BEHIND_AFTERWARDS = 30
+CHUNKS_AFTER_RETURN = 3
+
+
+class Speech:
+    """Chunks in real time; `newest` is the last that was sent."""
+
+    def __init__(self, speaker: Wire) -> None:
+        self.newest = -1
+        self._speaker = speaker
+
+    async def run(self) -> None:
+        began = asyncio.get_running_loop().time()
+        for seq in itertools.count():
+            await self._speaker.send_audio(seq)
+            self.newest = seq
+            due = began + (seq + 1) * CHUNK_MS / 1000
+            await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
+
+
+async def test_what_is_heard_is_live(stage: Stage, endpoints: Endpoints) -> None:
+    operator = Operator(endpoints)
+    behind: list[int] = []
+    heard: list[int] = []
+    caught_up: list[int] = []  # how many chunks were heard before
+    resumed: list[bool] = []
+    async with (
+        asyncio.timeout(LIMIT_SECONDS),
+        stage.session(audioFormat={}) as (speaker, session_id),
+        slow_link(endpoints.websocket_url, SOUND_BYTES_PER_SECOND // 10) as url,
+        lasting(Access(url, None, None, None).open) as listener,
+    ):
+        await listener.join(session_id, "en")
+        speech = Speech(speaker)
+        speaking = asyncio.create_task(speech.run())
+        async for event in listener.events():
+            match event:
+                case Heard(audio=audio):
+                    heard.append(audio.seq)
+                    behind.append(speech.newest - audio.seq)
+                case RolledOver(reply=reply):
+                    resumed.append(reply.resumed is True)
+                case CaughtUp():
+                    caught_up.append(len(heard))
+                case Away(reason=reason):
+                    pytest.fail(reason)
+            if caught_up and len(heard) >= caught_up[0] + CHUNKS_AFTER_RETURN:
+                break
+        speaking.cancel()
+        row = await operator.session(session_id)
+        assert listener.catch_ups.restarts == 1
+
+    assert resumed == [True], "it kept its seat"
+    before = caught_up[0]
+    assert heard[before] - heard[before - 1] > 1, "what it missed is passed over"
+    assert max(behind) <= MOST_CHUNKS_BEHIND
+    assert behind[before] <= MOST_CHUNKS_BEHIND_AFTERWARDS
+    assert behind[before] < behind[before - 1]
+    assert int(row["listenerCount"]) == 1

@@ -1,0 +1,53 @@
+"""Audio to more listeners than a shard holds, through real invocations of `broadcast`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+import pytest
+
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage
+from tests.helpers.wire import Wire
+
+LISTENERS = 35
+CHUNKS = 5
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A stack of its own, with small shards."""
+    with launch_quiet("--set", "SHARD_SIZE=10") as endpoints:
+        yield Stage(endpoints)
+
+
+def burst_session(stage: Stage) -> AbstractAsyncContextManager[tuple[Wire, str]]:
+    return stage.session(audioFormat=CHUNKS_FOR_BURSTS)
+
+
+async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
+        listeners = [
+            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+        ]
+        for seq in range(CHUNKS):
+            await speaker.send_audio(seq)
+            for listener in listeners:
+                assert (await listener.expect("audio"))["seq"] == seq
+        for listener in listeners:
+            assert [m for m in await listener.drained() if m["type"] == "audio"] == []
+
+
+async def test_listeners_who_vanish_are_no_loss_to_others(stage: Stage) -> None:
+    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
+        listeners = [
+            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+        ]
+        for listener in listeners[:5]:
+            listener.socket.transport.abort()
+        for seq in range(CHUNKS):
+            await speaker.send_audio(seq)
+        for listener in listeners[5:]:
+            heard = {(await listener.expect("audio"))["seq"] for _ in range(CHUNKS)}
+            assert heard == set(range(CHUNKS))

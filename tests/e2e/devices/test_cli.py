@@ -1,0 +1,70 @@
+"""Somebody's devices in several terminals: each hears of the others, nobody else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.endpoints import Endpoints
+from tests.e2e.support.terminals import Desk
+
+READY = "What changes is shown until you press Ctrl-C."
+ALICE, BOB = ("--user", "cli-alice"), ("--user", "cli-bob")
+
+
+async def test_an_evening_with_two_devices(endpoints: Endpoints, tmp_path: Path) -> None:
+    desk = Desk(endpoints, tmp_path / "alice")
+    phone_file = ("--device-file", str(tmp_path / "phone.json"))
+    async with (
+        desk.open("devices", "--name", "laptop", *ALICE) as laptop,
+        Desk(endpoints, tmp_path / "bob").open("devices", "--name", "tv", *BOB) as stranger,
+    ):
+        await laptop.until(READY)
+        await stranger.until(READY)
+        async with desk.open("devices", "--name", "phone", *phone_file, *ALICE) as phone:
+            await phone.until(READY)
+            assert phone.lines[0] == "Devices: phone (this one), laptop (online)"
+            await laptop.until("Devices: laptop (this one), phone (online)")
+
+            added = await desk.run("devices", "add", "ALIEN", *ALICE)
+            assert added.lines == ["ALIEN: added to the watchlist; 2 others were told"]
+            await desk.run("devices", "progress", "ALIEN", "120", "3600", *ALICE)
+            for terminal in (laptop, phone):
+                await terminal.until("ALIEN: added to the watchlist on ")
+                await terminal.until("ALIEN: watched 2:00 of 1:00:00 on ")
+
+            told = await desk.run("devices", "command", "phone", "seek", "position=12.5", *ALICE)
+            assert (told.status, told.lines) == (0, ["phone was told: seek position=12.5"])
+            await phone.until("Command from ")
+            assert await phone.ctrl_c() == 0
+        await laptop.until("Devices: laptop (this one), phone (offline)")
+
+        late = await desk.run("devices", "command", "phone", "play", *ALICE)
+        assert late.status == 1
+        assert "error: DEVICE_OFFLINE" in late.lines[0]
+
+        assert await laptop.ctrl_c() == 0
+        assert not any("Command" in line for line in laptop.lines)
+        async with desk.open("devices", "--name", "laptop", *ALICE) as again:
+            await again.until(READY)
+            assert again.lines == [
+                "Devices: laptop (this one), phone (offline)",
+                "Watchlist: ALIEN",
+                "Progress: ALIEN 2:00 of 1:00:00",
+                READY,
+            ]
+        assert await stranger.ctrl_c() == 0
+    assert stranger.lines == ["Devices: tv (this one)", "Watchlist: empty", READY]
+
+
+async def test_a_second_program_with_one_file_takes_the_devices_place(
+    endpoints: Endpoints, tmp_path: Path
+) -> None:
+    desk = Desk(endpoints, tmp_path)
+    carol = ("--user", "cli-carol")
+    async with desk.open("devices", *carol) as first:
+        await first.until(READY)
+        async with desk.open("devices", *carol) as second:
+            await second.until(READY)
+            error = await first.until("error: ")
+            assert error.startswith("error: another program is this device now; go on there")
+            assert await second.ctrl_c() == 0

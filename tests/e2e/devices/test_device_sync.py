@@ -1,0 +1,315 @@
+"""Device sync on the whole stack, with three workers of each function."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from local.endpoints import Endpoints
+from tests.e2e.support.device_wires import (
+    Device,
+    device,
+    look_after_devices,
+    now_ms,
+    put_device,
+    registered,
+    somebody,
+)
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage
+from tests.helpers.wire import Message
+
+STRANGE = '<img src=x onerror="alert(1)">\0\x1b]0;t\x07\u202e\N{GRINNING FACE}'
+
+LISTED = {"kind": "watchlistUpdate", "contentId": "x", "operation": "add"}
+WATCHED = {
+    "kind": "progressUpdate",
+    "contentId": "x",
+    "positionSeconds": 5,
+    "durationSeconds": 60,
+}
+ID = str(uuid.UUID(int=7))
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of several workers."""
+    with launch_quiet("--workers", "3") as running:
+        yield running
+
+
+async def devices_of(stage: Stage, opened: AsyncExitStack, user: str, count: int) -> list[Device]:
+    return [await opened.enter_async_context(device(stage, user)) for _ in range(count)]
+
+
+def contents(messages: list[Message]) -> list[str]:
+    return sorted(message["contentId"] for message in messages)
+
+
+async def test_what_a_device_says_reaches_the_others_unchanged(stage: Stage) -> None:
+    async with AsyncExitStack() as opened:
+        user = somebody()
+        one, two, three = await devices_of(stage, opened, user, 3)
+        (stranger,) = await devices_of(stage, opened, somebody(), 1)
+
+        added = await one.sync("watchlistUpdate", contentId=STRANGE, operation="add")
+        moved = await two.watch("film", 12.5)
+        told = await one.command(three, "handoff", arguments={STRANGE: [STRANGE, 10**25, 0.1]})
+
+        assert [reply["delivered"] for reply in (added, moved, told)] == [2, 2, 1]
+        for hearer in (two, three):
+            heard = await hearer.hears()
+            assert (heard["contentId"], heard["originDeviceId"]) == (STRANGE, one.device_id)
+        assert (await one.hears())["positionSeconds"] == 12.5
+        commanded = await three.wire.expect(lambda message: message.get("command") == "handoff")
+        assert commanded["arguments"] == {STRANGE: [STRANGE, 10**25, 0.1]}
+        for nobody in (one, two, stranger):
+            rest = [item for item in await nobody.wire.drained() if item["type"] == "syncMessage"]
+            assert rest == []
+        assert contents(await stranger.snapshot()) == []
+        assert contents(await three.snapshot()) == sorted([STRANGE, "film"])
+
+
+async def test_the_newer_connection_wins(stage: Stage) -> None:
+    user, shared = somebody(), str(uuid.uuid4())
+    async with device(stage, user) as other, device(stage, user, shared) as old:
+        async with device(stage, user, shared) as new:
+            assert (await old.wire.expect("deviceReplaced"))["deviceId"] == shared
+            assert await old.wire.closed() == 1000
+            assert (await other.watch("film"))["delivered"] == 1
+            assert (await new.hears())["contentId"] == "film"
+        await other.sees(shared, online=False)
+
+
+async def test_twenty_publishers_at_once(stage: Stage) -> None:
+    """Four users with five devices each; everybody says five things, and one about one content."""
+    async with AsyncExitStack() as opened:
+        homes = [await devices_of(stage, opened, somebody(), 5) for _ in range(4)]
+
+        async def talk(speaker: Device) -> None:
+            for number in range(5):
+                reply = await speaker.watch(f"{speaker.device_id}/{number}")
+                assert (reply["applied"], reply["delivered"]) == (True, 4)
+            await speaker.sync("watchlistUpdate", contentId="same", operation="add")
+
+        await asyncio.gather(*(talk(speaker) for home in homes for speaker in home))
+
+        for home in homes:
+            said = {f"{one.device_id}/{number}" for one in home for number in range(5)}
+            states = []
+            for hearer in home:
+                of_others = sorted(item for item in said if not item.startswith(hearer.device_id))
+                heard = [
+                    await hearer.wire.expect(
+                        lambda message: (
+                            message.get("kind") == "progressUpdate"
+                            and message["type"] == "syncMessage"
+                        )
+                    )
+                    for _ in of_others
+                ]
+                assert contents(heard) == of_others
+                rest = await hearer.wire.drained()
+                assert {item["contentId"] for item in rest if "contentId" in item} <= {"same"}
+                states.append(await hearer.snapshot())
+            assert contents(states[0]) == sorted([*said, "same"])
+            assert all(state == states[0] for state in states)
+
+
+async def test_of_what_is_said_at_once_the_latest_counts(stage: Stage) -> None:
+    async with AsyncExitStack() as opened:
+        devices = await devices_of(stage, opened, somebody(), 5)
+        now = now_ms()
+
+        def said(number: int) -> Message:
+            hlc = {"wallMs": now, "counter": number, "node": "x"}
+            return {**WATCHED, "positionSeconds": number, "hlc": hlc}
+
+        answered = await asyncio.gather(
+            *(
+                one.sync_at_once([said((number + 3) % 5), said(number + 5)])
+                for number, one in enumerate(devices)
+            )
+        )
+
+        for reply in (reply for replies in answered for reply in replies):
+            assert reply["applied"] or reply["current"]["positionSeconds"] > 0
+        (item,) = await devices[0].snapshot()
+        assert (item["positionSeconds"], item["hlc"]["counter"]) == (9, 9)
+
+
+async def test_a_device_that_vanishes_meanwhile_is_left_out_from_then_on(
+    stage: Stage, endpoints: Endpoints
+) -> None:
+    user = somebody()
+    async with device(stage, user) as one, device(stage, user) as two:
+        ghost = await put_device(Operator(endpoints), user)
+
+        assert (await one.watch("film"))["delivered"] == 1
+        await two.sees(ghost, online=False)
+        assert (await one.watch("series"))["delivered"] == 1
+
+
+async def test_a_device_whose_line_breaks_while_much_is_said_keeps_nobody_from_it(
+    stage: Stage,
+) -> None:
+    user = somebody()
+    async with AsyncExitStack() as opened:
+        one, two = await devices_of(stage, opened, user, 2)
+        async with device(stage, user) as breaking:
+            for number in range(20):
+                assert (await one.watch(f"film-{number}"))["delivered"] in {1, 2}
+                if number == 10:
+                    breaking.wire.socket.transport.abort()
+            await two.sees(breaking.device_id, online=False)
+
+        heard = [(await two.hears())["contentId"] for _ in range(20)]
+        assert sorted(heard) == sorted(f"film-{number}" for number in range(20))
+        async with device(stage, user, breaking.device_id) as back:
+            assert len(await back.snapshot()) == 20
+
+
+async def test_a_handoff_to_a_device_that_is_offline(stage: Stage) -> None:
+    user = somebody()
+    async with device(stage, user) as one:
+        async with device(stage, user) as away:
+            await one.sees(away.device_id, online=True)
+        await one.sees(away.device_id, online=False)
+        handoff = {"command": "handoff", "commandId": str(uuid.uuid4())}
+
+        assert_error(
+            await one.command(away, **handoff), "DEVICE_OFFLINE", "sync", "targetDeviceId: "
+        )
+        await still_works(one.wire)
+        async with device(stage, user, away.device_id) as back:
+            assert (await one.command(away, **handoff))["delivered"] == 1
+            assert (await one.command(away, **handoff))["delivered"] == 1
+            assert (await back.hears())["command"] == "handoff"
+            assert "syncMessage" not in [item["type"] for item in await back.wire.drained()]
+
+
+async def test_after_an_absence_several_pages_tell_everything_once(stage: Stage) -> None:
+    user = somebody()
+    async with device(stage, user) as one:
+        # As long as a content's id may be, and six bytes a character as JSON.
+        names = [f"{number:03d}" + "\x01" * 125 for number in range(40)]
+        await one.sync_at_once([{**LISTED, "contentId": name} for name in names])
+        async with device(stage, user, since=0) as back:
+            pushed = await back.wire.expect("syncSnapshot")
+            pages = await back.pages()
+
+            assert pushed["items"] == pages[0]["items"]
+            assert len(pages) >= 2
+            assert contents([item for page in pages for item in page["items"]]) == names
+            for page in pages:
+                text = json.dumps(page, separators=(",", ":"), ensure_ascii=False)
+                assert len(text.encode()) <= 24 * 1024
+            assert await back.snapshot(since=now_ms() + 61_000) == []
+
+
+async def test_what_comes_twice_is_answered_twice_and_counts_once(stage: Stage) -> None:
+    user = somebody()
+    async with device(stage, user) as one, device(stage, user) as two:
+        hlc = one.clock()
+        replies = await one.sync_at_once([{**WATCHED, "hlc": hlc} for _ in range(4)])
+
+        assert all((reply["applied"], reply["delivered"]) == (True, 1) for reply in replies)
+        heard = [await two.hears() for _ in range(4)]
+        assert {item["hlc"]["counter"] for item in heard} == {hlc["counter"]}
+        late = await two.watch("x", 1, hlc={**hlc, "wallMs": hlc["wallMs"] - 1})
+        assert (late["applied"], late["current"]["positionSeconds"]) == (False, 5)
+
+
+async def test_who_is_gone_without_a_word_is_found_by_the_clock(
+    stage: Stage, endpoints: Endpoints
+) -> None:
+    operator, user = Operator(endpoints), somebody()
+    ghost = await put_device(operator, user)
+    async with device(stage, user) as one:
+        # What it was told at once was of its own making.
+        ghost_too = await put_device(operator, user)
+
+        await look_after_devices(operator)
+
+        await one.sees(ghost_too, online=False)
+        again = await registered(one.wire, one.device_id)
+        states = {item["deviceId"]: item["online"] for item in again.registered["devices"]}
+        assert states == {one.device_id: True, ghost: False, ghost_too: False}
+
+
+async def test_nobody_reaches_the_devices_or_the_state_of_another_user(stage: Stage) -> None:
+    async with (
+        device(stage, somebody()) as alice,
+        device(stage, somebody(), alice.device_id) as mallory,
+    ):
+        names = [f"{number:03d}" + "\x01" * 125 for number in range(40)]
+        for name in names:
+            await alice.watch(name)
+        cursor = (await alice.wire.ask("getSyncSnapshot"))["cursor"]
+
+        assert (await mallory.wire.ask("getSyncSnapshot", cursor=cursor))["items"] == []
+        assert (await mallory.watch(names[0], 7_000))["delivered"] == 0
+        assert_error(
+            await mallory.command(Device(alice.wire, str(uuid.uuid4()), {})),
+            "DEVICE_NOT_FOUND",
+            "sync",
+            "targetDeviceId: ",
+        )
+        assert len(mallory.registered["devices"]) == 1
+        assert {item["positionSeconds"] for item in await alice.snapshot()} == {1}
+        assert not [
+            item for item in await alice.wire.drained() if item["type"] not in {"devicesChanged"}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "code", "field"),
+    [
+        ("registerDevice", {"deviceId": "phone"}, "INVALID_DEVICE", "deviceId: "),
+        ("registerDevice", {"deviceId": ID, "name": "x" * 65}, "INVALID_DEVICE", "name: "),
+        ("sync", {**LISTED, "contentId": ""}, "INVALID_SYNC", "contentId: "),
+        ("sync", {**LISTED, "operation": "has"}, "INVALID_MESSAGE", "operation: "),
+        ("sync", {"hlc": {"wallMs": 2**52, "counter": 0, "node": "x"}}, "CLOCK_SKEW", "hlc."),
+        ("getSyncSnapshot", {"cursor": "x"}, "INVALID_SYNC", "cursor: "),
+        ("getSyncSnapshot", {"since": "x"}, "INVALID_MESSAGE", "since: "),
+    ],
+)
+async def test_errors(
+    stage: Stage, action: str, fields: dict[str, Any], code: str, field: str
+) -> None:
+    async with device(stage, somebody()) as one:
+        given = {**LISTED, "hlc": one.clock(), **fields} if action == "sync" else fields
+
+        assert_error(await one.wire.ask(action, **given), code, action, field)
+        await still_works(one.wire)
+        assert (await one.sync(**LISTED))["applied"] is True
+
+
+async def test_a_message_that_is_too_large(stage: Stage) -> None:
+    async with device(stage, somebody()) as one:
+        await one.wire.send({"action": "sync", "padding": "x" * 4_096})
+
+        assert_error(await one.wire.expect("error"), "MESSAGE_TOO_LARGE", "sync", "message: ")
+        await still_works(one.wire)
+
+
+async def test_who_is_no_user_or_no_device_is_told_so(stage: Stage) -> None:
+    hlc = {"wallMs": 1, "counter": 0, "node": "x"}
+    async with stage.connection() as nobody, stage.connection(somebody()) as user:
+        for action, fields in (
+            ("registerDevice", {"deviceId": ID}),
+            ("sync", {**LISTED, "hlc": hlc}),
+            ("getSyncSnapshot", {}),
+        ):
+            reply = await nobody.ask(action, **fields)
+            assert_error(reply, "AUTHENTICATION_REQUIRED", action, f"{action}: ")
+        reply = await user.ask("sync", **LISTED, hlc=hlc)
+        assert_error(reply, "DEVICE_NOT_REGISTERED", "sync", "sync: ")

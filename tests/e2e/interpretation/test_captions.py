@@ -1,0 +1,182 @@
+"""Captions and what chunks render, over the whole stack: who gets them, and every refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.stage import Stage, joined
+
+RENDERS = {
+    "timestamp": 1_000,
+    "endTimestamp": 3_200,
+    "recogniseMs": 450,
+    "translateMs": 3,
+    "speakMs": 25,
+}
+
+
+async def test_captions_and_sound_of_a_language_reach_its_listeners(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as spanish,
+        stage.listener(session_id, "fr") as french,
+        stage.interpreter(session_id, "es") as interpreter,
+    ):
+        await interpreter.send_caption("Buenos", final=False, timestamp=5, endTimestamp=9)
+        partial = await spanish.expect("caption")
+        await interpreter.send_caption("Buenos días.", timestamp=5, endTimestamp=11, spoken=False)
+        final = await spanish.expect("caption")
+        await interpreter.send_audio(0, renders=RENDERS)
+        chunk = await spanish.expect("audio")
+
+        common = {"type": "caption", "sessionId": session_id, "language": "es", "epoch": 1}
+        common |= {"timestamp": 5}
+        assert partial == {
+            **common,
+            "text": "Buenos",
+            "final": False,
+            "endTimestamp": 9,
+            "spoken": True,
+        }
+        assert final == {
+            **common,
+            "text": "Buenos días.",
+            "final": True,
+            "endTimestamp": 11,
+            "spoken": False,
+        }
+        assert chunk["renders"] == RENDERS
+        for other in (speaker, french, interpreter):
+            assert "caption" not in [message["type"] for message in await other.drained()]
+
+
+async def test_one_machine_captions_the_floor_for_whoever_hears_it(stage: Stage) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.listener(session_id, "en") as english,
+        stage.listener(session_id, "de") as german,
+        stage.listener(session_id, "es") as spanish,
+        stage.connection("robot", "interpreters") as first,
+        stage.connection("robot", "interpreters") as second,
+    ):
+        await joined(first, session_id, "es", role="interpreter", source="machine")
+        await joined(second, session_id, "fr", role="interpreter", source="machine")
+        for machine in (second, first):
+            await machine.send_caption(f"By {machine is first}.", language="en")
+        for reader in (english, german, second):
+            caption = await reader.expect("caption")
+            assert (caption["language"], caption["text"]) == ("en", "By True.")
+        for other in (english, spanish, first):
+            kinds = [message["type"] for message in await other.drained()]
+            assert not {"caption", "error"} & set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field"),
+    [
+        ({"text": "  "}, "INVALID_CAPTION", "text: empty"),
+        ({"text": "x" * 1_001}, "INVALID_CAPTION", "text: 1001"),
+        ({"text": "a\u0007b"}, "INVALID_CAPTION", "text: control"),
+        ({"timestamp": 2, "endTimestamp": 1}, "INVALID_CAPTION", "endTimestamp"),
+        ({"final": None}, "INVALID_MESSAGE", "final"),
+        ({"language": "spanish"}, "INVALID_LANGUAGE", "language"),
+        ({"language": "fr"}, "FORBIDDEN", "sendCaption: only the interpreter of fr"),
+        ({"language": "en"}, "FORBIDDEN", "sendCaption: only a machine"),
+        ({"text": "x" * 4_096}, "MESSAGE_TOO_LARGE", "message"),
+    ],
+)
+async def test_of_an_interpreters_captions(
+    stage: Stage, fields: dict[str, Any], code: str, field: str
+) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.listener(session_id, "es") as listener,
+        stage.interpreter(session_id, "es") as interpreter,
+    ):
+        await interpreter.send_caption(**{"requestId": "k1", **fields})
+
+        assert_error(await interpreter.expect("error"), code, "sendCaption", field)
+        await interpreter.send_caption("Sigue.")
+        assert (await listener.expect("caption"))["text"] == "Sigue."
+
+
+async def test_of_captions_by_others(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "en") as listener,
+        stage.listener(session_id, "en") as intruder,
+        stage.connection() as outsider,
+    ):
+        for sender, code in (
+            (speaker, "FORBIDDEN"),
+            (intruder, "FORBIDDEN"),
+            (outsider, "FORBIDDEN"),
+        ):
+            await sender.send_caption()
+            assert_error(await sender.expect("error"), code, "sendCaption")
+            await still_works(sender)
+        assert await listener.drained() == []
+
+
+async def test_of_too_many_captions(stage: Stage) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.interpreter(session_id, "es") as interpreter,
+    ):
+        # Several workers count each for itself, and the slowest machine has taken a second.
+        for _ in range(200):
+            await interpreter.send_caption()
+
+        assert_error(await interpreter.expect("error"), "RATE_LIMITED", "sendCaption")
+        await still_works(interpreter)
+
+
+async def test_of_what_a_chunk_renders(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as listener,
+        stage.interpreter(session_id, "es") as interpreter,
+    ):
+        for sender, renders, field in (
+            (speaker, RENDERS, "renders:"),
+            (interpreter, {**RENDERS, "endTimestamp": 999}, "renders.endTimestamp"),
+            (interpreter, {**RENDERS, "speakMs": "soon"}, "renders.speakMs"),
+        ):
+            await sender.send_audio(0, renders=renders)
+            assert_error(await sender.expect("error"), "INVALID_MESSAGE", "sendAudio", field)
+        await interpreter.send_audio(1)
+        chunk = await listener.expect("audio")
+        assert (chunk["seq"], "renders" in chunk) == (1, False)
+
+
+async def test_of_statuses_of_a_session_that_is_named(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "fr") as listener,
+        stage.interpreter(session_id, "es") as interpreter,
+        stage.connection("ivan", "interpreters") as ivan,
+        stage.connection("mallory", "speakers") as mallory,
+    ):
+        named = {"sessionId": session_id}
+        for asker, fields in ((interpreter, {}), (interpreter, named), (ivan, named)):
+            status = await asker.ask("getSessionStatus", **fields)
+            assert status["type"] == "sessionStatus", status
+            assert status["languageDistribution"] == {"fr": 1}
+            assert status["channels"] == {"es": "human"}
+
+        for asker, fields, code in (
+            (ivan, {"sessionId": "x"}, "INVALID_SESSION_ID"),
+            (listener, named, "AUTHENTICATION_REQUIRED"),
+            (listener, {}, "FORBIDDEN"),
+            (mallory, named, "FORBIDDEN"),
+            (ivan, {}, "NOT_IN_SESSION"),
+            (ivan, {"sessionId": "calm-otter-404"}, "SESSION_NOT_FOUND"),
+        ):
+            assert_error(await asker.ask("getSessionStatus", **fields), code, "getSessionStatus")
+            await still_works(asker)
+        await speaker.ask("endSession")
+        over = await ivan.ask("getSessionStatus", **named)
+        assert_error(over, "SESSION_ENDED", "getSessionStatus")

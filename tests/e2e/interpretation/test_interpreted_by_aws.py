@@ -1,0 +1,87 @@
+"""A machine on AWS's services, over the whole stack: from somebody's words to a listener's ear."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from cli.options import Access
+from client.flows.speaker import speak
+from client.playback.capture import Recording
+from interpreter.engines.aws.engine import AwsEngine
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Options
+from interpreter.machine.report import Hooks, News, Recognising
+from shared.models.messages import SessionCreated
+from tests.e2e.support.flows import Happenings, background
+from tests.e2e.support.stage import Stage, joined
+from tests.helpers.aws_speech import SENTENCES, AwsSpeech, Dropped, floor_of, session_of
+from tests.helpers.aws_speech.services import spoken
+from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.helpers.wire import Message, Wire
+
+SPANISH = ("Uno, dos, tres, cuatro, cinco.", "Nos falta tiempo.")
+TABLE = {("es", said): spanish for said, spanish in zip(SENTENCES, SPANISH, strict=False)}
+
+
+@pytest.mark.parametrize("troubles", [(), (Dropped(900), Dropped(600))], ids=["well", "broken"])
+async def test_what_is_said_is_heard_and_read_in_spanish(
+    stage: Stage, troubles: tuple[StreamTrouble, ...]
+) -> None:
+    url = stage.endpoints.websocket_url
+    token = stage.token("ines", "interpreters")
+    happened = Happenings()
+
+    def told(news: News) -> None:
+        if news == Recognising(on=True):
+            happened.add("listens")
+
+    with AwsSpeech(table=TABLE) as aws:
+        aws.stream_trouble(*troubles)
+        engine = AwsEngine(session=session_of(), endpoints=aws.endpoints)
+        async with (
+            background() as start,
+            stage.connection() as listener,
+            Access(url, stage.token("alice", "speakers"), None, None).connect() as speaker,
+        ):
+
+            async def interpret(session: SessionCreated) -> None:
+                await joined(listener, session.session_id, "es")
+                machine = Machine(
+                    engine,
+                    Access(url, token, None, None).connect,
+                    Options(session_id=session.session_id),
+                    hooks=Hooks(told),
+                )
+                start(run(machine))
+                await happened.until("listens")
+
+            async def run(machine: Machine) -> None:
+                await machine.run()
+
+            await speak(
+                speaker,
+                "en",
+                lambda audio_format: Recording(floor_of(SENTENCES[:2]), audio_format),
+                on_created=interpret,
+                end=False,
+            )
+            first = await listener.expect(lambda message: "renders" in message)
+            captions = [await final_caption(listener) for _ in SPANISH]
+        await engine.close()
+
+    assert [caption["text"] for caption in captions] == list(SPANISH)
+    assert all(caption["language"] == "es" for caption in captions)
+    tone, _ = spoken({"Text": SPANISH[0], "OutputFormat": "pcm", "SampleRate": "16000"})
+    assert base64.b64decode(first["audio"]) == tone[:6_400]
+    renders = first["renders"]
+    # Five words of 250 ms, whenever the speaker began.
+    assert renders["endTimestamp"] - renders["timestamp"] == pytest.approx(1_250, abs=40)
+    assert len(aws.streams) > len(troubles)
+
+
+async def final_caption(listener: Wire) -> Message:
+    return await listener.expect(
+        lambda message: message["type"] == "caption" and message["final"] is True
+    )

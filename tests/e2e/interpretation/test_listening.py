@@ -1,0 +1,93 @@
+"""A listener of an interpreted language, with the project's own client: sound, text and ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from client.connection.websocket import connect
+from client.flows.listener import Hooks, listen
+from client.playback.playout import ListenStats, Playout
+from shared.models.interpretation import Renders
+from shared.models.interpretation_messages import Caption, SendCaption
+from tests.e2e.support.flows import LIMIT_SECONDS, Happenings
+from tests.e2e.support.stage import Stage
+from tests.helpers.wire import CHUNK
+
+# What is sent at once is played long after: nothing depends on how fast the machine is.
+PLAYOUT_DELAY_MS = 60_000
+
+
+def renders(end: int) -> Renders:
+    return Renders(
+        timestamp=end - 1_000, end_timestamp=end, recognise_ms=300, translate_ms=4, speak_ms=60
+    )
+
+
+def said(text: str, end: int, *, final: bool = True, spoken: bool = True) -> SendCaption:
+    return SendCaption(
+        text=text, final=final, timestamp=end - 1_000, end_timestamp=end, spoken=spoken
+    )
+
+
+async def test_a_listener_hears_reads_and_measures_what_is_interpreted(stage: Stage) -> None:
+    captions: list[Caption] = []
+    happened = Happenings()
+
+    def captioned(caption: Caption) -> None:
+        captions.append(caption)
+        happened.add(caption.text)
+
+    def progressed(playout: Playout) -> None:
+        happened.add(playout.stats().counts.received)
+
+    async def hear(session_id: str) -> ListenStats:
+        async with connect(stage.endpoints.websocket_url) as connection:
+            return await listen(
+                connection,
+                session_id,
+                "es",
+                playout_delay_ms=PLAYOUT_DELAY_MS,
+                hooks=Hooks(lambda reply: happened.add("seated"), progressed, on_caption=captioned),
+            )
+
+    token = await asyncio.to_thread(stage.token, "ines", "interpreters")
+    async with (
+        asyncio.timeout(LIMIT_SECONDS),
+        stage.session() as (speaker, session_id),
+        connect(stage.endpoints.websocket_url, token=token) as interpreter,
+        asyncio.TaskGroup() as group,
+    ):
+        await interpreter.join(session_id, "es", "interpreter")
+        listening = group.create_task(hear(session_id))
+        await happened.until("seated")
+        end = time.time_ns() // 1_000_000 - 364
+        for caption in (
+            said("Buenos", end, final=False),
+            said("Buenos días.", end),
+            said("Adiós.", end + 2_000, spoken=False),
+        ):
+            await interpreter.send_caption(caption)
+            # Captions are not sequenced: the next one might overtake it.
+            await happened.until(caption.text)
+        # Chunks of a second: two of one sentence, one of another, after a pause.
+        sent_at = end + 364
+        for seq, (at, utterance) in enumerate(
+            ((sent_at - 1_000, end), (sent_at, end), (sent_at + 4_000, end + 5_000))
+        ):
+            await interpreter.send_audio(seq, at, CHUNK, renders(utterance))
+            await happened.until(seq + 1)
+        await speaker.ask("endSession")
+        stats = await listening
+
+    assert [(caption.text, caption.final, caption.spoken) for caption in captions] == [
+        ("Buenos", False, True),
+        ("Buenos días.", True, True),
+        ("Adiós.", True, False),
+    ]
+    assert {(caption.language, caption.epoch) for caption in captions} == {("es", 1)}
+    assert (stats.counts.received, stats.counts.gaps, stats.counts.late) == (3, 0, 0)
+    ledger = stats.ledger
+    assert ledger is not None
+    assert (ledger.sentences, ledger.measured) == (2, 2)
+    assert (ledger.recognise.p50, ledger.translate.p50, ledger.speak.p50) == (300, 4, 60)

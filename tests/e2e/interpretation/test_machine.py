@@ -1,0 +1,250 @@
+"""Machines that interpret, beside people and each other, over a running stack."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from client.flows.speaker import speak
+from client.playback.capture import Recording
+from client.sound.whole import to_pcm
+from demo.sentences import STABLE
+from interpreter.engines import make_engine
+from interpreter.machine.machine import Machine
+from interpreter.machine.options import Limits, Options
+from interpreter.machine.report import Hooks, News
+from interpreter.scripted import ScriptedEngine
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated
+from tests.e2e.operations.test_demo import recording
+from tests.e2e.support.babble import Floor, Watcher, access, is_hum
+from tests.e2e.support.flows import Happenings, background
+from tests.e2e.support.grant_scenarios import eventually
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.terminals import Desk
+from tests.helpers.programs import require_programs
+
+WAITING = {"role": "interpreter", "standby": True}
+SAID = next(sentence for sentence in STABLE if sentence.text.startswith("we need more time"))
+TRANSLATED = "Necesitamos más tiempo para acabar la obra"
+
+
+def machine(stage: Stage, session_id: str, news: list[News], *languages: str) -> Machine:
+    return Machine(
+        ScriptedEngine(("alpha",)),
+        access(stage.endpoints, "robot", "interpreters").connect,
+        Options(
+            session_id=session_id,
+            languages=languages or "auto",
+            limits=Limits(linger_seconds=0.5),
+        ),
+        hooks=Hooks(news.append),
+    )
+
+
+async def test_a_machine_follows_listeners_and_steps_back_for_people(stage: Stage) -> None:
+    operator, floor = Operator(stage.endpoints), Floor(stage.endpoints)
+    spanish, catalan = Watcher(stage.endpoints, "es"), Watcher(stage.endpoints, "ca")
+    news: list[News] = []
+    async with background() as start:
+        start(floor.speak())
+        session_id = await floor.session()
+        robot = machine(stage, session_id, news)
+
+        async def run() -> None:
+            await robot.run()
+
+        start(run())
+        # Nobody listens: it sits nowhere.
+        await asyncio.sleep(0)
+        assert robot.holds == frozenset()
+        leaving = asyncio.create_task(catalan.listen(session_id))
+        start(spanish.listen(session_id))
+        for listener in (spanish, catalan):
+            assert all(is_hum(audio) for audio in await listener.hears(listener.language))
+            await listener.happenings.until(f"[{listener.language}] alpha")
+        chunk = next(audio for audio in spanish.audio if audio.language == "es")
+        assert chunk.renders is not None
+
+        # One who listens no more is served no more.
+        leaving.cancel()
+        await until(lambda: robot.holds == {"es"})
+        row = await operator.session(session_id)
+        assert "connectionId" not in row["channels"]["ca"]
+
+        # A person, who gives no sign of life after taking over: this wire sends no heartbeats.
+        async with stage.connection("ines", "interpreters") as ines:
+            await joined(ines, session_id, "es", **WAITING)
+            taken = asyncio.create_task(spanish.is_told("human"))
+            lost = asyncio.create_task(spanish.is_told("machine"))
+            reply = await ines.ask("takeOver")
+            assert reply["lease"]["holds"] is True
+            await taken
+            await until(lambda: robot.waits_for == {"es"})
+            await lost
+            after = await spanish.hears("es")
+        assert all(is_hum(audio) for audio in after)
+        assert {audio.epoch for audio in after} == {3}
+        assert robot.report.of("es").refused_chunks == 0
+
+
+async def test_a_machine_that_is_killed_leaves_its_listeners_to_the_floor_until_it_is_back(
+    stage: Stage, tmp_path: Path
+) -> None:
+    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    desk = Desk(stage.endpoints, tmp_path)
+    async with background() as start:
+        start(floor.speak())
+        session_id = await floor.session()
+        start(spanish.listen(session_id))
+        command = ("interpret", session_id, "--engine", "scripted", "--languages", "es")
+        async with desk.open(*command) as terminal:
+            await spanish.hears("es", times=1)  # and more of that sentence is to come
+            told = asyncio.create_task(spanish.is_told("floor"))
+            killed_at = time.time()
+            terminal.process.send_signal(signal.SIGKILL)
+            heard = (await spanish.hears("en", times=1))[0]
+            await told
+        assert heard.timestamp / 1_000 <= killed_at + 3
+        async with desk.open(*command):
+            again = await spanish.hears("es")
+        assert all(is_hum(audio) for audio in again)
+
+
+async def test_a_machine_that_stalls_cannot_talk_over_its_successor(
+    stage: Stage, tmp_path: Path
+) -> None:
+    operator = Operator(stage.endpoints)
+    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    command = ("--engine", "scripted", "--languages", "es")
+    async with background() as start:
+        start(floor.speak())
+        session_id = await floor.session()
+        start(spanish.listen(session_id))
+        first_desk, second_desk = (
+            Desk(stage.endpoints, tmp_path / name) for name in ("first", "second")
+        )
+        async with first_desk.open("interpret", session_id, *command) as first:
+            await first.until("The machine is the voice of es.")
+            async with second_desk.open("interpret", session_id, *command) as second:
+                # Two of them are one voice.
+                await eventually(lambda: someone_waits(operator, session_id))
+                assert {audio.epoch for audio in await spanish.hears("es", times=5)} == {1}
+                first.process.send_signal(signal.SIGSTOP)
+                await second.until("The machine is the voice of es.")
+                await spanish.hears("es")
+                first.process.send_signal(signal.SIGCONT)
+                heard = await spanish.hears("es", times=20)
+                assert {audio.epoch for audio in heard} == {2}
+                await first.until("The machine is not the voice of es now; it waits for its turn.")
+                # Whoever stops in order lets the other one go on.
+                told = asyncio.create_task(spanish.is_told("machine"))
+                assert await second.ctrl_c() == 0
+                await told
+            assert {audio.epoch for audio in await spanish.hears("es")} == {3}
+            assert all(is_hum(audio) for audio in spanish.audio if audio.language == "es")
+
+
+async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) -> None:
+    require_programs()
+    engine = make_engine("offline")
+    spanish = Watcher(stage.endpoints, "es")
+    opened, seated = Happenings(), asyncio.Event()
+    try:
+        async with background() as start:
+
+            async def listening(session: SessionCreated) -> None:
+                opened.add(session.session_id)
+                await seated.wait()
+
+            async def talk() -> None:
+                async with access(stage.endpoints, "alice", "speakers").connect() as connection:
+                    await speak(
+                        connection, "en", sentence, on_created=listening, keep_open_seconds=600
+                    )
+
+            start(talk())
+            session_id = str(await opened.first())
+            robot = Machine(
+                engine,
+                access(stage.endpoints, "robot", "interpreters").connect,
+                Options(session_id=session_id, languages=("es",)),
+            )
+
+            async def run() -> None:
+                await robot.run()
+
+            start(run())
+            start(spanish.listen(session_id))
+            await until(lambda: robot.holds == {"es"})
+            seated.set()
+            heard = await spanish.hears("es")
+            await spanish.happenings.until(TRANSLATED)
+    finally:
+        await engine.close()
+    assert spanish.captions == [TRANSLATED]
+    (renders,) = {audio.renders for audio in heard}
+    assert renders is not None
+    said_ms = renders.end_timestamp - renders.timestamp
+    assert abs(said_ms - SAID.end_of_speech_ms()) < 500
+    assert any(any(audio.audio) for audio in heard)
+
+
+async def test_a_person_at_a_terminal_takes_over_and_hands_back(
+    stage: Stage, tmp_path: Path
+) -> None:
+    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    recording(tmp_path / "spanish.wav", 3)
+    desk = Desk(stage.endpoints, tmp_path)
+    person = ("interpret", str(tmp_path / "spanish.wav"), "--language", "es")
+    async with background() as start:
+        start(floor.speak())
+        session_id = await floor.session()
+        command, *arguments = person
+        robot = machine(stage, session_id, [])
+
+        async def run() -> None:
+            await robot.run()
+
+        start(run())
+        start(spanish.listen(session_id))
+        await until(lambda: robot.holds == {"es"})
+        refused = await desk.run(command, session_id, *arguments)
+        assert refused.status == 1
+        assert "LANGUAGE_TAKEN" in refused.lines[-1]
+        assert "--standby" in refused.lines[-1]
+        ended = await desk.run(command, session_id, *arguments, "--take-over")
+        assert ended.status == 0, ended.lines
+        assert "You are the voice of es now." in ended.lines
+        assert any("spoken: 3.0 s of 3.0 s" in line for line in ended.lines)
+        assert not any("refused" in line for line in ended.lines)
+        await until(lambda: robot.holds == {"es"})
+        assert all(is_hum(audio) for audio in await spanish.hears("es"))
+    told = [item for item in spanish.happenings.all if item in {"floor", "human", "machine"}]
+    assert told[-2:] == ["human", "machine"]
+    by_person = [audio for audio in spanish.audio if audio.epoch == 2 and audio.language == "es"]
+    assert by_person
+
+
+def sentence(audio_format: AudioFormat) -> Recording:
+    """A sentence that is recognised without fail, and the silence after it."""
+    silence = bytes(audio_format.chunk_bytes * 10)
+    return Recording(to_pcm(SAID.read(), audio_format) + silence, audio_format)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something that is looked up anew each time is true."""
+
+    async def holds() -> bool:
+        return condition()
+
+    await eventually(holds)
+
+
+async def someone_waits(operator: Operator, session_id: str) -> bool:
+    """Whether somebody waits to be the voice of Spanish."""
+    return bool((await operator.session(session_id))["channels"]["es"].get("standbys"))

@@ -1,0 +1,118 @@
+"""Errors that no client can cause: rows that are damaged or gone. The connection survives them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from local.endpoints import Endpoints
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.operator import CONNECTIONS, SESSIONS, Operator
+from tests.e2e.support.stage import Stage, joined
+from tests.helpers.wire import Message
+
+
+class Rows:
+    """The tables of a running stack, as an operator reaches them."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._operator = Operator(endpoints)
+
+    @asynccontextmanager
+    async def damaged(self, session_id: str) -> AsyncIterator[None]:
+        """A session's row lacks what every row has, until the end of the block."""
+        key = {"sessionId": {"S": session_id}}
+        row = await self._operator.call("get_item", SESSIONS, Key=key)
+        update = "REMOVE audioFormat, broadcastState"
+        await self._operator.call("update_item", SESSIONS, Key=key, UpdateExpression=update)
+        try:
+            yield
+        finally:
+            await self._operator.call("put_item", SESSIONS, Item=row["Item"])
+
+    @asynccontextmanager
+    async def forgotten(self, user: str) -> AsyncIterator[None]:
+        """The row of a user's connection is gone, until the end of the block."""
+        found = await self._operator.call(
+            "scan",
+            CONNECTIONS,
+            FilterExpression="userId = :user",
+            ExpressionAttributeValues={":user": {"S": user}},
+        )
+        (row,) = found["Items"]
+        key = {"connectionId": row["connectionId"]}
+        await self._operator.call("delete_item", CONNECTIONS, Key=key)
+        try:
+            yield
+        finally:
+            await self._operator.call("put_item", CONNECTIONS, Item=row)
+
+
+@pytest.fixture
+def rows(endpoints: Endpoints) -> Rows:
+    """The tables behind the stage."""
+    return Rows(endpoints)
+
+
+def assert_internal(error: Message, action: str) -> None:
+    """A fault of the service, without a word about what it was."""
+    assert error["message"] == "a fault of the service; try again"
+    assert_error(error, "INTERNAL", action)
+
+
+async def test_a_fault_of_the_service_is_internal_and_passes(stage: Stage, rows: Rows) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "en") as listener,
+        stage.connection() as late,
+    ):
+        async with rows.damaged(session_id):
+            join = {"sessionId": session_id, "targetLanguage": "es"}
+            assert_internal(await late.ask("joinSession", **join), "joinSession")
+            assert_internal(
+                await listener.ask("changeLanguage", targetLanguage="es"), "changeLanguage"
+            )
+            assert_internal(await speaker.ask("endSession"), "endSession")
+            await speaker.send_audio(1, requestId="a1")
+            error = await speaker.expect("error")
+            assert error["requestId"] == "a1"
+            assert_internal(error, "sendAudio")
+            for connection in (speaker, listener, late):
+                await still_works(connection)
+
+        await speaker.send_audio(2)
+        assert (await listener.expect("audio"))["seq"] == 2
+        await joined(late, session_id, "es")
+
+
+async def test_a_connection_whose_row_is_gone_is_told_to_connect_again(
+    stage: Stage, rows: Rows
+) -> None:
+    async with (
+        stage.session() as (_, session_id),
+        stage.connection("zoe", "speakers") as forgotten,
+    ):
+        async with rows.forgotten("zoe"):
+            for action, fields in {
+                "heartbeat": {},
+                "joinSession": {"sessionId": session_id, "targetLanguage": "es"},
+                "createSession": {"sourceLanguage": "en"},
+                "changeLanguage": {"targetLanguage": "es"},
+                "leaveSession": {},
+                "endSession": {},
+            }.items():
+                error = await forgotten.ask(action, **fields)
+                assert error["message"].endswith("connect again")
+                assert_error(error, "CONNECTION_NOT_FOUND", action)
+            await forgotten.send_audio(0, requestId="a1")
+            error = await forgotten.expect("error")
+            assert error["requestId"] == "a1"
+            assert_error(error, "CONNECTION_NOT_FOUND", "sendAudio")
+
+            async with stage.connection("zoe", "speakers") as again:
+                await joined(again, session_id, "es")
+        # It was open all the time, and works as soon as it is known again.
+        await still_works(forgotten)
+        await joined(forgotten, session_id, "es")

@@ -1,0 +1,233 @@
+"""Least privilege, proved: each grant in the table of functions is needed, and together they are
+enough. Without one of them something fails that a client sees; with it, it works again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from websockets.exceptions import WebSocketException
+
+from infrastructure.catalogue.function_spec import Resource
+from infrastructure.catalogue.function_table import FUNCTIONS
+from infrastructure.stage.config import stage_config
+from local.base.errors import StartError
+from local.local_stack import LocalStack, Options
+from local.overrides import service_endpoints
+from local.services.access import Access
+from local.template.model import Statement
+from tests.e2e.support.abuse_scenarios import ABUSE_SCENARIOS
+from tests.e2e.support.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
+from tests.e2e.support.audio_scenarios import AUDIO_SCENARIOS
+from tests.e2e.support.device_scenarios import DEVICE_SCENARIOS
+from tests.e2e.support.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
+from tests.e2e.support.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
+from tests.e2e.support.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RUN_SECONDS
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stage import Stage
+from tests.e2e.support.status_scenarios import STATUS_SCENARIOS
+from tests.helpers.aws_speech import AwsSpeech
+
+SCENARIOS = (
+    OTHER_SCENARIOS
+    | AUDIO_SCENARIOS
+    | STATUS_SCENARIOS
+    | ANNOUNCEMENT_SCENARIOS
+    | DEVICE_SCENARIOS
+    | INTERPRETER_SCENARIOS
+    | ABUSE_SCENARIOS
+)
+FAILURES = (AssertionError, TimeoutError, WebSocketException)
+# How long a scenario that was denied something may go on as if nothing had happened (s).
+_GRACE_SECONDS = 0.4
+_PATIENCE_SECONDS = 30.0
+
+# How the ARNs of what is granted end.
+ENDINGS = {
+    Resource.SESSIONS: ":table/lingocast-dev-sessions",
+    Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
+    Resource.CONNECTIONS: ":table/lingocast-dev-connections",
+    Resource.IDLE_INDEX: ":table/lingocast-dev-connections/index/idle",
+    Resource.AUDIENCE_INDEX: ":table/lingocast-dev-connections/index/audience",
+    Resource.POST_TO_CONNECTION: "/dev/POST/@connections/*",
+    Resource.CLOSE_CONNECTION: "/dev/DELETE/@connections/*",
+    Resource.TIMER_QUEUE: ":lingocast-dev-timers",
+    Resource.STATUS_QUEUE: ":lingocast-dev-statuses",
+    Resource.ANNOUNCEMENTS: ":table/lingocast-dev-announcements",
+    Resource.DEVICES: ":table/lingocast-dev-devices",
+    Resource.ONLINE_INDEX: ":table/lingocast-dev-devices/index/online",
+    Resource.ANNOUNCEMENT_QUEUE: ":lingocast-dev-announcements-queue",
+    Resource.SYNC_SECRET: ":secret:lingocast-dev-sync-a1b2c3",
+    Resource.BROADCAST_FUNCTION: ":function:lingocast-dev-broadcast",
+    Resource.DISCONNECT_FUNCTION: ":function:lingocast-dev-disconnect",
+    Resource.INTERPRETER_FUNCTION: ":function:lingocast-dev-interpreter",
+    Resource.NO_RESOURCE: "*",
+}
+
+# What Lambda itself does by the function's role: without it there is no event source mapping.
+POLLING = {
+    (function, queue, f"sqs:{operation}")
+    for function, queue in (
+        ("timeout", Resource.TIMER_QUEUE),
+        ("session_status", Resource.STATUS_QUEUE),
+        ("announcements", Resource.ANNOUNCEMENT_QUEUE),
+    )
+    for operation in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+}
+# Likewise with events that it gives up, which this machine only logs. The template's tests say that
+# who keeps them may.
+KEEPING = {
+    (spec.name, Resource.LOST_EVENTS, "sqs:SendMessage")
+    for spec in FUNCTIONS
+    if spec.keeps_lost_events
+}
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """One action on one resource, of one function."""
+
+    function: str
+    resource: str
+    action: str
+
+    @property
+    def key(self) -> tuple[str, Resource, str]:
+        """How the table of scenarios names it."""
+        return self.function, Resource[self.resource], self.action
+
+    @property
+    def full_name(self) -> str:
+        """The function's name in the stack."""
+        return stage_config("dev").resource_name(self.function)
+
+    def names(self, statement: Statement) -> bool:
+        """Whether a statement of one action and one resource is this."""
+        (resource,) = statement.resources
+        return statement.actions == (self.action,) and resource.endswith(
+            ENDINGS[Resource[self.resource]]
+        )
+
+
+RIGHTS = sorted(
+    Right(spec.name, grant.resource.name, action)
+    for spec in FUNCTIONS
+    for grant in spec.grants
+    for action in grant.actions or (MANAGE,)
+)
+CALLS = [right for right in RIGHTS if right.key in SCENARIOS]
+
+
+@dataclass(frozen=True)
+class Play:
+    """A running stack with everybody, and what its functions may do."""
+
+    theatre: Theatre
+    access: Access
+
+    def without(self, right: Right) -> tuple[Statement, ...]:
+        """What the function may do but for that; exactly one statement allows it."""
+        single = [
+            Statement((action,), (resource,))
+            for statement in self.access.policies.statements(right.full_name)
+            for action in statement.actions
+            for resource in statement.resources
+        ]
+        rest = tuple(statement for statement in single if not right.names(statement))
+        assert len(rest) == len(single) - 1
+        return rest
+
+    def denied(self, right: Right) -> bool:
+        """Whether that was denied lately."""
+        return any(
+            (denial.function, denial.action) == (right.full_name, right.action)
+            and ENDINGS[Resource[right.resource]].rstrip("*") in denial.resource
+            for denial in self.access.policies.denials
+        )
+
+    async def works(self, scenario: Scenario) -> None:
+        """It does, and nothing at all is denied."""
+        self.access.policies.denials.clear()
+        await scenario(self.theatre)
+        assert list(self.access.policies.denials) == []
+
+    async def fails(self, scenario: Scenario, right: Right) -> None:
+        """It does, and for want of that right: what should come is refused, or does not come."""
+        self.access.policies.denials.clear()
+        playing = asyncio.ensure_future(scenario(self.theatre))
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not playing.done() and not self.denied(right):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+        await asyncio.wait((playing,), timeout=_GRACE_SECONDS)
+        playing.cancel()
+        (result,) = await asyncio.gather(playing, return_exceptions=True)
+        assert isinstance(result, (*FAILURES, asyncio.CancelledError)), f"unneeded? {result!r}"
+        assert self.denied(right), f"failed for another reason: {result!r}"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
+    """A stack in this process, so that its policies can be changed while it runs."""
+    state: Path = tmp_path_factory.mktemp("stack")
+    settings = {
+        "SHARD_SIZE": str(SHARD_SIZE),
+        "SPEAKER_GRACE_SECONDS": "1",
+        "INTERPRETER_RUN_SECONDS": str(RUN_SECONDS),
+    }
+    # Rules run when a scenario says so.
+    with AwsSpeech(credentials=None) as aws:
+        stack = LocalStack(
+            Options(
+                state=state,
+                settings=settings,
+                endpoints=service_endpoints(aws.environment),
+                schedule_seconds=3_600,
+            )
+        )
+        endpoints = await stack.start()
+        assert stack.access is not None
+        try:
+            yield Play(Theatre(Stage(endpoints), Operator(endpoints)), stack.access)
+        finally:
+            await stack.stop()
+
+
+def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
+    others = POLLING | KEEPING | RACES | WITHOUT_THE_TABLE | ELSEWHERE
+    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | others
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("right", CALLS, ids=lambda right: "-".join(map(str, right.key)))
+async def test_a_grant_is_needed_and_with_it_all_works(play: Play, right: Right) -> None:
+    scenario, policies = SCENARIOS[right.key], play.access.policies
+    whole = policies.statements(right.full_name)
+    policies.replace(right.full_name, play.without(right))
+    try:
+        await play.fails(scenario, right)
+    finally:
+        policies.replace(right.full_name, whole)
+    await play.works(scenario)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("key", sorted(POLLING, key=str), ids=lambda key: f"{key[0]}-{key[2]}")
+async def test_without_the_right_to_poll_there_is_no_event_source(
+    play: Play, key: tuple[str, Resource, str]
+) -> None:
+    function, resource, action = key
+    right = Right(function, resource.name, action)
+    policies = play.access.policies
+    whole = policies.statements(right.full_name)
+    policies.replace(right.full_name, play.without(right))
+    try:
+        with pytest.raises(StartError, match=f"{action.removeprefix('sqs:')} on SQS"):
+            play.access.check_event_sources()
+    finally:
+        policies.replace(right.full_name, whole)
+    play.access.check_event_sources()

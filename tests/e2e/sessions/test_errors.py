@@ -1,0 +1,224 @@
+"""Every error that a client can cause, provoked on the running stack and seen whole.
+
+After each of them the connection still answers, or is closed with the documented code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from shared.models.errors import ErrorCode
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, joined
+from tests.helpers.wire import Wire, wire
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "action", "field"),
+    [
+        ("not json", "INVALID_MESSAGE", None, "message: not JSON"),
+        ("", "INVALID_MESSAGE", None, "message: not JSON"),
+        ("[1, 2]", "INVALID_MESSAGE", None, "message: not a JSON object"),
+        ("{}", "INVALID_MESSAGE", None, "action: missing"),
+        ('{"action": 7}', "INVALID_MESSAGE", None, "action: not a string"),
+        ('{"action": "dance"}', "UNKNOWN_ACTION", "dance", "action: not one of"),
+        ('{"action": "$connect"}', "UNKNOWN_ACTION", "$connect", "action:"),
+        ('{"action": "$disconnect"}', "UNKNOWN_ACTION", "$disconnect", "action:"),
+        ('{"action": "joinSession"}', "INVALID_MESSAGE", "joinSession", "sessionId: missing"),
+        ('{"action": "heartbeat", "clientTime": "x"}', "INVALID_MESSAGE", "heartbeat", "client"),
+        ('{"action": "sendAudio"}', "INVALID_MESSAGE", "sendAudio", "seq: missing"),
+    ],
+)
+async def test_malformed(stage: Stage, text: str, code: str, action: str, field: str) -> None:
+    async with stage.connection() as anyone:
+        await anyone.send(text)
+
+        assert_error(await anyone.expect("error"), code, action, field)
+        await still_works(anyone)
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "code", "field"),
+    [
+        ("createSession", {"sourceLanguage": "?"}, "INVALID_LANGUAGE", "sourceLanguage"),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "qualityTier": "x"},
+            "INVALID_QUALITY_TIER",
+            "qualityTier",
+        ),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "interpretation": {"engine": "x", "languages": ["es"]}},
+            "INVALID_ENGINE",
+            "interpretation.engine",
+        ),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "interpretation": {"engine": "aws", "languages": ["en"]}},
+            "INVALID_LANGUAGE",
+            "interpretation.languages[0]",
+        ),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "audioFormat": {"channels": 2}},
+            "INVALID_AUDIO_FORMAT",
+            "audioFormat.channels",
+        ),
+        (
+            "createSession",
+            {"sourceLanguage": "en", "audioFormat": {"sampleRate": 48000, "chunkMs": 251}},
+            "INVALID_AUDIO",
+            "audioFormat.chunkMs",
+        ),
+        (
+            "joinSession",
+            {"sessionId": "x", "targetLanguage": "es"},
+            "INVALID_SESSION_ID",
+            "sessionId",
+        ),
+        ("changeLanguage", {"targetLanguage": "spanish"}, "INVALID_LANGUAGE", "targetLanguage"),
+        ("createSession", {"sourceLanguage": "en"}, "AUTHENTICATION_REQUIRED", ""),
+        (
+            "joinSession",
+            {"sessionId": "calm-otter-404", "targetLanguage": "es", "role": "speaker"},
+            "AUTHENTICATION_REQUIRED",
+            "",
+        ),
+        (
+            "joinSession",
+            {"sessionId": "calm-otter-404", "targetLanguage": "es"},
+            "SESSION_NOT_FOUND",
+            "sessionId",
+        ),
+        ("changeLanguage", {"targetLanguage": "es"}, "NOT_IN_SESSION", ""),
+        ("leaveSession", {}, "NOT_IN_SESSION", ""),
+        ("takeOver", {}, "NOT_IN_SESSION", ""),
+        ("handOver", {}, "NOT_IN_SESSION", ""),
+        ("endSession", {}, "NOT_IN_SESSION", ""),
+        ("leaveSession", {"padding": "x" * 4_096}, "MESSAGE_TOO_LARGE", "message"),
+    ],
+)
+async def test_of_an_outsider(
+    stage: Stage, action: str, fields: dict[str, Any], code: str, field: str
+) -> None:
+    async with stage.connection() as anyone:
+        await anyone.send({"action": action, **fields})
+
+        assert_error(await anyone.expect("error"), code, action, field)
+        await still_works(anyone)
+
+
+async def test_of_roles(stage: Stage) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id) as listener,
+        stage.interpreter(session_id, "fr") as interpreter,
+        stage.connection("mallory", "interpreters") as mallory,
+        stage.connection("bob", "speakers") as bob,
+    ):
+        join = {"sessionId": session_id, "targetLanguage": "fr"}
+
+        async def refused(connection: Wire, code: str, action: str, **fields: Any) -> None:
+            assert_error(await connection.ask(action, **fields), code, action)
+            await still_works(connection)
+
+        await refused(mallory, "FORBIDDEN", "createSession", sourceLanguage="en")
+        await refused(bob, "FORBIDDEN", "joinSession", role="interpreter", **join)
+        await refused(bob, "FORBIDDEN", "joinSession", role="speaker", **join)
+        await refused(mallory, "LANGUAGE_TAKEN", "joinSession", role="interpreter", **join)
+        await refused(
+            mallory,
+            "INVALID_LANGUAGE",
+            "joinSession",
+            role="interpreter",
+            sessionId=session_id,
+            targetLanguage="en",
+        )
+        await refused(listener, "FORBIDDEN", "endSession")
+        await refused(interpreter, "FORBIDDEN", "endSession")
+        await refused(interpreter, "FORBIDDEN", "changeLanguage", targetLanguage="de")
+        await refused(speaker, "FORBIDDEN", "leaveSession")
+        await refused(speaker, "ALREADY_IN_SESSION", "createSession", sourceLanguage="en")
+        await refused(listener, "ALREADY_IN_SESSION", "joinSession", **join)
+
+
+async def test_of_sessions_that_are_full_or_over(stage: Stage) -> None:
+    async with (
+        stage.session(maxListeners=1) as (speaker, session_id),
+        stage.listener(session_id) as listener,
+        stage.connection() as late,
+    ):
+        join = {"sessionId": session_id, "targetLanguage": "es"}
+
+        assert_error(await late.ask("joinSession", **join), "SESSION_FULL", "joinSession")
+        await speaker.ask("endSession")
+        assert (await listener.expect("sessionEnded"))["reason"] == "ended"
+
+        assert_error(await late.ask("joinSession", **join), "SESSION_ENDED", "joinSession")
+        assert_error(await speaker.ask("endSession"), "SESSION_ENDED", "endSession")
+        assert_error(
+            await listener.ask("changeLanguage", targetLanguage="fr"),
+            "SESSION_ENDED",
+            "changeLanguage",
+        )
+        for connection in (speaker, listener, late):
+            await still_works(connection)
+
+
+async def test_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
+    expired = stage.token("alice", "speakers", expiresIn=-10)
+    for token in ("", "nonsense", expired, stage.token("alice")[:-5]):
+        with pytest.raises(InvalidStatus) as caught:
+            async with stage_connection(stage, token):
+                pass
+        assert caught.value.response.status_code == 403
+
+
+def stage_connection(stage: Stage, token: str) -> Any:
+    """A connection with exactly this token."""
+    return wire(stage.endpoints.websocket_url, token)
+
+
+async def test_frames_over_the_quota_close_with_1009_and_binary_with_1003(stage: Stage) -> None:
+    async with stage.connection() as large:
+        await large.send("x" * 32_769)
+        assert await large.closed() == 1009
+    async with stage.connection() as long:
+        await long.socket.send("x" * 16_384 for _ in range(9))
+        assert await long.closed() == 1009
+    async with stage.connection() as binary:
+        await binary.socket.send(b"\x00")
+        assert await binary.closed() == 1003
+
+
+async def test_one_clients_rubbish_harms_nobody(stage: Stage) -> None:
+    """Audio flows to the sample while another connection sends what it can think of."""
+    rubbish = [
+        "",
+        "null",
+        "[" * 30_000,
+        '{"action":"sendAudio","action":"endSession"}',
+        '{"action":"joinSession","sessionId":"' + "a" * 4_000 + '"}',
+        json.dumps({"action": "sendAudio", "seq": 2**60, "timestamp": 1, "audio": "AAAA"}),
+        '{"action":"heartbeat","requestId":"\\ud800"}',
+        '{"action":"createSession","sourceLanguage":"en","audioFormat":[]}',
+        "\u0000\u0001",
+    ]
+    async with (
+        stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
+        stage.listener(session_id, "en") as listener,
+        stage.connection("mallory", "speakers") as mallory,
+    ):
+        for seq in range(5):
+            await asyncio.gather(speaker.send_audio(seq), *(mallory.send(text) for text in rubbish))
+            assert (await listener.expect("audio"))["seq"] == seq
+        codes = {message["code"] for message in await mallory.drained()}
+
+        assert codes <= {code.value for code in ErrorCode} - {"INTERNAL"}
+        await joined(mallory, session_id, "fr")

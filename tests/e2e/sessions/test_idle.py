@@ -1,0 +1,77 @@
+"""Whoever falls silent is told, closed and counted out; whoever sends heartbeats stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.endpoints import Endpoints
+from tests.e2e.support.grant_scenarios import eventually
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stage import Stage
+
+
+@pytest.fixture
+def operator(endpoints: Endpoints) -> Operator:
+    return Operator(endpoints)
+
+
+async def test_an_idle_client_is_told_and_closed_and_a_heartbeating_one_is_not(
+    stage: Stage, operator: Operator
+) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id, "es") as silent,
+        stage.listener(session_id, "es") as lively,
+        stage.listener(session_id, "fr"),
+    ):
+        await operator.silent(session_id, "listener#es", seconds=130)
+        assert (await lively.ask("heartbeat"))["type"] == "heartbeatAck"
+
+        await operator.tick()
+
+        told = await silent.expect("connectionTimeout")
+        assert told["reason"] == "idle"
+        assert 130 <= told["idleSeconds"] < 180
+        assert await silent.closed() == 1000
+
+        async def counted_out() -> bool:
+            session = await operator.session(session_id)
+            counts = {name: int(count) for name, count in session["languageCounts"].items()}
+            return session["listenerCount"] == 2 and counts == {"es": 1, "fr": 1}
+
+        await eventually(counted_out)
+        # The others neither noticed anything nor were told of it.
+        await speaker.send_audio(1)
+        assert (await lively.expect("audio"))["seq"] == 1
+
+
+async def test_an_idle_speaker_has_the_grace_of_one_who_was_cut_off(
+    stage: Stage, operator: Operator
+) -> None:
+    async with (
+        stage.session() as (speaker, session_id),
+        stage.listener(session_id) as listener,
+    ):
+        await operator.silent(session_id, "speaker#")
+
+        await operator.tick()
+
+        await speaker.expect("connectionTimeout")
+        assert await speaker.closed() == 1000
+        assert (await listener.expect("speakerDisconnected"))["graceSeconds"] == 60
+
+
+async def test_a_connection_that_was_over_without_a_word_gives_its_seat_up(
+    stage: Stage, operator: Operator
+) -> None:
+    async with stage.session() as (_, session_id), stage.listener(session_id):
+        await operator.ghost(session_id, "interpreter#fr")
+        await operator.silent(session_id, "interpreter#fr")
+
+        await operator.tick()
+
+        async def cleaned_up() -> bool:
+            seats = [row["seat"] for row in await operator.members(session_id)]
+            return sorted(seats) == ["listener#es", "speaker#"]
+
+        await eventually(cleaned_up)

@@ -1,0 +1,210 @@
+"""Rule 5 on the running stack: what a pause or a mute stops, with chunks in flight everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.stage import Stage, but_statuses
+from tests.helpers.wire import Message, Wire
+
+# Short chunks, so that many fit into what may be ahead of real time.
+FORMAT = {"chunkMs": 100}
+CHUNK = bytes(3_200)
+DEADLINE_SECONDS = 0.4
+ROUNDS = 5
+
+every_silence = pytest.mark.parametrize(
+    ("stop", "go_on"),
+    [("pauseBroadcast", "resumeBroadcast"), ("muteBroadcast", "unmuteBroadcast")],
+)
+
+
+@dataclass(frozen=True)
+class Hall:
+    """A session in two languages, with a listener of each."""
+
+    session_id: str
+    speaker: Wire
+    interpreter: Wire
+    english: Wire
+    spanish: Wire
+
+    @property
+    def sources(self) -> tuple[Wire, Wire]:
+        return self.speaker, self.interpreter
+
+    @property
+    def listeners(self) -> tuple[Wire, Wire]:
+        return self.english, self.spanish
+
+    async def burst(self, seqs: range) -> None:
+        """As many chunks of both languages at once: they meet on several workers."""
+        await asyncio.gather(
+            *(source.send_audio(seq, CHUNK) for seq in seqs for source in self.sources)
+        )
+
+    async def heard(self) -> list[list[Message]]:
+        """What each listener was sent since the last time, up to now."""
+        return [await listener.drained() for listener in self.listeners]
+
+    @asynccontextmanager
+    async def speaking(self, first: int) -> AsyncIterator[None]:
+        """Chunks of both languages in real time: each may be dropped by itself, but not all."""
+
+        async def speak() -> None:
+            for seq in range(first, first + 250):
+                await self.burst(range(seq, seq + 1))
+                await asyncio.sleep(FORMAT["chunkMs"] / 1000)
+
+        speaking = asyncio.create_task(speak())
+        try:
+            yield
+        finally:
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+
+
+@asynccontextmanager
+async def hall(stage: Stage) -> AsyncIterator[Hall]:
+    async with (
+        stage.session(audioFormat=FORMAT) as (speaker, session_id),
+        stage.interpreter(session_id, "es") as interpreter,
+        stage.listener(session_id, "en") as english,
+        stage.listener(session_id, "es") as spanish,
+    ):
+        yield Hall(session_id, speaker, interpreter, english, spanish)
+
+
+def seqs(messages: list[Message]) -> set[int]:
+    return {message["seq"] for message in messages if message["type"] == "audio"}
+
+
+@every_silence
+async def test_nothing_sent_after_the_reply_is_heard_even_if_it_goes_on_at_once(
+    stage: Stage, stop: str, go_on: str
+) -> None:
+    for _ in range(ROUNDS):
+        async with hall(stage) as people:
+            await people.burst(range(6))
+            asking = asyncio.create_task(people.speaker.ask(stop))
+            await people.burst(range(6, 9))
+            stopped = await asking
+            await people.burst(range(9, 15))
+            went_on = await people.speaker.ask(go_on)
+            async with people.speaking(15):
+                for listener in people.listeners:
+                    heard = {(await listener.expect(resumed))["seq"]}
+                    heard |= seqs(await listener.drained())
+                    assert heard.isdisjoint(range(9, 15))
+            assert stopped["type"] == went_on["type"] == "broadcastStateChanged"
+            for source in people.sources:
+                messages = await source.drained()
+                assert not [message for message in messages if message["type"] == "error"]
+
+
+def resumed(message: Message) -> bool:
+    """A chunk from after the silence."""
+    return bool(message["type"] == "audio" and message["seq"] >= 15)
+
+
+@every_silence
+async def test_a_deadline_after_the_reply_all_is_silent(
+    stage: Stage, stop: str, go_on: str
+) -> None:
+    async with hall(stage) as people:
+        await people.burst(range(10))
+        await people.speaker.ask(stop)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2 * DEADLINE_SECONDS
+        while loop.time() < until:
+            await people.heard()
+            await asyncio.sleep(DEADLINE_SECONDS / 4)  # heartbeats have a budget
+        await people.burst(range(10, 14))
+
+        for messages in await people.heard():
+            assert seqs(messages) == set()
+        await people.speaker.ask(go_on)
+        async with people.speaking(14):
+            for listener in people.listeners:
+                assert (await listener.expect("audio"))["seq"] >= 14
+
+
+async def test_everyone_else_is_told_and_the_speaker_has_the_reply(stage: Stage) -> None:
+    async with hall(stage) as people:
+        told = []
+        for action, fields in (
+            ("pauseBroadcast", {}),
+            ("muteBroadcast", {}),
+            ("setVolume", {"volume": 0.25}),
+            ("resumeBroadcast", {}),
+            ("unmuteBroadcast", {}),
+        ):
+            reply = await people.speaker.ask(action, **fields)
+            reply.pop("requestId")
+            for member in (people.interpreter, *people.listeners):
+                assert await member.expect("broadcastStateChanged") == reply
+            told.append(reply["broadcastState"]["lastStateChange"])
+
+        assert sorted(set(told)) == told
+        assert but_statuses(await people.speaker.drained()) == []
+        last = reply["broadcastState"]
+        assert (last["isActive"], last["isPaused"], last["isMuted"]) == (True, False, False)
+        assert last["volume"] == 0.25
+
+
+async def test_controls_that_overlap_all_count(stage: Stage) -> None:
+    """Each on a worker of its own, and none is lost."""
+    async with hall(stage) as people:
+        controls = [
+            ("pauseBroadcast", {}),
+            ("muteBroadcast", {}),
+            *(("setVolume", {"volume": 0.5}) for _ in range(3)),
+        ]
+        for number, (action, fields) in enumerate(controls):
+            await people.speaker.send({"action": action, "requestId": f"r{number}", **fields})
+        replies = [await people.speaker.expect("broadcastStateChanged") for _ in controls]
+
+        newest = max(
+            (reply["broadcastState"] for reply in replies),
+            key=lambda state: state["lastStateChange"],
+        )
+        assert (newest["isPaused"], newest["isMuted"], newest["volume"]) == (True, True, 0.5)
+        joined = await people.speaker.ask("resumeBroadcast")
+        assert joined["broadcastState"]["lastStateChange"] > newest["lastStateChange"]
+
+
+async def test_who_may_not_control_changes_nothing(stage: Stage) -> None:
+    async with hall(stage) as people, stage.connection() as nobody:
+        for action, fields in (("pauseBroadcast", {}), ("setVolume", {"volume": 0.5})):
+            for member in (people.interpreter, *people.listeners):
+                assert_error(await member.ask(action, **fields), "FORBIDDEN", action)
+                await still_works(member)
+            assert_error(await nobody.ask(action, **fields), "NOT_IN_SESSION", action)
+        for volume in (-0.1, 1.01):
+            refused = await people.speaker.ask("setVolume", volume=volume)
+            assert_error(refused, "INVALID_VOLUME", "setVolume", "volume: ")
+        for value in ("1", True, None):
+            refused = await people.speaker.ask("setVolume", volume=value)
+            assert_error(refused, "INVALID_MESSAGE", "setVolume", "volume: ")
+        await people.speaker.send('{"action": "setVolume", "volume": NaN}')
+        assert_error(
+            await people.speaker.expect("error"), "INVALID_MESSAGE", "setVolume", "message: "
+        )
+        await people.speaker.send({"action": "pauseBroadcast", "padding": "x" * 5_000})
+        too_large = await people.speaker.expect("error")
+        assert_error(too_large, "MESSAGE_TOO_LARGE", "pauseBroadcast", "message: ")
+
+        await people.speaker.send_audio(1, CHUNK)
+        assert (await people.english.expect("audio"))["seq"] == 1
+        assert not [m for m in await people.english.drained() if "broadcastState" in m]
+
+        await people.speaker.ask("endSession")
+        for action, fields in (("pauseBroadcast", {}), ("setVolume", {"volume": 0.5})):
+            ended = await people.speaker.ask(action, **fields)
+            assert_error(ended, "SESSION_ENDED", action)

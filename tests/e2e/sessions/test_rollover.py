@@ -1,0 +1,159 @@
+"""Everybody's connection is soon over, again and again, under a running stream: nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from cli.options import Access
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.speaker import speak
+from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
+from local.endpoints import Endpoints
+from shared.models.audio_format import AudioFormat
+from shared.models.interpretation_messages import InterpreterLease
+from shared.models.messages import SessionCreated
+from tests.e2e.support.flows import Ears, Happenings, background, counting
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stacks import launch_quiet
+
+LIFETIME_SECONDS = 5
+# Long chunks and a patient ear: no chunk is lost because this machine is slow.
+FORMAT = AudioFormat(chunk_ms=500)
+DELAY_MS = 2_500
+# That is longer than the delay: what is heard in the end was said after everybody had moved.
+LAST_CHUNKS = 6
+ROLLED_OVER = ("rolled over", True)
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of its own, which tells clients that their connections live for seconds."""
+    setting = f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}"
+    with launch_quiet("--set", setting) as running:
+        yield running
+
+
+@dataclass
+class Source:
+    """A speaker or interpreter, and what happens to it."""
+
+    endpoints: Endpoints
+    happenings: Happenings = field(default_factory=Happenings)
+    opened: Happenings = field(default_factory=Happenings)
+
+    def noted(self, notice: Notice) -> None:
+        if isinstance(notice, RolledOver):
+            self.happenings.add(("rolled over", notice.reply.resumed))
+        if isinstance(notice, Notified) and isinstance(notice.message, InterpreterLease):
+            self.happenings.add(notice.message.reason)
+        self.happenings.add(type(notice))
+
+    def access(self, user: str, group: str) -> Access:
+        return Access(self.endpoints.websocket_url, None, self.endpoints.token_url, user, (group,))
+
+    async def speak(self, audience: list[Ears]) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+            for ears in audience:
+                await ears.happenings.until("joined")
+
+        async with self.access("alice", "speakers").connect() as connection:
+            await speak(
+                connection,
+                "en",
+                counting,
+                audio_format=FORMAT,
+                on_created=created,
+                on_notice=self.noted,
+            )
+
+    async def interpret(self, session_id: str, language: str, *, standby: bool = False) -> None:
+        async with self.access("ines", "interpreters").connect() as connection:
+            await interpret(
+                connection,
+                session_id,
+                language,
+                counting,
+                start=Start.FLOOR,
+                standby=standby,
+                hooks=Hooks(on_notice=self.noted),
+            )
+
+
+async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) -> None:
+    url, operator = endpoints.websocket_url, Operator(endpoints)
+    floor = [Ears(url, "en", playout_delay_ms=DELAY_MS), Ears(url, "es", playout_delay_ms=DELAY_MS)]
+    french = Ears(url, "fr", playout_delay_ms=DELAY_MS)
+    audience = [*floor, french]
+    speaker, interpreter = Source(endpoints), Source(endpoints)
+    counts: list[tuple[int, dict[str, int]]] = []
+
+    async def count(session_id: str) -> None:
+        while True:
+            row = await operator.session(session_id)
+            languages = {language: int(n) for language, n in row["languageCounts"].items()}
+            counts.append((int(row["listenerCount"]), languages))
+            await asyncio.sleep(0.05)
+
+    async with background() as start:
+        start(speaker.speak(audience))
+        session_id = str(await speaker.opened.first())
+        for ears in audience:
+            start(ears.listen(session_id))
+        for ears in audience:
+            await ears.happenings.until("joined")
+        start(count(session_id))
+        start(interpreter.interpret(session_id, "fr"))
+        for happenings in (
+            speaker.happenings,
+            interpreter.happenings,
+            *(ears.happenings for ears in audience),
+        ):
+            await happenings.until(ROLLED_OVER)
+        await asyncio.gather(*(ears.hears_more(LAST_CHUNKS) for ears in audience))
+        row = await operator.session(session_id)
+
+    for ears in floor:
+        assert ears.heard == list(range(1, len(ears.heard) + 1)), "each once, in order"
+    # Before the interpreter was there it was the floor, which counts from 1 as well.
+    began = max(index for index, number in enumerate(french.heard) if number == 1)
+    interpreted = french.heard[began:]
+    assert interpreted == list(range(1, len(interpreted) + 1)), "each once, in order"
+    assert counts
+    assert all(count == (3, {"en": 1, "es": 1, "fr": 1}) for count in counts)
+    assert row["speakerEpoch"] >= 2
+    assert row["channels"]["fr"]["epoch"] >= 2
+    for ears in audience:
+        assert ears.news() == [], "nobody was told that the speaker is away"
+    for source in (speaker, interpreter):
+        assert not {Away, Returned} & set(source.happenings.all), "none was away itself"
+        assert ("rolled over", False) not in source.happenings.all
+
+
+async def test_who_waits_to_interpret_keeps_the_place_and_is_promoted(endpoints: Endpoints) -> None:
+    operator, french = Operator(endpoints), Ears(endpoints.websocket_url, "fr")
+    speaker, first, second = Source(endpoints), Source(endpoints), Source(endpoints)
+
+    async with background() as start:
+        start(speaker.speak([french]))
+        session_id = str(await speaker.opened.first())
+        start(french.listen(session_id))
+        await french.happenings.until("joined")
+        leaving = asyncio.create_task(first.interpret(session_id, "fr"))
+        await french.happenings.until("human")
+        start(second.interpret(session_id, "fr", standby=True))
+        for source in (first, second):
+            await source.happenings.until(ROLLED_OVER)
+        assert "promoted" not in second.happenings.all, "moving on is no loss of a turn"
+        row = await operator.session(session_id)
+        assert len(row["channels"]["fr"]["standbys"]) >= 1
+        leaving.cancel()
+        await second.happenings.until("promoted")
+        await french.hears_more()
+    assert ("rolled over", False) not in [*first.happenings.all, *second.happenings.all]
+    assert Away not in [*first.happenings.all, *second.happenings.all]

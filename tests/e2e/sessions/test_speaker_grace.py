@@ -1,0 +1,80 @@
+"""A speaker who drops comes back within the grace period, or the session ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.endpoints import Endpoints
+from tests.e2e.support.grant_scenarios import timer
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage
+from tests.helpers.wire import Message, Wire
+
+GRACE_SECONDS = 3
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Stage]:
+    """A stack of its own, whose grace is short."""
+    with launch_quiet("--set", f"SPEAKER_GRACE_SECONDS={GRACE_SECONDS}") as endpoints:
+        yield Stage(endpoints)
+
+
+async def come_back(speaker: Wire, session_id: str) -> Message:
+    return await speaker.ask(
+        "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
+    )
+
+
+async def test_a_speaker_who_drops_goes_on_in_the_same_session(
+    stage: Stage, endpoints: Endpoints
+) -> None:
+    async with stage.session() as (speaker, session_id), stage.listener(session_id) as listener:
+        await speaker.send_audio(0)
+        assert (await listener.expect("audio"))["epoch"] == 1
+        speaker.socket.transport.abort()
+        away = await listener.expect("speakerDisconnected")
+        assert away == {
+            "type": "speakerDisconnected",
+            "sessionId": session_id,
+            "graceSeconds": 60,
+        }
+        async with stage.connection("alice", "speakers") as returned:
+            reply = await come_back(returned, session_id)
+            assert (reply["type"], reply["epoch"]) == ("sessionJoined", 2)
+            assert (await listener.expect("speakerReconnected"))["epoch"] == 2
+            await returned.send_audio(40)
+            heard = await listener.expect("audio")
+            assert (heard["epoch"], heard["seq"]) == (2, 40)
+            # A second absence; the timer of the first one is due in the middle of its grace.
+            returned.socket.transport.abort()
+            await listener.expect("speakerDisconnected")
+            rung = await Operator(endpoints).invoke("timeout", timer(session_id, epoch=1))
+            assert rung == {"batchItemFailures": []}
+            async with stage.connection("alice", "speakers") as again:
+                assert (await come_back(again, session_id))["epoch"] == 3
+                ended = await again.ask("endSession")
+                assert ended["reason"] == "ended"
+                assert (await listener.expect("sessionEnded"))["reason"] == "ended"
+
+
+async def test_a_speaker_who_stays_away_ends_the_session_for_all(impatient: Stage) -> None:
+    async with (
+        impatient.session() as (speaker, session_id),
+        impatient.listener(session_id) as listener,
+        impatient.interpreter(session_id, "fr") as interpreter,
+        impatient.connection() as late,
+    ):
+        speaker.socket.transport.abort()
+        for member in (listener, interpreter):
+            await member.expect("speakerDisconnected")
+        reply = await late.ask("joinSession", sessionId=session_id, targetLanguage="es")
+        assert reply["speakerConnected"] is False
+        for member in (listener, interpreter, late):
+            assert (await member.expect("sessionEnded"))["reason"] == "speakerLeft"
+        async with impatient.connection("alice", "speakers") as returned:
+            reply = await come_back(returned, session_id)
+            assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")

@@ -1,0 +1,135 @@
+"""A speaker's or interpreter's connection breaks off; the client comes back, and is heard again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from cli.options import Access
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks
+from client.flows.speaker import speak
+from client.protocol.errors import DisplacedError, RequestRefusedError
+from client.protocol.events import Away, Notified, Returned
+from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
+from tests.e2e.support.envelopes import still_works
+from tests.e2e.support.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
+from tests.e2e.support.stage import Stage, joined
+from tests.helpers.database.breakable import relayed
+
+
+@dataclass
+class Voice:
+    """A speaker that comes back by itself; `notices` are the kinds of what it was told;
+    statuses of its audience come as Notified.
+    """
+
+    stage: Stage
+    notices: Happenings = field(default_factory=Happenings)
+    opened: Happenings = field(default_factory=Happenings)
+
+    async def speak(self, url: str, audience: list[Ears]) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+            for ears in audience:
+                await ears.happenings.until("joined")
+
+        access = Access(url, None, self.stage.endpoints.token_url, "alice", ("speakers",))
+        async with access.connect() as connection:
+            await speak(
+                connection,
+                "en",
+                counting,
+                on_created=created,
+                on_notice=lambda notice: self.notices.add(type(notice)),
+            )
+
+    async def session_id(self) -> str:
+        return str(await self.opened.first())
+
+
+async def test_a_speaker_comes_back_and_the_listeners_hear_on(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    voice, audience = Voice(stage), [Ears(url, "en"), Ears(url, "es")]
+    async with relayed(url) as (address, relay), background() as start:
+        start(voice.speak(address, audience))
+        session_id = await voice.session_id()
+        for ears in audience:
+            start(ears.listen(session_id))
+        for ears in audience:
+            await ears.hears_more()
+        relay.break_off()
+        await voice.notices.until(Away)
+        for ears in audience:
+            await ears.happenings.until(SpeakerDisconnected)
+        relay.mend()
+        await voice.notices.until(Returned)
+        for ears in audience:
+            await ears.hears_more()
+            await ears.happenings.until(SpeakerReconnected)
+
+    assert relay.opened == 2
+    assert voice.notices.but_for(Notified) == [Away, Returned]
+    for ears in audience:
+        assert ears.news() == AWAY_AND_BACK
+        assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
+
+
+async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    voice, ears = Voice(stage), Ears(url, "en")
+
+    async def displaced() -> None:
+        # Which of the two it learns first is chance: a chunk is refused, or the connection ends.
+        with pytest.raises((DisplacedError, RequestRefusedError)):
+            await voice.speak(url, [ears])
+        voice.notices.add("displaced")
+
+    async with background() as start, stage.connection("alice", "speakers") as elsewhere:
+        start(displaced())
+        session_id = await voice.session_id()
+        start(ears.listen(session_id))
+        await ears.hears_more()
+        await joined(elsewhere, session_id, "en", role="speaker")
+        await voice.notices.until("displaced")
+        await still_works(elsewhere)
+
+    assert voice.notices.but_for(Notified) == ["displaced"]
+
+
+async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> None:
+    url = stage.endpoints.websocket_url
+    interpreter, ears = Happenings(), Ears(url, "es")
+
+    async def interpreting(address: str, session_id: str) -> None:
+        access = Access(address, None, stage.endpoints.token_url, "ines", ("interpreters",))
+        async with access.connect() as connection:
+            await interpret(
+                connection,
+                session_id,
+                "es",
+                counting,
+                start=Start.NOW,
+                hooks=Hooks(on_notice=lambda notice: interpreter.add(type(notice))),
+            )
+
+    async with (
+        stage.session(audioFormat={"chunkMs": 200}) as (_, session_id),
+        relayed(url) as (address, relay),
+        background() as begin,
+    ):
+        begin(ears.listen(session_id))
+        await ears.happenings.until("joined")
+        begin(interpreting(address, session_id))
+        await ears.hears_more()
+        relay.break_off()
+        await ears.happenings.until("floor")
+        relay.mend()
+        await interpreter.until(Returned)
+        await ears.hears_more()
+
+    assert [kind for kind in interpreter.all if kind in {Away, Returned}] == [Away, Returned]
+    sources = [item for item in ears.happenings.all if isinstance(item, str) and item != "joined"]
+    assert sources == ["human", "floor", "human"]
+    assert ears.heard == sorted(set(ears.heard)), "in order, none twice"

@@ -1,0 +1,230 @@
+"""Tokens that last for seconds, under a running stream: who renews them goes on, who does not ends.
+
+The connections roll over meanwhile, so that later handshakes need a token that is valid then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from cli.options import Access
+from client.flows.interpreter import Start, interpret
+from client.flows.listener import Hooks, listen
+from client.flows.speaker import speak
+from client.protocol.events import Away, Notice, Returned, RolledOver
+from client.tokens.file import TokenFile
+from local.endpoints import Endpoints
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import SessionCreated
+from tests.e2e.support.flows import Ears, Happenings, background, counting
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.stage import Stage, joined
+
+# Renewed after 6 s, expired after 9, without rights after 14: a slow machine has 8 s to renew.
+LIFE_SECONDS = 9
+TOLERANCE_SECONDS = 5
+LIFETIME_SECONDS = 24
+RENEWALS = 3
+FORMAT = AudioFormat(chunk_ms=500)
+DELAY_MS = 2_500
+# Longer than the delay: what is heard in the end was said after all renewals.
+LAST_CHUNKS = 6
+OURS = "https://talks.example.org"
+# Fetches a token from the address and for the user that it is given.
+FETCH = (
+    "import json, sys, urllib.request as u;"
+    "r = u.Request(sys.argv[1], json.dumps({'sub': sys.argv[2]}).encode());"
+    "print(json.load(u.urlopen(r))['token'])"
+)
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    """A stack of its own, which gives out short-lived tokens."""
+    settings = (
+        f"TOKEN_TOLERANCE_SECONDS={TOLERANCE_SECONDS}",
+        f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}",
+        f"ALLOWED_ORIGINS={OURS}",
+    )
+    given = [part for setting in settings for part in ("--set", setting)]
+    with launch_quiet(f"--token-seconds={LIFE_SECONDS}", *given) as running:
+        yield running
+
+
+@dataclass
+class Person:
+    """Somebody with a token, and what happens to them."""
+
+    happenings: Happenings = field(default_factory=Happenings)
+    opened: Happenings = field(default_factory=Happenings)
+
+    def noted(self, notice: Notice) -> None:
+        self.happenings.add(type(notice))
+
+    async def speak(self, access: Access, audience: list[Ears]) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+            for ears in audience:
+                await ears.happenings.until("joined")
+
+        async with access.connect() as connection:
+            await speak(
+                connection,
+                "en",
+                counting,
+                audio_format=FORMAT,
+                on_created=created,
+                on_notice=self.noted,
+            )
+
+    async def interpret(self, access: Access, session_id: str) -> None:
+        async with access.connect() as connection:
+            await interpret(
+                connection,
+                session_id,
+                "fr",
+                counting,
+                start=Start.FLOOR,
+                hooks=Hooks(on_notice=self.noted),
+            )
+
+
+async def listening(ears: Ears, access: Access, session_id: str) -> None:
+    hooks = Hooks(lambda reply: ears.happenings.add("joined"), on_notice=ears.noted)
+    async with access.connect() as connection:
+        await listen(
+            connection,
+            session_id,
+            ears.language,
+            open_sink=lambda _: ears,
+            playout_delay_ms=DELAY_MS,
+            hooks=hooks,
+        )
+
+
+def keep_refresh_token(endpoints: Endpoints, path: Path) -> None:
+    """What `make token FILE=…` does, at the local issuer."""
+    assert endpoints.token_url is not None
+    wanted = {"sub": "ines", "groups": ["interpreters"], "refresh": True}
+    with urllib.request.urlopen(endpoints.token_url, json.dumps(wanted).encode()) as answer:
+        issued = json.load(answer)
+    claims = jwt.decode(issued["token"], options={"verify_signature": False})
+    TokenFile(
+        endpoint=endpoints.token_url.removesuffix("token"),
+        client_id=claims["client_id"],
+        refresh_token=issued["refreshToken"],
+    ).save(path)
+
+
+async def renewals(operator: Operator, session_id: str, wanted: set[str]) -> None:
+    """Wait until each of these seats has been renewed often enough."""
+    seen: dict[str, set[int]] = defaultdict(set)
+    while not all(len(seen[seat]) >= RENEWALS for seat in wanted):
+        for row in await operator.members(session_id):
+            if until := row.get("authenticatedUntil"):
+                seen[row["seat"]].add(int(until))
+        await asyncio.sleep(0.1)
+
+
+async def test_a_talk_goes_on_over_three_renewals_of_everyones_token(
+    endpoints: Endpoints, tmp_path: Path
+) -> None:
+    url, token_url = endpoints.websocket_url, endpoints.token_url
+    assert token_url is not None
+    keep_refresh_token(endpoints, tmp_path / "tokens.json")
+    command = shlex.join([sys.executable, "-c", FETCH, token_url, "lena"])
+    speaking = Access(url, None, token_url, "alice", ("speakers",))
+    interpreting = Access(url, None, None, None, token_file=tmp_path / "tokens.json")
+    with_token = Access(url, None, None, None, token_command=command)
+    english, french = Ears(url, "en"), Ears(url, "fr")
+    speaker, interpreter, operator = Person(), Person(), Operator(endpoints)
+
+    async with background() as start:
+        start(speaker.speak(speaking, [english, french]))
+        session_id = str(await speaker.opened.first())
+        start(listening(english, with_token, session_id))
+        start(listening(french, Access(url, None, None, None), session_id))
+        for ears in (english, french):
+            await ears.happenings.until("joined")
+        start(interpreter.interpret(interpreting, session_id))
+        await renewals(operator, session_id, {"speaker#", "interpreter#fr", "listener#en"})
+        for happenings in (speaker.happenings, interpreter.happenings):
+            await happenings.until(RolledOver)
+        await english.happenings.until(("rolled over", True))
+        await asyncio.gather(*(ears.hears_more(LAST_CHUNKS) for ears in (english, french)))
+
+    assert english.heard == list(range(1, len(english.heard) + 1)), "each once, in order"
+    began = max(index for index, number in enumerate(french.heard) if number == 1)
+    interpreted = french.heard[began:]
+    assert interpreted == list(range(1, len(interpreted) + 1)), "each once, in order"
+    assert len(english.heard) * FORMAT.chunk_ms > (LIFE_SECONDS + TOLERANCE_SECONDS) * 1000
+    assert english.news() == french.news() == []
+    for person in (speaker, interpreter):
+        assert not {Away, Returned} & set(person.happenings.all)
+
+
+async def test_who_does_not_renew_loses_the_role(endpoints: Endpoints) -> None:
+    stage = Stage(endpoints)
+    async with (
+        stage.session() as (other, session_id),
+        stage.listener(session_id) as listener,
+        stage.connection("ines", "interpreters") as interpreter,
+        stage.connection("olga", "operators") as operator,
+        stage.connection("alice", "speakers") as speaker,
+    ):
+        mine = (await speaker.ask("createSession", sourceLanguage="en"))["sessionId"]
+        await joined(interpreter, session_id, "es", role="interpreter")
+        await listener.expect("channelSourceChanged")
+        seq, beat = 0, {"type": "heartbeatAck"}
+        while beat["type"] != "error":
+            beat = await interpreter.ask("heartbeat")
+            await asyncio.sleep(0.5)
+        assert beat["code"] == "TOKEN_EXPIRED"
+
+        token = await asyncio.to_thread(stage.token, "alice", "speakers")
+        assert (await other.ask("authenticate", token=token))["type"] == "authenticated"
+        changed = None
+        while changed is None:
+            await other.send_audio(seq)
+            seq += 1
+            heard = await listener.drained()
+            changed = next((each for each in heard if each["type"] == "channelSourceChanged"), None)
+            await asyncio.sleep(0.5)
+        assert (changed["from"], changed["to"]) == ("human", "floor")
+
+        refusals = [
+            await speaker.ask("pauseBroadcast"),
+            await operator.ask("announce", scope="all", message="Hello"),
+            await interpreter.ask("takeOver"),
+        ]
+        assert {refusal["code"] for refusal in refusals} == {"TOKEN_EXPIRED"}
+        await speaker.send_audio(0)
+        assert (await speaker.expect("error"))["code"] == "TOKEN_EXPIRED"
+        token = await asyncio.to_thread(stage.token, "alice", "speakers")
+        assert (await speaker.ask("authenticate", token=token))["type"] == "authenticated"
+        reply = await speaker.ask("pauseBroadcast")
+        assert (reply["type"], reply["sessionId"]) == ("broadcastStateChanged", mine)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://talks.example.org"])
+async def test_a_foreign_origin_is_refused(endpoints: Endpoints, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(endpoints.websocket_url, origin=origin):  # type: ignore[arg-type]
+            pass
+    assert refused.value.response.status_code == 403
+    async with connect(endpoints.websocket_url, origin="https://TALKS.example.org"):  # type: ignore[arg-type]
+        pass

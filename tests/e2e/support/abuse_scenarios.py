@@ -1,0 +1,90 @@
+"""For every grant that ends floods something that is seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from infrastructure.catalogue.function_spec import Resource
+from tests.e2e.support.grant_scenarios import GET, MANAGE, UPDATE, Scenario, Theatre, eventually
+from tests.helpers.wire import Wire
+
+# More than any budget of a connection has, over as many workers as a function may have here, and
+# slowly enough for a route whose throttle was used up just before.
+_FLOOD = 3_000
+# Above this many an address is slowed.
+_MANY_MARKS = 15
+_WAITING = "delays#"
+
+
+async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
+    """Ask for the same until the connection is closed."""
+
+    async def read() -> None:
+        while True:
+            await stranger.socket.recv()
+
+    reading = asyncio.ensure_future(read())
+    try:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(_FLOOD):
+                await stranger.send({"action": action, **fields})
+                await asyncio.sleep(0.01)
+        await stranger.closed()
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def audio_flood_is_closed(theatre: Theatre) -> None:
+    async with theatre.stage.connection() as stranger:
+        await _flood(stranger, "sendAudio", seq=1, timestamp=1, audio="A" * 200)
+
+
+async def status_flood_is_closed(theatre: Theatre) -> None:
+    async with theatre.stage.connection() as stranger:
+        await _flood(stranger, "getSessionStatus")
+
+
+async def announcement_flood_is_closed(theatre: Theatre) -> None:
+    async with theatre.stage.connection() as stranger:
+        await _flood(stranger, "announce", scope="all", message="Hi")
+
+
+async def status_flood_is_held_against_its_address(theatre: Theatre) -> None:
+    before = await theatre.operator.marks()
+    await status_flood_is_closed(theatre)
+
+    async def marked() -> bool:
+        return await theatre.operator.marks() > before
+
+    await eventually(marked)
+
+
+async def abusive_address_is_slowed(theatre: Theatre) -> None:
+    """Whose connections were closed too often has to wait for its turn at the handshake."""
+    await audio_flood_is_closed(theatre)
+    await theatre.operator.mark_all(_MANY_MARKS)
+    before = await theatre.operator.connection(_WAITING)
+    try:
+
+        async def waits() -> bool:
+            async with theatre.stage.connection():
+                return await theatre.operator.connection(_WAITING) != before
+
+        await eventually(waits)
+    finally:
+        await theatre.operator.mark_all(0)
+
+
+ABUSE_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
+    ("audio_processor", Resource.CLOSE_CONNECTION, MANAGE): audio_flood_is_closed,
+    ("session_status", Resource.CLOSE_CONNECTION, MANAGE): status_flood_is_closed,
+    ("session_status", Resource.CONNECTIONS, UPDATE): status_flood_is_held_against_its_address,
+    ("announcements", Resource.CLOSE_CONNECTION, MANAGE): announcement_flood_is_closed,
+    ("connect", Resource.CONNECTIONS, GET): abusive_address_is_slowed,
+    ("connect", Resource.CONNECTIONS, UPDATE): abusive_address_is_slowed,
+}

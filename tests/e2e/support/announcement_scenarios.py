@@ -1,0 +1,223 @@
+"""For every grant that announcements need something that a reader or an announcer sees."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from infrastructure.catalogue.function_spec import Resource
+from tests.e2e.support.audio_scenarios import several_listeners
+from tests.e2e.support.grant_scenarios import (
+    BATCH_GET,
+    DELETE,
+    GET,
+    INVOKE,
+    MANAGE,
+    PUT,
+    QUERY,
+    SEND,
+    UPDATE,
+    Scenario,
+    Theatre,
+    ghost_is_given_up,
+)
+from tests.e2e.support.operator import Row
+from tests.e2e.support.stage import joined
+from tests.e2e.support.status_scenarios import first_listener_told, status
+from tests.helpers.wire import Message, Wire
+
+
+async def announced(connection: Wire, scope: str = "session", message: str = "Pause") -> str:
+    """Announce, and see that it worked; its id."""
+    reply = await connection.ask("announce", scope=scope, message=message)
+    assert reply["type"] == "announcement", reply
+    announcement_id: str = reply["announcementId"]
+    return announcement_id
+
+
+async def cleared(connection: Wire, scope: str = "session") -> Message:
+    """Clear, and see that there was something to clear."""
+    reply = await connection.ask("clearAnnouncement", scope=scope)
+    assert reply["type"] == "announcementCleared", reply
+    assert reply["announcementId"] is not None
+    return reply
+
+
+@asynccontextmanager
+async def announcer(theatre: Theatre) -> AsyncIterator[Wire]:
+    """An operator, after whom nothing is announced to everybody."""
+    async with theatre.stage.connection("olga", "operators") as operator:
+        try:
+            yield operator
+        finally:
+            await operator.ask("clearAnnouncement", scope="all")
+
+
+async def session_is_told(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        made = await announced(speaker)
+        assert (await listener.expect("announcement"))["announcementId"] == made
+
+
+async def everybody_is_told(theatre: Theatre) -> None:
+    async with announcer(theatre) as operator, theatre.stage.connection() as reader:
+        made = await announced(operator, "all")
+        assert (await reader.expect("announcement"))["announcementId"] == made
+
+
+async def many_are_told(theatre: Theatre) -> None:
+    async with AsyncExitStack() as opened, theatre.stage.session() as (speaker, session_id):
+        listeners = await several_listeners(opened, theatre, session_id)
+        await announced(speaker)
+        for listener in listeners:
+            await listener.expect("announcement")
+
+
+async def clearing_is_told(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        made = await announced(speaker)
+        await cleared(speaker)
+        assert (await listener.expect("announcementCleared"))["announcementId"] == made
+
+
+async def active_is_asked_for(theatre: Theatre) -> None:
+    async with theatre.stage.session() as (speaker, _):
+        made = await announced(speaker)
+        assert (await speaker.ask("getActiveAnnouncement")).get("announcementId") == made
+
+
+async def who_comes_is_greeted_first(theatre: Theatre) -> None:
+    """Before the reply: what comes after it may have come by the queue."""
+    async with theatre.stage.session() as (speaker, session_id):
+        made = await announced(speaker)
+        async with theatre.stage.connection() as reader:
+            join = {"action": "joinSession", "sessionId": session_id, "targetLanguage": "es"}
+            await reader.send(join)
+            first = await reader.expect(lambda _: True)
+            assert (first["type"], first.get("announcementId")) == ("activeAnnouncement", made)
+
+
+async def greetings_are_counted(theatre: Theatre) -> None:
+    async with theatre.stage.session() as (speaker, session_id):
+        await announced(speaker)
+        async with theatre.stage.listener(session_id):
+            active = await speaker.ask("getActiveAnnouncement")
+            assert active["coverage"]["delivered"] >= 1
+
+
+async def who_sat_down_unseen_is_told_later(theatre: Theatre) -> None:
+    """As if no index had shown the seat at the announcement, and nobody greeted the reader."""
+    operator = theatre.operator
+    async with theatre.stage.session() as (speaker, session_id):
+        before = await operator.known()
+        async with theatre.stage.connection() as reader:
+            (connection_id,) = await operator.known() - before
+            made = await announced(speaker)
+            row = await operator.connection(connection_id)
+            seat = {"sessionId": session_id, "seat": "listener#es", "seatedAt": row["connectedAt"]}
+            await operator.put_connection(row | seat)
+            assert (await reader.expect("announcement"))["announcementId"] == made
+
+
+async def announcement_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        await announced(speaker)
+        await ghost_is_given_up(theatre, session_id, ghost)
+
+
+async def ghost_in_an_announcement_is_told(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        await first_listener_told(theatre, session_id)
+        await theatre.operator.ghost(session_id, "listener#es")
+        await announced(speaker)
+        # The ghost was never counted in; it is counted out all the same.
+        await speaker.expect(status("listenerCountChange", 0))
+
+
+async def who_asks_is_not_silent(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.silent(session_id, "listener#es")
+        members = await theatre.operator.members(session_id)
+        (reader,) = (row["connectionId"] for row in members if row["seat"] == "listener#es")
+        answer = await theatre.operator.invoke("announcements", _asking(reader))
+        assert json.loads(answer["body"])["type"] == "activeAnnouncement"
+        await theatre.operator.tick()
+        assert (await listener.ask("heartbeat"))["type"] == "heartbeatAck"
+
+
+def _asking(connection_id: str) -> Row:
+    """What API Gateway makes of a request of somebody who connected a minute ago."""
+    now = time.time_ns() // 1_000_000
+    return {
+        "requestContext": {
+            "routeKey": "getActiveAnnouncement",
+            "connectionId": connection_id,
+            "connectedAt": now - 60_000,
+            "requestTimeEpoch": now,
+        },
+        "body": json.dumps({"action": "getActiveAnnouncement"}),
+        "isBase64Encoded": False,
+    }
+
+
+async def greeting_comes_later(theatre: Theatre) -> None:
+    """A reader whom the control function could not greet, as it says in the queue."""
+    async with theatre.stage.session() as (speaker, session_id):
+        made = await announced(speaker)
+        async with theatre.stage.connection() as reader:
+            await joined(reader, session_id, "es")
+            assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
+            members = await theatre.operator.members(session_id)
+            (row,) = (row for row in members if row["seat"] == "listener#es")
+            due = {
+                "type": "greetingDue",
+                "connectionId": row["connectionId"],
+                "reader": f"connection#{row['connectionId']}",
+            }
+            record = {"messageId": "m1", "eventSource": "aws:sqs", "body": json.dumps(due)}
+            answer = await theatre.operator.invoke("announcements", {"Records": [record]})
+            assert answer == {"batchItemFailures": []}
+            assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
+
+
+#: The control function leaves a greeting to the queue if it may not read what is announced: that
+#: is denied, and this with it, in test_announcements_outage.py.
+WITHOUT_THE_TABLE = {("control", Resource.ANNOUNCEMENT_QUEUE, SEND)}
+
+ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
+    ("control", Resource.ANNOUNCEMENTS, BATCH_GET): who_comes_is_greeted_first,
+    ("control", Resource.ANNOUNCEMENTS, UPDATE): greetings_are_counted,
+    ("announcements", Resource.ANNOUNCEMENTS, BATCH_GET): active_is_asked_for,
+    ("announcements", Resource.ANNOUNCEMENTS, PUT): session_is_told,
+    ("announcements", Resource.ANNOUNCEMENTS, UPDATE): clearing_is_told,
+    ("announcements", Resource.ANNOUNCEMENT_QUEUE, SEND): who_sat_down_unseen_is_told_later,
+    ("announcements", Resource.BROADCAST_FUNCTION, INVOKE): many_are_told,
+    ("announcements", Resource.STATUS_QUEUE, SEND): ghost_in_an_announcement_is_told,
+    ("announcements", Resource.SESSIONS, GET): session_is_told,
+    ("announcements", Resource.SESSIONS, UPDATE): announcement_meets_a_ghost,
+    ("announcements", Resource.CONNECTIONS, GET): active_is_asked_for,
+    ("announcements", Resource.CONNECTIONS, BATCH_GET): who_sat_down_unseen_is_told_later,
+    ("announcements", Resource.CONNECTIONS, UPDATE): who_asks_is_not_silent,
+    ("announcements", Resource.CONNECTIONS, DELETE): announcement_meets_a_ghost,
+    ("announcements", Resource.IDLE_INDEX, QUERY): everybody_is_told,
+    ("announcements", Resource.AUDIENCE_INDEX, QUERY): session_is_told,
+    ("announcements", Resource.POST_TO_CONNECTION, MANAGE): greeting_comes_later,
+}

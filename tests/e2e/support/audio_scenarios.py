@@ -1,0 +1,117 @@
+"""For every grant that audio needs what a listener hears, or what becomes of one who is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from infrastructure.catalogue.function_spec import Resource
+from tests.e2e.support.grant_scenarios import (
+    DELETE,
+    GET,
+    INVOKE,
+    MANAGE,
+    QUERY,
+    SHARD_SIZE,
+    UPDATE,
+    Scenario,
+    Theatre,
+    audio_request,
+    ghost_is_given_up,
+)
+from tests.e2e.support.stage import CHUNKS_FOR_BURSTS
+from tests.helpers.wire import Wire
+
+
+async def audio_arrives(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await speaker.send_audio(1)
+        assert (await listener.expect("audio"))["seq"] == 1
+
+
+async def audio_arrives_at_many(theatre: Theatre) -> None:
+    session = theatre.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
+    async with AsyncExitStack() as opened, session as (speaker, session_id):
+        listeners = await several_listeners(opened, theatre, session_id)
+        speaking = asyncio.ensure_future(_speak(speaker))
+        try:
+            for listener in listeners:
+                await listener.expect("audio")
+        finally:
+            speaking.cancel()
+
+
+async def audio_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (speaker, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        await speaker.send_audio(1)
+        await ghost_is_given_up(theatre, session_id, ghost)
+
+
+async def invoked_audio_arrives(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id) as listener,
+    ):
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
+        assert (await listener.expect("audio"))["seq"] == 9
+
+
+async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
+    async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
+        listeners = await several_listeners(opened, theatre, session_id)
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
+        for listener in listeners:
+            assert (await listener.expect("audio"))["seq"] == 9
+
+
+async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
+    async with (
+        theatre.stage.session() as (_, session_id),
+        theatre.stage.listener(session_id),
+    ):
+        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        await theatre.operator.invoke("broadcast", audio_request(session_id))
+        await ghost_is_given_up(theatre, session_id, ghost)
+
+
+async def several_listeners(
+    opened: AsyncExitStack, theatre: Theatre, session_id: str
+) -> list[Wire]:
+    return [
+        await opened.enter_async_context(theatre.stage.listener(session_id))
+        for _ in range(SHARD_SIZE + 1)
+    ]
+
+
+async def _speak(speaker: Wire) -> None:
+    """In real time, for as long as a client would wait: the first chunks may meet cold workers."""
+    for seq in range(50):
+        await speaker.send_audio(seq)
+        await asyncio.sleep(CHUNKS_FOR_BURSTS["chunkMs"] / 1000)
+
+
+AUDIO_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
+    ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_arrives_at_many,
+    ("audio_processor", Resource.SESSIONS, GET): audio_arrives,
+    ("audio_processor", Resource.SESSIONS, UPDATE): audio_meets_a_ghost,
+    ("audio_processor", Resource.CONNECTIONS, GET): audio_arrives,
+    ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_arrives,
+    ("audio_processor", Resource.CONNECTIONS, DELETE): audio_meets_a_ghost,
+    ("audio_processor", Resource.AUDIENCE_INDEX, QUERY): audio_arrives,
+    ("audio_processor", Resource.POST_TO_CONNECTION, MANAGE): audio_arrives,
+    ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_arrives_at_many,
+    ("broadcast", Resource.SESSIONS, GET): invoked_audio_arrives,
+    ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, UPDATE): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_meets_a_ghost,
+    ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_arrives,
+    ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,
+}

@@ -1,0 +1,116 @@
+"""A floor on which somebody says something every few seconds, and listeners who note whose voice
+they hear, chunk by chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from cli.options import Access
+from client.connection.websocket import connect
+from client.flows.speaker import speak
+from client.playback.capture import ChunkSource
+from client.protocol.events import Captioned, Heard, Notified
+from interpreter.scripted import hum_of
+from local.endpoints import Endpoints
+from shared.models.audio_format import AudioFormat
+from shared.models.messages import Audio, ChannelSourceChanged, SessionCreated
+from tests.e2e.support.flows import Happenings
+
+_LOUD, _QUIET = b"\x00\x20", b"\x00\x00"
+_LOUD_CHUNKS, _QUIET_CHUNKS = 5, 7  # of 200 ms
+_LIMIT_CHUNKS = 3_000  # ten minutes: longer than any test
+
+
+@dataclass
+class Babble:
+    """A second of sound, and then silence for longer than a sentence of the scripted engine."""
+
+    audio_format: AudioFormat
+    live = False
+    total = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        samples = self.audio_format.chunk_bytes // 2
+        for number in range(_LIMIT_CHUNKS):
+            loud = number % (_LOUD_CHUNKS + _QUIET_CHUNKS) < _LOUD_CHUNKS
+            yield (_LOUD if loud else _QUIET) * samples
+
+
+def babble(audio_format: AudioFormat) -> ChunkSource:
+    """Opens the floor's sound."""
+    return Babble(audio_format)
+
+
+@dataclass
+class Floor:
+    """A speaker; `opened` has the session's id."""
+
+    endpoints: Endpoints
+    opened: Happenings = field(default_factory=Happenings)
+
+    async def speak(self) -> None:
+        async def created(session: SessionCreated) -> None:
+            self.opened.add(session.session_id)
+
+        async with access(self.endpoints, "alice", "speakers").connect() as connection:
+            await speak(connection, "en", babble, on_created=created)
+
+    async def session(self) -> str:
+        return str(await self.opened.first())
+
+
+def access(endpoints: Endpoints, user: str, group: str) -> Access:
+    return Access(endpoints.websocket_url, None, endpoints.token_url, user, (group,))
+
+
+@dataclass
+class Watcher:
+    """A listener who notes what comes, as it comes: no jitter buffer evens anything out."""
+
+    endpoints: Endpoints
+    language: str
+    happenings: Happenings = field(default_factory=Happenings)
+    audio: list[Audio] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+
+    async def listen(self, session_id: str) -> None:
+        async with connect(self.endpoints.websocket_url) as connection:
+            await connection.join(session_id, self.language)
+            self.happenings.add("joined")
+            async for event in connection.events():
+                match event:
+                    case Heard(audio=audio):
+                        self._heard(audio)
+                    case Notified(message=ChannelSourceChanged() as change):
+                        self.happenings.add((change.to_source, time.time()))
+                        self.happenings.add(change.to_source)
+                    case Captioned(caption=caption) if caption.final:
+                        self.captions.append(caption.text)
+                        self.happenings.add(caption.text)
+
+    def _heard(self, audio: Audio) -> None:
+        self.audio.append(audio)
+        self.happenings.add(len(self.audio))
+
+    async def hears(self, language: str, times: int = 3) -> list[Audio]:
+        """Wait for so many chunks in a language from now on."""
+        begin = len(self.audio)
+        while True:
+            new = [audio for audio in self.audio[begin:] if audio.language == language]
+            if len(new) >= times:
+                return new
+            await self.happenings.until(len(self.audio) + 1)
+
+    async def is_told(self, source: str) -> None:
+        """Wait to be told of another source, from now on."""
+        begin = len(self.happenings.all)
+        while source not in self.happenings.all[begin:]:
+            await self.happenings.next()
+
+
+def is_hum(audio: Audio) -> bool:
+    """Whether it is the scripted engine that speaks the chunk's language."""
+    return set(audio.audio) <= {0, hum_of(audio.language)} and any(audio.audio)

@@ -1,0 +1,247 @@
+"""A crowd of simulated listeners, and what may happen to each of them.
+
+A listener here is a few hundred bytes of state over a bare socket: a thousand of a full library
+would measure themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+from collections import Counter
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.frame_client import FrameClient
+from shared.utils.resume_token import read_resume_token
+from tests.e2e.support.operator import Operator, Row
+from tests.helpers.wire import Message
+
+LANGUAGES = ("de", "es", "fr", "ja", "pt-br")
+PATIENCE_SECONDS = 30
+# Handshakes and requests under way at a time: API Gateway takes more, this machine no faster.
+AT_ONCE = 24
+
+
+class Line(FrameClient):
+    """One connection, asked one thing after the other or several at once; it ignores pushes."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._numbers = itertools.count(1)
+        self._awaited: dict[str, asyncio.Future[Message]] = {}
+
+    def upgraded(self) -> None:
+        """It is open."""
+        self.ready.set_result("")
+
+    def text_received(self, payload: bytes) -> None:
+        """Only replies matter: they carry the request's id."""
+        message: Message = json.loads(payload)
+        awaited = self._awaited.pop(str(message.get("requestId")), None)
+        if awaited is not None:
+            awaited.set_result(message)
+
+    async def ask(self, action: str, **fields: object) -> Message:
+        """A request's reply or error."""
+        request_id = f"q{next(self._numbers)}"
+        reply = self._awaited[request_id] = asyncio.get_running_loop().create_future()
+        self.send(json.dumps({"action": action, "requestId": request_id, **fields}).encode())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answer: Message = await reply
+            return answer
+
+    def freeze(self) -> None:
+        """Stay open and neither read nor say anything any more, as a phone in a tunnel."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    def abort(self) -> None:
+        """Be over at once, without a farewell."""
+        assert self._transport is not None
+        self._transport.abort()
+
+
+@dataclass
+class Guest:
+    """Somebody who listens, on one connection after another.
+
+    `language` is what was last confirmed; None: not open, or in no session.
+    """
+
+    line: Line
+    language: str | None = None
+    token: str = ""
+
+    @property
+    def connection_id(self) -> str:
+        """The connection that has the seat, or had it last."""
+        token = read_resume_token(self.token)
+        assert token is not None
+        return token.connection_id
+
+
+class Crowd:
+    """All guests of one session."""
+
+    def __init__(self, url: str, session_id: str, operator: Operator, seed: int) -> None:
+        self.guests: list[Guest] = []
+        self._url = url
+        self._session_id = session_id
+        self._operator = operator
+        self._chance = random.Random(seed)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        #: Who is counted still, though nothing is left that could count them out, by language.
+        self.left_behind: Counter[str] = Counter()
+        #: Connections of which nothing is heard any more, without a farewell.
+        self.silent: set[str] = set()
+        #: Rows that a lost $disconnect would have found, by connection id.
+        self._kept_rows: dict[str, Row] = {}
+        self._lines: list[Line] = []
+
+    async def everyone(self, doings: Iterable[Awaitable[object]]) -> None:
+        """All of it at once, in any order, a few at a time. The first failure ends it."""
+
+        async def one(doing: Awaitable[object]) -> None:
+            async with self._slots:
+                await doing
+
+        shuffled = list(doings)
+        self._chance.shuffle(shuffled)
+        async with asyncio.TaskGroup() as group:
+            for doing in shuffled:
+                group.create_task(one(doing))
+
+    def truth(self) -> dict[str, int]:
+        """How many are open and joined, by language."""
+        return dict(Counter(guest.language for guest in self.guests if guest.language is not None))
+
+    def connections(self) -> set[str]:
+        """The connections of those who are open and joined."""
+        return {guest.connection_id for guest in self.guests if guest.language is not None}
+
+    # What may happen to a guest
+
+    async def arrives(self) -> None:
+        """Connect and join."""
+        guest = Guest(await self._open())
+        self.guests.append(guest)
+        await self.joins(guest)
+
+    async def joins(self, guest: Guest, **fields: object) -> bool:
+        """Join on the connection that is there, in a language of chance; whether `resumed`."""
+        language = self._chance.choice(LANGUAGES)
+        reply = await guest.line.ask(
+            "joinSession", sessionId=self._session_id, targetLanguage=language, **fields
+        )
+        assert reply["type"] == "sessionJoined", reply
+        guest.language, guest.token = reply["targetLanguage"], reply["resumeToken"]
+        return bool(reply["resumed"])
+
+    async def switches(self, guest: Guest) -> None:
+        """Hear two other languages, one after the other."""
+        for language in self._chance.sample(LANGUAGES, 2):
+            reply = await guest.line.ask("changeLanguage", targetLanguage=language)
+            assert reply["type"] == "languageChanged", reply
+            guest.language = reply["targetLanguage"]
+
+    async def leaves(self, guest: Guest) -> None:
+        """Leave the session and stay connected."""
+        assert (await guest.line.ask("leaveSession"))["type"] == "sessionLeft"
+        guest.language = None
+
+    async def hangs_up(self, guest: Guest) -> None:
+        """Close: $disconnect comes."""
+        guest.line.close()
+        guest.language = None
+
+    async def drops(self, guest: Guest) -> None:
+        """Be cut off: $disconnect comes, in the midst of a change of language."""
+        changing = asyncio.ensure_future(
+            guest.line.ask("changeLanguage", targetLanguage=self._chance.choice(LANGUAGES))
+        )
+        await asyncio.sleep(0)
+        guest.line.abort()
+        changing.cancel()
+        guest.language = None
+
+    async def freezes(self, guest: Guest) -> None:
+        """Fall silent on an open connection: nothing comes until the sweep."""
+        guest.line.freeze()
+        self.silent.add(guest.connection_id)
+        guest.language = None
+
+    async def vanishes(self, guest: Guest) -> None:
+        """Be over while $disconnect is lost: it finds a row that sits nowhere; until
+        `rows_are_back` the real one is out of its reach.
+        """
+        connection_id = guest.connection_id
+        self._kept_rows[connection_id] = await self._operator.empty_seat(connection_id)
+        self.silent.add(connection_id)
+        guest.line.abort()
+        guest.language = None
+
+    async def half_goes(self, guest: Guest) -> None:
+        """Be over, and the function of $disconnect dies after it has removed the row: nobody
+        counts this guest out.
+        """
+        await self._operator.empty_seat(guest.connection_id)
+        guest.line.close()
+        assert guest.language is not None
+        self.left_behind[guest.language] += 1
+        guest.language = None
+
+    async def rows_are_back(self) -> None:
+        """What $disconnect should have removed is there again, once it has been and gone."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._kept_rows.keys() & await self._operator.known():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        for row in self._kept_rows.values():
+            await self._operator.put_connection(row)
+        self._kept_rows.clear()
+
+    async def returns(self, guest: Guest) -> None:
+        """Join anew on another connection."""
+        guest.line = await self._open()
+        assert not await self.joins(guest)
+
+    async def resumes(self, guest: Guest) -> None:
+        """Come back on another connection by the token; what was not closed is the sweep's."""
+        guest.line = await self._open()
+        assert await self.joins(guest, resumeToken=guest.token)
+
+    async def resumes_too_late(self, guest: Guest) -> None:
+        """Come back by a token whose connection may be over already."""
+        guest.line = await self._open()
+        await self.joins(guest, resumeToken=guest.token)
+
+    async def rolls_over(self, guest: Guest) -> None:
+        """Take the seat over, then close the old connection."""
+        old = guest.line
+        await self.resumes(guest)
+        old.close()
+
+    async def rolls_over_while_switching(self, guest: Guest) -> None:
+        """Take the seat over while a change of language is under way on the old connection: the
+        seat has one language, the one that the reply names.
+        """
+        old = guest.line
+        changing = asyncio.ensure_future(
+            old.ask("changeLanguage", targetLanguage=self._chance.choice(LANGUAGES))
+        )
+        await self.resumes(guest)
+        assert (await changing)["type"] in {"languageChanged", "error"}
+        old.close()
+
+    async def _open(self) -> Line:
+        line = Line(self._url)
+        self._lines.append(line)
+        await line.open(PATIENCE_SECONDS)
+        return line
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for line in self._lines:
+            line.close()

@@ -1,0 +1,145 @@
+"""A user's devices over the wire, and whoever runs the stack meddling with their rows."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
+
+from local.gateway.websocket_events import new_id
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.stage import Stage
+from tests.helpers.wire import Message, Wire
+
+DEVICES = "lingocast-dev-devices"
+_serialize = TypeSerializer().serialize
+
+
+def now_ms() -> int:
+    """The clock that stack and tests share."""
+    return time.time_ns() // 1_000_000
+
+
+def somebody() -> str:
+    """A user of whom nobody has heard."""
+    return f"user-{uuid.uuid4()}"
+
+
+@dataclass
+class Device:
+    """A device with its connection; each of its clocks is later than the one before."""
+
+    wire: Wire
+    device_id: str
+    registered: Message
+    _counter: itertools.count[int] = field(default_factory=itertools.count)
+
+    def clock(self, wall_ms: int | None = None) -> Message:
+        """A moment of this device."""
+        wall_ms = now_ms() if wall_ms is None else wall_ms
+        return {"wallMs": wall_ms, "counter": next(self._counter), "node": self.device_id}
+
+    async def sync(self, kind: str, **fields: Any) -> Message:
+        """Say something, and what is answered."""
+        return await self.wire.ask("sync", **{"kind": kind, "hlc": self.clock(), **fields})
+
+    async def watch(self, content: str, position: float = 1, **fields: Any) -> Message:
+        """A content has been watched so far."""
+        progress = {"contentId": content, "positionSeconds": position, "durationSeconds": 7_200}
+        return await self.sync("progressUpdate", **progress, **fields)
+
+    async def command(self, target: Device, command: str = "play", **fields: Any) -> Message:
+        """Tell another device what to do."""
+        identity = {"commandId": str(uuid.uuid4()), "targetDeviceId": target.device_id}
+        return await self.sync("deviceCommand", **{**identity, "command": command, **fields})
+
+    async def sync_at_once(self, requests: list[Message]) -> list[Message]:
+        """Say several things without waiting in between; the answers in order."""
+        names = [f"at-once-{next(self._counter)}" for _ in requests]
+        for name, request in zip(names, requests, strict=True):
+            hlc = {"hlc": self.clock()}
+            await self.wire.send({"action": "sync", "requestId": name, **hlc, **request})
+        return [
+            await self.wire.expect(lambda message, name=name: message.get("requestId") == name)  # type: ignore[misc]
+            for name in names
+        ]
+
+    async def hears(self) -> Message:
+        """What it hears next."""
+        return await self.wire.expect("syncMessage")
+
+    async def sees(self, device_id: str, *, online: bool) -> None:
+        """It is told that another one is there, or not."""
+        await self.wire.expect(
+            lambda message: (
+                message["type"] == "devicesChanged"
+                and {"deviceId": device_id, "online": online}.items()
+                in [
+                    {name: item[name] for name in ("deviceId", "online")}.items()
+                    for item in message["devices"]
+                ]
+            )
+        )
+
+    async def pages(self, **fields: Any) -> list[Message]:
+        """All pages of what it has missed."""
+        found = [await self.wire.ask("getSyncSnapshot", **fields)]
+        while found[-1]["cursor"] is not None:
+            assert len(found) < 20
+            found.append(await self.wire.ask("getSyncSnapshot", cursor=found[-1]["cursor"]))
+        return found
+
+    async def snapshot(self, **fields: Any) -> list[Message]:
+        """What is on those pages."""
+        return [item for page in await self.pages(**fields) for item in page["items"]]
+
+
+@asynccontextmanager
+async def device(
+    stage: Stage, user: str, device_id: str | None = None, **fields: Any
+) -> AsyncIterator[Device]:
+    """A registered device of a user."""
+    async with stage.connection(user) as wire:
+        yield await registered(wire, device_id, **fields)
+
+
+async def registered(wire: Wire, device_id: str | None = None, **fields: Any) -> Device:
+    """A connection becomes a device."""
+    device_id = device_id or str(uuid.uuid4())
+    reply = await wire.ask("registerDevice", deviceId=device_id, **fields)
+    assert reply["type"] == "deviceRegistered", reply
+    return Device(wire, device_id, reply)
+
+
+async def put_device(
+    operator: Operator, user: str, connection_id: str | None = None, *, online: bool = True
+) -> str:
+    """Write a device's row: on a connection that is over and of whose end nobody was told, on the
+    one that is given, or offline. Its id.
+    """
+    device_id = str(uuid.uuid4())
+    row: dict[str, Any] = {
+        "userId": user,
+        "item": f"device#{device_id}",
+        "name": "ghost",
+        "kind": "",
+    }
+    if online:
+        row |= {"connectionId": connection_id or new_id(), "onlineBucket": "0"}
+    else:
+        row["offlineSince"] = now_ms()
+    item = {name: _serialize(value) for name, value in row.items()}
+    await operator.call("put_item", DEVICES, Item=item)
+    return device_id
+
+
+async def look_after_devices(operator: Operator) -> None:
+    """What the rule of every minute does."""
+    answer = await operator.invoke("device_sync", {"detail-type": "Scheduled Event"})
+    assert answer is None, answer
