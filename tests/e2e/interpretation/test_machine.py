@@ -13,10 +13,10 @@ from client.playback.capture import Recording
 from client.sound.whole import to_pcm
 from demo.sentences import STABLE
 from interpreter.engines import make_engine
+from interpreter.engines.scripted import ScriptedEngine
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Limits, Options
 from interpreter.machine.report import Hooks, News
-from interpreter.scripted import ScriptedEngine
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated
 from tests.e2e.operations.test_demo import recording

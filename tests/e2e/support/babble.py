@@ -13,7 +13,7 @@ from client.connection.websocket import connect
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource
 from client.protocol.events import Captioned, Heard, Notified
-from interpreter.scripted import hum_of
+from interpreter.engines.scripted import hum_of
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio, ChannelSourceChanged, SessionCreated

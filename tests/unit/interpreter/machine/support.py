@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from interpreter.engines.scripted import ScriptedEngine, hum_of
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Limits, Options
 from interpreter.machine.report import Hooks, LeaseNews, News
-from interpreter.scripted import ScriptedEngine, hum_of
 from shared.models.audio_format import AudioFormat
 from tests.helpers.virtual_time import VirtualTime
 from tests.unit.interpreter.machine.fake_session import LOUD, QUIET, SESSION, FakeSession, Sent

@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from interpreter.engine import FloorChunk, Recognised, Recogniser
+from interpreter.engines.scripted import ScriptedEngine
 from interpreter.machine.floor_listener import Ear, Hearing
 from interpreter.machine.options import Limits
 from interpreter.machine.report import Hooks, Report
-from interpreter.scripted import ScriptedEngine
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import Audio
 from tests.helpers.virtual_time import T0, VirtualTime

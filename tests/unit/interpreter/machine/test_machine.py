@@ -6,8 +6,8 @@ import pytest
 
 from client.protocol.errors import RequestRefusedError
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
+from interpreter.engines.scripted import Fault, ScriptedEngine
 from interpreter.machine.report import LeaseNews, Left, Recognising, Spoken
-from interpreter.scripted import Fault, ScriptedEngine
 from shared.models.audio_format import AudioFormat
 from tests.unit.interpreter.machine.fake_session import GONE, LOUD, QUIET, refused
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, is_hum, stage

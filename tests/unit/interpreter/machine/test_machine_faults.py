@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from interpreter.engines.scripted import Cue, Fault, ScriptedEngine, ScriptedRecogniser
 from interpreter.machine.report import EngineFault, Recognising, Resting, Unspoken
-from interpreter.scripted import Cue, Fault, ScriptedEngine, ScriptedRecogniser
 from tests.unit.interpreter.machine.fake_session import LOUD, QUIET
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, Stage, stage
 

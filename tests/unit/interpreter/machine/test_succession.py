@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from interpreter.scripted import Cue, Fault, ScriptedEngine
+from interpreter.engines.scripted import Cue, Fault, ScriptedEngine
 from tests.unit.interpreter.machine.fake_session import LOUD, QUIET
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, Stage, stage
 

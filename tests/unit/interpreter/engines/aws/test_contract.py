@@ -8,8 +8,8 @@ import pytest
 
 from interpreter.engine import Engine
 from tests.helpers.aws_speech import SENTENCES, AwsSpeech, floor_of
-from tests.unit.interpreter.engine_contract import EngineContract, Floor
 from tests.unit.interpreter.engines.aws.support import engine_on
+from tests.unit.interpreter.engines.engine_contract import EngineContract, Floor
 
 
 class TestAwsEngine(EngineContract):

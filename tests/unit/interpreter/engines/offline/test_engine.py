@@ -13,7 +13,13 @@ from interpreter.engine import Engine, UnsupportedLanguageError
 from interpreter.engines.offline.engine import OfflineEngine
 from shared.models.audio_format import AudioFormat
 from tests.helpers.programs import require_programs
-from tests.unit.interpreter.engine_contract import BEGIN, EngineContract, Floor, finals, heard
+from tests.unit.interpreter.engines.engine_contract import (
+    BEGIN,
+    EngineContract,
+    Floor,
+    finals,
+    heard,
+)
 
 RATE = 16_000
 PAUSE = bytes(2 * RATE)  # a second

@@ -12,7 +12,7 @@ import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
 from interpreter.engines.offline.recogniser import Limits, OfflineRecogniser, decoding
-from tests.unit.interpreter.engine_contract import BEGIN, heard
+from tests.unit.interpreter.engines.engine_contract import BEGIN, heard
 
 RATE = 16_000
 CHUNK = FloorChunk(BEGIN, bytes(6_400))

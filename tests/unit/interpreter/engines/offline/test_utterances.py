@@ -13,7 +13,7 @@ from demo.sentences import STABLE
 from interpreter.engine import FloorChunk
 from interpreter.engines.offline.recogniser import decoding
 from shared.models.audio_format import AudioFormat
-from tests.unit.interpreter.engine_contract import BEGIN, Floor, finals, heard
+from tests.unit.interpreter.engines.engine_contract import BEGIN, Floor, finals, heard
 
 RATE = 16_000
 READ_ALOUD = Path("demo/samples/leisure-to-consider.wav")

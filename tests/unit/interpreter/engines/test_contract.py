@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from interpreter.engine import Engine
-from interpreter.scripted import ScriptedEngine
+from interpreter.engines.scripted import ScriptedEngine
 from tests.helpers.aws_speech import AwsSpeech, floor_of
-from tests.unit.interpreter.engine_contract import EngineContract, Floor
 from tests.unit.interpreter.engines.aws.support import RATE, engine_on
+from tests.unit.interpreter.engines.engine_contract import EngineContract, Floor
 
 # The same again: whoever hears at the same time takes the next sentence.
 SENTENCE = "One two three four five."
