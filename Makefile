@@ -53,7 +53,7 @@ run: setup ## Serve the stack on this machine until Ctrl-C
 .PHONY: smoke
 smoke: setup ## Try a running stack, local or deployed: URL=wss://… TOKEN=…
 	@LINGOCAST_TOKEN="$${TOKEN:-$${LINGOCAST_TOKEN:-}}" \
-	  $(BIN)/python -m client smoke $(if $(URL),--url "$(URL)") $(ARGS)
+	  $(BIN)/python -m cli smoke $(if $(URL),--url "$(URL)") $(ARGS)
 
 # --- check --------------------------------------------------------------------------------------
 

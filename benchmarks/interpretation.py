@@ -3,7 +3,7 @@
     python -m benchmarks.interpretation
 
 Ten recorded sentences are spoken in real time on the local stack, once without an interpreter and
-once with the offline engine in a process of its own (`python -m client interpret`). What counts is
+once with the offline engine in a process of its own (`python -m cli interpret`). What counts is
 the time from the true end of a sentence, as it is in the recording, to the receipt of the first
 translated sound of its last utterance. Then the engine alone works through the same recording as
 fast as it can, for one to four sessions at once. The last line is a JSON object.
@@ -44,7 +44,7 @@ async def machine(endpoints: Endpoints, session_id: str) -> AsyncIterator[None]:
     """A machine interpreter in a process of its own, until the end of the block."""
     assert endpoints.token_url is not None
     token = await fetch_token(endpoints.token_url, "machine", ["interpreters"])
-    command = [sys.executable, "-m", "client", "interpret", session_id, "--engine", "offline"]
+    command = [sys.executable, "-m", "cli", "interpret", session_id, "--engine", "offline"]
     command += ["--languages", ",".join(TARGETS), "--url", endpoints.websocket_url]
     with tempfile.TemporaryFile() as said:
         process = await asyncio.create_subprocess_exec(

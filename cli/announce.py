@@ -77,10 +77,10 @@ def announce_command(
 
     Examples:
 
-    * `python -m client announce "Lunch at noon" --translate es="Comida a las doce"`
-    * `python -m client announce "The hall is closing" --type alert`
-    * `python -m client announce --active`
-    * `python -m client announce --clear`
+    * `python -m cli announce "Lunch at noon" --translate es="Comida a las doce"`
+    * `python -m cli announce "The hall is closing" --type alert`
+    * `python -m cli announce --active`
+    * `python -m cli announce --clear`
     """
     _check(text, scope, clear=clear, active=active)
     texts = translations(translate)
@@ -113,7 +113,7 @@ def announce_command(
                 notices.banner(display, told)
                 if told.coverage is not None:
                     display.say(f"  {describe_coverage(told.coverage)}")
-                display.say("It is shown until you take it back: python -m client announce --clear")
+                display.say("It is shown until you take it back: python -m cli announce --clear")
 
     run(flow)
 
@@ -123,7 +123,7 @@ def _check(text: str | None, scope: _Scope, *, clear: bool, active: bool) -> Non
     if scope is _Scope.SESSION:
         raise typer.BadParameter(
             "to a session its speaker announces, as the session opens: "
-            'python -m client speak FILE.wav --announce "Questions at the end"',
+            'python -m cli speak FILE.wav --announce "Questions at the end"',
             param_hint="--scope",
         )
     if (text is not None) + clear + active != 1:

@@ -35,10 +35,10 @@ devices_app = typer.Typer(
 
     Examples, the second and third in another terminal:
 
-    * `python -m client devices --name laptop`
-    * `python -m client devices add ALIEN`
-    * `python -m client devices command laptop seek position=12.5`
-    * `python -m client devices --name phone --device-file phone.json` (a second device)
+    * `python -m cli devices --name laptop`
+    * `python -m cli devices add ALIEN`
+    * `python -m cli devices command laptop seek position=12.5`
+    * `python -m cli devices --name phone --device-file phone.json` (a second device)
     """,
 )
 
@@ -85,7 +85,7 @@ def devices_command(
         if source is not None and source.name == "COMMANDLINE":
             shown = option.replace("_", "-")
             raise typer.BadParameter(
-                f"comes after the action: python -m client devices "
+                f"comes after the action: python -m cli devices "
                 f"{context.invoked_subcommand} … --{shown} …",
                 param_hint=f"--{shown}",
             )
@@ -105,7 +105,7 @@ def add_command(
 ) -> None:
     """Put a content on your watchlist.
 
-    Example: `python -m client devices add ALIEN`
+    Example: `python -m cli devices add ALIEN`
     """
     machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.add(content))
@@ -125,7 +125,7 @@ def remove_command(
 ) -> None:
     """Take a content from your watchlist.
 
-    Example: `python -m client devices remove ALIEN`
+    Example: `python -m cli devices remove ALIEN`
     """
     machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.remove(content))
@@ -151,7 +151,7 @@ def progress_command(
 ) -> None:
     """Say how far you have watched something.
 
-    Example, two minutes of an hour: `python -m client devices progress ALIEN 120 3600`
+    Example, two minutes of an hour: `python -m cli devices progress ALIEN 120 3600`
     """
     machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
     act(machine, lambda replica, household: replica.watched(content, position, duration))
@@ -185,7 +185,7 @@ def command_command(
 ) -> None:
     """Tell one of your devices to do something. It must be online.
 
-    Example: `python -m client devices command laptop seek position=12.5`
+    Example: `python -m cli devices command laptop seek position=12.5`
     """
     named = _arguments(arguments)
 

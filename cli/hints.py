@@ -41,8 +41,8 @@ _BY_CODE = {
     ),
     ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
     ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",
-    ErrorCode.DEVICE_NOT_FOUND: "`python -m client devices` shows the devices",
-    ErrorCode.DEVICE_OFFLINE: "start `python -m client devices` there, and send it again",
+    ErrorCode.DEVICE_NOT_FOUND: "`python -m cli devices` shows the devices",
+    ErrorCode.DEVICE_OFFLINE: "start `python -m cli devices` there, and send it again",
 }
 
 

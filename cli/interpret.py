@@ -108,10 +108,10 @@ def interpret_command(
 
     Examples:
 
-    * `python -m client interpret golden-eagle-427 spanish.wav --language es`
-    * `python -m client interpret golden-eagle-427 spanish.wav --standby`
-    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m client interpret golden-eagle-427 -`
-    * `python -m client interpret golden-eagle-427 --engine offline --languages es,ca`
+    * `python -m cli interpret golden-eagle-427 spanish.wav --language es`
+    * `python -m cli interpret golden-eagle-427 spanish.wav --standby`
+    * `arecord -t raw -f S16_LE -r 16000 -c 1 | python -m cli interpret golden-eagle-427 -`
+    * `python -m cli interpret golden-eagle-427 --engine offline --languages es,ca`
     """
     code = required_session(session, secret_file)
     access = Access(

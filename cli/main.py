@@ -47,14 +47,14 @@ app = typer.Typer(
 
     Start a server with `make run`, then try, each in a terminal of its own:
 
-    * `python -m client speak speech.wav --wait 30`
-    * `python -m client listen golden-eagle-427 --language es --out heard.wav`
-    * `python -m client interpret golden-eagle-427 spanish.wav --language es`
-    * `python -m client interpret golden-eagle-427 --engine offline`
+    * `python -m cli speak speech.wav --wait 30`
+    * `python -m cli listen golden-eagle-427 --language es --out heard.wav`
+    * `python -m cli interpret golden-eagle-427 spanish.wav --language es`
+    * `python -m cli interpret golden-eagle-427 --engine offline`
 
-    When its connection is lost, each comes back by itself. `python -m client announce` shows a
-    text to everyone, `python -m client devices` keeps your devices in step, and
-    `python -m client smoke` tries whether a stack works.
+    When its connection is lost, each comes back by itself. `python -m cli announce` shows a
+    text to everyone, `python -m cli devices` keeps your devices in step, and
+    `python -m cli smoke` tries whether a stack works.
     """,
 )
 
@@ -99,9 +99,9 @@ def listen_command(
 
     Examples:
 
-    * `python -m client listen golden-eagle-427 --language es --out heard.wav`
-    * `python -m client listen golden-eagle-427 --acknowledge`
-    * `python -m client listen --secret-file code.txt`
+    * `python -m cli listen golden-eagle-427 --language es --out heard.wav`
+    * `python -m cli listen golden-eagle-427 --acknowledge`
+    * `python -m cli listen --secret-file code.txt`
     """
     code = required_session(session, secret_file)
 

@@ -60,7 +60,7 @@ def invite(
     """
     at = f" --url {url}" if url else ""
     tokens = f" --token-url {token_url}" if token_url else ""
-    client = "python -m client"
+    client = "python -m cli"
     code = shlex.quote(str(JoinCode(session.session_id, session.secret)))
     display.say(f"Session {session.session_id}", style="bold green")
     display.say(f"  listen:    {client} listen {code} --language es{at}")

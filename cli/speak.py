@@ -89,11 +89,11 @@ def speak_command(
 
     Examples:
 
-    * `python -m client speak speech.wav --wait 30`
-    * `arecord -f cd | python -m client speak -`
-    * `python -m client speak speech.wav --announce "Questions at the end"`
-    * `python -m client speak speech.wav --interpret offline --into es,ca`
-    * `python -m client speak speech.wav --access link`
+    * `python -m cli speak speech.wav --wait 30`
+    * `arecord -f cd | python -m cli speak -`
+    * `python -m cli speak speech.wav --announce "Questions at the end"`
+    * `python -m cli speak speech.wav --interpret offline --into es,ca`
+    * `python -m cli speak speech.wav --access link`
     """
     if wait_enter and file == STANDARD_INPUT:
         raise typer.BadParameter("standard input cannot be both sound and the Enter key")

@@ -9,5 +9,5 @@ decide without any input or output; `connection` moves bytes, and `lasting` is o
 by itself; `speaker`, `listener` and `interpreter` are whole flows over either (a machine that
 interprets is a package of its own, `interpreter`, over this one); `device_sync` keeps
 one of a user's devices in step; `smoke` tries a stack; `cli` is for people. Run
-`python -m client --help`.
+`python -m cli --help`.
 """

@@ -1,4 +1,4 @@
-"""`python -m client`: speak, listen and interpret from the command line."""
+"""`python -m client`, the former name of `python -m cli`."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class Show:
         self._say("\nNext:", "bold")
         self.detail("make demo WAV=your-speech.wav    the same with your own recording")
         self.detail("make run                         a server that stays; it prints its addresses")
-        self.detail("python -m client --help          speak, listen and interpret with it")
+        self.detail("python -m cli --help          speak, listen and interpret with it")
 
     def failure(self, line: str) -> None:
         """Why there is no show."""

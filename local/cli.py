@@ -30,11 +30,11 @@ DEFAULT_PORT = 8765
 _USAGE = """\
 Lingocast runs at {websocket_url}{http}
 
-  speak      python -m client speak FILE.wav --wait 20{url}
-  listen     python -m client listen SESSION --language es{url}
-  interpret  python -m client interpret SESSION FILE.wav --language es{url}
-  announce   python -m client announce "Lunch at noon"{url}
-  devices    python -m client devices{url}
+  speak      python -m cli speak FILE.wav --wait 20{url}
+  listen     python -m cli listen SESSION --language es{url}
+  interpret  python -m cli interpret SESSION FILE.wav --language es{url}
+  announce   python -m cli announce "Lunch at noon"{url}
+  devices    python -m cli devices{url}
   metrics    python -m local metrics
   token      curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
 

@@ -52,8 +52,8 @@ def smoke_command(
 
     Examples:
 
-    * `python -m client smoke`
-    * `LINGOCAST_TOKEN=… python -m client smoke --url wss://HOST/STAGE`
+    * `python -m cli smoke`
+    * `LINGOCAST_TOKEN=… python -m cli smoke --url wss://HOST/STAGE`
     """
     access = Access(
         url,

@@ -1,6 +1,6 @@
 """When a client moves to a second connection, and what it takes from both while it has two.
 
-Pure: no clock, no chance and no input or output of its own. `client.connection.reconnecting` acts on it.
+Pure: no clock, no randomness and no I/O. `client.connection.reconnecting` acts on its decisions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps one seat in a session over as many connections as it takes.
 
-What it does about a loss, `client.connection.backoff` says; when it moves on without one,
-`client.connection.rollover` does. `client.connection.reconnecting` makes a connection's interface of it.
+`client.connection.backoff` decides what follows a loss, `client.connection.rollover` when to move
+without one. `client.connection.reconnecting` gives it a connection's interface.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure: no clock and no input or output. The caller says what time it is, in ms since the epoch.
 
 A chunk is due at its capture timestamp + its duration + the playout delay, in the receiver's
-time (`client.playback.clock_anchor` says how the two clocks are related). What arrives after that, or after a
+time (`client.playback.clock_anchor` relates the two clocks). What arrives after that, or after a
 later chunk was played, is late: counted and never played, because live audio does not queue
 behind old audio. What came in time is always played.
 

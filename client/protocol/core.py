@@ -1,7 +1,7 @@
 """The client's side of the WebSocket protocol, without any input or output.
 
 Requests become frames, frames become events; `state` is the session as it stands, `announcements`
-what is announced. Whoever owns the socket passes bytes in both directions (`client.connection.websocket`).
+what is announced. `client.connection.websocket` owns the socket and passes bytes in both directions.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from shared.models.errors import CATALOGUE, ErrorCode
 from shared.models.http_messages import HttpError
 from shared.models.message_base import PROTOCOL_VERSION
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "http" / "openapi.json"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "http" / "openapi.json"
 Schema = Mapping[str, Any]
 Content = dict[str, Any]
 

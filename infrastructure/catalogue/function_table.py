@@ -1,7 +1,7 @@
 """The table of functions: each with its settings and its rights.
 
 The stack is built from it, template tests read it, and the local server runs what the stack says.
-Who serves which route say `infrastructure.catalogue.routes` and `infrastructure.catalogue.http_routes`.
+Their routes are in `infrastructure.catalogue.routes` and `.http_routes`.
 """
 
 from __future__ import annotations

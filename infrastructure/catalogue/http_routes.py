@@ -21,8 +21,8 @@ class HttpRouteSpec:
     """One route of the HTTP API: `POST` and `/path`, and the function that serves it.
 
     Unless `authorized` is off, it takes access tokens of the user pool and nothing else. The rest
-    is for docs/http/openapi.json (infrastructure/api/openapi.py): what the body of a request and of its
-    answer are, in a line what it does, and the errors that are its own.
+    is for docs/http/openapi.json (infrastructure/api/openapi.py): what the body of a request and of
+    its answer are, in a line what it does, and the errors that are its own.
     """
 
     method: str

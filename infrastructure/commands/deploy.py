@@ -1,4 +1,6 @@
-"""Deploys a stage: `python -m infrastructure.commands.deploy --stage prod -- --require-approval never`.
+"""Deploys a stage.
+
+    python -m infrastructure.commands.deploy --stage prod -- --require-approval never
 
 What stands after `--` goes to the CDK. A stage that protects its data is first deployed without
 the protections, so that CloudFormation can roll back a deployment that fails, and then with them.
@@ -22,7 +24,7 @@ from infrastructure.commands.outputs import CALLS, session
 from infrastructure.stage.config import STAGES, ConfigError, StageConfig
 from infrastructure.stage.context import NOBODY, cdk_json_context, config_from
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _CDK = _ROOT / "node_modules" / ".bin" / "cdk"
 _CONTEXT_OPTIONS = ("--context", "-c")
 # Of a stack that has never been in service. The CDK deletes it before it tries again:

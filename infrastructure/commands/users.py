@@ -1,6 +1,7 @@
 """Users of a deployed stage: make one, and sign one in for a token.
 
-python -m infrastructure.commands.users create --stage dev --email ada@example.org --group speakers --mfa
+python -m infrastructure.commands.users create --stage dev --email ada@example.org \\
+    --group speakers --mfa
 python -m infrastructure.commands.users token --stage dev --email ada@example.org --file ada.json
 
 The password is asked for, so that it is in no shell's history; with the refresh token in a file it

@@ -11,21 +11,6 @@ LITTER = (
     "**/*.tmp",
     "**/*.swp",
 )
-# What of the client is for terminals. The functions have none, and not the libraries for it.
-_COMMAND_LINE = (
-    "client/__main__.py",
-    "cli/main.py",
-    "client/*_command.py",
-    "cli/standard_io.py",
-    "client/*options.py",
-    "cli/console.py",
-    "cli/notices.py",
-    "cli/device_file.py",
-    "cli/device_machine.py",
-    "cli/device_notices.py",
-    "cli/running.py",
-    "client/smoke*.py",
-)
 # Everything is left out but the packages that the functions are made of: a session's interpreter is
 # a client. The syntax is that of a .dockerignore: the library's default one would let in .env and
 # other files with a dot.
@@ -35,7 +20,8 @@ LEFT_OUT = (
     "!shared",
     "!interpreter",
     "!client",
-    *_COMMAND_LINE,
+    # The alias of the command line, which is not deployed.
+    "client/__main__.py",
     *LITTER,
 )
 

@@ -20,7 +20,7 @@ from infrastructure.compute.permissions import Permissions
 from infrastructure.resources.delivery import Served, serve
 from infrastructure.stage.config import StageConfig
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 METRICS_NAMESPACE = "Lingocast"
 _LOG_LEVEL = "INFO"
 

@@ -18,7 +18,7 @@ from constructs import Construct
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _REQUIREMENTS = _ROOT / "lambda" / "requirements.txt"
 _CONSTRAINTS = _ROOT / "constraints.txt"
 # What the runtime's Amazon Linux 2023 can load: its glibc is 2.34 and aarch64 is Arm's name there.

@@ -25,7 +25,7 @@ from shared.utils import setting_values, settings
 DEFAULT_STAGE = "dev"
 # Says of `alarmEmail` that it was not forgotten.
 NOBODY = "none"
-_CDK_JSON = Path(__file__).parent.parent / "cdk.json"
+_CDK_JSON = Path(__file__).parents[2] / "cdk.json"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")

@@ -14,8 +14,9 @@ from shared.models.messages import Role, SessionJoined, SessionLeft, SessionStat
 
 
 class SeatConnection(Protocol):
-    """A connection that keeps its seat over losses: `client.connection.reconnecting.LastingConnection` is one, and
-    says what each method raises.
+    """A connection that keeps its seat over losses.
+
+    `client.connection.reconnecting.LastingConnection` is one, and documents the errors.
     """
 
     @property

@@ -14,7 +14,7 @@ from local.base import processes
 from local.base.aws_settings import without_aws_settings
 from local.base.errors import SynthesisError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _TIMEOUT_SECONDS = 120.0
 _PROJECT = "lingocast"
 

@@ -1,4 +1,6 @@
-"""The process that decodes: `python -m interpreter.engines.offline.decoder RATE`, commands in, reports out.
+"""The decoder process: `python -m interpreter.engines.offline.decoder RATE`.
+
+Commands come in on standard input, reports go out on standard output.
 
 Decoding is C code that holds the interpreter's lock for a chunk at a time, and may crash; the
 event loop that carries the session's sound must not wait for it, nor die with it.

@@ -30,7 +30,7 @@ from interpreter.engines.offline.wire import (
 from interpreter.timeline import Timeline
 
 DECODER: Sequence[str] = (sys.executable, "-m", "interpreter.engines.offline.decoder")
-_PROJECT = Path(__file__).resolve().parents[2]
+_PROJECT = Path(__file__).resolve().parents[3]
 _SAMPLE_RATES = range(4_000, 192_001)
 # A longer gap in the floor's timestamps is a pause, and ends what was being said.
 _PAUSE_MS = 1_000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.helpers.programs import require_programs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RATE_HZ = 16_000
 
 

@@ -15,7 +15,7 @@ import pytest
 from local.endpoints import Endpoints
 from tests.e2e.support.stage import Stage
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # None is lost because this machine is slow.
 LONG_CHUNKS = ("--chunk-ms=500",)
 
@@ -42,12 +42,12 @@ class Ran:
 
 
 def smoke(url: str, *arguments: str, token: str | None = None) -> Ran:
-    """`python -m client smoke`; a token is passed as people pass secrets, by the environment."""
+    """`python -m cli smoke`; a token is passed as people pass secrets, by the environment."""
     environment = {name: value for name, value in os.environ.items() if "LINGOCAST" not in name}
     if token is not None:
         environment["LINGOCAST_TOKEN"] = token
     done = subprocess.run(
-        [sys.executable, "-m", "client", "smoke", "--url", url, *arguments],
+        [sys.executable, "-m", "cli", "smoke", "--url", url, *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,

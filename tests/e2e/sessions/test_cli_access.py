@@ -20,7 +20,7 @@ def speech(tmp_path: Path) -> str:
 
 def arguments(line: str) -> list[str]:
     """What a shell makes of the command on a line that `speak` printed, after the client's name."""
-    _, _, command = line.partition("python -m client ")
+    _, _, command = line.partition("python -m cli ")
     words = shlex.split(command)
     return words[: words.index("--url")] if "--url" in words else words
 

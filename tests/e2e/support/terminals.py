@@ -14,7 +14,7 @@ from pathlib import Path
 from local.endpoints import Endpoints
 from tests.helpers.wire import PATIENCE_SECONDS
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 def _hears_ctrl_c() -> None:
@@ -76,7 +76,7 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def open(self, *arguments: str) -> AsyncIterator[Terminal]:
-        """Run `python -m client`; it is stopped at the end of the block, if it still runs."""
+        """Run `python -m cli`; it is stopped at the end of the block, if it still runs."""
         terminal = Terminal(await self._start(arguments))
         try:
             yield terminal
@@ -86,7 +86,7 @@ class Desk:
                 await terminal.process.communicate()
 
     async def run(self, *arguments: str) -> Ended:
-        """Run `python -m client` to its end."""
+        """Run `python -m cli` to its end."""
         process = await self._start(arguments)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -106,7 +106,7 @@ class Desk:
             environment["LINGOCAST_TOKEN_URL"] = self.endpoints.token_url
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "client", *arguments),
+            *("-m", "cli", *arguments),
             cwd=_ROOT,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,

@@ -98,7 +98,7 @@ def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> No
     process = start(fixture_path)
     try:
         assert process.stdout is not None
-        assert line_with("python -m client listen", process.stdout)
+        assert line_with("python -m cli listen", process.stdout)
         assert line_with("Logs of the functions", process.stdout)
     finally:
         process.terminate()

@@ -47,8 +47,8 @@ def test_the_speaker_is_told_commands_that_work_as_they_stand(speech: str) -> No
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == f"Session {SESSION}"
-    assert f"python -m client listen '{CODE}' --language es" in lines[1]
-    assert f"python -m client interpret '{CODE}' FILE.wav" in lines[2]
+    assert f"python -m cli listen '{CODE}' --language es" in lines[1]
+    assert f"python -m cli interpret '{CODE}' FILE.wav" in lines[2]
     assert service.requests[0]["access"] == "link"
 
 

@@ -98,7 +98,7 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
     assert result.stdout.splitlines() == [
         "Announcement (warning): Lunch at noon",
         "  delivered to 3 (es 2, fr 1), acknowledged by 1 (es 1)",
-        "It is shown until you take it back: python -m client announce --clear",
+        "It is shown until you take it back: python -m cli announce --clear",
     ]
     (request,) = service.requests
     del request["requestId"]
@@ -153,7 +153,7 @@ def test_what_is_announced_is_shown_and_taken_back(
         (("Lunch", "--translate", "=Comida"), "is not LANG=TEXT"),
         (("Lunch", "--translate", "es= "), "is not LANG=TEXT"),
         (("Lunch", "--translate", "es=a", "--translate", "ES=b"), "es is translated twice"),
-        (("Lunch", "--scope", "session"), "python -m client speak FILE.wav --announce"),
+        (("Lunch", "--scope", "session"), "python -m cli speak FILE.wav --announce"),
         (("Lunch", "--type", "loud"), "'info'"),
     ],
 )

@@ -37,14 +37,14 @@ def speech(tmp_path: Path) -> str:
 
 def test_no_command_teaches() -> None:
     result = run()
-    assert "python -m client listen golden-eagle-427 --language es" in result.output
+    assert "python -m cli listen golden-eagle-427 --language es" in result.output
 
 
 @pytest.mark.parametrize("command", ["speak", "listen", "interpret"])
 def test_every_command_has_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
-    assert f"python -m client {command}" in result.output
+    assert f"python -m cli {command}" in result.output
 
 
 @pytest.mark.parametrize("command", ["listen", "interpret"])
@@ -102,7 +102,7 @@ def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "Session golden-eagle-427"
-    assert f"python -m client listen {SESSION} --language es --url {url}" in lines[1]
+    assert f"python -m cli listen {SESSION} --language es --url {url}" in lines[1]
     assert "spoken: 0.2 s of 0.2 s, 1 chunks sent" in lines
     assert lines[-1] == "The session is over: the speaker ended it."
     assert service.requests[0]["sourceLanguage"] == "de"

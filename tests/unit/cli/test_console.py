@@ -212,7 +212,7 @@ def test_an_invitation_works_when_pasted() -> None:
     notices.invite(display, created, "ws://x:1/dev", "http://x:2/token")
     assert output.getvalue().splitlines() == [
         "Session golden-eagle-427",
-        "  listen:    python -m client listen golden-eagle-427 --language es --url ws://x:1/dev",
-        "  interpret: python -m client interpret golden-eagle-427 FILE.wav --language es"
+        "  listen:    python -m cli listen golden-eagle-427 --language es --url ws://x:1/dev",
+        "  interpret: python -m cli interpret golden-eagle-427 FILE.wav --language es"
         " --url ws://x:1/dev --token-url http://x:2/token",
     ]

@@ -200,7 +200,7 @@ def test_what_is_said_too_late_is_told_with_what_counts() -> None:
 def test_a_device_that_is_offline_is_told_with_what_to_do() -> None:
     with server(Home()) as url:
         result = run("devices", "command", "tv", "play", "--url", url, *ALICE)
-    fails(result, "DEVICE_OFFLINE", "start `python -m client devices` there")
+    fails(result, "DEVICE_OFFLINE", "start `python -m cli devices` there")
 
 
 def test_an_unknown_device_is_told_with_those_that_there_are() -> None:
@@ -235,7 +235,7 @@ def test_without_a_token_it_is_told_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("--user", "bob", "add", "X"), "python -m client devices add … --user …"),
+        (("--user", "bob", "add", "X"), "python -m cli devices add … --user …"),
         (("--device-file", "x.json", "remove", "X"), "devices remove … --device-file …"),
         (("command", "phone", "seek", "12.5"), "'12.5' is not KEY=VALUE"),
         (("command", "phone", "seek", "=12.5"), "is not KEY=VALUE"),
@@ -255,7 +255,7 @@ def test_what_makes_no_sense_is_told_before_anything_is_sent(
 def test_every_action_has_an_example(command: str) -> None:
     result = run("devices", command, "--help")
     assert result.exit_code == 0
-    assert f"python -m client devices {command}" in " ".join(result.output.split())
+    assert f"python -m cli devices {command}" in " ".join(result.output.split())
 
 
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def service() -> Iterator[tuple[Kept, str]]:
 
 def shell(stdin: int | IO[Any] | None, *arguments: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "client", *arguments],
+        [sys.executable, "-m", "cli", *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -170,7 +170,7 @@ def test_a_reader_that_is_gone_does_not_change_the_result() -> None:
     os.close(reader)
     with server(service) as url:
         done = subprocess.run(
-            [sys.executable, "-m", "client", "announce", TEXT, "--url", url, "--token", "t"],
+            [sys.executable, "-m", "cli", "announce", TEXT, "--url", url, "--token", "t"],
             cwd=ROOT,
             stdout=writer,
             stderr=subprocess.PIPE,

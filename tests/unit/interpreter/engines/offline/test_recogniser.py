@@ -164,7 +164,10 @@ async def test_the_decoder_ends_with_the_block(tmp_path: Path, script: str) -> N
 async def test_the_decoder_ends_with_whoever_started_it(tmp_path: Path) -> None:
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
-    holding = f"keep = open({str(line)!r}, 'w'); from interpreter.engines.offline import decoder; decoder.main()"
+    holding = (
+        f"keep = open({str(line)!r}, 'w');"
+        " from interpreter.engines.offline import decoder; decoder.main()"
+    )
     starting = f"""
 import asyncio, sys
 from interpreter.engines.offline.recogniser import decoding
@@ -175,7 +178,7 @@ async def main():
 asyncio.run(main())
 """
     reading = asyncio.create_task(asyncio.to_thread(line.read_text))
-    project = Path(__file__).parents[3]
+    project = Path(__file__).parents[5]
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", starting, stdout=asyncio.subprocess.PIPE, cwd=project
     )
