@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from client.protocol.errors import DeviceFileError
+from client.errors import DeviceFileError
 from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens.private_files import config_dir, write_private
 

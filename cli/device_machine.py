@@ -21,8 +21,8 @@ from cli.options import Access
 from cli.running import run
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
+from client.errors import RequestRefusedError
 from client.flows.device_sync import DeviceHooks, DeviceSync
-from client.protocol.errors import RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
 from client.tokens.development import Bearer

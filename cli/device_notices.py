@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from client.protocol.errors import UnknownDeviceError
+from client.errors import UnknownDeviceError
 from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import Device, Sync, SyncAccepted, SyncMessage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     DeviceFileError,

@@ -30,11 +30,11 @@ from cli.options import (
 from cli.running import run
 from cli.session_option import SecretFileOption, SessionArgument, required_session
 from client.connection.backoff import GRACE_SECONDS
+from client.errors import MachineError
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.sound_files import STANDARD_INPUT, HeardFile, source_named
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.protocol.errors import MachineError
 from client.protocol.join_code import JoinCode
 from interpreter.engine import EngineError
 from interpreter.engines import ENGINE_NAMES, make_engine

@@ -19,7 +19,6 @@ from shared.models.interpretation import LeaseReason
 from shared.models.interpretation_messages import InterpreterLease
 from shared.models.messages import (
     BroadcastStateChanged,
-    ChannelSource,
     ChannelSourceChanged,
     ConnectionTimeout,
     SessionCreated,
@@ -29,6 +28,7 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
+from shared.models.terms import ChannelSource
 
 _REASONS = {"ended": "the speaker ended it", "speakerLeft": "the speaker left"}
 _SOURCES: dict[ChannelSource, str] = {

@@ -11,8 +11,8 @@ import typer
 
 from cli.console import Display
 from cli.hints import remedy
+from client.errors import ClientError
 from client.escaping import printable
-from client.protocol.errors import ClientError
 
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 

@@ -31,9 +31,9 @@ from cli.running import enter_pressed, run
 from cli.session_option import AccessOption, JoinBy
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.reconnecting import LastingConnection
+from client.errors import RequestRefusedError
 from client.flows.sound_files import STANDARD_INPUT, source_named
 from client.flows.speaker import speak
-from client.protocol.errors import RequestRefusedError
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
 from shared.models.messages import SessionCreated

@@ -14,8 +14,8 @@ import typer
 from cli.hints import remedy
 from cli.options import ChunkOption, DelayOption
 from cli.standard_io import serve
+from client.errors import ClientError
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.protocol.errors import ClientError
 from client.sound.whole import load_pcm
 from demo.machine_act import MachineAct
 from demo.scenario import FORMAT, Scenario

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from client.connection.websocket import connect
+from client.errors import ClientError
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
 from client.flows.streaming import StreamReport
@@ -20,7 +21,6 @@ from client.playback.capture import Recording
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Sink
 from client.playback.wav import WavWriter
-from client.protocol.errors import ClientError
 from client.protocol.events import Notice, Notified
 from client.sound.whole import to_pcm
 from client.tokens.development import fetch_token

@@ -1,13 +1,11 @@
-"""The machine interpreter: hears the floor of a session, and sends it in other languages.
+"""The machine interpreter: hears a session's floor and sends it in other languages.
 
     machine = Machine(engine, access.connect, Options(session_id="golden-eagle-427"))
-    await machine.run()        # until the session ends, or somebody has let it `retire`
+    await machine.run()        # until the session ends, or another task calls `retire`
 
-`access.connect` opens a connection that reconnects by itself, as `client.connection.reconnecting`
-does. From another task, `await machine.retire()` lets it finish its sentence, hand over to whoever waits and leave, in
-bounded time; `await machine.take_over()` makes it the voice where another machine is. The pieces:
-`machine` puts together `follower` (who listens), `places` and `booth` (seats and leases), `ear`
-(the floor and the recogniser) and `voice` (translating, speaking and sending); `floor`, `backlog`,
-`pacer`, `guard`, `fitness` and `floor_captions` decide without any input or output; an `engine`
-does the work.
+`interpreter.machine` is a client that holds language channels and paces speech, `interpreter.engine`
+the port that engines implement, `interpreter.engines` the engines, and `interpreter.function` the
+machine's runs as a Lambda function. `await machine.retire()` finishes the current sentence, hands
+over to the stand-by and leaves, in bounded time; `await machine.take_over()` takes a channel from
+another machine.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from cli.hints import remedy
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     HandshakeRefusedError,
     RequestRefusedError,

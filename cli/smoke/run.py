@@ -28,8 +28,8 @@ from cli.smoke.hints import (
 from cli.smoke.report import SmokeReport, Step, StepError
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
+from client.errors import ClientError, HandshakeRefusedError
 from client.playback.capture import Captured, Sleep, capture
-from client.protocol.errors import ClientError, HandshakeRefusedError
 from client.urls import is_local
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock, SystemClock

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from client.connection.clock_offset import ClockOffset
 from client.connection.token_renewal import Authenticator
 from client.connection.websocket import Connection, connect
-from client.protocol.errors import HandshakeRefusedError
+from client.errors import HandshakeRefusedError
 from client.tokens.keeper import TokenKeeper
 from shared.utils.clock import Clock
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     DeviceReplacedError,
@@ -23,7 +23,7 @@ from client.protocol.errors import (
 )
 from client.protocol.session_state import Claim, SessionState
 from shared.models.errors import ErrorCode
-from shared.models.messages import Role
+from shared.models.terms import Role
 
 # The service keeps a speaker's session open for so long by default; nobody else needs longer.
 GRACE_SECONDS = 60.0

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from client.connection.changes import Changes
+from client.changes import Changes
+from client.errors import ClientError, FellBehindError
 from client.playback.capture import Sleep
 from client.playback.lag import LagMeter
-from client.protocol.errors import ClientError, FellBehindError
 from shared.models.messages import Audio
 from shared.utils.clock import Clock
 

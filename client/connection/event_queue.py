@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from client.protocol.events import Event, Heard
 
 # Chunks of a minute at the default 200 ms. Whoever is further behind than that is not live.

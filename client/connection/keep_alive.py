@@ -8,8 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from client.connection.changes import Changes
-from client.protocol.errors import ClientError, ConnectionLostError, RequestRefusedError
+from client.changes import Changes
+from client.errors import ClientError, ConnectionLostError, RequestRefusedError
 from shared.models.errors import ErrorCode
 from shared.utils.clock import Clock
 

@@ -22,9 +22,9 @@ from client.connection.backoff import GRACE_SECONDS, Chance
 from client.connection.catching_up import CatchUpCounts
 from client.connection.supervisor import Opener, SeatKeeper
 from client.connection.websocket import Connection
+from client.errors import AwayError, ConnectionLostError
 from client.playback.capture import Sleep
 from client.protocol.announcement_requests import AnnouncementRequests
-from client.protocol.errors import AwayError, ConnectionLostError
 from client.protocol.events import Event
 from client.protocol.interpreter_requests import InterpreterRequests
 from client.protocol.requester import ReplyType

@@ -14,16 +14,16 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from client.changes import Changes
 from client.connection.backoff import Chance, Reconnection, Seat
 from client.connection.catching_up import CatchingUp, CatchUpCounts
-from client.connection.changes import Changes
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
 from client.connection.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
 from client.connection.websocket import Connection
+from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.playback.capture import Sleep
 from client.protocol.announcements import AnnouncementBoard
-from client.protocol.errors import ClientError, ConnectionLostError, FellBehindError
 from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
 from shared.models.messages import SessionJoined
 from shared.utils.clock import Clock

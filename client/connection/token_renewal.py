@@ -6,13 +6,13 @@ import asyncio
 import logging
 from typing import Protocol
 
-from client.playback.capture import Sleep
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     RenewalError,
     RequestRefusedError,
 )
+from client.playback.capture import Sleep
 from client.tokens.keeper import TokenKeeper
 from client.tokens.times import HeldToken
 from shared.models.authentication_messages import Authenticated

@@ -17,7 +17,7 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
-from client.protocol.errors import ConnectionLostError, HandshakeRefusedError, UnreachableError
+from client.errors import ConnectionLostError, HandshakeRefusedError, UnreachableError
 from client.urls import is_local
 from shared.utils.validators import MAX_MESSAGE_BYTES, validate_client_id
 

@@ -19,22 +19,22 @@ from dataclasses import replace
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
 from client.connection.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
 from client.connection.send_window import SendWindow
 from client.connection.transport import SessionTicket, lost, open_socket
-from client.protocol.announcement_requests import AnnouncementRequests
-from client.protocol.core import SessionCore
-from client.protocol.device_requests import DeviceRequests
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     RequestRefusedError,
     RequestTimeoutError,
     StalledError,
 )
+from client.protocol.announcement_requests import AnnouncementRequests
+from client.protocol.core import SessionCore
+from client.protocol.device_requests import DeviceRequests
 from client.protocol.events import Answered, AudioRefused, CaptionRefused, Event, Refused
 from client.protocol.interpreter_requests import InterpreterRequests
 from client.protocol.requester import ReplyType

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from client.errors import ClientError, RequestRefusedError
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.announcements import announced
-from client.protocol.errors import ClientError, RequestRefusedError
 from client.protocol.events import Notice, Notified
 from shared.models.announcement_messages import ActiveAnnouncement, Announcement
 from shared.models.errors import ErrorCode

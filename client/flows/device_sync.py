@@ -9,15 +9,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from client.changes import Changes
 from client.connection.backoff import GRACE_SECONDS, Chance, Reconnection
-from client.connection.changes import Changes
 from client.connection.clock_offset import ClockOffset
 from client.connection.supervisor import Opener
 from client.connection.websocket import Connection
+from client.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.flows.listener import compare_clocks
 from client.flows.streaming import either
 from client.playback.capture import Sleep
-from client.protocol.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import (

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from client.connection.reconnecting import AnyConnection
+from client.errors import OffAirError, RequestRefusedError
 from client.flows.listener import Hearing, Hooks, OpenSink, compare_clocks
 from client.flows.speaker import OpenSource
 from client.flows.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from client.playback.capture import Sleep
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Playout
-from client.protocol.errors import OffAirError, RequestRefusedError
 from client.protocol.events import AudioRefused, Notice, Notified
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import Renders

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from client.connection.reconnecting import AnyConnection
+from client.errors import ClientError
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Playout, Sink
 from client.protocol.captions import CaptionTrack, Shown
-from client.protocol.errors import ClientError
 from client.protocol.events import (
     AudioRefused,
     Captioned,

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from client.errors import SoundError
 from client.flows.speaker import OpenSource
 from client.playback.playout import NullSink, Sink
 from client.playback.recorder import Recorder
-from client.protocol.errors import SoundError
 from client.sound.inputs import DescriptorInput, open_path, unreadable
 from client.sound.outputs import prepare_directory
 from client.sound.source import SoundInput, SoundSource

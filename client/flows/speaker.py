@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from client.connection.reconnecting import AnyConnection
+from client.errors import ClientError, SoundError
 from client.flows.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
 from client.playback.capture import ChunkSource, Sleep
-from client.protocol.errors import ClientError, SoundError
 from client.protocol.events import (
     AudioRefused,
     Away,

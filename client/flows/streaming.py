@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from client.connection.changes import Changes
+from client.changes import Changes
+from client.errors import AwayError, OffAirError
 from client.playback.capture import Captured, ChunkSource, Sleep, capture
-from client.protocol.errors import AwayError, OffAirError
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock

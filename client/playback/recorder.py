@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from client.errors import SoundError
 from client.playback.wav import WavWriter, silent_pcm
-from client.protocol.errors import SoundError
 from client.sound.outputs import DescriptorOutput, StoppedError, unwritable
 
 # What may wait for a slow reader or disk; then the newest sound is left out of the recording.

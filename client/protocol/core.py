@@ -1,7 +1,7 @@
 """The client's side of the WebSocket protocol, without any input or output.
 
 Requests become frames, frames become events; `state` is the session as it stands, `announcements`
-what is announced. `client.connection.websocket` owns the socket and passes bytes in both directions.
+what is announced. `client.connection.websocket` owns the socket and passes bytes both ways.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import get_args
 
 import msgspec
 
+from client.errors import RequestRefusedError
 from client.protocol.announcements import AnnouncementBoard
-from client.protocol.errors import RequestRefusedError
 from client.protocol.events import (
     Answered,
     AudioRefused,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.protocol.errors import RequestRefusedError
+from client.errors import RequestRefusedError
 from shared.models.interpretation_messages import Caption
 from shared.models.message_base import Reply, ServerMessage
 from shared.models.messages import Audio, SessionJoined

@@ -16,13 +16,13 @@ from shared.models.messages import (
     LanguageChanged,
     LeaveSession,
     RequestedAudioFormat,
-    Role,
     SessionAccess,
     SessionCreated,
     SessionEnded,
     SessionJoined,
     SessionLeft,
 )
+from shared.models.terms import Role
 
 
 class SessionRequests(Asking):

@@ -14,12 +14,10 @@ from shared.models.message_base import ServerMessage
 from shared.models.messages import (
     Audio,
     BroadcastStateChanged,
-    ChannelSource,
     ChannelSourceChanged,
     ConnectionTimeout,
     HeartbeatAck,
     LanguageChanged,
-    Role,
     SessionCreated,
     SessionEnded,
     SessionJoined,
@@ -27,6 +25,7 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
+from shared.models.terms import ChannelSource, Role
 
 
 @dataclass(frozen=True, slots=True)

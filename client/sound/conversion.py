@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import soxr
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.chunks import complete
 from client.sound.downmix import Downmix
 from client.sound.encodings import Samples

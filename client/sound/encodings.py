@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 
 Samples = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.encodings import UnsupportedEncodingError
 from client.sound.inputs import ByteInput
 from client.sound.library import CONVERT, LibraryReader

@@ -10,7 +10,7 @@ import stat
 import threading
 from typing import Protocol
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 
 _READ_BYTES = 65_536
 # Linux's memory devices (/dev/null, /dev/zero, /dev/random …) have this major number.

@@ -12,7 +12,7 @@ from typing import Final
 
 import soundfile
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.encodings import Samples, clean
 from client.sound.inputs import ByteInput
 

@@ -9,7 +9,7 @@ import stat
 import threading
 from pathlib import Path
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 
 # How often a FIFO is looked at that nobody reads yet; the kernel does not tell.
 _READER_POLL_MS = 100

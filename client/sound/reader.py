@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.encodings import PCM, Decoder, Encoding, Samples
 from client.sound.inputs import ByteInput
 

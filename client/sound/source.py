@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.conversion import block_frames, converted, in_blocks, in_chunks
 from client.sound.encodings import Samples
 from client.sound.formats import open_reader

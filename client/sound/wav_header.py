@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.encodings import Encoding, parse_format
 from client.sound.inputs import ByteInput
 from client.sound.reader import PcmReader, no_sound

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.conversion import block_frames, converted, in_blocks
 from client.sound.encodings import Samples
 from client.sound.formats import open_reader

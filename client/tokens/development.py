@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from client.protocol.errors import UnknownUserError
+from client.errors import UnknownUserError
 from client.tokens.service import post_for_token
 from client.urls import is_local
 from shared.utils.text_arguments import is_text

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from client.protocol.errors import RenewalError
+from client.errors import RenewalError
 from client.tokens.private_files import write_private
 from client.urls import is_local
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from client.protocol.errors import RenewalError, TokenError
+from client.errors import RenewalError, TokenError
 from client.tokens.sources import NoServiceError, TokenSource
 from client.tokens.times import HeldToken
 from shared.utils.clock import Clock

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.urls import is_local
 
 _MAX_ANSWER_BYTES = 65_536

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
+from client.errors import RenewalError, TokenError
 from client.escaping import printable
-from client.protocol.errors import RenewalError, TokenError
 from client.tokens.development import fetch_token
 from client.tokens.file import TokenFile
 from client.tokens.service import exchange

@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.file import TokenFile
 from infrastructure.commands.outputs import CALLS, deployed
 from infrastructure.commands.sign_in import SignIn

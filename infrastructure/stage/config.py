@@ -163,8 +163,8 @@ class StageConfig:
 # API Gateway throttles a route, not a client, so a stranger's requests come out of the same bucket
 # as the speaker's. A flooding connection is closed by its budgets (shared/admission/budgets.py),
 # and until that has happened the bucket must have something left. On `sendAudio` that takes 5
-# refusals or about 100 ms. A client gets some 1 000 messages a second through one connection, so 100 before
-# it is closed; eight such connections, each reopened twice before their address is slowed, need
+# refusals or about 100 ms. A client gets some 1 000 messages a second through one connection, so
+# 100 before it is closed; eight such connections, each reopened twice before their address is slowed, need
 # 8 x 3 x 100 = 2 400 at once. The burst is that and half a second of honest audio.
 # What speakers do by hand, each for one session.
 _CONTROLS = tuple(

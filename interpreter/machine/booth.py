@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.connection.changes import Changes
+from client.changes import Changes
+from client.errors import AwayError, ClientError
 from client.flows.streaming import either
 from client.playback.capture import Sleep
-from client.protocol.errors import AwayError, ClientError
 from client.protocol.events import (
     AudioRefused,
     Away,

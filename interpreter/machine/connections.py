@@ -10,7 +10,12 @@ from client.protocol.events import Event
 from client.protocol.session_state import SessionState
 from shared.models.interpretation import InterpreterSource, Renders
 from shared.models.interpretation_messages import InterpreterLease, SendCaption
-from shared.models.messages import Role, SessionJoined, SessionLeft, SessionStatus
+from shared.models.messages import (
+    SessionJoined,
+    SessionLeft,
+    SessionStatus,
+)
+from shared.models.terms import Role
 
 
 class SeatConnection(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from client.errors import ClientError, RequestRefusedError
 from client.playback.capture import Sleep
-from client.protocol.errors import ClientError, RequestRefusedError
 from interpreter.machine.connections import OpenConnection, SeatConnection
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode

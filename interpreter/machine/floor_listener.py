@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.playback.clock_anchor import ClockAnchor

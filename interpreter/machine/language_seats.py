@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from client.errors import ClientError, RequestRefusedError
 from client.playback.capture import Sleep
-from client.protocol.errors import ClientError, RequestRefusedError
 from interpreter.engine import Engine, EngineError
 from interpreter.machine.booth import Booth
 from interpreter.machine.demand_watcher import Audience
@@ -16,7 +16,10 @@ from interpreter.machine.engine_health import Fitness
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
-from shared.models.messages import ChannelSource, SessionStatus
+from shared.models.messages import (
+    SessionStatus,
+)
+from shared.models.terms import ChannelSource
 from shared.utils.clock import Clock
 
 # A booth that could not sit down tries again after so long.

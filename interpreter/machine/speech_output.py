@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from client.connection.changes import Changes
+from client.changes import Changes
+from client.errors import AwayError
 from client.flows.streaming import either
 from client.playback.capture import Sleep
-from client.protocol.errors import AwayError
 from interpreter.engine import Engine, EngineError, Recognised, Stage
 from interpreter.machine.backlog import Backlog
 from interpreter.machine.options import Limits

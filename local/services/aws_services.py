@@ -81,9 +81,9 @@ class Services:
         for name, url in endpoints.items():
             port = _port_here(url)
             if name in guarded_by and port is not None:
-                proxy = guarded_by[name](port)
-                self._cleanup.callback(proxy.close)
-                serving = await self._serve(proxy.handle, proxy.MAX_BODY_BYTES)
+                service = guarded_by[name](port)
+                self._cleanup.callback(service.close)
+                serving = await self._serve(service.handle, proxy.MAX_BODY_BYTES)
                 url = f"http://{HOST}:{serving}"  # noqa: PLW2901 - that is where it is now
             found[name] = url
         return found

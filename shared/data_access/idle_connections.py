@@ -12,7 +12,7 @@ from shared.data_access.connections_repository import ACTIVITY_BUCKETS
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 from shared.models.connection import Seat
-from shared.models.messages import Role
+from shared.models.terms import Role
 
 _CLAIMED_AT = "claimedAt"
 

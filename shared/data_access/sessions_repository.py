@@ -9,8 +9,8 @@ from shared.data_access.session_items import ENDED_AT, from_item, to_item
 from shared.data_access.session_news import END, SPEAKER, attribute_of
 from shared.data_access.table import ConditionFailedError
 from shared.models import schema
-from shared.models.messages import EndReason
 from shared.models.session import Session, SessionStatus
+from shared.models.terms import EndReason
 
 # How long an ended session stays readable, so that late requests hear SESSION_ENDED.
 _KEEP_ENDED_SECONDS = 24 * 60 * 60

@@ -14,7 +14,10 @@ from shared.models.bus_messages import BUS_TYPES
 from shared.models.device_messages import Operation, SyncKind
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
-from shared.models.messages import Role, SessionAccess
+from shared.models.messages import (
+    SessionAccess,
+)
+from shared.models.terms import Role
 from shared.utils.json_outline import Outline, is_whole, outline
 from shared.utils.validators import validate_action
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.models.connection import UNKNOWN_LANGUAGE
-from shared.models.messages import UpdateReason
+from shared.models.terms import UpdateReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.models.interpretation import InterpreterSource
-from shared.models.messages import Role
+from shared.models.terms import Role
 
 # API Gateway closes a connection after two hours, whatever it carries:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html

@@ -20,11 +20,8 @@ from shared.models.interpretation import (
     RequestedInterpretation,
 )
 from shared.models.message_base import Reply, Request, ServerMessage
+from shared.models.terms import ChannelSource, EndReason, Role, UpdateReason
 
-Role = Literal["speaker", "listener", "interpreter"]
-ChannelSource = Literal["floor", "human", "machine"]
-EndReason = Literal["ended", "speakerLeft"]
-UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]
 CloseReason = Literal["idle"]
 # How listeners get into a session: by its id, or by a link that carries a secret too.
 SessionAccess = Literal["code", "link"]

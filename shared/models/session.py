@@ -10,7 +10,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import Interpretation, InterpreterSource
 from shared.models.interpreter_run import InterpreterRun
-from shared.models.messages import ChannelSource, EndReason
+from shared.models.terms import ChannelSource, EndReason
 
 # Languages in use by a session's listeners, beside the speaker's and those with an interpreter.
 MAX_LANGUAGES = 100

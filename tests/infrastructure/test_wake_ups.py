@@ -1,6 +1,6 @@
 """No asyncio.Event is set back: `clear` discards a `set` that no task has seen yet.
 
-What changes more than once is waited for with `client.connection.changes.Changes`.
+What changes more than once is waited for with `client.changes.Changes`.
 """
 
 from __future__ import annotations

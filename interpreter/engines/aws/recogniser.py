@@ -8,7 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from interpreter.engine import EngineError, FloorChunk, Recognised
 from interpreter.engines.aws.error_mapping import ConnectionLostError, LimitExceededError
 from interpreter.engines.aws.event_stream import FrameError

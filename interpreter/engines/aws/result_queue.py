@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from interpreter.engine import EngineError, Recognised
 
 # More than an hour of finals. Somebody who does not read is not there.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
 from interpreter.engines.offline.processes import end
 from interpreter.engines.offline.wire import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.whole import parse_sound, to_pcm
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
 from interpreter.engines.offline.processes import end

@@ -12,9 +12,12 @@ from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
 from shared.models.interpretation_messages import InterpreterLease
-from shared.models.messages import ChannelSource, ChannelSourceChanged
+from shared.models.messages import (
+    ChannelSourceChanged,
+)
 from shared.models.session import LEASE_MS, Channel, Session
 from shared.models.succession_rules import is_expired, lease_of, passed_on, waiting
+from shared.models.terms import ChannelSource
 from shared.services.session_notifier import Announcer
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

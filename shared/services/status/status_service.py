@@ -6,9 +6,12 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models import messages
 from shared.models.audience_counts import distribution
 from shared.models.connection import Caller, Membership
-from shared.models.messages import GetSessionStatus, UpdateReason
+from shared.models.messages import (
+    GetSessionStatus,
+)
 from shared.models.request_errors import forbidden, session_ended, session_not_found
 from shared.models.session import Session
+from shared.models.terms import UpdateReason
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.seat_lookup import Seating
 from shared.services.sessions.session_access import visible

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from cli.options import Access
+from client.errors import DisplacedError, RequestRefusedError
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
-from client.protocol.errors import DisplacedError, RequestRefusedError
 from client.protocol.events import Away, Notified, Returned
 from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.support.envelopes import still_works

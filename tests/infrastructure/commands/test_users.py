@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.file import TokenFile
 from infrastructure.commands import outputs, users
 from infrastructure.commands.outputs import outputs_of

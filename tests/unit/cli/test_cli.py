@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.hints import remedy
-from client.playback.wav import WavWriter
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     HandshakeRefusedError,
@@ -16,6 +15,7 @@ from client.protocol.errors import (
     RequestTimeoutError,
     SoundError,
 )
+from client.playback.wav import WavWriter
 from client.sound.whole import load_pcm, read_sound
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import encode

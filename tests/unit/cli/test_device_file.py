@@ -8,7 +8,7 @@ import pytest
 
 from cli.device_file import DeviceFile, account_of, default_path
 from cli.device_notices import Household
-from client.protocol.errors import DeviceFileError, UnknownDeviceError
+from client.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens.development import Bearer
 from shared.models.device_messages import Device

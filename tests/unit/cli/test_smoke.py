@@ -17,7 +17,7 @@ from cli.smoke.audio import tone
 from cli.smoke.hints import cause
 from cli.smoke.report import SmokeReport, as_json
 from cli.smoke.run import Plan, smoke
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     HandshakeRefusedError,

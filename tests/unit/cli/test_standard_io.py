@@ -13,7 +13,7 @@ import pytest
 
 from cli.main import app
 from cli.standard_io import checked
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.development import login_name
 from tests.unit.cli.command_line import server
 from tests.unit.cli.test_announce import Announcing

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.websocket import Connection, connect
-from client.protocol.errors import ClientError
+from client.errors import ClientError
 from shared.utils.clock import Clock
 from tests.unit.client.support import FakeClock, FakeService, serving
 

@@ -20,7 +20,7 @@ from cli.options import Access
 from client.connection.authenticated import connect_with_token
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
-from client.protocol.errors import HandshakeRefusedError, RequestRefusedError, TokenError
+from client.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.protocol.events import AudioRefused
 from client.tokens.keeper import TokenKeeper
 from shared.utils.clock import Clock, SystemClock

@@ -6,7 +6,7 @@ import pytest
 
 from cli.hints import remedy
 from client.connection.backoff import Reconnection, Seat
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     DisplacedError,
@@ -18,7 +18,7 @@ from client.protocol.errors import (
     TokenError,
     UnreachableError,
 )
-from shared.models.messages import Role
+from shared.models.terms import Role
 
 LOST = ConnectionLostError("the connection broke off")
 

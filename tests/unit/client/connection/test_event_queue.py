@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from client.connection.event_queue import EventQueue
-from client.protocol.errors import ConnectionLostError
+from client.errors import ConnectionLostError
 from client.protocol.events import Event, Heard, Notified
 from shared.models.messages import SessionEnded
 from tests.unit.client.support import audio

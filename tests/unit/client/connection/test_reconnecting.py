@@ -12,7 +12,7 @@ from cli.options import Access
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.websocket import Connection, connect
-from client.protocol.errors import (
+from client.errors import (
     AwayError,
     ConnectionLostError,
     DisplacedError,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from client.connection.reconnecting import LastingConnection, lasting
 from client.connection.rollover import Overlap, Schedule
 from client.connection.websocket import connect
+from client.errors import RequestRefusedError, UnreachableError
 from client.playback.jitter import JitterBuffer, Played
-from client.protocol.errors import RequestRefusedError, UnreachableError
 from client.protocol.events import AudioRefused, Heard, Notified, Returned, RolledOver
 from shared.models.audio_format import AudioFormat
 from shared.models.message_base import ServerMessage

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from client.connection.token_renewal import Authenticator
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     ConnectionLostError,
     RequestRefusedError,

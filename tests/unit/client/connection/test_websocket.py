@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from client.connection.websocket import connect
-from client.protocol.errors import (
+from client.errors import (
     ConnectionLostError,
     HandshakeRefusedError,
     RequestRefusedError,

@@ -10,10 +10,10 @@ import pytest
 
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
+from client.errors import ClientError, RequestRefusedError
 from client.flows.auto_acknowledge import Acknowledger
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
-from client.protocol.errors import ClientError, RequestRefusedError
 from client.protocol.events import Answered, Away, Event, Notified, Outcome, Returned
 from client.protocol.requester import ReplyType
 from shared.models.announcement_messages import (

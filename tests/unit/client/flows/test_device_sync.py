@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from client.protocol.errors import DeviceReplacedError, UnreachableError
+from client.errors import DeviceReplacedError, UnreachableError
 from tests.unit.client.support import FakeClock, serving
 from tests.unit.client.sync_devices import device, running
 from tests.unit.client.sync_model import PAGE_ITEMS, SyncService

@@ -11,14 +11,14 @@ import pytest
 
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection
-from client.flows.device_sync import DeviceSync
-from client.protocol.errors import (
+from client.errors import (
     ClientError,
     DeviceReplacedError,
     GaveUpError,
     RequestRefusedError,
     UnreachableError,
 )
+from client.flows.device_sync import DeviceSync
 from client.protocol.events import Event, Notified
 from client.protocol.replica import DeviceReplica
 from shared.models.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from client.connection.websocket import connect
+from client.errors import RequestRefusedError, SoundError
 from client.flows.interpreter import InterpretReport, Start, interpret
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import OpenSource, SpeakReport, speak
 from client.playback.capture import ChunkSource, Recording
 from client.playback.playout import ListenStats
-from client.protocol.errors import RequestRefusedError, SoundError
 from shared.models.audio_format import AudioFormat
 from shared.models.messages import SessionCreated, SessionJoined
 from tests.unit.client.support import FakeService, serving

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from client.errors import SoundError
 from client.flows.sound_files import source_named
-from client.protocol.errors import SoundError
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.sounds import s16, wav
 

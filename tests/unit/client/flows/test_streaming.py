@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from client.errors import ConnectionLostError, RequestRefusedError, StalledError
 from client.flows.streaming import Streamer, StreamReport, either, settle_seconds
 from client.playback.capture import Recording
-from client.protocol.errors import ConnectionLostError, RequestRefusedError, StalledError
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, FakeClock

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from client.errors import SoundError
 from client.flows.sound_files import HeardFile
 from client.playback.playout import NullSink
 from client.playback.recorder import Recorder
-from client.protocol.errors import SoundError
 from client.sound.whole import parse_sound, read_sound
 from shared.models.audio_format import AudioFormat
 

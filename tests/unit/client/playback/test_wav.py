@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from client.errors import SoundError
 from client.playback.wav import MAX_SILENCE_MS, WavWriter
-from client.protocol.errors import SoundError
 from client.sound.whole import parse_sound
 
 

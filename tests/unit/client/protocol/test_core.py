@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from client.errors import GATEWAY_FAULT, RequestRefusedError
 from client.protocol.core import SessionCore
-from client.protocol.errors import GATEWAY_FAULT, RequestRefusedError
 from client.protocol.events import (
     Answered,
     AudioRefused,

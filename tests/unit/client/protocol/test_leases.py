@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection
 
 from client.connection.reconnecting import lasting
 from client.connection.websocket import connect
+from client.errors import AwayError, RequestRefusedError
 from client.protocol.core import SessionCore
-from client.protocol.errors import AwayError, RequestRefusedError
 from client.protocol.events import (
     AudioRefused,
     Away,

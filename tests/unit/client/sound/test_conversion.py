@@ -10,9 +10,9 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.errors import SoundError
 from client.playback.audio import at_volume
 from client.playback.wav import WavWriter
-from client.protocol.errors import SoundError
 from client.sound.chunks import chunks
 from client.sound.conversion import in_chunks
 from client.sound.encodings import Samples

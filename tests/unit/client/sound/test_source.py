@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.inputs import DescriptorInput, MemoryInput, open_path
 from client.sound.source import SoundInput, SoundSource
 from shared.models.audio_format import AudioFormat

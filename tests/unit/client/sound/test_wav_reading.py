@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.protocol.errors import SoundError
+from client.errors import SoundError
 from client.sound.whole import Sound, parse_sound, read_sound
 from tests.unit.client.sounds import A_LAW, FLOAT, MU_LAW, chunk, fmt, riff, s16, wav
 

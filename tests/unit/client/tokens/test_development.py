@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.development import fetch_token, local_token_url
 from tests.unit.client.support import token_service
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.development import fetch_token
 from tests.unit.client.support import token_service
 

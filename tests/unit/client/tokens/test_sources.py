@@ -14,7 +14,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from client.protocol.errors import TokenError
+from client.errors import TokenError
 from client.tokens.file import TokenFile
 from client.tokens.sources import (
     CommandTokens,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from client.protocol.errors import (
+from client.errors import (
     AwayError,
     ClientError,
     ConnectionLostError,
@@ -34,13 +34,12 @@ from shared.models.interpretation_messages import Caption, InterpreterLease, Sen
 from shared.models.messages import (
     Audio,
     BroadcastStateChanged,
-    ChannelSource,
-    Role,
     SessionEnded,
     SessionJoined,
     SessionLeft,
     SessionStatus,
 )
+from shared.models.terms import ChannelSource, Role
 from tests.helpers.virtual_time import VirtualTime
 
 SESSION = "golden-eagle-427"

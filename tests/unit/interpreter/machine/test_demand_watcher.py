@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from client.protocol.errors import UnreachableError
+from client.errors import UnreachableError
 from interpreter.machine.connections import SeatConnection
 from interpreter.machine.demand_watcher import Follower
 from interpreter.machine.options import Limits, Options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.protocol.errors import RequestRefusedError
+from client.errors import RequestRefusedError
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
 from interpreter.engines.scripted import Fault, ScriptedEngine
 from interpreter.machine.report import LeaseNews, Left, Recognising, Spoken

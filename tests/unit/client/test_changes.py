@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.connection.changes import Changes
+from client.changes import Changes
 from tests.helpers.virtual_loop import run_virtually
 
 
