@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shared.models.announcement_messages import MessageType
+from shared.protocol.announcement_messages import MessageType
 
 
 class Weight(StrEnum):

@@ -20,9 +20,9 @@ from client.playback.interpretation_latency import LedgerSummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, Playout
-from shared.models.announcement_messages import Coverage
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import SessionStatus
+from shared.protocol.announcement_messages import Coverage
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import SessionStatus
 
 _PLAIN_SECONDS = 5.0
 _LIVE_SECONDS = 0.1

@@ -27,7 +27,7 @@ from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
 from client.tokens.development import Bearer
 from client.urls import is_local
-from shared.models.device_messages import Device, SyncMessage
+from shared.protocol.device_messages import Device, SyncMessage
 from shared.utils.clock import SystemClock
 
 

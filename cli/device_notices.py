@@ -9,7 +9,7 @@ import msgspec
 
 from client.errors import UnknownDeviceError
 from client.protocol.replica import DeviceReplica
-from shared.models.device_messages import Device, Sync, SyncAccepted, SyncMessage
+from shared.protocol.device_messages import Device, Sync, SyncAccepted, SyncMessage
 
 # A device that is there only while it says one thing: nobody waits for it to come, or misses it.
 PASSING = "commandLine"

@@ -44,7 +44,7 @@ from interpreter.machine.options import Limits, Options
 from interpreter.machine.report import Hooks as MachineHooks
 from interpreter.machine.report import News
 from shared.models.errors import ValidationError
-from shared.models.messages import SessionJoined
+from shared.protocol.messages import SessionJoined
 from shared.utils.validators import validate_language_code
 
 _AUTO: Final = "auto"

@@ -8,16 +8,17 @@ from cli.console import Display
 from client.protocol.announcements import announced
 from client.protocol.events import Away, CaughtUp, Notice, Notified, Returned
 from client.protocol.join_code import JoinCode
-from shared.models.announcement_messages import (
+from shared.models.broadcast_state import BroadcastState
+from shared.models.interpretation import LeaseReason
+from shared.models.terms import ChannelSource
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementCleared,
     MessageType,
 )
-from shared.models.broadcast_state import BroadcastState
-from shared.models.interpretation import LeaseReason
-from shared.models.interpretation_messages import InterpreterLease
-from shared.models.messages import (
+from shared.protocol.interpretation_messages import InterpreterLease
+from shared.protocol.messages import (
     BroadcastStateChanged,
     ChannelSourceChanged,
     ConnectionTimeout,
@@ -28,7 +29,6 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from shared.models.terms import ChannelSource
 
 _REASONS = {"ended": "the speaker ended it", "speakerLeft": "the speaker left"}
 _SOURCES: dict[ChannelSource, str] = {

@@ -36,7 +36,7 @@ from client.flows.sound_files import STANDARD_INPUT, source_named
 from client.flows.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 
 # How long a machine is behind, and takes to say a sentence.
 _FOR_INTERPRETERS_SECONDS = 6.0

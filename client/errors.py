@@ -24,7 +24,7 @@ ClientError
 
 from __future__ import annotations
 
-from shared.models.messages import ErrorMessage
+from shared.protocol.messages import ErrorMessage
 
 GATEWAY_FAULT = "GATEWAY_FAULT"
 

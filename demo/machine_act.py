@@ -28,8 +28,8 @@ from demo.scenario import FLOOR_LANGUAGE, FORMAT, INTERPRETED_LANGUAGE, Endpoint
 from demo.sentences import STABLE
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import ChannelSourceChanged, SessionCreated, SessionJoined
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import ChannelSourceChanged, SessionCreated, SessionJoined
 
 # Between two sentences, as long as speakers leave who know that they are interpreted.
 _PAUSE_SECONDS = 1.5

@@ -20,7 +20,7 @@ from client.playback.playout import ListenStats
 from client.playback.wav import WavWriter
 from client.tokens.development import fetch_token
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated, SessionJoined
+from shared.protocol.messages import SessionCreated, SessionJoined
 
 FORMAT = AudioFormat()
 FLOOR_LANGUAGE = "en"

@@ -18,8 +18,8 @@ from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from demo.machine_act import MachinePerformance
 from demo.scenario import FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, Performance
 from demo.verdict import Row
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import SessionJoined
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import SessionJoined
 
 _NAMES = {"en": "English", "es": "Spanish", "fr": "French"}
 

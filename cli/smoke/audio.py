@@ -15,7 +15,7 @@ from client.playback.jitter import JitterBuffer, Played
 from client.playback.latency import LatencySummary
 from client.protocol.events import AudioRefused, Heard, Notified
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionEnded
+from shared.protocol.messages import SessionEnded
 from shared.utils.clock import Clock
 
 # Later than this after it was captured no listener plays a chunk.

@@ -16,7 +16,7 @@ from client.changes import Changes
 from client.errors import ClientError, FellBehindError
 from client.playback.capture import Sleep
 from client.playback.lag import LagMeter
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from shared.utils.clock import Clock
 
 # So far behind a listener may be (ms).

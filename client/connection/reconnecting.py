@@ -31,10 +31,10 @@ from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
 from client.protocol.speaker_requests import SpeakerControls
-from shared.models.announcement_messages import Announcement, Scope
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import SendCaption
-from shared.models.message_base import Request
+from shared.protocol.announcement_messages import Announcement, Scope
+from shared.protocol.interpretation_messages import SendCaption
+from shared.protocol.message_base import Request
 from shared.utils.clock import Clock, SystemClock
 
 _Result = TypeVar("_Result")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.protocol.events import AudioRefused, CaptionRefused, Event, Notified
-from shared.models.message_base import encode
+from shared.protocol.message_base import encode
 
 # PROTOCOL rule 13: for so long both connections get audio, and chunks of both are accepted.
 OVERLAP_SECONDS = 2.0

@@ -25,7 +25,7 @@ from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.playback.capture import Sleep
 from client.protocol.announcements import AnnouncementBoard
 from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
-from shared.models.messages import SessionJoined
+from shared.protocol.messages import SessionJoined
 from shared.utils.clock import Clock
 
 # Opens a connection, with a token that is valid now; the clocks' difference is known for all.

@@ -15,8 +15,8 @@ from client.errors import (
 from client.playback.capture import Sleep
 from client.tokens.keeper import TokenKeeper
 from client.tokens.times import HeldToken
-from shared.models.authentication_messages import Authenticated
 from shared.models.errors import ErrorCode
+from shared.protocol.authentication_messages import Authenticated
 from shared.utils.clock import Clock
 
 _log = logging.getLogger("lingocast.client")

@@ -41,13 +41,13 @@ from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
 from client.protocol.speaker_requests import SpeakerControls
-from shared.models.announcement_messages import Announcement, Scope
-from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import SendCaption
-from shared.models.message_base import Reply, Request
-from shared.models.messages import Heartbeat, HeartbeatAck
+from shared.protocol.announcement_messages import Announcement, Scope
+from shared.protocol.authentication_messages import Authenticate, Authenticated
+from shared.protocol.interpretation_messages import SendCaption
+from shared.protocol.message_base import Reply, Request
+from shared.protocol.messages import Heartbeat, HeartbeatAck
 from shared.utils.clock import Clock, SystemClock
 
 REPLY_TIMEOUT_SECONDS = 15.0  # a cold start of the service takes seconds

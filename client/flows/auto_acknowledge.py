@@ -9,8 +9,8 @@ from client.errors import ClientError, RequestRefusedError
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.announcements import announced
 from client.protocol.events import Notice, Notified
-from shared.models.announcement_messages import ActiveAnnouncement, Announcement
 from shared.models.errors import ErrorCode
+from shared.protocol.announcement_messages import ActiveAnnouncement, Announcement
 
 
 class Acknowledger:

@@ -20,7 +20,8 @@ from client.flows.streaming import either
 from client.playback.capture import Sleep
 from client.protocol.events import Away, Event, Notified
 from client.protocol.replica import DeviceReplica
-from shared.models.device_messages import (
+from shared.models.errors import ErrorCode
+from shared.protocol.device_messages import (
     Device,
     DeviceRegistered,
     DeviceReplaced,
@@ -29,7 +30,6 @@ from shared.models.device_messages import (
     SyncAccepted,
     SyncMessage,
 )
-from shared.models.errors import ErrorCode
 from shared.utils.clock import Clock, SystemClock
 
 # A user with a hundred thousand contents has fewer pages.

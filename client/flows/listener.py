@@ -20,8 +20,8 @@ from client.protocol.events import (
     Notified,
 )
 from shared.models.audio_format import AudioFormat
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import SessionEnded, SessionJoined
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import SessionEnded, SessionJoined
 
 OpenSink = Callable[[AudioFormat], Sink]
 # At least so often does a quiet listener look at the time and report progress.

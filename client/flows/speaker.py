@@ -21,14 +21,14 @@ from client.protocol.events import (
     Returned,
     RolledOver,
 )
-from shared.models.announcement_messages import (
+from shared.models.audio_format import AudioFormat
+from shared.models.interpretation import RequestedInterpretation
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementCleared,
 )
-from shared.models.audio_format import AudioFormat
-from shared.models.interpretation import RequestedInterpretation
-from shared.models.messages import SessionAccess, SessionCreated, SessionEnded, SessionStatus
+from shared.protocol.messages import SessionAccess, SessionCreated, SessionEnded, SessionStatus
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from client.playback.latency import LatencySummary, summarize
 from shared.models.interpretation import Renders
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 # Sentences whose stages are remembered: hours of talk.
 HISTORY = 2_000

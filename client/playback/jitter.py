@@ -23,7 +23,7 @@ from enum import Enum
 from client.playback.clock_anchor import ClockAnchor
 from client.playback.latency import LatencyRecord
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 DEFAULT_PLAYOUT_DELAY_MS = 400
 # PROTOCOL rule 1: so long an older epoch is still heard after a newer one began.

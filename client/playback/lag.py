@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 # Capture timestamps of a source waver by so much (ms).
 _WAVER_MS = 50

@@ -10,7 +10,7 @@ from collections import deque
 
 from client.playback.jitter import Gap
 from shared.models.broadcast_state import BroadcastState
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 # Each silence leaves two or three edges, and a gap is played soon after its silence.
 _REMEMBERED = 64

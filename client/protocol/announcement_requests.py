@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from client.protocol.requester import Asking
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
     Announce,

@@ -8,15 +8,15 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementAcknowledged,
     AnnouncementCleared,
     Scope,
 )
-from shared.models.message_base import ServerMessage
-from shared.models.messages import SessionCreated, SessionEnded, SessionJoined, SessionLeft
+from shared.protocol.message_base import ServerMessage
+from shared.protocol.messages import SessionCreated, SessionEnded, SessionJoined, SessionLeft
 
 # News of an announcement that is over may come late, but not by more than so many others.
 _REMEMBERED = 256

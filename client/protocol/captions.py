@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
-from shared.models.interpretation_messages import Caption
+from shared.protocol.interpretation_messages import Caption
 
 # Half an hour of talk, for whoever shows what was said before. What is older is forgotten, and
 # could not be told from something new: it is not taken any more.

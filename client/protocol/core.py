@@ -28,9 +28,9 @@ from client.protocol.events import (
 )
 from client.protocol.session_state import Claim, SessionState, after
 from shared.models.interpretation import LeaseReason, Renders
-from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
-from shared.models.message_base import Reply, Request, ServerMessage, encode
-from shared.models.messages import (
+from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
+from shared.protocol.message_base import Reply, Request, ServerMessage, encode
+from shared.protocol.messages import (
     Audio,
     BroadcastStateChanged,
     ChangeLanguage,
@@ -43,7 +43,7 @@ from shared.models.messages import (
     SessionJoined,
     SpeakerReconnected,
 )
-from shared.models.protocol import AnyServerMessage
+from shared.protocol.unions import AnyServerMessage
 
 _AUDIO_ID = "audio-"
 _CAPTION_ID = "caption"

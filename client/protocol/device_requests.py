@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.protocol.requester import Asking
-from shared.models.device_messages import (
+from shared.protocol.device_messages import (
     DeviceRegistered,
     GetSyncSnapshot,
     RegisterDevice,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.errors import RequestRefusedError
-from shared.models.interpretation_messages import Caption
-from shared.models.message_base import Reply, ServerMessage
-from shared.models.messages import Audio, SessionJoined
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.message_base import Reply, ServerMessage
+from shared.protocol.messages import Audio, SessionJoined
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from client.protocol.join_code import JoinCode
 from client.protocol.requester import Asking
-from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
-from shared.models.messages import GetSessionStatus, SessionStatus
+from shared.protocol.interpretation_messages import HandOver, InterpreterLease, TakeOver
+from shared.protocol.messages import GetSessionStatus, SessionStatus
 
 
 class InterpreterRequests(Asking):

@@ -14,14 +14,8 @@ from typing import Any
 
 import msgspec
 
-from shared.models.device_messages import (
-    Operation,
-    Sync,
-    SyncAccepted,
-    SyncMessage,
-    SyncSnapshot,
-)
 from shared.models.hlc import Hlc, HybridClock
+from shared.protocol.device_messages import Operation, Sync, SyncAccepted, SyncMessage, SyncSnapshot
 
 # A command that comes twice does so soon: the service forgets its id after a day.
 _REMEMBERED_COMMANDS = 1_024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
-from shared.models.message_base import Reply, Request
+from shared.protocol.message_base import Reply, Request
 
 ReplyType = TypeVar("ReplyType", bound=Reply)
 

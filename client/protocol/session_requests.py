@@ -8,7 +8,8 @@ from client.protocol.join_code import JoinCode
 from client.protocol.requester import Asking
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource, RequestedInterpretation
-from shared.models.messages import (
+from shared.models.terms import Role
+from shared.protocol.messages import (
     ChangeLanguage,
     CreateSession,
     EndSession,
@@ -22,7 +23,6 @@ from shared.models.messages import (
     SessionJoined,
     SessionLeft,
 )
-from shared.models.terms import Role
 
 
 class SessionRequests(Asking):

@@ -9,9 +9,10 @@ from client.protocol.floor import Floor
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import InterpreterSource, Lease
-from shared.models.interpretation_messages import Caption, InterpreterLease
-from shared.models.message_base import ServerMessage
-from shared.models.messages import (
+from shared.models.terms import ChannelSource, Role
+from shared.protocol.interpretation_messages import Caption, InterpreterLease
+from shared.protocol.message_base import ServerMessage
+from shared.protocol.messages import (
     Audio,
     BroadcastStateChanged,
     ChannelSourceChanged,
@@ -25,7 +26,6 @@ from shared.models.messages import (
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from shared.models.terms import ChannelSource, Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.protocol.requester import Asking
-from shared.models.messages import (
+from shared.protocol.messages import (
     AnyControl,
     BroadcastStateChanged,
     MuteBroadcast,

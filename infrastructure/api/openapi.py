@@ -19,8 +19,8 @@ import msgspec
 
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from shared.models.errors import CATALOGUE, ErrorCode
-from shared.models.http_messages import HttpError
-from shared.models.message_base import PROTOCOL_VERSION
+from shared.protocol.http_messages import HttpError
+from shared.protocol.message_base import PROTOCOL_VERSION
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "http" / "openapi.json"
 Schema = Mapping[str, Any]

@@ -11,9 +11,9 @@ import msgspec
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import ANNOUNCEMENTS, DEVICE_SYNC
-from shared.announcements import http_bodies
-from shared.models.bus_messages import BusAccepted, BusEnvelope
 from shared.models.errors import ErrorCode
+from shared.protocol import announcement_http
+from shared.protocol.webhook_messages import BusAccepted, BusEnvelope
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         _BROADCAST,
         ANNOUNCEMENTS,
-        request=http_bodies.BroadcastRequest,
-        response=http_bodies.BroadcastSent,
+        request=announcement_http.BroadcastRequest,
+        response=announcement_http.BroadcastSent,
         summary="Announce something to everybody connected; for operators",
         errors=(ErrorCode.INVALID_ANNOUNCEMENT, ErrorCode.INVALID_LANGUAGE, ErrorCode.FORBIDDEN),
     ),
@@ -58,7 +58,7 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         f"{_BROADCAST}/clear",
         ANNOUNCEMENTS,
-        response=http_bodies.BroadcastCleared,
+        response=announcement_http.BroadcastCleared,
         summary="Take back what is announced to everybody; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),
@@ -66,8 +66,8 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "POST",
         f"{_BROADCAST}/acknowledge",
         ANNOUNCEMENTS,
-        request=http_bodies.AcknowledgeRequest,
-        response=http_bodies.BroadcastAcknowledged,
+        request=announcement_http.AcknowledgeRequest,
+        response=announcement_http.BroadcastAcknowledged,
         summary="Note that the user has seen it, and is not to be shown it again",
         errors=(ErrorCode.ANNOUNCEMENT_NOT_FOUND,),
     ),
@@ -75,21 +75,21 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         "GET",
         f"{_BROADCAST}/active",
         ANNOUNCEMENTS,
-        response=http_bodies.Active,
+        response=announcement_http.Active,
         summary="What is announced to everybody, unless the user has acknowledged it",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/limits",
         ANNOUNCEMENTS,
-        response=http_bodies.Limits,
+        response=announcement_http.Limits,
         summary="How long a text may be and should be",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/stats",
         ANNOUNCEMENTS,
-        response=http_bodies.Stats,
+        response=announcement_http.Stats,
         summary="How much was announced, how far it got, who is connected; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),

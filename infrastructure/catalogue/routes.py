@@ -17,14 +17,14 @@ from infrastructure.catalogue.function_table import (
     DISCONNECT,
     SESSION_STATUS,
 )
-from shared.models import (
+from shared.protocol import (
     announcement_messages,
     authentication_messages,
     device_messages,
     interpretation_messages,
     messages,
 )
-from shared.models.message_base import action_of
+from shared.protocol.message_base import action_of
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from enum import Enum
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.models import (
+from shared.protocol import (
     announcement_messages,
     authentication_messages,
     device_messages,
     interpretation_messages,
     messages,
 )
-from shared.models.message_base import action_of
+from shared.protocol.message_base import action_of
 from shared.utils.settings import HANDSHAKE_DELAYS
 
 PROJECT = "lingocast"

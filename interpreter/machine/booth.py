@@ -29,8 +29,8 @@ from interpreter.machine.report import Hooks, LeaseNews, Left, OutOfReach, Repor
 from interpreter.machine.speech_output import Utterance, Voice
 from interpreter.machine.timeouts import within
 from shared.models.interpretation import LeaseReason, Renders
-from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
-from shared.models.messages import Audio, SessionEnded, SessionJoined
+from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
+from shared.protocol.messages import Audio, SessionEnded, SessionJoined
 
 # Captions that cannot be sent faster than they come are of no use to readers.
 _CAPTIONS_WAITING = 20

@@ -9,13 +9,9 @@ from typing import Protocol
 from client.protocol.events import Event
 from client.protocol.session_state import SessionState
 from shared.models.interpretation import InterpreterSource, Renders
-from shared.models.interpretation_messages import InterpreterLease, SendCaption
-from shared.models.messages import (
-    SessionJoined,
-    SessionLeft,
-    SessionStatus,
-)
 from shared.models.terms import Role
+from shared.protocol.interpretation_messages import InterpreterLease, SendCaption
+from shared.protocol.messages import SessionJoined, SessionLeft, SessionStatus
 
 
 class SeatConnection(Protocol):

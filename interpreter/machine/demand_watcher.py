@@ -9,7 +9,7 @@ from client.playback.capture import Sleep
 from interpreter.machine.connections import OpenConnection, SeatConnection
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
-from shared.models.messages import SessionStatus
+from shared.protocol.messages import SessionStatus
 from shared.utils.clock import Clock
 
 _OVER = {ErrorCode.SESSION_ENDED, ErrorCode.SESSION_NOT_FOUND}

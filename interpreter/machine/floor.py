@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from interpreter.engine import FloorChunk
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 # Nothing sane waits in such a crowd for a chunk that is missing.
 _MOST_WAITING = 64

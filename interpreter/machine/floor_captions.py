@@ -6,7 +6,7 @@ from collections import deque
 
 from interpreter.engine import Recognised
 from interpreter.machine.result_validator import PartialThrottle
-from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, Caption, SendCaption
+from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, Caption, SendCaption
 
 _REMEMBERED = 64
 

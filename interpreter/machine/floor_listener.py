@@ -25,7 +25,7 @@ from interpreter.machine.report import EngineFault, Hooks, Recognising, Report
 from interpreter.machine.result_validator import OrderGuard
 from interpreter.machine.timeouts import opened, within
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 
 # Louder than this (root mean square of 16-bit samples) is taken for speech: about -40 dBFS.
 _LOUD = 300.0

@@ -16,10 +16,8 @@ from interpreter.machine.engine_health import Fitness
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
-from shared.models.messages import (
-    SessionStatus,
-)
 from shared.models.terms import ChannelSource
+from shared.protocol.messages import SessionStatus
 from shared.utils.clock import Clock
 
 # A booth that could not sit down tries again after so long.

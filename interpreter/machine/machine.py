@@ -22,8 +22,8 @@ from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks, Report, Resting
 from interpreter.machine.speech_output import Task, Utterance, Voice
 from interpreter.machine.timeouts import within
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import Audio, SessionJoined
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import Audio, SessionJoined
 from shared.utils.clock import Clock, SystemClock
 
 

@@ -19,7 +19,7 @@ from interpreter.machine.report import EngineFault, Hooks, Loss, Report, Spoken,
 from interpreter.machine.timeouts import within
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
+from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
 
 _Answer = TypeVar("_Answer", str, bytes)
 

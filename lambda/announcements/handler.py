@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.announcements.http_bodies import AcknowledgeRequest, BroadcastRequest
 from shared.announcements.timers import GreetingDue, LatePass
 from shared.entrypoints.http import Asked, Posted, http_handler
 from shared.entrypoints.invocation import InvocationHandler
 from shared.entrypoints.queue import batch_handler
 from shared.entrypoints.websocket import message_handler
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_http import AcknowledgeRequest, BroadcastRequest
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     Announce,
     ClearAnnouncement,

@@ -4,9 +4,9 @@ import os
 
 from shared.entrypoints.websocket import LambdaHandler, Result, message_handler
 from shared.entrypoints.websocket_event import Event
-from shared.models.interpretation_messages import SendCaption
-from shared.models.message_base import action_of
-from shared.models.messages import SendAudio
+from shared.protocol.interpretation_messages import SendCaption
+from shared.protocol.message_base import action_of
+from shared.protocol.messages import SendAudio
 from shared.utils.validators import validate_audio_message_size, validate_control_message_size
 from shared.wiring.audio import AudioApp
 

@@ -3,10 +3,10 @@
 import os
 
 from shared.entrypoints.websocket import LambdaHandler, Service, message_handler
-from shared.models.authentication_messages import Authenticate
-from shared.models.interpretation_messages import HandOver, TakeOver
-from shared.models.message_base import Request
-from shared.models.messages import (
+from shared.protocol.authentication_messages import Authenticate
+from shared.protocol.interpretation_messages import HandOver, TakeOver
+from shared.protocol.message_base import Request
+from shared.protocol.messages import (
     ChangeLanguage,
     CreateSession,
     EndSession,

@@ -9,7 +9,7 @@ from typing import Any
 from shared.entrypoints.http import Raw, http_handler
 from shared.entrypoints.schedule import schedule_handler
 from shared.entrypoints.websocket import message_handler
-from shared.models.device_messages import GetSyncSnapshot, RegisterDevice, Sync
+from shared.protocol.device_messages import GetSyncSnapshot, RegisterDevice, Sync
 from shared.utils.validators import validate_control_message_size
 from shared.wiring.devices import DeviceApp
 

@@ -7,8 +7,8 @@ from typing import Any
 from shared.entrypoints.invocation import InvocationHandler, tick_handler
 from shared.entrypoints.queue import batch_handler
 from shared.entrypoints.websocket import message_handler
-from shared.models.messages import GetSessionStatus
 from shared.models.timers import StatusDue, StatusTick
+from shared.protocol.messages import GetSessionStatus
 from shared.utils.validators import validate_control_message_size
 from shared.wiring.app import App
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shared.models import (
+from shared.protocol import (
     announcement_messages,
     authentication_messages,
     device_messages,
     interpretation_messages,
     messages,
 )
-from shared.models.message_base import Request
+from shared.protocol.message_base import Request
 from shared.utils.token_bucket import Budget
 
 # What no line below is for: what people do by hand, and every route that is added later.

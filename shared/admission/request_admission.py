@@ -20,8 +20,8 @@ from shared.admission.budgets import (
 from shared.admission.rejection_counts import RefusalCounts
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError
-from shared.models.message_base import Request
-from shared.models.messages import GetSessionStatus, JoinSession
+from shared.protocol.message_base import Request
+from shared.protocol.messages import GetSessionStatus, JoinSession
 from shared.utils.telemetry import Telemetry
 from shared.utils.token_bucket import TokenBucket
 

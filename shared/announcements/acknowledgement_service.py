@@ -11,14 +11,14 @@ from shared.announcements.announcement_service import may_announce
 from shared.announcements.delivery_counts import AnnouncementCounts
 from shared.announcements.recipients import Readers
 from shared.announcements.views import active_announcement
-from shared.models.announcement_messages import (
+from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
+from shared.models.request_errors import announcement_not_found, not_in_session
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
     AnnouncementAcknowledged,
     GetActiveAnnouncement,
 )
-from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
-from shared.models.request_errors import announcement_not_found, not_in_session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

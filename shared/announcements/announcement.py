@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.models.announcement_messages import MessageType, Scope
 from shared.models.connection import UNKNOWN_LANGUAGE, Seat
+from shared.protocol.announcement_messages import MessageType, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from shared.announcements.announcement import Reader
 from shared.announcements.board import AnnouncementBoard, Author
 from shared.announcements.validators import validate_announcement
 from shared.announcements.views import announcement, announcement_cleared
-from shared.models.announcement_messages import (
+from shared.models.connection import UNKNOWN_LANGUAGE, Caller
+from shared.models.request_errors import require_group, require_user
+from shared.protocol.announcement_messages import (
     Announce,
     Announcement,
     AnnouncementCleared,
     ClearAnnouncement,
     Scope,
 )
-from shared.models.connection import UNKNOWN_LANGUAGE, Caller
-from shared.models.request_errors import require_group, require_user
 from shared.services.sessions.seat_lookup import Seating
 
 ANNOUNCERS = "operators"

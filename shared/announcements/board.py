@@ -16,8 +16,8 @@ from shared.announcements.idempotency_keys import AnnouncedOnce
 from shared.announcements.timers import LatePass
 from shared.announcements.validators import AnnouncementText
 from shared.data_access.errors import StoreUnavailableError
-from shared.models.announcement_messages import Coverage, LanguageCoverage
 from shared.models.timers import Timers
+from shared.protocol.announcement_messages import Coverage, LanguageCoverage
 from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry

@@ -16,8 +16,8 @@ from shared.announcements.announcement import Announced
 from shared.announcements.items import COUNT_SHARDS, count_key, expires_at, shard_of
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from shared.models.announcement_messages import Coverage, LanguageCoverage
 from shared.models.connection import UNKNOWN_LANGUAGE
+from shared.protocol.announcement_messages import Coverage, LanguageCoverage
 
 _DELIVERED = "delivered"
 _ACKNOWLEDGED = "acknowledged"

@@ -16,7 +16,7 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
 from shared.fanout.audience import ReadersAudience
 from shared.models.delivery import Outcome
-from shared.models.message_base import encode
+from shared.protocol.message_base import encode
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -7,7 +7,14 @@ from shared.announcements.announcement import Announced, Reader
 from shared.announcements.announcement_service import ANNOUNCERS
 from shared.announcements.board import AnnouncementBoard, Author
 from shared.announcements.delivery_counts import AnnouncementCounts
-from shared.announcements.http_bodies import (
+from shared.announcements.validators import (
+    MAX_CHARACTERS,
+    RECOMMENDED_CHARACTERS,
+    validate_announcement,
+)
+from shared.data_access.presence import Presence
+from shared.models.request_errors import announcement_not_found, forbidden
+from shared.protocol.announcement_http import (
     AcknowledgeRequest,
     Active,
     ActiveBroadcast,
@@ -20,14 +27,7 @@ from shared.announcements.http_bodies import (
     Limits,
     Stats,
 )
-from shared.announcements.validators import (
-    MAX_CHARACTERS,
-    RECOMMENDED_CHARACTERS,
-    validate_announcement,
-)
-from shared.data_access.presence import Presence
-from shared.models.http_messages import HttpCaller
-from shared.models.request_errors import announcement_not_found, forbidden
+from shared.protocol.http_messages import HttpCaller
 from shared.utils.clock import Clock
 
 

@@ -18,9 +18,9 @@ from shared.announcements.views import active_announcement, announcement_cleared
 from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.audience import ReadersAudience
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
-from shared.models.message_base import ServerMessage, encode
-from shared.models.messages import SessionCreated, SessionJoined
 from shared.models.timers import Timers
+from shared.protocol.message_base import ServerMessage, encode
+from shared.protocol.messages import SessionCreated, SessionJoined
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.clock import Clock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.models.announcement_messages import MessageType
 from shared.models.errors import ErrorCode, ValidationError
+from shared.protocol.announcement_messages import MessageType
 from shared.utils.text_normalisation import trimmed
 from shared.utils.validators import validate_language_code
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.announcements.announcement import Announced
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementCleared,

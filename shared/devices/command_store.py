@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.devices.items import MESSAGE, message_of, text_of
 from shared.models import schema
-from shared.models.device_messages import SyncMessage
+from shared.protocol.device_messages import SyncMessage
 
 COMMAND_LIFETIME_SECONDS = 24 * 60 * 60
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.models.device_messages import Device
+from shared.protocol.device_messages import Device
 
 #: So many devices a user may have.
 MAX_DEVICES = 50

@@ -11,8 +11,8 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.devices.device import KnownDevice
 from shared.devices.device_store import Devices
 from shared.fanout.audience import DevicesAudience
-from shared.models.device_messages import DevicesChanged, SyncMessage
-from shared.models.message_base import ServerMessage, encode
+from shared.protocol.device_messages import DevicesChanged, SyncMessage
+from shared.protocol.message_base import ServerMessage, encode
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

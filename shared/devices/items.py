@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from shared.data_access.table import Item
-from shared.models.device_messages import SyncMessage
-from shared.models.message_base import encode
+from shared.protocol.device_messages import SyncMessage
+from shared.protocol.message_base import encode
 
 MESSAGE = "message"
 

@@ -14,9 +14,9 @@ from shared.devices.snapshots import SyncSnapshots
 from shared.devices.validators import validate_device
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
-from shared.models.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.request_errors import registered, require_user
+from shared.protocol.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

@@ -13,9 +13,9 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.devices.command_store import KnownCommand
 from shared.devices.device import KnownDevice
 from shared.devices.fanout import Delivery, DeviceFanout, said_on
-from shared.models.device_messages import SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.request_errors import device_not_registered
+from shared.protocol.device_messages import SyncMessage
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 

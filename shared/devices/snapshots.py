@@ -6,9 +6,9 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.devices.cursor import Cursor
 from shared.devices.state_store import SyncStates
 from shared.models.connection import Caller
-from shared.models.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
-from shared.models.message_base import encode
 from shared.models.request_errors import registered, require_user
+from shared.protocol.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
+from shared.protocol.message_base import encode
 from shared.utils.clock import Clock
 
 #: The largest page as JSON: a frame has at most 32 KB, and other things grow too.

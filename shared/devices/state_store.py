@@ -12,7 +12,7 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
 from shared.devices.items import MESSAGE, message_of, text_of
 from shared.models import schema
-from shared.models.device_messages import SyncMessage
+from shared.protocol.device_messages import SyncMessage
 
 _PREFIX = "state#"
 _CLOCK = "clock"

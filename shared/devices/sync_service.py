@@ -9,9 +9,9 @@ from shared.devices.connection_devices import Origins
 from shared.devices.relay import SyncRelay
 from shared.devices.validators import validate_clock, validate_sync
 from shared.models.connection import Caller
-from shared.models.device_messages import Sync, SyncAccepted
 from shared.models.errors import LingocastError
 from shared.models.request_errors import registered, require_user
+from shared.protocol.device_messages import Sync, SyncAccepted
 from shared.utils.clock import Clock
 
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.models.device_messages import RegisterDevice, Sync, SyncMessage
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.hlc import Hlc
+from shared.protocol.device_messages import RegisterDevice, Sync, SyncMessage
 
 #: How far a clock may run ahead of the service's (ms): one broken phone must not win for ever.
 MAX_CLOCK_AHEAD_MS = 60_000

@@ -9,17 +9,17 @@ import msgspec
 from shared.devices.relay import SyncRelay
 from shared.devices.validators import validate_clock, validate_sync, validate_uuid
 from shared.entrypoints.http import decoded
-from shared.models.bus_messages import (
+from shared.models.errors import ErrorCode, ValidationError
+from shared.models.hlc import Hlc
+from shared.protocol.device_messages import Sync, SyncMessage
+from shared.protocol.http_messages import HttpRequest
+from shared.protocol.webhook_messages import (
     AnyBusMessage,
     BusAccepted,
     BusEnvelope,
     DeviceCommanded,
     ProgressUpdated,
 )
-from shared.models.device_messages import Sync, SyncMessage
-from shared.models.errors import ErrorCode, ValidationError
-from shared.models.hlc import Hlc
-from shared.models.http_messages import HttpRequest
 from shared.utils.clock import Clock
 
 #: The node of the bus's clock: a device of the same millisecond and counter wins if it sorts later.

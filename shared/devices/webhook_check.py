@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.devices.webhook_signature import SignedBody, signature_does_not_fit
-from shared.models.http_messages import HttpRequest
+from shared.protocol.http_messages import HttpRequest
 from shared.utils.clock import Clock
 
 # How long a secret is used without reading it again (s).

@@ -16,7 +16,7 @@ from shared.entrypoints.http_event import http_caller_of, http_request_of
 from shared.entrypoints.request_decoder import member_fault, readable_fault, text_fault
 from shared.entrypoints.websocket_event import Event
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.models.http_messages import HttpCaller, HttpError, HttpRequest
+from shared.protocol.http_messages import HttpCaller, HttpError, HttpRequest
 from shared.utils.json_outline import outline
 from shared.utils.telemetry import Telemetry
 

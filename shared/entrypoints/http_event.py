@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.entrypoints.websocket_event import Event
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
+from shared.protocol.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
 from shared.utils.identity import ROLE_GROUPS
 
 

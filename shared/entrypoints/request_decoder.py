@@ -9,15 +9,13 @@ from typing import Any, Generic, TypeVar, Union, get_args
 
 import msgspec
 
-from shared.models.announcement_messages import MessageType, Scope
-from shared.models.bus_messages import BUS_TYPES
-from shared.models.device_messages import Operation, SyncKind
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.message_base import MAX_REQUEST_ID_LENGTH, Request
-from shared.models.messages import (
-    SessionAccess,
-)
 from shared.models.terms import Role
+from shared.protocol.announcement_messages import MessageType, Scope
+from shared.protocol.device_messages import Operation, SyncKind
+from shared.protocol.message_base import MAX_REQUEST_ID_LENGTH, Request
+from shared.protocol.messages import SessionAccess
+from shared.protocol.webhook_messages import BUS_TYPES
 from shared.utils.json_outline import Outline, is_whole, outline
 from shared.utils.validators import validate_action
 

@@ -18,8 +18,8 @@ from shared.entrypoints.request_decoder import Head, MalformedRequestError, Requ
 from shared.entrypoints.websocket_event import Event, caller_of
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.models.message_base import Reply, Request, action_of, encode
-from shared.models.messages import ErrorMessage
+from shared.protocol.message_base import Reply, Request, action_of, encode
+from shared.protocol.messages import ErrorMessage
 from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]

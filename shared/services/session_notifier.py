@@ -11,16 +11,16 @@ from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_s
 from shared.fanout.audience import Audience, ListenersAudience, MembersAudience, OneAudience
 from shared.fanout.rosters import RosterSource
 from shared.models.broadcast_state import BroadcastState
-from shared.models.interpretation_messages import InterpreterLease
-from shared.models.message_base import ServerMessage, encode
-from shared.models.messages import (
+from shared.models.session import Session
+from shared.protocol.interpretation_messages import InterpreterLease
+from shared.protocol.message_base import ServerMessage, encode
+from shared.protocol.messages import (
     BroadcastStateChanged,
     ChannelSourceChanged,
     SessionEnded,
     SpeakerDisconnected,
     SpeakerReconnected,
 )
-from shared.models.session import Session
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 

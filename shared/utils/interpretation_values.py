@@ -6,7 +6,7 @@ import re
 
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
+from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
 from shared.utils.text_normalisation import trimmed
 
 # All of Unicode's category Cc but the newline, which breaks a caption into its lines.

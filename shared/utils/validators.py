@@ -9,9 +9,9 @@ import msgspec
 from shared.models.audio_format import OPUS, PCM, AudioFormat
 from shared.models.broadcast_state import checked_volume
 from shared.models.errors import ErrorCode, ValidationError
-from shared.models.message_base import action_of
-from shared.models.messages import RequestedAudioFormat
-from shared.models.protocol import AnyRequest
+from shared.protocol.message_base import action_of
+from shared.protocol.messages import RequestedAudioFormat
+from shared.protocol.unions import AnyRequest
 
 # API Gateway's own limit on a WebSocket message (128 KB); see
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html

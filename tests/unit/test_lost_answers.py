@@ -15,8 +15,8 @@ from typing import get_args
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.models.message_base import Request
-from shared.models.protocol import AnyRequest
+from shared.protocol.message_base import Request
+from shared.protocol.unions import AnyRequest
 from tests.helpers.database.lossy import Fault
 from tests.helpers.database.lossy_scenarios import SCENARIOS
 from tests.helpers.database.lossy_stage import Scenario, Stage

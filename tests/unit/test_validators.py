@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.models.audio_format import AudioFormat
 from shared.models.errors import ValidationError
-from shared.models.messages import RequestedAudioFormat
+from shared.protocol.messages import RequestedAudioFormat
 from shared.utils import validators
 
 

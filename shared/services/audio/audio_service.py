@@ -8,10 +8,10 @@ from shared.fanout.rosters import RosterCache
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
-from shared.models.message_base import encode
-from shared.models.messages import Audio, SendAudio
 from shared.models.request_errors import require_source
 from shared.models.session import AudioSource, Session
+from shared.protocol.message_base import encode
+from shared.protocol.messages import Audio, SendAudio
 from shared.services.audio.audio_pace import AudioPace
 from shared.services.audio.audio_sources import Sources, entitled
 from shared.services.broadcast_handler import BroadcastHandler

@@ -8,9 +8,9 @@ import msgspec
 
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Renders
-from shared.models.message_base import encode
-from shared.models.messages import Audio
 from shared.models.request_errors import forbidden, session_ended, session_not_found
+from shared.protocol.message_base import encode
+from shared.protocol.messages import Audio
 from shared.services.audio.audio_service import check_rendered
 from shared.services.broadcast_handler import BroadcastHandler, BroadcastResult
 from shared.utils.clock import Clock

@@ -6,10 +6,10 @@ from shared.fanout.audience import LanguageAudience
 from shared.fanout.rosters import RosterCache
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.interpretation_messages import Caption, SendCaption
-from shared.models.message_base import encode
 from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
+from shared.protocol.interpretation_messages import Caption, SendCaption
+from shared.protocol.message_base import encode
 from shared.services.audio.audio_sources import Sources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.session_notifier import CONTROL_DEADLINE_MS

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.authentication_messages import Authenticate, Authenticated
 from shared.models.connection import Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.request_errors import connection_not_found, registered, require_group
+from shared.protocol.authentication_messages import Authenticate, Authenticated
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.utils.clock import Clock
 from shared.utils.identity import (

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import Caller
-from shared.models.messages import (
+from shared.models.request_errors import session_ended
+from shared.models.session import Session
+from shared.protocol.messages import (
     BroadcastStateChanged,
     MuteBroadcast,
     PauseBroadcast,
@@ -15,8 +17,6 @@ from shared.models.messages import (
     SetVolume,
     UnmuteBroadcast,
 )
-from shared.models.request_errors import session_ended
-from shared.models.session import Session
 from shared.services.session_notifier import Announcer
 from shared.services.sessions.seat_lookup import Seating
 from shared.utils.clock import Clock

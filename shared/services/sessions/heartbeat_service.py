@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
-from shared.models.messages import Heartbeat, HeartbeatAck
 from shared.models.request_errors import registered
+from shared.protocol.messages import Heartbeat, HeartbeatAck
 from shared.services.sessions.connection_service import ConnectionService
 from shared.services.sessions.lease_renewals import LeaseRenewals
 from shared.utils.clock import Clock

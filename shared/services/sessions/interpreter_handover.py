@@ -11,10 +11,10 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import InterpreterSource
-from shared.models.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.models.request_errors import active, forbidden, not_in_session
 from shared.models.session import Session
 from shared.models.succession_rules import is_expired, taken, taken_over, waiting
+from shared.protocol.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import (
     InterpreterLadder,

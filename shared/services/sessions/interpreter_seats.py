@@ -12,10 +12,10 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Membership, Seat
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.interpretation import InterpreterSource
-from shared.models.messages import JoinSession
 from shared.models.request_errors import active, too_many_channels
 from shared.models.session import MAX_LANGUAGES, Session
 from shared.models.succession_rules import MAX_STANDBYS, is_expired, joined_by, taken
+from shared.protocol.messages import JoinSession
 from shared.services.sessions.interpreter_succession import (
     InterpreterLadder,
     Passed,

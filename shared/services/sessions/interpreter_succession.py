@@ -11,13 +11,11 @@ from shared.data_access.interpreter_leases import InterpreterLeases, Unless
 from shared.data_access.session_news import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
-from shared.models.interpretation_messages import InterpreterLease
-from shared.models.messages import (
-    ChannelSourceChanged,
-)
 from shared.models.session import LEASE_MS, Channel, Session
 from shared.models.succession_rules import is_expired, lease_of, passed_on, waiting
 from shared.models.terms import ChannelSource
+from shared.protocol.interpretation_messages import InterpreterLease
+from shared.protocol.messages import ChannelSourceChanged
 from shared.services.session_notifier import Announcer
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

@@ -8,7 +8,6 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.messages import JoinSession, SessionJoined
 from shared.models.request_errors import (
     active,
     already_in_session,
@@ -21,6 +20,7 @@ from shared.models.request_errors import (
 )
 from shared.models.session import Session
 from shared.models.succession_rules import lease_of
+from shared.protocol.messages import JoinSession, SessionJoined
 from shared.services.session_notifier import CONTROL_DEADLINE_MS, Announcer
 from shared.services.sessions.connection_rollover import SeatTakeover
 from shared.services.sessions.interpreter_rights import require_interpreter

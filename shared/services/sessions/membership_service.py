@@ -8,7 +8,6 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Seat
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
 from shared.models.request_errors import (
     active,
     forbidden,
@@ -16,6 +15,7 @@ from shared.models.request_errors import (
     session_ended,
     too_many_languages,
 )
+from shared.protocol.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
 from shared.services.sessions.leave_service import Departures
 from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.validators import validate_language_code

@@ -17,7 +17,6 @@ from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
-from shared.models.messages import CreateSession, EndSession, SessionCreated, SessionEnded
 from shared.models.request_errors import (
     already_in_session,
     interpretation_full,
@@ -25,6 +24,7 @@ from shared.models.request_errors import (
     session_ended,
 )
 from shared.models.session import Session
+from shared.protocol.messages import CreateSession, EndSession, SessionCreated, SessionEnded
 from shared.services.session_notifier import Announcer
 from shared.services.sessions.seat_lookup import Seated, Seating
 from shared.utils.clock import Clock

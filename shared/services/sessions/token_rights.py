@@ -11,11 +11,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.models.authentication_messages import Authenticate
 from shared.models.connection import Caller
-from shared.models.message_base import Request, action_of
-from shared.models.messages import LeaveSession
 from shared.models.request_errors import connection_not_found, token_expired
+from shared.protocol.authentication_messages import Authenticate
+from shared.protocol.message_base import Request, action_of
+from shared.protocol.messages import LeaveSession
 
 # Beyond, the oldest is forgotten, and its next request costs a read.
 _MOST_REMEMBERED = 10_000

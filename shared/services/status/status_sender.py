@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.delivery import Batch, ConnectionSender, Outcome
-from shared.models.message_base import encode
 from shared.models.session import Session
 from shared.models.terms import UpdateReason
+from shared.protocol.message_base import encode
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.services.status.status_service import status_of
 from shared.utils.clock import Clock

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models import messages
 from shared.models.audience_counts import distribution
 from shared.models.connection import Caller, Membership
-from shared.models.messages import (
-    GetSessionStatus,
-)
 from shared.models.request_errors import forbidden, session_ended, session_not_found
 from shared.models.session import Session
 from shared.models.terms import UpdateReason
+from shared.protocol import messages
+from shared.protocol.messages import GetSessionStatus
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.seat_lookup import Seating
 from shared.services.sessions.session_access import visible

@@ -18,8 +18,8 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.idle_connections import Claim, IdleConnections, Limits
 from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome
-from shared.models.message_base import encode
-from shared.models.messages import ConnectionTimeout
+from shared.protocol.message_base import encode
+from shared.protocol.messages import ConnectionTimeout
 from shared.services.sweeps.clean_ups import CleanUps
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry

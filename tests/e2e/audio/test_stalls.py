@@ -15,7 +15,7 @@ from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.e2e.support.stage import Stage, joined
 from tests.e2e.support.stalling import StallingProxy, halted_workers
 from tests.helpers.wire import Wire, wire

@@ -10,7 +10,7 @@ import pytest
 
 from local.endpoints import Endpoints
 from shared.models.errors import CATALOGUE, ErrorCode
-from shared.models.http_messages import MAX_BODY_BYTES
+from shared.protocol.http_messages import MAX_BODY_BYTES
 from tests.e2e.support.bus_wire import SECRET, post, send
 from tests.e2e.support.device_wires import device, now_ms, somebody
 from tests.e2e.support.stage import Stage

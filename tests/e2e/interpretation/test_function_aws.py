@@ -8,7 +8,7 @@ from cli.options import Access
 from client.flows.speaker import speak
 from client.playback.capture import Recording
 from shared.models.interpretation import RequestedInterpretation
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.aws_speech import SENTENCES, AwsSpeech, floor_of

@@ -13,7 +13,7 @@ from interpreter.engines.aws.engine import AwsEngine
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks, News, Recognising
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.e2e.support.flows import Happenings, background
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.aws_speech import SENTENCES, AwsSpeech, Dropped, floor_of, session_of

@@ -9,7 +9,7 @@ from client.connection.websocket import connect
 from client.flows.listener import Hooks, listen
 from client.playback.playout import ListenStats, Playout
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import Caption, SendCaption
+from shared.protocol.interpretation_messages import Caption, SendCaption
 from tests.e2e.support.flows import LIMIT_SECONDS, Happenings
 from tests.e2e.support.stage import Stage
 from tests.helpers.wire import CHUNK

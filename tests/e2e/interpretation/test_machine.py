@@ -18,7 +18,7 @@ from interpreter.machine.machine import Machine
 from interpreter.machine.options import Limits, Options
 from interpreter.machine.report import Hooks, News
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.e2e.operations.test_demo import recording
 from tests.e2e.support.babble import Floor, Watcher, access, is_hum
 from tests.e2e.support.flows import Happenings, background

@@ -17,7 +17,7 @@ from schemathesis import Case, GenerationMode, checks
 from infrastructure.api import openapi
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from local.endpoints import Endpoints
-from shared.models.http_messages import MAX_BODY_BYTES
+from shared.protocol.http_messages import MAX_BODY_BYTES
 from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage
 

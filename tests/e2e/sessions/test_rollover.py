@@ -15,8 +15,8 @@ from client.flows.speaker import speak
 from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
-from shared.models.interpretation_messages import InterpreterLease
-from shared.models.messages import SessionCreated
+from shared.protocol.interpretation_messages import InterpreterLease
+from shared.protocol.messages import SessionCreated
 from tests.e2e.support.flows import Ears, Happenings, background, counting
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet

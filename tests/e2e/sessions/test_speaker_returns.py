@@ -12,7 +12,7 @@ from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
 from client.protocol.events import Away, Notified, Returned
-from shared.models.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
+from shared.protocol.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.support.envelopes import still_works
 from tests.e2e.support.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
 from tests.e2e.support.stage import Stage, joined

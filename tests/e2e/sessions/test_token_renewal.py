@@ -28,7 +28,7 @@ from client.protocol.events import Away, Notice, Returned, RolledOver
 from client.tokens.file import TokenFile
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.e2e.support.flows import Ears, Happenings, background, counting
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet

@@ -16,7 +16,7 @@ from client.protocol.events import Captioned, Heard, Notified
 from interpreter.engines.scripted import hum_of
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio, ChannelSourceChanged, SessionCreated
+from shared.protocol.messages import Audio, ChannelSourceChanged, SessionCreated
 from tests.e2e.support.flows import Happenings
 
 _LOUD, _QUIET = b"\x00\x20", b"\x00\x00"

@@ -14,7 +14,11 @@ from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice, Notified, RolledOver
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import ChannelSourceChanged, SpeakerDisconnected, SpeakerReconnected
+from shared.protocol.messages import (
+    ChannelSourceChanged,
+    SpeakerDisconnected,
+    SpeakerReconnected,
+)
 
 LIMIT_SECONDS = 120  # of a whole test; nothing is measured
 AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]

@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from shared.models import interpretation_messages as interpreting
-from shared.models import messages
-from shared.models.announcement_messages import (
+from shared.protocol import interpretation_messages as interpreting
+from shared.protocol import messages
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     Announce,
     ClearAnnouncement,
     GetActiveAnnouncement,
 )
-from shared.models.authentication_messages import Authenticate
-from shared.models.device_messages import GetSyncSnapshot, RegisterDevice, Sync
+from shared.protocol.authentication_messages import Authenticate
+from shared.protocol.device_messages import GetSyncSnapshot, RegisterDevice, Sync
 from tests.helpers.clients import Message
 from tests.helpers.database.lossy_stage import Check, Scenario, Stage
 from tests.helpers.device_people import device_id, phone

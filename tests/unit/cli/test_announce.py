@@ -19,7 +19,7 @@ from cli.console import Display
 from client.escaping import printable
 from client.playback.wav import WavWriter
 from client.protocol.events import Notified
-from shared.models.announcement_messages import Announcement, MessageType
+from shared.protocol.announcement_messages import Announcement, MessageType
 from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import T0, FakeService
 

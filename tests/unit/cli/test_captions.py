@@ -9,8 +9,8 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from shared.models.interpretation import Renders
-from shared.models.interpretation_messages import Caption
-from shared.models.message_base import encode
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.message_base import encode
 from shared.utils.clock import SystemClock
 from tests.unit.cli.command_line import run, server
 from tests.unit.client.support import JOINED, FakeService, audio

@@ -18,8 +18,8 @@ from client.errors import (
 from client.playback.wav import WavWriter
 from client.sound.whole import load_pcm, read_sound
 from shared.models.audio_format import AudioFormat
-from shared.models.message_base import encode
-from shared.models.messages import Audio
+from shared.protocol.message_base import encode
+from shared.protocol.messages import Audio
 from shared.utils.clock import SystemClock
 from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import FakeService

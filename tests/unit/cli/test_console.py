@@ -17,8 +17,8 @@ from client.playback.playout import ListenStats, NullSink, Playout
 from client.protocol.events import Away, Notified, Returned
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
-from shared.models.interpretation_messages import Caption
-from shared.models.messages import (
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.messages import (
     ChannelSourceChanged,
     ConnectionTimeout,
     HeartbeatAck,

@@ -11,7 +11,7 @@ from cli.device_notices import Household
 from client.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens.development import Bearer
-from shared.models.device_messages import Device
+from shared.protocol.device_messages import Device
 from tests.unit.client.support import T0
 from tests.unit.client.unsigned import jwt
 

@@ -11,8 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from cli.device_notices import PASSING
-from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
+from shared.protocol.device_messages import SyncMessage
 from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import T0
 from tests.unit.client.sync_model import SyncService, refusal

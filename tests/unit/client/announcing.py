@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementCleared,

@@ -10,8 +10,8 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
-from shared.models.message_base import encode
+from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
+from shared.protocol.message_base import encode
 from tests.unit.client.support import T0
 
 OVERLAP_MS = 60_000

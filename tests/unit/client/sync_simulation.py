@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from client.protocol.replica import DeviceReplica, SavedReplica
-from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
+from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from tests.helpers.device_people import device_id
 from tests.unit.client.sync_model import ClockSkewError
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from client.connection.catching_up import LIMIT_MS, CatchingUp, Restarts
 from client.errors import ConnectionLostError, FellBehindError
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually
 from tests.unit.client.support import T0
 

@@ -9,7 +9,7 @@ import pytest
 from client.connection.event_queue import EventQueue
 from client.errors import ConnectionLostError
 from client.protocol.events import Event, Heard, Notified
-from shared.models.messages import SessionEnded
+from shared.protocol.messages import SessionEnded
 from tests.unit.client.support import audio
 
 ENDED = Notified(SessionEnded(session_id="golden-eagle-427", reason="ended"))

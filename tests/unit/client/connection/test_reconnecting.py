@@ -21,7 +21,7 @@ from client.errors import (
     TokenError,
 )
 from client.protocol.events import Away, Heard, Notified, Returned
-from shared.models.messages import ConnectionTimeout
+from shared.protocol.messages import ConnectionTimeout
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import T0, FakeClock, FakeService, serving, token_service
 

@@ -16,8 +16,8 @@ from client.errors import RequestRefusedError, UnreachableError
 from client.playback.jitter import JitterBuffer, Played
 from client.protocol.events import AudioRefused, Heard, Notified, Returned, RolledOver
 from shared.models.audio_format import AudioFormat
-from shared.models.message_base import ServerMessage
-from shared.models.messages import Audio, SpeakerDisconnected, SpeakerReconnected
+from shared.protocol.message_base import ServerMessage
+from shared.protocol.messages import Audio, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.lines import Line
 from tests.unit.client.support import T0, FakeClock, FakeService, audio, serving
 

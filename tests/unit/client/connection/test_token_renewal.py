@@ -20,7 +20,7 @@ from client.errors import (
 )
 from client.tokens.keeper import TokenKeeper
 from client.tokens.times import HeldToken
-from shared.models.authentication_messages import Authenticated
+from shared.protocol.authentication_messages import Authenticated
 from tests.helpers.virtual_time import T0, VirtualTime
 from tests.unit.client.jwts import jwt_saying
 

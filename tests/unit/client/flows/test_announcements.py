@@ -16,7 +16,7 @@ from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Away, Event, Notified, Outcome, Returned
 from client.protocol.requester import ReplyType
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
     Announce,
@@ -24,8 +24,8 @@ from shared.models.announcement_messages import (
     AnnouncementAcknowledged,
     GetActiveAnnouncement,
 )
-from shared.models.message_base import Request
-from shared.models.messages import JoinSession
+from shared.protocol.message_base import Request
+from shared.protocol.messages import JoinSession
 from tests.unit.client.announcing import SESSION, active, announcement, cleared
 from tests.unit.client.lines import cut, steadfast
 from tests.unit.client.support import JOINED, FakeClock, FakeService, serving

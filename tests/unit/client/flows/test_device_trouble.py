@@ -21,8 +21,8 @@ from client.errors import (
 from client.flows.device_sync import DeviceSync
 from client.protocol.events import Event, Notified
 from client.protocol.replica import DeviceReplica
-from shared.models.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot
-from shared.models.messages import HeartbeatAck
+from shared.protocol.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot
+from shared.protocol.messages import HeartbeatAck
 from tests.unit.client.support import T0, FakeClock, serving
 from tests.unit.client.sync_devices import device, running
 from tests.unit.client.sync_model import SyncModel, SyncService, refusal

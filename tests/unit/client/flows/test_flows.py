@@ -15,7 +15,7 @@ from client.flows.speaker import OpenSource, SpeakReport, speak
 from client.playback.capture import ChunkSource, Recording
 from client.playback.playout import ListenStats
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated, SessionJoined
+from shared.protocol.messages import SessionCreated, SessionJoined
 from tests.unit.client.support import FakeService, serving
 
 SHORT = AudioFormat(chunk_ms=100)

@@ -14,7 +14,7 @@ from client.playback.capture import ChunkSource, Recording
 from client.playback.playout import Playout
 from client.protocol.events import Away, Notice, Returned
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated
+from shared.protocol.messages import SessionCreated
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import FakeClock, FakeService, serving
 

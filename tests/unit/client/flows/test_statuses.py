@@ -18,7 +18,7 @@ from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
 from client.protocol.events import Notice, Notified
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import SessionCreated, SessionStatus
+from shared.protocol.messages import SessionCreated, SessionStatus
 from tests.unit.client.support import STATE, FakeClock, FakeService, serving
 
 STATUS: dict[str, Any] = {

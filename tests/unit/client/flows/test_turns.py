@@ -22,7 +22,7 @@ from client.playback.capture import ChunkSource, Recording
 from client.playback.wav import WavWriter
 from client.protocol.events import Notice, Notified
 from shared.models.audio_format import AudioFormat
-from shared.models.interpretation_messages import InterpreterLease
+from shared.protocol.interpretation_messages import InterpreterLease
 from tests.unit.cli.command_line import run, server
 from tests.unit.client.protocol.test_leases import lease, told
 from tests.unit.client.support import JOINED, T0, FakeService, serving

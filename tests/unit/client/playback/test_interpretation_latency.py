@@ -13,7 +13,7 @@ from client.playback.interpretation_latency import HISTORY, LatencyLedger, Stage
 from client.playback.playout import NullSink, Playout
 from client.protocol.events import Heard
 from shared.models.interpretation import Renders
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.unit.client.support import FORMAT, T0, audio
 
 CHUNK_MS = 200

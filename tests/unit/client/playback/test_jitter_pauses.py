@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent
 from client.playback.playout import Playout
 from client.protocol.events import Heard
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
 DELAY_MS = 400

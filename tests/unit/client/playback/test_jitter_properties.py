@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.unit.client.support import audio
 
 # Opus chunks last chunkMs whatever their size: examples stay short enough to read.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.playback.lag import LagMeter
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.unit.client.support import T0
 
 CHUNK_MS = 200

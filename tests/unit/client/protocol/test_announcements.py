@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.protocol.announcements import AnnouncementBoard, announced
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
     AnnouncementAcknowledged,
     AnnouncementCleared,
     Scope,
 )
-from shared.models.message_base import ServerMessage
-from shared.models.messages import SessionEnded, SessionLeft
+from shared.protocol.message_base import ServerMessage
+from shared.protocol.messages import SessionEnded, SessionLeft
 from tests.unit.client.announcing import SESSION, active, announcement, cleared
 
 ANNOUNCEMENTS = st.builds(

@@ -14,9 +14,9 @@ from client.protocol.captions import CaptionTrack, Shown
 from client.protocol.core import SessionCore
 from client.protocol.events import Captioned
 from client.protocol.session_state import SessionState
-from shared.models.interpretation_messages import Caption
-from shared.models.message_base import encode
-from shared.models.messages import ChannelSourceChanged, JoinSession
+from shared.protocol.interpretation_messages import Caption
+from shared.protocol.message_base import encode
+from shared.protocol.messages import ChannelSourceChanged, JoinSession
 from tests.unit.client.support import JOINED, T0
 
 SESSION = "golden-eagle-427"

@@ -18,8 +18,8 @@ from client.protocol.events import (
     Outcome,
     Refused,
 )
-from shared.models.message_base import Request
-from shared.models.messages import (
+from shared.protocol.message_base import Request
+from shared.protocol.messages import (
     ChangeLanguage,
     ChannelSourceChanged,
     CreateSession,

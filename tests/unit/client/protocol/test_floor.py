@@ -10,8 +10,8 @@ import pytest
 from client.protocol.core import SessionCore
 from client.protocol.events import Notified
 from client.protocol.floor import Floor
-from shared.models.message_base import ServerMessage, encode
-from shared.models.messages import Audio, JoinSession, SpeakerDisconnected, SpeakerReconnected
+from shared.protocol.message_base import ServerMessage, encode
+from shared.protocol.messages import Audio, JoinSession, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.support import JOINED, audio
 
 LEFT = Floor().heard(1, 0).left(1_000)

@@ -23,8 +23,8 @@ from client.protocol.events import (
     Returned,
 )
 from shared.models.interpretation import Renders, RequestedInterpretation
-from shared.models.interpretation_messages import InterpreterLease, SendCaption
-from shared.models.messages import Heartbeat, JoinSession
+from shared.protocol.interpretation_messages import InterpreterLease, SendCaption
+from shared.protocol.messages import Heartbeat, JoinSession
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import CREATED, JOINED, T0, FakeClock, FakeService, serving
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.protocol.replica import DeviceReplica, Progress
-from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from shared.models.hlc import Hlc
+from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from tests.unit.client.support import T0
 from tests.unit.client.sync_model import SyncModel
 from tests.unit.client.sync_simulation import CLOCKS, CONTENTS, STORIES, Simulation, Story

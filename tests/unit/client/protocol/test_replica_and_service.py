@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 
 from client.protocol.replica import DeviceReplica
-from shared.models.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
-from shared.models.message_base import encode
+from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
+from shared.protocol.message_base import encode
 from tests.helpers.device_people import device_id, phone
 from tests.helpers.world import World, new_world
 from tests.unit.client.sync_model import ClockSkewError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from client.protocol.core import SessionCore
 from client.protocol.events import Heard, Notified
-from shared.models.messages import JoinSession
+from shared.protocol.messages import JoinSession
 from tests.unit.client.support import JOINED
 
 SESSION = "golden-eagle-427"

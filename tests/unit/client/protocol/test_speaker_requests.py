@@ -18,8 +18,13 @@ from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Event, Notified, Outcome
 from client.protocol.speaker_requests import SpeakerControls
 from shared.models.broadcast_state import BroadcastState
-from shared.models.message_base import ServerMessage
-from shared.models.messages import BroadcastStateChanged, CreateSession, JoinSession, PauseBroadcast
+from shared.protocol.message_base import ServerMessage
+from shared.protocol.messages import (
+    BroadcastStateChanged,
+    CreateSession,
+    JoinSession,
+    PauseBroadcast,
+)
 from tests.unit.client.support import CREATED, JOINED, STATE, FakeService, serving
 
 SESSION = "golden-eagle-427"

@@ -9,7 +9,7 @@ import pytest
 
 from client.protocol.announcements import AnnouncementBoard
 from shared.models.delivery import Outcome
-from shared.models.protocol import AnyServerMessage
+from shared.protocol.unions import AnyServerMessage
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World

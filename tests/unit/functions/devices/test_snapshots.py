@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shared.devices.cursor import Cursor
 from shared.devices.state_store import SyncStates
-from shared.models.device_messages import SyncMessage
 from shared.models.errors import ValidationError
 from shared.models.hlc import Hlc
+from shared.protocol.device_messages import SyncMessage
 from tests.helpers.clients import Message
 from tests.helpers.database.tables import devices_table
 from tests.helpers.device_people import Phone, phone

@@ -11,15 +11,15 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from shared.models import protocol
-from shared.models.device_messages import Sync
-from shared.models.message_base import Request, action_of
 from shared.models.session import OVERLAP_MS
+from shared.protocol import unions
+from shared.protocol.device_messages import Sync
+from shared.protocol.message_base import Request, action_of
 from tests.helpers.clients import CHUNK, Message
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts, heard, roll_over
 
-REQUESTS: tuple[type[Request], ...] = get_args(protocol.AnyRequest)
+REQUESTS: tuple[type[Request], ...] = get_args(unions.AnyRequest)
 GROUPS = ("speakers", "interpreters", "operators")
 DEVICE = "00000000-0000-4000-8000-000000000001"
 # What a request needs, by the names of its fields: enough for each to be a valid one.

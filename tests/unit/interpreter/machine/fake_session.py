@@ -30,8 +30,9 @@ from client.protocol.session_state import SessionState
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import InterpreterSource, Lease, LeaseReason, Renders
-from shared.models.interpretation_messages import Caption, InterpreterLease, SendCaption
-from shared.models.messages import (
+from shared.models.terms import ChannelSource, Role
+from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
+from shared.protocol.messages import (
     Audio,
     BroadcastStateChanged,
     SessionEnded,
@@ -39,7 +40,6 @@ from shared.models.messages import (
     SessionLeft,
     SessionStatus,
 )
-from shared.models.terms import ChannelSource, Role
 from tests.helpers.virtual_time import VirtualTime
 
 SESSION = "golden-eagle-427"

@@ -13,7 +13,7 @@ from interpreter.machine.connections import SeatConnection
 from interpreter.machine.demand_watcher import Follower
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
-from shared.models.messages import SessionStatus
+from shared.protocol.messages import SessionStatus
 
 SESSION = "golden-eagle-427"
 

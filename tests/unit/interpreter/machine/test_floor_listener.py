@@ -15,7 +15,7 @@ from interpreter.machine.floor_listener import Ear, Hearing
 from interpreter.machine.options import Limits
 from interpreter.machine.report import Hooks, Report
 from shared.models.audio_format import AudioFormat
-from shared.models.messages import Audio
+from shared.protocol.messages import Audio
 from tests.helpers.virtual_time import T0, VirtualTime
 
 FORMAT = AudioFormat()

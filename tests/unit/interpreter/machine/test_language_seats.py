@@ -16,7 +16,7 @@ from interpreter.machine.language_seats import Places
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES as MOST
-from shared.models.messages import SessionStatus
+from shared.protocol.messages import SessionStatus
 
 LANGUAGES = [f"en-x-{number:02d}" for number in range(3 * MOST)]
 

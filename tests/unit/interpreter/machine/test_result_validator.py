@@ -12,7 +12,7 @@ from interpreter.machine.demand_watcher import Audience
 from interpreter.machine.engine_health import Fitness
 from interpreter.machine.floor_captions import FloorCaptions
 from interpreter.machine.result_validator import OrderGuard, PartialThrottle
-from shared.models.interpretation_messages import Caption
+from shared.protocol.interpretation_messages import Caption
 
 results = st.builds(
     Recognised,

@@ -13,8 +13,8 @@ from shared.devices.command_store import COMMAND_LIFETIME_SECONDS, SyncCommands
 from shared.devices.device import KnownDevice
 from shared.devices.device_store import Devices
 from shared.devices.state_store import SyncStates
-from shared.models.device_messages import SyncMessage
 from shared.models.hlc import Hlc
+from shared.protocol.device_messages import SyncMessage
 from tests.helpers.database.tables import devices_table, dynamodb, moto_tables
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -10,7 +10,7 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.devices.webhook_check import WebhookCheck
 from shared.devices.webhook_signature import SignedBody
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.http_messages import HttpRequest
+from shared.protocol.http_messages import HttpRequest
 from tests.helpers.bus import signed_headers
 from tests.helpers.doubles import ManualClock
 

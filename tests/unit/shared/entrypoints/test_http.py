@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.entrypoints.http import Asked, HttpService, Posted, Raw, http_handler
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.models.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
+from shared.protocol.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
 from tests.helpers.doubles import RecordingTelemetry
 
 POST, GET, HOOK = "POST /notes", "GET /notes", "POST /hook"

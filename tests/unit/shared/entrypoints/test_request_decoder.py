@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.entrypoints.request_decoder import Head, MalformedRequestError, RequestDecoder
-from shared.models.message_base import Request, action_of, encode
-from shared.models.messages import Heartbeat, JoinSession, SendAudio
-from shared.models.protocol import AnyRequest
+from shared.protocol.message_base import Request, action_of, encode
+from shared.protocol.messages import Heartbeat, JoinSession, SendAudio
+from shared.protocol.unions import AnyRequest
 from shared.utils.json_outline import is_whole
 
 decoder: RequestDecoder[Request] = RequestDecoder(AnyRequest.__args__)

@@ -9,7 +9,7 @@ from shared.entrypoints.websocket import Service, lifecycle_handler, message_han
 from shared.entrypoints.websocket_event import caller_of
 from shared.models.connection import Caller
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
-from shared.models.messages import Heartbeat, HeartbeatAck
+from shared.protocol.messages import Heartbeat, HeartbeatAck
 from shared.utils.validators import validate_control_message_size
 from tests.helpers.doubles import RecordingTelemetry
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.models.errors import ErrorCode, ValidationError
-from shared.models.interpretation_messages import SendCaption
+from shared.protocol.interpretation_messages import SendCaption
 from shared.utils.interpretation_values import validate_caption
 from shared.utils.text_normalisation import trimmed
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.models.connection import Caller
-from shared.models.messages import Heartbeat
+from shared.protocol.messages import Heartbeat
 from shared.services.sessions.connection_service import ConnectionService
 from tests.helpers.database.tables import connections_repository, moto_tables
 from tests.helpers.doubles import ManualClock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
     Announce,
@@ -12,8 +12,8 @@ from shared.models.announcement_messages import (
     ClearAnnouncement,
     GetActiveAnnouncement,
 )
-from shared.models.authentication_messages import Authenticate, Authenticated
-from shared.models.device_messages import (
+from shared.protocol.authentication_messages import Authenticate, Authenticated
+from shared.protocol.device_messages import (
     DeviceRegistered,
     DeviceReplaced,
     DevicesChanged,
@@ -24,14 +24,14 @@ from shared.models.device_messages import (
     SyncMessage,
     SyncSnapshot,
 )
-from shared.models.interpretation_messages import (
+from shared.protocol.interpretation_messages import (
     Caption,
     HandOver,
     InterpreterLease,
     SendCaption,
     TakeOver,
 )
-from shared.models.messages import (
+from shared.protocol.messages import (
     AnyControl,
     Audio,
     BroadcastStateChanged,

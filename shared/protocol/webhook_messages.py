@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from shared.models.device_messages import Operation, Timestamp
+from shared.protocol.device_messages import Operation, Timestamp
 
 # Checked by the service, which says what is wrong with it.
 _Uuid = Annotated[

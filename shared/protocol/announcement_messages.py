@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.models.message_base import Reply, Request
+from shared.protocol.message_base import Reply, Request
 
 Scope = Literal["all", "session"]
 MessageType = Literal["info", "warning", "alert"]

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from shared.models.interpretation import Lease, LeaseReason
-from shared.models.message_base import Reply, Request, ServerMessage
+from shared.protocol.message_base import Reply, Request, ServerMessage
 
 MAX_CAPTION_LENGTH = 1_000
 

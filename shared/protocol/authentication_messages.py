@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.models.message_base import Reply, Request
+from shared.protocol.message_base import Reply, Request
 
 
 class Authenticate(Request, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.models.announcement_messages import (
+from shared.protocol.announcement_messages import (
     MAX_ANNOUNCEMENT_ID_LENGTH,
     MAX_IDEMPOTENCY_KEY_LENGTH,
     LanguageCoverage,

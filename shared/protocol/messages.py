@@ -19,8 +19,8 @@ from shared.models.interpretation import (
     Renders,
     RequestedInterpretation,
 )
-from shared.models.message_base import Reply, Request, ServerMessage
 from shared.models.terms import ChannelSource, EndReason, Role, UpdateReason
+from shared.protocol.message_base import Reply, Request, ServerMessage
 
 CloseReason = Literal["idle"]
 # How listeners get into a session: by its id, or by a link that carries a secret too.

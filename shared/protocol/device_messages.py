@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from shared.models.hlc import Hlc
-from shared.models.message_base import Reply, Request, ServerMessage
+from shared.protocol.message_base import Reply, Request, ServerMessage
 
 SyncKind = Literal["watchlistUpdate", "progressUpdate", "deviceCommand"]
 Operation = Literal["add", "remove"]

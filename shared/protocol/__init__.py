@@ -1,0 +1,1 @@
+"""The wire: every request and server message of the WebSocket and HTTP APIs."""
