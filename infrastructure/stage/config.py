@@ -164,8 +164,8 @@ class StageConfig:
 # as the speaker's. A flooding connection is closed by its budgets (shared/admission/budgets.py),
 # and until that has happened the bucket must have something left. On `sendAudio` that takes 5
 # refusals or about 100 ms. A client gets some 1 000 messages a second through one connection, so
-# 100 before it is closed; eight such connections, each reopened twice before their address is slowed, need
-# 8 x 3 x 100 = 2 400 at once. The burst is that and half a second of honest audio.
+# 100 before it is closed; eight such connections, each reopened twice before their address is
+# slowed, need 8 x 3 x 100 = 2 400 at once. The burst is that and half a second of honest audio.
 # What speakers do by hand, each for one session.
 _CONTROLS = tuple(
     action_of(request)

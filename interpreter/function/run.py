@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.interpretation.ticket import hash_of_ticket
 from shared.models.errors import LingocastError
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
 from shared.utils.clock import Clock
+from shared.utils.hashed_secret import hash_of
 
 if TYPE_CHECKING:
     from shared.utils.telemetry import Telemetry
@@ -131,7 +131,7 @@ class InterpreterRun:
         claimed = await self._blocking(
             lambda: self._runs.claim(
                 request.session_id,
-                hash_of_ticket(request.ticket),
+                hash_of(request.ticket),
                 request.generation,
                 self._clock.now_ms(),
             )

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from shared.entrypoints.websocket_event import NEVER, SENDS, Event
-from shared.interpretation.ticket import ticket_fits
 from shared.models.errors import ValidationError
+from shared.utils import hashed_secret
 from shared.utils.identity import Identity, InvalidTokenError, Verify
 from shared.utils.origins import is_foreign, origins_of
 from shared.utils.settings import AuthorizerSettings, TicketSettings, load
@@ -76,7 +76,7 @@ def _described(identity: Identity) -> dict[str, str]:
 
 def _check_ticket(ticket: str, session: str, ticket_hash: TicketHash) -> None:
     session_id = validate_session_id(session)
-    if len(ticket) > _LONGEST_TICKET or not ticket_fits(ticket, ticket_hash(session_id)):
+    if len(ticket) > _LONGEST_TICKET or not hashed_secret.fits(ticket, ticket_hash(session_id)):
         raise _WrongTicketError
 
 

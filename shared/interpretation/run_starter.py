@@ -6,11 +6,11 @@ import msgspec
 
 from shared.fanout.sharded_sender import FunctionInvoker
 from shared.interpretation.run_store import InterpreterRuns
-from shared.interpretation.ticket import new_ticket
 from shared.models.delivery import Outcome
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
 from shared.utils.clock import Clock
+from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry
 
@@ -18,7 +18,7 @@ from shared.utils.telemetry import Telemetry
 _DEADLINE_MS = 1_500
 
 
-class InterpreterStarts:
+class RunStarter:
     """Asks for runs. `invoker` invokes the function `interpreter` without waiting for its end."""
 
     def __init__(
@@ -60,8 +60,8 @@ class InterpreterStarts:
         now = self._clock.now_ms()
         if run is None or not session.is_active or now <= run.lease_until:
             return False
-        ticket = new_ticket(self._identifiers)
-        if not self._runs.reissue(session.session_id, run, ticket.ticket_hash, now):
+        ticket = new_secret(self._identifiers)
+        if not self._runs.reissue(session.session_id, run, ticket.hash, now):
             return False
         self._telemetry.count("InterpretersRestarted")
         return self.start(session.session_id, ticket.text, run.generation + 1)

@@ -25,7 +25,7 @@ _AS_SEEN = "#holder = :holder AND #taken = :taken"
 _NAMES = {"#holder": _HOLDER, "#taken": _TAKEN_AT}
 
 
-class MachineSlots:
+class SlotStore:
     """The slots of a stage, in the sessions table. Methods raise StoreUnavailableError."""
 
     def __init__(self, sessions: Table, count: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from shared.interpretation.run_starter import InterpreterStarts
+from shared.interpretation.run_starter import RunStarter
 from shared.interpretation.run_store import InterpreterRuns
-from shared.interpretation.slot_store import MachineSlots
+from shared.interpretation.session_interpretation import SessionInterpretation
+from shared.interpretation.slot_store import SlotStore
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (
@@ -38,31 +39,24 @@ class InterpreterParts:
         self._clock = clock
         self._telemetry = telemetry
 
-    @property
-    def engines(self) -> tuple[str, ...]:
-        """Those that may be asked for here."""
-        return self._control.interpretation_engines
+    @cached_property
+    def for_sessions(self) -> SessionInterpretation:
+        """What opening a session needs of machine interpretation."""
+        settings = load(ControlSettings, self._environment)
+        slots = SlotStore(self._outside.sessions, settings.max_interpreted_sessions)
+        return SessionInterpretation(slots, self.starts, settings.interpretation_engines)
 
     @cached_property
-    def slots(self) -> MachineSlots:
-        """How many sessions may be interpreted at a time, and which are."""
-        return MachineSlots(self._outside.sessions, self._control.max_interpreted_sessions)
-
-    @cached_property
-    def starts(self) -> InterpreterStarts:
+    def starts(self) -> RunStarter:
         """What starts the function."""
         function = load(InterpreterStartSettings, self._environment).interpreter_function
-        return InterpreterStarts(
+        return RunStarter(
             InterpreterRuns(self._outside.sessions),
             self._outside.interpreter(function),
             identifiers=self._identifiers,
             clock=self._clock,
             telemetry=self._telemetry,
         )
-
-    @cached_property
-    def _control(self) -> ControlSettings:
-        return load(ControlSettings, self._environment)
 
 
 class InterpreterApp:
@@ -94,9 +88,9 @@ class InterpreterApp:
         return InterpreterRuns(self._outside.sessions_named(self.settings.sessions_table))
 
     @cached_property
-    def starts(self) -> InterpreterStarts:
+    def starts(self) -> RunStarter:
         """What starts a successor."""
-        return InterpreterStarts(
+        return RunStarter(
             self.runs,
             self._outside.interpreter(self.settings.interpreter_function),
             identifiers=RandomIdentifiers(),

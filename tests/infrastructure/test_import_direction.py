@@ -1,4 +1,4 @@
-"""Dependencies point one way: lambda → services → data access / connection gateway → models.
+"""Imports point one way, package by package; docs/architecture.md draws the map.
 
 Read from the source text, so that imports inside functions count too.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,48 +28,56 @@ PACKAGES = (
     "benchmarks",
 )
 
-_CORE = ("shared.models", "shared.utils")
-_STORED = (*_CORE, "shared.data_access")
-_SERVICES = (*_STORED, "shared.fanout", "shared.services")
+_WIRE = ("shared.models", "shared.protocol", "shared.utils")
+_STORED = (*_WIRE, "shared.data_access")
+_CORE = (*_STORED, "shared.fanout", "shared.services")
 _SLICES = ("shared.announcements", "shared.devices", "shared.interpretation")
-_CLIENT = ("client", *_CORE)
+_CLIENT = ("client.changes", "client.errors", "client.escaping", "client.urls", *_WIRE)
 
-# What the modules of a package may import of the project; the longest name that fits counts. Each
-# may import itself. Slices use the core, the core no slice, and no slice another.
+# What the modules of a package may import of the project, beside the package itself. The longest
+# name that fits counts. Slices use the core; the core uses no slice, and no slice another.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "shared": (),
     "shared.models": (),
-    "shared.utils": ("shared.models",),
-    "shared.data_access": _CORE,
+    "shared.protocol": ("shared.models",),
+    "shared.utils": _WIRE,
+    "shared.data_access": _WIRE,
     "shared.aws": _STORED,
     "shared.fanout": _STORED,
-    "shared.services": _SERVICES,
+    "shared.services": _CORE,
     "shared.admission": _STORED,
-    "shared.entrypoints": (*_CORE, "shared.admission"),
-    **dict.fromkeys(_SLICES, (*_SERVICES, "shared.entrypoints")),
+    "shared.entrypoints": (*_WIRE, "shared.admission"),
+    **dict.fromkeys(_SLICES, (*_CORE, "shared.entrypoints")),
     "shared.wiring": ("shared",),
     "lambda": ("shared",),
-    "lambda.interpreter": ("shared", "interpreter.function"),
-    "client": _CORE,
-    "client.protocol": ("client.errors", *_CORE),
-    "client.sound": ("client.errors", *_CORE),
-    "client.playback": ("client.errors", "client.protocol", "client.sound", *_CORE),
-    "client.tokens": ("client.errors", "client.escaping", "client.urls", *_CORE),
-    "client.connection": _CLIENT,
-    "client.flows": _CLIENT,
+    "lambda.interpreter": ("shared", "interpreter"),
+    "client": _WIRE,
+    "client.protocol": _CLIENT,
+    "client.sound": _CLIENT,
+    "client.tokens": _CLIENT,
+    "client.playback": (*_CLIENT, "client.protocol", "client.sound"),
+    "client.connection": (*_CLIENT, "client.protocol", "client.playback", "client.tokens"),
+    "client.flows": (*_WIRE, "client"),
     "client.__main__": ("cli",),  # the former name of the command line
-    "interpreter": _CLIENT,
-    "interpreter.engines": ("interpreter.engine", "interpreter.timeline", "interpreter.loudness"),
-    "interpreter.machine": (*_CLIENT, "interpreter"),
-    "interpreter.function": (*_CLIENT, "interpreter"),
-    "cli": (*_CLIENT, "interpreter"),
-    "local": _CORE,
-    "infrastructure": _CORE,
+    "interpreter": (*_WIRE, "client"),
+    "interpreter.engines": (
+        *(*_CLIENT, "client.sound"),
+        *("interpreter.engine", "interpreter.loudness", "interpreter.timeline"),
+    ),
+    "cli": (*_WIRE, "client", "interpreter"),
+    "local": _WIRE,
+    "local.runtime.live_code": (*_WIRE, "local", "infrastructure.compute.code"),
+    "infrastructure": _WIRE,
+    # It writes the file from which the client renews its token.
+    "infrastructure.commands.users": (*_WIRE, "infrastructure", "client"),
     "app": ("infrastructure",),
-    "conformance": (*_CORE, "infrastructure"),
+    "conformance": (*_WIRE, "infrastructure"),
     "conformance.probe": (),
-    "demo": ("shared.models", "client", "cli", "local", "interpreter.engines.offline.programs"),
+    "demo": (*_WIRE, "client", "cli", "local", "interpreter.engines.offline.programs"),
 }
+
+# About as many names as fit on a screen, `__init__.py` and helpers of tests among them.
+MOST_FILES = 28
 
 # A client is installed without what the functions run on.
 FUNCTIONS_ONLY = {"aws_lambda_powertools", "boto3", "botocore", "jwt", "pycurl"}
@@ -105,6 +114,21 @@ def imports(source: str, module: str, *, is_package: bool = False) -> Iterator[s
 def imports_of(path: Path) -> Iterator[str]:
     is_package = path.name == "__init__.py"
     yield from imports(path.read_text(), module_name(path), is_package=is_package)
+
+
+def path_of(imported: str) -> Path | None:
+    """The module that an import takes: `a/b/c.py` for `a.b.c`, else `a/b.py`."""
+    for name in (imported, imported.rpartition(".")[0]):
+        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if path.exists():
+            return path
+    return None
+
+
+def package_of(path: Path) -> str:
+    """The package of a module; the command line and its smoke test are one."""
+    folders = path.relative_to(ROOT).parent.parts
+    return ".".join(folders[:1] if folders[0] == "cli" else folders)
 
 
 def rule_of(module: str) -> str:
@@ -162,7 +186,7 @@ def test_the_client_takes_only_what_needs_no_aws() -> None:
         ),
         ("from . import table", ["shared.data_access.table"]),
         ("from .table import Table", ["shared.data_access.table.Table"]),
-        ("from ..services import audience", ["shared.fanout.audience"]),
+        ("from ..fanout import audience", ["shared.fanout.audience"]),
         ("def late():\n    import client", ["client"]),
     ],
 )
@@ -171,6 +195,27 @@ def test_every_way_to_import_is_seen(statement: str, imported: list[str]) -> Non
 
 
 def test_the_longest_rule_counts() -> None:
-    assert rule_of("shared.fanout.connection_gateway") == "shared.fanout.connection_gateway"
-    assert rule_of("shared.fanout.audience") == "shared.services"
+    assert rule_of("client.flows.speaker") == "client.flows"
+    assert rule_of("client.flowery") == "client"
     assert rule_of("shared.newcomer") == "shared"
+
+
+def test_no_packages_import_each_other_in_a_circle() -> None:
+    imported: dict[str, set[str]] = {}
+    for name in set(PACKAGES) - {"tests"}:
+        for module, path in modules_below(name).items():
+            package = package_of(path)
+            wanted = {package_of(found) for found in map(path_of, imports_of(path)) if found}
+            if module != "client.__main__":
+                imported.setdefault(package, set()).update(wanted - {package})
+
+    tuple(TopologicalSorter(imported).static_order())  # raises CycleError, which names the circle
+
+
+def test_no_folder_holds_more_than_a_reader_can_take_in() -> None:
+    sizes = {
+        str(folder.relative_to(ROOT)): len(list(folder.glob("*.py")))
+        for name in PACKAGES
+        for folder in [ROOT / name, *(ROOT / name).rglob("*/")]
+    }
+    assert {folder: size for folder, size in sizes.items() if size > MOST_FILES} == {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.interpretation.ticket import ticket_fits
 from shared.models.connection import Caller
 from shared.models.request_errors import forbidden, require_user
 from shared.models.session import Session
+from shared.utils import hashed_secret
 
 
 def require_interpreter(
@@ -18,7 +18,7 @@ def require_interpreter(
     """
     if ticket is not None:
         # Of a session that there is not, the caller learns that, and nothing of the ticket.
-        if session is not None and not ticket_fits(ticket, session.ticket_hash):
+        if session is not None and not hashed_secret.fits(ticket, session.ticket_hash):
             raise forbidden(f"{action} with a ticket", "the session's own interpreter")
         return
     require_user(caller, action)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_news import END
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.interpretation.request_validator import validate_interpretation
-from shared.interpretation.run_starter import InterpreterStarts
-from shared.interpretation.slot_store import MachineSlots
-from shared.interpretation.ticket import new_ticket
+from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.interpretation import Interpretation, RequestedInterpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.request_errors import (
     already_in_session,
@@ -41,6 +40,32 @@ from shared.utils.validators import (
 _ID_ATTEMPTS = 5
 
 
+class MachineInterpretation(Protocol):
+    """Port: machine interpretation as far as opening a session needs it."""
+
+    def validate(
+        self,
+        requested: RequestedInterpretation | None,
+        *,
+        source_language: str,
+        audio_format: AudioFormat,
+    ) -> Interpretation | None:
+        """The request, normalised; raises ValidationError."""
+        ...
+
+    def reserve(self, session_id: str, now_ms: int) -> bool:
+        """Take one of the slots for interpreted sessions; False if all are taken."""
+        ...
+
+    def release(self, session_id: str) -> None:
+        """Free the session's slot."""
+        ...
+
+    def start(self, session_id: str, ticket: str, generation: int) -> bool:
+        """Request a run of the interpreter; False if that failed, which the sweep repairs."""
+        ...
+
+
 class SessionService:
     """Creates and ends sessions. Only the session's speaker may end it."""
 
@@ -51,9 +76,7 @@ class SessionService:
         seating: Seating,
         announcer: Announcer,
         *,
-        interpreters: InterpreterStarts,
-        slots: MachineSlots,
-        engines: Sequence[str],
+        interpretation: MachineInterpretation,
         identifiers: Identifiers,
         clock: Clock,
         max_listeners: int,
@@ -63,9 +86,7 @@ class SessionService:
         self._connections = connections
         self._seating = seating
         self._announcer = announcer
-        self._interpreters = interpreters
-        self._slots = slots
-        self._engines = engines
+        self._interpretation = interpretation
         self._identifiers = identifiers
         self._clock = clock
         self._max_listeners = max_listeners
@@ -81,18 +102,15 @@ class SessionService:
         source_language = validate_language_code(request.source_language, "sourceLanguage")
         quality_tier = validate_quality_tier(request.quality_tier)
         audio_format = validate_audio_format(request.audio_format)
-        interpretation = validate_interpretation(
-            request.interpretation,
-            source_language=source_language,
-            audio_format=audio_format,
-            engines=self._engines,
+        interpretation = self._interpretation.validate(
+            request.interpretation, source_language=source_language, audio_format=audio_format
         )
         max_listeners = self._checked_limit(request.max_listeners)
         owner = require_group(caller, "speakers", "createSession")
         if isinstance(self._seating.current(caller), Seated):
             raise already_in_session()
         now = self._clock.now_ms()
-        ticket = new_ticket(self._identifiers) if interpretation is not None else None
+        ticket = new_secret(self._identifiers) if interpretation is not None else None
         secret = new_secret(self._identifiers) if request.access == "link" else None
         session = self._created(
             caller,
@@ -111,7 +129,7 @@ class SessionService:
                 if request.interpreters is None
                 else frozenset(request.interpreters),
                 interpretation=interpretation,
-                ticket_hash=ticket.ticket_hash if ticket else None,
+                ticket_hash=ticket.hash if ticket else None,
                 interpreter_run=InterpreterRun(0, now + RUN_LEASE_MS) if ticket else None,
                 secret_hash=secret.hash if secret else None,
             ),
@@ -126,7 +144,7 @@ class SessionService:
             self._discard(session, caller)
             raise self._seating.why_not_seated(caller)
         if ticket is not None:
-            self._interpreters.start(session.session_id, ticket.text, generation=1)
+            self._interpretation.start(session.session_id, ticket.text, generation=1)
         return SessionCreated(
             session_id=session.session_id,
             source_language=session.source_language,
@@ -188,7 +206,7 @@ class SessionService:
         """Remove a session that nobody knows of, and free its slot."""
         self._sessions.discard(session.session_id, caller.connection_id)
         if session.interpretation is not None:
-            self._slots.give_back(session.session_id)
+            self._interpretation.release(session.session_id)
 
     def _checked_limit(self, requested: int | None) -> int:
         if requested is not None and requested > self._max_listeners:
@@ -202,11 +220,13 @@ class SessionService:
         for _ in range(_ID_ATTEMPTS):
             session = draft(self._identifiers.session_id())
             interpreted = session.interpretation is not None
-            if interpreted and not self._slots.take(session.session_id, session.created_at):
+            if interpreted and not self._interpretation.reserve(
+                session.session_id, session.created_at
+            ):
                 raise interpretation_full()
             with self._discarding(session, caller):
                 if self._sessions.create(session):
                     return session
             if interpreted:
-                self._slots.give_back(session.session_id)
+                self._interpretation.release(session.session_id)
         raise LingocastError(ErrorCode.UNAVAILABLE, "no free session id was found; try again")

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from local.endpoints import Endpoints
-from shared.interpretation.ticket import hash_of_ticket
+from shared.utils.hashed_secret import hash_of
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet, runner_of, state_of
 from tests.e2e.support.stage import Stage
@@ -182,7 +182,7 @@ async def test_of_two_invocations_for_one_generation_one_runs(
     ):
         for name, value in (
             ("interpretation", INTERPRETATION),
-            ("ticketHash", hash_of_ticket("known")),
+            ("ticketHash", hash_of("known")),
             ("interpreterRun", {"generation": 0, "leaseUntil": 1}),
         ):
             await operator.change_session(session_id, f"SET {name} = :value", ":value", value)
@@ -208,7 +208,7 @@ async def test_a_session_s_ticket_is_nowhere_to_be_read(
         ticket = "a-ticket-that-everybody-would-recognise"
         for name, value in (
             ("interpretation", INTERPRETATION),
-            ("ticketHash", hash_of_ticket(ticket)),
+            ("ticketHash", hash_of(ticket)),
             ("interpreterRun", {"generation": 0, "leaseUntil": 1}),
         ):
             await operator.change_session(session_id, f"SET {name} = :value", ":value", value)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.data_access.table import Table
-from shared.interpretation.ticket import hash_of_ticket
 from shared.interpretation.ticket_store import SessionTickets
 from shared.models import schema
+from shared.utils.hashed_secret import hash_of
 from shared.utils.origins import is_foreign, normal_origin
 from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.doubles import ManualClock
@@ -27,7 +27,7 @@ OURS = "https://talks.example.org"
 ENVIRONMENT = {"TOKEN_ISSUER": "https://issuer.example/pool", "TOKEN_CLIENT_ID": "client"}
 SESSION = "golden-eagle-001"
 STRANGER = {"sends": "never"}
-TICKETS = {SESSION: hash_of_ticket("a ticket")}
+TICKETS = {SESSION: hash_of("a ticket")}
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from interpreter.function.run import Ending, InterpreterRun, RunTimes
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.interpretation.run_store import InterpreterRuns
-from shared.interpretation.ticket import hash_of_ticket
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, RunRequest
 from shared.models.interpreter_run import InterpreterRun as StoredRun
 from shared.models.session import Session
+from shared.utils.hashed_secret import hash_of
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.virtual_loop import T0, InlineExecutor, VirtualLoop, run_virtually
@@ -45,7 +45,7 @@ def session() -> Iterator[None]:
                 created_at=T0,
                 max_listeners=10,
                 interpretation=Interpretation(engine="aws", languages=("es",)),
-                ticket_hash=hash_of_ticket("ticket"),
+                ticket_hash=hash_of("ticket"),
                 interpreter_run=StoredRun(0, T0 + RUN_LEASE_MS),
             )
         )
@@ -262,7 +262,7 @@ def test_a_run_that_is_replaced_from_outside_retires_and_starts_nobody() -> None
     async def main(stage: Stage) -> None:
         first = stage.invoke()
         await asyncio.sleep(100)
-        again = hash_of_ticket("again")
+        again = hash_of("again")
         assert stage.runs.reissue(ID, stored(), again, T0 + 100_000)
         assert stage.runs.claim(ID, again, 2, T0 + 100_000)
 
@@ -367,7 +367,7 @@ def test_a_machine_that_is_refused_as_another_run_has_come_is_no_fault() -> None
     async def main(stage: Stage) -> None:
         run = stage.invoke()
         await asyncio.sleep(5)
-        again = hash_of_ticket("again")
+        again = hash_of("again")
         assert stage.runs.reissue(ID, stored(), again, T0 + 5_000)
         assert stage.runs.claim(ID, again, 2, T0 + 5_000)
         (machine,) = stage.machines

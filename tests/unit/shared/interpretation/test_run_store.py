@@ -8,18 +8,18 @@ import pytest
 
 from shared.data_access.table import Table
 from shared.interpretation.run_store import InterpreterRuns
-from shared.interpretation.ticket import hash_of_ticket
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.session import Session
+from shared.utils.hashed_secret import hash_of
 from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 
 T0 = 1_700_000_000_000
 ID = "golden-eagle-001"
-TICKET = hash_of_ticket("ticket")
+TICKET = hash_of("ticket")
 
 
 @pytest.fixture
@@ -109,12 +109,12 @@ def test_after_a_release_the_next_run_need_not_wait(runs: InterpreterRuns) -> No
 
 
 def test_no_ticket_but_the_session_s_own_claims(runs: InterpreterRuns) -> None:
-    assert runs.claim(ID, hash_of_ticket("another"), 1, T0) is None
+    assert runs.claim(ID, hash_of("another"), 1, T0) is None
     assert runs.claim("calm-otter-002", TICKET, 1, T0) is None
 
 
 def test_a_reissued_ticket_voids_the_former_one(runs: InterpreterRuns) -> None:
-    fresh = hash_of_ticket("fresh")
+    fresh = hash_of("fresh")
     now = T0 + RUN_LEASE_MS + 1
 
     assert runs.reissue(ID, InterpreterRun(0, T0 + RUN_LEASE_MS), fresh, now)
@@ -127,9 +127,9 @@ def test_of_two_who_miss_a_run_one_has_the_next_started(runs: InterpreterRuns) -
     seen = InterpreterRun(0, T0 + RUN_LEASE_MS)
     now = T0 + RUN_LEASE_MS + 1
 
-    assert runs.reissue(ID, seen, hash_of_ticket("one"), now)
-    assert not runs.reissue(ID, seen, hash_of_ticket("other"), now)
-    assert runs.claim(ID, hash_of_ticket("one"), 1, now)
+    assert runs.reissue(ID, seen, hash_of("one"), now)
+    assert not runs.reissue(ID, seen, hash_of("other"), now)
+    assert runs.claim(ID, hash_of("one"), 1, now)
 
 
 def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: InterpreterRuns) -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: InterpreterRuns) ->
     seen = InterpreterRun(1, T0 + RUN_LEASE_MS)
     assert runs.renew(ID, 1, T0 + RUN_LEASE_MS + 1)
 
-    assert not runs.reissue(ID, seen, hash_of_ticket("fresh"), T0 + RUN_LEASE_MS + 2)
+    assert not runs.reissue(ID, seen, hash_of("fresh"), T0 + RUN_LEASE_MS + 2)
 
 
 def test_a_session_that_is_over_has_no_runs(runs: InterpreterRuns) -> None:

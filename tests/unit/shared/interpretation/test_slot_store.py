@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.data_access.table import Table
-from shared.interpretation.slot_store import MachineSlots
+from shared.interpretation.slot_store import SlotStore
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
@@ -23,8 +23,8 @@ with_tables = pytest.mark.usefixtures("tables")
 WEEK_MS = 7 * 24 * 3_600_000
 
 
-def slots(count: int = 2) -> MachineSlots:
-    return MachineSlots(Table(dynamodb(), SESSIONS, schema.SESSION_ID), count)
+def slots(count: int = 2) -> SlotStore:
+    return SlotStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID), count)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ class Meddled(Table):
 @pytest.mark.parametrize(("rivals", "gets_one"), [(1, True), (2, False)])
 @with_tables
 def test_of_two_who_want_the_same_slot_one_gets_the_next(rivals: int, gets_one: bool) -> None:
-    assert MachineSlots(Meddled(rivals), 2).take("golden-eagle-001", T0) is gets_one
+    assert SlotStore(Meddled(rivals), 2).take("golden-eagle-001", T0) is gets_one
 
 
 @with_tables
@@ -142,7 +142,7 @@ def test_a_slot_whose_answer_is_lost_is_taken_once(fault: Fault, over: bool) -> 
     lossy.plan(fault, 0, writes=True)
     table = Table(lossy, SESSIONS, schema.SESSION_ID)  # type: ignore[arg-type]
 
-    assert MachineSlots(table, 2).take("golden-eagle-003", T0)
+    assert SlotStore(table, 2).take("golden-eagle-003", T0)
     write("golden-eagle-003")
     assert [opened(f"golden-eagle-00{number}") for number in (4, 5)] == [not over, False]
 
