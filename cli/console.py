@@ -16,7 +16,7 @@ from rich.text import Text
 from client.connection.catching_up import CatchUpCounts
 from client.escaping import printable
 from client.flows.streaming import StreamReport
-from client.playback.interpretation_latency import LedgerSummary
+from client.playback.interpretation_latency import InterpretationLatencySummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, Playout
@@ -165,7 +165,7 @@ def describe_caption(caption: Caption) -> str:
     return f"[{caption.language}{unspoken}] {caption.text}"
 
 
-def describe_ledger(ledger: LedgerSummary, playout_delay_ms: float) -> str:
+def describe_ledger(ledger: InterpretationLatencySummary, playout_delay_ms: float) -> str:
     """What interpretation took. Each stage has percentiles of its own, which need not add up."""
     p50 = _stages(ledger, lambda stage: stage.p50)
     p95 = _stages(ledger, lambda stage: stage.p95)
@@ -178,7 +178,9 @@ def describe_ledger(ledger: LedgerSummary, playout_delay_ms: float) -> str:
     )
 
 
-def _stages(ledger: LedgerSummary, percentile: Callable[[LatencySummary], float]) -> str:
+def _stages(
+    ledger: InterpretationLatencySummary, percentile: Callable[[LatencySummary], float]
+) -> str:
     return (
         f"{percentile(ledger.total):.0f} ms (recognise {percentile(ledger.recognise):.0f}, "
         f"translate {percentile(ledger.translate):.0f}, speak {percentile(ledger.speak):.0f}, "

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.device_machine import Machine, Tokens, act, watch
 from cli.device_notices import PASSING, Household
+from cli.device_runner import DeviceRunner, Tokens, act, watch
 from cli.options import (
     DEFAULT_URL,
     ReconnectOption,
@@ -77,7 +77,7 @@ def devices_command(
 ) -> None:
     if context.invoked_subcommand is None:
         tokens = Tokens(token, token_url, user, token_command, token_file)
-        machine = Machine(url, tokens, name or _HOST, kind, device_file, reconnect)
+        machine = DeviceRunner(url, tokens, name or _HOST, kind, device_file, reconnect)
         watch(machine)
         return
     for option in context.params:
@@ -195,9 +195,9 @@ def command_command(
     act(_passing(url, Tokens(token, token_url, user, token_command, token_file), device_file), tell)
 
 
-def _passing(url: str, tokens: Tokens, path: Path | None) -> Machine:
+def _passing(url: str, tokens: Tokens, path: Path | None) -> DeviceRunner:
     """A device of its own for what is said and done: one that runs here meanwhile stays."""
-    return Machine(url, tokens, f"{_HOST} command line", PASSING, path)
+    return DeviceRunner(url, tokens, f"{_HOST} command line", PASSING, path)
 
 
 def _arguments(given: list[str] | None) -> dict[str, Any] | None:

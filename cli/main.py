@@ -31,7 +31,7 @@ from cli.session_option import SecretFileOption, SessionArgument, required_sessi
 from cli.smoke.command import smoke_command
 from cli.speak import speak_command
 from client.connection.backoff import GRACE_SECONDS
-from client.flows.auto_acknowledge import Acknowledger
+from client.flows.auto_acknowledge import AutoAcknowledge
 from client.flows.listener import Hooks, listen
 from client.flows.sound_files import HeardFile
 from client.flows.streaming import either
@@ -123,7 +123,7 @@ def listen_command(
             files.callback(lambda: summarize_hearing(display, heard.summary()))
             async with access.connect() as connection:
                 files.callback(lambda: summarize_catch_ups(display, connection.catch_ups))
-                reader = Acknowledger(connection, display.say)
+                reader = AutoAcknowledge(connection, display.say)
 
                 def noticed(notice: Notice) -> None:
                     notices.notice(display, notice)

@@ -14,7 +14,7 @@ from cli.standard_io import FileName
 from client.connection.authenticated import connect_with_token
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection
 from client.tokens.development import local_token_url, login_name
 from client.tokens.keeper import TokenKeeper
@@ -137,9 +137,9 @@ class Access:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", TokenKeeper(self._source(), self.token, self.clock))
 
-    def connect(self) -> AbstractAsyncContextManager[LastingConnection]:
+    def connect(self) -> AbstractAsyncContextManager[ReconnectingConnection]:
         """A connection that comes back by itself when it is lost. Raises ClientError."""
-        return lasting(self.open, grace_seconds=self.reconnect_seconds)
+        return reconnecting(self.open, grace_seconds=self.reconnect_seconds)
 
     def open(self, offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
         """One connection, whose token is renewed for as long as it is open. Raises ClientError."""

@@ -30,7 +30,7 @@ from cli.options import (
 from cli.running import enter_pressed, run
 from cli.session_option import AccessOption, JoinBy
 from client.connection.backoff import GRACE_SECONDS
-from client.connection.reconnecting import LastingConnection
+from client.connection.reconnecting import ReconnectingConnection
 from client.errors import RequestRefusedError
 from client.flows.sound_files import STANDARD_INPUT, source_named
 from client.flows.speaker import speak
@@ -162,7 +162,7 @@ def _kept_open(asked: float | None, interpretation: RequestedInterpretation | No
 
 async def _announce(
     display: Display,
-    connection: LastingConnection,
+    connection: ReconnectingConnection,
     text: str,
     weight: Weight,
     texts: dict[str, str] | None,

@@ -26,7 +26,7 @@ from local.runtime import live_code
 from local.runtime.functions import Functions, build_pools
 from local.runtime.live_code import LiveCode
 from local.services.access import Access
-from local.services.aws_services import Services
+from local.services.aws_services import AwsServices
 from local.services.database import Database
 from local.services.dynamodb_calls import DynamoDbCalls
 from local.services.expiry import Expiry
@@ -143,7 +143,7 @@ class LocalStack:
         access.check_event_sources()
         queues = build_queues(stack.queues, self._clock)
         throttles = Throttles(stack.websocket, self._clock, options.throttle_factor)
-        services = Services(
+        services = AwsServices(
             stack,
             access,
             self._clock,
@@ -260,7 +260,7 @@ class LocalStack:
         schedules.start()
 
     async def _serve_http(
-        self, stack: Stack, services: Services, functions: Functions
+        self, stack: Stack, services: AwsServices, functions: Functions
     ) -> str | None:
         """Open the HTTP API, if there is one; what clients append paths to."""
         api = stack.http

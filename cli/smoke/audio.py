@@ -69,7 +69,7 @@ class ServerTime:
 
 
 @dataclass(slots=True)
-class Ear:
+class SmokeListener:
     """A listener of the smoke test."""
 
     connection: Connection

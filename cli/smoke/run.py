@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from cli.options import Access
-from cli.smoke.audio import Ear, Scale, ServerTime, refusal
+from cli.smoke.audio import Scale, ServerTime, SmokeListener, refusal
 from cli.smoke.hints import (
     GET_TOKEN,
     IDENTITY_WANTED,
@@ -182,7 +182,7 @@ class _Run:
             await speaker.heartbeat()
             step.detail = f"the server's clock is {self._offset.offset_ms:+.0f} ms off"
 
-    async def _listener(self, session_id: str, language: str) -> Ear:
+    async def _listener(self, session_id: str, language: str) -> SmokeListener:
         with self._step(f"{language} joins") as step:
             connection = await self._connect(None)
             joined = await connection.join(session_id, language)
@@ -193,10 +193,10 @@ class _Run:
                     logs_of("control", self._access.url),
                 )
             step.detail = "without a token, hears the floor"
-            return Ear(connection, language, joined.audio_format)
+            return SmokeListener(connection, language, joined.audio_format)
 
     async def _first_sound(
-        self, speaker: Connection, ears: list[Ear], sound: AsyncIterator[Captured]
+        self, speaker: Connection, ears: list[SmokeListener], sound: AsyncIterator[Captured]
     ) -> None:
         with self._step("first sound", "audio_processor") as step:
             until = self._clock.monotonic() + _FIRST_SOUND_SECONDS
@@ -227,7 +227,7 @@ class _Run:
             said.append(chunk)
         return said
 
-    async def _heard(self, speaker: Connection, ear: Ear, chunks: list[Captured]) -> None:
+    async def _heard(self, speaker: Connection, ear: SmokeListener, chunks: list[Captured]) -> None:
         with self._step(f"{ear.language} hears", "audio_processor") as step:
             await ear.hear_all(chunks, self._clock, self._plan.patience_seconds)
             try:
@@ -237,7 +237,7 @@ class _Run:
             self.report.latencies[ear.language] = latency
             step.detail = f"{len(chunks)} chunks"
 
-    async def _change(self, ear: Ear, language: str) -> None:
+    async def _change(self, ear: SmokeListener, language: str) -> None:
         with self._step("changeLanguage") as step:
             changed = await ear.connection.change_language(language)
             if (changed.target_language, changed.channel_source) != (language, "floor"):
@@ -249,7 +249,7 @@ class _Run:
             step.detail = f"{ear.language} to {language}"
             ear.language = language
 
-    async def _end(self, speaker: Connection, ears: list[Ear]) -> None:
+    async def _end(self, speaker: Connection, ears: list[SmokeListener]) -> None:
         with self._step("endSession") as step:
             ended = await speaker.end_session()
             until = self._clock.monotonic() + self._plan.patience_seconds

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from client.connection.clock_offset import ClockOffset
-from client.connection.token_renewal import Authenticator
+from client.connection.token_renewal import TokenRenewal
 from client.connection.websocket import Connection, connect
 from client.errors import HandshakeRefusedError
 from client.tokens.keeper import TokenKeeper
@@ -50,7 +50,7 @@ async def connect_with_token(
             connection = await opened.enter_async_context(connecting(newer))
         held = tokens.held
         if held is not None:
-            authenticator = Authenticator(connection, tokens, held, clock=clock)
+            authenticator = TokenRenewal(connection, tokens, held, clock=clock)
             if tokens.renewable:
                 connection.renew_by(authenticator.renew)
             await opened.enter_async_context(_running(authenticator))
@@ -58,7 +58,7 @@ async def connect_with_token(
 
 
 @contextlib.asynccontextmanager
-async def _running(authenticator: Authenticator) -> AsyncIterator[None]:
+async def _running(authenticator: TokenRenewal) -> AsyncIterator[None]:
     running = asyncio.create_task(authenticator.run())
     try:
         yield

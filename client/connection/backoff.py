@@ -41,7 +41,7 @@ _REMOVED = 1000
 # Which code that has is nowhere documented.
 _EXPIRY_TOLERANCE_MS = 30_000
 
-Chance = Callable[[], float]  # evenly from 0 to 1
+RandomFraction = Callable[[], float]  # evenly from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Seat:
 class Reconnection:
     """One client's attempts to get its seat back, within `grace_seconds` of the loss."""
 
-    def __init__(self, *, grace_seconds: float = GRACE_SECONDS, chance: Chance) -> None:
+    def __init__(self, *, grace_seconds: float = GRACE_SECONDS, chance: RandomFraction) -> None:
         self._grace = grace_seconds
         self._chance = chance
         self._ceiling = _FIRST_CEILING_SECONDS

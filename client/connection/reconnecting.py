@@ -1,7 +1,7 @@
 """A connection that comes back by itself when it is lost, and moves to another one before its time
 is up: how, `client.connection.supervisor` says.
 
-    async with lasting(open_connection) as connection:
+    async with reconnecting(open_connection) as connection:
         await connection.join("golden-eagle-427", "es")
         async for event in connection.events():
             ...  # Away, Returned and RolledOver among them
@@ -18,9 +18,9 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from client.connection.backoff import GRACE_SECONDS, Chance
+from client.connection.backoff import GRACE_SECONDS, RandomFraction
 from client.connection.catching_up import CatchUpCounts
-from client.connection.supervisor import Opener, SeatKeeper
+from client.connection.supervisor import ConnectionSupervisor, Opener
 from client.connection.websocket import Connection
 from client.errors import AwayError, ConnectionLostError
 from client.playback.capture import Sleep
@@ -30,7 +30,7 @@ from client.protocol.interpreter_requests import InterpreterRequests
 from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
-from client.protocol.speaker_requests import SpeakerControls
+from client.protocol.speaker_requests import SpeakerRequests
 from shared.models.interpretation import Renders
 from shared.protocol.announcement_messages import Announcement, Scope
 from shared.protocol.interpretation_messages import SendCaption
@@ -41,22 +41,22 @@ _Result = TypeVar("_Result")
 
 
 @contextlib.asynccontextmanager
-async def lasting(
+async def reconnecting(
     open_connection: Opener,
     *,
     grace_seconds: float = GRACE_SECONDS,
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
     alarm: Sleep = asyncio.sleep,
-    chance: Chance = random.random,
-) -> AsyncIterator[LastingConnection]:
+    chance: RandomFraction = random.random,
+) -> AsyncIterator[ReconnectingConnection]:
     """Open a connection, and open it again when it is lost while in a session, or soon over.
 
     After `grace_seconds` without success it ends with GaveUpError; 0 means not to try. The first
     opening is tried once. `sleep` waits between attempts to come back, `alarm` for the time to
     move on. Raises ClientError.
     """
-    keeper = SeatKeeper(
+    keeper = ConnectionSupervisor(
         open_connection,
         grace_seconds=grace_seconds,
         clock=clock or SystemClock(),
@@ -66,17 +66,17 @@ async def lasting(
     )
     await keeper.start()
     try:
-        yield LastingConnection(keeper)
+        yield ReconnectingConnection(keeper)
     finally:
         await keeper.close()
 
 
-class LastingConnection(
-    SessionRequests, SpeakerControls, InterpreterRequests, AnnouncementRequests
+class ReconnectingConnection(
+    SessionRequests, SpeakerRequests, InterpreterRequests, AnnouncementRequests
 ):
     """One seat in a session, over as many connections as it takes."""
 
-    def __init__(self, keeper: SeatKeeper) -> None:
+    def __init__(self, keeper: ConnectionSupervisor) -> None:
         self._keeper = keeper
 
     @property
@@ -162,4 +162,4 @@ class LastingConnection(
 
 
 # What the flows run over.
-AnyConnection = Connection | LastingConnection
+AnyConnection = Connection | ReconnectingConnection

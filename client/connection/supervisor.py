@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.changes import Changes
-from client.connection.backoff import Chance, Reconnection, Seat
+from client.connection.backoff import RandomFraction, Reconnection, Seat
 from client.connection.catching_up import CatchingUp, CatchUpCounts
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
@@ -23,7 +23,7 @@ from client.connection.rollover import OVERLAP_SECONDS, Overlap, Schedule, secon
 from client.connection.websocket import Connection
 from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.playback.capture import Sleep
-from client.protocol.announcements import AnnouncementBoard
+from client.protocol.announcements import ShownAnnouncements
 from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
 from shared.protocol.messages import SessionJoined
 from shared.utils.clock import Clock
@@ -44,7 +44,7 @@ class _Link:
         await self.resources.aclose()
 
 
-class SeatKeeper:
+class ConnectionSupervisor:
     """The present connection, the events of all of them, and the way from one to the next.
 
     `sleep` waits between attempts to come back, `alarm` for the time to move on.
@@ -58,10 +58,10 @@ class SeatKeeper:
         clock: Clock,
         sleep: Sleep,
         alarm: Sleep,
-        chance: Chance,
+        chance: RandomFraction,
     ) -> None:
         self.events = EventQueue()
-        self.announcements = AnnouncementBoard()
+        self.announcements = ShownAnnouncements()
         self.fault: ClientError | None = None  # why there will be no connection any more
         self._open_connection = open_connection
         self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)

@@ -41,7 +41,7 @@ class Renewable(Protocol):
         """Wait until the service says that the token has expired."""
 
 
-class Authenticator:
+class TokenRenewal:
     """Of one connection, which was opened with the token `opened_with`."""
 
     def __init__(

@@ -40,7 +40,7 @@ from client.protocol.interpreter_requests import InterpreterRequests
 from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
 from client.protocol.session_state import SessionState
-from client.protocol.speaker_requests import SpeakerControls
+from client.protocol.speaker_requests import SpeakerRequests
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import Renders
 from shared.protocol.announcement_messages import Announcement, Scope
@@ -94,7 +94,7 @@ async def connect(
 
 
 class Connection(
-    SessionRequests, SpeakerControls, InterpreterRequests, AnnouncementRequests, DeviceRequests
+    SessionRequests, SpeakerRequests, InterpreterRequests, AnnouncementRequests, DeviceRequests
 ):
     """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
     ConnectionLostError; everything that is not a reply comes out of `events`.

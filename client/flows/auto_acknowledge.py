@@ -13,7 +13,7 @@ from shared.models.errors import ErrorCode
 from shared.protocol.announcement_messages import ActiveAnnouncement, Announcement
 
 
-class Acknowledger:
+class AutoAcknowledge:
     """Confirms announcements one after another; `tell` gets a line about each."""
 
     def __init__(self, connection: AnnouncementRequests, tell: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.changes import Changes
-from client.connection.backoff import GRACE_SECONDS, Chance, Reconnection
+from client.connection.backoff import GRACE_SECONDS, RandomFraction, Reconnection
 from client.connection.clock_offset import ClockOffset
 from client.connection.supervisor import Opener
 from client.connection.websocket import Connection
@@ -70,7 +70,7 @@ class DeviceSync:
         offset: ClockOffset | None = None,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
-        chance: Chance = random.random,
+        chance: RandomFraction = random.random,
     ) -> None:
         """`name` (64 characters at most) and `kind` (32) are what the user's devices show; what is
         None stays as it was. The connections learn the clocks' difference into `offset`.

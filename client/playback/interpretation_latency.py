@@ -37,7 +37,7 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerSummary:
+class InterpretationLatencySummary:
     """Percentiles of each stage by itself, so they need not add up. Of the `sentences` heard,
     `measured` are those whose beginning was.
     """
@@ -68,7 +68,7 @@ class _Arrival:
         return self.audio.language, self.audio.epoch, self.audio.seq
 
 
-class LatencyLedger:
+class InterpretationLatency:
     """Notes for every sentence when the first of its chunks arrived, and forgets the oldest."""
 
     def __init__(self, chunk_ms: float) -> None:
@@ -98,7 +98,7 @@ class LatencyLedger:
         if following is not None:  # it overtook this one
             self._enter_if_first(following)
 
-    def summary(self) -> LedgerSummary | None:
+    def summary(self) -> InterpretationLatencySummary | None:
         """The percentiles, or None if no sentence's beginning was heard."""
         entries = self._entries
         stages = [
@@ -114,7 +114,7 @@ class LatencyLedger:
         total, recognise, translate, speak, deliver = stages
         if not (total and recognise and translate and speak and deliver):
             return None
-        return LedgerSummary(
+        return InterpretationLatencySummary(
             self._sentences, self._measured, total, recognise, translate, speak, deliver
         )
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from client.playback.audio import at_volume
-from client.playback.interpretation_latency import LatencyLedger, LedgerSummary
+from client.playback.interpretation_latency import (
+    InterpretationLatency,
+    InterpretationLatencySummary,
+)
 from client.playback.jitter import (
     DEFAULT_PLAYOUT_DELAY_MS,
     Gap,
@@ -51,7 +54,7 @@ class ListenStats:
     language: str | None  # of the sound heard last
     counts: JitterCounts
     latency: LatencySummary | None
-    ledger: LedgerSummary | None = None
+    ledger: InterpretationLatencySummary | None = None
 
 
 class Playout:
@@ -76,7 +79,7 @@ class Playout:
         self._buffer = self._new_buffer()
         self._former_counts = JitterCounts()
         self._former_latencies = LatencyRecord()
-        self._ledger = LatencyLedger(audio_format.chunk_ms)
+        self._ledger = InterpretationLatency(audio_format.chunk_ms)
 
     @property
     def delay_ms(self) -> float:

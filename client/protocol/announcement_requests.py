@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from client.protocol.requester import Asking
+from client.protocol.requester import Requester
 from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
     ActiveAnnouncement,
@@ -19,7 +19,7 @@ from shared.protocol.announcement_messages import (
 )
 
 
-class AnnouncementRequests(Asking):
+class AnnouncementRequests(Requester):
     """To everyone connected (`all`) an operator announces, to a session its speaker. Each raises
     RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """

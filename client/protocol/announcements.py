@@ -41,7 +41,7 @@ class _Newest:
         return (self.created_at, self.announcement_id) < (other.created_at, other.announcement_id)
 
 
-class AnnouncementBoard:
+class ShownAnnouncements:
     """What is announced now, as far as is known. An id that was cleared or acknowledged never
     comes back, the same id is told once, and only what is newer replaces what is shown.
     """

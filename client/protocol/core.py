@@ -14,7 +14,7 @@ from typing import get_args
 import msgspec
 
 from client.errors import RequestRefusedError
-from client.protocol.announcements import AnnouncementBoard
+from client.protocol.announcements import ShownAnnouncements
 from client.protocol.events import (
     Answered,
     AudioRefused,
@@ -71,7 +71,7 @@ class SessionCore:
 
     def __init__(self) -> None:
         self.state: SessionState | None = None
-        self.announcements = AnnouncementBoard()
+        self.announcements = ShownAnnouncements()
         self.ignored = 0
         self._ids = itertools.count(1)
         self._pending: dict[str, Request] = {}

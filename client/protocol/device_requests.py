@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.protocol.requester import Asking
+from client.protocol.requester import Requester
 from shared.protocol.device_messages import (
     DeviceRegistered,
     GetSyncSnapshot,
@@ -13,7 +13,7 @@ from shared.protocol.device_messages import (
 )
 
 
-class DeviceRequests(Asking):
+class DeviceRequests(Requester):
     """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError. What makes a
     replica of it, `client.flows.device_sync` does.
     """

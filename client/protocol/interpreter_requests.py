@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from client.protocol.join_code import JoinCode
-from client.protocol.requester import Asking
+from client.protocol.requester import Requester
 from shared.protocol.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.protocol.messages import GetSessionStatus, SessionStatus
 
 
-class InterpreterRequests(Asking):
+class InterpreterRequests(Requester):
     """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
 
     async def take_over(self) -> InterpreterLease:

@@ -1,4 +1,4 @@
-"""Asking the service something: what every group of requests is built on."""
+"""Requester the service something: what every group of requests is built on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.protocol.message_base import Reply, Request
 ReplyType = TypeVar("ReplyType", bound=Reply)
 
 
-class Asking(ABC):
+class Requester(ABC):
     """Whatever sends a request and waits for its reply: a Connection, or one that lasts."""
 
     @abstractmethod

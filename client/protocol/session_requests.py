@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from client.protocol.join_code import JoinCode
-from client.protocol.requester import Asking
+from client.protocol.requester import Requester
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource, RequestedInterpretation
 from shared.models.terms import Role
@@ -25,7 +25,7 @@ from shared.protocol.messages import (
 )
 
 
-class SessionRequests(Asking):
+class SessionRequests(Requester):
     """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
 
     async def create_session(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.protocol.requester import Asking
+from client.protocol.requester import Requester
 from shared.protocol.messages import (
     AnyControl,
     BroadcastStateChanged,
@@ -14,7 +14,7 @@ from shared.protocol.messages import (
 )
 
 
-class SpeakerControls(Asking):
+class SpeakerRequests(Requester):
     """Only the session's speaker may. Each may be repeated, answers with the state that holds
     then, and raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """

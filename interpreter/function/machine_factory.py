@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from client.connection.clock_offset import ClockOffset
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
 from client.flows.streaming import either
@@ -113,8 +113,10 @@ def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
     return opened
 
 
-def _connection(url: str, ticket: SessionTicket) -> AbstractAsyncContextManager[LastingConnection]:
+def _connection(
+    url: str, ticket: SessionTicket
+) -> AbstractAsyncContextManager[ReconnectingConnection]:
     def opener(offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
         return connect(url, ticket=ticket, offset=offset)
 
-    return lasting(opener)
+    return reconnecting(opener)

@@ -26,7 +26,7 @@ from client.protocol.events import (
 from interpreter.machine.connections import OpenConnection, SeatConnection
 from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach
-from interpreter.machine.speech_output import Utterance, Voice
+from interpreter.machine.speech_output import SpeechOutput, Utterance
 from interpreter.machine.timeouts import within
 from shared.models.interpretation import LeaseReason, Renders
 from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
@@ -41,7 +41,7 @@ class Callbacks:
     """What a booth tells the machine that it is part of."""
 
     joined: Callable[[SessionJoined], None]
-    voice: Callable[[Booth], Voice]  # made once the session is known
+    voice: Callable[[Booth], SpeechOutput]  # made once the session is known
     floor: Callable[[Audio, float], None]
     turned: Callable[[Booth], None]  # the lease was got or lost
     captioned: Callable[[Caption], None]
@@ -73,7 +73,7 @@ class Booth:
         self._sleep = sleep
         self._audible = True
         self._connection: SeatConnection | None = None
-        self._voice: Voice | None = None
+        self._voice: SpeechOutput | None = None
         self._captions: deque[SendCaption] = deque(maxlen=_CAPTIONS_WAITING)
         self._captioned = Changes()
         self._closing = asyncio.Event()

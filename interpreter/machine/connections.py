@@ -17,7 +17,7 @@ from shared.protocol.messages import SessionJoined, SessionLeft, SessionStatus
 class SeatConnection(Protocol):
     """A connection that keeps its seat over losses.
 
-    `client.connection.reconnecting.LastingConnection` is one, and documents the errors.
+    `client.connection.reconnecting.ReconnectingConnection` is one, and documents the errors.
     """
 
     @property

@@ -54,7 +54,7 @@ class Audience:
         return frozenset(sorted(languages, key=rank)[:most])
 
 
-class Follower:
+class DemandWatcher:
     """Asks for the session's status again and again, until the session is over."""
 
     def __init__(

@@ -7,7 +7,7 @@ from collections import Counter
 _MOST_DOUBLINGS = 3
 
 
-class Fitness:
+class EngineHealth:
     """None stands for the engine as a whole: all languages."""
 
     def __init__(self, rest_seconds: float) -> None:

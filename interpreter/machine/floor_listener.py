@@ -22,7 +22,7 @@ from interpreter.loudness import loudness
 from interpreter.machine.floor import FloorOrder, Recent
 from interpreter.machine.options import Limits
 from interpreter.machine.report import EngineFault, Hooks, Recognising, Report
-from interpreter.machine.result_validator import OrderGuard
+from interpreter.machine.result_validator import ResultValidator
 from interpreter.machine.timeouts import opened, within
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio
@@ -52,7 +52,7 @@ class Hearing:
     hooks: Hooks
 
 
-class Ear:
+class FloorListener:
     """Hears the floor all the time, and has it recognised between `listen` and `stop`."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Ear:
         # What the recogniser is too slow for is not queued for ever.
         most = int(limits.kept_ms / hearing.audio_format.chunk_ms)
         self._inbox: deque[FloorChunk] = deque(maxlen=most)
-        self._guard = OrderGuard()
+        self._guard = ResultValidator()
         self._listening = False
         self._finishing = False
         self._turn = 0  # rises with each time that it is to listen

@@ -15,7 +15,7 @@ from interpreter.machine.timeouts import opened, within
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class HealthProbe:
     """Asks the engine for what it had failed in, within the limits of its calls."""
 
     engine: Engine

@@ -12,7 +12,7 @@ from client.playback.capture import Sleep
 from interpreter.engine import Engine, EngineError
 from interpreter.machine.booth import Booth
 from interpreter.machine.demand_watcher import Audience
-from interpreter.machine.engine_health import Fitness
+from interpreter.machine.engine_health import EngineHealth
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
@@ -28,7 +28,7 @@ _USUAL_FLOORS = ("en", "es", "de", "fr")
 StartTask = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
-class Places:
+class LanguageSeats:
     """The booths that there are, by language, and the tasks that see to them.
 
     `over` is called with the reason when a booth hears that the session has ended.
@@ -46,7 +46,7 @@ class Places:
         sleep: Sleep,
     ) -> None:
         self.booths: dict[str, Booth] = {}
-        self.fitness = Fitness(options.limits.rest_seconds)
+        self.fitness = EngineHealth(options.limits.rest_seconds)
         self.channels: dict[str, ChannelSource] = {}  # who is heard in which language
         self._engine = engine
         self._make_booth = make_booth

@@ -13,14 +13,14 @@ from client.playback.capture import Sleep
 from interpreter.engine import Engine, EngineError, Recognised, UnsupportedLanguageError
 from interpreter.machine.booth import Booth, Callbacks
 from interpreter.machine.connections import OpenConnection
-from interpreter.machine.demand_watcher import Follower
+from interpreter.machine.demand_watcher import DemandWatcher
 from interpreter.machine.floor_captions import FloorCaptions
-from interpreter.machine.floor_listener import Ear, Hearing
-from interpreter.machine.health_probe import Rehearsal
-from interpreter.machine.language_seats import Places
+from interpreter.machine.floor_listener import FloorListener, Hearing
+from interpreter.machine.health_probe import HealthProbe
+from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks, Report, Resting
-from interpreter.machine.speech_output import Task, Utterance, Voice
+from interpreter.machine.speech_output import SpeechOutput, Task, Utterance
 from interpreter.machine.timeouts import within
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import Audio, SessionJoined
@@ -47,7 +47,7 @@ class Machine:
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._hooks = hooks or Hooks()
-        self._places = Places(
+        self._places = LanguageSeats(
             engine,
             options,
             self._booth,
@@ -57,7 +57,7 @@ class Machine:
             sleep=sleep,
         )
         self._session: SessionJoined | None = None
-        self._ear: Ear | None = None
+        self._ear: FloorListener | None = None
         self._captions: FloorCaptions | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""  # the last sentence of the floor, in which an engine may have failed
@@ -72,7 +72,7 @@ class Machine:
         Raises ClientError if it may not interpret this session, or the service is out of reach for
         too long, EngineError if the engine cannot do it at all.
         """
-        follower = Follower(
+        follower = DemandWatcher(
             self._open, self._options, self._places.follow, clock=self._clock, sleep=self._sleep
         )
         self._start(self._follow(follower))
@@ -120,7 +120,7 @@ class Machine:
         """Whether somebody stands by for every language that it is the voice of."""
         return all(booth.relieved for booth in self._places.booths.values() if booth.holds)
 
-    async def _follow(self, follower: Follower) -> None:
+    async def _follow(self, follower: DemandWatcher) -> None:
         await follower.run()
         self._end(reason="ended")
 
@@ -155,7 +155,7 @@ class Machine:
             self.report,
             self._hooks,
         )
-        self._ear = Ear(
+        self._ear = FloorListener(
             hearing,
             self._result,
             broken=lambda fault: self._broken(None, fault),
@@ -164,7 +164,7 @@ class Machine:
         self._start(self._ear.run())
         self._places.floor_is(joined.source_language)
 
-    def _voice(self, booth: Booth) -> Voice:
+    def _voice(self, booth: Booth) -> SpeechOutput:
         assert self._session is not None
         task = Task(
             booth.language,
@@ -176,7 +176,7 @@ class Machine:
             self.report,
             self._hooks,
         )
-        return Voice(task, booth, lambda fault: self._broken(booth.language, fault))
+        return SpeechOutput(task, booth, lambda fault: self._broken(booth.language, fault))
 
     def _now_ms(self) -> float:
         present = (booth.now_ms() for booth in self._places.booths.values() if not booth.is_away)
@@ -256,7 +256,7 @@ class Machine:
         assert self._session is not None
         session = self._session
         rate, limits = session.audio_format.sample_rate, self._options.limits
-        stage = Rehearsal(self._engine, session.source_language, rate, limits, self._sleep)
+        stage = HealthProbe(self._engine, session.source_language, rate, limits, self._sleep)
         return await (stage.hears() if language is None else stage.says(self._said, language))
 
     async def _retire(self) -> None:

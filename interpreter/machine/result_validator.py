@@ -13,7 +13,7 @@ _AHEAD_MS = 1_000
 _PARTIAL_MS = 250
 
 
-class OrderGuard:
+class ResultValidator:
     """Lets results through that say something and come in the order of what was said; counts the
     others in `disordered`.
     """

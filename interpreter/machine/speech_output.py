@@ -57,7 +57,7 @@ class Speech:
         )
 
 
-class Outlet(Protocol):
+class SpeechChannel(Protocol):
     """Where a voice is heard: its seat."""
 
     def now_ms(self) -> float:
@@ -86,13 +86,13 @@ class Task:
     hooks: Hooks
 
 
-class Voice:
+class SpeechOutput:
     """Takes utterances as they are recognised. `broken` is called when the engine has failed too
     often in a row, or cannot do the language at all (with that fault).
     """
 
     def __init__(
-        self, task: Task, outlet: Outlet, broken: Callable[[EngineError | None], None]
+        self, task: Task, outlet: SpeechChannel, broken: Callable[[EngineError | None], None]
     ) -> None:
         self._task = task
         self._outlet = outlet

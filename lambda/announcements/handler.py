@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.announcements.timers import GreetingDue, LatePass
+from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.entrypoints.http import Asked, Posted, http_handler
 from shared.entrypoints.invocation import InvocationHandler
 from shared.entrypoints.queue import batch_handler
@@ -51,7 +51,7 @@ def build(app: AnnouncementApp) -> InvocationHandler:
         telemetry=app.telemetry,
     )
     late = batch_handler(
-        GreetingDue | LatePass, app.late_announcements.ring, telemetry=app.telemetry
+        ReplayDue | RedeliveryPass, app.late_announcements.ring, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:

@@ -20,10 +20,10 @@ from shared.protocol.messages import (
     UnmuteBroadcast,
 )
 from shared.utils.validators import validate_control_message_size
-from shared.wiring.announcements import GreetingApp
+from shared.wiring.announcements import ReplayApp
 
 
-def build(app: GreetingApp) -> LambdaHandler:
+def build(app: ReplayApp) -> LambdaHandler:
     """The handler over the given parts."""
     greeting = app.greeting.greeting
     services: dict[type[Request], Service] = {
@@ -54,4 +54,4 @@ def build(app: GreetingApp) -> LambdaHandler:
     )
 
 
-lambda_handler = build(GreetingApp(os.environ))
+lambda_handler = build(ReplayApp(os.environ))

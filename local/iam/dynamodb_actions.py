@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from local.http.server import Request
-from local.iam.request_guard import Need, Needs
+from local.iam.request_guard import Needs, RequiredPermission
 from local.iam.required_actions import decoded, operation_of
 from local.template.model import Place
 
@@ -39,7 +39,7 @@ class _Part(msgspec.Struct):
     table: str = msgspec.field(name="TableName")
 
 
-def dynamodb_needs(place: Place) -> Needs:
+def dynamodb_permissions(place: Place) -> Needs:
     """dynamodb:<operation> on each table or index that the request names.
 
     A table may be named by its ARN. Operations that name none need their action on `*`.
@@ -50,18 +50,21 @@ def dynamodb_needs(place: Place) -> Needs:
         whole = table if table.startswith("arn:") else place.arn("dynamodb", f"table/{table}")
         return f"{whole}/index/{index}" if index else whole
 
-    def needs(request: Request) -> Sequence[Need]:
+    def needs(request: Request) -> Sequence[RequiredPermission]:
         operation = operation_of(request)
         action = f"dynamodb:{operation}"
         call = decoded(decoder, request)
         found = []
         if call.table is not None:
             index = call.index if operation in _INDEXED else None
-            found.append(Need(action, arn(call.table, index)))
-        found += (Need(action, arn(table)) for table in call.tables or ())
+            found.append(RequiredPermission(action, arn(call.table, index)))
+        found += (RequiredPermission(action, arn(table)) for table in call.tables or ())
         for part in call.parts or ():
-            found += (Need(_part_action(kind), arn(named.table)) for kind, named in part.items())
-        return found or (Need(action, "*"),)
+            found += (
+                RequiredPermission(_part_action(kind), arn(named.table))
+                for kind, named in part.items()
+            )
+        return found or (RequiredPermission(action, "*"),)
 
     return needs
 

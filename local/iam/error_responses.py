@@ -38,7 +38,7 @@ _EXCEPTIONS: Mapping[FaultKind, str] = {
 _ACCESS_DENIED = "AccessDeniedException"
 
 
-class Refusals(Protocol):
+class ErrorResponses(Protocol):
     """A service's words."""
 
     def fault(self, fault: Fault) -> Response:
@@ -68,7 +68,7 @@ def _typed_header(status: int, kind: str, **text: str) -> Response:
     return Response.json(status, text, [("x-amzn-ErrorType", kind), request_id])
 
 
-class DynamoDbRefusals:
+class DynamoDbErrors:
     """DynamoDB answers everything with 400."""
 
     def fault(self, fault: Fault) -> Response:
@@ -89,7 +89,7 @@ class DynamoDbRefusals:
         )
 
 
-class SqsRefusals:
+class SqsErrors:
     """SQS answers with 403, and with the code of its older protocol in a header."""
 
     _CODES: Mapping[FaultKind, tuple[int, str, str]] = {
@@ -113,7 +113,7 @@ def _query_error(code: str) -> tuple[str, str]:
     return ("x-amzn-query-error", f"{code};Sender")
 
 
-class SecretsRefusals:
+class SecretsErrors:
     """Secrets Manager answers everything with 400; its types have no namespace."""
 
     def fault(self, fault: Fault) -> Response:
@@ -123,7 +123,7 @@ class SecretsRefusals:
         return _typed_body(400, _ACCESS_DENIED, Message=_denial(caller, action, resource))
 
 
-class TranslateRefusals(SecretsRefusals):
+class TranslateErrors(SecretsErrors):
     """Translate speaks the same protocol."""
 
     def unavailable(self) -> Response:
@@ -131,7 +131,7 @@ class TranslateRefusals(SecretsRefusals):
         return _typed_body(503, "ServiceUnavailableException", message="nothing answers")
 
 
-class LambdaRefusals:
+class LambdaErrors:
     """Lambda answers with 403."""
 
     def fault(self, fault: Fault) -> Response:
@@ -141,7 +141,7 @@ class LambdaRefusals:
         return _typed_header(403, _ACCESS_DENIED, Message=_denial(caller, action, resource))
 
 
-class PollyRefusals(LambdaRefusals):
+class PollyErrors(LambdaErrors):
     """Polly's protocol is of Lambda's kind."""
 
     def unavailable(self) -> Response:
@@ -149,7 +149,7 @@ class PollyRefusals(LambdaRefusals):
         return _typed_header(503, "ServiceFailureException", message="nothing answers")
 
 
-class ConnectionsRefusals(LambdaRefusals):
+class ConnectionsErrors(LambdaErrors):
     """API Gateway answers as Lambda does, but hides parts of the resource."""
 
     _ACCOUNT = re.compile(r"(?<=:)\d{8}(?=\d{4}:)")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from local.http.server import Handler, Request, Response
-from local.iam.error_responses import Refusals
+from local.iam.error_responses import ErrorResponses
 from local.iam.principals import Principal
 from local.iam.role_policies import RolePolicies
 from local.iam.signatures import Fault
 
 
-class Need(NamedTuple):
+class RequiredPermission(NamedTuple):
     """An action on a resource that a request asks for."""
 
     action: str
@@ -22,7 +22,7 @@ class Need(NamedTuple):
 #: None for a request that may be served, else the answer that refuses it.
 Guard = Callable[[Request], Response | None]
 #: What a request asks for. Raises UnreadableError if that cannot be told.
-Needs = Callable[[Request], Sequence[Need]]
+Needs = Callable[[Request], Sequence[RequiredPermission]]
 Verifier = Callable[[Request], Principal | Fault]
 
 
@@ -47,11 +47,11 @@ def guarded(guard: Guard, handler: Handler) -> Handler:
     return handle
 
 
-class ServiceGuard:
+class RequestAuthorizer:
     """Lets in what is rightly signed and allowed by the caller's role."""
 
     def __init__(
-        self, verify: Verifier, needs: Needs, policies: RolePolicies, refusals: Refusals
+        self, verify: Verifier, needs: Needs, policies: RolePolicies, refusals: ErrorResponses
     ) -> None:
         self._verify = verify
         self._needs = needs

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import msgspec
 
 from local.http.server import Request, Response
-from local.iam.request_guard import Need, Needs, UnreadableError
+from local.iam.request_guard import Needs, RequiredPermission, UnreadableError
 from local.template.model import Place, Secret, WebSocketApi
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
@@ -39,32 +39,32 @@ def function_name(path_part: str) -> str:
     return named.rpartition(":")[2]
 
 
-def lambda_needs(place: Place) -> Needs:
+def lambda_permissions(place: Place) -> Needs:
     """lambda:InvokeFunction on the function's ARN."""
 
-    def needs(request: Request) -> Sequence[Need]:
+    def needs(request: Request) -> Sequence[RequiredPermission]:
         path = INVOKE_PATH.fullmatch(request.path)
         if path is None:
             return ()
         arn = place.arn("lambda", f"function:{function_name(path[1])}")
-        return (Need("lambda:InvokeFunction", arn),)
+        return (RequiredPermission("lambda:InvokeFunction", arn),)
 
     return needs
 
 
-def connections_needs(place: Place, api: WebSocketApi) -> Needs:
+def connections_permissions(place: Place, api: WebSocketApi) -> Needs:
     """execute-api:ManageConnections; the ARN holds the method.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
     """
     base = place.arn("execute-api", api.api_id)
 
-    def needs(request: Request) -> Sequence[Need]:
+    def needs(request: Request) -> Sequence[RequiredPermission]:
         stage, _, path = unquote(request.path).removeprefix("/").partition("/")
         if not path.startswith("@connections/"):
             return ()  # there is no such route, which is found out before who may take it
         resource = f"{base}/{stage}/{request.method}/{path}"
-        return (Need("execute-api:ManageConnections", resource),)
+        return (RequiredPermission("execute-api:ManageConnections", resource),)
 
     return needs
 
@@ -76,18 +76,18 @@ class _QueueCall(msgspec.Struct):
     queue_name: str | None = msgspec.field(default=None, name="QueueName")
 
 
-def sqs_needs(place: Place) -> Needs:
+def sqs_permissions(place: Place) -> Needs:
     """sqs:<operation> on the queue's ARN; a batch needs what its single messages need.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
     decoder = msgspec.json.Decoder(_QueueCall)
 
-    def needs(request: Request) -> Sequence[Need]:
+    def needs(request: Request) -> Sequence[RequiredPermission]:
         operation = operation_of(request).removesuffix("Batch")
         call = decoded(decoder, request)
         name = call.queue_name or (call.queue_url or "").rstrip("/").rpartition("/")[2]
-        return (Need(f"sqs:{operation}", place.arn("sqs", name) if name else "*"),)
+        return (RequiredPermission(f"sqs:{operation}", place.arn("sqs", name) if name else "*"),)
 
     return needs
 
@@ -98,19 +98,19 @@ class _SecretCall(msgspec.Struct):
     secret_id: str | None = msgspec.field(default=None, name="SecretId")
 
 
-def secrets_needs(place: Place, secrets: Sequence[Secret]) -> Needs:
+def secrets_permissions(place: Place, secrets: Sequence[Secret]) -> Needs:
     """secretsmanager:<operation> on the secret's ARN, whose end only those know that there are."""
     decoder = msgspec.json.Decoder(_SecretCall)
     arns = {name: secret.arn for secret in secrets for name in (secret.name, secret.arn)}
 
-    def needs(request: Request) -> Sequence[Need]:
+    def needs(request: Request) -> Sequence[RequiredPermission]:
         action = f"secretsmanager:{operation_of(request)}"
         named = decoded(decoder, request).secret_id
         if not named:
-            return (Need(action, "*"),)
+            return (RequiredPermission(action, "*"),)
         is_arn = named.startswith("arn:")
         unknown = named if is_arn else place.arn("secretsmanager", f"secret:{named}")
-        return (Need(action, arns.get(named, unknown)),)
+        return (RequiredPermission(action, arns.get(named, unknown)),)
 
     return needs
 
@@ -119,15 +119,15 @@ def secrets_needs(place: Place, secrets: Sequence[Secret]) -> Needs:
 _POLLY = {("POST", "/v1/speech"): "SynthesizeSpeech"}
 
 
-def polly_needs(request: Request) -> Sequence[Need]:
+def polly_permissions(request: Request) -> Sequence[RequiredPermission]:
     """polly:<operation>; without lexicons there is no resource to it."""
     operation = _POLLY.get((request.method, request.path), "Unknown")
-    return (Need(f"polly:{operation}", "*"),)
+    return (RequiredPermission(f"polly:{operation}", "*"),)
 
 
-def translate_needs(request: Request) -> Sequence[Need]:
+def translate_permissions(request: Request) -> Sequence[RequiredPermission]:
     """translate:<operation>; without terminologies there is no resource to it."""
-    return (Need(f"translate:{operation_of(request)}", "*"),)
+    return (RequiredPermission(f"translate:{operation_of(request)}", "*"),)
 
 
 def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:

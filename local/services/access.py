@@ -5,26 +5,26 @@ from __future__ import annotations
 from local.base.errors import StartError
 from local.http.client import Upstream
 from local.iam.credentials import LocalCredentials
-from local.iam.dynamodb_actions import dynamodb_needs
+from local.iam.dynamodb_actions import dynamodb_permissions
 from local.iam.error_responses import (
-    ConnectionsRefusals,
-    DynamoDbRefusals,
-    LambdaRefusals,
-    PollyRefusals,
-    Refusals,
-    SecretsRefusals,
-    SqsRefusals,
-    TranslateRefusals,
+    ConnectionsErrors,
+    DynamoDbErrors,
+    ErrorResponses,
+    LambdaErrors,
+    PollyErrors,
+    SecretsErrors,
+    SqsErrors,
+    TranslateErrors,
 )
 from local.iam.principals import Principals
-from local.iam.request_guard import Guard, Needs, ServiceGuard, admit_all
+from local.iam.request_guard import Guard, Needs, RequestAuthorizer, admit_all
 from local.iam.required_actions import (
-    connections_needs,
-    lambda_needs,
-    polly_needs,
-    secrets_needs,
-    sqs_needs,
-    translate_needs,
+    connections_permissions,
+    lambda_permissions,
+    polly_permissions,
+    secrets_permissions,
+    sqs_permissions,
+    translate_permissions,
 )
 from local.iam.role_policies import Report, RolePolicies
 from local.iam.signatures import SignatureVerifier
@@ -59,39 +59,39 @@ class Access:
 
     def connections(self) -> Guard:
         """Before @connections."""
-        needs = connections_needs(self._place, self._stack.websocket)
-        return self._guard("execute-api", needs, ConnectionsRefusals())
+        needs = connections_permissions(self._place, self._stack.websocket)
+        return self._guard("execute-api", needs, ConnectionsErrors())
 
     def invocations(self) -> Guard:
         """Before Lambda's Invoke."""
-        return self._guard("lambda", lambda_needs(self._place), LambdaRefusals())
+        return self._guard("lambda", lambda_permissions(self._place), LambdaErrors())
 
     def database(self, port: int) -> ServiceProxy:
         """Before the DynamoDB on a port of this machine."""
-        refusals = DynamoDbRefusals()
-        guard = self._guard("dynamodb", dynamodb_needs(self._place), refusals)
+        refusals = DynamoDbErrors()
+        guard = self._guard("dynamodb", dynamodb_permissions(self._place), refusals)
         upstream = Upstream(port, _DATABASE_TIMEOUT_SECONDS)
         return ServiceProxy(guard, upstream, refusals.unavailable)
 
     def queues(self) -> Guard:
         """Before SQS."""
-        return self._guard("sqs", sqs_needs(self._place), SqsRefusals())
+        return self._guard("sqs", sqs_permissions(self._place), SqsErrors())
 
     def secrets(self) -> Guard:
         """Before Secrets Manager."""
-        needs = secrets_needs(self._place, self._stack.secrets)
-        return self._guard("secretsmanager", needs, SecretsRefusals())
+        needs = secrets_permissions(self._place, self._stack.secrets)
+        return self._guard("secretsmanager", needs, SecretsErrors())
 
     def translate(self, port: int) -> ServiceProxy:
         """Before what stands in Translate's place on a port of this machine."""
-        refusals = TranslateRefusals()
-        guard = self._guard("translate", translate_needs, refusals)
+        refusals = TranslateErrors()
+        guard = self._guard("translate", translate_permissions, refusals)
         return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
 
     def polly(self, port: int) -> ServiceProxy:
         """Before what stands in Polly's place on a port of this machine."""
-        refusals = PollyRefusals()
-        guard = self._guard("polly", polly_needs, refusals)
+        refusals = PollyErrors()
+        guard = self._guard("polly", polly_permissions, refusals)
         return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
 
     def check_event_sources(self) -> None:
@@ -114,8 +114,8 @@ class Access:
                         f"on SQS"
                     )
 
-    def _guard(self, service: str, needs: Needs, refusals: Refusals) -> Guard:
+    def _guard(self, service: str, needs: Needs, refusals: ErrorResponses) -> Guard:
         if not self._verify:
             return admit_all
         verify = SignatureVerifier(self._principals, self._place.region, service, self._clock)
-        return ServiceGuard(verify, needs, self.policies, refusals)
+        return RequestAuthorizer(verify, needs, self.policies, refusals)

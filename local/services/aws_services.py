@@ -23,7 +23,7 @@ from local.template.model import Stack
 from shared.utils.clock import Clock
 
 
-class Services:
+class AwsServices:
     """Opens the services; `close` ends them all."""
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from shared.admission.address_store import AbusiveAddresses
+from shared.admission.address_store import AbusiveAddressStore
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender, Outcome
@@ -24,7 +24,7 @@ class AbusiveConnections:
     def __init__(
         self,
         sender: ConnectionSender,
-        addresses: AbusiveAddresses,
+        addresses: AbusiveAddressStore,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:

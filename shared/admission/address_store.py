@@ -27,7 +27,7 @@ _WAITING = "delays#"
 _COUNTED_AT_MOST = 1_000
 
 
-class AbusiveAddresses:
+class AbusiveAddressStore:
     """Remembers addresses, each as a hash. All methods raise StoreUnavailableError."""
 
     def __init__(self, connections: Table, secret: Callable[[], str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.admission.address_store import AbusiveAddresses
+from shared.admission.address_store import AbusiveAddressStore
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller
 from shared.utils.clock import Clock
@@ -28,7 +28,7 @@ class HandshakeDelays:
 
     def __init__(
         self,
-        addresses: AbusiveAddresses,
+        addresses: AbusiveAddressStore,
         *,
         at_once: int,
         pause: Callable[[float], None],

@@ -9,7 +9,7 @@ from shared.utils.telemetry import Telemetry
 _INTERVAL_MS = 1_000
 
 
-class RefusalCounts:
+class RejectionCounts:
     """Adds refusals up, so that a flood of them is no flood of log lines.
 
     What an instance counted last is told with its next refusal, or not at all.

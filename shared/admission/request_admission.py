@@ -17,7 +17,7 @@ from shared.admission.budgets import (
     budget_of,
     malformed_budget_of,
 )
-from shared.admission.rejection_counts import RefusalCounts
+from shared.admission.rejection_counts import RejectionCounts
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError, NeverAllowedError
 from shared.protocol.message_base import Request
@@ -76,7 +76,7 @@ class _Account:
     tried_at: int | None = None  # when closing it was tried last
 
 
-class ConnectionGuard:
+class RequestAdmission:
     """Keeps the accounts of connections, whose requests are of `kinds`. Bounded: who was quiet
     longest is forgotten.
     """
@@ -88,7 +88,7 @@ class ConnectionGuard:
         closer: Closer | None = None,
     ) -> None:
         self._kinds = kinds
-        self._counts = RefusalCounts(telemetry)
+        self._counts = RejectionCounts(telemetry)
         self._closer = closer
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.announcements.acknowledgement_store import Acknowledgements
-from shared.announcements.active_announcements import LastAnnouncements
-from shared.announcements.announcement import Announced, Reader
+from shared.announcements.acknowledgement_store import AcknowledgementStore
+from shared.announcements.active_announcements import ActiveAnnouncements
+from shared.announcements.announcement import AnnouncementRecord, Recipient
 from shared.announcements.announcement_service import may_announce
-from shared.announcements.delivery_counts import AnnouncementCounts
-from shared.announcements.recipients import Readers
+from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.recipients import Recipients
 from shared.announcements.views import active_announcement
 from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
 from shared.models.request_errors import announcement_not_found, not_in_session
@@ -23,15 +23,15 @@ from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
 
-class Acknowledging:
+class AcknowledgementService:
     """Answers getActiveAnnouncement and acknowledgeAnnouncement."""
 
     def __init__(
         self,
-        last: LastAnnouncements,
-        acknowledgements: Acknowledgements,
-        counts: AnnouncementCounts,
-        readers: Readers,
+        last: ActiveAnnouncements,
+        acknowledgements: AcknowledgementStore,
+        counts: DeliveryCounts,
+        readers: Recipients,
         *,
         clock: Clock,
         telemetry: Telemetry,
@@ -84,16 +84,16 @@ class Acknowledging:
             raise announcement_not_found("announcementId")
         return AnnouncementAcknowledged(announcement_id=request.announcement_id)
 
-    def active(self, session_ids: Sequence[str | None]) -> list[Announced]:
+    def active(self, session_ids: Sequence[str | None]) -> list[AnnouncementRecord]:
         """What is announced in these scopes now, the newest last."""
         found = self._last.read(session_ids, self._clock.now_ms())
         return [each for each in found if not each.cleared]
 
-    def acknowledged(self, reader: str, announcements: Sequence[Announced]) -> set[str]:
+    def acknowledged(self, reader: str, announcements: Sequence[AnnouncementRecord]) -> set[str]:
         """The ids of those that the reader has acknowledged."""
         return self._acknowledgements.of(reader, announcements) if announcements else set()
 
-    def acknowledge(self, reader: Reader, announcement_id: str) -> bool:
+    def acknowledge(self, reader: Recipient, announcement_id: str) -> bool:
         """Safe to repeat; False unless it is active where the reader is."""
         scopes = [None] if reader.session_id is None else [None, reader.session_id]
         for announced in self.active(scopes):
@@ -106,7 +106,7 @@ class Acknowledging:
                 return True
         return False
 
-    def _until(self, reader: Reader) -> int | None:
+    def _until(self, reader: Recipient) -> int | None:
         """Until when (s since the epoch) what is known only of a connection can be of use."""
         if not reader.key.startswith(CONNECTION_READER):
             return None

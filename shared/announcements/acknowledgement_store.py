@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.announcements.items import acknowledgement_key, expires_at
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 
 
-class Acknowledgements:
+class AcknowledgementStore:
     """One row for each reader and announcement; they go with it. All methods raise
     StoreUnavailableError.
     """
@@ -18,7 +18,7 @@ class Acknowledgements:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def put(self, announced: Announced, reader: str, *, until: int | None = None) -> bool:
+    def put(self, announced: AnnouncementRecord, reader: str, *, until: int | None = None) -> bool:
         """Remember that a reader has seen an announcement, at most `until` (s since the epoch);
         False if that is known.
         """
@@ -34,7 +34,7 @@ class Acknowledgements:
             return False
         return True
 
-    def of(self, reader: str, announcements: Sequence[Announced]) -> set[str]:
+    def of(self, reader: str, announcements: Sequence[AnnouncementRecord]) -> set[str]:
         """The ids of those that a reader has acknowledged, strongly consistent, by one request."""
         ids = {
             acknowledgement_key(each.announcement_id, reader): each.announcement_id

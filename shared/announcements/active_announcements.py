@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.announcements.items import (
     ANNOUNCEMENT_ID,
     CLEARED,
@@ -25,7 +25,7 @@ from shared.models import schema
 _ATTEMPTS = 10
 
 
-class LastAnnouncements:
+class ActiveAnnouncements:
     """One row a scope, which outlives being cleared, so that `created_at` never falls.
 
     All methods raise StoreUnavailableError.
@@ -34,7 +34,7 @@ class LastAnnouncements:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def read(self, session_ids: Sequence[str | None], now_ms: int) -> list[Announced]:
+    def read(self, session_ids: Sequence[str | None], now_ms: int) -> list[AnnouncementRecord]:
         """The last ones of these scopes, strongly consistent, by one request; without those that
         are over by themselves.
         """
@@ -49,7 +49,7 @@ class LastAnnouncements:
             raise StoreUnavailableError("announcement: damaged row") from error
         return sorted(found, key=lambda announced: announced.created_at)
 
-    def activate(self, draft: Announced) -> Announced | None:
+    def activate(self, draft: AnnouncementRecord) -> AnnouncementRecord | None:
         """Make a new announcement the scope's active one; returns it with a time that is later than
         that of the one before, also if the clocks of announcers disagree.
 
@@ -66,13 +66,13 @@ class LastAnnouncements:
             draft = replace(draft, created_at=max(draft.created_at, before.created_at + 1))
         raise StoreUnavailableError("activate: others were always first")
 
-    def resume(self, draft: Announced) -> Announced | None:
+    def resume(self, draft: AnnouncementRecord) -> AnnouncementRecord | None:
         """Make one the active one that somebody has begun to announce, as they would have; None if
         they got so far, or a later one has come meanwhile.
         """
         return draft if self._put(draft) else None
 
-    def clear(self, session_id: str | None) -> Announced | None:
+    def clear(self, session_id: str | None) -> AnnouncementRecord | None:
         """Let the scope have none that is active; returns what it was, as cleared, or None. Of two
         who do it at once one gets it.
         """
@@ -85,7 +85,7 @@ class LastAnnouncements:
         )
         return None if before is None else replace(announced_of(before), cleared=True, told=False)
 
-    def note_told(self, announced: Announced) -> None:
+    def note_told(self, announced: AnnouncementRecord) -> None:
         """Everybody who was there has been told, unless there is other news by now."""
         exists = "attribute_exists" if announced.cleared else "attribute_not_exists"
         self._table.update_if(
@@ -96,7 +96,7 @@ class LastAnnouncements:
             values={":yes": True, ":id": announced.announcement_id},
         )
 
-    def _put(self, draft: Announced) -> bool:
+    def _put(self, draft: AnnouncementRecord) -> bool:
         item = {
             schema.ANNOUNCEMENT_KEY: scope_key(draft.session_id),
             schema.EXPIRES_AT: expires_at(draft),
@@ -113,6 +113,6 @@ class LastAnnouncements:
             return False
         return True
 
-    def _row(self, session_id: str | None) -> Announced | None:
+    def _row(self, session_id: str | None) -> AnnouncementRecord | None:
         found = self.read([session_id], 0)
         return found[0] if found else None

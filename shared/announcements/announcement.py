@@ -10,7 +10,7 @@ from shared.protocol.announcement_messages import MessageType, Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncementRecord:
     """The last announcement of a scope: a session's, or without one that of everybody connected.
 
     `created_at` (ms) rises from one of a scope to the next. `told` says that everybody who was
@@ -41,7 +41,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Recipient:
     """Somebody to be told: `key` is `Caller.reader`; the seat is that in the session, if any.
     `has_floor`: the session's speaker, not away.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.announcements.announcement import Reader
-from shared.announcements.board import AnnouncementBoard, Author
+from shared.announcements.announcement import Recipient
+from shared.announcements.publisher import AnnouncementPublisher, Author
 from shared.announcements.validators import validate_announcement
 from shared.announcements.views import announcement, announcement_cleared
 from shared.models.connection import UNKNOWN_LANGUAGE, Caller
@@ -15,12 +15,12 @@ from shared.protocol.announcement_messages import (
     ClearAnnouncement,
     Scope,
 )
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.seat_lookup import SeatLookup
 
 ANNOUNCERS = "operators"
 
 
-def may_announce(caller: Caller, reader: Reader, session_id: str | None) -> bool:
+def may_announce(caller: Caller, reader: Recipient, session_id: str | None) -> bool:
     """Whether the caller, who sits as `reader` says, may announce in that session, or to all."""
     if caller.user_id is None:
         return False
@@ -29,13 +29,13 @@ def may_announce(caller: Caller, reader: Reader, session_id: str | None) -> bool
     return reader.has_floor and reader.session_id == session_id
 
 
-class Announcing:
+class AnnouncementService:
     """Answers announce and clearAnnouncement. Both raise AUTHENTICATION_REQUIRED, FORBIDDEN,
     CONNECTION_NOT_FOUND and, for the scope `session`, NOT_IN_SESSION, SESSION_NOT_FOUND,
     SESSION_ENDED.
     """
 
-    def __init__(self, board: AnnouncementBoard, seating: Seating) -> None:
+    def __init__(self, board: AnnouncementPublisher, seating: SeatLookup) -> None:
         self._board = board
         self._seating = seating
 

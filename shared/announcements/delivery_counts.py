@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.announcements.items import COUNT_SHARDS, count_key, expires_at, shard_of
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
@@ -37,7 +37,7 @@ _FITS = (
 )
 
 
-class AnnouncementCounts:
+class DeliveryCounts:
     """Counts, and adds up what was counted. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
@@ -45,7 +45,7 @@ class AnnouncementCounts:
 
     def delivered(
         self,
-        announced: Announced,
+        announced: AnnouncementRecord,
         by_language: Mapping[str, int],
         reader: str = "",
         *,
@@ -57,7 +57,7 @@ class AnnouncementCounts:
         counted = {} if announced.cleared else by_language
         self._add(announced, shard_of(reader), _DELIVERED, counted, told)
 
-    def told(self, announced: Announced) -> set[str]:
+    def told(self, announced: AnnouncementRecord) -> set[str]:
         """Connections of which is remembered that they know what the announcement is now, active or
         cleared; one request, strongly consistent.
         """
@@ -68,7 +68,7 @@ class AnnouncementCounts:
             for connection_id in item.get(name, ())
         }
 
-    def acknowledged(self, announced: Announced, language: str, reader: str) -> None:
+    def acknowledged(self, announced: AnnouncementRecord, language: str, reader: str) -> None:
         """A reader of that language has acknowledged an announcement; safe to repeat soon."""
         self._add(
             announced,
@@ -118,7 +118,7 @@ class AnnouncementCounts:
 
     def _add(
         self,
-        announced: Announced,
+        announced: AnnouncementRecord,
         shard: int,
         what: str,
         by_language: Mapping[str, int],
@@ -140,7 +140,7 @@ class AnnouncementCounts:
 
     def _write(
         self,
-        announced: Announced,
+        announced: AnnouncementRecord,
         shard: int,
         what: str,
         by_language: Mapping[str, int],
@@ -186,7 +186,7 @@ def _most(by_language: Mapping[str, int]) -> Mapping[str, int]:
     return {**kept, UNKNOWN_LANGUAGE: kept.get(UNKNOWN_LANGUAGE, 0) + others}
 
 
-def _told_name(announced: Announced) -> str:
+def _told_name(announced: AnnouncementRecord) -> str:
     return _TOLD_CLEARED if announced.cleared else _TOLD
 
 

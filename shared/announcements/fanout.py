@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from shared.announcements.announcement import Announced, language_of
-from shared.announcements.delivery_counts import AnnouncementCounts
-from shared.announcements.recipients import Readers
+from shared.announcements.announcement import AnnouncementRecord, language_of
+from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.recipients import Recipients
 from shared.announcements.views import announcement, announcement_cleared
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.presence import Presence, Present
-from shared.fanout.audience import ReadersAudience
+from shared.fanout.audience import RecipientsAudience
 from shared.models.delivery import Outcome
 from shared.protocol.message_base import encode
 from shared.services.broadcast_handler import BroadcastHandler
@@ -50,9 +50,9 @@ class AnnouncementFanout:
         self,
         presence: Presence,
         connections: ConnectionsRepository,
-        readers: Readers,
+        readers: Recipients,
         broadcasts: BroadcastHandler,
-        counts: AnnouncementCounts,
+        counts: DeliveryCounts,
         *,
         clock: Clock,
         telemetry: Telemetry,
@@ -66,7 +66,11 @@ class AnnouncementFanout:
         self._telemetry = telemetry
 
     def tell(
-        self, news: Announced, *, except_for: str | None = None, late_after: int | None = None
+        self,
+        news: AnnouncementRecord,
+        *,
+        except_for: str | None = None,
+        late_after: int | None = None,
     ) -> Mapping[str, int]:
         """Send what the announcement is now, active or cleared; returns to how many connections of
         each language it got. As the late pass after what was told at `late_after` (ms), only to
@@ -87,7 +91,7 @@ class AnnouncementFanout:
         results = self._broadcasts.broadcast_to_each(
             [
                 (
-                    ReadersAudience(news.session_id or "", language, readers),
+                    RecipientsAudience(news.session_id or "", language, readers),
                     _message(news, language),
                 )
                 for language, readers in crowd.items()
@@ -121,7 +125,9 @@ class AnnouncementFanout:
                 language = language_of(each.seat, source_language)
                 yield _Reading(each.connection_id, language, _came(each))
 
-    def _count(self, news: Announced, delivered: Mapping[str, int], new: Iterable[str]) -> None:
+    def _count(
+        self, news: AnnouncementRecord, delivered: Mapping[str, int], new: Iterable[str]
+    ) -> None:
         try:
             self._counts.delivered(news, delivered, told=list(islice(new, _MOST_REMEMBERED)))
         except StoreUnavailableError as error:
@@ -141,5 +147,5 @@ def _came(present: Present) -> int:
     return max(present.connected_at, present.seated_at or 0)
 
 
-def _message(news: Announced, language: str) -> bytes:
+def _message(news: AnnouncementRecord, language: str) -> bytes:
     return encode(announcement_cleared(news) if news.cleared else announcement(news, language))

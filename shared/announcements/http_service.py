@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shared.announcements.acknowledgement_service import Acknowledging
-from shared.announcements.announcement import Announced, Reader
+from shared.announcements.acknowledgement_service import AcknowledgementService
+from shared.announcements.announcement import AnnouncementRecord, Recipient
 from shared.announcements.announcement_service import ANNOUNCERS
-from shared.announcements.board import AnnouncementBoard, Author
-from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.publisher import AnnouncementPublisher, Author
 from shared.announcements.validators import (
     MAX_CHARACTERS,
     RECOMMENDED_CHARACTERS,
@@ -31,14 +31,14 @@ from shared.protocol.http_messages import HttpCaller
 from shared.utils.clock import Clock
 
 
-class AnnouncementDesk:
+class AnnouncementHttpService:
     """Announces, clears and counts for operators; the rest is for whoever has a token."""
 
     def __init__(
         self,
-        board: AnnouncementBoard,
-        acknowledging: Acknowledging,
-        counts: AnnouncementCounts,
+        board: AnnouncementPublisher,
+        acknowledging: AcknowledgementService,
+        counts: DeliveryCounts,
         presence: Presence,
         clock: Clock,
     ) -> None:
@@ -113,11 +113,11 @@ class AnnouncementDesk:
             )
         )
 
-    def _active(self) -> Announced | None:
+    def _active(self) -> AnnouncementRecord | None:
         found = self._acknowledging.active([None])
         return found[0] if found else None
 
-    def _covered(self, announced: Announced) -> CoveredBroadcast:
+    def _covered(self, announced: AnnouncementRecord) -> CoveredBroadcast:
         coverage = self._counts.coverage(announced.announcement_id)
         return CoveredBroadcast(
             id=announced.announcement_id,
@@ -144,5 +144,5 @@ def _require_announcer(caller: HttpCaller, action: str) -> None:
         raise forbidden(action, f"members of the group {ANNOUNCERS}")
 
 
-def _reader(caller: HttpCaller) -> Reader:
-    return Reader(connection_id="", key=f"user#{caller.user_id}")
+def _reader(caller: HttpCaller) -> Recipient:
+    return Recipient(connection_id="", key=f"user#{caller.user_id}")

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.announcements.items import announced_item, announced_of
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
@@ -14,13 +14,13 @@ from shared.models import schema
 _KEEP_SECONDS = 24 * 60 * 60
 
 
-class AnnouncedOnce:
+class IdempotencyKeys:
     """One row for each author, scope and key, kept for a day. Raises StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def claim(self, author: str, key: str, draft: Announced) -> Announced | None:
+    def claim(self, author: str, key: str, draft: AnnouncementRecord) -> AnnouncementRecord | None:
         """Take the key for a new announcement; returns what it was taken for before, or None."""
         row = _row_key(author, draft.session_id, key)
         now_seconds = draft.created_at // 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.data_access.table import Item
 from shared.models import schema
 
@@ -49,13 +49,13 @@ def shard_of(reader: str) -> int:
     return zlib.crc32(reader.encode()) % COUNT_SHARDS
 
 
-def expires_at(announced: Announced) -> int:
+def expires_at(announced: AnnouncementRecord) -> int:
     """When an announcement is over, and all that belongs to it (s since the epoch)."""
     lifetime = _LIFETIME_SECONDS if announced.session_id is None else _LIFETIME_IN_SESSION_SECONDS
     return announced.created_at // 1000 + lifetime
 
 
-def announced_item(announced: Announced) -> Item:
+def announced_item(announced: AnnouncementRecord) -> Item:
     """The attributes of an announcement, without the row's key and without when it goes."""
     return {
         ANNOUNCEMENT_ID: announced.announcement_id,
@@ -67,9 +67,9 @@ def announced_item(announced: Announced) -> Item:
     }
 
 
-def announced_of(item: Item) -> Announced:
+def announced_of(item: Item) -> AnnouncementRecord:
     """The announcement of an item; one that was cleared has no texts any more."""
-    return Announced(
+    return AnnouncementRecord(
         announcement_id=item[ANNOUNCEMENT_ID],
         session_id=item.get(schema.SESSION_ID),
         message=item.get("message", ""),

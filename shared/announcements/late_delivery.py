@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shared.announcements.active_announcements import LastAnnouncements
+from shared.announcements.active_announcements import ActiveAnnouncements
 from shared.announcements.fanout import DEADLINE_MS, AnnouncementFanout
-from shared.announcements.recipients import Readers
-from shared.announcements.replay import Greeting
-from shared.announcements.timers import GreetingDue, LatePass
+from shared.announcements.recipients import Recipients
+from shared.announcements.replay import AnnouncementReplay
+from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.models.timers import Timers
 from shared.utils.clock import Clock
 
@@ -14,17 +14,17 @@ from shared.utils.clock import Clock
 _UNDER_WAY_MS = DEADLINE_MS + 7_000
 
 
-class LateAnnouncements:
+class LateDelivery:
     """Takes what comes out of the queue. Whatever fails is raised, and comes again."""
 
     def __init__(
         self,
-        last: LastAnnouncements,
+        last: ActiveAnnouncements,
         fanout: AnnouncementFanout,
-        greeting: Greeting,
-        readers: Readers,
+        greeting: AnnouncementReplay,
+        readers: Recipients,
         *,
-        timers: Timers[LatePass],
+        timers: Timers[RedeliveryPass],
         clock: Clock,
     ) -> None:
         self._last = last
@@ -34,16 +34,16 @@ class LateAnnouncements:
         self._timers = timers
         self._clock = clock
 
-    def ring(self, message: GreetingDue | LatePass) -> None:
+    def ring(self, message: ReplayDue | RedeliveryPass) -> None:
         """Safe to repeat: readers know announcements by their ids. Raises StoreUnavailableError."""
-        if isinstance(message, GreetingDue):
+        if isinstance(message, ReplayDue):
             reader = self._readers.find(message.connection_id, message.reader)
             if reader is not None:
                 self._greeting.greet(reader)
         else:
             self._tell(message)
 
-    def _tell(self, late: LatePass) -> None:
+    def _tell(self, late: RedeliveryPass) -> None:
         """Tell who came about then; everybody, if the first pass has not got to its end."""
         now = self._clock.now_ms()
         for news in self._last.read([late.session_id], now):

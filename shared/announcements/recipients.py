@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.announcements.announcement import Reader
+from shared.announcements.announcement import Recipient
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Connection
@@ -10,33 +10,33 @@ from shared.models.request_errors import registered
 from shared.models.session import Session
 
 
-class Readers:
+class Recipients:
     """Looks readers up. All methods raise StoreUnavailableError."""
 
     def __init__(self, sessions: SessionsRepository, connections: ConnectionsRepository) -> None:
         self._sessions = sessions
         self._connections = connections
 
-    def calling(self, caller: Caller) -> Reader:
+    def calling(self, caller: Caller) -> Recipient:
         """The caller, as they sit now. Raises CONNECTION_NOT_FOUND."""
         connection = registered(self._connections.get(caller.connection_id))
         return self._reader(connection, caller.reader)
 
-    def find(self, connection_id: str, key: str) -> Reader | None:
+    def find(self, connection_id: str, key: str) -> Recipient | None:
         """Whoever has that connection; None if it is over, or another one has its seat."""
         connection = self._connections.get(connection_id)
         if connection is None or connection.replaced_at is not None:
             return None
         return self._reader(connection, key)
 
-    def _reader(self, connection: Connection, key: str) -> Reader:
+    def _reader(self, connection: Connection, key: str) -> Recipient:
         connection_id, membership = connection.connection_id, connection.membership
         if membership is None:
-            return Reader(connection_id, key)
+            return Recipient(connection_id, key)
         session = self.session(membership.session_id)
         if session is None:
-            return Reader(connection_id, key)
-        return Reader(
+            return Recipient(connection_id, key)
+        return Recipient(
             connection_id,
             key,
             session.session_id,

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from shared.announcements.acknowledgement_store import Acknowledgements
-from shared.announcements.active_announcements import LastAnnouncements
-from shared.announcements.announcement import Announced, Reader
-from shared.announcements.delivery_counts import AnnouncementCounts
-from shared.announcements.timers import GreetingDue
+from shared.announcements.acknowledgement_store import AcknowledgementStore
+from shared.announcements.active_announcements import ActiveAnnouncements
+from shared.announcements.announcement import AnnouncementRecord, Recipient
+from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.timers import ReplayDue
 from shared.announcements.views import active_announcement, announcement_cleared
 from shared.data_access.errors import StoreUnavailableError
-from shared.fanout.audience import ReadersAudience
+from shared.fanout.audience import RecipientsAudience
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
 from shared.models.timers import Timers
 from shared.protocol.message_base import ServerMessage, encode
@@ -35,16 +35,16 @@ _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply", SessionCreated, SessionJoined)
 
 
-class Greeting:
+class AnnouncementReplay:
     """Tells readers what is announced where they have come to."""
 
     def __init__(
         self,
-        last: LastAnnouncements,
-        acknowledgements: Acknowledgements,
-        counts: AnnouncementCounts,
+        last: ActiveAnnouncements,
+        acknowledgements: AcknowledgementStore,
+        counts: DeliveryCounts,
         broadcasts: BroadcastHandler,
-        timers: Timers[GreetingDue],
+        timers: Timers[ReplayDue],
         *,
         clock: Clock,
         telemetry: Telemetry,
@@ -78,12 +78,12 @@ class Greeting:
 
         return greeted
 
-    def greet(self, reader: Reader) -> None:
+    def greet(self, reader: Recipient) -> None:
         """Tell the reader what is active and they have not acknowledged. Raises
         StoreUnavailableError if that is not known, or cannot be sent.
         """
         scopes = [None] if reader.session_id is None else [None, reader.session_id]
-        told: dict[str | None, Announced] = {}
+        told: dict[str | None, AnnouncementRecord] = {}
         for _ in range(_LOOKS):
             now = self._last.read(scopes, self._clock.now_ms())
             news = [each for each in now if self._is_news(each, told.get(each.session_id))]
@@ -93,12 +93,12 @@ class Greeting:
             told |= {each.session_id: each for each in news}
 
     @staticmethod
-    def _is_news(present: Announced, told: Announced | None) -> bool:
+    def _is_news(present: AnnouncementRecord, told: AnnouncementRecord | None) -> bool:
         if told is None or told.announcement_id != present.announcement_id:
             return not present.cleared or told is not None
         return present.cleared and not told.cleared
 
-    def _tell(self, reader: Reader, news: Iterable[Announced]) -> None:
+    def _tell(self, reader: Recipient, news: Iterable[AnnouncementRecord]) -> None:
         active = [each for each in news if not each.cleared]
         acknowledged = self._acknowledgements.of(reader.key, active) if active else set()
         for each in news:
@@ -111,9 +111,11 @@ class Greeting:
                 if self._push(reader, each, active_announcement(each, language)):
                     self._count(each, {language: 1}, reader)
 
-    def _push(self, reader: Reader, announced: Announced, message: ServerMessage) -> bool:
+    def _push(
+        self, reader: Recipient, announced: AnnouncementRecord, message: ServerMessage
+    ) -> bool:
         language = reader.language(announced.session_id)
-        audience = ReadersAudience(reader.session_id or "", language, [reader.connection_id])
+        audience = RecipientsAudience(reader.session_id or "", language, [reader.connection_id])
         (result,) = self._broadcasts.broadcast(
             [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
         )
@@ -121,7 +123,9 @@ class Greeting:
             raise StoreUnavailableError("greeting not delivered")
         return result.success_count == 1
 
-    def _count(self, announced: Announced, delivered: Mapping[str, int], reader: Reader) -> None:
+    def _count(
+        self, announced: AnnouncementRecord, delivered: Mapping[str, int], reader: Recipient
+    ) -> None:
         # Afterwards there is no late pass that would tell them again, or what they acknowledged.
         is_new = self._clock.now_ms() < announced.created_at + _LATE_PASS_MS
         told = [reader.connection_id] if is_new else []
@@ -130,19 +134,19 @@ class Greeting:
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 
-    def _greet_later(self, reader: Reader) -> None:
-        due = GreetingDue(connection_id=reader.connection_id, reader=reader.key)
+    def _greet_later(self, reader: Recipient) -> None:
+        due = ReplayDue(connection_id=reader.connection_id, reader=reader.key)
         try:
             self._timers.set(due, 0)
         except StoreUnavailableError as error:
             self._telemetry.warn("greeting not left to the queue", cause=error.cause)
 
 
-def _reader(caller: Caller, reply: SessionCreated | SessionJoined) -> Reader:
+def _reader(caller: Caller, reply: SessionCreated | SessionJoined) -> Recipient:
     """The caller as the reply says that they sit."""
     seat = SPEAKER_SEAT
     if isinstance(reply, SessionJoined) and reply.role != "speaker":
         seat = Seat(reply.role, reply.target_language)
-    return Reader(
+    return Recipient(
         caller.connection_id, caller.reader, reply.session_id, seat, reply.source_language
     )

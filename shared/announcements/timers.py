@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class GreetingDue(
+class ReplayDue(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="greetingDue"
 ):
     """A reader could not be told what is announced. Where they sit is looked up by then."""
@@ -14,7 +14,7 @@ class GreetingDue(
     reader: str
 
 
-class LatePass(
+class RedeliveryPass(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="latePass"
 ):
     """Whoever came about the time `at` (ms) is to be told what has become of an announcement. Of no

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.announcements.announcement import Announced
+from shared.announcements.announcement import AnnouncementRecord
 from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
@@ -12,7 +12,7 @@ from shared.protocol.announcement_messages import (
 
 
 def announcement(
-    announced: Announced, language: str, coverage: Coverage | None = None
+    announced: AnnouncementRecord, language: str, coverage: Coverage | None = None
 ) -> Announcement:
     """For those who are there when it is made."""
     text, text_language = announced.text_in(language)
@@ -29,7 +29,7 @@ def announcement(
 
 
 def active_announcement(
-    announced: Announced, language: str, coverage: Coverage | None = None
+    announced: AnnouncementRecord, language: str, coverage: Coverage | None = None
 ) -> ActiveAnnouncement:
     """For those who come, or ask, later."""
     text, text_language = announced.text_in(language)
@@ -45,7 +45,7 @@ def active_announcement(
     )
 
 
-def announcement_cleared(announced: Announced) -> AnnouncementCleared:
+def announcement_cleared(announced: AnnouncementRecord) -> AnnouncementCleared:
     """That it is not to be shown any more."""
     return AnnouncementCleared(
         announcement_id=announced.announcement_id,

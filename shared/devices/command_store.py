@@ -23,7 +23,7 @@ class KnownCommand:
     delivered: bool
 
 
-class SyncCommands:
+class SyncCommandStore:
     """Reads and writes commands. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:

@@ -11,7 +11,7 @@ from shared.models.request_errors import device_not_registered
 _MOST_KNOWN = 10_000
 
 
-class Origins:
+class ConnectionDevices:
     """A sync is written before the user's devices are read, for the sake of those that register
     meanwhile, so the sender has to be known before that; a query for each sync would read all
     devices once more. Another instance may have made the connection another device since: whoever

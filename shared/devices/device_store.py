@@ -22,7 +22,7 @@ _REPLACED = "replacedConnectionId"
 _ATTEMPTS = 5
 
 
-class Devices:
+class DeviceStore:
     """Reads and writes devices. All methods raise StoreUnavailableError.
 
     That a device goes offline is fenced by its connection: what is said of an older one is of no

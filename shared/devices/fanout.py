@@ -9,7 +9,7 @@ import msgspec
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.devices.device import KnownDevice
-from shared.devices.device_store import Devices
+from shared.devices.device_store import DeviceStore
 from shared.fanout.audience import DevicesAudience
 from shared.protocol.device_messages import DevicesChanged, SyncMessage
 from shared.protocol.message_base import ServerMessage, encode
@@ -55,7 +55,7 @@ class DeviceFanout:
 
     def __init__(
         self,
-        devices: Devices,
+        devices: DeviceStore,
         broadcasts: BroadcastHandler,
         gone: GoneConnections,
         *,

@@ -8,7 +8,7 @@ from itertools import islice
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.member_rows import MemberRows
-from shared.devices.device_store import Devices
+from shared.devices.device_store import DeviceStore
 from shared.devices.fanout import DeviceFanout
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
@@ -25,7 +25,7 @@ class DevicePresence:
 
     def __init__(
         self,
-        devices: Devices,
+        devices: DeviceStore,
         rows: MemberRows,
         fanout: DeviceFanout,
         *,

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.devices.connection_devices import Origins
+from shared.devices.connection_devices import ConnectionDevices
 from shared.devices.device import MAX_DEVICES, KnownDevice
-from shared.devices.device_store import Devices
+from shared.devices.device_store import DeviceStore
 from shared.devices.fanout import RELAY_DEADLINE_MS, DeviceFanout
 from shared.devices.snapshots import SyncSnapshots
 from shared.devices.validators import validate_device
@@ -26,11 +26,11 @@ class DeviceRegistry:
 
     def __init__(
         self,
-        devices: Devices,
+        devices: DeviceStore,
         connections: ConnectionsRepository,
         fanout: DeviceFanout,
         snapshots: SyncSnapshots,
-        origins: Origins,
+        origins: ConnectionDevices,
         *,
         sender: ConnectionSender,
         clock: Clock,

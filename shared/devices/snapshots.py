@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.devices.cursor import Cursor
-from shared.devices.state_store import SyncStates
+from shared.devices.state_store import SyncStateStore
 from shared.models.connection import Caller
 from shared.models.request_errors import registered, require_user
 from shared.protocol.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
@@ -32,7 +32,7 @@ class SyncSnapshots:
     """
 
     def __init__(
-        self, states: SyncStates, connections: ConnectionsRepository, clock: Clock
+        self, states: SyncStateStore, connections: ConnectionsRepository, clock: Clock
     ) -> None:
         self._states = states
         self._connections = connections

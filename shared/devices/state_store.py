@@ -22,7 +22,7 @@ _ROWS = 200
 _TRIES = 3
 
 
-class SyncStates:
+class SyncStateStore:
     """Reads and writes state. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:

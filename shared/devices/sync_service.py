@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.devices.connection_devices import Origins
+from shared.devices.connection_devices import ConnectionDevices
 from shared.devices.relay import SyncRelay
 from shared.devices.validators import validate_clock, validate_sync
 from shared.models.connection import Caller
@@ -21,7 +21,7 @@ class SyncService:
     def __init__(
         self,
         relay: SyncRelay,
-        origins: Origins,
+        origins: ConnectionDevices,
         connections: ConnectionsRepository,
         clock: Clock,
     ) -> None:

@@ -28,7 +28,7 @@ BUS_NODE = "bus"
 _CHANNEL_PREFIX = "user."
 
 
-class SyncBus:
+class SyncWebhook:
     """Converts messages of the bus to those of devices. `check` raises INVALID_SIGNATURE."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a client is told when a service raises: the one rule of all doors that clients knock at."""
+"""Maps exceptions of services to the errors that clients see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.utils.telemetry import Telemetry
 
 
-def told(error: Exception, telemetry: Telemetry, *, action: str | None) -> LingocastError:
+def to_client_error(
+    error: Exception, telemetry: Telemetry, *, action: str | None
+) -> LingocastError:
     """The error for the client; to be called while `error` is handled, so that its trace is logged.
 
     What nobody foresaw becomes INTERNAL, without a word of it.

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from shared.entrypoints.client_errors import told
+from shared.entrypoints.client_errors import to_client_error
 from shared.entrypoints.http_event import http_caller_of, http_request_of
 from shared.entrypoints.request_decoder import member_fault, readable_fault, text_fault
 from shared.entrypoints.websocket_event import Event
@@ -76,8 +76,8 @@ def http_handler(services: Mapping[str, HttpService], *, telemetry: Telemetry) -
         route = event["routeKey"]
         try:
             status, content = 200, services[route].answer(event)
-        except Exception as error:  # noqa: BLE001 - the boundary: a fault is told, never raised
-            failure = told(error, telemetry, action=route)
+        except Exception as error:  # noqa: BLE001 - the boundary: answer, never raise
+            failure = to_client_error(error, telemetry, action=route)
             status = CATALOGUE[failure.code].status
             content = HttpError(code=failure.code, message=failure.message)
         finally:

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from shared.admission.request_admission import Closer, ConnectionGuard
-from shared.entrypoints.client_errors import told
+from shared.admission.request_admission import Closer, RequestAdmission
+from shared.entrypoints.client_errors import to_client_error
 from shared.entrypoints.request_decoder import Head, MalformedRequestError, RequestDecoder, head_of
 from shared.entrypoints.websocket_event import Event, caller_of
 from shared.models.connection import Caller
@@ -47,7 +47,7 @@ def message_handler(
     which come first; `closer` closes those that go on beyond them.
     """
     decoder = RequestDecoder(services)
-    guard = ConnectionGuard(services.keys(), telemetry, closer)
+    guard = RequestAdmission(services.keys(), telemetry, closer)
 
     def answer(caller: Caller, text: str) -> Reply | None:
         head = Head()
@@ -67,8 +67,8 @@ def message_handler(
             head = Head(action_of(kind), request.request_id)
             guard.admit(caller, kind)
             reply = services[kind](admit(caller, request), request)
-        except Exception as error:  # noqa: BLE001 - the boundary: a fault is told, never raised
-            failure = told(error, telemetry, action=head.action)
+        except Exception as error:  # noqa: BLE001 - the boundary: answer, never raise
+            failure = to_client_error(error, telemetry, action=head.action)
             closed = guard.refused(caller, kind, failure, lambda: encode(_farewell(head)))
             return None if closed else _envelope(failure, head)
         guard.served(caller, kind)
@@ -124,6 +124,6 @@ def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
 
 
 def _farewell(head: Head) -> ErrorMessage:
-    """What a connection is told just before it is closed."""
+    """The message sent to a connection just before it is closed."""
     message = "too many requests that cannot be served; the connection is closed"
     return _envelope(LingocastError(ErrorCode.RATE_LIMITED, message), head)

@@ -5,7 +5,7 @@ through `shared.services.broadcast_handler`:
 * MembersAudience: everyone in a session, for what happens to it;
 * ListenersAudience: the listeners of a language, for what happens to that;
 * OneAudience: one member, for what happens to them alone;
-* ReadersAudience: those of a crowd (everyone connected, or in a session) who read one language,
+* RecipientsAudience: those of a crowd (everyone connected, or in a session) who read one language,
   for announcements;
 * DevicesAudience: a user's devices.
 
@@ -100,7 +100,7 @@ class OneAudience:
 
 
 @dataclass(frozen=True)
-class ReadersAudience:
+class RecipientsAudience:
     """Those of a crowd whose texts are in one language. The crowd was looked up once for all its
     languages: what everybody is told at the same time goes to one crowd.
     """

@@ -22,7 +22,7 @@ from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
 from shared.models.delivery import Batch, Outcome
 from shared.utils.clock import Clock
-from shared.utils.rate_limited_log import Seldom
+from shared.utils.rate_limited_log import RateLimitedLog
 
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ConnectionGateway:
         self._clock = clock
         self._concurrency = concurrency
         # A connection that reads nothing fails with each message that is sent to it.
-        self._seldom = Seldom(clock.monotonic)
+        self._seldom = RateLimitedLog(clock.monotonic)
         self._curl = CurlMulti(
             clock=clock,
             ca_bundle=ca_bundle or default_ca_bundle(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shared.fanout.sharded_sender import FunctionInvoker
-from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.run_store import RunStore
 from shared.models.delivery import Outcome
 from shared.models.interpreter_run import RunRequest
 from shared.models.session import Session
@@ -23,7 +23,7 @@ class RunStarter:
 
     def __init__(
         self,
-        runs: InterpreterRuns,
+        runs: RunStore,
         invoker: FunctionInvoker,
         *,
         identifiers: Identifiers,

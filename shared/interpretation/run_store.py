@@ -37,7 +37,7 @@ class ClaimedRun:
     generation: int
 
 
-class InterpreterRuns:
+class RunStore:
     """Claims, renews and releases. Every method raises StoreUnavailableError."""
 
     def __init__(self, sessions: Table) -> None:

@@ -6,7 +6,7 @@ from shared.data_access.session_items import TICKET_HASH
 from shared.data_access.table import Table
 
 
-class SessionTickets:
+class TicketStore:
     """Looks up the hashes of tickets."""
 
     def __init__(self, sessions: Table) -> None:

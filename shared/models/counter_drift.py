@@ -10,7 +10,7 @@ _MOST_LANGUAGES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CounterDrift:
     """What is missing in a session's counters, in all and by language; surplus is negative.
 
     `found_at` in ms since the epoch.
@@ -20,14 +20,14 @@ class Finding:
     listeners: int
     languages: Mapping[str, int]
 
-    def agrees_with(self, other: Finding) -> bool:
+    def agrees_with(self, other: CounterDrift) -> bool:
         """Whether both found the same, whenever that was."""
         return self.listeners == other.listeners and dict(self.languages) == dict(other.languages)
 
 
 def difference(
     found_at: int, listeners: int, languages: Mapping[str, int], members: Mapping[str, int]
-) -> Finding | None:
+) -> CounterDrift | None:
     """What the counters lack, compared with the members that were counted; None if nothing."""
     missing = {
         language: members.get(language, 0) - languages.get(language, 0)
@@ -35,4 +35,4 @@ def difference(
     }
     changes = dict([item for item in missing.items() if item[1]][:_MOST_LANGUAGES])
     total = sum(members.values()) - listeners
-    return Finding(found_at, total, changes) if changes or total else None
+    return CounterDrift(found_at, total, changes) if changes or total else None

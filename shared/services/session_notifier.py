@@ -28,7 +28,7 @@ from shared.utils.clock import Clock
 CONTROL_DEADLINE_MS = 5_000
 
 
-class Announcer:
+class SessionNotifier:
     """Pushes what has changed; who is gone by then is dealt with by the fan-out.
 
     A push may be repeated. If it cannot be read who the members are, nobody hears of it: that is

@@ -9,7 +9,7 @@ _INTERVAL_SECONDS = 1.0
 _KINDS_KEPT = 256
 
 
-class Seldom:
+class RateLimitedLog:
     """Lets one of each kind pass a second, and counts the others. Bounded."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

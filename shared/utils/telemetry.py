@@ -12,7 +12,7 @@ from typing import Protocol
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.utils.rate_limited_log import Seldom
+from shared.utils.rate_limited_log import RateLimitedLog
 
 
 class Telemetry(Protocol):
@@ -47,7 +47,7 @@ class PowertoolsTelemetry:
     def __init__(self) -> None:
         self._logger = Logger()
         self._metrics = Metrics()
-        self._seldom = Seldom(time.monotonic)
+        self._seldom = RateLimitedLog(time.monotonic)
         self._by_dimensions: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from shared.announcements.acknowledgement_service import Acknowledging
-from shared.announcements.acknowledgement_store import Acknowledgements
-from shared.announcements.active_announcements import LastAnnouncements
-from shared.announcements.announcement_service import Announcing
-from shared.announcements.board import AnnouncementBoard
-from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.acknowledgement_service import AcknowledgementService
+from shared.announcements.acknowledgement_store import AcknowledgementStore
+from shared.announcements.active_announcements import ActiveAnnouncements
+from shared.announcements.announcement_service import AnnouncementService
+from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.fanout import AnnouncementFanout
-from shared.announcements.http_service import AnnouncementDesk
-from shared.announcements.idempotency_keys import AnnouncedOnce
-from shared.announcements.late_delivery import LateAnnouncements
-from shared.announcements.recipients import Readers
-from shared.announcements.replay import Greeting
+from shared.announcements.http_service import AnnouncementHttpService
+from shared.announcements.idempotency_keys import IdempotencyKeys
+from shared.announcements.late_delivery import LateDelivery
+from shared.announcements.publisher import AnnouncementPublisher
+from shared.announcements.recipients import Recipients
+from shared.announcements.replay import AnnouncementReplay
 from shared.data_access.presence import Presence
 from shared.data_access.table import Table
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.wiring.app import App
 
 
-class GreetingApp(App):
+class ReplayApp(App):
     """The parts of the control function: an app whose joins are greeted, and wait for little."""
 
     @cached_property
-    def greeting(self) -> Greeting:
+    def greeting(self) -> AnnouncementReplay:
         return self._greeting_over(
             self._outside.announcements_at_once,
             self._broadcasts(self._rosters, self._outside.sender),
         )
 
-    def _greeting_over(self, table: Table, broadcasts: BroadcastHandler) -> Greeting:
-        return Greeting(
-            LastAnnouncements(table),
-            Acknowledgements(table),
-            AnnouncementCounts(table),
+    def _greeting_over(self, table: Table, broadcasts: BroadcastHandler) -> AnnouncementReplay:
+        return AnnouncementReplay(
+            ActiveAnnouncements(table),
+            AcknowledgementStore(table),
+            DeliveryCounts(table),
             broadcasts,
             self._outside.announcement_timers,
             clock=self.clock,
@@ -44,18 +44,18 @@ class GreetingApp(App):
         )
 
 
-class AnnouncementApp(GreetingApp):
+class AnnouncementApp(ReplayApp):
     """The parts of the function that announces."""
 
     @cached_property
-    def announcing(self) -> Announcing:
-        return Announcing(self._board, self._seating)
+    def announcing(self) -> AnnouncementService:
+        return AnnouncementService(self._board, self._seating)
 
     @cached_property
-    def acknowledging(self) -> Acknowledging:
-        return Acknowledging(
+    def acknowledging(self) -> AcknowledgementService:
+        return AcknowledgementService(
             self._last,
-            Acknowledgements(self._outside.announcements),
+            AcknowledgementStore(self._outside.announcements),
             self._counts,
             self._readers,
             clock=self.clock,
@@ -63,19 +63,19 @@ class AnnouncementApp(GreetingApp):
         )
 
     @cached_property
-    def announcement_desk(self) -> AnnouncementDesk:
-        return AnnouncementDesk(
+    def announcement_desk(self) -> AnnouncementHttpService:
+        return AnnouncementHttpService(
             self._board, self.acknowledging, self._counts, self._presence, self.clock
         )
 
     @cached_property
-    def greeting(self) -> Greeting:
+    def greeting(self) -> AnnouncementReplay:
         """One that tries again as often as everybody else: nobody waits for it."""
         return self._greeting_over(self._outside.announcements, self._sharded)
 
     @cached_property
-    def late_announcements(self) -> LateAnnouncements:
-        return LateAnnouncements(
+    def late_announcements(self) -> LateDelivery:
+        return LateDelivery(
             self._last,
             self._fanout,
             self.greeting,
@@ -85,10 +85,10 @@ class AnnouncementApp(GreetingApp):
         )
 
     @cached_property
-    def _board(self) -> AnnouncementBoard:
-        return AnnouncementBoard(
+    def _board(self) -> AnnouncementPublisher:
+        return AnnouncementPublisher(
             self._last,
-            AnnouncedOnce(self._outside.announcements),
+            IdempotencyKeys(self._outside.announcements),
             self._counts,
             self._fanout,
             self._outside.announcement_timers,
@@ -110,20 +110,20 @@ class AnnouncementApp(GreetingApp):
         )
 
     @cached_property
-    def _last(self) -> LastAnnouncements:
-        return LastAnnouncements(self._outside.announcements)
+    def _last(self) -> ActiveAnnouncements:
+        return ActiveAnnouncements(self._outside.announcements)
 
     @cached_property
-    def _counts(self) -> AnnouncementCounts:
-        return AnnouncementCounts(self._outside.announcements)
+    def _counts(self) -> DeliveryCounts:
+        return DeliveryCounts(self._outside.announcements)
 
     @cached_property
     def _presence(self) -> Presence:
         return Presence(self._outside.connections)
 
     @cached_property
-    def _readers(self) -> Readers:
-        return Readers(self._sessions, self._connections)
+    def _readers(self) -> Recipients:
+        return Recipients(self._sessions, self._connections)
 
     @cached_property
     def _sharded(self) -> BroadcastHandler:

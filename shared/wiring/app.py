@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from shared.admission.abusive_connections import AbusiveConnections
-from shared.admission.address_store import AbusiveAddresses
+from shared.admission.address_store import AbusiveAddressStore
 from shared.admission.handshake_delays import HandshakeDelays
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -23,17 +23,17 @@ from shared.fanout.rosters import RosterCache, Rosters, RosterSource
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
-from shared.services.session_notifier import CONTROL_DEADLINE_MS, Announcer
+from shared.services.session_notifier import CONTROL_DEADLINE_MS, SessionNotifier
 from shared.services.sessions.authentication import Authentication
-from shared.services.sessions.connection_rollover import SeatTakeover
+from shared.services.sessions.connection_rollover import ConnectionRollover
 from shared.services.sessions.connection_service import ConnectionService
 from shared.services.sessions.control_service import ControlService
-from shared.services.sessions.heartbeat_service import Heartbeats
+from shared.services.sessions.heartbeat_service import HeartbeatService
 from shared.services.sessions.interpreter_handover import InterpreterHandover
 from shared.services.sessions.join_service import JoinService
-from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.leave_service import LeaveService
 from shared.services.sessions.membership_service import MembershipService
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.services.sessions.session_service import SessionService
 from shared.services.sessions.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.sessions.token_rights import TokenRights
@@ -52,7 +52,7 @@ from shared.utils.settings import (
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
-from shared.wiring.aws_resources import Doubles, Outside
+from shared.wiring.aws_resources import AwsResources, Overrides
 from shared.wiring.interpreters import InterpreterParts
 from shared.wiring.leases import LeaseParts
 
@@ -73,7 +73,7 @@ class App:
         sessions: SessionsRepository | None = None,
         takeovers: Takeovers | None = None,
         leases: InterpreterLeases | None = None,
-        doubles: Doubles | None = None,
+        doubles: Overrides | None = None,
     ) -> None:
         self._environment = environment
         self._given_sessions = sessions
@@ -82,7 +82,7 @@ class App:
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
-        self._outside = Outside(environment, self.clock, doubles or Doubles())
+        self._outside = AwsResources(environment, self.clock, doubles or Overrides())
         self._interpreters = InterpreterParts(
             environment,
             self._outside,
@@ -109,9 +109,9 @@ class App:
         return Authentication(self._connections, self._sessions, self._outside.verify, self.clock)
 
     @cached_property
-    def heartbeats(self) -> Heartbeats:
+    def heartbeats(self) -> HeartbeatService:
         renewals = self._leases.renewals(self._seating)
-        return Heartbeats(self._connections, self.connection_service, renewals, self.clock)
+        return HeartbeatService(self._connections, self.connection_service, renewals, self.clock)
 
     @cached_property
     def session_service(self) -> SessionService:
@@ -145,8 +145,8 @@ class App:
         )
 
     @cached_property
-    def _seat_takeover(self) -> SeatTakeover:
-        return SeatTakeover(
+    def _seat_takeover(self) -> ConnectionRollover:
+        return ConnectionRollover(
             self._given_takeovers or Takeovers(self._outside.sessions, self._outside.connections),
             self._leases.written,
             self._sessions,
@@ -172,8 +172,8 @@ class App:
         return MembershipService(self._sessions, self._connections, self._seating, self.departures)
 
     @cached_property
-    def departures(self) -> Departures:
-        return Departures(
+    def departures(self) -> LeaveService:
+        return LeaveService(
             self._sessions, self._connections, self._leases.ladder, self._floor_keeper
         )
 
@@ -219,8 +219,8 @@ class App:
         )
 
     @cached_property
-    def _abusive_addresses(self) -> AbusiveAddresses:
-        return AbusiveAddresses(self._outside.connections, self._identifiers.secret)
+    def _abusive_addresses(self) -> AbusiveAddressStore:
+        return AbusiveAddressStore(self._outside.connections, self._identifiers.secret)
 
     def push_error(self, caller: Caller, body: bytes) -> None:
         """Send an error where the route has no response to carry it."""
@@ -283,12 +283,12 @@ class App:
         return RosterCache(self._rosters, executor, self.clock)
 
     @cached_property
-    def _seating(self) -> Seating:
-        return Seating(self._sessions, self._connections, self.departures)
+    def _seating(self) -> SeatLookup:
+        return SeatLookup(self._sessions, self._connections, self.departures)
 
     @cached_property
-    def _announcer(self) -> Announcer:
-        return Announcer(
+    def _announcer(self) -> SessionNotifier:
+        return SessionNotifier(
             self._broadcasts(self._rosters, self._outside.sender),
             self._rosters,
             self._connections,

@@ -7,7 +7,7 @@ from functools import cached_property
 from shared.data_access.audio_accounts import AudioAccounts
 from shared.services.audio.audio_pace import AudioPace
 from shared.services.audio.audio_service import AudioService
-from shared.services.audio.audio_sources import Sources
+from shared.services.audio.audio_sources import AudioSources
 from shared.services.audio.broadcast_service import BroadcastService
 from shared.services.audio.caption_service import CaptionService
 from shared.services.audio.shard_service import ShardService
@@ -55,5 +55,5 @@ class AudioApp(App):
         return ShardService(self._outside.sender)
 
     @cached_property
-    def _sources(self) -> Sources:
-        return Sources(self._sessions, self._connections, self.clock)
+    def _sources(self) -> AudioSources:
+        return AudioSources(self._sessions, self._connections, self.clock)

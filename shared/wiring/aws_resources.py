@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.announcements.timers import GreetingDue, LatePass
+from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.aws import clients
 from shared.aws.secret_reader import SecretReader
 from shared.aws.timer_queue import TimerQueue
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubles:
+class Overrides:
     """What a test puts in the place of AWS; None leaves AWS there."""
 
     sender: ConnectionSender | None = None
@@ -47,17 +47,17 @@ class Doubles:
     interpreter: FunctionInvoker | None = None
     timers: Timers[GraceOver] | None = None
     status_timers: Timers[StatusDue] | None = None
-    announcement_timers: Timers[GreetingDue | LatePass] | None = None
+    announcement_timers: Timers[ReplayDue | RedeliveryPass] | None = None
     dynamodb: DynamoDBClient | None = None
     sync_secret: Callable[[], str] | None = None
     verify: Verify | None = None
     pause: Callable[[float], None] | None = None
 
 
-class Outside:
+class AwsResources:
     """Makes each at its first use, so a function needs only its own settings and grants."""
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock, doubles: Doubles) -> None:
+    def __init__(self, environment: Mapping[str, str], clock: Clock, doubles: Overrides) -> None:
         self._environment = environment
         self._clock = clock
         self._doubles = doubles
@@ -167,7 +167,7 @@ class Outside:
         return self._doubles.pause or time.sleep
 
     @cached_property
-    def announcement_timers(self) -> Timers[GreetingDue | LatePass]:
+    def announcement_timers(self) -> Timers[ReplayDue | RedeliveryPass]:
         """What of announcements is done later."""
         settings = load(AnnouncementTableSettings, self._environment)
         return self._doubles.announcement_timers or TimerQueue(

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from shared.data_access.member_rows import MemberRows
-from shared.devices.command_store import SyncCommands
-from shared.devices.connection_devices import Origins
-from shared.devices.device_store import Devices
+from shared.devices.command_store import SyncCommandStore
+from shared.devices.connection_devices import ConnectionDevices
+from shared.devices.device_store import DeviceStore
 from shared.devices.fanout import DeviceFanout, GoneConnections
 from shared.devices.presence_check import DevicePresence
 from shared.devices.registry import DeviceRegistry
 from shared.devices.relay import SyncRelay
 from shared.devices.snapshots import SyncSnapshots
-from shared.devices.state_store import SyncStates
+from shared.devices.state_store import SyncStateStore
 from shared.devices.sync_service import SyncService
-from shared.devices.webhook import SyncBus
+from shared.devices.webhook import SyncWebhook
 from shared.devices.webhook_check import WebhookCheck
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.sweeps.clean_ups import CleanUps
@@ -46,12 +46,12 @@ class DeviceApp(App):
 
     @cached_property
     def sync_snapshots(self) -> SyncSnapshots:
-        return SyncSnapshots(SyncStates(self._outside.devices), self._connections, self.clock)
+        return SyncSnapshots(SyncStateStore(self._outside.devices), self._connections, self.clock)
 
     @cached_property
-    def sync_bus(self) -> SyncBus:
+    def sync_bus(self) -> SyncWebhook:
         check = WebhookCheck(self._outside.sync_secret, self.clock)
-        return SyncBus(self._sync_relay, check.check, self.clock)
+        return SyncWebhook(self._sync_relay, check.check, self.clock)
 
     @cached_property
     def device_presence(self) -> DevicePresence:
@@ -73,18 +73,18 @@ class DeviceApp(App):
         return CleanUps(disconnect, self.clock, self.telemetry).ask
 
     @cached_property
-    def _devices(self) -> Devices:
-        return Devices(self._outside.devices)
+    def _devices(self) -> DeviceStore:
+        return DeviceStore(self._outside.devices)
 
     @cached_property
-    def _origins(self) -> Origins:
-        return Origins(self._devices)
+    def _origins(self) -> ConnectionDevices:
+        return ConnectionDevices(self._devices)
 
     @cached_property
     def _sync_relay(self) -> SyncRelay:
         return SyncRelay(
-            SyncStates(self._outside.devices),
-            SyncCommands(self._outside.devices),
+            SyncStateStore(self._outside.devices),
+            SyncCommandStore(self._outside.devices),
             self._devices,
             self._device_fanout,
             clock=self.clock,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from shared.interpretation.run_starter import RunStarter
-from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.run_store import RunStore
 from shared.interpretation.session_interpretation import SessionInterpretation
 from shared.interpretation.slot_store import SlotStore
 from shared.utils.clock import Clock, SystemClock
@@ -18,7 +18,7 @@ from shared.utils.settings import (
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
-from shared.wiring.aws_resources import Doubles, Outside
+from shared.wiring.aws_resources import AwsResources, Overrides
 
 
 class InterpreterParts:
@@ -27,7 +27,7 @@ class InterpreterParts:
     def __init__(
         self,
         environment: Mapping[str, str],
-        outside: Outside,
+        outside: AwsResources,
         *,
         identifiers: Identifiers,
         clock: Clock,
@@ -51,7 +51,7 @@ class InterpreterParts:
         """What starts the function."""
         function = load(InterpreterStartSettings, self._environment).interpreter_function
         return RunStarter(
-            InterpreterRuns(self._outside.sessions),
+            RunStore(self._outside.sessions),
             self._outside.interpreter(function),
             identifiers=self._identifiers,
             clock=self._clock,
@@ -70,12 +70,12 @@ class InterpreterApp:
         *,
         clock: Clock | None = None,
         telemetry: Telemetry | None = None,
-        doubles: Doubles | None = None,
+        doubles: Overrides | None = None,
     ) -> None:
         self._environment = environment
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
-        self._outside = Outside(environment, self.clock, doubles or Doubles())
+        self._outside = AwsResources(environment, self.clock, doubles or Overrides())
 
     @cached_property
     def settings(self) -> InterpreterSettings:
@@ -83,9 +83,9 @@ class InterpreterApp:
         return load(InterpreterSettings, self._environment)
 
     @cached_property
-    def runs(self) -> InterpreterRuns:
+    def runs(self) -> RunStore:
         """The runs of all sessions."""
-        return InterpreterRuns(self._outside.sessions_named(self.settings.sessions_table))
+        return RunStore(self._outside.sessions_named(self.settings.sessions_table))
 
     @cached_property
     def starts(self) -> RunStarter:

@@ -7,13 +7,13 @@ from functools import cached_property
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.services.session_notifier import Announcer
+from shared.services.session_notifier import SessionNotifier
 from shared.services.sessions.interpreter_handover import InterpreterHandover
 from shared.services.sessions.interpreter_seats import InterpreterSeats
-from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.services.sessions.lease_renewals import LeaseRenewals
 from shared.services.sessions.lease_watch import LeaseWatch
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -27,7 +27,7 @@ class LeaseParts:
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
-        announcer: Announcer,
+        announcer: SessionNotifier,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -39,8 +39,8 @@ class LeaseParts:
         self._telemetry = telemetry
 
     @cached_property
-    def ladder(self) -> InterpreterLadder:
-        return InterpreterLadder(
+    def ladder(self) -> InterpreterSuccession:
+        return InterpreterSuccession(
             self.written,
             self._sessions,
             self._announcer,
@@ -48,7 +48,7 @@ class LeaseParts:
             telemetry=self._telemetry,
         )
 
-    def seats(self, seating: Seating) -> InterpreterSeats:
+    def seats(self, seating: SeatLookup) -> InterpreterSeats:
         """Where interpreters sit down; what they give up goes by the ladder."""
         return InterpreterSeats(
             self.written,
@@ -59,7 +59,7 @@ class LeaseParts:
             clock=self._clock,
         )
 
-    def renewals(self, seating: Seating) -> LeaseRenewals:
+    def renewals(self, seating: SeatLookup) -> LeaseRenewals:
         """What heartbeats renew."""
         return LeaseRenewals(
             self.written,
@@ -69,7 +69,7 @@ class LeaseParts:
             clock=self._clock,
         )
 
-    def handover(self, seating: Seating) -> InterpreterHandover:
+    def handover(self, seating: SeatLookup) -> InterpreterHandover:
         """What interpreters do by hand."""
         return InterpreterHandover(
             self.written,

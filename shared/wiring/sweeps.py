@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from shared.data_access.active_sessions import ActiveSessions
-from shared.data_access.counter_drift import Findings
+from shared.data_access.counter_drift_store import CounterDriftStore
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.member_rows import MemberRows
 from shared.services.sweeps.idle_sweep import IdleSweep
-from shared.services.sweeps.missed_notifications import LostSpeakers, UntoldNews
+from shared.services.sweeps.missed_notifications import LostSpeakers, MissedNotifications
 from shared.services.sweeps.reconciliation import Reconciliation
 from shared.services.sweeps.session_sweep import SessionSweep
 from shared.utils.settings import SweepSettings, load
@@ -40,7 +40,9 @@ class SweepApp(App):
         return SessionSweep(
             ActiveSessions(self._outside.sessions),
             [
-                UntoldNews(self._sessions, self._announcer, self._leases.ladder, self.clock).tell,
+                MissedNotifications(
+                    self._sessions, self._announcer, self._leases.ladder, self.clock
+                ).tell,
                 self.speaker_grace.finish_overdue,
                 LostSpeakers(
                     self._sessions, self._connections, self._announcer, self.clock
@@ -59,7 +61,7 @@ class SweepApp(App):
             self._sessions,
             self._connections,
             rows=MemberRows(self._outside.connections),
-            findings=Findings(self._outside.sessions),
+            findings=CounterDriftStore(self._outside.sessions),
             clock=self.clock,
             telemetry=self.telemetry,
         )

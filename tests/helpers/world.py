@@ -13,7 +13,7 @@ from unittest import mock
 
 import msgspec
 
-from shared.announcements.timers import GreetingDue, LatePass
+from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.fanout.sharded_sender import Invocation
 from shared.models.delivery import Outcome
 from shared.models.session import Session
@@ -38,10 +38,10 @@ from shared.utils.settings import (
     TOKEN_CLIENT_ID,
     TOKEN_ISSUER,
 )
-from shared.wiring.announcements import AnnouncementApp, GreetingApp
+from shared.wiring.announcements import AnnouncementApp, ReplayApp
 from shared.wiring.app import App
 from shared.wiring.audio import AudioApp
-from shared.wiring.aws_resources import Doubles
+from shared.wiring.aws_resources import Overrides
 from shared.wiring.devices import DeviceApp
 from shared.wiring.sweeps import SweepApp
 from tests.helpers.clients import Clients, Message
@@ -108,7 +108,7 @@ FUNCTIONS = (
 _APPS: dict[str, type[App]] = {
     "audio_processor": AudioApp,
     "broadcast": AudioApp,
-    "control": GreetingApp,
+    "control": ReplayApp,
     "disconnect": DeviceApp,
     "device_sync": DeviceApp,
     "announcements": AnnouncementApp,
@@ -155,7 +155,7 @@ class World(Clients):
         self.telemetry = RecordingTelemetry()
         self.timers = FakeTimers[GraceOver]()
         self.status_timers = FakeTimers[StatusDue]()
-        self.announcement_timers = FakeTimers[GreetingDue | LatePass]()
+        self.announcement_timers = FakeTimers[ReplayDue | RedeliveryPass]()
         self.clean_ups = CleanUps(self)
         self.interpreter_starts = InterpreterStarts()
         self.sync_secret = "a secret"
@@ -233,7 +233,7 @@ class World(Clients):
             clock=self.clock,
             telemetry=self.telemetry,
             identifiers=self.identifiers,
-            doubles=Doubles(
+            doubles=Overrides(
                 sender=self.sender,
                 invoker=self,
                 disconnect=self.clean_ups,

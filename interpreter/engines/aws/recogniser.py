@@ -13,7 +13,7 @@ from interpreter.engine import EngineError, FloorChunk, Recognised
 from interpreter.engines.aws.error_mapping import ConnectionLostError, LimitExceededError
 from interpreter.engines.aws.event_stream import FrameError
 from interpreter.engines.aws.floor_buffer import FloorBuffer
-from interpreter.engines.aws.result_queue import Outlet
+from interpreter.engines.aws.result_queue import ResultQueue
 from interpreter.engines.aws.stream import TranscribeStream
 from interpreter.engines.aws.timing import Timing
 from interpreter.engines.aws.transcripts import Passage, Sentences
@@ -48,7 +48,7 @@ class TranscribeRecogniser:
         self._clock = clock
         self._chance = chance
         self._buffer = FloorBuffer(sample_rate, timing.kept_ms)
-        self._outlet = Outlet()
+        self._outlet = ResultQueue()
         self._changes = Changes()
         self._finishing = False
         self._first: TranscribeStream | None = None

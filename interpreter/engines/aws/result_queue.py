@@ -12,7 +12,7 @@ from interpreter.engine import EngineError, Recognised
 _MOST_FINALS = 1_000
 
 
-class Outlet:
+class ResultQueue:
     """Finals in order, and after them what is still open: each one replaces the one before."""
 
     def __init__(self) -> None:

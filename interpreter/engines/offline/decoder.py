@@ -30,7 +30,7 @@ _IDLE_SECONDS = 1.5
 _READ_BYTES = 1 << 16
 
 
-class Ear:
+class DecodingSession:
     """Sound at the session's rate, as the decoder takes it, and utterances at its positions."""
 
     def __init__(self, decoder: SpeechDecoder, sample_rate: int) -> None:
@@ -63,7 +63,7 @@ class Ear:
         return resampled
 
 
-def serve(source: int, sink: int, ear: Ear) -> None:
+def serve(source: int, sink: int, ear: DecodingSession) -> None:
     """Carry out what comes from the descriptor `source` until FINISH or its end."""
     commands = Commands()
     heard = False
@@ -100,7 +100,7 @@ def main() -> None:
     sink = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else is written among the reports
     try:
-        ear = Ear(new_decoder(), int(sys.argv[1]))
+        ear = DecodingSession(new_decoder(), int(sys.argv[1]))
         _write(sink, line(Ready()))
         serve(sys.stdin.fileno(), sink, ear)
     except BrokenPipeError:

@@ -13,9 +13,9 @@ from shared.models.session import AudioSource, Session
 from shared.protocol.message_base import encode
 from shared.protocol.messages import Audio, SendAudio
 from shared.services.audio.audio_pace import AudioPace
-from shared.services.audio.audio_sources import Sources, entitled
+from shared.services.audio.audio_sources import AudioSources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.sessions.interpreter_succession import Passed
+from shared.services.sessions.interpreter_succession import ChannelHandover
 from shared.services.sessions.lease_watch import LeaseWatch
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
@@ -30,7 +30,7 @@ class AudioService:
 
     def __init__(
         self,
-        sources: Sources,
+        sources: AudioSources,
         broadcasts: BroadcastHandler,
         rosters: RosterCache,
         *,
@@ -72,7 +72,7 @@ class AudioService:
             self._telemetry.count("AudioTooLate")
             return
         self._pace.admit(caller, session.audio_format)
-        passed: Sequence[Passed] = ()
+        passed: Sequence[ChannelHandover] = ()
         if source.language == session.source_language:
             session, passed = self._leases.at_floor_chunk(session)
         try:

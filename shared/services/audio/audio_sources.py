@@ -14,7 +14,7 @@ from shared.utils.clock import Clock
 _HINTS_KEPT = 1_024
 
 
-class Sources:
+class AudioSources:
     """Finds what speakers and interpreters may send, for their audio and their captions.
 
     Which session a connection is in is remembered, but only as a hint: one strongly consistent

@@ -10,7 +10,7 @@ from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
 from shared.protocol.interpretation_messages import Caption, SendCaption
 from shared.protocol.message_base import encode
-from shared.services.audio.audio_sources import Sources, entitled
+from shared.services.audio.audio_sources import AudioSources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.interpretation_values import validate_caption
@@ -31,7 +31,7 @@ class CaptionService:
 
     def __init__(
         self,
-        sources: Sources,
+        sources: AudioSources,
         broadcasts: BroadcastHandler,
         rosters: RosterCache,
     ) -> None:

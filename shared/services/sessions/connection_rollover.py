@@ -20,9 +20,9 @@ from shared.models.connection import Caller, Connection, Membership, Seat
 from shared.models.request_errors import connection_not_found
 from shared.models.session import OVERLAP_MS, Channel, Session
 from shared.models.succession_rules import rolled_over
-from shared.services.session_notifier import Announcer
-from shared.services.sessions.leave_service import Departures
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.session_notifier import SessionNotifier
+from shared.services.sessions.leave_service import LeaveService
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.resume_token import ResumeToken, read_resume_token
 
@@ -30,7 +30,7 @@ from shared.utils.resume_token import ResumeToken, read_resume_token
 _ATTEMPTS = 3
 
 
-class SeatTakeover:
+class ConnectionRollover:
     """Takes seats over for joinSession."""
 
     def __init__(
@@ -40,9 +40,9 @@ class SeatTakeover:
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
-        seating: Seating,
-        departures: Departures,
-        announcer: Announcer,
+        seating: SeatLookup,
+        departures: LeaveService,
+        announcer: SessionNotifier,
         clock: Clock,
     ) -> None:
         self._takeovers = takeovers

@@ -17,8 +17,8 @@ from shared.protocol.messages import (
     SetVolume,
     UnmuteBroadcast,
 )
-from shared.services.session_notifier import Announcer
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.session_notifier import SessionNotifier
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.validators import validate_volume
 
@@ -34,7 +34,7 @@ class ControlService:
     """
 
     def __init__(
-        self, states: BroadcastStates, seating: Seating, announcer: Announcer, clock: Clock
+        self, states: BroadcastStates, seating: SeatLookup, announcer: SessionNotifier, clock: Clock
     ) -> None:
         self._states = states
         self._seating = seating

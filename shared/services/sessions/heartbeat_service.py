@@ -11,7 +11,7 @@ from shared.services.sessions.lease_renewals import LeaseRenewals
 from shared.utils.clock import Clock
 
 
-class Heartbeats:
+class HeartbeatService:
     """One conditional write each: of a listener or speaker to their row, and a read unless 30 s
     have passed; of an interpreter, once known here, to the session.
     """

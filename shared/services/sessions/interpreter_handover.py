@@ -17,11 +17,11 @@ from shared.models.succession_rules import is_expired, taken, taken_over, waitin
 from shared.protocol.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import (
-    InterpreterLadder,
-    Passed,
+    ChannelHandover,
+    InterpreterSuccession,
     with_channel_news,
 )
-from shared.services.sessions.seat_lookup import Seated, Seating
+from shared.services.sessions.seat_lookup import Seated, SeatLookup
 from shared.utils.clock import Clock
 
 # Each lost race was won by somebody else; this many at once are a fault.
@@ -36,9 +36,9 @@ class InterpreterHandover:
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         *,
-        ladder: InterpreterLadder,
+        ladder: InterpreterSuccession,
         seats: InterpreterSeats,
-        seating: Seating,
+        seating: SeatLookup,
         clock: Clock,
     ) -> None:
         self._leases = leases
@@ -112,7 +112,7 @@ class InterpreterHandover:
 
     def _taken(
         self, session: Session, language: str, connection_id: str, source: InterpreterSource
-    ) -> Passed | None:
+    ) -> ChannelHandover | None:
         """One try; None if something has changed meanwhile, or if it was to be changed first."""
         now = self._clock.now_ms()
         before = session.channels.get(language)
@@ -134,7 +134,7 @@ class InterpreterHandover:
         ):
             return None
         present = with_channel_news(session, language, after)
-        return Passed(present, language, before, after, "takenOver")
+        return ChannelHandover(present, language, before, after, "takenOver")
 
 
 def _too_many(language: str) -> LingocastError:

@@ -17,11 +17,11 @@ from shared.models.session import MAX_LANGUAGES, Session
 from shared.models.succession_rules import MAX_STANDBYS, is_expired, joined_by, taken
 from shared.protocol.messages import JoinSession
 from shared.services.sessions.interpreter_succession import (
-    InterpreterLadder,
-    Passed,
+    ChannelHandover,
+    InterpreterSuccession,
     with_channel_news,
 )
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 
 # Each lost race for a language was won by somebody else; this many at once are a fault.
@@ -35,7 +35,7 @@ class Entered:
     """
 
     session: Session
-    passed: Passed | None = None
+    passed: ChannelHandover | None = None
 
 
 class InterpreterSeats:
@@ -47,8 +47,8 @@ class InterpreterSeats:
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
-        ladder: InterpreterLadder,
-        seating: Seating,
+        ladder: InterpreterSuccession,
+        seating: SeatLookup,
         clock: Clock,
     ) -> None:
         self._leases = leases
@@ -114,7 +114,9 @@ class InterpreterSeats:
                 after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
                 if self._leases.change(session.session_id, language, before, after, is_news=True):
                     present = with_channel_news(session, language, after)
-                    return Entered(present, Passed(present, language, before, after, "asked"))
+                    return Entered(
+                        present, ChannelHandover(present, language, before, after, "asked")
+                    )
             elif not wait:
                 raise _taken(language, "has an interpreter; joinSession with standby waits")
             else:
@@ -138,7 +140,7 @@ class InterpreterSeats:
         ):
             raise _nobody_heard()
 
-    def tell(self, passed: Passed, connection_id: str) -> None:
+    def tell(self, passed: ChannelHandover, connection_id: str) -> None:
         """Tell everybody of what this connection has asked for. Raises StoreUnavailableError."""
         if not self._ladder.tell(passed, except_for=connection_id):
             raise _nobody_heard()
@@ -150,7 +152,7 @@ class InterpreterSeats:
         if channel is None:
             return None
         if channel.connection_id == connection_id:
-            return Entered(session, Passed(session, language, None, channel, "asked"))
+            return Entered(session, ChannelHandover(session, language, None, channel, "asked"))
         return Entered(session) if connection_id in channel.standbys else None
 
     def still_sits(self, session_id: str, language: str, connection_id: str) -> bool:

@@ -16,7 +16,7 @@ from shared.models.succession_rules import is_expired, lease_of, passed_on, wait
 from shared.models.terms import ChannelSource
 from shared.protocol.interpretation_messages import InterpreterLease
 from shared.protocol.messages import ChannelSourceChanged
-from shared.services.session_notifier import Announcer
+from shared.services.session_notifier import SessionNotifier
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -44,7 +44,7 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class ChannelHandover:
     """What has been written: the session as it is now, and the channel before and after."""
 
     session: Session
@@ -54,14 +54,14 @@ class Passed:
     cause: Cause
 
 
-class InterpreterLadder:
+class InterpreterSuccession:
     """Who is next: a person who waits, else a machine that waits, else the floor."""
 
     def __init__(
         self,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
-        announcer: Announcer,
+        announcer: SessionNotifier,
         *,
         clock: Clock,
         telemetry: Telemetry,
@@ -72,7 +72,7 @@ class InterpreterLadder:
         self._clock = clock
         self._telemetry = telemetry
 
-    def lose(self, session: Session, language: str, loss: Loss) -> Passed | None:
+    def lose(self, session: Session, language: str, loss: Loss) -> ChannelHandover | None:
         """Let the next one interpret in place of the one in `session`; tells nobody.
 
         None if anything that matters has changed since the session was read: then nothing is
@@ -93,7 +93,7 @@ class InterpreterLadder:
         if after.connection_id is not None:
             self._telemetry.count("InterpreterPromoted")
         present = with_channel_news(session, language, after)
-        return Passed(present, language, before, after, loss)
+        return ChannelHandover(present, language, before, after, loss)
 
     def lose_expired(self, session: Session) -> bool:
         """Pass on every language whose interpreter's lease has run out, and tell everybody; whether
@@ -133,7 +133,7 @@ class InterpreterLadder:
             elif self._leases.stop_waiting(session_id, language, connection_id):
                 return
 
-    def tell(self, passed: Passed, *, except_for: str | None = None) -> bool:
+    def tell(self, passed: ChannelHandover, *, except_for: str | None = None) -> bool:
         """The listeners hear whom they hear now, who interprets and who did what became of them;
         not who asked for it, and not who has left.
 
@@ -164,7 +164,7 @@ class InterpreterLadder:
 
     def tell_again(self, session: Session, language: str, *, except_for: str | None = None) -> bool:
         """Tell who interprets a language, where whoever changed it may not have done so."""
-        present = Passed(session, language, None, session.channels[language], "asked")
+        present = ChannelHandover(session, language, None, session.channels[language], "asked")
         return self.tell(present, except_for=except_for)
 
     def news(

@@ -21,12 +21,12 @@ from shared.models.request_errors import (
 from shared.models.session import Session
 from shared.models.succession_rules import lease_of
 from shared.protocol.messages import JoinSession, SessionJoined
-from shared.services.session_notifier import CONTROL_DEADLINE_MS, Announcer
-from shared.services.sessions.connection_rollover import SeatTakeover
+from shared.services.session_notifier import CONTROL_DEADLINE_MS, SessionNotifier
+from shared.services.sessions.connection_rollover import ConnectionRollover
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.interpreter_seats import InterpreterSeats
-from shared.services.sessions.leave_service import Departures
-from shared.services.sessions.seat_lookup import Seated, Seating
+from shared.services.sessions.leave_service import LeaveService
+from shared.services.sessions.seat_lookup import Seated, SeatLookup
 from shared.services.sessions.session_access import visible
 from shared.services.sessions.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
@@ -47,14 +47,14 @@ class JoinService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: Seating,
-        announcer: Announcer,
+        seating: SeatLookup,
+        announcer: SessionNotifier,
         *,
-        departures: Departures,
+        departures: LeaveService,
         sender: ConnectionSender,
         grace: SpeakerGrace,
         interpreters: InterpreterSeats,
-        takeover: SeatTakeover,
+        takeover: ConnectionRollover,
         identifiers: Identifiers,
         clock: Clock,
         connection_lifetime_ms: int,

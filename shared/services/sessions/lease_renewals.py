@@ -16,7 +16,7 @@ from shared.models.interpretation import Lease
 from shared.models.session import LEASE_MS, Channel, Session
 from shared.models.succession_rules import lease_of
 from shared.services.sessions.interpreter_seats import InterpreterSeats
-from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.utils.clock import Clock
 
 # Beyond, the oldest is forgotten, and its next heartbeat costs two reads and a write more.
@@ -44,7 +44,7 @@ class LeaseRenewals:
         sessions: SessionsRepository,
         *,
         seats: InterpreterSeats,
-        ladder: InterpreterLadder,
+        ladder: InterpreterSuccession,
         clock: Clock,
     ) -> None:
         self._leases = leases

@@ -13,7 +13,11 @@ from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import LEASE_MS, AudioSource, Channel, Session
 from shared.models.succession_rules import is_expired
-from shared.services.sessions.interpreter_succession import InterpreterLadder, Loss, Passed
+from shared.services.sessions.interpreter_succession import (
+    ChannelHandover,
+    InterpreterSuccession,
+    Loss,
+)
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -44,7 +48,7 @@ class LeaseWatch:
         self,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
-        ladder: InterpreterLadder,
+        ladder: InterpreterSuccession,
         *,
         silence_ms: int,
         clock: Clock,
@@ -59,7 +63,7 @@ class LeaseWatch:
         self._not_before: OrderedDict[tuple[str, str, int], int] = OrderedDict()
         self._floors: OrderedDict[str, _Floor] = OrderedDict()
 
-    def at_floor_chunk(self, session: Session) -> tuple[Session, Sequence[Passed]]:
+    def at_floor_chunk(self, session: Session) -> tuple[Session, Sequence[ChannelHandover]]:
         """The session by which a chunk of the floor goes, and what `tell` has to tell once the
         chunk is sent.
 
@@ -68,7 +72,7 @@ class LeaseWatch:
         """
         now = self._clock.now_ms()
         floor_since = self._floor_since(session, now)
-        all_passed: list[Passed] = []
+        all_passed: list[ChannelHandover] = []
         for language in session.channels:
             channel = session.channels[language]
             loss = self._loss(channel, floor_since, now)
@@ -79,7 +83,7 @@ class LeaseWatch:
                 all_passed.append(passed)
         return session, all_passed
 
-    def tell(self, all_passed: Sequence[Passed]) -> None:
+    def tell(self, all_passed: Sequence[ChannelHandover]) -> None:
         """Tell everybody concerned; bounded by the deadline of control pushes."""
         for passed in all_passed:
             self._ladder.tell(passed)
@@ -119,7 +123,7 @@ class LeaseWatch:
 
     def _pass_on(
         self, session: Session, language: str, channel: Channel, loss: Loss, now: int
-    ) -> tuple[Session, Passed | None]:
+    ) -> tuple[Session, ChannelHandover | None]:
         unheard = session.with_channel(language, replace(channel, connection_id=None))
         key = (session.session_id, language, channel.epoch)
         if now < self._not_before.get(key, 0):

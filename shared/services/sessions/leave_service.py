@@ -14,7 +14,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership, Seat
-from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.services.sessions.speaker_grace import FloorKeeper
 
 # How long a handshake may take (ms): the authorizer and $connect have 29 s each.
@@ -23,7 +23,7 @@ _HANDSHAKE_MS = 60_000
 _ATTEMPTS = 3
 
 
-class Departures:
+class LeaveService:
     """Ends memberships, with everything that follows for the session and its audience.
 
     Without a `floor_keeper` this function has no timer to set; it leaves a speaker's farewell to
@@ -34,7 +34,7 @@ class Departures:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        ladder: InterpreterLadder,
+        ladder: InterpreterSuccession,
         floor_keeper: FloorKeeper | None,
     ) -> None:
         self._sessions = sessions

@@ -16,8 +16,8 @@ from shared.models.request_errors import (
     too_many_languages,
 )
 from shared.protocol.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
-from shared.services.sessions.leave_service import Departures
-from shared.services.sessions.seat_lookup import Seated, Seating
+from shared.services.sessions.leave_service import LeaveService
+from shared.services.sessions.seat_lookup import Seated, SeatLookup
 from shared.utils.validators import validate_language_code
 
 # A listener's own requests may overlap; more than this many at once are not one person's.
@@ -31,8 +31,8 @@ class MembershipService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: Seating,
-        departures: Departures,
+        seating: SeatLookup,
+        departures: LeaveService,
     ) -> None:
         self._sessions = sessions
         self._connections = connections

@@ -18,7 +18,7 @@ from shared.models.request_errors import (
     session_not_found,
 )
 from shared.models.session import Session
-from shared.services.sessions.leave_service import Departures
+from shared.services.sessions.leave_service import LeaveService
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Seated:
     connection: Connection
 
 
-class Seating:
+class SeatLookup:
     """Looks up where a connection sits.
 
     A session that has ended leaves its mark on the rows of its members: writing to thousands of
@@ -41,7 +41,7 @@ class Seating:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        departures: Departures,
+        departures: LeaveService,
     ) -> None:
         self._sessions = sessions
         self._connections = connections

@@ -24,8 +24,8 @@ from shared.models.request_errors import (
 )
 from shared.models.session import Session
 from shared.protocol.messages import CreateSession, EndSession, SessionCreated, SessionEnded
-from shared.services.session_notifier import Announcer
-from shared.services.sessions.seat_lookup import Seated, Seating
+from shared.services.session_notifier import SessionNotifier
+from shared.services.sessions.seat_lookup import Seated, SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
@@ -73,8 +73,8 @@ class SessionService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: Seating,
-        announcer: Announcer,
+        seating: SeatLookup,
+        announcer: SessionNotifier,
         *,
         interpretation: MachineInterpretation,
         identifiers: Identifiers,

@@ -10,7 +10,7 @@ from shared.data_access.session_news import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.models.timers import GraceOver, Timers
-from shared.services.session_notifier import Announcer
+from shared.services.session_notifier import SessionNotifier
 from shared.utils.clock import Clock
 
 # A timer that should have rung by so much (ms) is not waited for any longer: whoever meets the
@@ -21,7 +21,9 @@ _TIMER_LATE_MS = 10_000
 class SpeakerGrace:
     """Ends sessions whose speaker stays away."""
 
-    def __init__(self, sessions: SessionsRepository, announcer: Announcer, clock: Clock) -> None:
+    def __init__(
+        self, sessions: SessionsRepository, announcer: SessionNotifier, clock: Clock
+    ) -> None:
         self._sessions = sessions
         self._announcer = announcer
         self._clock = clock
@@ -58,7 +60,7 @@ class FloorKeeper:
     def __init__(
         self,
         sessions: SessionsRepository,
-        announcer: Announcer,
+        announcer: SessionNotifier,
         timers: Timers[GraceOver],
         *,
         grace_seconds: int,

@@ -11,7 +11,7 @@ from shared.models.terms import UpdateReason
 from shared.protocol import messages
 from shared.protocol.messages import GetSessionStatus
 from shared.services.sessions.interpreter_rights import require_interpreter
-from shared.services.sessions.seat_lookup import Seating
+from shared.services.sessions.seat_lookup import SeatLookup
 from shared.services.sessions.session_access import visible
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
@@ -26,7 +26,7 @@ class StatusService:
     def __init__(
         self,
         sessions: SessionsRepository,
-        seating: Seating,
+        seating: SeatLookup,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:

@@ -6,8 +6,8 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.session_news import END, SPEAKER, language_of
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
-from shared.services.session_notifier import Announcer
-from shared.services.sessions.interpreter_succession import InterpreterLadder
+from shared.services.session_notifier import SessionNotifier
+from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.utils.clock import Clock
 
 # A session that is younger may not have its speaker seated yet, a channel not its interpreter.
@@ -16,14 +16,14 @@ _SETTLED_MS = 60_000
 _GRACE_MS = 60_000
 
 
-class UntoldNews:
+class MissedNotifications:
     """Tells what a function that died has left untold."""
 
     def __init__(
         self,
         sessions: SessionsRepository,
-        announcer: Announcer,
-        ladder: InterpreterLadder,
+        announcer: SessionNotifier,
+        ladder: InterpreterSuccession,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
@@ -72,7 +72,7 @@ class LostSpeakers:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        announcer: Announcer,
+        announcer: SessionNotifier,
         clock: Clock,
     ) -> None:
         self._sessions = sessions

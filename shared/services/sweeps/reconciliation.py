@@ -11,10 +11,10 @@ from collections import Counter
 
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.counter_drift import Findings
+from shared.data_access.counter_drift_store import CounterDriftStore
 from shared.data_access.member_rows import MemberRows, listeners_by_language
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.counter_drift import Finding, difference
+from shared.models.counter_drift import CounterDrift, difference
 from shared.models.errors import LingocastError
 from shared.models.session import Session
 from shared.utils.clock import Clock
@@ -38,7 +38,7 @@ class Reconciliation:
         connections: ConnectionsRepository,
         *,
         rows: MemberRows,
-        findings: Findings,
+        findings: CounterDriftStore,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -78,7 +78,7 @@ class Reconciliation:
                 "counters corrected", session_id=session_id, listeners=found.listeners
             )
 
-    def _difference(self, session_id: str) -> Finding | None:
+    def _difference(self, session_id: str) -> CounterDrift | None:
         """What the counters lack now; None also of a session that is in motion, or over."""
         session = self._sessions.get(session_id)
         if session is None or not session.is_active:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.announcements.board import LATE_SECONDS
+from shared.announcements.publisher import LATE_SECONDS
 from tests.e2e.operations.test_demo import recording
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.terminals import Desk, Terminal

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from cli.options import Access
-from client.connection.reconnecting import lasting
+from client.connection.reconnecting import reconnecting
 from client.protocol.events import Away, CaughtUp, Heard, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
@@ -55,7 +55,7 @@ async def test_what_is_heard_is_live(stage: Stage, endpoints: Endpoints) -> None
         asyncio.timeout(LIMIT_SECONDS),
         stage.session(audioFormat={}) as (speaker, session_id),
         slow_link(endpoints.websocket_url, SOUND_BYTES_PER_SECOND // 10) as url,
-        lasting(Access(url, None, None, None).open) as listener,
+        reconnecting(Access(url, None, None, None).open) as listener,
     ):
         await listener.join(session_id, "en")
         speech = Speech(speaker)

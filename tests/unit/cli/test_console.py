@@ -10,7 +10,7 @@ from rich.console import Console
 from cli import notices
 from cli.console import Display, describe_hearing, describe_ledger, describe_stream
 from client.flows.streaming import StreamReport
-from client.playback.interpretation_latency import LedgerSummary
+from client.playback.interpretation_latency import InterpretationLatencySummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, NullSink, Playout
@@ -144,7 +144,7 @@ def test_what_interpretation_took_is_told_by_stages() -> None:
     def both(p50: float, p95: float) -> LatencySummary:
         return LatencySummary(11, p50, p95, p95, p95)
 
-    ledger = LedgerSummary(
+    ledger = InterpretationLatencySummary(
         12, 11, both(620, 900), both(450, 700), both(3, 4), both(25.4, 60), both(40, 130)
     )
     assert describe_ledger(ledger, 400) == (

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from client.connection.clock_offset import ClockOffset
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection, connect
 from client.errors import ClientError
 from shared.utils.clock import Clock
@@ -34,10 +34,10 @@ class Line:
 @contextlib.asynccontextmanager
 async def steadfast(
     service: FakeService, clock: FakeClock, grace_seconds: float = 60
-) -> AsyncIterator[tuple[LastingConnection, Line]]:
+) -> AsyncIterator[tuple[ReconnectingConnection, Line]]:
     async with serving(service.handle) as url:
         line = Line(url)
-        async with lasting(
+        async with reconnecting(
             line.open,
             grace_seconds=grace_seconds,
             clock=clock,

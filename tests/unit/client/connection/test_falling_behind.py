@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from cli.notices import notice
 from client.connection.clock_offset import ClockOffset
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection
 from client.protocol.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
 from tests.unit.cli.test_console import _display
@@ -44,7 +44,7 @@ async def _chunk(service: FakeService, seq: int) -> None:
     )
 
 
-async def _until(connection: LastingConnection, last: type[Event]) -> list[Event]:
+async def _until(connection: ReconnectingConnection, last: type[Event]) -> list[Event]:
     events: list[Event] = []
     while not events or not isinstance(events[-1], last):
         event = await connection.next_event(10)
@@ -54,7 +54,7 @@ async def _until(connection: LastingConnection, last: type[Event]) -> list[Event
 
 
 async def _fall_behind(
-    service: FakeService, clock: FakeClock, connection: LastingConnection
+    service: FakeService, clock: FakeClock, connection: ReconnectingConnection
 ) -> None:
     await _chunk(service, 0)
     await _until(connection, Heard)
@@ -119,7 +119,7 @@ async def test_a_loss_while_it_moves_on_is_come_back_from_once() -> None:
     async with serving(service.handle) as url:
         line = Halting(url, clock)
         line.halted = line.gate
-        async with lasting(
+        async with reconnecting(
             line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
         ) as connection:
             await connection.join(SESSION, "en")
@@ -150,7 +150,7 @@ async def test_requests_wait_also_if_it_was_about_to_move_on_anyway() -> None:
 
     async with serving(service.handle) as url:
         line = Halting(url, clock)
-        async with lasting(
+        async with reconnecting(
             line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
         ) as connection:
             await connection.join(SESSION, "en")

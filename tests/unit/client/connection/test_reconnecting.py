@@ -10,7 +10,7 @@ import pytest
 
 from cli.options import Access
 from client.connection.clock_offset import ClockOffset
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection, connect
 from client.errors import (
     AwayError,
@@ -32,7 +32,7 @@ def _error(code: str, *, retryable: bool = False) -> dict[str, object]:
     return {"type": "error", "status": 409, "code": code, "message": "m", "retryable": retryable}
 
 
-async def _away_and_back(connection: LastingConnection) -> Returned:
+async def _away_and_back(connection: ReconnectingConnection) -> Returned:
     assert isinstance(await connection.next_event(5), Away)
     returned = await connection.next_event(5)
     assert isinstance(returned, Returned)
@@ -152,7 +152,7 @@ async def test_before_there_is_a_session_there_is_nothing_to_come_back_to() -> N
     async def slam(connection: object) -> None:
         """Close at once."""
 
-    async with serving(slam) as url, lasting(Line(url).open) as connection:
+    async with serving(slam) as url, reconnecting(Line(url).open) as connection:
         with pytest.raises(ConnectionLostError, match="code 1000"):
             await connection.create_session("en")
 
@@ -164,7 +164,10 @@ async def test_while_away_chunks_are_refused_and_requests_wait() -> None:
         asleep.set()
         await awake.wait()
 
-    async with serving(service.handle) as url, lasting(Line(url).open, sleep=sleep) as connection:
+    async with (
+        serving(service.handle) as url,
+        reconnecting(Line(url).open, sleep=sleep) as connection,
+    ):
         await connection.create_session("en")
         await cut(service)
         await asleep.wait()
@@ -189,7 +192,9 @@ async def test_what_is_known_of_the_servers_clock_outlives_a_connection() -> Non
         def opened(offset: ClockOffset) -> contextlib.AbstractAsyncContextManager[Connection]:
             return connect(url, offset=offset, clock=clock)
 
-        async with lasting(opened, clock=clock, sleep=clock.sleep, chance=lambda: 0) as connection:
+        async with reconnecting(
+            opened, clock=clock, sleep=clock.sleep, chance=lambda: 0
+        ) as connection:
             await connection.join(SESSION, "en")
             await connection.heartbeat()
             assert connection.now_ms() == T0 + 60_000
@@ -205,7 +210,10 @@ async def test_closing_while_away_ends_it() -> None:
         asleep.set()
         await asyncio.Event().wait()
 
-    async with serving(service.handle) as url, lasting(Line(url).open, sleep=sleep) as connection:
+    async with (
+        serving(service.handle) as url,
+        reconnecting(Line(url).open, sleep=sleep) as connection,
+    ):
         await connection.create_session("en")
         await cut(service)
         await asleep.wait()
@@ -219,7 +227,7 @@ async def test_each_connection_has_a_token_of_its_own() -> None:
         async with serving(service.handle) as url:
             access = Access(url, None, token_url, "alice", ("speakers",))
             clock = FakeClock()
-            async with lasting(access.open, clock=clock, sleep=clock.sleep) as connection:
+            async with reconnecting(access.open, clock=clock, sleep=clock.sleep) as connection:
                 await connection.create_session("en")
                 await cut(service)
                 await _away_and_back(connection)

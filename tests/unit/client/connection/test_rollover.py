@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.connection.reconnecting import LastingConnection, lasting
+from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.rollover import Overlap, Schedule
 from client.connection.websocket import connect
 from client.errors import RequestRefusedError, UnreachableError
@@ -57,7 +57,7 @@ class Alarms:
 class Turn:
     """A client whose alarms are the test's."""
 
-    def __init__(self, connection: LastingConnection, line: Line, alarms: Alarms) -> None:
+    def __init__(self, connection: ReconnectingConnection, line: Line, alarms: Alarms) -> None:
         self.connection = connection
         self.line = line
         self.alarms = alarms
@@ -79,7 +79,7 @@ class Turn:
 @contextlib.asynccontextmanager
 async def client(service: FakeService, url: str) -> AsyncIterator[Turn]:
     clock, alarms, line = FakeClock(), Alarms(), Line(url)
-    async with lasting(
+    async with reconnecting(
         line.open, clock=clock, sleep=clock.sleep, alarm=alarms, chance=lambda: 0.0
     ) as connection:
         yield Turn(connection, line, alarms)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.connection.token_renewal import Authenticator
+from client.connection.token_renewal import TokenRenewal
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -81,14 +81,14 @@ class Wire:
 @asynccontextmanager
 async def keeping(
     source: Source, wire: Wire, tokens: TokenKeeper | None = None
-) -> AsyncIterator[Authenticator]:
+) -> AsyncIterator[TokenRenewal]:
     """An authenticator at work on a connection with the first token."""
     time = source.time
     tokens = tokens or TokenKeeper(source, None, time)
     await tokens.current(wire.now_ms())
     held = tokens.held
     assert held is not None
-    authenticator = Authenticator(wire, tokens, held, clock=time, sleep=time.sleep)
+    authenticator = TokenRenewal(wire, tokens, held, clock=time, sleep=time.sleep)
     running = asyncio.create_task(authenticator.run())
     try:
         yield authenticator

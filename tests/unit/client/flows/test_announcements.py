@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from client.connection.reconnecting import lasting
+from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
 from client.errors import ClientError, RequestRefusedError
-from client.flows.auto_acknowledge import Acknowledger
+from client.flows.auto_acknowledge import AutoAcknowledge
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Away, Event, Notified, Outcome, Returned
@@ -145,11 +145,11 @@ async def test_a_return_tells_nothing_twice_and_knows_what_still_holds() -> None
         assert await connection.next_event(0) is None
 
 
-@pytest.mark.parametrize("kind", ["plain", "lasting"])
+@pytest.mark.parametrize("kind", ["plain", "reconnecting"])
 async def test_announcing_over_any_connection(kind: str) -> None:
     service = Announcing()
     async with serving(service.handle) as url:
-        opened = connect(url) if kind == "plain" else lasting(lambda offset: connect(url))
+        opened = connect(url) if kind == "plain" else reconnecting(lambda offset: connect(url))
         async with opened as connection:
             first = await connection.announce("Lunch", translations={"es": "Comida"})
             assert connection.announcements["all"] == first
@@ -200,7 +200,7 @@ async def test_whatever_becomes_of_one_confirmation_the_next_is_made() -> None:
     busy = RequestRefusedError("UNAVAILABLE", 503, "later", retryable=True)
     told: list[str] = []
     reader = Reader(over, busy, None)
-    acknowledger = Acknowledger(reader, told.append)
+    acknowledger = AutoAcknowledge(reader, told.append)
     acknowledger.shown(Away("gone", 60))
     acknowledger.shown(Notified(active(announcement(1))))
     acknowledger.shown(Notified(ActiveAnnouncement(announcement_id=None)))

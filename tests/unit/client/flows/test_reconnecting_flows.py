@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from client.connection.reconnecting import lasting
+from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks, listen
@@ -63,7 +63,7 @@ async def test_what_is_spoken_while_away_is_dropped_and_counted() -> None:
 
     async with (
         serving(service.handle) as url,
-        lasting(Line(url).open, clock=clock, sleep=away) as connection,
+        reconnecting(Line(url).open, clock=clock, sleep=away) as connection,
     ):
         report = await speak(
             connection,

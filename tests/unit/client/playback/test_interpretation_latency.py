@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.playback.interpretation_latency import HISTORY, LatencyLedger, Stages
+from client.playback.interpretation_latency import HISTORY, InterpretationLatency, Stages
 from client.playback.playout import NullSink, Playout
 from client.protocol.events import Heard
 from shared.models.interpretation import Renders
@@ -56,12 +56,12 @@ def sent_at(chunk: Audio) -> int:
     return chunk.timestamp + CHUNK_MS
 
 
-def totals(ledger: LatencyLedger) -> list[float]:
+def totals(ledger: InterpretationLatency) -> list[float]:
     return [entry.total for entry in ledger.entries]
 
 
 def test_the_first_chunk_says_what_a_sentence_took() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0), *sentence(5_000, 3)]:
         ledger.heard(chunk, sent_at(chunk) + 40)
 
@@ -74,7 +74,7 @@ def test_the_first_chunk_says_what_a_sentence_took() -> None:
 
 
 def test_sound_that_renders_nothing_is_none_of_its_business() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for seq in range(5):
         ledger.heard(audio(seq), T0 + seq * 200)
 
@@ -82,7 +82,7 @@ def test_sound_that_renders_nothing_is_none_of_its_business() -> None:
 
 
 def test_a_chunk_that_comes_twice_counts_once() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for delay in (40, 900):
         for chunk in sentence(0, 0):
             ledger.heard(chunk, sent_at(chunk) + delay)
@@ -91,7 +91,7 @@ def test_a_chunk_that_comes_twice_counts_once() -> None:
 
 
 def test_who_comes_in_the_middle_of_a_sentence_does_not_measure_it() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0)[1:], *sentence(5_000, 3)]:
         ledger.heard(chunk, sent_at(chunk) + 40)
 
@@ -102,7 +102,7 @@ def test_who_comes_in_the_middle_of_a_sentence_does_not_measure_it() -> None:
 
 
 def test_a_sentence_whose_beginning_was_lost_is_not_measured() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     lost = sentence(5_000, 3)[0]
     for chunk in [*sentence(0, 0), *sentence(5_000, 3), *sentence(9_000, 6)]:
         if chunk != lost:
@@ -112,7 +112,7 @@ def test_a_sentence_whose_beginning_was_lost_is_not_measured() -> None:
 
 
 def test_with_clocks_that_disagree_order_alone_tells_where_sentences_begin() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for end, seq in ((0, 0), (5_000, 3), (9_000, 6)):
         for chunk in sentence(end, seq, skew=3_600_000):
             ledger.heard(chunk, sent_at(chunk) + 40)
@@ -122,7 +122,7 @@ def test_with_clocks_that_disagree_order_alone_tells_where_sentences_begin() -> 
 
 
 def test_epochs_and_languages_are_told_apart() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for epoch, language in ((1, "es"), (2, "es"), (1, "fr")):
         for chunk in sentence(0, 0, epoch=epoch, language=language):
             ledger.heard(chunk, sent_at(chunk) + epoch)
@@ -131,7 +131,7 @@ def test_epochs_and_languages_are_told_apart() -> None:
 
 
 def test_after_a_sound_without_an_interval_a_sentence_begins() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     ledger.heard(audio(0, language="es"), T0)
     first = sentence(0, 1, skew=3_600_000)[0]
     ledger.heard(first, sent_at(first))
@@ -156,7 +156,7 @@ def test_each_sentence_is_measured_at_its_first_chunk_in_whatever_order_they_arr
     arriving = [(sent_at(chunk) + delay, chunk) for chunk, delay in zip(said, delays, strict=False)]
     chance.shuffle(arriving)
     arriving.sort(key=lambda item: item[0])
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for received_at, chunk in arriving:
         ledger.heard(chunk, received_at)
 
@@ -167,7 +167,7 @@ def test_each_sentence_is_measured_at_its_first_chunk_in_whatever_order_they_arr
 
 
 def test_memory_is_bounded() -> None:
-    ledger = LatencyLedger(CHUNK_MS)
+    ledger = InterpretationLatency(CHUNK_MS)
     for number in range(HISTORY + 500):
         for chunk in sentence(number * 5_000, number, chunks=1):
             ledger.heard(chunk, sent_at(chunk) + number)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.protocol.announcements import AnnouncementBoard, announced
+from client.protocol.announcements import ShownAnnouncements, announced
 from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
@@ -39,7 +39,7 @@ MESSAGES = ANNOUNCEMENTS.map(
 def test_whatever_comes_is_told_once_newer_after_older_and_never_after_its_end(
     messages: list[ServerMessage | str],
 ) -> None:
-    board, over = AnnouncementBoard(), set[str]()
+    board, over = ShownAnnouncements(), set[str]()
     told: dict[Scope, list[tuple[int, str]]] = {"all": [], "session": []}
     for message in messages:
         if isinstance(message, str):
@@ -68,7 +68,7 @@ def test_whatever_comes_is_told_once_newer_after_older_and_never_after_its_end(
 def test_in_any_order_with_repetitions_the_newest_is_shown(
     order: list[Announcement], data: st.DataObject
 ) -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     for it in order + data.draw(st.lists(st.sampled_from(order))):
         board.take(it)
     assert board.shown == {"all": announcement(4)}
@@ -77,7 +77,7 @@ def test_in_any_order_with_repetitions_the_newest_is_shown(
 
 
 def test_a_clear_that_overtakes_its_announcement_holds() -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     assert not board.take(cleared(announcement(1)))
     assert not board.take(announcement(1))
     assert board.shown == {}
@@ -85,7 +85,7 @@ def test_a_clear_that_overtakes_its_announcement_holds() -> None:
 
 
 def test_a_clear_ends_what_was_replaced_before_it_as_well() -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     board.take(announcement(1))
     assert board.take(cleared(announcement(3)))
     assert board.shown == {}
@@ -96,7 +96,7 @@ def test_a_clear_ends_what_was_replaced_before_it_as_well() -> None:
 
 
 def test_a_clear_in_another_session_ends_nothing_here() -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     board.take(announcement(1, scope="session"))
     elsewhere = AnnouncementCleared(
         announcement_id="b", scope="session", session_id="calm-otter-404", created_at=9
@@ -106,7 +106,7 @@ def test_a_clear_in_another_session_ends_nothing_here() -> None:
 
 
 def test_what_was_replaced_while_away_does_not_come_back_and_what_held_is_no_news() -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     board.take(announcement(1))
     board.take(announcement(2))
     board.lost()
@@ -119,7 +119,7 @@ def test_what_was_replaced_while_away_does_not_come_back_and_what_held_is_no_new
     "end", [SessionEnded(session_id=SESSION, reason="ended"), SessionLeft(session_id=SESSION)]
 )
 def test_a_sessions_announcement_goes_with_the_session(end: ServerMessage) -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     board.take(announcement(1, scope="session"))
     board.take(announcement(2))
     assert board.take(end)
@@ -127,7 +127,7 @@ def test_a_sessions_announcement_goes_with_the_session(end: ServerMessage) -> No
 
 
 def test_another_sessions_announcement_may_be_older() -> None:
-    board = AnnouncementBoard()
+    board = ShownAnnouncements()
     board.take(announcement(9, scope="session"))
     board.take(SessionLeft(session_id=SESSION))
     other = Announcement(
@@ -150,4 +150,4 @@ def test_another_sessions_announcement_may_be_older() -> None:
     ],
 )
 def test_nothing_is_no_news(nothing: ServerMessage) -> None:
-    assert not AnnouncementBoard().take(nothing)
+    assert not ShownAnnouncements().take(nothing)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from client.connection.reconnecting import lasting
+from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
 from client.errors import AwayError, RequestRefusedError
 from client.protocol.core import SessionCore
@@ -326,7 +326,10 @@ async def test_captions_are_not_queued_while_away() -> None:
         asleep.set()
         await asyncio.Event().wait()
 
-    async with serving(service.handle) as url, lasting(Line(url).open, sleep=sleep) as connection:
+    async with (
+        serving(service.handle) as url,
+        reconnecting(Line(url).open, sleep=sleep) as connection,
+    ):
         await connection.join(SESSION, "es", "interpreter")
         await cut(service)
         await asleep.wait()

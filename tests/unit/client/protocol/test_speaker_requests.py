@@ -12,11 +12,11 @@ from rich.console import Console
 
 from cli import notices
 from cli.console import Display
-from client.connection.reconnecting import lasting
+from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
 from client.protocol.core import SessionCore
 from client.protocol.events import Answered, Event, Notified, Outcome
-from client.protocol.speaker_requests import SpeakerControls
+from client.protocol.speaker_requests import SpeakerRequests
 from shared.models.broadcast_state import BroadcastState
 from shared.protocol.message_base import ServerMessage
 from shared.protocol.messages import (
@@ -131,16 +131,16 @@ class ControlledService(FakeService):
     _setVolume = _control  # noqa: N815
 
 
-Control = Callable[[SpeakerControls], Awaitable[BroadcastStateChanged]]
+Control = Callable[[SpeakerRequests], Awaitable[BroadcastStateChanged]]
 
 
 @pytest.mark.parametrize(
     ("control", "action", "told"),
     [
-        (SpeakerControls.pause, "pauseBroadcast", BroadcastState(is_paused=True)),
-        (SpeakerControls.resume, "resumeBroadcast", BroadcastState()),
-        (SpeakerControls.mute, "muteBroadcast", BroadcastState(is_muted=True)),
-        (SpeakerControls.unmute, "unmuteBroadcast", BroadcastState()),
+        (SpeakerRequests.pause, "pauseBroadcast", BroadcastState(is_paused=True)),
+        (SpeakerRequests.resume, "resumeBroadcast", BroadcastState()),
+        (SpeakerRequests.mute, "muteBroadcast", BroadcastState(is_muted=True)),
+        (SpeakerRequests.unmute, "unmuteBroadcast", BroadcastState()),
         (
             lambda connection: connection.set_volume(0.25),
             "setVolume",
@@ -148,13 +148,13 @@ Control = Callable[[SpeakerControls], Awaitable[BroadcastStateChanged]]
         ),
     ],
 )
-@pytest.mark.parametrize("kind", ["plain", "lasting"])
+@pytest.mark.parametrize("kind", ["plain", "reconnecting"])
 async def test_a_speaker_controls_over_any_connection(
     control: Control, action: str, told: BroadcastState, kind: str
 ) -> None:
     service = ControlledService()
     async with serving(service.handle) as url:
-        opened = connect(url) if kind == "plain" else lasting(lambda offset: connect(url))
+        opened = connect(url) if kind == "plain" else reconnecting(lambda offset: connect(url))
         async with opened as connection:
             await connection.create_session("en")
             reply = await control(connection)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.devices.cursor import Cursor
-from shared.devices.state_store import SyncStates
+from shared.devices.state_store import SyncStateStore
 from shared.models.errors import ValidationError
 from shared.models.hlc import Hlc
 from shared.protocol.device_messages import SyncMessage
@@ -115,7 +115,7 @@ def test_who_has_very_many_contents_gets_the_latest_of_them_in_several_steps(
     world: World,
 ) -> None:
     one = phone(world, "alice", 1)
-    states = SyncStates(devices_table())
+    states = SyncStateStore(devices_table())
     hlc = Hlc(1, 0, "x")
     for number in range(2_010):
         message = SyncMessage(kind="progressUpdate", hlc=hlc, timestamp=1, content_id=f"{number}")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.data_access.table import Table
-from shared.interpretation.ticket_store import SessionTickets
+from shared.interpretation.ticket_store import TicketStore
 from shared.models import schema
 from shared.utils.hashed_secret import hash_of
 from shared.utils.origins import is_foreign, normal_origin
@@ -114,7 +114,7 @@ def test_the_session_s_own_interpreter_is_let_in(book: TokenBook, world: World) 
     _, session_id = world.create_session(interpretation=asked)
     ticket = world.interpreter_starts.asked[-1]["ticket"]
     _, plain = world.create_session()
-    tickets = SessionTickets(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+    tickets = TicketStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 
     effects = [
         authorize(book, {"session": each, "ticket": ticket}, ticket_hash=tickets.hash_of)

@@ -13,7 +13,7 @@ import pytest
 from interpreter.function.run import Ending, InterpreterRun, RunTimes
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
-from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.run_store import RunStore
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
@@ -84,7 +84,7 @@ class Stage:
     def __init__(self, loop: VirtualLoop, times: RunTimes = TIMES) -> None:
         self._loop = loop
         self._times = times
-        self.runs: Any = InterpreterRuns(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+        self.runs: Any = RunStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
         self.telemetry = RecordingTelemetry()
         self.everything: list[str] = []
         self.machines: list[Machine] = []
@@ -177,7 +177,7 @@ def test_a_run_lasts_as_long_as_its_session_and_holds_its_lease() -> None:
     assert stage.log == ["interprets", "closed"]
     assert stage.everything.count("tells") == 500 // 60 + 1
     assert stage.invoked == []
-    assert stage.telemetry.by_dimensions["InterpreterRuns", "over"] == 1
+    assert stage.telemetry.by_dimensions["RunStore", "over"] == 1
 
 
 def test_of_two_deliveries_of_one_event_one_is_run() -> None:
@@ -285,7 +285,7 @@ def test_after_the_session_no_successor_is_started() -> None:
 
 def test_a_table_that_does_not_answer_for_a_while_ends_nothing() -> None:
     class Moody:
-        def __init__(self, runs: InterpreterRuns) -> None:
+        def __init__(self, runs: RunStore) -> None:
             self._runs = runs
             self.down = False
 

@@ -10,7 +10,7 @@ import pytest
 
 from client.errors import UnreachableError
 from interpreter.machine.connections import SeatConnection
-from interpreter.machine.demand_watcher import Follower
+from interpreter.machine.demand_watcher import DemandWatcher
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
 from shared.protocol.messages import SessionStatus
@@ -70,7 +70,9 @@ async def test_it_gives_up_after_as_long_as_it_was_told(
 ) -> None:
     time, told = Time(), list[SessionStatus]()
     options = Options(session_id=SESSION, limits=Limits(patience_seconds=patience))
-    follower = Follower(Service(answers).open, options, told.append, clock=time, sleep=time.sleep)
+    follower = DemandWatcher(
+        Service(answers).open, options, told.append, clock=time, sleep=time.sleep
+    )
 
     with pytest.raises(UnreachableError):
         await follower.run()

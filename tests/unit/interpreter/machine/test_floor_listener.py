@@ -11,7 +11,7 @@ import pytest
 
 from interpreter.engine import FloorChunk, Recognised, Recogniser
 from interpreter.engines.scripted import ScriptedEngine
-from interpreter.machine.floor_listener import Ear, Hearing
+from interpreter.machine.floor_listener import FloorListener, Hearing
 from interpreter.machine.options import Limits
 from interpreter.machine.report import Hooks, Report
 from shared.models.audio_format import AudioFormat
@@ -68,7 +68,7 @@ async def test_a_chunk_is_recognised_without_time_passing(turns: int) -> None:
     hearing = Hearing(
         engine, "en", FORMAT, Limits(), time.now_ms, time.sleep, Report(), Hooks(lambda news: None)
     )
-    ear = Ear(hearing, lambda result: None, lambda fault: None, lambda: None)
+    ear = FloorListener(hearing, lambda result: None, lambda fault: None, lambda: None)
     running = asyncio.create_task(ear.run())
     ear.listen(0)
     await time.settle()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from interpreter.engine import Engine
 from interpreter.machine.booth import Booth
 from interpreter.machine.demand_watcher import Audience
-from interpreter.machine.language_seats import Places
+from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES as MOST
@@ -77,7 +77,7 @@ class Sitting:
         def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
             return asyncio.get_running_loop().create_task(work)
 
-        self.places = Places(
+        self.places = LanguageSeats(
             cast("Engine", Polyglot()),
             Options(session_id="golden-eagle-427", limits=Limits(linger_seconds=0.5)),
             lambda language: cast("Booth", SilentBooth()),

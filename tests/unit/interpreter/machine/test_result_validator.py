@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from interpreter.engine import Recognised
 from interpreter.machine.demand_watcher import Audience
-from interpreter.machine.engine_health import Fitness
+from interpreter.machine.engine_health import EngineHealth
 from interpreter.machine.floor_captions import FloorCaptions
-from interpreter.machine.result_validator import OrderGuard, PartialThrottle
+from interpreter.machine.result_validator import PartialThrottle, ResultValidator
 from shared.protocol.interpretation_messages import Caption
 
 results = st.builds(
@@ -29,7 +29,7 @@ def said(start: int, end: int, *, final: bool = True, text: str = "a word") -> R
 
 @given(st.lists(results, max_size=40))
 def test_what_is_believed_comes_in_order_without_overlap(told: list[Recognised]) -> None:
-    guard = OrderGuard()
+    guard = ResultValidator()
     believed = [result for result in told if guard.passes(result, 20_000)]
     finals = [result for result in believed if result.final]
     for before, after in itertools.pairwise(finals):
@@ -40,7 +40,7 @@ def test_what_is_believed_comes_in_order_without_overlap(told: list[Recognised])
 
 
 def test_a_late_final_is_not_believed_and_counted() -> None:
-    guard = OrderGuard()
+    guard = ResultValidator()
     assert guard.passes(said(1_000, 2_000), 3_000)
     assert not guard.passes(said(500, 900), 3_000)
     assert not guard.passes(said(1_900, 2_500), 3_000)
@@ -50,7 +50,7 @@ def test_a_late_final_is_not_believed_and_counted() -> None:
 
 
 def test_a_speaker_with_another_clock_is_believed() -> None:
-    guard = OrderGuard()
+    guard = ResultValidator()
     assert guard.passes(said(50_000, 51_000), 51_200)
     guard.stepped_back()
     assert guard.passes(said(51_100, 52_000), 40_200), "said before, known only now"
@@ -93,7 +93,7 @@ def test_only_languages_that_were_asked_for_are_served() -> None:
 
 
 def test_rests_double_until_it_works_again() -> None:
-    fitness, all_of_them = Fitness(15), frozenset({"es", "ca"})
+    fitness, all_of_them = EngineHealth(15), frozenset({"es", "ca"})
     assert [fitness.rest("es") for _ in range(6)] == [15, 30, 60, 120, 120, 120]
     assert fitness.of(all_of_them) == {"ca"}
     fitness.rested("es")

@@ -8,24 +8,30 @@ from typing import Any
 import pytest
 
 from local.http.server import Request, Response
-from local.iam.dynamodb_actions import dynamodb_needs
+from local.iam.dynamodb_actions import dynamodb_permissions
 from local.iam.error_responses import (
-    ConnectionsRefusals,
-    DynamoDbRefusals,
-    LambdaRefusals,
-    Refusals,
-    SecretsRefusals,
-    SqsRefusals,
+    ConnectionsErrors,
+    DynamoDbErrors,
+    ErrorResponses,
+    LambdaErrors,
+    SecretsErrors,
+    SqsErrors,
 )
 from local.iam.principals import Principals
-from local.iam.request_guard import Need, Needs, ServiceGuard, UnreadableError, guarded
+from local.iam.request_guard import (
+    Needs,
+    RequestAuthorizer,
+    RequiredPermission,
+    UnreadableError,
+    guarded,
+)
 from local.iam.required_actions import (
-    connections_needs,
-    lambda_needs,
-    polly_needs,
-    secrets_needs,
-    sqs_needs,
-    translate_needs,
+    connections_permissions,
+    lambda_permissions,
+    polly_permissions,
+    secrets_permissions,
+    sqs_permissions,
+    translate_permissions,
 )
 from local.iam.role_policies import Denial, RolePolicies
 from local.iam.signatures import Fault, FaultKind
@@ -44,7 +50,7 @@ def json_request(target: str, body: object) -> Request:
 
 
 def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
-    needs = dynamodb_needs(PLACE)(json_request(f"DynamoDB_20120810.{operation}", body))
+    needs = dynamodb_permissions(PLACE)(json_request(f"DynamoDB_20120810.{operation}", body))
     return [(need.action.removeprefix("dynamodb:"), need.resource) for need in needs]
 
 
@@ -89,7 +95,7 @@ def test_dynamodb_needs_its_action_on_every_table_and_index(
 
 
 @pytest.mark.parametrize(
-    "needs", [dynamodb_needs(PLACE), sqs_needs(PLACE), secrets_needs(PLACE, [])]
+    "needs", [dynamodb_permissions(PLACE), sqs_permissions(PLACE), secrets_permissions(PLACE, [])]
 )
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1, "SecretId": 1}', b"\xff"]
@@ -113,8 +119,8 @@ def test_what_cannot_be_read_is_no_way_around_a_check(needs: Needs, body: bytes)
 def test_sqs_needs_its_action_on_the_queue(
     operation: str, body: object, expected: tuple[str, str]
 ) -> None:
-    (need,) = sqs_needs(PLACE)(json_request(f"AmazonSQS.{operation}", body))
-    assert need == Need(f"sqs:{expected[0]}", expected[1])
+    (need,) = sqs_permissions(PLACE)(json_request(f"AmazonSQS.{operation}", body))
+    assert need == RequiredPermission(f"sqs:{expected[0]}", expected[1])
 
 
 SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value")
@@ -131,8 +137,10 @@ SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value"
     ],
 )
 def test_secrets_manager_needs_its_action_on_the_secret(body: object, resource: str) -> None:
-    (need,) = secrets_needs(PLACE, [SECRET])(json_request("secretsmanager.GetSecretValue", body))
-    assert need == Need("secretsmanager:GetSecretValue", resource)
+    (need,) = secrets_permissions(PLACE, [SECRET])(
+        json_request("secretsmanager.GetSecretValue", body)
+    )
+    assert need == RequiredPermission("secretsmanager:GetSecretValue", resource)
 
 
 def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
@@ -141,33 +149,37 @@ def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
     speech = Request("POST", "/v1/speech", [], b"{}")
     voices = Request("GET", "/v1/voices", [], b"")
 
-    assert translate_needs(text) == (Need("translate:TranslateText", "*"),)
-    assert translate_needs(document) == (Need("translate:TranslateDocument", "*"),)
-    assert polly_needs(speech) == (Need("polly:SynthesizeSpeech", "*"),)
+    assert translate_permissions(text) == (RequiredPermission("translate:TranslateText", "*"),)
+    assert translate_permissions(document) == (
+        RequiredPermission("translate:TranslateDocument", "*"),
+    )
+    assert polly_permissions(speech) == (RequiredPermission("polly:SynthesizeSpeech", "*"),)
     # Nobody may what is not known.
-    assert polly_needs(voices) == (Need("polly:Unknown", "*"),)
+    assert polly_permissions(voices) == (RequiredPermission("polly:Unknown", "*"),)
 
 
 @pytest.mark.parametrize("name", ["f", "000000000000:function:f", "arn%3Aaws%3Alambda%3Ar%3A0%3Af"])
 def test_invoke_needs_the_function(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f"
-    assert lambda_needs(PLACE)(request) == (Need("lambda:InvokeFunction", arn),)
+    assert lambda_permissions(PLACE)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
 @pytest.mark.parametrize("name", ["f%3Alive", "f:live", "arn:aws:lambda:r:0:function:f:live"])
 def test_invoke_needs_the_alias_that_it_names(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f:live"
-    assert lambda_needs(PLACE)(request) == (Need("lambda:InvokeFunction", arn),)
+    assert lambda_permissions(PLACE)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
 def test_connections_needs_stage_and_method() -> None:
-    needs = connections_needs(PLACE, stacks.stack().websocket)
+    needs = connections_permissions(PLACE, stacks.stack().websocket)
     base = "arn:aws:execute-api:eu-central-1:000000000000:api/dev"
     for path in ("/dev/%40connections/a%3D", "/dev/@connections/a="):
         (need,) = needs(Request("DELETE", path, [], b""))
-        assert need == Need("execute-api:ManageConnections", f"{base}/DELETE/@connections/a=")
+        assert need == RequiredPermission(
+            "execute-api:ManageConnections", f"{base}/DELETE/@connections/a="
+        )
 
 
 def text(action: str, resource: str) -> str:
@@ -181,7 +193,7 @@ def text(action: str, resource: str) -> str:
     ("refusals", "status", "header", "body"),
     [
         (
-            DynamoDbRefusals(),
+            DynamoDbErrors(),
             400,
             b"Content-Type: application/x-amz-json-1.0",
             {
@@ -190,7 +202,7 @@ def text(action: str, resource: str) -> str:
             },
         ),
         (
-            SqsRefusals(),
+            SqsErrors(),
             403,
             b"x-amzn-query-error: AccessDenied;Sender",
             {
@@ -200,13 +212,13 @@ def text(action: str, resource: str) -> str:
             },
         ),
         (
-            SecretsRefusals(),
+            SecretsErrors(),
             400,
             b"Content-Type: application/x-amz-json-1.0",
             {"__type": "AccessDeniedException", "Message": text("x:GetItem", TABLE)},
         ),
         (
-            LambdaRefusals(),
+            LambdaErrors(),
             403,
             b"x-amzn-ErrorType: AccessDeniedException",
             {"Message": text("x:GetItem", TABLE)},
@@ -214,7 +226,7 @@ def text(action: str, resource: str) -> str:
     ],
 )
 def test_denials_are_worded_as_each_service_does(
-    refusals: Refusals, status: int, header: bytes, body: dict[str, str]
+    refusals: ErrorResponses, status: int, header: bytes, body: dict[str, str]
 ) -> None:
     answer = refusals.denied(USER, "x:GetItem", TABLE)
     assert answer.status == status
@@ -225,33 +237,35 @@ def test_denials_are_worded_as_each_service_does(
 @pytest.mark.parametrize(
     ("refusals", "kind", "status", "expected"),
     [
-        (DynamoDbRefusals(), FaultKind.MISSING, 400, b"#MissingAuthenticationTokenException"),
-        (DynamoDbRefusals(), FaultKind.WRONG, 400, b"#InvalidSignatureException"),
-        (SqsRefusals(), FaultKind.MISSING, 403, b"x-amzn-query-error: AccessDenied;Sender"),
-        (SqsRefusals(), FaultKind.UNKNOWN_CALLER, 403, b"InvalidClientTokenId;Sender"),
-        (SqsRefusals(), FaultKind.INCOMPLETE, 400, b"IncompleteSignature;Sender"),
-        (SecretsRefusals(), FaultKind.WRONG, 400, b'"__type":"InvalidSignatureException"'),
-        (LambdaRefusals(), FaultKind.WRONG, 403, b"x-amzn-ErrorType: InvalidSignatureException"),
-        (ConnectionsRefusals(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
+        (DynamoDbErrors(), FaultKind.MISSING, 400, b"#MissingAuthenticationTokenException"),
+        (DynamoDbErrors(), FaultKind.WRONG, 400, b"#InvalidSignatureException"),
+        (SqsErrors(), FaultKind.MISSING, 403, b"x-amzn-query-error: AccessDenied;Sender"),
+        (SqsErrors(), FaultKind.UNKNOWN_CALLER, 403, b"InvalidClientTokenId;Sender"),
+        (SqsErrors(), FaultKind.INCOMPLETE, 400, b"IncompleteSignature;Sender"),
+        (SecretsErrors(), FaultKind.WRONG, 400, b'"__type":"InvalidSignatureException"'),
+        (LambdaErrors(), FaultKind.WRONG, 403, b"x-amzn-ErrorType: InvalidSignatureException"),
+        (ConnectionsErrors(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
     ],
 )
 def test_faults_are_worded_as_each_service_does(
-    refusals: Refusals, kind: FaultKind, status: int, expected: bytes
+    refusals: ErrorResponses, kind: FaultKind, status: int, expected: bytes
 ) -> None:
     answer = refusals.fault(Fault(kind, "words"))
     assert answer.status == status
     assert expected in answer.wire
 
 
-def guard_for(*statements: Statement, reported: list[str]) -> tuple[ServiceGuard, RolePolicies]:
+def guard_for(
+    *statements: Statement, reported: list[str]
+) -> tuple[RequestAuthorizer, RolePolicies]:
     function = stacks.function("f", *statements)
     callers = Principals([function], PLACE)
     policies = RolePolicies([function], reported.append)
-    guard = ServiceGuard(
+    guard = RequestAuthorizer(
         lambda _request: callers.of_function("f"),
-        dynamodb_needs(PLACE),
+        dynamodb_permissions(PLACE),
         policies,
-        DynamoDbRefusals(),
+        DynamoDbErrors(),
     )
     return guard, policies
 

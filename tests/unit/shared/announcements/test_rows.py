@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.announcements.acknowledgement_store import Acknowledgements
-from shared.announcements.active_announcements import LastAnnouncements
-from shared.announcements.announcement import Announced
-from shared.announcements.delivery_counts import AnnouncementCounts
-from shared.announcements.idempotency_keys import AnnouncedOnce
+from shared.announcements.acknowledgement_store import AcknowledgementStore
+from shared.announcements.active_announcements import ActiveAnnouncements
+from shared.announcements.announcement import AnnouncementRecord
+from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.idempotency_keys import IdempotencyKeys
 from shared.announcements.items import COUNT_SHARDS, count_key, shard_of
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
@@ -26,7 +26,7 @@ from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb, moto_tables
 NOW = 1_700_000_000_000
 DAY = 24 * 3600 * 1000
 SESSION = "golden-eagle-427"
-FIRST = Announced("a1", None, "Pause", "alert", NOW, {"es": "Pausa"})
+FIRST = AnnouncementRecord("a1", None, "Pause", "alert", NOW, {"es": "Pausa"})
 
 
 class _Silent(MemoryDynamoDB):
@@ -52,12 +52,12 @@ def table() -> Iterator[Table]:
 
 
 @pytest.fixture
-def last(table: Table) -> LastAnnouncements:
-    return LastAnnouncements(table)
+def last(table: Table) -> ActiveAnnouncements:
+    return ActiveAnnouncements(table)
 
 
 class TestLast:
-    def test_what_is_written_is_read(self, last: LastAnnouncements) -> None:
+    def test_what_is_written_is_read(self, last: ActiveAnnouncements) -> None:
         in_session = replace(FIRST, announcement_id="a2", session_id=SESSION, created_at=NOW + 1)
 
         assert last.read([None, SESSION], NOW) == []
@@ -67,7 +67,7 @@ class TestLast:
         assert last.read([None, SESSION], NOW) == [FIRST, in_session]
         assert last.read([SESSION], NOW) == [in_session]
 
-    def test_the_time_of_a_scope_never_falls(self, last: LastAnnouncements) -> None:
+    def test_the_time_of_a_scope_never_falls(self, last: ActiveAnnouncements) -> None:
         last.activate(FIRST)
         behind = replace(FIRST, announcement_id="a2", created_at=NOW - 9000)
 
@@ -76,14 +76,14 @@ class TestLast:
         again = replace(FIRST, announcement_id="a3", created_at=NOW - 9000)
         assert last.activate(again) == replace(again, created_at=NOW + 2)
 
-    def test_one_that_is_there_is_not_activated_again(self, last: LastAnnouncements) -> None:
+    def test_one_that_is_there_is_not_activated_again(self, last: ActiveAnnouncements) -> None:
         last.activate(FIRST)
 
         assert last.activate(FIRST) is None
         assert last.resume(FIRST) is None
 
     def test_what_was_begun_is_resumed_unless_a_later_one_came(
-        self, last: LastAnnouncements
+        self, last: ActiveAnnouncements
     ) -> None:
         assert last.resume(FIRST) == FIRST
         later = replace(FIRST, announcement_id="a2", created_at=NOW + 5)
@@ -92,7 +92,7 @@ class TestLast:
         assert last.resume(replace(FIRST, announcement_id="a3", created_at=NOW + 4)) is None
         assert last.read([None], NOW) == [later]
 
-    def test_clearing_leaves_no_text_and_works_once(self, last: LastAnnouncements) -> None:
+    def test_clearing_leaves_no_text_and_works_once(self, last: ActiveAnnouncements) -> None:
         assert last.clear(None) is None
         last.activate(FIRST)
 
@@ -101,7 +101,7 @@ class TestLast:
         (left,) = last.read([None], NOW)
         assert left == replace(FIRST, cleared=True, message="", translations={})
 
-    def test_who_has_been_told_is_noted_of_that_news_alone(self, last: LastAnnouncements) -> None:
+    def test_who_has_been_told_is_noted_of_that_news_alone(self, last: ActiveAnnouncements) -> None:
         last.activate(FIRST)
         last.note_told(FIRST)
         assert last.read([None], NOW) == [replace(FIRST, told=True)]
@@ -120,7 +120,7 @@ class TestLast:
 
     @pytest.mark.parametrize(("session_id", "days"), [(None, 30), (SESSION, 7)])
     def test_it_is_over_though_the_row_may_still_be_there(
-        self, last: LastAnnouncements, session_id: str | None, days: int
+        self, last: ActiveAnnouncements, session_id: str | None, days: int
     ) -> None:
         last.activate(replace(FIRST, session_id=session_id))
 
@@ -129,8 +129,8 @@ class TestLast:
 
     def test_of_announcers_at_once_each_gets_a_time_of_its_own(self, table: Table) -> None:
         client: Any = Interleaved(dynamodb())
-        late = LastAnnouncements(Table(client, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY))
-        others = LastAnnouncements(table)
+        late = ActiveAnnouncements(Table(client, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY))
+        others = ActiveAnnouncements(table)
         others.activate(FIRST)
         second = replace(FIRST, announcement_id="a2")
         third = replace(FIRST, announcement_id="a3")
@@ -140,7 +140,7 @@ class TestLast:
         assert late.activate(third) == replace(third, created_at=NOW + 2)
 
     def test_a_damaged_row_is_a_table_out_of_reach(
-        self, table: Table, last: LastAnnouncements
+        self, table: Table, last: ActiveAnnouncements
     ) -> None:
         table.put({schema.ANNOUNCEMENT_KEY: "scope#all", schema.EXPIRES_AT: NOW})
 
@@ -150,7 +150,7 @@ class TestLast:
 
 class TestAcknowledgements:
     def test_each_reader_for_each_announcement(self, table: Table) -> None:
-        acknowledgements = Acknowledgements(table)
+        acknowledgements = AcknowledgementStore(table)
         second = replace(FIRST, announcement_id="a2")
 
         assert acknowledgements.put(FIRST, "user#rita") is True
@@ -164,12 +164,12 @@ class TestAcknowledgements:
 
 class TestCounts:
     def test_nothing_yet(self, table: Table) -> None:
-        coverage = AnnouncementCounts(table).coverage("a1")
+        coverage = DeliveryCounts(table).coverage("a1")
 
         assert (coverage.delivered, coverage.acknowledged, coverage.languages) == (0, 0, {})
 
     def test_sums_by_language_over_all_shards(self, table: Table) -> None:
-        counts = AnnouncementCounts(table)
+        counts = DeliveryCounts(table)
         readers = [f"user#{number}" for number in range(40)]
         counts.delivered(FIRST, {"es": 30, "de": 10, "fr": 0})
         counts.delivered(FIRST, {"es": 1}, "user#late")
@@ -187,7 +187,7 @@ class TestCounts:
         assert table.get(count_key("a1", shard_of(readers[0]))) is not None
 
     def test_more_languages_than_an_expression_takes(self, table: Table) -> None:
-        counts = AnnouncementCounts(table)
+        counts = DeliveryCounts(table)
         by_language = {f"{number:03d}": number for number in range(1, 451)}
 
         counts.delivered(FIRST, by_language)
@@ -195,7 +195,7 @@ class TestCounts:
         assert counts.coverage("a1").delivered == sum(by_language.values())
 
     def test_vandals_cannot_make_a_row_grow_without_end(self, table: Table) -> None:
-        counts = AnnouncementCounts(table)
+        counts = DeliveryCounts(table)
         counts.delivered(FIRST, {"es": 1}, "client#vandal")
 
         shard = shard_of("client#vandal")
@@ -216,7 +216,7 @@ class TestCounts:
         assert coverage.languages["unknown"].delivered > 200
 
     def test_an_acknowledgement_counts_once_though_the_row_cannot_be_read(self) -> None:
-        counts = AnnouncementCounts(
+        counts = DeliveryCounts(
             Table(_Silent(), ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
         )
 
@@ -226,7 +226,7 @@ class TestCounts:
         assert counts.coverage("a1").acknowledged == 1
 
     def test_days(self, table: Table) -> None:
-        counts = AnnouncementCounts(table)
+        counts = DeliveryCounts(table)
         for _ in range(3):
             counts.count_today(NOW)
 
@@ -235,7 +235,7 @@ class TestCounts:
 
 class TestOnce:
     def test_a_key_is_one_authors_for_a_day(self, table: Table) -> None:
-        once = AnnouncedOnce(table)
+        once = IdempotencyKeys(table)
         other = replace(FIRST, announcement_id="a2", message="Other", translations={})
 
         assert once.claim("olga", "k", FIRST) is None
@@ -245,7 +245,7 @@ class TestOnce:
         assert once.claim("olga", "k", replace(other, created_at=NOW + DAY)) is None
 
     def test_names_and_keys_do_not_run_together(self, table: Table) -> None:
-        once = AnnouncedOnce(table)
+        once = IdempotencyKeys(table)
 
         assert once.claim("a#b", "c", FIRST) is None
         assert once.claim("a", "b#c", FIRST) is None

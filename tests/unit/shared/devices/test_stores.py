@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.devices.command_store import COMMAND_LIFETIME_SECONDS, SyncCommands
+from shared.devices.command_store import COMMAND_LIFETIME_SECONDS, SyncCommandStore
 from shared.devices.device import KnownDevice
-from shared.devices.device_store import Devices
-from shared.devices.state_store import SyncStates
+from shared.devices.device_store import DeviceStore
+from shared.devices.state_store import SyncStateStore
 from shared.models.hlc import Hlc
 from shared.protocol.device_messages import SyncMessage
 from tests.helpers.database.tables import devices_table, dynamodb, moto_tables
@@ -52,12 +52,12 @@ def commanded(timestamp: int = 1_700_000_000_000) -> SyncMessage:
     )
 
 
-def online(devices: Devices) -> list[tuple[str, str]]:
+def online(devices: DeviceStore) -> list[tuple[str, str]]:
     return [found for bucket in devices.buckets() for found in devices.online(bucket)]
 
 
 def test_whoever_comes_online_learns_whom_they_replace() -> None:
-    devices = Devices(devices_table())
+    devices = DeviceStore(devices_table())
 
     assert devices.come_online("alice", phone("c1")) is None
     assert devices.come_online("alice", phone("c2")) == phone("c1")
@@ -68,7 +68,7 @@ def test_whoever_comes_online_learns_whom_they_replace() -> None:
 
 
 def test_only_its_present_connection_takes_a_device_offline() -> None:
-    devices = Devices(devices_table())
+    devices = DeviceStore(devices_table())
     devices.come_online("alice", phone("c2"))
 
     assert not devices.go_offline("alice", "phone-1", "c1", 7)
@@ -80,7 +80,7 @@ def test_only_its_present_connection_takes_a_device_offline() -> None:
 
 
 def test_a_device_that_has_come_back_is_not_forgotten() -> None:
-    devices = Devices(devices_table())
+    devices = DeviceStore(devices_table())
     devices.come_online("alice", phone("c1"))
     devices.go_offline("alice", "phone-1", "c1", 7)
     (seen,) = devices.of("alice")
@@ -99,7 +99,7 @@ def test_a_device_that_has_come_back_is_not_forgotten() -> None:
 )
 @given(st.lists(CLOCKS, min_size=1, max_size=6))
 def test_the_greatest_clock_stays_in_whatever_order_they_come(clocks: list[Hlc]) -> None:
-    states, user = SyncStates(devices_table()), str(uuid.uuid4())
+    states, user = SyncStateStore(devices_table()), str(uuid.uuid4())
     greatest: Hlc | None = None
     for hlc in clocks:
         current = states.write(user, watched(hlc))
@@ -113,9 +113,9 @@ def test_the_greatest_clock_stays_in_whatever_order_they_come(clocks: list[Hlc])
 
 
 def test_state_is_read_from_any_place_on_and_nothing_else_is() -> None:
-    states, table = SyncStates(devices_table()), devices_table()
-    Devices(table).come_online("alice", phone("c1"))
-    SyncCommands(table).remember("alice", "an id", commanded())
+    states, table = SyncStateStore(devices_table()), devices_table()
+    DeviceStore(table).come_online("alice", phone("c1"))
+    SyncCommandStore(table).remember("alice", "an id", commanded())
     states.write("alicia", watched(Hlc(1, 0, "x")))
     names = ["b", "a\N{GRINNING FACE}", "a\0", "a"]
     for name in names:
@@ -129,7 +129,7 @@ def test_state_is_read_from_any_place_on_and_nothing_else_is() -> None:
 
 
 def test_a_command_is_new_once_and_is_gone_after_a_day() -> None:
-    commands = SyncCommands(devices_table())
+    commands = SyncCommandStore(devices_table())
 
     assert commands.find("alice", "an id") is None
     assert commands.remember("alice", "an id", commanded()) is None

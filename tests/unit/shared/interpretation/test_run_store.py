@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.data_access.table import Table
-from shared.interpretation.run_store import InterpreterRuns
+from shared.interpretation.run_store import RunStore
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
@@ -23,7 +23,7 @@ TICKET = hash_of("ticket")
 
 
 @pytest.fixture
-def runs() -> Iterator[InterpreterRuns]:
+def runs() -> Iterator[RunStore]:
     with moto_tables():
         sessions_repository().create(
             Session(
@@ -41,7 +41,7 @@ def runs() -> Iterator[InterpreterRuns]:
                 interpreter_run=InterpreterRun(0, T0 + RUN_LEASE_MS),
             )
         )
-        yield InterpreterRuns(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+        yield RunStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
 def stored() -> InterpreterRun | None:
@@ -50,7 +50,7 @@ def stored() -> InterpreterRun | None:
     return session.interpreter_run
 
 
-def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: InterpreterRuns) -> None:
+def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: RunStore) -> None:
     claimed = runs.claim(ID, TICKET, 1, T0 + 1_000)
 
     assert claimed is not None
@@ -59,14 +59,14 @@ def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: Interpret
     assert stored() == InterpreterRun(1, T0 + 1_000 + RUN_LEASE_MS)
 
 
-def test_an_event_that_is_delivered_twice_makes_one_run(runs: InterpreterRuns) -> None:
+def test_an_event_that_is_delivered_twice_makes_one_run(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
 
     assert runs.claim(ID, TICKET, 1, T0 + RUN_LEASE_MS) is None
     assert stored() == InterpreterRun(1, T0 + RUN_LEASE_MS)
 
 
-def test_a_successor_takes_over_from_a_run_that_lives_once(runs: InterpreterRuns) -> None:
+def test_a_successor_takes_over_from_a_run_that_lives_once(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
 
     second = runs.claim(ID, TICKET, 2, T0 + 5_000)
@@ -77,7 +77,7 @@ def test_a_successor_takes_over_from_a_run_that_lives_once(runs: InterpreterRuns
     assert runs.claim(ID, TICKET, 1, T0 + 6_000) is None
 
 
-def test_what_was_succeeded_can_neither_renew_nor_release(runs: InterpreterRuns) -> None:
+def test_what_was_succeeded_can_neither_renew_nor_release(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert runs.renew(ID, 1, T0 + 10_000)
     assert runs.claim(ID, TICKET, 2, T0 + 11_000)
@@ -87,7 +87,7 @@ def test_what_was_succeeded_can_neither_renew_nor_release(runs: InterpreterRuns)
     assert stored() == InterpreterRun(2, T0 + 11_000 + RUN_LEASE_MS)
 
 
-def test_a_late_retry_after_a_crash_becomes_the_next_generation(runs: InterpreterRuns) -> None:
+def test_a_late_retry_after_a_crash_becomes_the_next_generation(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
 
     again = runs.claim(ID, TICKET, 1, T0 + RUN_LEASE_MS + 1)
@@ -98,7 +98,7 @@ def test_a_late_retry_after_a_crash_becomes_the_next_generation(runs: Interprete
     assert not runs.renew(ID, 1, T0 + RUN_LEASE_MS + 2)
 
 
-def test_after_a_release_the_next_run_need_not_wait(runs: InterpreterRuns) -> None:
+def test_after_a_release_the_next_run_need_not_wait(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert runs.release(ID, 1)
 
@@ -108,12 +108,12 @@ def test_after_a_release_the_next_run_need_not_wait(runs: InterpreterRuns) -> No
     assert again.generation == 2
 
 
-def test_no_ticket_but_the_session_s_own_claims(runs: InterpreterRuns) -> None:
+def test_no_ticket_but_the_session_s_own_claims(runs: RunStore) -> None:
     assert runs.claim(ID, hash_of("another"), 1, T0) is None
     assert runs.claim("calm-otter-002", TICKET, 1, T0) is None
 
 
-def test_a_reissued_ticket_voids_the_former_one(runs: InterpreterRuns) -> None:
+def test_a_reissued_ticket_voids_the_former_one(runs: RunStore) -> None:
     fresh = hash_of("fresh")
     now = T0 + RUN_LEASE_MS + 1
 
@@ -123,7 +123,7 @@ def test_a_reissued_ticket_voids_the_former_one(runs: InterpreterRuns) -> None:
     assert runs.claim(ID, fresh, 1, now)
 
 
-def test_of_two_who_miss_a_run_one_has_the_next_started(runs: InterpreterRuns) -> None:
+def test_of_two_who_miss_a_run_one_has_the_next_started(runs: RunStore) -> None:
     seen = InterpreterRun(0, T0 + RUN_LEASE_MS)
     now = T0 + RUN_LEASE_MS + 1
 
@@ -132,7 +132,7 @@ def test_of_two_who_miss_a_run_one_has_the_next_started(runs: InterpreterRuns) -
     assert runs.claim(ID, hash_of("one"), 1, now)
 
 
-def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: InterpreterRuns) -> None:
+def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     seen = InterpreterRun(1, T0 + RUN_LEASE_MS)
     assert runs.renew(ID, 1, T0 + RUN_LEASE_MS + 1)
@@ -140,7 +140,7 @@ def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: InterpreterRuns) ->
     assert not runs.reissue(ID, seen, hash_of("fresh"), T0 + RUN_LEASE_MS + 2)
 
 
-def test_a_session_that_is_over_has_no_runs(runs: InterpreterRuns) -> None:
+def test_a_session_that_is_over_has_no_runs(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert sessions_repository().end(ID, "c1", T0 + 1)
 
@@ -150,9 +150,9 @@ def test_a_session_that_is_over_has_no_runs(runs: InterpreterRuns) -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_run_whose_answers_are_lost_is_the_claimants(runs: InterpreterRuns, fault: Fault) -> None:
+def test_a_run_whose_answers_are_lost_is_the_claimants(runs: RunStore, fault: Fault) -> None:
     lossy = Lossy(dynamodb())
-    later = InterpreterRuns(Table(lossy, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
+    later = RunStore(Table(lossy, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
 
     lossy.plan(fault, 0)
     claimed = later.claim(ID, TICKET, 1, T0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.utils.rate_limited_log import Seldom
+from shared.utils.rate_limited_log import RateLimitedLog
 from tests.helpers.doubles import ManualClock
 
 
 def test_one_of_each_kind_passes_a_second() -> None:
     clock = ManualClock()
-    seldom = Seldom(clock.monotonic)
+    seldom = RateLimitedLog(clock.monotonic)
 
     assert [seldom.due("a") for _ in range(4)] == [0, None, None, None]
     assert seldom.due("b") == 0
@@ -19,7 +19,7 @@ def test_one_of_each_kind_passes_a_second() -> None:
 
 
 def test_kinds_do_not_pile_up() -> None:
-    seldom = Seldom(ManualClock().monotonic)
+    seldom = RateLimitedLog(ManualClock().monotonic)
     for number in range(10_000):
         seldom.due(number)
 

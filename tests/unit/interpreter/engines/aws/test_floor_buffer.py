@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from interpreter.engine import EngineError, FloorChunk, Recognised
 from interpreter.engines.aws.floor_buffer import FloorBuffer
-from interpreter.engines.aws.result_queue import Outlet
+from interpreter.engines.aws.result_queue import ResultQueue
 
 RATE = 1_000  # 2 B a millisecond
 MOST_MS = 40
@@ -108,7 +108,7 @@ def heard(text: str, *, final: bool) -> Recognised:
 
 
 async def test_partials_replace_each_other_and_finals_stay() -> None:
-    outlet = Outlet()
+    outlet = ResultQueue()
     for text, final in [("a", False), ("b", True), ("c", True), ("d", False), ("e", False)]:
         outlet.put(heard(text, final=final))
     outlet.close()
@@ -121,7 +121,7 @@ async def test_partials_replace_each_other_and_finals_stay() -> None:
 
 
 async def test_results_come_before_the_fault() -> None:
-    outlet = Outlet()
+    outlet = ResultQueue()
     outlet.put(heard("a", final=True))
     outlet.close(EngineError("broken"))
     outlet.close()
@@ -133,7 +133,7 @@ async def test_results_come_before_the_fault() -> None:
 
 
 async def test_a_reader_waits() -> None:
-    outlet = Outlet()
+    outlet = ResultQueue()
     waiting = asyncio.ensure_future(anext(outlet.read()))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -143,7 +143,7 @@ async def test_a_reader_waits() -> None:
 
 
 def test_nobody_who_reads_is_noticed() -> None:
-    outlet = Outlet()
+    outlet = ResultQueue()
 
     def put_many() -> None:
         for _ in range(10_000):

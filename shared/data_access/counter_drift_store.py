@@ -6,24 +6,24 @@ from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.table import ConditionFailedError, Item, Table
-from shared.models.counter_drift import Finding
+from shared.models.counter_drift import CounterDrift
 from shared.models.session import SessionStatus
 
 _FINDING = "countsFinding"
 
 
-class Findings:
+class CounterDriftStore:
     """At most one a session. Methods return False if the session has changed hands meanwhile."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def last(self, session_id: str) -> Finding | None:
+    def last(self, session_id: str) -> CounterDrift | None:
         """What was found the last time, strongly consistent."""
         found = (self._table.get(session_id) or {}).get(_FINDING)
         return _from_item(found) if found else None
 
-    def remember(self, session_id: str, finding: Finding) -> bool:
+    def remember(self, session_id: str, finding: CounterDrift) -> bool:
         """Keep a finding until the next check, in place of an older one."""
         return self._update(session_id, "SET #finding = :finding", {":finding": _to_item(finding)})
 
@@ -31,7 +31,7 @@ class Findings:
         """There is nothing to be found any more."""
         return self._update(session_id, "REMOVE #finding", {})
 
-    def correct(self, session_id: str, finding: Finding) -> bool:
+    def correct(self, session_id: str, finding: CounterDrift) -> bool:
         """Add what is missing, once for a finding; False if another check did, or if a counter
         would get negative. Whoever comes or goes meanwhile is counted beside it.
         """
@@ -95,7 +95,7 @@ def _not_below(
         conditions.append(f"{counter} >= :least_{name}")
 
 
-def _to_item(finding: Finding) -> Item:
+def _to_item(finding: CounterDrift) -> Item:
     return {
         "foundAt": finding.found_at,
         "listeners": finding.listeners,
@@ -103,5 +103,5 @@ def _to_item(finding: Finding) -> Item:
     }
 
 
-def _from_item(item: Item) -> Finding:
-    return Finding(item["foundAt"], item["listeners"], item["languages"])
+def _from_item(item: Item) -> CounterDrift:
+    return CounterDrift(item["foundAt"], item["listeners"], item["languages"])

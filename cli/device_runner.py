@@ -43,7 +43,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class DeviceRunner:
     """Where to connect, as whom, and as which device."""
 
     url: str
@@ -90,7 +90,7 @@ class Machine:
         )
 
 
-def watch(machine: Machine) -> None:
+def watch(machine: DeviceRunner) -> None:
     """Show what happens among the user's devices until Ctrl-C."""
 
     async def flow(display: Display) -> None:
@@ -141,7 +141,7 @@ def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
     hooks.on_event = other
 
 
-def act(machine: Machine, do: Callable[[DeviceReplica, Household], object]) -> None:
+def act(machine: DeviceRunner, do: Callable[[DeviceReplica, Household], object]) -> None:
     """Say one thing to the user's devices, and tell what became of it."""
 
     async def flow(display: Display) -> None:

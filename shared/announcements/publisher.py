@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.announcements.active_announcements import LastAnnouncements
-from shared.announcements.announcement import Announced
-from shared.announcements.delivery_counts import AnnouncementCounts
+from shared.announcements.active_announcements import ActiveAnnouncements
+from shared.announcements.announcement import AnnouncementRecord
+from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.fanout import AnnouncementFanout
-from shared.announcements.idempotency_keys import AnnouncedOnce
-from shared.announcements.timers import LatePass
+from shared.announcements.idempotency_keys import IdempotencyKeys
+from shared.announcements.timers import RedeliveryPass
 from shared.announcements.validators import AnnouncementText
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.timers import Timers
@@ -35,16 +35,16 @@ class Author:
     idempotency_key: str | None = None
 
 
-class AnnouncementBoard:
+class AnnouncementPublisher:
     """Announces and clears, for those who may. All methods raise StoreUnavailableError."""
 
     def __init__(
         self,
-        last: LastAnnouncements,
-        once: AnnouncedOnce,
-        counts: AnnouncementCounts,
+        last: ActiveAnnouncements,
+        once: IdempotencyKeys,
+        counts: DeliveryCounts,
         fanout: AnnouncementFanout,
-        timers: Timers[LatePass],
+        timers: Timers[RedeliveryPass],
         *,
         identifiers: Identifiers,
         clock: Clock,
@@ -61,12 +61,12 @@ class AnnouncementBoard:
 
     def announce(
         self, session_id: str | None, text: AnnouncementText, author: Author
-    ) -> tuple[Announced, Coverage]:
+    ) -> tuple[AnnouncementRecord, Coverage]:
         """Make it the scope's announcement and tell everybody, but for the author's connection;
         returns it, with how far it got. What the author has announced with that key before is
         returned again, and sent if nobody has got so far.
         """
-        draft = Announced(
+        draft = AnnouncementRecord(
             announcement_id=self._identifiers.secret(),
             session_id=session_id,
             message=text.message,
@@ -92,7 +92,7 @@ class AnnouncementBoard:
 
     def clear(
         self, session_id: str | None, connection_id: str | None
-    ) -> tuple[Announced | None, int]:
+    ) -> tuple[AnnouncementRecord | None, int]:
         """Take the scope's announcement down and tell everybody but that connection; returns it
         with how many were told, or None if there was none.
         """
@@ -101,7 +101,7 @@ class AnnouncementBoard:
             return None, 0
         return cleared, sum(self._tell(cleared, connection_id).values())
 
-    def _again(self, announced: Announced) -> tuple[Announced, Coverage]:
+    def _again(self, announced: AnnouncementRecord) -> tuple[AnnouncementRecord, Coverage]:
         """What somebody else announces, or has announced, for this author."""
         for last in self._last.read([announced.session_id], 0):
             if last.announcement_id == announced.announcement_id and not last.cleared:
@@ -111,7 +111,7 @@ class AnnouncementBoard:
                     raise StoreUnavailableError("late pass not set")
         return announced, self._counts.coverage(announced.announcement_id)
 
-    def _tell(self, news: Announced, except_for: str | None) -> dict[str, int]:
+    def _tell(self, news: AnnouncementRecord, except_for: str | None) -> dict[str, int]:
         is_told_late = self._tell_late(news)
         try:
             delivered = self._fanout.tell(news, except_for=except_for)
@@ -124,7 +124,7 @@ class AnnouncementBoard:
             return {}
         return dict(delivered)
 
-    def _count(self, announced: Announced) -> None:
+    def _count(self, announced: AnnouncementRecord) -> None:
         self._telemetry.count_by("AnnouncementsMade", Scope=announced.scope)
         if announced.session_id is not None:
             return
@@ -133,9 +133,9 @@ class AnnouncementBoard:
         except StoreUnavailableError as error:
             self._telemetry.warn("announcement not counted", cause=error.cause)
 
-    def _tell_late(self, news: Announced) -> bool:
+    def _tell_late(self, news: AnnouncementRecord) -> bool:
         """Whether there will be a late pass."""
-        late = LatePass(
+        late = RedeliveryPass(
             announcement_id=news.announcement_id,
             session_id=news.session_id,
             at=self._clock.now_ms(),
