@@ -1,9 +1,9 @@
-"""API Gateway's JWT authorizer: whether a token lets a request of the HTTP API in.
+"""API Gateway's JWT authorizer, for the routes of the HTTP API.
 
-What is checked, and that `client_id` counts only without `aud`:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html. How a
-refusal looks: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html;
-of its descriptions only that of the audience is documented.
+The checks, and the rule that `client_id` counts only without `aud`:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html. The form
+of a refusal: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html;
+AWS documents only the description of a wrong audience.
 """
 
 from __future__ import annotations
@@ -13,21 +13,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from local.identity.cognito_issuer import TokenIssuer
 from local.template.model import JwtAuthorizer
-from shared.utils.clock import Clock
 
 Claims = Mapping[str, Any]
 
-# API Gateway takes any of RSA's; the issuer here signs with this one.
+# API Gateway accepts every RSA algorithm; the local issuer signs with this one.
 _ALGORITHM = "RS256"
 _BEARER = "bearer "
+_WRONG_ISSUER = "the token does not have a valid issuer"
+_DESCRIPTIONS: Mapping[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "the token has expired",
+    jwt.ImmatureSignatureError: "the token is not valid yet",
+    jwt.InvalidAlgorithmError: "signing method is invalid",
+    jwt.InvalidIssuerError: _WRONG_ISSUER,
+    jwt.MissingRequiredClaimError: "the token lacks a required claim",
+}
+_MALFORMED = "the token is malformed or its signature is wrong"
 
 
 class RefusedTokenError(Exception):
-    """No token, or none that lets in; `challenge` is the value of the header www-authenticate."""
+    """A missing or refused token; `challenge` is the value of the www-authenticate header."""
 
     def __init__(self, description: str = "") -> None:
         super().__init__(description or "no token")
@@ -36,15 +43,14 @@ class RefusedTokenError(Exception):
 
 
 class JwtVerifier:
-    """Verifies tokens of this machine's issuer, in place of the deployed one."""
+    """Verifies tokens of the local issuer, which replaces the one at `deployed_url`."""
 
-    def __init__(self, issuer: TokenIssuer, deployed_url: str, clock: Clock) -> None:
+    def __init__(self, issuer: TokenIssuer, deployed_url: str) -> None:
         self._issuer = issuer
         self._deployed_url = deployed_url
-        self._clock = clock
 
     def claims(self, authorizer: JwtAuthorizer, header: str | None) -> Claims:
-        """The claims of the token in the header Authorization, with or without "Bearer ".
+        """Return the claims of the token in `header`, with or without "Bearer ".
 
         Raises RefusedTokenError.
         """
@@ -53,54 +59,44 @@ class JwtVerifier:
             token = token[len(_BEARER) :]
         if not token.strip():
             raise RefusedTokenError
-        claims = _signed(token.strip(), self._issuer.keys)
-        if authorizer.issuer != self._deployed_url or claims.get("iss") != self._issuer.url:
-            raise RefusedTokenError("the token does not have a valid issuer")
+        if authorizer.issuer != self._deployed_url:
+            raise RefusedTokenError(_WRONG_ISSUER)
+        claims = self._decode(token.strip())
         audience = claims["aud"] if "aud" in claims else claims.get("client_id")
         named = audience if isinstance(audience, list) else [audience]
         if not set(authorizer.audiences).intersection(map(str, named)):
             raise RefusedTokenError("the token does not have a valid audience")
-        self._check_times(claims)
         return claims
 
-    def _check_times(self, claims: Claims) -> None:
-        now = self._clock.now_ms() / 1000
-        if _seconds(claims, "exp", 0.0) <= now:
-            raise RefusedTokenError("the token has expired")
-        for name in ("nbf", "iat"):
-            if _seconds(claims, name, now) > now:
-                raise RefusedTokenError(f"the token is not valid yet: {name}")
-
-
-def _signed(token: str, keys: Mapping[str, RSAPublicKey]) -> Claims:
-    """What a token says that is signed with the key that it names."""
-    try:
-        header = jwt.get_unverified_header(token)
-        if header.get("alg") != _ALGORITHM:
-            raise RefusedTokenError("signing method is invalid")
-        key = keys.get(header.get("kid", ""))
-        if key is None:
-            raise RefusedTokenError("the token names no key of its issuer")
-        claims = json.loads(jwt.PyJWS().decode(token, key, algorithms=[_ALGORITHM]))
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise RefusedTokenError("the token is malformed or its signature is wrong") from error
-    if not isinstance(claims, dict):
-        raise RefusedTokenError("the token has no claims")
-    return claims
-
-
-def _seconds(claims: Claims, name: str, default: float) -> float:
-    value = claims.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RefusedTokenError(f"the token's {name} is no time")
-    return float(value)
+    def _decode(self, token: str) -> Claims:
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            if key_id not in self._issuer.keys:
+                raise RefusedTokenError("the token names no key of its issuer")
+            claims: Claims = jwt.decode(
+                token,
+                self._issuer.keys[key_id],
+                algorithms=[_ALGORITHM],
+                issuer=self._issuer.url,
+                options={
+                    "require": ["exp"],
+                    # PyJWT does not know about `client_id`; `claims` checks both.
+                    "verify_aud": False,
+                    # API Gateway does not check these.
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise RefusedTokenError(_DESCRIPTIONS.get(type(error), _MALFORMED)) from error
+        return claims
 
 
 def as_texts(claims: Claims) -> dict[str, str]:
-    """The claims as functions see them: every value is a text, an array `[one two]`.
+    """Convert claims to what functions see: every value is a text, an array is `[one two]`.
 
-    Seen on AWS: https://github.com/floci-io/floci/pull/2011. What an object looks like, nobody
-    says; here it is JSON.
+    Observed on AWS: https://github.com/floci-io/floci/pull/2011. The form of an object is
+    undocumented; here it is JSON.
     """
     return {name: _text(value) for name, value in claims.items()}
 

@@ -122,7 +122,7 @@ class AwsServices:
         )
         issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
         deployed = self._stack.place.issuer_url(identity.pool_id)
-        self.verifier = JwtVerifier(issuer, deployed, self._clock)
+        self.verifier = JwtVerifier(issuer, deployed)
         return port
 
     async def _queue(self, queues: Mapping[str, MessageQueue]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import jwt
@@ -27,7 +28,8 @@ class WebApi:
     """An API that listens; all its routes lead to the function `web`."""
 
     def __init__(self, *, keys: tuple[str, ...] = KEYS, stage: str = "$default") -> None:
-        self.clock = ManualClock()
+        # PyJWT compares a token's times with the system clock.
+        self.clock = ManualClock(time.time_ns() // 1_000_000)
         self.invoker = ScriptedInvoker()
         self.issuer = TokenIssuer("pool", "client", self.clock)
         self.issuer.url = _ISSUER_URL
@@ -38,7 +40,7 @@ class WebApi:
             HttpApi("web", stage, routes),
             _PLACE,
             self.invoker,
-            JwtVerifier(self.issuer, _DEPLOYED_ISSUER, self.clock),
+            JwtVerifier(self.issuer, _DEPLOYED_ISSUER),
             self.clock,
             limits=HttpLimits(integration=0.2),
         )
