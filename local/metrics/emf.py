@@ -1,4 +1,4 @@
-"""Metrics out of log lines in CloudWatch's embedded metric format (EMF).
+"""Parses metrics in CloudWatch's embedded metric format (EMF).
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Names and values of a series' dimensions, in the order of the names.
+#: Names and values, sorted by name.
 Dimensions = tuple[tuple[str, str], ...]
 
 MILLISECONDS = "Milliseconds"
-# Spares the reading of lines that cannot be any.
+# Lines without it are not parsed.
 _MARK = b'"_aws"'
 
 _decode = json.JSONDecoder().raw_decode
@@ -23,7 +23,7 @@ _decode = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The values of one metric in one line; `at_ms` since the epoch."""
+    """The values of one metric in one document; `at_ms` is since the epoch."""
 
     name: str
     unit: str
@@ -33,16 +33,16 @@ class Sample:
 
 
 def samples(line: bytes) -> Iterator[Sample]:
-    """What a line says; nothing if it is no EMF, or not as the format has it.
+    """Yield the samples of a log line; lines and documents that are not valid EMF have none.
 
-    A line may hold several documents: a function's workers share a log, and Lambda's runtime writes
-    the end of a line by itself, after another worker's line perhaps.
+    A line can hold several documents: the workers of a function share a log, and Lambda's runtime
+    writes a line and its end separately.
     """
     if _MARK not in line:
         return
-    for content in _documents(line):
+    for document in _documents(line):
         try:
-            found = list(_samples(content))
+            found = list(_samples(document))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         yield from found
@@ -52,28 +52,27 @@ def _documents(line: bytes) -> Iterator[Any]:
     try:
         text = line.decode().strip()
         while text:
-            content, end = _decode(text)
-            yield content
+            document, end = _decode(text)
+            yield document
             text = text[end:].lstrip()
     except ValueError:
         return
 
 
-def _samples(content: Mapping[str, Any]) -> Iterator[Sample]:
-    head = content["_aws"]
-    at_ms = int(head["Timestamp"])
-    for directive in head["CloudWatchMetrics"]:
+def _samples(document: Mapping[str, Any]) -> Iterator[Sample]:
+    at_ms = int(document["_aws"]["Timestamp"])
+    for directive in document["_aws"]["CloudWatchMetrics"]:
         for names in directive["Dimensions"]:
-            dimensions = tuple(sorted((name, str(content[name])) for name in names))
+            dimensions = tuple(sorted((name, str(document[name])) for name in names))
             for metric in directive["Metrics"]:
                 name = str(metric["Name"])
                 unit = str(metric.get("Unit", "None"))
-                yield Sample(name, unit, dimensions, _values(content[name]), at_ms)
+                yield Sample(name, unit, dimensions, _values(document[name]), at_ms)
 
 
-def _values(given: Any) -> tuple[float, ...]:
-    """One number or several. Raises ValueError for one that cannot be added up."""
-    values = tuple(float(each) for each in (given if isinstance(given, list) else [given]))
+def _values(value: Any) -> tuple[float, ...]:
+    """Convert one number or a list of them. Raises ValueError for NaN and infinity."""
+    values = tuple(float(each) for each in (value if isinstance(value, list) else [value]))
     if not all(map(math.isfinite, values)):
-        raise ValueError("not a number")
+        raise ValueError("not a finite number")
     return values

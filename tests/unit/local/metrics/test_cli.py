@@ -1,4 +1,4 @@
-"""`python -m local metrics` over written logs, and which stack it looks at."""
+"""`python -m local metrics` over prepared logs, and which stack it shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.helpers.doubles import ManualClock
 
 @pytest.fixture
 def emf(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """A function's lines: a duration, and 3 deliveries."""
+    """Log lines of a function: one duration, and 3 deliveries."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "audio")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lingocast")
     telemetry = PowertoolsTelemetry()
@@ -37,7 +37,7 @@ def running(tmp_path: Path) -> Iterator[StateDir]:
         yield state
 
 
-def test_json_has_all_figures(
+def test_json_has_all_series(
     running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs_of(running.path).joinpath("audio.log").write_text(f"START\n{emf}END\n")
@@ -64,7 +64,7 @@ def test_once_prints_a_table(
     assert "20" in printed
 
 
-def test_without_a_stack_it_says_how_to_start_one(
+def test_without_a_running_stack_the_error_says_how_to_start_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--once", "--state", str(tmp_path)]) == 1
@@ -73,14 +73,14 @@ def test_without_a_stack_it_says_how_to_start_one(
 
 
 class Interrupting(ManualClock):
-    """Somebody presses Ctrl-C as soon as the time is asked for, so while figures are drawn."""
+    """A clock that raises Ctrl-C when it is read, which is while the table is drawn."""
 
     def now_ms(self) -> int:
         signal.raise_signal(signal.SIGINT)
         return super().now_ms()
 
 
-def test_ctrl_c_ends_it_and_leaves_the_figures(
+def test_ctrl_c_ends_it_and_leaves_the_table(
     running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs_of(running.path).joinpath("audio.log").write_text(emf)
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_it_and_leaves_the_figures(
 
 def test_it_ends_with_the_stack(running: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     class Ending(ManualClock):
-        """The stack ends while its figures are drawn for the first time."""
+        """A clock that ends the stack while the first table is drawn."""
 
         def now_ms(self) -> int:
             running.close()
@@ -105,7 +105,7 @@ def test_it_ends_with_the_stack(running: StateDir, capsys: pytest.CaptureFixture
     assert "the stack has ended" in capsys.readouterr().err
 
 
-def test_a_stack_that_has_ended_is_none(tmp_path: Path) -> None:
+def test_a_stack_that_has_ended_does_not_count_as_running(tmp_path: Path) -> None:
     state = StateDir.acquire(tmp_path)
     assert is_running(state.path)
     assert StateDir.newest_running(tmp_path) == state.path
@@ -116,7 +116,7 @@ def test_a_stack_that_has_ended_is_none(tmp_path: Path) -> None:
     assert StateDir.newest_running(tmp_path) is None
 
 
-def test_the_stack_that_started_last_counts(tmp_path: Path) -> None:
+def test_the_newest_stack_is_shown(tmp_path: Path) -> None:
     with contextlib.ExitStack() as opened:
         states = [
             opened.enter_context(contextlib.closing(StateDir.acquire(tmp_path))) for _ in range(3)
@@ -129,6 +129,6 @@ def test_the_stack_that_started_last_counts(tmp_path: Path) -> None:
         states[0].close()
         again = opened.enter_context(contextlib.closing(StateDir.acquire(tmp_path)))
         assert again.path == tmp_path
-        # Both may have started within one tick of the file system's clock.
+        # Both can have started within one tick of the file system's clock.
         os.utime(states[1].path / "lock", (0, 0))
         assert StateDir.newest_running(tmp_path) == tmp_path

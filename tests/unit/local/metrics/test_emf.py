@@ -1,4 +1,4 @@
-"""Reading metrics out of log lines."""
+"""Parsing metrics in log lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def line(**changes: Any) -> bytes:
     return json.dumps(content).encode()
 
 
-def test_what_powertools_prints_is_understood(
+def test_output_of_powertools_is_parsed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "timeout")
@@ -50,8 +50,8 @@ def test_what_powertools_prints_is_understood(
     assert found["Closed"].dimensions == (("Reason", "idle"), ("Role", "speaker"), service)
 
 
-def test_workers_whose_lines_met_in_one_log() -> None:
-    """Lambda's runtime writes a line and its end apart."""
+def test_a_line_with_documents_of_several_workers() -> None:
+    """Lambda's runtime writes a line and its end separately."""
     warning = b'{"level": "WARNING"}'
 
     found = list(samples(line() + warning + line().replace(b"[2.0, 3.0]", b"7")))
@@ -86,5 +86,5 @@ def test_a_single_number_and_several_sets_of_dimensions() -> None:
         line().replace(b"3.0", b"1e999"),
     ],
 )
-def test_what_is_no_metric_is_passed_over(text: bytes) -> None:
+def test_lines_that_are_not_valid_emf_have_no_samples(text: bytes) -> None:
     assert list(samples(text)) == []
