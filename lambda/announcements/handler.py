@@ -1,4 +1,4 @@
-"""Announcements: made, cleared, acknowledged and asked for, and what of them is done later."""
+"""Announcements over WebSocket and HTTP, and their late deliveries from the queue."""
 
 import os
 from collections.abc import Mapping
@@ -21,44 +21,43 @@ from shared.wiring.announcements import AnnouncementApp
 
 
 def build(app: AnnouncementApp) -> InvocationHandler:
-    """The handler over the given parts. Events of a queue have records, those of the HTTP API name
-    a route; what is neither comes from the WebSocket API.
+    """Build the handler. Queue events have records, HTTP events name their route at the top level,
+    and WebSocket events name it in their request context.
     """
     noting = app.connection_service.noting
-    announcing, acknowledging = app.announcing, app.acknowledging
-    asked = message_handler(
+    announcements, acknowledgements = app.announcement_service, app.acknowledgement_service
+    from_websocket = message_handler(
         {
-            Announce: noting(announcing.announce),
-            ClearAnnouncement: noting(announcing.clear_announcement),
-            AcknowledgeAnnouncement: noting(acknowledging.acknowledge_announcement),
-            GetActiveAnnouncement: noting(acknowledging.get_active_announcement),
+            Announce: noting(announcements.announce),
+            ClearAnnouncement: noting(announcements.clear_announcement),
+            AcknowledgeAnnouncement: noting(acknowledgements.acknowledge_announcement),
+            GetActiveAnnouncement: noting(acknowledgements.get_active_announcement),
         },
         check_size=validate_announcement_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
         closer=app.abusive_connections,
     )
-    desk = app.announcement_desk
-    called = http_handler(
+    http = app.http_service
+    from_http = http_handler(
         {
-            "POST /api/creator/broadcast": Posted(BroadcastRequest, desk.announce),
-            "POST /api/creator/broadcast/clear": Asked(desk.clear),
-            "POST /api/creator/broadcast/acknowledge": Posted(AcknowledgeRequest, desk.acknowledge),
-            "GET /api/creator/broadcast/active": Asked(desk.active),
-            "GET /api/creator/broadcast/limits": Asked(desk.limits),
-            "GET /api/creator/broadcast/stats": Asked(desk.stats),
+            "POST /api/creator/broadcast": Posted(BroadcastRequest, http.announce),
+            "POST /api/creator/broadcast/clear": Asked(http.clear),
+            "POST /api/creator/broadcast/acknowledge": Posted(AcknowledgeRequest, http.acknowledge),
+            "GET /api/creator/broadcast/active": Asked(http.active),
+            "GET /api/creator/broadcast/limits": Asked(http.limits),
+            "GET /api/creator/broadcast/stats": Asked(http.stats),
         },
         telemetry=app.telemetry,
     )
-    late = batch_handler(
-        ReplayDue | RedeliveryPass, app.late_announcements.ring, telemetry=app.telemetry
+    from_queue = batch_handler(
+        ReplayDue | RedeliveryPass, app.late_delivery.ring, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
         if "Records" in event:
-            return late(dict(event), context)
-        # Of the WebSocket API's events the route stands in the request's context.
-        return (called if "routeKey" in event else asked)(event, context)
+            return from_queue(dict(event), context)
+        return (from_http if "routeKey" in event else from_websocket)(event, context)
 
     return handler
 

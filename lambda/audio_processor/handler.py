@@ -1,4 +1,4 @@
-"""sendAudio and sendCaption: the routes without a response; errors are pushed to the sender."""
+"""sendAudio and sendCaption. These routes have no response, so errors are pushed to the sender."""
 
 import os
 
@@ -12,7 +12,7 @@ from shared.wiring.audio import AudioApp
 
 
 def build(app: AudioApp) -> LambdaHandler:
-    """The handler over the given parts. Each route has a size of its own."""
+    """Build the handler. Each route has its own message size limit."""
     audio = message_handler(
         {SendAudio: app.audio_service.send_audio},
         check_size=validate_audio_message_size,

@@ -1,5 +1,7 @@
-"""The REQUEST authorizer of $connect: no token is a listener, a bad one is refused, and so is a
-browser from a foreign origin where the stage lists its own.
+"""REQUEST authorizer of $connect.
+
+Connections without a token are listeners. It denies invalid tokens and tickets, and browsers from
+other origins if the stage lists its own.
 """
 
 import os
@@ -8,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from shared.entrypoints.websocket_event import NEVER, SENDS, Event
+from shared.models import schema
 from shared.models.errors import ValidationError
 from shared.utils import hashed_secret
 from shared.utils.identity import Identity, InvalidTokenError, Verify
@@ -17,15 +20,15 @@ from shared.utils.tokens import TokenVerifier
 from shared.utils.validators import validate_client_id, validate_session_id
 
 Policy = dict[str, Any]
-# Looks up what a session keeps of its ticket.
+# Looks up the hash of a session's ticket.
 TicketHash = Callable[[str], str | None]
 
-# Longer texts are no tickets, and not worth hashing.
+# Tickets are shorter than this; hashing longer texts would be a waste.
 _LONGEST_TICKET = 256
 
 
 class _WrongTicketError(Exception):
-    """Not the session's ticket."""
+    """The ticket is not the session's."""
 
 
 def build(
@@ -33,13 +36,13 @@ def build(
     allowed_origins: Collection[str],
     ticket_hash: TicketHash = lambda session_id: None,
 ) -> Callable[[Event, object], Policy]:
-    """The handler over the given parts; without `allowed_origins` any origin is allowed.
+    """Build the handler. Empty `allowed_origins` allow any origin.
 
-    `ticket_hash` is asked only about handshakes with a ticket.
+    The handler calls `ticket_hash` only for handshakes with a ticket.
     """
 
     def handler(event: Event, _context: object) -> Policy:
-        """The policy for this handshake; its context reaches every route as strings."""
+        """Return the policy for a handshake. Its context reaches every route as strings."""
         parameters = event.get("queryStringParameters") or {}
         token, client_id = parameters.get("token"), parameters.get("clientId")
         ticket = parameters.get("ticket")
@@ -57,7 +60,7 @@ def build(
             if ticket is not None:
                 _check_ticket(ticket, parameters.get("session", ""), ticket_hash)
         except (InvalidTokenError, ValidationError, _WrongTicketError):
-            # A bad token or ticket is never silently anonymous, nor a bad id silently ignored.
+            # Deny: a client with an invalid token, ticket or id must not connect as anonymous.
             return _policy("refused", "Deny", event, {})
         if token is None and ticket is None:
             context[SENDS] = NEVER
@@ -103,10 +106,13 @@ def _ticket_hash(session_id: str) -> str | None:
 
 @cache
 def _ticket_hashes() -> TicketHash:
-    # Loading boto3 takes a third of a second, and hardly any handshake brings a ticket.
-    from shared.wiring.tickets import ticket_hashes  # noqa: PLC0415
+    # Importing boto3 takes a third of a second, and few handshakes have a ticket.
+    from shared.aws import clients  # noqa: PLC0415
+    from shared.data_access.table import Table  # noqa: PLC0415
+    from shared.interpretation.ticket_store import TicketStore  # noqa: PLC0415
 
-    return ticket_hashes(load(TicketSettings, os.environ).sessions_table)
+    sessions_table = load(TicketSettings, os.environ).sessions_table
+    return TicketStore(Table(clients.dynamodb_client(), sessions_table, schema.SESSION_ID)).hash_of
 
 
 _settings = load(AuthorizerSettings, os.environ)

@@ -1,4 +1,4 @@
-"""Invoked by whoever has audio to send, and by a fan-out that is too large for one function."""
+"""Broadcasts audio on request, and serves one shard of a large fan-out."""
 
 import os
 from collections.abc import Mapping
@@ -11,9 +11,7 @@ from shared.wiring.audio import AudioApp
 
 
 def build(app: AudioApp) -> InvocationHandler:
-    """The handler over the given parts. With connection ids the audience is known, without them
-    the session and the language say to whom.
-    """
+    """Build the handler. Shards list connection ids; broadcasts name a session and a language."""
     broadcast = invocation_handler(
         BroadcastRequest, app.broadcast_service.broadcast, telemetry=app.telemetry
     )

@@ -1,4 +1,4 @@
-"""$connect: remember the connection. What is written here is all that later routes may change."""
+"""$connect: register the connection. No other route creates its row."""
 
 import os
 
@@ -7,7 +7,7 @@ from shared.wiring.app import App
 
 
 def build(app: App) -> LambdaHandler:
-    """The handler over the given parts."""
+    """Build the handler."""
     register = app.handshake_delays.delaying(app.connection_service.register)
     return lifecycle_handler(register, telemetry=app.telemetry)
 

@@ -1,4 +1,4 @@
-"""Every request that is no audio, and $default: what no route is for."""
+"""Session, floor and interpreter requests, and $default for requests without a route."""
 
 import os
 
@@ -20,12 +20,12 @@ from shared.protocol.messages import (
     UnmuteBroadcast,
 )
 from shared.utils.validators import validate_control_message_size
-from shared.wiring.announcements import ReplayApp
+from shared.wiring.control import ControlApp
 
 
-def build(app: ReplayApp) -> LambdaHandler:
-    """The handler over the given parts."""
-    greeting = app.greeting.greeting
+def build(app: ControlApp) -> LambdaHandler:
+    """Build the handler."""
+    greeting = app.announcement_replay.greeting
     services: dict[type[Request], Service] = {
         CreateSession: greeting(app.session_service.create_session),
         PauseBroadcast: app.control_service.pause_broadcast,
@@ -45,7 +45,7 @@ def build(app: ReplayApp) -> LambdaHandler:
     return message_handler(
         {
             **{request: noting(service) for request, service in services.items()},
-            Heartbeat: app.heartbeats.heartbeat,
+            Heartbeat: app.heartbeat_service.heartbeat,
         },
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
@@ -54,4 +54,4 @@ def build(app: ReplayApp) -> LambdaHandler:
     )
 
 
-lambda_handler = build(ReplayApp(os.environ))
+lambda_handler = build(ControlApp(os.environ))

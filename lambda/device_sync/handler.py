@@ -1,6 +1,4 @@
-"""Devices of a user: they register, speak to each other, and catch up; a bus outside joins in; and
-each minute those that have gone without a word are found.
-"""
+"""Device sync: WebSocket requests, the webhook, and a presence check each minute."""
 
 import os
 from collections.abc import Mapping
@@ -15,11 +13,11 @@ from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> Any:
-    """The handler over the given parts. An event of the WebSocket API names a connection, one of
-    the HTTP API a route; what is neither comes from the rule of every minute.
+    """Build the handler. HTTP events name their route at the top level, WebSocket events have a
+    request context, and all others come from the schedule.
     """
     noting = app.connection_service.noting
-    asked = message_handler(
+    from_websocket = message_handler(
         {
             RegisterDevice: noting(app.device_registry.register_device),
             GetSyncSnapshot: noting(app.sync_snapshots.get_sync_snapshot),
@@ -30,19 +28,19 @@ def build(app: DeviceApp) -> Any:
         admit=app.token_rights.admit,
         closer=app.abusive_connections,
     )
-    posted = http_handler(
-        {"POST /sync/messages": Raw(app.sync_bus.receive)}, telemetry=app.telemetry
+    from_webhook = http_handler(
+        {"POST /sync/messages": Raw(app.sync_webhook.receive)}, telemetry=app.telemetry
     )
-    scheduled = schedule_handler(
+    from_schedule = schedule_handler(
         {"presence": [app.device_presence.run]}, clock=app.clock, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any] | None:
         if "routeKey" in event:
-            return posted(event, context)
+            return from_webhook(event, context)
         if "requestContext" in event:
-            return asked(event, context)
-        return scheduled(event, context)
+            return from_websocket(event, context)
+        return from_schedule(event, context)
 
     return handler
 

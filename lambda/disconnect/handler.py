@@ -1,5 +1,7 @@
-"""$disconnect: forget the connection and give up its seat, and the device that it was. Best effort,
-so also done elsewhere: whoever finds a connection over says so in an event of its own.
+"""$disconnect: remove the connection, its seat and its device.
+
+API Gateway sends $disconnect on a best-effort basis, so functions that find a connection closed
+invoke this one too, with an event of their own.
 """
 
 import os
@@ -14,24 +16,24 @@ from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> InvocationHandler:
-    """The handler over the given parts. API Gateway's events have a context, the others an id."""
-    departures, devices = app.departures, app.device_registry
+    """Build the handler. Events of API Gateway have a request context, others a connection id."""
+    leave_service, devices = app.leave_service, app.device_registry
 
-    def over(caller: Caller) -> None:
+    def disconnect(caller: Caller) -> None:
         try:
-            departures.remove(caller.connection_id)
+            leave_service.remove(caller.connection_id)
         finally:
             devices.leave(caller)
 
-    told = lifecycle_handler(over, telemetry=app.telemetry)
-    found = event_handler(
+    from_gateway = lifecycle_handler(disconnect, telemetry=app.telemetry)
+    from_function = event_handler(
         ClosedConnection,
-        lambda closed: departures.remove(closed.connection_id),
+        lambda closed: leave_service.remove(closed.connection_id),
         telemetry=app.telemetry,
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
-        return (told if "requestContext" in event else found)(event, context)
+        return (from_gateway if "requestContext" in event else from_function)(event, context)
 
     return handler
 

@@ -1,4 +1,4 @@
-"""Invoked without anybody waiting for it: one run of a session's interpreter."""
+"""One run of a session's machine interpreter, invoked asynchronously."""
 
 import asyncio
 import os
@@ -7,14 +7,14 @@ from interpreter.function.machine_factory import interpreter_over
 from interpreter.function.run import InterpreterRun, RunTimes
 from shared.entrypoints.invocation import InvocationHandler, timed_event_handler
 from shared.models.interpreter_run import RunRequest
-from shared.wiring.interpreters import InterpreterApp
+from shared.wiring.interpreter import InterpreterApp
 
 
 def build(app: InterpreterApp) -> InvocationHandler:
-    """The handler over the given parts."""
+    """Build the handler."""
     run = InterpreterRun(
-        app.runs,
-        app.starts.start,
+        app.run_store,
+        app.run_starter.start,
         interpreter_over(app.settings.websocket_url, app.telemetry),
         RunTimes(run=app.settings.interpreter_run_seconds),
         clock=app.clock,

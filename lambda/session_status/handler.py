@@ -1,4 +1,4 @@
-"""Who listens: for a speaker who asks, for all speakers every half minute, and after changes."""
+"""Session status on request, every half minute, and after changes of the audience."""
 
 import os
 from collections.abc import Mapping
@@ -10,31 +10,33 @@ from shared.entrypoints.websocket import message_handler
 from shared.models.timers import StatusDue, StatusTick
 from shared.protocol.messages import GetSessionStatus
 from shared.utils.validators import validate_control_message_size
-from shared.wiring.app import App
+from shared.wiring.status import StatusApp
 
 
-def build(app: App) -> InvocationHandler:
-    """The handler over the given parts. API Gateway's events have a request's context and a
-    queue's have records; what is neither comes from the rule that rings every minute.
+def build(app: StatusApp) -> InvocationHandler:
+    """Build the handler. API Gateway's events have a request context, queue events have records,
+    and all others come from the rule that fires every minute.
     """
-    asked = message_handler(
+    from_websocket = message_handler(
         {GetSessionStatus: app.status_service.get_session_status},
         check_size=validate_control_message_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
         closer=app.abusive_connections,
     )
-    ticked = tick_handler(app.status_updates.tell_everyone, telemetry=app.telemetry)
-    rung = batch_handler(StatusDue | StatusTick, app.status_updates.ring, telemetry=app.telemetry)
+    from_rule = tick_handler(app.status_updates.tell_everyone, telemetry=app.telemetry)
+    from_queue = batch_handler(
+        StatusDue | StatusTick, app.status_updates.ring, telemetry=app.telemetry
+    )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
         if "requestContext" in event:
-            return asked(event, context)
+            return from_websocket(event, context)
         if "Records" in event:
-            return rung(dict(event), context)
-        return ticked(event, context)
+            return from_queue(dict(event), context)
+        return from_rule(event, context)
 
     return handler
 
 
-lambda_handler = build(App(os.environ))
+lambda_handler = build(StatusApp(os.environ))

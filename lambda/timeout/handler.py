@@ -1,4 +1,4 @@
-"""Invoked by timers that ring, and by the clock: what is due, lost or left behind is dealt with."""
+"""Expired grace periods, idle connections, overdue sessions and counter checks."""
 
 import os
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from shared.wiring.sweeps import SweepApp
 
 
 def build(app: SweepApp) -> Any:
-    """The handler over the given parts. Messages of the queue are timers, the rest are rules."""
-    timers = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
-    scheduled = schedule_handler(
+    """Build the handler. Queue events are timers; all others come from schedule rules."""
+    from_queue = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
+    from_schedule = schedule_handler(
         {
             "sweep": [app.idle_sweep.run, app.session_sweep.run],
             RECONCILE: [app.reconciliation.run],
@@ -23,7 +23,7 @@ def build(app: SweepApp) -> Any:
     )
 
     def handler(event: dict[str, Any], context: object) -> Mapping[str, Any] | None:
-        return timers(event, context) if "Records" in event else scheduled(event, context)
+        return (from_queue if "Records" in event else from_schedule)(event, context)
 
     return handler
 

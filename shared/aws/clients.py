@@ -27,7 +27,7 @@ _DYNAMODB = Config(
     tcp_keepalive=True,
 )
 # For what somebody waits for who can do without it: tried once, and not for long (s).
-_IMPATIENT_DYNAMODB = Config(
+_FAIL_FAST_DYNAMODB = Config(
     connect_timeout=0.25,
     read_timeout=0.25,
     retries={"mode": "standard", "total_max_attempts": 1},
@@ -58,9 +58,9 @@ def dynamodb_client() -> DynamoDBClient:
     return _session().client("dynamodb", config=_DYNAMODB)
 
 
-def impatient_dynamodb_client() -> DynamoDBClient:
+def fail_fast_dynamodb_client() -> DynamoDBClient:
     """One that gives up soon."""
-    return _session().client("dynamodb", config=_IMPATIENT_DYNAMODB)
+    return _session().client("dynamodb", config=_FAIL_FAST_DYNAMODB)
 
 
 def sqs_client() -> SQSClient:

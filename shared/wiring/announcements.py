@@ -1,4 +1,4 @@
-"""The composition root of the functions that announce, or greet with what is announced."""
+"""App of the announcements function: WebSocket requests, HTTP API and late deliveries."""
 
 from __future__ import annotations
 
@@ -17,81 +17,62 @@ from shared.announcements.publisher import AnnouncementPublisher
 from shared.announcements.recipients import Recipients
 from shared.announcements.replay import AnnouncementReplay
 from shared.data_access.presence import Presence
-from shared.data_access.table import Table
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.wiring.app import App
 
 
-class ReplayApp(App):
-    """The parts of the control function: an app whose joins are greeted, and wait for little."""
+class AnnouncementApp(App):
+    """The parts of the announcements function."""
 
     @cached_property
-    def greeting(self) -> AnnouncementReplay:
-        return self._greeting_over(
-            self._outside.announcements_at_once,
-            self._broadcasts(self._rosters, self._outside.sender),
-        )
-
-    def _greeting_over(self, table: Table, broadcasts: BroadcastHandler) -> AnnouncementReplay:
-        return AnnouncementReplay(
-            ActiveAnnouncements(table),
-            AcknowledgementStore(table),
-            DeliveryCounts(table),
-            broadcasts,
-            self._outside.announcement_timers,
-            clock=self.clock,
-            telemetry=self.telemetry,
-        )
-
-
-class AnnouncementApp(ReplayApp):
-    """The parts of the function that announces."""
+    def announcement_service(self) -> AnnouncementService:
+        return AnnouncementService(self._publisher, self._seat_lookup)
 
     @cached_property
-    def announcing(self) -> AnnouncementService:
-        return AnnouncementService(self._board, self._seating)
-
-    @cached_property
-    def acknowledging(self) -> AcknowledgementService:
+    def acknowledgement_service(self) -> AcknowledgementService:
         return AcknowledgementService(
-            self._last,
-            AcknowledgementStore(self._outside.announcements),
+            self._active,
+            self._acknowledgements,
             self._counts,
-            self._readers,
+            self._recipients,
             clock=self.clock,
             telemetry=self.telemetry,
         )
 
     @cached_property
-    def announcement_desk(self) -> AnnouncementHttpService:
+    def http_service(self) -> AnnouncementHttpService:
         return AnnouncementHttpService(
-            self._board, self.acknowledging, self._counts, self._presence, self.clock
+            self._publisher, self.acknowledgement_service, self._counts, self._presence, self.clock
         )
 
     @cached_property
-    def greeting(self) -> AnnouncementReplay:
-        """One that tries again as often as everybody else: nobody waits for it."""
-        return self._greeting_over(self._outside.announcements, self._sharded)
-
-    @cached_property
-    def late_announcements(self) -> LateDelivery:
+    def late_delivery(self) -> LateDelivery:
+        replay = AnnouncementReplay(
+            self._active,
+            self._acknowledgements,
+            self._counts,
+            self._sharded_broadcasts,
+            self._aws.announcement_timers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
         return LateDelivery(
-            self._last,
+            self._active,
             self._fanout,
-            self.greeting,
-            self._readers,
-            timers=self._outside.announcement_timers,
+            replay,
+            self._recipients,
+            timers=self._aws.announcement_timers,
             clock=self.clock,
         )
 
     @cached_property
-    def _board(self) -> AnnouncementPublisher:
+    def _publisher(self) -> AnnouncementPublisher:
         return AnnouncementPublisher(
-            self._last,
-            IdempotencyKeys(self._outside.announcements),
+            self._active,
+            IdempotencyKeys(self._aws.announcements),
             self._counts,
             self._fanout,
-            self._outside.announcement_timers,
+            self._aws.announcement_timers,
             identifiers=self._identifiers,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -102,29 +83,33 @@ class AnnouncementApp(ReplayApp):
         return AnnouncementFanout(
             self._presence,
             self._connections,
-            self._readers,
-            self._sharded,
+            self._recipients,
+            self._sharded_broadcasts,
             self._counts,
             clock=self.clock,
             telemetry=self.telemetry,
         )
 
     @cached_property
-    def _last(self) -> ActiveAnnouncements:
-        return ActiveAnnouncements(self._outside.announcements)
+    def _active(self) -> ActiveAnnouncements:
+        return ActiveAnnouncements(self._aws.announcements)
+
+    @cached_property
+    def _acknowledgements(self) -> AcknowledgementStore:
+        return AcknowledgementStore(self._aws.announcements)
 
     @cached_property
     def _counts(self) -> DeliveryCounts:
-        return DeliveryCounts(self._outside.announcements)
+        return DeliveryCounts(self._aws.announcements)
 
     @cached_property
     def _presence(self) -> Presence:
-        return Presence(self._outside.connections)
+        return Presence(self._aws.connections)
 
     @cached_property
-    def _readers(self) -> Recipients:
+    def _recipients(self) -> Recipients:
         return Recipients(self._sessions, self._connections)
 
     @cached_property
-    def _sharded(self) -> BroadcastHandler:
-        return self._broadcasts(self._rosters, self._outside.sharded_sender)
+    def _sharded_broadcasts(self) -> BroadcastHandler:
+        return self._broadcasts(self._rosters, self._aws.sharded_sender)

@@ -1,7 +1,4 @@
-"""The composition root: builds what a function needs from its environment, and nothing else.
-
-Every part is made at its first use, so a function needs only its own settings and grants.
-"""
+"""App with the parts that most functions share; `connect` uses it as it is."""
 
 from __future__ import annotations
 
@@ -12,55 +9,43 @@ from functools import cached_property
 from shared.admission.abusive_connections import AbusiveConnections
 from shared.admission.address_store import AbusiveAddressStore
 from shared.admission.handshake_delays import HandshakeDelays
-from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.session_news import SessionNews
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.data_access.takeovers import Takeovers
 from shared.fanout.rosters import RosterCache, Rosters, RosterSource
-from shared.models.connection import Caller
+from shared.interpretation.run_starter import RunStarter
+from shared.interpretation.run_store import RunStore
 from shared.models.delivery import ConnectionSender
 from shared.services.broadcast_handler import BroadcastHandler, Measure, measure_fanout
-from shared.services.session_notifier import CONTROL_DEADLINE_MS, SessionNotifier
-from shared.services.sessions.authentication import Authentication
-from shared.services.sessions.connection_rollover import ConnectionRollover
+from shared.services.session_notifier import SessionNotifier
 from shared.services.sessions.connection_service import ConnectionService
-from shared.services.sessions.control_service import ControlService
-from shared.services.sessions.heartbeat_service import HeartbeatService
-from shared.services.sessions.interpreter_handover import InterpreterHandover
-from shared.services.sessions.join_service import JoinService
+from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.services.sessions.leave_service import LeaveService
-from shared.services.sessions.membership_service import MembershipService
 from shared.services.sessions.seat_lookup import SeatLookup
-from shared.services.sessions.session_service import SessionService
 from shared.services.sessions.speaker_grace import FloorKeeper, SpeakerGrace
 from shared.services.sessions.token_rights import TokenRights
-from shared.services.status.status_sender import StatusSender
-from shared.services.status.status_service import StatusService
 from shared.services.status.status_trigger import StatusTrigger
-from shared.services.status.status_updates import StatusUpdates
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.identifiers import Identifiers, RandomIdentifiers
 from shared.utils.settings import (
     TIMER_QUEUE_URL,
     FloorSettings,
     HandshakeSettings,
+    InterpreterStartSettings,
     RightsSettings,
     SessionSettings,
     load,
 )
 from shared.utils.telemetry import PowertoolsTelemetry, Telemetry
 from shared.wiring.aws_resources import AwsResources, Overrides
-from shared.wiring.interpreters import InterpreterParts
-from shared.wiring.leases import LeaseParts
 
 
 class App:
-    """The parts of one function, wired from its environment.
+    """The parts of one function. Tests pass their own clock, telemetry, identifiers and overrides.
 
-    What a test wants to see or to steer is given here; the rest is what production has.
+    Reading a part raises SettingsError if the function lacks its settings.
     """
 
     def __init__(
@@ -70,30 +55,18 @@ class App:
         clock: Clock | None = None,
         telemetry: Telemetry | None = None,
         identifiers: Identifiers | None = None,
-        sessions: SessionsRepository | None = None,
-        takeovers: Takeovers | None = None,
-        leases: InterpreterLeases | None = None,
-        doubles: Overrides | None = None,
+        overrides: Overrides | None = None,
     ) -> None:
         self._environment = environment
-        self._given_sessions = sessions
-        self._given_takeovers = takeovers
-        self._given_leases = leases
+        self._overrides = overrides or Overrides()
         self._identifiers = identifiers or RandomIdentifiers()
         self.clock = clock or SystemClock()
         self.telemetry = telemetry or PowertoolsTelemetry()
-        self._outside = AwsResources(environment, self.clock, doubles or Overrides())
-        self._interpreters = InterpreterParts(
-            environment,
-            self._outside,
-            identifiers=self._identifiers,
-            clock=self.clock,
-            telemetry=self.telemetry,
-        )
+        self._aws = AwsResources(environment, self.clock, self._overrides)
 
     @property
     def settings(self) -> SessionSettings:
-        return self._outside.settings
+        return self._aws.settings
 
     @cached_property
     def connection_service(self) -> ConnectionService:
@@ -105,106 +78,17 @@ class App:
         return TokenRights(self._connections, settings.token_tolerance_seconds)
 
     @cached_property
-    def authentication(self) -> Authentication:
-        return Authentication(self._connections, self._sessions, self._outside.verify, self.clock)
-
-    @cached_property
-    def heartbeats(self) -> HeartbeatService:
-        renewals = self._leases.renewals(self._seating)
-        return HeartbeatService(self._connections, self.connection_service, renewals, self.clock)
-
-    @cached_property
-    def session_service(self) -> SessionService:
-        return SessionService(
-            self._sessions,
-            self._connections,
-            self._seating,
-            self._announcer,
-            interpretation=self._interpreters.for_sessions,
-            identifiers=self._identifiers,
-            clock=self.clock,
-            max_listeners=self.settings.max_listeners,
-            connection_lifetime_ms=self._connection_lifetime_ms,
-        )
-
-    @cached_property
-    def join_service(self) -> JoinService:
-        return JoinService(
-            self._sessions,
-            self._connections,
-            self._seating,
-            self._announcer,
-            departures=self.departures,
-            sender=self._outside.sender,
-            grace=self.speaker_grace,
-            interpreters=self._leases.seats(self._seating),
-            takeover=self._seat_takeover,
-            identifiers=self._identifiers,
-            clock=self.clock,
-            connection_lifetime_ms=self._connection_lifetime_ms,
-        )
-
-    @cached_property
-    def _seat_takeover(self) -> ConnectionRollover:
-        return ConnectionRollover(
-            self._given_takeovers or Takeovers(self._outside.sessions, self._outside.connections),
-            self._leases.written,
-            self._sessions,
-            self._connections,
-            seating=self._seating,
-            departures=self.departures,
-            announcer=self._announcer,
-            clock=self.clock,
-        )
-
-    @cached_property
-    def interpreter_handover(self) -> InterpreterHandover:
-        return self._leases.handover(self._seating)
-
-    @cached_property
-    def control_service(self) -> ControlService:
-        return ControlService(
-            BroadcastStates(self._outside.sessions), self._seating, self._announcer, self.clock
-        )
-
-    @cached_property
-    def membership_service(self) -> MembershipService:
-        return MembershipService(self._sessions, self._connections, self._seating, self.departures)
-
-    @cached_property
-    def departures(self) -> LeaveService:
-        return LeaveService(
-            self._sessions, self._connections, self._leases.ladder, self._floor_keeper
-        )
+    def leave_service(self) -> LeaveService:
+        return LeaveService(self._sessions, self._connections, self._succession, self._floor_keeper)
 
     @cached_property
     def speaker_grace(self) -> SpeakerGrace:
-        return SpeakerGrace(self._sessions, self._announcer, self.clock)
-
-    @cached_property
-    def status_service(self) -> StatusService:
-        return StatusService(self._sessions, self._seating, self.clock, self.telemetry)
-
-    @cached_property
-    def status_updates(self) -> StatusUpdates:
-        sender = StatusSender(
-            self._outside.sender,
-            remove_gone=self._remove_gone,
-            clock=self.clock,
-            telemetry=self.telemetry,
-        )
-        return StatusUpdates(
-            SessionStatuses(self._outside.sessions),
-            sender,
-            self._status_trigger,
-            self.clock,
-            self.telemetry,
-        )
+        return SpeakerGrace(self._sessions, self._notifier, self.clock)
 
     @cached_property
     def abusive_connections(self) -> AbusiveConnections:
         return AbusiveConnections(
-            self._outside.sender, self._abusive_addresses, self.clock, self.telemetry
+            self._aws.sender, self._abusive_addresses, self.clock, self.telemetry
         )
 
     @cached_property
@@ -213,45 +97,42 @@ class App:
         return HandshakeDelays(
             self._abusive_addresses,
             at_once=settings.handshake_delays,
-            pause=self._outside.pause,
+            pause=self._aws.pause,
             clock=self.clock,
             telemetry=self.telemetry,
-        )
-
-    @cached_property
-    def _abusive_addresses(self) -> AbusiveAddressStore:
-        return AbusiveAddressStore(self._outside.connections, self._identifiers.secret)
-
-    def push_error(self, caller: Caller, body: bytes) -> None:
-        """Send an error where the route has no response to carry it."""
-        self._outside.sender.post(
-            caller.connection_id, body, self.clock.now_ms() + CONTROL_DEADLINE_MS
         )
 
     @cached_property
     def _sessions(self) -> SessionsRepository:
-        return self._given_sessions or SessionsRepository(
-            self._outside.sessions, self._status_trigger.counted
+        return self._overrides.sessions or SessionsRepository(
+            self._aws.sessions, self._status_trigger.counted
         )
 
     @cached_property
     def _connections(self) -> ConnectionsRepository:
-        return ConnectionsRepository(self._outside.connections)
+        return ConnectionsRepository(self._aws.connections)
 
     @cached_property
-    def _leases(self) -> LeaseParts:
-        return LeaseParts(
-            self._given_leases or InterpreterLeases(self._outside.sessions),
+    def _leases(self) -> InterpreterLeases:
+        return self._overrides.leases or InterpreterLeases(self._aws.sessions)
+
+    @cached_property
+    def _abusive_addresses(self) -> AbusiveAddressStore:
+        return AbusiveAddressStore(self._aws.connections, self._identifiers.secret)
+
+    @cached_property
+    def _seat_lookup(self) -> SeatLookup:
+        return SeatLookup(self._sessions, self._connections, self.leave_service)
+
+    @cached_property
+    def _succession(self) -> InterpreterSuccession:
+        return InterpreterSuccession(
+            self._leases,
             self._sessions,
-            self._connections,
-            announcer=self._announcer,
+            self._notifier,
             clock=self.clock,
             telemetry=self.telemetry,
         )
-
-    @property
-    def _connection_lifetime_ms(self) -> int:
-        return self.settings.connection_lifetime_seconds * 1000
 
     @cached_property
     def _floor_keeper(self) -> FloorKeeper | None:
@@ -260,17 +141,28 @@ class App:
         settings = load(FloorSettings, self._environment)
         return FloorKeeper(
             self._sessions,
-            self._announcer,
-            self._outside.timers(settings.timer_queue_url),
+            self._notifier,
+            self._aws.timers(settings.timer_queue_url),
             grace_seconds=settings.speaker_grace_seconds,
             clock=self.clock,
         )
 
     @cached_property
+    def _run_starter(self) -> RunStarter:
+        settings = load(InterpreterStartSettings, self._environment)
+        return RunStarter(
+            RunStore(self._aws.sessions),
+            self._aws.interpreter(settings.interpreter_function),
+            identifiers=self._identifiers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
     def _status_trigger(self) -> StatusTrigger:
-        timers = self._outside.status_timers(self.settings.status_queue_url)
+        timers = self._aws.status_timers(self.settings.status_queue_url)
         return StatusTrigger(
-            SessionStatuses(self._outside.sessions), timers, self.clock, self.telemetry
+            SessionStatuses(self._aws.sessions), timers, self.clock, self.telemetry
         )
 
     @cached_property
@@ -283,16 +175,12 @@ class App:
         return RosterCache(self._rosters, executor, self.clock)
 
     @cached_property
-    def _seating(self) -> SeatLookup:
-        return SeatLookup(self._sessions, self._connections, self.departures)
-
-    @cached_property
-    def _announcer(self) -> SessionNotifier:
+    def _notifier(self) -> SessionNotifier:
         return SessionNotifier(
-            self._broadcasts(self._rosters, self._outside.sender),
+            self._broadcasts(self._rosters, self._aws.sender),
             self._rosters,
             self._connections,
-            SessionNews(self._outside.sessions),
+            SessionNews(self._aws.sessions),
             self.clock,
         )
 
@@ -312,6 +200,6 @@ class App:
         )
 
     def _remove_gone(self, session_id: str, connection_id: str) -> None:
-        # What the fan-out finds is dealt with by what itself fans out: hence not at construction.
+        # `leave_service` notifies through a fan-out itself, so it cannot be a constructor argument.
         self._roster_cache.forget(session_id, connection_id)
-        self.departures.remove_gone(connection_id, self.clock.now_ms())
+        self.leave_service.remove_gone(connection_id, self.clock.now_ms())

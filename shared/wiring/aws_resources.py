@@ -1,4 +1,4 @@
-"""What a function reaches outside itself: tables, connections, other functions, queues."""
+"""AWS resources: tables, the connection gateway, other functions, queues and secrets."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ from shared.utils.settings import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from shared.data_access.interpreter_leases import InterpreterLeases
+    from shared.data_access.sessions_repository import SessionsRepository
+    from shared.data_access.takeovers import Takeovers
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a test puts in the place of AWS; None leaves AWS there."""
+    """Parts that a test supplies; None means the production part."""
 
     sender: ConnectionSender | None = None
     invoker: FunctionInvoker | None = None
@@ -52,81 +56,67 @@ class Overrides:
     sync_secret: Callable[[], str] | None = None
     verify: Verify | None = None
     pause: Callable[[float], None] | None = None
+    sessions: SessionsRepository | None = None
+    takeovers: Takeovers | None = None
+    leases: InterpreterLeases | None = None
 
 
 class AwsResources:
-    """Makes each at its first use, so a function needs only its own settings and grants."""
+    """Builds each resource on first use.
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock, doubles: Overrides) -> None:
+    Reading a resource raises SettingsError if the function lacks its settings.
+    """
+
+    def __init__(self, environment: Mapping[str, str], clock: Clock, overrides: Overrides) -> None:
         self._environment = environment
         self._clock = clock
-        self._doubles = doubles
+        self._overrides = overrides
 
     @cached_property
     def settings(self) -> SessionSettings:
-        """Those of most functions. Raises SettingsError."""
+        """Settings that most functions share."""
         return load(SessionSettings, self._environment)
 
     @cached_property
     def sessions(self) -> Table:
-        """The table of sessions."""
+        """Sessions table."""
         return self.sessions_named(self.settings.sessions_table)
 
     def sessions_named(self, table: str) -> Table:
-        """The same, for who is given nothing but its name."""
+        """Sessions table, for functions without the other session settings."""
         return Table(self._dynamodb, table, schema.SESSION_ID)
 
     @cached_property
     def connections(self) -> Table:
-        """The table of connections; its name is all that the connect function is given."""
-        return self._connections(self._dynamodb)
+        """Connections table. Needs no setting but its name, which is all that `connect` has."""
+        return self._connections_over(self._dynamodb)
 
     @cached_property
-    def connections_at_once(self) -> Table:
-        """The same, for requests that are tried once and not waited for."""
-        return self._connections(self._impatient_dynamodb)
+    def fail_fast_connections(self) -> Table:
+        """Connections table with a short time-out and no retry."""
+        return self._connections_over(self._fail_fast_dynamodb)
 
     @cached_property
     def devices(self) -> Table:
-        """The table of devices."""
+        """Devices table."""
         table = load(DevicesSettings, self._environment).devices_table
         return Table(self._dynamodb, table, (schema.USER_ID, schema.DEVICE_ITEM))
 
-    def verify(self, token: str) -> Identity:
-        """Whose token it is. Raises InvalidTokenError and IssuerUnreachableError."""
-        return self._verify(token)
-
-    @cached_property
-    def _verify(self) -> Verify:
-        if self._doubles.verify is not None:
-            return self._doubles.verify
-        # The import takes some 60 ms, and only a renewed token needs it.
-        from shared.utils.tokens import TokenVerifier  # noqa: PLC0415
-
-        settings = load(IssuerSettings, self._environment)
-        return TokenVerifier(settings.token_issuer, settings.token_client_id).verify
-
-    @cached_property
-    def sync_secret(self) -> Callable[[], str]:
-        """Reads what the bus outside signs with."""
-        secret_id = load(DeviceSyncSettings, self._environment).sync_secret_id
-        return self._doubles.sync_secret or SecretReader(clients.secrets_client, secret_id)
-
     @cached_property
     def announcements(self) -> Table:
-        """The table of announcements."""
-        return self._announcements(self._dynamodb)
+        """Announcements table."""
+        return self._announcements_over(self._dynamodb)
 
     @cached_property
-    def announcements_at_once(self) -> Table:
-        """The same, for who would rather do without than wait."""
-        return self._announcements(self._impatient_dynamodb)
+    def fail_fast_announcements(self) -> Table:
+        """Announcements table with a short time-out and no retry."""
+        return self._announcements_over(self._fail_fast_dynamodb)
 
     @cached_property
     def sender(self) -> ConnectionSender:
-        """The way to clients."""
-        if self._doubles.sender is not None:
-            return self._doubles.sender
+        """Sender to clients."""
+        if self._overrides.sender is not None:
+            return self._overrides.sender
         settings = load(SenderSettings, self._environment)
         return ConnectionGateway(
             settings.api_gateway_endpoint,
@@ -138,57 +128,77 @@ class AwsResources:
 
     @cached_property
     def sharded_sender(self) -> ConnectionSender:
-        """The way to clients for audio, with the help of other functions for large audiences."""
+        """Sender to clients that splits a large audience among `broadcast` invocations."""
         settings = load(FanoutSettings, self._environment)
-        invoker = self._doubles.invoker or self._invoker_of(
+        invoker = self._overrides.invoker or self._invoker_of(
             settings.broadcast_function, asynchronous=False
         )
         return ShardedSender(self.sender, invoker, shard_size=settings.shard_size)
 
     def disconnect(self, function: str) -> FunctionInvoker:
-        """The way to the function that cleans up, whose answer nobody waits for."""
-        return self._doubles.disconnect or self._invoker_of(function, asynchronous=True)
+        """Asynchronous invoker of the disconnect function."""
+        return self._overrides.disconnect or self._invoker_of(function, asynchronous=True)
 
     def interpreter(self, function: str) -> FunctionInvoker:
-        """The way to the function that interprets sessions, whose end nobody waits for."""
-        return self._doubles.interpreter or self._invoker_of(function, asynchronous=True)
+        """Asynchronous invoker of the interpreter function."""
+        return self._overrides.interpreter or self._invoker_of(function, asynchronous=True)
 
     def timers(self, queue_url: str) -> Timers[GraceOver]:
-        """The timers of absent speakers."""
-        return self._doubles.timers or TimerQueue(clients.sqs_client, queue_url)
+        """Grace period timers."""
+        return self._overrides.timers or TimerQueue(clients.sqs_client, queue_url)
 
     def status_timers(self, queue_url: str) -> Timers[StatusDue]:
-        """The timers of statuses."""
-        return self._doubles.status_timers or TimerQueue(clients.sqs_client, queue_url)
-
-    @property
-    def pause(self) -> Callable[[float], None]:
-        """Waits for so many seconds."""
-        return self._doubles.pause or time.sleep
+        """Status timers."""
+        return self._overrides.status_timers or TimerQueue(clients.sqs_client, queue_url)
 
     @cached_property
     def announcement_timers(self) -> Timers[ReplayDue | RedeliveryPass]:
-        """What of announcements is done later."""
+        """Announcement replay and redelivery timers."""
         settings = load(AnnouncementTableSettings, self._environment)
-        return self._doubles.announcement_timers or TimerQueue(
+        return self._overrides.announcement_timers or TimerQueue(
             clients.sqs_client, settings.announcement_queue_url
         )
 
-    def _announcements(self, client: DynamoDBClient) -> Table:
+    @cached_property
+    def sync_secret(self) -> Callable[[], str]:
+        """Reader of the secret that signs device sync webhooks."""
+        secret_id = load(DeviceSyncSettings, self._environment).sync_secret_id
+        return self._overrides.sync_secret or SecretReader(clients.secrets_client, secret_id)
+
+    @property
+    def pause(self) -> Callable[[float], None]:
+        """Sleep for a number of seconds."""
+        return self._overrides.pause or time.sleep
+
+    def verify(self, token: str) -> Identity:
+        """Verify an access token. Raises InvalidTokenError and IssuerUnreachableError."""
+        return self._verify(token)
+
+    @cached_property
+    def _verify(self) -> Verify:
+        if self._overrides.verify is not None:
+            return self._overrides.verify
+        # Imported late: it takes about 60 ms, and only token renewals need it.
+        from shared.utils.tokens import TokenVerifier  # noqa: PLC0415
+
+        settings = load(IssuerSettings, self._environment)
+        return TokenVerifier(settings.token_issuer, settings.token_client_id).verify
+
+    def _announcements_over(self, client: DynamoDBClient) -> Table:
         settings = load(AnnouncementTableSettings, self._environment)
         return Table(client, settings.announcements_table, schema.ANNOUNCEMENT_KEY)
 
-    def _connections(self, client: DynamoDBClient) -> Table:
+    def _connections_over(self, client: DynamoDBClient) -> Table:
         table = load(ConnectSettings, self._environment).connections_table
         return Table(client, table, schema.CONNECTION_ID)
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
-        return self._doubles.dynamodb or clients.dynamodb_client()
+        return self._overrides.dynamodb or clients.dynamodb_client()
 
     @cached_property
-    def _impatient_dynamodb(self) -> DynamoDBClient:
-        return self._doubles.dynamodb or clients.impatient_dynamodb_client()
+    def _fail_fast_dynamodb(self) -> DynamoDBClient:
+        return self._overrides.dynamodb or clients.fail_fast_dynamodb_client()
 
     def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:
         return LambdaInvoker(

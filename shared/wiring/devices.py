@@ -1,4 +1,4 @@
-"""The composition root of device sync: an App, and what keeps a user's devices in step."""
+"""App of the functions that know devices: `device_sync` and `disconnect`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from shared.wiring.app import App
 
 
 class DeviceApp(App):
-    """The parts of a function that knows devices."""
+    """The parts of the device_sync and disconnect functions."""
 
     @cached_property
     def device_registry(self) -> DeviceRegistry:
@@ -34,30 +34,32 @@ class DeviceApp(App):
             self._connections,
             self._device_fanout,
             self.sync_snapshots,
-            self._origins,
-            sender=self._outside.sender,
+            self._connection_devices,
+            sender=self._aws.sender,
             clock=self.clock,
             telemetry=self.telemetry,
         )
 
     @cached_property
     def sync_service(self) -> SyncService:
-        return SyncService(self._sync_relay, self._origins, self._connections, self.clock)
+        return SyncService(
+            self._sync_relay, self._connection_devices, self._connections, self.clock
+        )
 
     @cached_property
     def sync_snapshots(self) -> SyncSnapshots:
-        return SyncSnapshots(SyncStateStore(self._outside.devices), self._connections, self.clock)
+        return SyncSnapshots(SyncStateStore(self._aws.devices), self._connections, self.clock)
 
     @cached_property
-    def sync_bus(self) -> SyncWebhook:
-        check = WebhookCheck(self._outside.sync_secret, self.clock)
+    def sync_webhook(self) -> SyncWebhook:
+        check = WebhookCheck(self._aws.sync_secret, self.clock)
         return SyncWebhook(self._sync_relay, check.check, self.clock)
 
     @cached_property
     def device_presence(self) -> DevicePresence:
         return DevicePresence(
             self._devices,
-            MemberRows(self._outside.connections),
+            MemberRows(self._aws.connections),
             self._device_fanout,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -66,25 +68,25 @@ class DeviceApp(App):
     @cached_property
     def _clean_up(self) -> Callable[[Sequence[str]], object]:
         if DISCONNECT_HANDLER_FUNCTION not in self._environment:
-            # This is that function.
-            return lambda ids: [self.departures.remove(item) for item in ids]
+            # This is the disconnect function: clean up here.
+            return lambda ids: [self.leave_service.remove(item) for item in ids]
         settings = load(CleanUpSettings, self._environment)
-        disconnect = self._outside.disconnect(settings.disconnect_handler_function)
+        disconnect = self._aws.disconnect(settings.disconnect_handler_function)
         return CleanUps(disconnect, self.clock, self.telemetry).ask
 
     @cached_property
     def _devices(self) -> DeviceStore:
-        return DeviceStore(self._outside.devices)
+        return DeviceStore(self._aws.devices)
 
     @cached_property
-    def _origins(self) -> ConnectionDevices:
+    def _connection_devices(self) -> ConnectionDevices:
         return ConnectionDevices(self._devices)
 
     @cached_property
     def _sync_relay(self) -> SyncRelay:
         return SyncRelay(
-            SyncStateStore(self._outside.devices),
-            SyncCommandStore(self._outside.devices),
+            SyncStateStore(self._aws.devices),
+            SyncCommandStore(self._aws.devices),
             self._devices,
             self._device_fanout,
             clock=self.clock,
@@ -95,7 +97,7 @@ class DeviceApp(App):
     def _device_fanout(self) -> DeviceFanout:
         gone = GoneConnections()
         broadcasts = BroadcastHandler(
-            self._outside.sender,
+            self._aws.sender,
             self._rosters,
             remove_gone=gone.note,
             clock=self.clock,

@@ -1,4 +1,4 @@
-"""The composition root of the function that the clock invokes."""
+"""App of the timeout function: idle connections, overdue sessions and counter checks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from shared.wiring.app import App
 
 
 class SweepApp(App):
-    """The parts of what is done every so often."""
+    """The parts of the timeout function."""
 
     @cached_property
     def idle_sweep(self) -> IdleSweep:
         settings = load(SweepSettings, self._environment)
-        # As many claims at once as there are connections to the database.
+        # One claim for each of the DynamoDB client's pooled connections.
         executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="claims")
         return IdleSweep(
-            IdleConnections(self._outside.connections),
-            self._outside.sender,
-            self._outside.disconnect(settings.disconnect_handler_function),
+            IdleConnections(self._aws.connections),
+            self._aws.sender,
+            self._aws.disconnect(settings.disconnect_handler_function),
             idle_seconds=settings.connection_idle_timeout_seconds,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -38,17 +38,17 @@ class SweepApp(App):
     @cached_property
     def session_sweep(self) -> SessionSweep:
         return SessionSweep(
-            ActiveSessions(self._outside.sessions),
+            ActiveSessions(self._aws.sessions),
             [
                 MissedNotifications(
-                    self._sessions, self._announcer, self._leases.ladder, self.clock
+                    self._sessions, self._notifier, self._succession, self.clock
                 ).tell,
                 self.speaker_grace.finish_overdue,
                 LostSpeakers(
-                    self._sessions, self._connections, self._announcer, self.clock
+                    self._sessions, self._connections, self._notifier, self.clock
                 ).start_grace,
-                self._leases.ladder.lose_expired,
-                self._interpreters.starts.start_missing,
+                self._succession.lose_expired,
+                self._run_starter.start_missing,
             ],
             self.clock,
             self.telemetry,
@@ -57,11 +57,11 @@ class SweepApp(App):
     @cached_property
     def reconciliation(self) -> Reconciliation:
         return Reconciliation(
-            ActiveSessions(self._outside.sessions),
+            ActiveSessions(self._aws.sessions),
             self._sessions,
             self._connections,
-            rows=MemberRows(self._outside.connections),
-            findings=CounterDriftStore(self._outside.sessions),
+            rows=MemberRows(self._aws.connections),
+            findings=CounterDriftStore(self._aws.sessions),
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -38,11 +38,13 @@ from shared.utils.settings import (
     TOKEN_CLIENT_ID,
     TOKEN_ISSUER,
 )
-from shared.wiring.announcements import AnnouncementApp, ReplayApp
+from shared.wiring.announcements import AnnouncementApp
 from shared.wiring.app import App
 from shared.wiring.audio import AudioApp
 from shared.wiring.aws_resources import Overrides
+from shared.wiring.control import ControlApp
 from shared.wiring.devices import DeviceApp
+from shared.wiring.status import StatusApp
 from shared.wiring.sweeps import SweepApp
 from tests.helpers.clients import Clients, Message
 from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
@@ -108,10 +110,11 @@ FUNCTIONS = (
 _APPS: dict[str, type[App]] = {
     "audio_processor": AudioApp,
     "broadcast": AudioApp,
-    "control": ReplayApp,
+    "control": ControlApp,
     "disconnect": DeviceApp,
     "device_sync": DeviceApp,
     "announcements": AnnouncementApp,
+    "session_status": StatusApp,
     "timeout": SweepApp,
 }
 
@@ -233,7 +236,7 @@ class World(Clients):
             clock=self.clock,
             telemetry=self.telemetry,
             identifiers=self.identifiers,
-            doubles=Overrides(
+            overrides=Overrides(
                 sender=self.sender,
                 invoker=self,
                 disconnect=self.clean_ups,
@@ -245,8 +248,8 @@ class World(Clients):
                 sync_secret=lambda: self.sync_secret,
                 verify=self.issuer.verify,
                 pause=self.pauses.append,
+                **given,
             ),
-            **given,
         )
 
     def broadcast(self, payload: Message) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.utils.settings import API_GATEWAY_ENDPOINT, SettingsError
-from shared.wiring.app import App
+from shared.wiring.status import StatusApp
 from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.world import ENVIRONMENT, World
@@ -124,7 +124,7 @@ class TestSend:
 
     def test_without_an_endpoint_the_function_says_what_is_missing(self) -> None:
         environment = {**ENVIRONMENT, API_GATEWAY_ENDPOINT: ""}
-        app = App(environment, telemetry=RecordingTelemetry())
+        app = StatusApp(environment, telemetry=RecordingTelemetry())
 
         with pytest.raises(SettingsError, match="API_GATEWAY_ENDPOINT: missing"):
             _ = app.status_updates

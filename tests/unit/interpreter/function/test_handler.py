@@ -12,7 +12,7 @@ import pytest
 
 from shared.models.errors import LingocastError
 from shared.wiring.aws_resources import Overrides
-from shared.wiring.interpreters import InterpreterApp
+from shared.wiring.interpreter import InterpreterApp
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 
@@ -46,7 +46,7 @@ def handler(telemetry: RecordingTelemetry) -> Iterator[Any]:
                 ENVIRONMENT,
                 clock=ManualClock(),
                 telemetry=telemetry,
-                doubles=Overrides(dynamodb=dynamodb()),
+                overrides=Overrides(dynamodb=dynamodb()),
             )
         )
 
