@@ -97,7 +97,7 @@ def serverless_offline(*, in_process: bool) -> Iterator[EchoServer]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=processes.dies_with(os.getpid()),  # noqa: PLW1509 - see local.launch
+            preexec_fn=processes.die_with_parent(os.getpid()),  # noqa: PLW1509 - see local.launch
         )
         try:
             if not _listens(process, websocket):

@@ -25,7 +25,7 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
 from benchmarks.instant_server import instant_server
-from local.base.aws_settings import forget_aws_settings
+from local.base.aws_settings import clear_aws_settings
 from shared.fanout.connection_gateway import ConnectionGateway
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
@@ -167,6 +167,6 @@ def report(rounds: list[tuple[Cost, Cost]], first: Cost, posts: int, few: int) -
 
 
 if __name__ == "__main__":
-    forget_aws_settings()
+    clear_aws_settings()
     with standard_streams():
         main()

@@ -269,7 +269,7 @@ def main() -> None:
         parser.error("--echoing of --connections, 2000 at most")
     if not (0.5 <= options.seconds <= 30 and 1 <= options.rounds <= 20):
         parser.error("--seconds 0.5 to 30, --rounds 1 to 20")
-    processes.allow_many_connections()
+    processes.raise_open_files_limit()
     load = round(os.getloadavg()[0], 1)
     say("installing serverless-offline (the first time only)")
     install()

@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from benchmarks.live import say
 from benchmarks.shard_stacks import KINDS, STAGE, Chunk, Stack, running
-from local.base.aws_settings import forget_aws_settings
-from local.template import synth
+from local.base.aws_settings import clear_aws_settings
+from local.template import synthesis
 from shared.utils.standard_streams import standard_streams
 
 SIZES = (100, 1_000, 4_000)
@@ -109,7 +109,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running_stacks:
         load = os.getloadavg()[0]
         say("synthesizing the template")
-        template = asyncio.run(synth.synthesize(Path(folder), STAGE))
+        template = asyncio.run(synthesis.synthesize(Path(folder), STAGE))
         stacks = {}
         for name, size in (("sharded", SHARD_SIZE), ("unsharded", NO_SHARDS)):
             say(f"starting the stack: {name}")
@@ -132,6 +132,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    forget_aws_settings()
+    clear_aws_settings()
     with standard_streams():
         main()

@@ -26,7 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.frame_client import FrameClient
 from benchmarks.live import say, speaker_token
-from local.base.aws_settings import forget_aws_settings
+from local.base.aws_settings import clear_aws_settings
 from local.endpoints import Endpoints
 from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
@@ -276,6 +276,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    forget_aws_settings()
+    clear_aws_settings()
     with standard_streams():
         main()

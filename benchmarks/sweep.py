@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.base.aws_settings import forget_aws_settings
+from local.base.aws_settings import clear_aws_settings
 from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -187,6 +187,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    forget_aws_settings()
+    clear_aws_settings()
     with standard_streams():
         main()

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Handshakes that clients give up are no news.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
-        processes.allow_many_connections()
+        processes.raise_open_files_limit()
         return uvloop.run(_run(options, ready_json=ready_json))
     except LocalError as error:
         print(f"local: {error}", file=sys.stderr)

@@ -58,7 +58,7 @@ def launch(
             stderr=errors,
             # However the caller ends, the stack ends with it. What this runs after the fork is one
             # system call, which other threads' locks cannot hold up.
-            preexec_fn=processes.dies_with(os.getpid()),  # noqa: PLW1509
+            preexec_fn=processes.die_with_parent(os.getpid()),  # noqa: PLW1509
         )
         try:
             yield _ready(process, errors, ready_timeout_seconds)

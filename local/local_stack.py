@@ -13,7 +13,7 @@ from typing import TypeVar
 from local.base import loopback, processes
 from local.base.loopback import HOST
 from local.base.state_dir import StateDir
-from local.base.tasks import all_of
+from local.base.tasks import wait_for_all
 from local.endpoints import Endpoints
 from local.gateway.connections import Connections
 from local.gateway.http import HttpGateway
@@ -31,9 +31,9 @@ from local.services.database import Database
 from local.services.dynamodb_calls import DynamoDbCalls
 from local.services.expiry import Expiry
 from local.services.queues import MessageQueue, build_queues
-from local.template import load, synth
+from local.template import stack_reader, synthesis
 from local.template.model import Stack
-from local.triggers.event_sources import EventSources
+from local.triggers.queue_pollers import QueuePollers
 from local.triggers.schedules import Schedules
 from shared.utils.clock import Clock, SystemClock
 
@@ -62,7 +62,7 @@ class Options:
     source: Path | None = None
     verify_signatures: bool = True
     warm: int | None = None
-    state: Path = synth.ROOT / ".local"
+    state: Path = synthesis.ROOT / ".local"
     settings: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     schedule_seconds: float | None = None
@@ -127,12 +127,12 @@ class LocalStack:
         loop = asyncio.get_running_loop()
         starting = loop.create_task(self._start_database(state, logs))
         loading = loop.create_task(self._timed("template", self._load(state)))
-        await all_of(starting, loading)
+        await wait_for_all(starting, loading)
         database, stack = starting.result(), loading.result()
         live = self._live_code(stack, state)
         if live is not None:
             stack = live.stack
-        create = database.create(stack.tables, stack.place.region, self._credentials)
+        create = database.create(stack.tables, stack.aws.region, self._credentials)
         await self._timed("tables", create)
         self._expire(stack, database)
 
@@ -189,7 +189,7 @@ class LocalStack:
         return Endpoints(
             websocket_url=f"ws://{HOST}:{websocket_port}/{stack.websocket.stage}",
             management_url=addresses.management_url(stack),
-            token_url=addresses.token_url if stack.identity else None,
+            token_url=addresses.token_url if stack.user_pool else None,
             lambda_url=addresses.lambda_url,
             dynamodb_url=addresses.dynamodb_url,
             http_url=http_url,
@@ -200,12 +200,12 @@ class LocalStack:
     async def _load(self, state: StateDir) -> Stack:
         path = self._options.template
         if path is None:
-            path = await synth.synthesize(
+            path = await synthesis.synthesize(
                 state.assembly,
                 self._options.stage,
                 settings={**LOCAL_SETTINGS, **self._options.settings},
             )
-        return load.load(path)
+        return stack_reader.read_stack(path)
 
     def _live_code(self, stack: Stack, state: StateDir) -> LiveCode | None:
         """What follows changes of the code, unless that is off or nobody knows its source."""
@@ -224,7 +224,7 @@ class LocalStack:
 
     def _expire(self, stack: Stack, database: Database) -> None:
         """Let rows end whose time to live is over."""
-        calls = DynamoDbCalls(database.port, stack.place.region, self._credentials)
+        calls = DynamoDbCalls(database.port, stack.aws.region, self._credentials)
         self._cleanup.callback(calls.close)
         expiry = Expiry(stack.tables, calls, self._clock)
         self._cleanup.push_async_callback(expiry.stop)
@@ -232,11 +232,11 @@ class LocalStack:
 
     def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
         """Let messages invoke functions, which are there before and after."""
-        sources = EventSources(
-            stack.event_sources,
+        sources = QueuePollers(
+            stack.event_source_mappings,
             queues,
             functions,
-            region=stack.place.region,
+            region=stack.aws.region,
             clock=self._clock,
             report=self._report,
         )
@@ -251,7 +251,7 @@ class LocalStack:
             stack.schedules,
             functions,
             queues,
-            place=stack.place,
+            aws=stack.aws,
             clock=self._clock,
             report=self._report,
             period_seconds=self._options.schedule_seconds,
@@ -266,7 +266,7 @@ class LocalStack:
         api = stack.http
         if api is None:
             return None
-        gateway = HttpGateway(api, stack.place, functions, services.verifier, self._clock)
+        gateway = HttpGateway(api, stack.aws, functions, services.verifier, self._clock)
         server = await gateway.listen(self._port_after(2))
         self._cleanup.callback(server.close)
         return f"http://{HOST}:{server.port}{gateway.base_path}"

@@ -40,7 +40,7 @@ _TOO_MANY = "API Gateway limits new connections: wait, or raise the quota"
 _HANDSHAKES = {401: IDENTITY_WANTED, 429: _TOO_MANY}
 
 
-def logs_of(function: str, url: str) -> str:
+def logs_folder(function: str, url: str) -> str:
     """Where a function of the stack at `url` says what went wrong."""
     if is_local(url):
         return f"look into the local server's log of {function} (.local/logs)"
@@ -55,11 +55,11 @@ def cause(fault: ClientError, url: str, function: str = "control") -> str | None
         case UnreachableError():
             return _LOCAL_SERVER if is_local(url) else _DEPLOYED
         case HandshakeRefusedError(status=status):
-            return _HANDSHAKES.get(status) or logs_of("connect", url)
+            return _HANDSHAKES.get(status) or logs_folder("connect", url)
         case RequestRefusedError(code=code):
-            return _refused(code, url) or logs_of(function, url)
+            return _refused(code, url) or logs_folder(function, url)
         case RequestTimeoutError():
-            return logs_of(function, url)
+            return logs_folder(function, url)
         case TokenError():
             return f"{remedy(fault)} {GET_TOKEN}"
         case _:

@@ -23,7 +23,7 @@ from cli.smoke.hints import (
     STAGE_WRONG,
     TOKEN_REFUSED,
     cause,
-    logs_of,
+    logs_folder,
 )
 from cli.smoke.report import SmokeReport, Step, StepError
 from client.connection.clock_offset import ClockOffset
@@ -92,7 +92,7 @@ async def smoke(
     except TimeoutError:
         if failure := run.report.failure:
             failure.came = f"nothing within the {plan.timeout_seconds:g} s of the whole test"
-            failure.remedy = logs_of("control", access.url)
+            failure.remedy = logs_folder("control", access.url)
     return run.report
 
 
@@ -190,7 +190,7 @@ class _Run:
                 raise StepError(
                     f"speakerConnected {joined.speaker_connected}, "
                     f"channelSource {joined.channel_source}",
-                    logs_of("control", self._access.url),
+                    logs_folder("control", self._access.url),
                 )
             step.detail = "without a token, hears the floor"
             return SmokeListener(connection, language, joined.audio_format)
@@ -215,7 +215,7 @@ class _Run:
         told = await refusal(speaker)
         if told is not None:
             came += f"; the service says {told.error}"
-        return StepError(came, f"no audio: {logs_of('audio_processor', self._access.url)}")
+        return StepError(came, f"no audio: {logs_folder('audio_processor', self._access.url)}")
 
     async def _say(
         self, speaker: Connection, sound: AsyncIterator[Captured], count: int
@@ -244,7 +244,7 @@ class _Run:
                 raise StepError(
                     f"targetLanguage {changed.target_language}, "
                     f"channelSource {changed.channel_source}",
-                    logs_of("control", self._access.url),
+                    logs_folder("control", self._access.url),
                 )
             step.detail = f"{ear.language} to {language}"
             ear.language = language
@@ -258,7 +258,7 @@ class _Run:
                     if not await ear.hear(max(until - self._clock.monotonic(), 0)):
                         raise StepError(
                             f"no sessionEnded to the listener in {ear.language}",
-                            logs_of("control", self._access.url),
+                            logs_folder("control", self._access.url),
                         )
             step.detail = f"reason {ended.reason}"
 

@@ -24,7 +24,7 @@ def without_aws_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | NO_AWS_SETTINGS
 
 
-def forget_aws_settings() -> None:
+def clear_aws_settings() -> None:
     """Let this process have none, for programs that call the local stack by an SDK."""
     kept = without_aws_settings(os.environ)
     os.environ.clear()

@@ -28,7 +28,7 @@ def require_linux() -> None:
         raise StartError(NEEDS_LINUX)
 
 
-def allow_many_connections() -> None:
+def raise_open_files_limit() -> None:
     """Raise this process's limit on open files: a listener is one, and so is each post to it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
@@ -82,7 +82,7 @@ async def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=dies_with(os.getpid()),
+        preexec_fn=die_with_parent(os.getpid()),
     )
 
 
@@ -101,7 +101,7 @@ def signal_group(process: asyncio.subprocess.Process, number: int = signal.SIGKI
             os.killpg(process.pid, number)
 
 
-def dies_with(parent: int) -> Callable[[], None]:
+def die_with_parent(parent: int) -> Callable[[], None]:
     """For `preexec_fn`: the kernel kills the child as soon as its parent, this process, is gone."""
     # Loaded before the fork: afterwards a child may only do what is safe in a copied process.
     prctl = ctypes.CDLL(None, use_errno=True).prctl

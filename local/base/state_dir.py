@@ -57,7 +57,7 @@ class StateDir:
 
     def fresh_logs(self) -> Path:
         """The folder of the logs, without those of the run before."""
-        logs = logs_of(self.path)
+        logs = logs_folder(self.path)
         logs.mkdir(exist_ok=True)
         for log in logs.glob("*.log"):
             log.unlink()
@@ -75,7 +75,7 @@ class StateDir:
         self._lock.close()
 
 
-def logs_of(path: Path) -> Path:
+def logs_folder(path: Path) -> Path:
     """Where a run with this folder writes its functions' logs."""
     return path / "logs"
 

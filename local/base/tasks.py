@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def all_of(*tasks: asyncio.Task[Any]) -> None:
+async def wait_for_all(*tasks: asyncio.Task[Any]) -> None:
     """Wait until all are done; the first error ends the others, and is raised as it is."""
     try:
         await asyncio.gather(*tasks)

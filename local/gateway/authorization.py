@@ -19,7 +19,7 @@ _ACTION = "execute-api:invoke"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuthorizerDecision:
     """200 with the context for the routes, or the status that the handshake is refused with."""
 
     status: int
@@ -31,20 +31,20 @@ class Verdict:
         return self.status == 200
 
 
-def judge(outcome: Outcome, method_arn: str) -> Verdict:
+def decide(outcome: Outcome, method_arn: str) -> AuthorizerDecision:
     """401 for an exception that says "Unauthorized", 500 for other failures, 403 for a denial."""
     if outcome.error is not None:
-        return Verdict(401 if outcome.error_message == "Unauthorized" else 500, {})
+        return AuthorizerDecision(401 if outcome.error_message == "Unauthorized" else 500, {})
     try:
         if len(outcome.payload) > MAX_RESULT_BYTES:
-            return Verdict(500, {})
+            return AuthorizerDecision(500, {})
         result = json.loads(outcome.payload)
         allowed = _allows(result["policyDocument"]["Statement"], method_arn)
         context = {key: _string(value) for key, value in (result.get("context") or {}).items()}
         context["principalId"] = _string(result["principalId"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Verdict(500, {})
-    return Verdict(200, context) if allowed else Verdict(403, {})
+        return AuthorizerDecision(500, {})
+    return AuthorizerDecision(200, context) if allowed else AuthorizerDecision(403, {})
 
 
 def _allows(statements: list[Mapping[str, Any]], method_arn: str) -> bool:

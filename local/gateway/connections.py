@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import OPEN
 
-from local.gateway.websocket_events import EventSource
+from local.gateway.websocket_events import WebSocketEventFactory
 from shared.utils.clock import Clock
 
 # What a listener that stopped reading may hold up before posts to it fail. API Gateway does not
@@ -21,7 +21,7 @@ DEFAULT_MAX_BUFFER_BYTES = 1024 * 1024
 _PATIENCE_SECONDS = 5.0
 
 
-class Posted(Enum):
+class PostResult(Enum):
     """What became of a message to a connection."""
 
     SENT = "sent"
@@ -29,7 +29,7 @@ class Posted(Enum):
     BUFFER_FULL = "buffer full"
 
 
-class Link:
+class ClientConnection:
     """One connection after its handshake; `last_active` and `opened` in monotonic seconds."""
 
     __slots__ = (
@@ -46,7 +46,7 @@ class Link:
     )
 
     def __init__(
-        self, socket: ServerConnection, source: EventSource, clock: Clock, max_buffer: int
+        self, socket: ServerConnection, source: WebSocketEventFactory, clock: Clock, max_buffer: int
     ) -> None:
         self._socket = socket
         # Looked up once: `post` runs for every listener and chunk.
@@ -75,21 +75,21 @@ class Link:
         """Remember that the connection is in use."""
         self.last_active = self._clock.monotonic()
 
-    def post(self, data: bytes) -> Posted:
+    def post(self, data: bytes) -> PostResult:
         """Send `data`, which must be UTF-8, without waiting for anything.
 
         Waiting here for one listener that does not read would hold up everybody's audio.
         """
         protocol, transport = self._protocol, self._transport
         if protocol.state is not OPEN or transport.is_closing():
-            return Posted.GONE
+            return PostResult.GONE
         if transport.get_write_buffer_size() + len(data) > self._max_buffer:
-            return Posted.BUFFER_FULL
+            return PostResult.BUFFER_FULL
         protocol.send_text(data)
         for chunk in protocol.data_to_send():
             transport.write(chunk)
         self.last_active = self._clock.monotonic()
-        return Posted.SENT
+        return PostResult.SENT
 
     async def reply(self, text: str) -> None:
         """Send a reply as soon as the client takes it; drop a client that never does."""
@@ -115,36 +115,36 @@ class Connections:
     """All links by connection id. One that is being closed is not among them any more."""
 
     def __init__(self) -> None:
-        self._links: dict[str, Link] = {}
+        self._connections: dict[str, ClientConnection] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def __iter__(self) -> Iterator[Link]:
-        return iter(tuple(self._links.values()))
+    def __iter__(self) -> Iterator[ClientConnection]:
+        return iter(tuple(self._connections.values()))
 
     def __len__(self) -> int:
-        return len(self._links)
+        return len(self._connections)
 
-    def add(self, link: Link) -> None:
+    def add(self, connection: ClientConnection) -> None:
         """The handshake is over: it can be reached."""
-        self._links[link.connection_id] = link
+        self._connections[connection.connection_id] = connection
 
-    def find(self, connection_id: str) -> Link | None:
+    def find(self, connection_id: str) -> ClientConnection | None:
         """The link, if it is open."""
-        return self._links.get(connection_id)
+        return self._connections.get(connection_id)
 
-    def remove(self, link: Link) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         """It cannot be reached any more."""
-        link.removed = True
-        self._links.pop(link.connection_id, None)
+        connection.removed = True
+        self._connections.pop(connection.connection_id, None)
 
-    def close(self, link: Link, code: int, reason: str) -> None:
+    def close(self, connection: ClientConnection, code: int, reason: str) -> None:
         """Start closing it; nothing reaches it from now on, and its messages that wait for a
         worker wait no longer.
         """
-        self.remove(link)
-        for waiting in tuple(link.pending):
+        self.remove(connection)
+        for waiting in tuple(connection.pending):
             waiting.cancel()
-        task = asyncio.get_running_loop().create_task(link.close(code, reason))
+        task = asyncio.get_running_loop().create_task(connection.close(code, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

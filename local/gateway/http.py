@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 
 from local.base.errors import LocalError
-from local.gateway.http_events import HttpEvents, decoded_path
+from local.gateway.http_events import HttpEventFactory, decoded_path
 from local.gateway.http_results import TIMED_OUT, message, response_of
 from local.gateway.websocket_events import encode, new_id
 from local.http.server import HttpServer, Request, Response
 from local.identity.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invoker, Outcome
-from local.template.model import HttpApi, HttpRoute, Place
+from local.template.model import AwsEnvironment, HttpApi, HttpRoute
 from shared.utils.clock import Clock
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -35,7 +35,7 @@ class HttpGateway:
     def __init__(
         self,
         api: HttpApi,
-        place: Place,
+        aws: AwsEnvironment,
         invoker: Invoker,
         verifier: JwtVerifier | None,
         clock: Clock,
@@ -43,7 +43,7 @@ class HttpGateway:
         limits: HttpLimits | None = None,
     ) -> None:
         self._api = api
-        self._events = HttpEvents(api, place)
+        self._events = HttpEventFactory(api, aws)
         self._invoker = invoker
         self._verifier = verifier
         self._clock = clock

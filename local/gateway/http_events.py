@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 from local.base.loopback import HOST
 from local.http.server import Request
 from local.identity.jwt_authorizer import Claims, as_texts
-from local.template.model import HttpApi, HttpRoute, Place
+from local.template.model import AwsEnvironment, HttpApi, HttpRoute
 
 Event = dict[str, Any]
 
@@ -34,12 +34,12 @@ def decoded_path(request: Request) -> str:
     return unquote(request.path).partition("?")[0]
 
 
-class HttpEvents:
+class HttpEventFactory:
     """Makes the events of one API."""
 
-    def __init__(self, api: HttpApi, place: Place) -> None:
+    def __init__(self, api: HttpApi, aws: AwsEnvironment) -> None:
         self._api = api
-        self._place = place
+        self._aws = aws
 
     def of(
         self,
@@ -82,9 +82,9 @@ class HttpEvents:
     def _context(self, request: Request, route: HttpRoute, now_ms: int) -> Event:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
         return {
-            "accountId": self._place.account,
+            "accountId": self._aws.account,
             "apiId": self._api.api_id,
-            "domainName": self._place.api_host(self._api.api_id),
+            "domainName": self._aws.api_host(self._api.api_id),
             "domainPrefix": self._api.api_id,
             "http": {
                 "method": request.method,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from local.gateway.connections import Connections, Link, Posted
+from local.gateway.connections import ClientConnection, Connections, PostResult
 from local.gateway.routing import MAX_MESSAGE_BYTES
 from local.gateway.throttles import TOO_MANY, Throttles
 from local.gateway.websocket_events import is_id
 from local.http.server import Request, Response
-from local.iam.request_guard import Guard
+from local.iam.request_authorizer import RequestCheck
 
 # More than a message may have, so that what is too large is answered as AWS does.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
@@ -25,9 +25,9 @@ def _error(status: int, kind: str, message: str) -> Response:
 
 
 _POSTED = {
-    Posted.SENT: Response(200),
-    Posted.GONE: _error(410, "GoneException", "the connection is over or not open yet"),
-    Posted.BUFFER_FULL: _error(429, "LimitExceededException", "the client does not keep up"),
+    PostResult.SENT: Response(200),
+    PostResult.GONE: _error(410, "GoneException", "the connection is over or not open yet"),
+    PostResult.BUFFER_FULL: _error(429, "LimitExceededException", "the client does not keep up"),
 }
 _THROTTLED = _error(429, "LimitExceededException", TOO_MANY)
 _CLOSED = Response(204)
@@ -44,20 +44,20 @@ class ManagementApi:
         self,
         stage: str,
         connections: Connections,
-        guard: Guard,
+        check: RequestCheck,
         throttles: Throttles | None = None,
     ) -> None:
         # The @ may be encoded or not; clients of AWS do either.
         self._prefixes = tuple(f"/{stage}/{at}connections/" for at in ("@", "%40"))
         self._connections = connections
-        self._guard = guard
+        self._check = check
         self._throttles = throttles
 
     def handle(self, request: Request) -> Response:
         """Answer at once: nothing here waits for a client."""
-        refusal = self._guard(request)
-        if refusal is not None:
-            return refusal
+        error = self._check(request)
+        if error is not None:
+            return error
         if self._throttles is not None and not self._throttles.admit_call():
             return _THROTTLED
         for prefix in self._prefixes:
@@ -68,20 +68,20 @@ class ManagementApi:
     def _serve(self, request: Request, connection_id: str) -> Response:
         if request.method not in {"POST", "GET", "DELETE"}:
             return _not_found(request)
-        link = self._connections.find(connection_id)
-        if link is None and not is_id(connection_id):
+        connection = self._connections.find(connection_id)
+        if connection is None and not is_id(connection_id):
             return _BAD_ID
         if request.method == "POST":
-            return self._post(request.body, link)
-        if link is None:
-            return _POSTED[Posted.GONE]
+            return self._post(request.body, connection)
+        if connection is None:
+            return _POSTED[PostResult.GONE]
         if request.method == "GET":
-            return _describe(link)
-        self._connections.close(link, 1000, "Connection Closed Normally")
+            return _describe(connection)
+        self._connections.close(connection, 1000, "Connection Closed Normally")
         return _CLOSED
 
     @staticmethod
-    def _post(body: bytes, link: Link | None) -> Response:
+    def _post(body: bytes, connection: ClientConnection | None) -> Response:
         if len(body) > MAX_MESSAGE_BYTES:
             return _TOO_LARGE
         # ASCII is by far the most frequent, and the fastest to check.
@@ -91,7 +91,7 @@ class ManagementApi:
             except UnicodeDecodeError:
                 # As a text frame it would make the client drop its connection.
                 return _NOT_TEXT
-        return _POSTED[Posted.GONE if link is None else link.post(body)]
+        return _POSTED[PostResult.GONE if connection is None else connection.post(body)]
 
 
 def _not_found(request: Request) -> Response:
@@ -103,17 +103,17 @@ def _not_found(request: Request) -> Response:
     return _error(404, "NotFoundException", text)
 
 
-def _describe(link: Link) -> Response:
-    source = link.source
-    identity = {"sourceIp": source.opening.source_ip}
-    if agent := source.opening.header("User-Agent"):
+def _describe(connection: ClientConnection) -> Response:
+    source = connection.source
+    identity = {"sourceIp": source.handshake.source_ip}
+    if agent := source.handshake.header("User-Agent"):
         identity["userAgent"] = agent
     return Response.json(
         200,
         {
             "connectedAt": _timestamp(source.connected_at),
             "identity": identity,
-            "lastActiveAt": _timestamp(link.last_active_ms),
+            "lastActiveAt": _timestamp(connection.last_active_ms),
         },
     )
 

@@ -20,10 +20,10 @@ from websockets.typing import Subprotocol
 
 from local.base.errors import LocalError, PortTakenError
 from local.gateway import routing
-from local.gateway.authorization import Verdict, judge
-from local.gateway.connections import DEFAULT_MAX_BUFFER_BYTES, Connections, Link
+from local.gateway.authorization import AuthorizerDecision, decide
+from local.gateway.connections import DEFAULT_MAX_BUFFER_BYTES, ClientConnection, Connections
 from local.gateway.throttles import TOO_MANY, Throttles
-from local.gateway.websocket_events import EventSource, Opening, encode, new_id
+from local.gateway.websocket_events import HandshakeRequest, WebSocketEventFactory, encode, new_id
 from local.runtime.fair_queue import SENDER
 from local.runtime.invocation import Invoker, Outcome
 from local.template.model import Stack
@@ -56,7 +56,7 @@ class GatewayLimits:
 class _Socket(ServerConnection):
     """A connection that knows its link once $connect has accepted it."""
 
-    link: Link | None = None
+    connection: ClientConnection | None = None
 
 
 class Gateway:
@@ -141,8 +141,8 @@ class Gateway:
             return _refuse(client, 403, "Forbidden", new_id())
         # There is no address any more if the client has left already.
         address = (client.remote_address or ("",))[0]
-        opening = Opening(tuple(request.headers.raw_items()), query, address)
-        source = EventSource(self._stack, new_id(), self._clock.now_ms(), opening)
+        handshake = HandshakeRequest(tuple(request.headers.raw_items()), query, address)
+        source = WebSocketEventFactory(self._stack, new_id(), self._clock.now_ms(), handshake)
         verdict = await self._authorize(source)
         if not verdict.allowed:
             return _refuse(client, verdict.status, "", source.connection_id)
@@ -160,30 +160,30 @@ class Gateway:
         if subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
             client.protocol.subprotocol = Subprotocol(subprotocol)
-        link = Link(client, source, self._clock, self._limits.max_buffer_bytes)
-        client.link = link
+        connection = ClientConnection(client, source, self._clock, self._limits.max_buffer_bytes)
+        client.connection = connection
         # From here on there is something to clean up, whether or not the client is still there.
-        client.connection_lost_waiter.add_done_callback(lambda _: self._lost(client, link))
+        client.connection_lost_waiter.add_done_callback(lambda _: self._lost(client, connection))
         return response
 
-    async def _authorize(self, source: EventSource) -> Verdict:
+    async def _authorize(self, source: WebSocketEventFactory) -> AuthorizerDecision:
         if not self._throttles.admit_connection():
-            return Verdict(HTTPStatus.TOO_MANY_REQUESTS, {})
+            return AuthorizerDecision(HTTPStatus.TOO_MANY_REQUESTS, {})
         authorizer = self._stack.websocket.authorizer
         if authorizer is None:
-            return Verdict(200, {})
-        if not source.opening.identifies(self._stack.websocket.identity_sources):
-            return Verdict(401, {})
+            return AuthorizerDecision(200, {})
+        if not source.handshake.has_identity(self._stack.websocket.identity_sources):
+            return AuthorizerDecision(401, {})
         outcome = await self._invoke(authorizer, source.authorize(self._clock.now_ms()))
-        return judge(outcome, source.method_arn("$connect"))
+        return decide(outcome, source.method_arn("$connect"))
 
     # While it is open
 
     async def _run(self, client: ServerConnection) -> None:
         assert isinstance(client, _Socket)
-        assert client.link is not None
-        link = client.link
-        self._connections.add(link)
+        assert client.connection is not None
+        connection = client.connection
+        self._connections.add(connection)
         slots = asyncio.Semaphore(self._limits.in_flight)
         client_throttle = self._throttles.of_client()
         try:
@@ -191,71 +191,71 @@ class Gateway:
                 await slots.acquire()
                 # Ends at the latest when the connection's lifetime is over.
                 message = await client.recv()
-                link.touch()
+                connection.touch()
                 if isinstance(message, bytes):
-                    await link.close(1003, "binary messages are not supported")
+                    await connection.close(1003, "binary messages are not supported")
                     return
-                if link.removed:
+                if connection.removed:
                     # It is being closed, and what it still sends reaches nobody: reading on would
                     # only take time from the others.
                     return
                 if not client_throttle.admit():
-                    await link.close(1008, TOO_MANY)
+                    await connection.close(1008, TOO_MANY)
                     return
-                task = self._spawn(self._serve(link, message))
-                link.pending.add(task)
-                task.add_done_callback(link.pending.discard)
+                task = self._spawn(self._serve(connection, message))
+                connection.pending.add(task)
+                task.add_done_callback(connection.pending.discard)
                 task.add_done_callback(lambda _: slots.release())
         except ConnectionClosed:
             pass
         finally:
-            self._connections.remove(link)
+            self._connections.remove(connection)
 
-    async def _serve(self, link: Link, body: str) -> None:
+    async def _serve(self, connection: ClientConnection, body: str) -> None:
         """One message: its route's function, and what the client gets of its result."""
-        SENDER.set(link.connection_id)
+        SENDER.set(connection.connection_id)
         request_id = new_id()
         route = self._routes.find(body)
         if route is None:
-            message = routing.gateway_message("Forbidden", link.connection_id, request_id)
-            await link.reply(message)
+            message = routing.gateway_message("Forbidden", connection.connection_id, request_id)
+            await connection.reply(message)
             return
         if not self._throttles.admit_request(route.key):
-            message = routing.gateway_message(TOO_MANY, link.connection_id, request_id)
-            await link.reply(message)
+            message = routing.gateway_message(TOO_MANY, connection.connection_id, request_id)
+            await connection.reply(message)
             return
-        event = link.source.message(route.key, body, request_id, self._clock.now_ms())
+        event = connection.source.message(route.key, body, request_id, self._clock.now_ms())
         outcome = await self._invoke(route.function, event)
         answer = routing.answer(outcome)
         if answer.failure is not None:
-            message = routing.gateway_message(answer.failure, link.connection_id, request_id)
-            await link.reply(message)
+            message = routing.gateway_message(answer.failure, connection.connection_id, request_id)
+            await connection.reply(message)
         elif route.replies:
-            await link.reply(answer.body)
+            await connection.reply(answer.body)
 
     # The end
 
-    def _lost(self, client: _Socket, link: Link) -> None:
-        self._connections.remove(link)
+    def _lost(self, client: _Socket, connection: ClientConnection) -> None:
+        self._connections.remove(connection)
         if not self._stopping:
             # 1006: there was no closing frame.
             code = client.protocol.close_code or 1006
             reason = client.protocol.close_reason or ("" if code != 1005 else _NO_STATUS)
-            self._spawn(self._disconnect(link, code, reason))
+            self._spawn(self._disconnect(connection, code, reason))
 
-    async def _disconnect(self, link: Link, code: int, reason: str) -> None:
+    async def _disconnect(self, connection: ClientConnection, code: int, reason: str) -> None:
         if (route := self._stack.websocket.routes.get("$disconnect")) is not None:
-            event = link.source.disconnect(code, reason, self._clock.now_ms())
+            event = connection.source.disconnect(code, reason, self._clock.now_ms())
             await self._invoke(route.function, event)
 
     async def _sweep(self) -> None:
         """Close what was idle or open for too long."""
         while True:
             now = self._clock.monotonic()
-            for link in self._connections:
-                idle, open_for = now - link.last_active, now - link.opened
+            for connection in self._connections:
+                idle, open_for = now - connection.last_active, now - connection.opened
                 if idle >= self._limits.idle or open_for >= self._limits.lifetime:
-                    self._connections.close(link, 1001, "Going away")
+                    self._connections.close(connection, 1001, "Going away")
             await asyncio.sleep(self._limits.sweep)
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> Outcome:

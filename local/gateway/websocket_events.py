@@ -50,7 +50,7 @@ def encode(event: Event) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class HandshakeRequest:
     """What a client sent to open its connection; names of headers as they came in."""
 
     headers: Sequence[tuple[str, str]]
@@ -66,7 +66,7 @@ class Opening:
         """The query string, decoded."""
         return parse_qsl(self.query, keep_blank_values=True)
 
-    def identifies(self, sources: Sequence[IdentitySource]) -> bool:
+    def has_identity(self, sources: Sequence[IdentitySource]) -> bool:
         """Whether all of them are there and say something."""
         parameters = dict(self.parameters)
         return all(
@@ -76,21 +76,21 @@ class Opening:
 
 
 @dataclass
-class EventSource:
+class WebSocketEventFactory:
     """Makes the events of one connection. `authorizer` is its context: strings on every route."""
 
     stack: Stack
     connection_id: str
     connected_at: int
-    opening: Opening
+    handshake: HandshakeRequest
     authorizer: Mapping[str, str] | None = None
     _identity: dict[str, str] = field(init=False)
     _trace_id: str = field(init=False)
 
     def __post_init__(self) -> None:
         self._trace_id = f"Root=1-{self.connected_at // 1000:08x}-{secrets.token_hex(12)}"
-        self._identity = {"sourceIp": self.opening.source_ip}
-        if agent := self.opening.header("User-Agent"):
+        self._identity = {"sourceIp": self.handshake.source_ip}
+        if agent := self.handshake.header("User-Agent"):
             self._identity["userAgent"] = agent
 
     def authorize(self, now_ms: int) -> Event:
@@ -98,15 +98,15 @@ class EventSource:
         return {
             "type": "REQUEST",
             "methodArn": self.method_arn("$connect"),
-            **self._from_opening([*self.opening.headers, ("content-length", "0")]),
+            **self._from_handshake([*self.handshake.headers, ("content-length", "0")]),
             "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
         }
 
     def connect(self, now_ms: int) -> Event:
         """For $connect."""
-        passed = [pair for pair in self.opening.headers if pair[0].lower() not in _HOP_BY_HOP]
+        passed = [pair for pair in self.handshake.headers if pair[0].lower() not in _HOP_BY_HOP]
         return {
-            **self._from_opening(passed),
+            **self._from_handshake(passed),
             "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
             "isBase64Encoded": False,
         }
@@ -138,14 +138,14 @@ class EventSource:
     def method_arn(self, route_key: str) -> str:
         """What the authorizer allows or denies."""
         websocket = self.stack.websocket
-        return self.stack.place.arn(
+        return self.stack.aws.arn(
             "execute-api", f"{websocket.api_id}/{websocket.stage}/{route_key}"
         )
 
     @property
     def domain_name(self) -> str:
         """The deployed API's host."""
-        return self.stack.place.api_host(self.stack.websocket.api_id)
+        return self.stack.aws.api_host(self.stack.websocket.api_id)
 
     def _context(self, route_key: str, event_type: str, request_id: str, now_ms: int) -> Event:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
@@ -168,17 +168,17 @@ class EventSource:
             context["authorizer"] = dict(self.authorizer)
         return context
 
-    def _from_opening(self, headers: Sequence[tuple[str, str]]) -> Event:
+    def _from_handshake(self, headers: Sequence[tuple[str, str]]) -> Event:
         """Headers and query, each with the last value and with all of them; no query, no key."""
         headers = [
             *headers,
             ("X-Amzn-Trace-Id", self._trace_id),
-            ("X-Forwarded-For", self.opening.source_ip),
+            ("X-Forwarded-For", self.handshake.source_ip),
             ("X-Forwarded-Port", "443"),
             ("X-Forwarded-Proto", "https"),
         ]
         event: Event = {"headers": dict(headers), "multiValueHeaders": _grouped(headers)}
-        parameters = self.opening.parameters
+        parameters = self.handshake.parameters
         if parameters:
             event["queryStringParameters"] = dict(parameters)
             event["multiValueQueryStringParameters"] = _grouped(parameters)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from local.http.server import Request
-from local.iam.request_guard import Needs, RequiredPermission
+from local.iam.request_authorizer import PermissionMapper, RequiredPermission
 from local.iam.required_actions import decoded, operation_of
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 
 # What the parts of a transaction are as actions.
 _PARTS = {
@@ -39,7 +39,7 @@ class _Part(msgspec.Struct):
     table: str = msgspec.field(name="TableName")
 
 
-def dynamodb_permissions(place: Place) -> Needs:
+def dynamodb_permissions(aws: AwsEnvironment) -> PermissionMapper:
     """dynamodb:<operation> on each table or index that the request names.
 
     A table may be named by its ARN. Operations that name none need their action on `*`.
@@ -47,7 +47,7 @@ def dynamodb_permissions(place: Place) -> Needs:
     decoder = msgspec.json.Decoder(_Call)
 
     def arn(table: str, index: str | None = None) -> str:
-        whole = table if table.startswith("arn:") else place.arn("dynamodb", f"table/{table}")
+        whole = table if table.startswith("arn:") else aws.arn("dynamodb", f"table/{table}")
         return f"{whole}/index/{index}" if index else whole
 
     def needs(request: Request) -> Sequence[RequiredPermission]:

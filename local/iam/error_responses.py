@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from local.http.server import Response
-from local.iam.signatures import Fault, FaultKind
+from local.iam.signatures import FaultKind, SignatureFault
 
 _CORAL = "com.amazon.coral.service#"
 _JSON = "application/x-amz-json-1.0"
@@ -41,7 +41,7 @@ _ACCESS_DENIED = "AccessDeniedException"
 class ErrorResponses(Protocol):
     """A service's words."""
 
-    def fault(self, fault: Fault) -> Response:
+    def unauthenticated(self, fault: SignatureFault) -> Response:
         """The caller is not who they say, or says nothing."""
 
     def denied(self, caller: str, action: str, resource: str) -> Response:
@@ -71,7 +71,7 @@ def _typed_header(status: int, kind: str, **text: str) -> Response:
 class DynamoDbErrors:
     """DynamoDB answers everything with 400."""
 
-    def fault(self, fault: Fault) -> Response:
+    def unauthenticated(self, fault: SignatureFault) -> Response:
         message = fault.message
         if fault.kind is FaultKind.MISSING:
             message = "Request is missing Authentication Token"
@@ -99,7 +99,7 @@ class SqsErrors:
         FaultKind.WRONG: (403, "InvalidSignatureException", "SignatureDoesNotMatch"),
     }
 
-    def fault(self, fault: Fault) -> Response:
+    def unauthenticated(self, fault: SignatureFault) -> Response:
         status, kind, code = self._CODES[fault.kind]
         return _typed_body(status, _CORAL + kind, _query_error(code), message=fault.message)
 
@@ -116,7 +116,7 @@ def _query_error(code: str) -> tuple[str, str]:
 class SecretsErrors:
     """Secrets Manager answers everything with 400; its types have no namespace."""
 
-    def fault(self, fault: Fault) -> Response:
+    def unauthenticated(self, fault: SignatureFault) -> Response:
         return _typed_body(400, _EXCEPTIONS[fault.kind], message=fault.message)
 
     def denied(self, caller: str, action: str, resource: str) -> Response:
@@ -134,7 +134,7 @@ class TranslateErrors(SecretsErrors):
 class LambdaErrors:
     """Lambda answers with 403."""
 
-    def fault(self, fault: Fault) -> Response:
+    def unauthenticated(self, fault: SignatureFault) -> Response:
         return _typed_header(403, _EXCEPTIONS[fault.kind], message=fault.message)
 
     def denied(self, caller: str, action: str, resource: str) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from local.iam.credentials import LocalCredentials
-from local.template.model import Function, Place
+from local.template.model import AwsEnvironment, Function
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Principal:
 class Principals:
     """All who can sign requests in one run, by their access keys."""
 
-    def __init__(self, functions: Iterable[Function], place: Place) -> None:
+    def __init__(self, functions: Iterable[Function], aws: AwsEnvironment) -> None:
         # A role assumed by Lambda has the function's name as its session's:
         # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
         self._functions = {
             function.name: Principal(
-                f"arn:{place.partition}:sts::{place.account}:assumed-role/"
+                f"arn:{aws.partition}:sts::{aws.account}:assumed-role/"
                 f"{function.role.name}/{function.name}",
                 LocalCredentials.of_function(function.name),
                 function.name,
             )
             for function in functions
         }
-        operator = Principal(f"arn:{place.partition}:iam::{place.account}:root", LocalCredentials())
+        operator = Principal(f"arn:{aws.partition}:iam::{aws.account}:root", LocalCredentials())
         self._by_access_key = {
             principal.credentials.access_key: principal
             for principal in (*self._functions.values(), operator)

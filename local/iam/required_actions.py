@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import msgspec
 
 from local.http.server import Request, Response
-from local.iam.request_guard import Needs, RequiredPermission, UnreadableError
-from local.template.model import Place, Secret, WebSocketApi
+from local.iam.request_authorizer import MalformedRequestError, PermissionMapper, RequiredPermission
+from local.template.model import AwsEnvironment, Secret, WebSocketApi
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _TARGET = b"x-amz-target"
@@ -39,25 +39,25 @@ def function_name(path_part: str) -> str:
     return named.rpartition(":")[2]
 
 
-def lambda_permissions(place: Place) -> Needs:
+def lambda_permissions(aws: AwsEnvironment) -> PermissionMapper:
     """lambda:InvokeFunction on the function's ARN."""
 
     def needs(request: Request) -> Sequence[RequiredPermission]:
         path = INVOKE_PATH.fullmatch(request.path)
         if path is None:
             return ()
-        arn = place.arn("lambda", f"function:{function_name(path[1])}")
+        arn = aws.arn("lambda", f"function:{function_name(path[1])}")
         return (RequiredPermission("lambda:InvokeFunction", arn),)
 
     return needs
 
 
-def connections_permissions(place: Place, api: WebSocketApi) -> Needs:
+def connections_permissions(aws: AwsEnvironment, api: WebSocketApi) -> PermissionMapper:
     """execute-api:ManageConnections; the ARN holds the method.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
     """
-    base = place.arn("execute-api", api.api_id)
+    base = aws.arn("execute-api", api.api_id)
 
     def needs(request: Request) -> Sequence[RequiredPermission]:
         stage, _, path = unquote(request.path).removeprefix("/").partition("/")
@@ -76,7 +76,7 @@ class _QueueCall(msgspec.Struct):
     queue_name: str | None = msgspec.field(default=None, name="QueueName")
 
 
-def sqs_permissions(place: Place) -> Needs:
+def sqs_permissions(aws: AwsEnvironment) -> PermissionMapper:
     """sqs:<operation> on the queue's ARN; a batch needs what its single messages need.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -87,7 +87,7 @@ def sqs_permissions(place: Place) -> Needs:
         operation = operation_of(request).removesuffix("Batch")
         call = decoded(decoder, request)
         name = call.queue_name or (call.queue_url or "").rstrip("/").rpartition("/")[2]
-        return (RequiredPermission(f"sqs:{operation}", place.arn("sqs", name) if name else "*"),)
+        return (RequiredPermission(f"sqs:{operation}", aws.arn("sqs", name) if name else "*"),)
 
     return needs
 
@@ -98,7 +98,7 @@ class _SecretCall(msgspec.Struct):
     secret_id: str | None = msgspec.field(default=None, name="SecretId")
 
 
-def secrets_permissions(place: Place, secrets: Sequence[Secret]) -> Needs:
+def secrets_permissions(aws: AwsEnvironment, secrets: Sequence[Secret]) -> PermissionMapper:
     """secretsmanager:<operation> on the secret's ARN, whose end only those know that there are."""
     decoder = msgspec.json.Decoder(_SecretCall)
     arns = {name: secret.arn for secret in secrets for name in (secret.name, secret.arn)}
@@ -109,7 +109,7 @@ def secrets_permissions(place: Place, secrets: Sequence[Secret]) -> Needs:
         if not named:
             return (RequiredPermission(action, "*"),)
         is_arn = named.startswith("arn:")
-        unknown = named if is_arn else place.arn("secretsmanager", f"secret:{named}")
+        unknown = named if is_arn else aws.arn("secretsmanager", f"secret:{named}")
         return (RequiredPermission(action, arns.get(named, unknown)),)
 
     return needs
@@ -135,7 +135,7 @@ def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:
     try:
         return decoder.decode(request.body or b"{}")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise UnreadableError(_UNREADABLE) from error
+        raise MalformedRequestError(_UNREADABLE) from error
 
 
 def operation_of(request: Request) -> str:

@@ -56,16 +56,18 @@ class FaultKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SignatureFault:
     """A refusal, with AWS's words for it."""
 
     kind: FaultKind
     message: str
 
 
-_MISSING = Fault(FaultKind.MISSING, "Missing Authentication Token")
-_UNKNOWN = Fault(FaultKind.UNKNOWN_CALLER, "The security token included in the request is invalid.")
-_MISMATCH = Fault(
+_MISSING = SignatureFault(FaultKind.MISSING, "Missing Authentication Token")
+_UNKNOWN = SignatureFault(
+    FaultKind.UNKNOWN_CALLER, "The security token included in the request is invalid."
+)
+_MISMATCH = SignatureFault(
     FaultKind.WRONG,
     "The request signature we calculated does not match the signature you provided. Check your "
     "AWS Secret Access Key and signing method. Consult the service documentation for details.",
@@ -83,7 +85,7 @@ class SignatureVerifier:
         self._keys: dict[tuple[str, str], bytes] = {}
         self._bodies: deque[tuple[bytes, str]] = deque(maxlen=_BODIES_KEPT)
 
-    def __call__(self, request: Request) -> Principal | Fault:
+    def __call__(self, request: Request) -> Principal | SignatureFault:
         """Who sent it, or what is wrong with it."""
         headers = request.headers
         authorization = headers.get("authorization")
@@ -112,7 +114,7 @@ class SignatureVerifier:
 
     def _faults(
         self, headers: dict[str, str], scope: str, signed: list[str], body_hash: str
-    ) -> Iterator[Fault]:
+    ) -> Iterator[SignatureFault]:
         """What is wrong whatever the signature is."""
         timestamp = headers.get("x-amz-date", "")
         try:
@@ -181,9 +183,9 @@ def _canonical(
     return f"{request.method}\n{path}\n{query}\n{values}\n{';'.join(signed)}\n{body_hash}"
 
 
-def _incomplete(message: str) -> Fault:
-    return Fault(FaultKind.INCOMPLETE, message)
+def _incomplete(message: str) -> SignatureFault:
+    return SignatureFault(FaultKind.INCOMPLETE, message)
 
 
-def _wrong(message: str) -> Fault:
-    return Fault(FaultKind.WRONG, message)
+def _wrong(message: str) -> SignatureFault:
+    return SignatureFault(FaultKind.WRONG, message)

@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.table import Table
 
 from local.base.errors import LocalError, NotRunningError
-from local.base.state_dir import StateDir, is_running, logs_of
+from local.base.state_dir import StateDir, is_running, logs_folder
 from local.metrics.reader import MetricsReader
 from local.metrics.table import metrics_table
-from local.template import synth
+from local.template import synthesis
 from shared.utils.clock import Clock, SystemClock
 
 _REFRESH_SECONDS = 1.0
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> 
         state = StateDir.newest_running(options.state)
         if state is None:
             raise NotRunningError(options.state)
-        reader = MetricsReader(logs_of(state), clock or SystemClock())
+        reader = MetricsReader(logs_folder(state), clock or SystemClock())
         if options.json:
             reader.read()
             print(json.dumps(reader.as_json()))
@@ -60,7 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--state",
         type=Path,
-        default=synth.ROOT / ".local",
+        default=synthesis.ROOT / ".local",
         metavar="FOLDER",
         help="folder in which local stacks keep their state (default: %(default)s)",
     )

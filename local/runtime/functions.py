@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.base.errors import FunctionInitError, UnknownFunctionError
-from local.base.tasks import all_of
+from local.base.tasks import wait_for_all
 from local.runtime.invocation import Outcome
 from local.runtime.pool import FunctionPool, PoolLimits
 from local.runtime.workers import worker_environment
@@ -45,7 +45,7 @@ class Functions:
         """Start the warm workers of all functions. Raises FunctionInitError."""
         self._pools = pools
         loop = asyncio.get_running_loop()
-        await all_of(*(loop.create_task(pool.start()) for pool in pools.values()))
+        await wait_for_all(*(loop.create_task(pool.start()) for pool in pools.values()))
 
     async def stop(self) -> None:
         """End all workers."""

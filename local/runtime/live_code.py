@@ -12,7 +12,7 @@ from local.runtime.code_copy import CodeCopy
 from local.runtime.code_files import CodeFiles
 from local.runtime.functions import Functions
 from local.runtime.reload import Reloader
-from local.template import synth
+from local.template import synthesis
 from local.template.model import Stack
 
 
@@ -40,8 +40,8 @@ class LiveCode:
 
 def of_repository(stack: Stack, state: StateDir) -> LiveCode:
     """What this repository's own stack is made of."""
-    live = _live(stack, CodeFiles(synth.ROOT, LEFT_OUT), state)
-    template = CodeFiles(synth.ROOT, ALL_BUT_SYNTHESIS)
+    live = _live(stack, CodeFiles(synthesis.ROOT, LEFT_OUT), state)
+    template = CodeFiles(synthesis.ROOT, ALL_BUT_SYNTHESIS)
     restart_only = CodeCopy(template, state.fresh_folder("synthesized"))
     restart_only.update()
     return replace(live, restart_only=restart_only)

@@ -17,7 +17,12 @@ from local.iam.error_responses import (
     TranslateErrors,
 )
 from local.iam.principals import Principals
-from local.iam.request_guard import Guard, Needs, RequestAuthorizer, admit_all
+from local.iam.request_authorizer import (
+    PermissionMapper,
+    RequestAuthorizer,
+    RequestCheck,
+    allow_all,
+)
 from local.iam.required_actions import (
     connections_permissions,
     lambda_permissions,
@@ -46,10 +51,10 @@ class Access:
 
     def __init__(self, stack: Stack, clock: Clock, *, verify: bool, report: Report) -> None:
         self._stack = stack
-        self._place = stack.place
+        self._aws = stack.aws
         self._clock = clock
         self._verify = verify
-        self._principals = Principals(stack.functions.values(), stack.place)
+        self._principals = Principals(stack.functions.values(), stack.aws)
         #: What the functions' roles allow; may be changed while the stack runs.
         self.policies = RolePolicies(stack.functions.values(), report)
 
@@ -57,42 +62,42 @@ class Access:
         """A function's own credentials. Raises KeyError."""
         return self._principals.of_function(function).credentials
 
-    def connections(self) -> Guard:
+    def connections(self) -> RequestCheck:
         """Before @connections."""
-        needs = connections_permissions(self._place, self._stack.websocket)
-        return self._guard("execute-api", needs, ConnectionsErrors())
+        mapper = connections_permissions(self._aws, self._stack.websocket)
+        return self._authorizer("execute-api", mapper, ConnectionsErrors())
 
-    def invocations(self) -> Guard:
+    def invocations(self) -> RequestCheck:
         """Before Lambda's Invoke."""
-        return self._guard("lambda", lambda_permissions(self._place), LambdaErrors())
+        return self._authorizer("lambda", lambda_permissions(self._aws), LambdaErrors())
 
     def database(self, port: int) -> ServiceProxy:
         """Before the DynamoDB on a port of this machine."""
-        refusals = DynamoDbErrors()
-        guard = self._guard("dynamodb", dynamodb_permissions(self._place), refusals)
+        errors = DynamoDbErrors()
+        check = self._authorizer("dynamodb", dynamodb_permissions(self._aws), errors)
         upstream = Upstream(port, _DATABASE_TIMEOUT_SECONDS)
-        return ServiceProxy(guard, upstream, refusals.unavailable)
+        return ServiceProxy(check, upstream, errors.unavailable)
 
-    def queues(self) -> Guard:
+    def queues(self) -> RequestCheck:
         """Before SQS."""
-        return self._guard("sqs", sqs_permissions(self._place), SqsErrors())
+        return self._authorizer("sqs", sqs_permissions(self._aws), SqsErrors())
 
-    def secrets(self) -> Guard:
+    def secrets(self) -> RequestCheck:
         """Before Secrets Manager."""
-        needs = secrets_permissions(self._place, self._stack.secrets)
-        return self._guard("secretsmanager", needs, SecretsErrors())
+        mapper = secrets_permissions(self._aws, self._stack.secrets)
+        return self._authorizer("secretsmanager", mapper, SecretsErrors())
 
     def translate(self, port: int) -> ServiceProxy:
         """Before what stands in Translate's place on a port of this machine."""
-        refusals = TranslateErrors()
-        guard = self._guard("translate", translate_permissions, refusals)
-        return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
+        errors = TranslateErrors()
+        check = self._authorizer("translate", translate_permissions, errors)
+        return ServiceProxy(check, Upstream(port, _SPEECH_TIMEOUT_SECONDS), errors.unavailable)
 
     def polly(self, port: int) -> ServiceProxy:
         """Before what stands in Polly's place on a port of this machine."""
-        refusals = PollyErrors()
-        guard = self._guard("polly", polly_permissions, refusals)
-        return ServiceProxy(guard, Upstream(port, _SPEECH_TIMEOUT_SECONDS), refusals.unavailable)
+        errors = PollyErrors()
+        check = self._authorizer("polly", polly_permissions, errors)
+        return ServiceProxy(check, Upstream(port, _SPEECH_TIMEOUT_SECONDS), errors.unavailable)
 
     def check_event_sources(self) -> None:
         """Refuse event source mappings whose function may not do with the queue what Lambda does
@@ -104,7 +109,7 @@ class Access:
         if not self._verify:
             return
         arns = {queue.name: queue.arn for queue in self._stack.queues}
-        for source in self._stack.event_sources:
+        for source in self._stack.event_source_mappings:
             statements = self.policies.statements(source.function)
             for operation in _POLLING:
                 if not allows(statements, f"sqs:{operation}", arns[source.queue]):
@@ -114,8 +119,10 @@ class Access:
                         f"on SQS"
                     )
 
-    def _guard(self, service: str, needs: Needs, refusals: ErrorResponses) -> Guard:
+    def _authorizer(
+        self, service: str, mapper: PermissionMapper, errors: ErrorResponses
+    ) -> RequestCheck:
         if not self._verify:
-            return admit_all
-        verify = SignatureVerifier(self._principals, self._place.region, service, self._clock)
-        return RequestAuthorizer(verify, needs, self.policies, refusals)
+            return allow_all
+        verify = SignatureVerifier(self._principals, self._aws.region, service, self._clock)
+        return RequestAuthorizer(verify, mapper, self.policies, errors)

@@ -57,9 +57,9 @@ class Addresses:
 
     def issuer_url(self, stack: Stack) -> str | None:
         """The issuer of tokens, if the stack has a user pool."""
-        if stack.identity is None:
+        if stack.user_pool is None:
             return None
-        return f"http://{HOST}:{self.token_port}/{stack.identity.pool_id}"
+        return f"http://{HOST}:{self.token_port}/{stack.user_pool.pool_id}"
 
     def shared_environment(self, stack: Stack) -> dict[str, str]:
         """What all functions are told: the Region, and where AWS's services are."""
@@ -70,22 +70,22 @@ class Addresses:
             "SECRETS_MANAGER": self.secrets_url,
         }
         return {
-            "AWS_REGION": stack.place.region,
-            "AWS_DEFAULT_REGION": stack.place.region,
+            "AWS_REGION": stack.aws.region,
+            "AWS_DEFAULT_REGION": stack.aws.region,
             **{f"AWS_ENDPOINT_URL_{name}": url for name, url in services.items() if url},
         }
 
     def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment of a function, with local addresses in place of deployed ones."""
-        websocket, place = stack.websocket, stack.place
-        deployed_api = place.management_url(websocket.api_id, websocket.stage)
+        websocket, aws = stack.websocket, stack.aws
+        deployed_api = aws.management_url(websocket.api_id, websocket.stage)
         replacements = {
             deployed_api: self.management_url(stack),
             deployed_api.replace("https:", "wss:", 1): self.websocket_url(stack),
         }
-        if stack.identity is not None:
-            deployed = place.issuer_url(stack.identity.pool_id)
-            replacements[deployed] = f"http://{HOST}:{self.token_port}/{stack.identity.pool_id}"
+        if stack.user_pool is not None:
+            deployed = aws.issuer_url(stack.user_pool.pool_id)
+            replacements[deployed] = f"http://{HOST}:{self.token_port}/{stack.user_pool.pool_id}"
         localized = {}
         for key, value in environment.items():
             text = value

@@ -11,7 +11,7 @@ from local.gateway import management
 from local.gateway.connections import Connections
 from local.gateway.throttles import Throttles
 from local.http.server import Handler, HttpServer
-from local.iam.request_guard import guarded
+from local.iam.request_authorizer import authorized
 from local.identity import cognito_issuer
 from local.identity.jwt_authorizer import JwtVerifier
 from local.runtime.functions import Functions
@@ -111,7 +111,7 @@ class AwsServices:
         return await self._serve(database.handle, proxy.MAX_BODY_BYTES)
 
     async def _issue(self, wanted_port: int) -> int:
-        identity = self._stack.identity
+        identity = self._stack.user_pool
         if identity is None:
             return 0
         issuer = cognito_issuer.TokenIssuer(
@@ -121,22 +121,22 @@ class AwsServices:
             issuer.handle, cognito_issuer.MAX_BODY_BYTES, wanted_port, ipv6=True
         )
         issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
-        deployed = self._stack.place.issuer_url(identity.pool_id)
+        deployed = self._stack.aws.issuer_url(identity.pool_id)
         self.verifier = JwtVerifier(issuer, deployed)
         return port
 
     async def _queue(self, queues: Mapping[str, MessageQueue]) -> int:
         if not queues:
             return 0
-        api = sqs.SqsApi(queues, self._stack.place.queue_url(""))
-        return await self._serve(guarded(self._access.queues(), api.handle), sqs.MAX_BODY_BYTES)
+        api = sqs.SqsApi(queues, self._stack.aws.queue_url(""))
+        return await self._serve(authorized(self._access.queues(), api.handle), sqs.MAX_BODY_BYTES)
 
     async def _tell(self) -> int:
         if not self._stack.secrets:
             return 0
         api = secrets.SecretsApi(self._stack.secrets, self._clock)
         return await self._serve(
-            guarded(self._access.secrets(), api.handle), secrets.MAX_BODY_BYTES
+            authorized(self._access.secrets(), api.handle), secrets.MAX_BODY_BYTES
         )
 
     async def _serve(

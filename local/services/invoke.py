@@ -13,7 +13,7 @@ import msgspec
 
 from local.base.errors import ThrottledError, UnknownFunctionError
 from local.http.server import Request, Response
-from local.iam.request_guard import Guard
+from local.iam.request_authorizer import RequestCheck
 from local.iam.required_actions import INVOKE_PATH, function_name
 from local.runtime.functions import Functions
 from local.runtime.invocation import MAX_PAYLOAD_BYTES
@@ -30,17 +30,17 @@ _INVOCATION_TYPE = b"x-amz-invocation-type"
 class LambdaApi:
     """Invokes the functions of the stack for whoever may."""
 
-    def __init__(self, functions: Functions, guard: Guard) -> None:
+    def __init__(self, functions: Functions, check: RequestCheck) -> None:
         self._functions = functions
-        self._guard = guard
+        self._check = check
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer one request."""
         if request.method == "GET" and request.path == STATISTICS_PATH:
             return Response.json(200, dict(self._functions.invocations))
-        refusal = self._guard(request)
-        if refusal is not None:
-            return refusal
+        error = self._check(request)
+        if error is not None:
+            return error
         path = INVOKE_PATH.fullmatch(request.path)
         if path is None or request.method != "POST":
             return _error(404, "UnknownOperationException", "only Invoke is served here")

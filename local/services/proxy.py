@@ -7,7 +7,7 @@ from typing import Any
 
 from local.http.client import UnavailableError, Upstream
 from local.http.server import Request, Response
-from local.iam.request_guard import Guard
+from local.iam.request_authorizer import RequestCheck
 
 # What the local DynamoDB tells about itself, to whoever measures: no request of AWS's API.
 STATISTICS_PATH = "/_requests"
@@ -16,21 +16,21 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class ServiceProxy:
-    """Forwards what `guard` admits; `unavailable` is the answer when the service gives none."""
+    """Forwards what `check` admits; `unavailable` is the answer when the service gives none."""
 
     def __init__(
-        self, guard: Guard, upstream: Upstream, unavailable: Callable[[], Response]
+        self, check: RequestCheck, upstream: Upstream, unavailable: Callable[[], Response]
     ) -> None:
-        self._guard = guard
+        self._check = check
         self._upstream = upstream
         self._unavailable = unavailable
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer one request."""
         if (request.method, request.target) != ("GET", STATISTICS_PATH):
-            refusal = self._guard(request)
-            if refusal is not None:
-                return refusal
+            error = self._check(request)
+            if error is not None:
+                return error
         return self._forward(request)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from local.template.permissions import PermissionReader
 from local.template.resources import Resource, Resources
 
@@ -49,13 +49,13 @@ class ApiParts:
         self,
         resources: Resources,
         api: Resource,
-        place: Place,
+        aws: AwsEnvironment,
         functions: Mapping[str, str],
         permissions: PermissionReader,
     ) -> None:
         self._resources = resources
         self._api = api
-        self._place = place
+        self._aws = aws
         self._functions = functions
         self._permissions = permissions
         self.api_id = resources.ref(api)
@@ -99,7 +99,7 @@ class ApiParts:
         if arn not in self._functions:
             raise resource.error(f"{name} invokes no function of this stack")
         function = self._functions[arn]
-        caller = self._place.arn("execute-api", f"{self.api_id}/{path}")
+        caller = self._aws.arn("execute-api", f"{self.api_id}/{path}")
         if arn not in self._permissions.of_api(caller):
             raise resource.error(
                 f"no AWS::Lambda::Permission lets it invoke {function} for {caller}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from local.template.model import Function, Place
+from local.template.model import AwsEnvironment, Function
 from local.template.resources import Resource, Resources
 from local.template.roles import RoleReader
 
@@ -18,9 +18,11 @@ _DEFAULT_MEMORY_MB = 128
 class FunctionReader:
     """Reads the functions of a template; `assets` are the folders of code by their keys."""
 
-    def __init__(self, resources: Resources, place: Place, assets: Mapping[str, Path]) -> None:
+    def __init__(
+        self, resources: Resources, aws: AwsEnvironment, assets: Mapping[str, Path]
+    ) -> None:
         self._resources = resources
-        self._place = place
+        self._aws = aws
         self._assets = assets
         self._roles = RoleReader(resources)
 
@@ -51,7 +53,7 @@ class FunctionReader:
         return Function(
             logical_id=resource.id,
             name=name,
-            arn=self._place.arn("lambda", f"function:{name}"),
+            arn=self._aws.arn("lambda", f"function:{name}"),
             handler=resource.text("Handler"),
             code=self._code(resource),
             environment={

@@ -151,7 +151,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetters:
+class RedrivePolicy:
     """Where a queue's message goes after it was received `max_receive_count` times."""
 
     queue: str
@@ -170,11 +170,11 @@ class Queue:
     delay_seconds: int = 0
     visibility_timeout_seconds: int = 30
     retention_seconds: int = 345_600
-    dead_letters: DeadLetters | None = None
+    dead_letters: RedrivePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class EventSource:
+class EventSourceMapping:
     """A queue whose messages invoke a function, both by name.
 
     `report_failures`: the function says which messages of a batch are to come again.
@@ -209,7 +209,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class UserPool:
     """The user pool as tokens show it."""
 
     pool_id: str
@@ -217,7 +217,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AwsEnvironment:
     """Where the stack pretends to be: the values of CloudFormation's pseudo parameters."""
 
     region: str = "eu-central-1"
@@ -251,13 +251,13 @@ class Stack:
     """Everything there is to run."""
 
     name: str
-    place: Place
+    aws: AwsEnvironment
     functions: Mapping[str, Function]
     websocket: WebSocketApi
     tables: tuple[Table, ...]
-    identity: Identity | None
+    user_pool: UserPool | None
     queues: tuple[Queue, ...] = ()
-    event_sources: tuple[EventSource, ...] = ()
+    event_source_mappings: tuple[EventSourceMapping, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     http: HttpApi | None = None
     secrets: tuple[Secret, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from local.template.model import DeadLetters, EventSource, Function, Queue
+from local.template.model import EventSourceMapping, Function, Queue, RedrivePolicy
 from local.template.resources import Resource, Resources
 
 # SQS's ranges and defaults, in seconds:
@@ -40,7 +40,7 @@ class QueueReader:
         """The queues. Raises TemplateError for what this package does not run."""
         return tuple(map(self._queue, self._resources.all("SQS::Queue")))
 
-    def event_sources(self, queues: tuple[Queue, ...]) -> tuple[EventSource, ...]:
+    def event_source_mappings(self, queues: tuple[Queue, ...]) -> tuple[EventSourceMapping, ...]:
         """The mappings that are enabled. Raises TemplateError for those that AWS refuses, too."""
         by_name = {queue.name: queue for queue in queues}
         return tuple(self._enabled_sources(by_name))
@@ -55,7 +55,7 @@ class QueueReader:
             dead_letters=self._dead_letters(resource),
         )
 
-    def _dead_letters(self, resource: Resource) -> DeadLetters | None:
+    def _dead_letters(self, resource: Resource) -> RedrivePolicy | None:
         policy = resource.get("RedrivePolicy")
         if policy is None:
             return None
@@ -75,7 +75,7 @@ class QueueReader:
                 "is not supported"
             )
         count = resource.whole("RedrivePolicy", *_MAX_RECEIVES, part="maxReceiveCount")
-        return DeadLetters(self._names[target], count)
+        return RedrivePolicy(self._names[target], count)
 
     def _redriven(self) -> set[str]:
         """The ARNs of the queues that have dead letters."""
@@ -85,14 +85,14 @@ class QueueReader:
             if item.get("RedrivePolicy") is not None
         }
 
-    def _enabled_sources(self, queues: Mapping[str, Queue]) -> Iterator[EventSource]:
+    def _enabled_sources(self, queues: Mapping[str, Queue]) -> Iterator[EventSourceMapping]:
         for resource in self._resources.all("Lambda::EventSourceMapping"):
             source = self._source(resource, queues)
             resource.expect("Enabled", "true", "false", default="true")
             if resource.text("Enabled", "true") == "true":
                 yield source
 
-    def _source(self, resource: Resource, queues: Mapping[str, Queue]) -> EventSource:
+    def _source(self, resource: Resource, queues: Mapping[str, Queue]) -> EventSourceMapping:
         arn = resource.text("EventSourceArn")
         if arn not in self._names:
             raise resource.error(f"EventSourceArn: {arn} is no queue of this stack")
@@ -114,7 +114,7 @@ class QueueReader:
         answers = resource.get("FunctionResponseTypes", [])
         if answers not in ([], [_REPORT_FAILURES]):
             raise resource.error(f"FunctionResponseTypes: supported is {_REPORT_FAILURES}")
-        return EventSource(
+        return EventSourceMapping(
             queue=queue.name,
             function=function.name,
             batch_size=size,

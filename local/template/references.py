@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from local.base.errors import TemplateError
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 
 Resource = Mapping[str, object]
 
@@ -67,21 +67,21 @@ class References:
     def __init__(
         self,
         stack_name: str,
-        place: Place,
+        aws: AwsEnvironment,
         resources: Mapping[str, Resource],
         parameters: Mapping[str, Resource],
     ) -> None:
         self._stack_name = stack_name
-        self._place = place
+        self._aws = aws
         self._resources = resources
         self._parameters = parameters
         self._pseudo = {
-            "AWS::AccountId": place.account,
-            "AWS::Partition": place.partition,
-            "AWS::Region": place.region,
+            "AWS::AccountId": aws.account,
+            "AWS::Partition": aws.partition,
+            "AWS::Region": aws.region,
             "AWS::StackName": stack_name,
-            "AWS::StackId": place.arn("cloudformation", f"stack/{stack_name}/local"),
-            "AWS::URLSuffix": place.url_suffix,
+            "AWS::StackId": aws.arn("cloudformation", f"stack/{stack_name}/local"),
+            "AWS::URLSuffix": aws.url_suffix,
         }
 
     def ref(self, name: str) -> object:
@@ -96,18 +96,18 @@ class References:
         if kind in _NAME_PROPERTIES:
             return self._name(name, _NAME_PROPERTIES[kind])
         if kind == _QUEUE:
-            beginning = self._place.queue_url("")
+            beginning = self._aws.queue_url("")
             return {"Fn::Join": ["", [beginning, self._name(name, "QueueName")]]}
         if kind == _SECRET:
-            prefix = self._place.arn("secretsmanager", "secret:")
+            prefix = self._aws.arn("secretsmanager", "secret:")
             return {"Fn::Join": ["", [prefix, self._name(name, "Name"), _SECRET_SUFFIX]]}
         identifier = re.sub(r"[^a-z0-9]", "", name.lower())
         made_up = {
             "AWS::ApiGatewayV2::Api": identifier[:10],
-            "AWS::Cognito::UserPool": f"{self._place.region}_{identifier}",
+            "AWS::Cognito::UserPool": f"{self._aws.region}_{identifier}",
             "AWS::Lambda::Version": {"Fn::GetAtt": [name, "FunctionArn"]},
             "AWS::Lambda::Alias": {"Fn::GetAtt": [name, "AliasArn"]},
-            "AWS::Lambda::LayerVersion": self._place.arn("lambda", f"layer:{identifier}:1"),
+            "AWS::Lambda::LayerVersion": self._aws.arn("lambda", f"layer:{identifier}:1"),
             **dict.fromkeys(_IDS, identifier),
         }
         if kind not in made_up:
@@ -119,13 +119,13 @@ class References:
         kind = self._type(name)
         if attribute == "Arn" and kind == "AWS::IAM::Role":
             # IAM's ARNs name no region.
-            prefix = f"arn:{self._place.partition}:iam::{self._place.account}:role/"
+            prefix = f"arn:{self._aws.partition}:iam::{self._aws.account}:role/"
             return {"Fn::Join": ["", [prefix, {"Ref": name}]]}
         if attribute == "Arn" and kind in _ARN_RESOURCES:
             service, prefix = _ARN_RESOURCES[kind]
-            return {"Fn::Join": ["", [self._place.arn(service, prefix), {"Ref": name}]]}
+            return {"Fn::Join": ["", [self._aws.arn(service, prefix), {"Ref": name}]]}
         if kind == _QUEUE and attribute in {"Arn", "QueueName"}:
-            prefix = self._place.arn("sqs", "") if attribute == "Arn" else ""
+            prefix = self._aws.arn("sqs", "") if attribute == "Arn" else ""
             return {"Fn::Join": ["", [prefix, self._name(name, "QueueName")]]}
         if kind in _QUALIFIED:
             return self._qualified(name, kind, attribute)
@@ -144,15 +144,15 @@ class References:
             return number
         if attribute != arn:
             raise TemplateError(f"Fn::GetAtt of {name}.{attribute} ({kind}) is not supported")
-        prefix = self._place.arn("lambda", "function:")
+        prefix = self._aws.arn("lambda", "function:")
         return {"Fn::Join": ["", [prefix, self._property(name, "FunctionName"), ":", end]]}
 
     def _attributes(self, kind: str, reference: str) -> Mapping[str, str]:
-        issuer = self._place.issuer_url(reference)
-        endpoint = self._place.management_url(reference, "").rstrip("/")
+        issuer = self._aws.issuer_url(reference)
+        endpoint = self._aws.management_url(reference, "").rstrip("/")
         return {
             "AWS::Cognito::UserPool": {
-                "Arn": self._place.arn("cognito-idp", f"userpool/{reference}"),
+                "Arn": self._aws.arn("cognito-idp", f"userpool/{reference}"),
                 "ProviderName": issuer.removeprefix("https://"),
                 "ProviderURL": issuer,
                 "UserPoolId": reference,

@@ -17,7 +17,7 @@ import msgspec
 
 from local.base.errors import LocalError
 from local.services.queues import MessageQueue
-from local.template.model import Place, Schedule, ScheduleTarget
+from local.template.model import AwsEnvironment, Schedule, ScheduleTarget
 from shared.utils.clock import Clock
 
 # Timers may ring a little early; waiting less than this (s) would be spinning.
@@ -53,14 +53,14 @@ class Schedules:
         functions: Starter,
         queues: Mapping[str, MessageQueue],
         *,
-        place: Place,
+        aws: AwsEnvironment,
         clock: Clock,
         report: Report,
         period_seconds: float | None = None,
     ) -> None:
         self._functions = functions
         self._queues = queues
-        self._place = place
+        self._aws = aws
         self._clock = clock
         self._report = report
         now = clock.monotonic()
@@ -97,7 +97,7 @@ class Schedules:
 
     def _run(self, schedule: Schedule) -> None:
         # All targets of a rule get the same event.
-        event = msgspec.json.encode(scheduled_event(schedule, self._place, self._clock.now_ms()))
+        event = msgspec.json.encode(scheduled_event(schedule, self._aws, self._clock.now_ms()))
         for target in schedule.targets:
             payload = event if target.constant is None else target.constant.encode()
             try:
@@ -112,7 +112,7 @@ class Schedules:
             self._queues[target.name].send(payload.decode())
 
 
-def scheduled_event(schedule: Schedule, place: Place, now_ms: int) -> dict[str, object]:
+def scheduled_event(schedule: Schedule, aws: AwsEnvironment, now_ms: int) -> dict[str, object]:
     """What EventBridge sends for a rule that runs by the clock.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-scheduled-events.html
@@ -122,9 +122,9 @@ def scheduled_event(schedule: Schedule, place: Place, now_ms: int) -> dict[str, 
         "id": str(uuid.uuid4()),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
-        "account": place.account,
+        "account": aws.account,
         "time": datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": place.region,
+        "region": aws.region,
         "resources": [schedule.arn],
         "detail": {},
     }

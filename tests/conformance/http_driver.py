@@ -12,12 +12,12 @@ from local.gateway.http import HttpGateway, HttpLimits
 from local.http.server import HttpServer, Request
 from local.identity.cognito_issuer import TokenIssuer
 from local.identity.jwt_authorizer import JwtVerifier
-from local.template.model import HttpApi, HttpRoute, JwtAuthorizer, Place
+from local.template.model import AwsEnvironment, HttpApi, HttpRoute, JwtAuthorizer
 from tests.helpers.doubles import ManualClock
 from tests.integration.local.support import Answer, Event, Script, ScriptedInvoker, call
 
-_PLACE = Place()
-_DEPLOYED_ISSUER = _PLACE.issuer_url("pool")
+_AWS = AwsEnvironment()
+_DEPLOYED_ISSUER = _AWS.issuer_url("pool")
 _AUTHORIZER = JwtAuthorizer(_DEPLOYED_ISSUER, ("client",))
 # By method and path, by path, and behind a token.
 KEYS = ("GET /notes", "ANY /notes", "POST /private")
@@ -38,7 +38,7 @@ class WebApi:
         }
         self.gateway = HttpGateway(
             HttpApi("web", stage, routes),
-            _PLACE,
+            _AWS,
             self.invoker,
             JwtVerifier(self.issuer, _DEPLOYED_ISSUER),
             self.clock,

@@ -16,7 +16,7 @@ from local.gateway.connections import Connections
 from local.gateway.management import ManagementApi
 from local.gateway.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles
 from local.http.server import Request
-from local.iam.request_guard import admit_all
+from local.iam.request_authorizer import allow_all
 from local.template.model import Stack
 from shared.utils.token_bucket import Budget
 from tests.conformance.catalogue import Confidence, Needs, behaviour
@@ -124,7 +124,7 @@ async def test_an_account_has_quotas() -> None:
 )
 async def test_calls_over_the_quota_are_refused() -> None:
     throttles = Throttles(throttled().websocket, ManualClock())
-    api = ManagementApi("dev", Connections(), admit_all, throttles)
+    api = ManagementApi("dev", Connections(), allow_all, throttles)
     request = Request("POST", "/dev/@connections/L0SM9cOFvHcCIhw=", (), b"{}")
 
     statuses = Counter(api.handle(request).status for _ in range(ACCOUNT.burst + 2))

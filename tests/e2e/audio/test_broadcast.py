@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from local.iam.credentials import LocalCredentials
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, but_statuses, joined
 from tests.helpers.wire import CHUNK, Wire
 
@@ -140,7 +140,7 @@ async def test_broadcast_function_is_a_door_for_audio(stage: Stage) -> None:
         client = boto3.client(
             "lambda",
             endpoint_url=stage.endpoints.lambda_url,
-            region_name=Place().region,
+            region_name=AwsEnvironment().region,
             aws_access_key_id=credentials.access_key,
             aws_secret_access_key=credentials.secret_key,
             aws_session_token=credentials.token,

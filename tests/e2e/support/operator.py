@@ -16,11 +16,11 @@ from infrastructure.stage.config import stage_config
 from local.endpoints import Endpoints
 from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials
-from local.template.model import Place, Schedule
+from local.template.model import AwsEnvironment, Schedule
 from local.triggers.schedules import scheduled_event
 from shared.models.timers import RECONCILE
 
-_EVERY_MINUTE = Schedule("sweep", Place().arn("events", "rule/sweep"), 60, ())
+_EVERY_MINUTE = Schedule("sweep", AwsEnvironment().arn("events", "rule/sweep"), 60, ())
 
 SESSIONS = "lingocast-dev-sessions"
 CONNECTIONS = "lingocast-dev-connections"
@@ -43,7 +43,9 @@ class Operator:
 
     def __init__(self, endpoints: Endpoints) -> None:
         keys = LocalCredentials()
-        session = boto3.Session(keys.access_key, keys.secret_key, keys.token, Place().region)
+        session = boto3.Session(
+            keys.access_key, keys.secret_key, keys.token, AwsEnvironment().region
+        )
         config = Config(read_timeout=60, retries={"total_max_attempts": 1}, proxies={})
         self._database: Any = session.client(
             "dynamodb", endpoint_url=endpoints.dynamodb_url, config=config
@@ -153,7 +155,7 @@ class Operator:
 
     async def tick(self) -> None:
         """What the rule of every minute does."""
-        event = scheduled_event(_EVERY_MINUTE, Place(), _now_ms())
+        event = scheduled_event(_EVERY_MINUTE, AwsEnvironment(), _now_ms())
         answer = await self.invoke("timeout", event)
         assert answer is None, answer
 

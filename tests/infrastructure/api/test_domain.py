@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure.stage.config import ConfigError
 from infrastructure.stage.context import config_from
-from local.template.load import load
+from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000"
@@ -55,7 +55,7 @@ def test_functions_post_to_the_apis_own_endpoint(own: Assembly) -> None:
 
 
 def test_the_laptop_has_an_address_of_its_own(own: Assembly) -> None:
-    assert load(own.template_file).websocket.stage == "dev"
+    assert read_stack(own.template_file).websocket.stage == "dev"
 
 
 def test_a_zone_elsewhere_is_told_where_to_point(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from infrastructure.catalogue.function_table import CONTROL
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.stage.config import STAGES
-from local.template.load import load
+from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import Assembly
 from tests.infrastructure.in_process import synthesize_with
 
@@ -159,7 +159,7 @@ def test_without_routes_there_is_no_api(tmp_path: Path) -> None:
 
 
 def test_the_laptop_reads_the_same(assembly: Assembly) -> None:
-    stack = load(assembly.template_file)
+    stack = read_stack(assembly.template_file)
 
     assert stack.http is not None
     assert stack.http.stage == "$default"

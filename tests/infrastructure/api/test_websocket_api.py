@@ -7,8 +7,8 @@ from typing import Any
 
 from infrastructure.catalogue.function_table import AUTHORIZER
 from infrastructure.catalogue.routes import ROUTES
-from local.template.load import load
 from local.template.model import IdentitySource
+from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>"
@@ -103,7 +103,7 @@ def test_an_api_gateway_that_wants_an_identity_source_gets_one_that_all_clients_
 
     assert fallback.part("Authorizer")["IdentitySource"] == ["route.request.header.Host"]
     # The laptop asks for the same.
-    websocket = load(fallback.template_file).websocket
+    websocket = read_stack(fallback.template_file).websocket
     assert websocket.identity_sources == (IdentitySource("header", "Host"),)
 
 

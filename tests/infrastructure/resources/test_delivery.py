@@ -18,7 +18,7 @@ from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
 from infrastructure.resources.delivery import ROLLBACK_ALARMS, serve
 from infrastructure.stage.config import STAGES, ConfigError
 from infrastructure.stage.context import config_from
-from local.template.load import load
+from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import Assembly
 
 
@@ -115,12 +115,12 @@ def test_a_fix_can_be_delivered_while_alarms_go_off() -> None:
 
 
 def test_the_laptop_runs_prods_functions_by_their_aliases(prod: Assembly) -> None:
-    stack = load(prod.template_file)
+    stack = read_stack(prod.template_file)
 
     assert {function.aliases for function in stack.functions.values()} == {("live",)}
     assert len(stack.functions) == len(FUNCTIONS)
     assert stack.websocket.routes["createSession"].function == "lingocast-prod-control"
-    assert {source.function for source in stack.event_sources} >= {"lingocast-prod-timeout"}
+    assert {source.function for source in stack.event_source_mappings} >= {"lingocast-prod-timeout"}
 
 
 Change = Callable[[lambda_.CfnFunction], None]

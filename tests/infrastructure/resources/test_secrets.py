@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.template.load import load
+from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import Assembly
 
 
@@ -20,7 +20,7 @@ def test_prod_keeps_it(assembly: Assembly, prod: Assembly) -> None:
 
 
 def test_on_a_laptop_it_is_known(assembly: Assembly) -> None:
-    (secret,) = load(assembly.template_file).secrets
+    (secret,) = read_stack(assembly.template_file).secrets
 
     assert secret.value == "local-sync-secret"
     assert secret.arn.endswith(":secret:lingocast-dev-sync-a1b2c3")

@@ -15,7 +15,7 @@ from local.gateway.connections import Connections
 from local.gateway.management import MAX_BODY_BYTES, ManagementApi
 from local.gateway.websocket import Gateway, GatewayLimits
 from local.http.server import HttpServer
-from local.iam.request_guard import admit_all
+from local.iam.request_authorizer import allow_all
 from local.template.model import Stack
 from shared.utils.clock import Clock, SystemClock
 from tests.integration.local import fixture_assembly
@@ -31,7 +31,7 @@ class Served:
         self.invoker = ScriptedInvoker()
         self.connections = Connections()
         self.gateway = Gateway(stack, self.connections, self.invoker, clock, limits)
-        self._api = ManagementApi(stack.websocket.stage, self.connections, admit_all)
+        self._api = ManagementApi(stack.websocket.stage, self.connections, allow_all)
         self._listeners = loopback.bind(0)
         self.port: int = self._listeners[0].getsockname()[1]
         self._clients: list[ClientConnection] = []

@@ -17,7 +17,7 @@ import pytest
 
 from local.iam.credentials import LocalCredentials
 from local.services.database import Database, Restarts
-from local.template.model import Index, KeyAttribute, Place, Table
+from local.template.model import AwsEnvironment, Index, KeyAttribute, Table
 from tests.integration.local.support import eventually
 
 TABLE = Table(
@@ -40,7 +40,7 @@ class People:
         self._client = boto3.client(
             "dynamodb",
             endpoint_url=f"http://127.0.0.1:{port}",
-            region_name=Place().region,
+            region_name=AwsEnvironment().region,
             aws_access_key_id=credentials.access_key,
             aws_secret_access_key=credentials.secret_key,
         )
@@ -80,7 +80,7 @@ async def database(tmp_path: Path, reported: list[str]) -> AsyncIterator[Databas
     restarts = Restarts(first=0.01, last=0.04, most=3)
     running = await Database.start(folder, tmp_path, report=reported.append, restarts=restarts)
     try:
-        await running.create([TABLE], Place().region, LocalCredentials())
+        await running.create([TABLE], AwsEnvironment().region, LocalCredentials())
         yield running
     finally:
         await running.stop()

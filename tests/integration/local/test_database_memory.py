@@ -14,7 +14,7 @@ from local.http.server import Request
 from local.iam.credentials import LocalCredentials
 from local.services.database import Database
 from local.services.dynamodb_calls import DynamoDbCalls
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from tests.integration.local.test_database import TABLE
 
 ROOM = {":r": {"S": "r"}}
@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 20
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     running = await Database.start(tmp_path / "tables", tmp_path, report=lambda line: None)
-    await running.create([TABLE], Place().region, LocalCredentials())
+    await running.create([TABLE], AwsEnvironment().region, LocalCredentials())
     yield running
     await running.stop()
 
@@ -56,7 +56,7 @@ async def _open_iterators(database: Database) -> int:
 async def test_no_iterator_is_left_open(
     database: Database, operation: str, content: dict[str, object]
 ) -> None:
-    calls = DynamoDbCalls(database.port, Place().region, LocalCredentials())
+    calls = DynamoDbCalls(database.port, AwsEnvironment().region, LocalCredentials())
     try:
         for number in range(5):
             item = {"id": {"S": f"p{number}"}, "room": {"S": "r"}, "seat": {"S": "a"}}

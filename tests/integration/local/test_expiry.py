@@ -13,11 +13,11 @@ from local.iam.credentials import LocalCredentials
 from local.services.database import Database
 from local.services.dynamodb_calls import DatabaseError, DynamoDbCalls
 from local.services.expiry import Expiry
-from local.template.model import KeyAttribute, Place, Table
+from local.template.model import AwsEnvironment, KeyAttribute, Table
 from tests.helpers.virtual_time import T0, VirtualTime
 
 NOW = T0 // 1000
-REGION = Place().region
+REGION = AwsEnvironment().region
 
 
 def _table(name: str, expires_at: str | None) -> Table:

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from local.endpoints import Endpoints
 from local.iam.credentials import LocalCredentials
 from local.launch import launch
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from tests.integration.local import http_assembly
 from tests.unit.local import assembly
 
@@ -113,7 +113,7 @@ def test_a_function_reads_its_own_secret_and_no_other(endpoints: Endpoints) -> N
 
 def test_whoever_runs_the_stack_reads_all_secrets(endpoints: Endpoints) -> None:
     keys = LocalCredentials()
-    session = boto3.Session(keys.access_key, keys.secret_key, keys.token, Place().region)
+    session = boto3.Session(keys.access_key, keys.secret_key, keys.token, AwsEnvironment().region)
     client: Any = session.client(
         "secretsmanager",
         endpoint_url=endpoints.secrets_url,

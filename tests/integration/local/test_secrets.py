@@ -15,12 +15,12 @@ from moto import mock_aws
 
 from local.http.server import HttpServer
 from local.services.secrets import MAX_BODY_BYTES, SecretsApi
-from local.template.model import Place, Secret
+from local.template.model import AwsEnvironment, Secret
 from shared.utils.clock import SystemClock
 from tests.integration.local.support import call
 
-PLACE = Place()
-KEY = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "the value")
+AWS = AwsEnvironment()
+KEY = Secret("key", AWS.arn("secretsmanager", "secret:key-a1b2c3"), "the value")
 TARGET = "secretsmanager"
 
 
@@ -30,7 +30,7 @@ class Secrets:
     def __init__(self, **where: Any) -> None:
         self.arn = KEY.arn
         self.port = 0
-        self.client = boto3.Session("key", "secret", "token", PLACE.region).client(
+        self.client = boto3.Session("key", "secret", "token", AWS.region).client(
             "secretsmanager", config=Config(retries={"max_attempts": 0}, proxies={}), **where
         )
 

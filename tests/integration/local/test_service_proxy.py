@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from local.http.client import MAX_CONNECTIONS, Upstream
 from local.http.server import HttpServer, Request, Response
 from local.iam.error_responses import DynamoDbErrors
-from local.iam.request_guard import admit_all
+from local.iam.request_authorizer import allow_all
 from local.services.proxy import MAX_BODY_BYTES, ServiceProxy
 from tests.integration.local.support import Answer, call
 
@@ -21,7 +21,7 @@ UNAVAILABLE = "com.amazon.coral.service#ServiceUnavailableException"
 @asynccontextmanager
 async def proxy(port: int, timeout_seconds: float = 5.0) -> AsyncIterator[int]:
     """A proxy before what listens on a port."""
-    service = ServiceProxy(admit_all, Upstream(port, timeout_seconds), DynamoDbErrors().unavailable)
+    service = ServiceProxy(allow_all, Upstream(port, timeout_seconds), DynamoDbErrors().unavailable)
     server = await HttpServer.listen(service.handle, max_body_bytes=MAX_BODY_BYTES)
     try:
         yield server.port

@@ -16,16 +16,16 @@ from moto import mock_aws
 from local.http.server import HttpServer
 from local.services.queues import build_queues
 from local.services.sqs import MAX_BODY_BYTES, SqsApi
-from local.template.model import DeadLetters, Place, Queue
+from local.template.model import AwsEnvironment, Queue, RedrivePolicy
 from shared.utils.clock import SystemClock
 
-PLACE = Place()
-DEAD = Queue("bells-dead", PLACE.arn("sqs", "bells-dead"))
+AWS = AwsEnvironment()
+DEAD = Queue("bells-dead", AWS.arn("sqs", "bells-dead"))
 BELLS = Queue(
     "bells",
-    PLACE.arn("sqs", "bells"),
+    AWS.arn("sqs", "bells"),
     visibility_timeout_seconds=1,
-    dead_letters=DeadLetters("bells-dead", 2),
+    dead_letters=RedrivePolicy("bells-dead", 2),
 )
 ATTRIBUTES = {
     "kind": {"DataType": "String", "StringValue": "bell"},
@@ -39,7 +39,7 @@ class Sqs:
     """A client that leaves the event loop to whoever serves it."""
 
     def __init__(self, **where: Any) -> None:
-        self._client = boto3.Session("key", "secret", "token", PLACE.region).client(
+        self._client = boto3.Session("key", "secret", "token", AWS.region).client(
             "sqs", config=Config(retries={"max_attempts": 0}, proxies={}), **where
         )
         self.bells = self.dead = ""
@@ -67,10 +67,10 @@ class Sqs:
 
 @pytest.fixture
 async def ours() -> AsyncIterator[Sqs]:
-    api = SqsApi(build_queues([BELLS, DEAD], SystemClock()), PLACE.queue_url(""))
+    api = SqsApi(build_queues([BELLS, DEAD], SystemClock()), AWS.queue_url(""))
     server = await HttpServer.listen(api.handle, max_body_bytes=MAX_BODY_BYTES)
     client = Sqs(endpoint_url=f"http://127.0.0.1:{server.port}")
-    client.bells, client.dead = PLACE.queue_url("bells"), PLACE.queue_url("bells-dead")
+    client.bells, client.dead = AWS.queue_url("bells"), AWS.queue_url("bells-dead")
     yield client
     server.close()
 
@@ -206,7 +206,7 @@ def entries(*ids: str) -> list[dict[str, str]]:
     [
         (
             "send_message",
-            {"QueueUrl": PLACE.queue_url("none"), "MessageBody": "x"},
+            {"QueueUrl": AWS.queue_url("none"), "MessageBody": "x"},
             "AWS.SimpleQueueService.NonExistentQueue",
         ),
         ("get_queue_url", {"QueueName": "none"}, "AWS.SimpleQueueService.NonExistentQueue"),

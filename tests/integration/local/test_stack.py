@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from local.endpoints import Endpoints
 from local.iam.credentials import LocalCredentials
 from local.launch import launch
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from tests.integration.local.fixture_assembly import PATIENCE_SECONDS, ask
 
 
@@ -43,7 +43,7 @@ def environment_of_talk(client: ClientConnection) -> dict[str, str]:
 
 def operator() -> dict[str, str]:
     """What whoever runs the stack calls with; they may do everything."""
-    return LocalCredentials().environment() | {"AWS_REGION": Place().region}
+    return LocalCredentials().environment() | {"AWS_REGION": AwsEnvironment().region}
 
 
 def aws(service: str, endpoint: str, environment: dict[str, str]) -> Any:

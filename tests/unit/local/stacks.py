@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.template.model import (
+    AwsEnvironment,
     Function,
-    Identity,
-    Place,
     Role,
     Route,
     Stack,
     Statement,
+    UserPool,
     WebSocketApi,
 )
 
@@ -23,7 +23,7 @@ def stack(routes: Mapping[str, bool] | None = None, *, authorizer: str | None = 
     """A stack whose routes (key: whether it replies) all lead to a function of the same name."""
     table = {key: Route(key, key, replies) for key, replies in (routes or {}).items()}
     websocket = WebSocketApi("api", "dev", "action", table, authorizer)
-    return Stack("fixture-dev", Place(), {}, websocket, (), Identity("pool", "client"))
+    return Stack("fixture-dev", AwsEnvironment(), {}, websocket, (), UserPool("pool", "client"))
 
 
 def function(name: str, *statements: Statement) -> Function:
@@ -31,7 +31,7 @@ def function(name: str, *statements: Statement) -> Function:
     return Function(
         logical_id=name,
         name=name,
-        arn=Place().arn("lambda", f"function:{name}"),
+        arn=AwsEnvironment().arn("lambda", f"function:{name}"),
         handler="functions.do",
         code=Path(),
         environment={},

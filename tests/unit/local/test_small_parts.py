@@ -26,12 +26,12 @@ ADDRESSES = Addresses(
 
 def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None:
     one = stack()
-    deployed = one.place.management_url("api", "dev")
+    deployed = one.aws.management_url("api", "dev")
     environment = {
         "ENDPOINT": deployed,
         "CALLBACK": deployed + "/@connections",
         "CLIENTS": deployed.replace("https:", "wss:"),
-        "ISSUER": one.place.issuer_url("pool"),
+        "ISSUER": one.aws.issuer_url("pool"),
         "OTHER": "https://example.com/dev",
         "TABLE": "sessions",
     }

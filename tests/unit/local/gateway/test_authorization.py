@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.gateway.authorization import MAX_RESULT_BYTES, judge
+from local.gateway.authorization import MAX_RESULT_BYTES, decide
 from local.runtime.invocation import Outcome
 
 ARN = "arn:aws:execute-api:eu-central-1:000000000000:api/dev/$connect"
@@ -28,7 +28,7 @@ def answer(*statements: tuple[str, str], context: object = None) -> dict[str, An
 
 
 def status(result: object) -> int:
-    return judge(Outcome(json.dumps(result).encode()), ARN).status
+    return decide(Outcome(json.dumps(result).encode()), ARN).status
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_single_statement_needs_no_list() -> None:
 
 def test_context_values_become_strings_beside_the_principal() -> None:
     result = answer(("Allow", "*"), context={"text": "a", "number": 1.5, "yes": True, "no": False})
-    assert judge(Outcome(json.dumps(result).encode()), ARN).context == {
+    assert decide(Outcome(json.dumps(result).encode()), ARN).context == {
         "text": "a",
         "number": "1.5",
         "yes": "true",
@@ -94,13 +94,13 @@ def test_a_malformed_answer_is_a_failure_of_the_authorizer(result: object) -> No
 
 
 def test_an_exception_that_says_unauthorized_is_a_401() -> None:
-    assert judge(Outcome.failure("Exception", "Unauthorized"), ARN).status == 401
+    assert decide(Outcome.failure("Exception", "Unauthorized"), ARN).status == 401
 
 
 @pytest.mark.parametrize("message", ["unauthorized", "Unauthorized!", ""])
 def test_any_other_exception_is_a_500(message: str) -> None:
-    assert judge(Outcome.failure("Exception", message), ARN).status == 500
+    assert decide(Outcome.failure("Exception", message), ARN).status == 500
 
 
 def test_an_answer_that_is_no_json_is_a_500() -> None:
-    assert judge(Outcome(b"{"), ARN).status == 500
+    assert decide(Outcome(b"{"), ARN).status == 500

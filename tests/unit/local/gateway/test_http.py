@@ -10,17 +10,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.gateway.http_events import HttpEvents
+from local.gateway.http_events import HttpEventFactory
 from local.gateway.http_results import response_of
 from local.http.server import Request, Response
 from local.identity.jwt_authorizer import as_texts
 from local.runtime.invocation import Outcome
-from local.template.model import HttpApi, HttpRoute, Place
+from local.template.model import AwsEnvironment, HttpApi, HttpRoute
 from tests.conformance.http_driver import WebApi
 
 WEB = WebApi()
 TOKEN = WEB.token()
-EVENTS = HttpEvents(HttpApi("web", "$default", {}), Place())
+EVENTS = HttpEventFactory(HttpApi("web", "$default", {}), AwsEnvironment())
 ROUTE = HttpRoute("ANY /notes", "web")
 
 # What a header's value may be on the wire.

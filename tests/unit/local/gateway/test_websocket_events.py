@@ -8,11 +8,17 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from local.gateway.websocket_events import EventSource, Opening, encode, is_id, new_id
+from local.gateway.websocket_events import (
+    HandshakeRequest,
+    WebSocketEventFactory,
+    encode,
+    is_id,
+    new_id,
+)
 from local.template.model import IdentitySource
 from tests.unit.local.stacks import stack
 
-OPENING = Opening(
+OPENING = HandshakeRequest(
     headers=(("Host", "example"), ("User-Agent", "test/1"), ("X-Two", "a"), ("X-Two", "b")),
     query="token=a%2Bb&lang=es&lang=fr&empty=",
     source_ip="127.0.0.1",
@@ -21,8 +27,8 @@ CONNECTED_AT = 1_700_000_000_000
 NOW = CONNECTED_AT + 1_500
 
 
-def source(opening: Opening = OPENING) -> EventSource:
-    return EventSource(stack(), "abc=", CONNECTED_AT, opening)
+def source(handshake: HandshakeRequest = OPENING) -> WebSocketEventFactory:
+    return WebSocketEventFactory(stack(), "abc=", CONNECTED_AT, handshake)
 
 
 def test_every_event_says_which_connection_and_route() -> None:
@@ -121,8 +127,8 @@ def test_other_texts_are_no_ids(text: str) -> None:
 
 
 def test_functions_see_the_headers_of_a_proxy() -> None:
-    opening = replace(OPENING, headers=(*OPENING.headers, ("Connection", "Upgrade")))
-    one = source(opening)
+    handshake = replace(OPENING, headers=(*OPENING.headers, ("Connection", "Upgrade")))
+    one = source(handshake)
     for event in (one.authorize(NOW), one.connect(NOW)):
         assert event["headers"]["X-Forwarded-For"] == "127.0.0.1"
         assert event["multiValueHeaders"]["X-Amzn-Trace-Id"][0].startswith("Root=1-")
@@ -141,4 +147,4 @@ def test_functions_see_the_headers_of_a_proxy() -> None:
     ],
 )
 def test_identity_sources_must_all_be_there(sources: list[IdentitySource], found: bool) -> None:
-    assert OPENING.identifies(sources) is found
+    assert OPENING.has_identity(sources) is found

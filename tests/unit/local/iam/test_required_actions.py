@@ -18,12 +18,12 @@ from local.iam.error_responses import (
     SqsErrors,
 )
 from local.iam.principals import Principals
-from local.iam.request_guard import (
-    Needs,
+from local.iam.request_authorizer import (
+    MalformedRequestError,
+    PermissionMapper,
     RequestAuthorizer,
     RequiredPermission,
-    UnreadableError,
-    guarded,
+    authorized,
 )
 from local.iam.required_actions import (
     connections_permissions,
@@ -34,11 +34,11 @@ from local.iam.required_actions import (
     translate_permissions,
 )
 from local.iam.role_policies import Denial, RolePolicies
-from local.iam.signatures import Fault, FaultKind
-from local.template.model import Place, Secret, Statement
+from local.iam.signatures import FaultKind, SignatureFault
+from local.template.model import AwsEnvironment, Secret, Statement
 from tests.unit.local import stacks
 
-PLACE = Place()
+AWS = AwsEnvironment()
 TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/notes"
 QUEUE = "arn:aws:sqs:eu-central-1:000000000000:timers"
 USER = "arn:aws:sts::000000000000:assumed-role/role/f"
@@ -50,7 +50,7 @@ def json_request(target: str, body: object) -> Request:
 
 
 def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
-    needs = dynamodb_permissions(PLACE)(json_request(f"DynamoDB_20120810.{operation}", body))
+    needs = dynamodb_permissions(AWS)(json_request(f"DynamoDB_20120810.{operation}", body))
     return [(need.action.removeprefix("dynamodb:"), need.resource) for need in needs]
 
 
@@ -95,16 +95,16 @@ def test_dynamodb_needs_its_action_on_every_table_and_index(
 
 
 @pytest.mark.parametrize(
-    "needs", [dynamodb_permissions(PLACE), sqs_permissions(PLACE), secrets_permissions(PLACE, [])]
+    "needs", [dynamodb_permissions(AWS), sqs_permissions(AWS), secrets_permissions(AWS, [])]
 )
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1, "SecretId": 1}', b"\xff"]
 )
-def test_what_cannot_be_read_is_no_way_around_a_check(needs: Needs, body: bytes) -> None:
-    with pytest.raises(UnreadableError) as unreadable:
+def test_what_cannot_be_read_is_no_way_around_a_check(needs: PermissionMapper, body: bytes) -> None:
+    with pytest.raises(MalformedRequestError) as malformed:
         needs(json_request("X.SendMessage", body))
-    assert unreadable.value.answer.status == 400
-    assert b"SerializationException" in unreadable.value.answer.body
+    assert malformed.value.response.status == 400
+    assert b"SerializationException" in malformed.value.response.body
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_what_cannot_be_read_is_no_way_around_a_check(needs: Needs, body: bytes)
 def test_sqs_needs_its_action_on_the_queue(
     operation: str, body: object, expected: tuple[str, str]
 ) -> None:
-    (need,) = sqs_permissions(PLACE)(json_request(f"AmazonSQS.{operation}", body))
+    (need,) = sqs_permissions(AWS)(json_request(f"AmazonSQS.{operation}", body))
     assert need == RequiredPermission(f"sqs:{expected[0]}", expected[1])
 
 
-SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value")
+SECRET = Secret("key", AWS.arn("secretsmanager", "secret:key-a1b2c3"), "value")
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ SECRET = Secret("key", PLACE.arn("secretsmanager", "secret:key-a1b2c3"), "value"
     [
         ({"SecretId": "key"}, SECRET.arn),
         ({"SecretId": SECRET.arn}, SECRET.arn),
-        ({"SecretId": "other"}, PLACE.arn("secretsmanager", "secret:other")),
+        ({"SecretId": "other"}, AWS.arn("secretsmanager", "secret:other")),
         ({"SecretId": f"{SECRET.arn}x"}, f"{SECRET.arn}x"),
         ({}, "*"),
     ],
 )
 def test_secrets_manager_needs_its_action_on_the_secret(body: object, resource: str) -> None:
-    (need,) = secrets_permissions(PLACE, [SECRET])(
+    (need,) = secrets_permissions(AWS, [SECRET])(
         json_request("secretsmanager.GetSecretValue", body)
     )
     assert need == RequiredPermission("secretsmanager:GetSecretValue", resource)
@@ -162,18 +162,18 @@ def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
 def test_invoke_needs_the_function(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f"
-    assert lambda_permissions(PLACE)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
+    assert lambda_permissions(AWS)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
 @pytest.mark.parametrize("name", ["f%3Alive", "f:live", "arn:aws:lambda:r:0:function:f:live"])
 def test_invoke_needs_the_alias_that_it_names(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f:live"
-    assert lambda_permissions(PLACE)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
+    assert lambda_permissions(AWS)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
 def test_connections_needs_stage_and_method() -> None:
-    needs = connections_permissions(PLACE, stacks.stack().websocket)
+    needs = connections_permissions(AWS, stacks.stack().websocket)
     base = "arn:aws:execute-api:eu-central-1:000000000000:api/dev"
     for path in ("/dev/%40connections/a%3D", "/dev/@connections/a="):
         (need,) = needs(Request("DELETE", path, [], b""))
@@ -190,7 +190,7 @@ def text(action: str, resource: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("refusals", "status", "header", "body"),
+    ("errors", "status", "header", "body"),
     [
         (
             DynamoDbErrors(),
@@ -226,16 +226,16 @@ def text(action: str, resource: str) -> str:
     ],
 )
 def test_denials_are_worded_as_each_service_does(
-    refusals: ErrorResponses, status: int, header: bytes, body: dict[str, str]
+    errors: ErrorResponses, status: int, header: bytes, body: dict[str, str]
 ) -> None:
-    answer = refusals.denied(USER, "x:GetItem", TABLE)
+    answer = errors.denied(USER, "x:GetItem", TABLE)
     assert answer.status == status
     assert header in answer.wire
     assert json.loads(answer.body) == body
 
 
 @pytest.mark.parametrize(
-    ("refusals", "kind", "status", "expected"),
+    ("errors", "kind", "status", "expected"),
     [
         (DynamoDbErrors(), FaultKind.MISSING, 400, b"#MissingAuthenticationTokenException"),
         (DynamoDbErrors(), FaultKind.WRONG, 400, b"#InvalidSignatureException"),
@@ -248,9 +248,9 @@ def test_denials_are_worded_as_each_service_does(
     ],
 )
 def test_faults_are_worded_as_each_service_does(
-    refusals: ErrorResponses, kind: FaultKind, status: int, expected: bytes
+    errors: ErrorResponses, kind: FaultKind, status: int, expected: bytes
 ) -> None:
-    answer = refusals.fault(Fault(kind, "words"))
+    answer = errors.unauthenticated(SignatureFault(kind, "words"))
     assert answer.status == status
     assert expected in answer.wire
 
@@ -259,11 +259,11 @@ def guard_for(
     *statements: Statement, reported: list[str]
 ) -> tuple[RequestAuthorizer, RolePolicies]:
     function = stacks.function("f", *statements)
-    callers = Principals([function], PLACE)
+    callers = Principals([function], AWS)
     policies = RolePolicies([function], reported.append)
     guard = RequestAuthorizer(
         lambda _request: callers.of_function("f"),
-        dynamodb_permissions(PLACE),
+        dynamodb_permissions(AWS),
         policies,
         DynamoDbErrors(),
     )
@@ -305,7 +305,7 @@ def test_what_is_refused_does_not_reach_the_service() -> None:
 
     request = json_request("D.GetItem", {"TableName": "notes"})
     guard, policies = guard_for(reported=[])
-    handle = guarded(guard, serve)
+    handle = authorized(guard, serve)
     refused = handle(request)
     assert isinstance(refused, Response)
     assert (refused.status, served) == (400, [])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from local.http.server import Request
 from local.iam.credentials import LocalCredentials
 from local.iam.principals import Principal, Principals
-from local.iam.signatures import MAX_SKEW_SECONDS, Fault, FaultKind, SignatureVerifier
-from local.template.model import Place
+from local.iam.signatures import MAX_SKEW_SECONDS, FaultKind, SignatureFault, SignatureVerifier
+from local.template.model import AwsEnvironment
 from shared.fanout.sigv4 import Signer
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock
@@ -25,7 +25,7 @@ from tests.unit.local import stacks
 REGION = "eu-central-1"
 HOST = "127.0.0.1:4321"
 OPERATOR = LocalCredentials()
-CALLERS = Principals([stacks.function("f"), stacks.function("g")], Place())
+CALLERS = Principals([stacks.function("f"), stacks.function("g")], AwsEnvironment())
 PATH = "/dev/%40connections/" + quote("a+/b=", safe="")
 BODY = b'{"type":"audio"}'
 
@@ -59,9 +59,9 @@ def make(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reques
     return Request(method, path, raw, body)
 
 
-def fault(request: Request, verify: SignatureVerifier | None = None) -> Fault:
+def fault(request: Request, verify: SignatureVerifier | None = None) -> SignatureFault:
     found = (verify or verifier())(request)
-    assert isinstance(found, Fault)
+    assert isinstance(found, SignatureFault)
     return found
 
 

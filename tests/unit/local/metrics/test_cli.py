@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.base.state_dir import StateDir, is_running, logs_of
+from local.base.state_dir import StateDir, is_running, logs_folder
 from local.metrics.cli import main
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.helpers.doubles import ManualClock
@@ -40,7 +40,7 @@ def running(tmp_path: Path) -> Iterator[StateDir]:
 def test_json_has_all_series(
     running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs_of(running.path).joinpath("audio.log").write_text(f"START\n{emf}END\n")
+    logs_folder(running.path).joinpath("audio.log").write_text(f"START\n{emf}END\n")
 
     assert main(["--json", "--state", str(running.path)]) == 0
 
@@ -49,13 +49,13 @@ def test_json_has_all_series(
     assert (delivered["name"], delivered["overall"]["sum"]) == ("FanoutDelivered", 3)
     assert delivered["dimensions"] == {"service": "audio"}
     assert duration["overall"]["p99"] == pytest.approx(20, rel=0.011)
-    assert answer["logs"] == str(logs_of(running.path))
+    assert answer["logs"] == str(logs_folder(running.path))
 
 
 def test_once_prints_a_table(
     running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs_of(running.path).joinpath("audio.log").write_text(emf)
+    logs_folder(running.path).joinpath("audio.log").write_text(emf)
 
     assert main(["--once", "--state", str(running.path)]) == 0
 
@@ -83,7 +83,7 @@ class Interrupting(ManualClock):
 def test_ctrl_c_ends_it_and_leaves_the_table(
     running: StateDir, emf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs_of(running.path).joinpath("audio.log").write_text(emf)
+    logs_folder(running.path).joinpath("audio.log").write_text(emf)
 
     assert main(["--state", str(running.path)], Interrupting()) == 0
 

@@ -10,11 +10,11 @@ import pytest
 from local.base.errors import TemplateError, UnknownFunctionError
 from local.runtime.functions import Functions
 from local.runtime.pool import FunctionPool
-from local.template.model import Place
+from local.template.model import AwsEnvironment
 from local.template.references import References
 
-PLACE = Place()
-ARN = PLACE.arn("lambda", "function:talk")
+AWS = AwsEnvironment()
+ARN = AWS.arn("lambda", "function:talk")
 RESOURCES: Mapping[str, Mapping[str, Any]] = {
     "Talk": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "talk"}},
     "First": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "talk"}},
@@ -62,11 +62,11 @@ def joined(value: Any) -> str:
 def test_versions_and_aliases_have_arns_of_their_own(
     logical_id: str, attribute: str, text: str
 ) -> None:
-    references = References("fixture", PLACE, RESOURCES, {})
+    references = References("fixture", AWS, RESOURCES, {})
 
     assert joined(references.attribute(logical_id, attribute)) == text
 
 
 def test_an_attribute_that_there_is_not_is_told() -> None:
     with pytest.raises(TemplateError, match=r"Fn::GetAtt of Live\.Version .* is not supported"):
-        References("fixture", PLACE, RESOURCES, {}).attribute("Live", "Version")
+        References("fixture", AWS, RESOURCES, {}).attribute("Live", "Version")

@@ -14,7 +14,7 @@ from local.services.queues import (
     MessageQueue,
     build_queues,
 )
-from local.template.model import DeadLetters, Queue
+from local.template.model import Queue, RedrivePolicy
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock
 
@@ -27,7 +27,7 @@ class Bells:
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         dead = Queue("bells-dead", "arn:bells-dead")
-        rule = DeadLetters("bells-dead", 2)
+        rule = RedrivePolicy("bells-dead", 2)
         bells = Queue("bells", "arn:bells", dead_letters=rule, **settings)
         # The order in a template says nothing about what depends on what.
         self.queues = build_queues([bells, dead], self.clock)

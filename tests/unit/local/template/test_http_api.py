@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from local.base.errors import TemplateError
-from local.template.load import load
-from local.template.model import HttpRoute, JwtAuthorizer, Place, Stack
+from local.template.model import AwsEnvironment, HttpRoute, JwtAuthorizer, Stack
+from local.template.stack_reader import read_stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
 from tests.unit.local.template.test_template import change
 
-ISSUER = Place().issuer_url("eu-central-1_pool")
+ISSUER = AwsEnvironment().issuer_url("eu-central-1_pool")
 ANOTHER = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "HTTP"}}
 
 
@@ -27,7 +27,7 @@ def example() -> Template:
 
 
 def read(folder: Path, template: Template) -> Stack:
-    return load(assembly.write(folder, template))
+    return read_stack(assembly.write(folder, template))
 
 
 def test_routes_name_functions_and_whose_tokens_they_take(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.template.load import load
-from local.template.model import DeadLetters, EventSource, Queue, Stack
+from local.template.model import EventSourceMapping, Queue, RedrivePolicy, Stack
+from local.template.stack_reader import read_stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
 
@@ -30,7 +30,7 @@ def example() -> Template:
 
 
 def read(folder: Path, template: Template) -> Stack:
-    return load(assembly.write(folder, template))
+    return read_stack(assembly.write(folder, template))
 
 
 def test_a_queue_has_its_attributes_and_dead_letters(tmp_path: Path) -> None:
@@ -42,14 +42,14 @@ def test_a_queue_has_its_attributes_and_dead_letters(tmp_path: Path) -> None:
             delay_seconds=1,
             visibility_timeout_seconds=30,
             retention_seconds=345_600,
-            dead_letters=DeadLetters("fixture-dev-BellsDead", 3),
+            dead_letters=RedrivePolicy("fixture-dev-BellsDead", 3),
         ),
     )
 
 
 def test_a_mapping_names_queue_and_function(tmp_path: Path) -> None:
-    assert read(tmp_path, example()).event_sources == (
-        EventSource("fixture-bells", "fixture-dev-Ring", report_failures=True),
+    assert read(tmp_path, example()).event_source_mappings == (
+        EventSourceMapping("fixture-bells", "fixture-dev-Ring", report_failures=True),
     )
 
 
@@ -63,8 +63,8 @@ def test_a_mapping_may_say_how_much_at_a_time(tmp_path: Path) -> None:
     }
     del template["Resources"]["BellsSource"]["Properties"]["FunctionResponseTypes"]
 
-    assert read(tmp_path, template).event_sources == (
-        EventSource("fixture-bells", "fixture-dev-Ring", 25, 1, False, 2),
+    assert read(tmp_path, template).event_source_mappings == (
+        EventSourceMapping("fixture-bells", "fixture-dev-Ring", 25, 1, False, 2),
     )
 
 
@@ -72,7 +72,7 @@ def test_a_mapping_that_is_not_enabled_does_nothing(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["BellsSource"]["Properties"]["Enabled"] = False
 
-    assert read(tmp_path, template).event_sources == ()
+    assert read(tmp_path, template).event_source_mappings == ()
 
 
 def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:

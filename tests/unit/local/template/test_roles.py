@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.template.load import load
 from local.template.model import Role, Statement
+from local.template.stack_reader import read_stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template, allow
 
@@ -26,7 +26,7 @@ def example(*statements: dict[str, Any]) -> Template:
 
 
 def role(folder: Path, template: Template) -> Role:
-    return load(assembly.write(folder, template)).functions["fixture-dev-Talk"].role
+    return read_stack(assembly.write(folder, template)).functions["fixture-dev-Talk"].role
 
 
 def test_inline_policies_are_read_with_their_intrinsics_resolved(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.template.load import load
 from local.template.model import Schedule, ScheduleTarget
+from local.template.stack_reader import read_stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
 
@@ -21,7 +21,7 @@ def example(**more: Any) -> Template:
 
 
 def read(folder: Path, template: Template) -> tuple[Schedule, ...]:
-    return load(assembly.write(folder, template)).schedules
+    return read_stack(assembly.write(folder, template)).schedules
 
 
 def test_a_rule_has_its_period_and_its_targets(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.base.errors import TemplateError
-from local.template.load import load
-from local.template.model import Identity, KeyAttribute, Place, Route, Stack
+from local.template.model import AwsEnvironment, KeyAttribute, Route, Stack, UserPool
+from local.template.stack_reader import read_stack
 from local.template.support_matrix import SUPPORT
 from shared.utils.token_bucket import Budget
 from tests.unit.local import assembly
@@ -34,7 +34,7 @@ def example() -> Template:
 
 
 def read(folder: Path, template: Template) -> Stack:
-    return load(assembly.write(folder, template))
+    return read_stack(assembly.write(folder, template))
 
 
 def test_functions_have_name_handler_code_and_resolved_environment(tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ def test_a_table_says_by_which_attribute_rows_expire(
 def test_the_user_pool_gives_issuer_and_client(tmp_path: Path) -> None:
     stack = read(tmp_path, example())
 
-    assert stack.identity == Identity("eu-central-1_pool", "client")
+    assert stack.user_pool == UserPool("eu-central-1_pool", "client")
     issuer = stack.functions["fixture-dev-Guard"].environment["ISSUER"]
-    assert issuer == stack.place.issuer_url("eu-central-1_pool")
+    assert issuer == stack.aws.issuer_url("eu-central-1_pool")
 
 
 def test_a_place_changes_what_pseudo_parameters_give(tmp_path: Path) -> None:
-    stack = load(assembly.write(tmp_path, example()), Place(region="us-east-1"))
+    stack = read_stack(assembly.write(tmp_path, example()), AwsEnvironment(region="us-east-1"))
 
     assert stack.functions["fixture-dev-Talk"].environment["URL"].endswith("us-east-1")
 
@@ -107,7 +107,7 @@ def test_a_stack_without_user_pool_has_no_identity(tmp_path: Path) -> None:
     del template["Resources"]["Client"], template["Resources"]["Pool"]
     del template["Resources"]["Guard"]["Properties"]["Environment"]["Variables"]["ISSUER"]
 
-    assert read(tmp_path, template).identity is None
+    assert read(tmp_path, template).user_pool is None
 
 
 def change(resources: dict[str, Any], path: str, value: object) -> None:
@@ -228,12 +228,12 @@ def test_a_file_that_is_no_template_fails(tmp_path: Path, content: str) -> None:
     path.write_text(content)
 
     with pytest.raises(TemplateError, match="template"):
-        load(path)
+        read_stack(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"none\.template\.json"):
-        load(tmp_path / "none.template.json")
+        read_stack(tmp_path / "none.template.json")
 
 
 def test_every_ignored_property_has_its_reason() -> None:

@@ -10,15 +10,15 @@ import pytest
 from local.base.errors import ThrottledError
 from local.cli import main
 from local.services.queues import build_queues
-from local.template.model import Place, Queue, Schedule, ScheduleTarget
+from local.template.model import AwsEnvironment, Queue, Schedule, ScheduleTarget
 from local.triggers.schedules import Schedules
 from tests.helpers.doubles import ManualClock
 
-PLACE = Place()
+AWS = AwsEnvironment()
 
 
 def rule(name: str, period_seconds: int, *targets: ScheduleTarget) -> Schedule:
-    return Schedule(name, PLACE.arn("events", f"rule/{name}"), period_seconds, targets)
+    return Schedule(name, AWS.arn("events", f"rule/{name}"), period_seconds, targets)
 
 
 class Scheduled:
@@ -34,7 +34,7 @@ class Scheduled:
             schedules,
             self,
             {"bells": self.queue},
-            place=PLACE,
+            aws=AWS,
             clock=self.clock,
             report=self.reported.append,
             period_seconds=period_seconds,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.base.errors import SynthesisError
-from local.template.synth import synthesize
+from local.template.synthesis import synthesize
 
 
 def app(folder: Path, code: str) -> Path:
@@ -57,6 +57,6 @@ async def test_an_app_that_writes_no_template_is_told(tmp_path: Path) -> None:
 async def test_an_app_that_does_not_end_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.template.synth._TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("local.template.synthesis._TIMEOUT_SECONDS", 0.2)
     with pytest.raises(SynthesisError, match="did not finish"):
         await synthesize(tmp_path / "out", "dev", app(tmp_path, "import time; time.sleep(60)"))

@@ -13,13 +13,13 @@ from local.template.functions import FunctionReader
 from local.template.http_api import HttpReader
 from local.template.intrinsics import Resolver
 from local.template.model import (
+    AwsEnvironment,
     HttpApi,
-    Identity,
     Index,
     KeyAttribute,
-    Place,
     Stack,
     Table,
+    UserPool,
     WebSocketApi,
 )
 from local.template.permissions import PermissionReader
@@ -32,7 +32,7 @@ from local.template.support_matrix import check_resource, check_section
 from local.template.websocket_api import WebSocketReader
 
 
-def load(template: Path, place: Place | None = None) -> Stack:
+def read_stack(template: Path, aws: AwsEnvironment | None = None) -> Stack:
     """The stack in `template`, `<stack name>.template.json`; its assets manifest lies beside it.
 
     Raises TemplateError.
@@ -50,25 +50,25 @@ def load(template: Path, place: Place | None = None) -> Stack:
         for item in manifest["files"].values()
         for destination in item["destinations"].values()
     }
-    return _Reader(name, place or Place(), content, assets).stack()
+    return _Reader(name, aws or AwsEnvironment(), content, assets).stack()
 
 
 class _Reader:
     def __init__(
-        self, name: str, place: Place, content: Mapping[str, Any], assets: Mapping[str, Path]
+        self, name: str, aws: AwsEnvironment, content: Mapping[str, Any], assets: Mapping[str, Path]
     ) -> None:
         for section in content:
             check_section(section)
         resources: Mapping[str, Any] = content.get("Resources", {})
         for logical_id, resource in resources.items():
             check_resource(logical_id, resource)
-        references = References(name, place, resources, content.get("Parameters", {}))
+        references = References(name, aws, resources, content.get("Parameters", {}))
         resolver = Resolver(
             lambda ref: resolver.resolve(references.ref(ref)),
             lambda ref, attribute: resolver.resolve(references.attribute(ref, attribute)),
         )
         self._name = name
-        self._place = place
+        self._aws = aws
         self._assets = assets
         self._resources = Resources(
             [Resource(logical_id, item, resolver) for logical_id, item in resources.items()],
@@ -77,7 +77,7 @@ class _Reader:
 
     def stack(self) -> Stack:
         resources = self._resources
-        functions = FunctionReader(resources, self._place, self._assets).read()
+        functions = FunctionReader(resources, self._aws, self._assets).read()
         queue_reader = QueueReader(resources, functions)
         queues = queue_reader.queues()
         by_arn = {arn: item.name for item in functions.values() for arn in item.arns}
@@ -86,13 +86,13 @@ class _Reader:
         websocket, http = self._apis(by_arn, permissions)
         return Stack(
             self._name,
-            self._place,
+            self._aws,
             functions,
             websocket,
             tuple(map(self._table, resources.all("DynamoDB::Table"))),
-            self._identity(),
+            self._user_pool(),
             queues,
-            queue_reader.event_sources(queues),
+            queue_reader.event_source_mappings(queues),
             ScheduleReader(resources, by_arn, queues, permissions).read(),
             http,
             SecretReader(resources, self._name).read(),
@@ -102,11 +102,11 @@ class _Reader:
         self, by_arn: Mapping[str, str], permissions: PermissionReader
     ) -> tuple[WebSocketApi, HttpApi | None]:
         """The one WebSocket API that there must be, and the HTTP API if there is one."""
-        resources, identity = self._resources, self._identity()
-        issuers = (self._place.issuer_url(identity.pool_id),) if identity else ()
+        resources, identity = self._resources, self._user_pool()
+        issuers = (self._aws.issuer_url(identity.pool_id),) if identity else ()
 
         def parts(api: Resource) -> ApiParts:
-            return ApiParts(resources, api, self._place, by_arn, permissions)
+            return ApiParts(resources, api, self._aws, by_arn, permissions)
 
         websockets, https = (apis(resources, protocol) for protocol in ("WEBSOCKET", "HTTP"))
         if len(websockets) != 1 or len(https) > 1:
@@ -139,12 +139,12 @@ class _Reader:
             expires_at=_expiry(resource.get("TimeToLiveSpecification", {})),
         )
 
-    def _identity(self) -> Identity | None:
+    def _user_pool(self) -> UserPool | None:
         clients = list(self._resources.all("Cognito::UserPoolClient"))
         if not clients:
             return None
         client = self._resources.only("Cognito::UserPoolClient")
-        return Identity(client.text("UserPoolId"), self._resources.ref(client))
+        return UserPool(client.text("UserPoolId"), self._resources.ref(client))
 
 
 def _expiry(specification: dict[str, Any]) -> str | None:

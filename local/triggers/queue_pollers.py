@@ -13,7 +13,7 @@ from typing import Any
 from local.base.errors import LocalError, ThrottledError
 from local.runtime.invocation import Invoker, Outcome
 from local.services.queues import Delivery, MessageQueue
-from local.template.model import EventSource
+from local.template.model import EventSourceMapping
 from local.triggers.batches import events, failed_ids
 from shared.utils.clock import Clock
 
@@ -37,12 +37,12 @@ class _Context:
     report: Report
 
 
-class EventSources:
+class QueuePollers:
     """All pollers of a stack."""
 
     def __init__(
         self,
-        sources: Sequence[EventSource],
+        sources: Sequence[EventSourceMapping],
         queues: Mapping[str, MessageQueue],
         invoker: Invoker,
         *,
@@ -72,7 +72,7 @@ class _Poller:
     """Takes messages only when a batch more may be with the function: a message that waits here
     would use its visibility timeout up."""
 
-    def __init__(self, source: EventSource, context: _Context) -> None:
+    def __init__(self, source: EventSourceMapping, context: _Context) -> None:
         self._source = source
         self._context = context
         self._slots = asyncio.Semaphore(source.max_concurrency)

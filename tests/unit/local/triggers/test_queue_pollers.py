@@ -12,8 +12,8 @@ import pytest
 from local.base.errors import ThrottledError
 from local.runtime.invocation import Outcome
 from local.services.queues import Counts, build_queues
-from local.template.model import EventSource, Queue
-from local.triggers.event_sources import EventSources
+from local.template.model import EventSourceMapping, Queue
+from local.triggers.queue_pollers import QueuePollers
 from tests.helpers.doubles import ManualClock
 
 PATIENCE_SECONDS = 5
@@ -33,12 +33,12 @@ class Polled:
         self.reported: list[str] = []
         self.batches: list[list[str]] = []
         self.ids: dict[str, str] = {}
-        self._sources: EventSources | None = None
+        self._sources: QueuePollers | None = None
 
     def start(self, script: Script, **settings: Any) -> None:
         self._script = script
-        self._sources = EventSources(
-            [EventSource("bells", "ring", **settings)],
+        self._sources = QueuePollers(
+            [EventSourceMapping("bells", "ring", **settings)],
             {"bells": self.queue},
             self,
             region="here",
