@@ -177,7 +177,7 @@ def test_a_run_lasts_as_long_as_its_session_and_holds_its_lease() -> None:
     assert stage.log == ["interprets", "closed"]
     assert stage.everything.count("tells") == 500 // 60 + 1
     assert stage.invoked == []
-    assert stage.telemetry.by_dimensions["RunStore", "over"] == 1
+    assert stage.telemetry.by_dimensions["InterpreterRuns", "over"] == 1
 
 
 def test_of_two_deliveries_of_one_event_one_is_run() -> None:
