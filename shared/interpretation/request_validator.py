@@ -1,4 +1,4 @@
-"""What a speaker may ask of machine interpretation."""
+"""Validation of a speaker's request for machine interpretation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def validate_interpretation(
     audio_format: AudioFormat,
     engines: Sequence[str],
 ) -> Interpretation | None:
-    """The interpretation as asked for, with codes in lower case; None if none is.
+    """The requested interpretation with language codes in lower case, or None without a request.
 
-    Raises INVALID_ENGINE for an engine that is not among `engines`, INVALID_LANGUAGE for what is
-    no code, comes twice or is the speaker's own, INVALID_AUDIO_FORMAT for sound that is not PCM.
+    Raises ValidationError: INVALID_ENGINE unless `engines` has the engine, INVALID_LANGUAGE for a
+    malformed or duplicate code or the source language, INVALID_AUDIO_FORMAT unless the format is
+    PCM.
     """
     if requested is None:
         return None

@@ -1,4 +1,4 @@
-"""Starting sessions' interpreters: once with the session, and again when one is missed."""
+"""Starts runs of sessions' interpreters: with the session, and again after a crash."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry
 
-# A speaker waits for it, and what is not taken by then the sweep starts (ms).
+# createSession waits for the invocation; after this time (ms) it leaves the start to the sweep.
 _DEADLINE_MS = 1_500
 
 
 class RunStarter:
-    """Asks for runs. `invoker` invokes the function `interpreter` without waiting for its end."""
+    """Starts runs; `invoker` invokes the function `interpreter` asynchronously."""
 
     def __init__(
         self,
@@ -37,8 +37,9 @@ class RunStarter:
         self._telemetry = telemetry
 
     def start(self, session_id: str, ticket: str, generation: int) -> bool:
-        """Have a run begin; False (and a metric) if that could not be asked for in time. Nobody is
-        told: the sweep finds a session without its interpreter.
+        """Request a run; False, and a metric, if the invocation failed or took too long.
+
+        The sweep starts a run for any session that is left without one.
         """
         request = RunRequest(session_id=session_id, ticket=ticket, generation=generation)
         (answer,) = self._invoker.invoke_many(
@@ -51,10 +52,9 @@ class RunStarter:
         return False
 
     def start_missing(self, session: Session) -> bool:
-        """Have the next run begin, with a new ticket, if the session is to have an interpreter and
-        the latest one's lease is over. Of several who find that out, one does it.
+        """Start the next run, with a new ticket, if the latest run's lease has expired.
 
-        Raises StoreUnavailableError.
+        Of several concurrent callers one succeeds. Raises StoreUnavailableError.
         """
         run = session.interpreter_run
         now = self._clock.now_ms()

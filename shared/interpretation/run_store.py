@@ -1,7 +1,7 @@
-"""The runs of sessions' interpreters: at most one at a time, whatever is invoked how often.
+"""The runs of sessions' interpreters: at most one at a time, however often they are invoked.
 
 Every step is one conditional write of the session's row. A run is fenced by its generation, as a
-source is by its epoch: what has been succeeded can neither renew nor release.
+source is by its epoch: a run with a successor can neither renew nor release its lease.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that is the caller's now: its generation, and the session as it was just before."""
+    """A run that the caller has claimed, and the session as it was just before."""
 
     session: Session
     generation: int
 
 
 class RunStore:
-    """Claims, renews and releases. Every method raises StoreUnavailableError."""
+    """Claims, renews and releases runs. Every method raises StoreUnavailableError."""
 
     def __init__(self, sessions: Table) -> None:
         self._sessions = sessions
@@ -46,11 +46,11 @@ class RunStore:
     def claim(
         self, session_id: str, ticket_hash: str, generation: int, now_ms: int
     ) -> ClaimedRun | None:
-        """Become the session's next run; None unless the session is active, the ticket its own,
-        and `generation` the next one, or else the latest run's lease over.
+        """Claim the session's next run, or return None.
 
-        Thus a successor takes over from a run that lives, a second delivery of what invoked it
-        finds nothing to do, and one that comes after a crash becomes the next generation.
+        The session must be active, the ticket its own, and `generation` the next one or the latest
+        run's lease expired. So a successor can take over from a live run, a duplicate invocation
+        finds nothing to claim, and an invocation after a crash becomes the next generation.
         """
         before = self._change(
             session_id,
@@ -64,25 +64,25 @@ class RunStore:
                 ":before": generation - 1,
                 ":now": now_ms,
             },
-            undone=_one_generation_back,
+            undone=_with_previous_generation,
         )
         if before is None:
             return None
         return ClaimedRun(from_item(before), before[RUN][RUN_GENERATION] + 1)
 
     def renew(self, session_id: str, generation: int, now_ms: int) -> bool:
-        """Go on for another lease; False if the session is over, or another run has come."""
-        return self._of(session_id, generation, now_ms + RUN_LEASE_MS)
+        """Extend the lease; False if the session has ended or another run has been claimed."""
+        return self._set_lease(session_id, generation, now_ms + RUN_LEASE_MS)
 
     def release(self, session_id: str, generation: int) -> bool:
-        """Let the next run come at once; False as for `renew`."""
-        return self._of(session_id, generation, 0)
+        """End the lease, so that the next run can start at once; False as for `renew`."""
+        return self._set_lease(session_id, generation, 0)
 
     def reissue(self, session_id: str, run: InterpreterRun, ticket_hash: str, now_ms: int) -> bool:
-        """Replace the ticket, for a run that is started from outside; False if the session is
-        over, or anything of `run` has changed since it was read.
+        """Replace the ticket before starting a run after a crash.
 
-        The new run has a lease's time to claim itself. Until then nobody else is started.
+        False if the session has ended or `run` has changed since it was read. The new run has one
+        lease to be claimed; until then no other run is started.
         """
         changed = self._change(
             session_id,
@@ -98,7 +98,7 @@ class RunStore:
         )
         return changed is not None
 
-    def _of(self, session_id: str, generation: int, until_ms: int) -> bool:
+    def _set_lease(self, session_id: str, generation: int, until_ms: int) -> bool:
         changed = self._change(
             session_id,
             "SET #run.#until = :until",
@@ -128,5 +128,5 @@ class RunStore:
         )
 
 
-def _one_generation_back(item: Item) -> Item:
+def _with_previous_generation(item: Item) -> Item:
     return {**item, RUN: {**item[RUN], RUN_GENERATION: item[RUN][RUN_GENERATION] - 1}}

@@ -1,7 +1,7 @@
-"""Which sessions machines interpret now: so many slots, each a row that one session holds.
+"""Slots for sessions with machine interpretation: each is a row that one session holds.
 
-A slot is held for as long as its session is active, so nobody has to give it back: whatever ends
-the session, or loses its end, the slot is free with it. Rows are overwritten, never counted.
+A slot is free as soon as its session is no longer active, however the session ended, so slots
+need no release that could be lost. Rows are overwritten, never counted.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from shared.models.session import SessionStatus
 
 _HOLDER = "holder"
 _TAKEN_AT = "takenAt"
-# No session's id has this form.
+# No session id has this form.
 _PREFIX = "machine#"
-# A slot is taken before its session is written. One without a session after so long never gets it:
-# the function that creates sessions has 10 s.
+# A slot is taken before its session is written. The function that creates sessions runs for at
+# most 10 s, so a slot without a session after this time (ms) belongs to a failed attempt.
 _UNWRITTEN_MS = 60_000
-# A slot is held as it was read.
-_AS_SEEN = "#holder = :holder AND #taken = :taken"
+# The slot is as it was read.
+_UNCHANGED = "#holder = :holder AND #taken = :taken"
 _NAMES = {"#holder": _HOLDER, "#taken": _TAKEN_AT}
 
 
 class SlotStore:
-    """The slots of a stage, in the sessions table. Methods raise StoreUnavailableError."""
+    """The slots of a stage, in the sessions table. Every method raises StoreUnavailableError."""
 
     def __init__(self, sessions: Table, count: int) -> None:
         self._sessions = sessions
         self._keys = [f"{_PREFIX}{number:03}" for number in range(count)]
 
     def take(self, session_id: str, now_ms: int) -> bool:
-        """Hold a slot for a session that is about to be written; False if others hold them all.
+        """Take a slot for a session that is about to be written; False if all are held.
 
-        Two that want the same slot are told apart by its condition: one gets it, the other goes on
-        to the next. Before a session is refused, those that hold slots are looked at.
+        Conditional writes decide races for a slot; the loser tries the next one. Slots whose
+        session has ended are taken over.
         """
         return any(
             self._write(key, before, session_id, now_ms) for key, before in self._free(now_ms)
         )
 
     def give_back(self, session_id: str) -> None:
-        """Free the slot of a session that was not written after all, if it holds one."""
+        """Free the slot of a session that could not be created, if it holds one."""
         for row in self._sessions.batch_get(self._keys, consistent=True):
             if row[_HOLDER] == session_id:
                 self._delete(row)
 
     def _free(self, now_ms: int) -> Iterator[tuple[str, Item | None]]:
-        """The slots that nobody has taken, then those whose session is over, with what they say."""
+        """Slots without a row, then slots whose session has ended, each with its row."""
         rows = self._sessions.batch_get(self._keys, consistent=True)
         taken = {row[schema.SESSION_ID]: row for row in rows}
         yield from ((key, None) for key in self._keys if key not in taken)
@@ -72,22 +72,22 @@ class SlotStore:
                 self._sessions.put_new(item)
             else:
                 self._sessions.put_if(
-                    item, condition=_AS_SEEN, names=_NAMES, values=_values(before)
+                    item, condition=_UNCHANGED, names=_NAMES, values=_values(before)
                 )
         except ConditionFailedError:
             return False
         return True
 
     def _delete(self, row: Item) -> None:
-        # Another session may have it by now.
+        # Another session may have taken it.
         with contextlib.suppress(ConditionFailedError):
             self._sessions.delete_if(
-                row[schema.SESSION_ID], condition=_AS_SEEN, names=_NAMES, values=_values(row)
+                row[schema.SESSION_ID], condition=_UNCHANGED, names=_NAMES, values=_values(row)
             )
 
 
 def _is_held(slot: Item, session: Item | None, now_ms: int) -> bool:
-    """Whether the session that has taken a slot is active, or has yet to be written."""
+    """Whether the slot's session is active, or may still be written."""
     if session is None:
         return bool(slot[_TAKEN_AT] > now_ms - _UNWRITTEN_MS)
     expired = session[schema.EXPIRES_AT] * 1000 <= now_ms

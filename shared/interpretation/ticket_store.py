@@ -1,4 +1,4 @@
-"""What a session keeps of its interpreter's ticket, by one read."""
+"""Hashes of the tickets by which sessions know their own interpreters."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from shared.data_access.table import Table
 
 
 class TicketStore:
-    """Looks up the hashes of tickets."""
+    """Reads ticket hashes from the sessions table."""
 
     def __init__(self, sessions: Table) -> None:
         self._sessions = sessions
 
     def hash_of(self, session_id: str) -> str | None:
-        """The hash of a session's ticket; None without one, or without such a session.
+        """The hash of the session's ticket; None without a ticket or session.
 
-        Strongly consistent. Raises StoreUnavailableError.
+        A strongly consistent read. Raises StoreUnavailableError.
         """
         item = self._sessions.get(session_id)
         found = (item or {}).get(TICKET_HASH)
