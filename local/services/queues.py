@@ -1,7 +1,7 @@
-"""Standard queues of SQS in memory: delays, visibility timeouts, retention, dead letters.
+"""In-memory standard SQS queues: delays, visibility timeouts, retention, dead letters.
 
-See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/. A message is due on
-the millisecond, whereas AWS may add some; order is that of sending, which AWS does not promise.
+See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/. Delays are exact to
+the millisecond and messages stay in order; AWS promises neither.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from shared.utils.clock import Clock
 
 # By name, with the keys DataType and StringValue or BinaryValue (base64).
 MessageAttributes = Mapping[str, Mapping[str, str]]
-# In the form of a role's session; who sent what is not remembered here.
+# The form of a role's session; the queues do not record senders.
 _SENDER_ID = "AROALINGOCASTLOCAL00:local"
-# Timers may ring a little early; waiting less than this (s) would be spinning.
+# Timers can fire a little early; a shorter wait (s) would spin.
 _SHORTEST_WAIT = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as one receiver got it; times in milliseconds since the Unix epoch."""
+    """A received message; times are in milliseconds since the Unix epoch."""
 
     message_id: str
     receipt: str
@@ -42,12 +42,12 @@ class Delivery:
 
     @property
     def body_md5(self) -> str:
-        """The body's MD5, in hexadecimal digits."""
+        """The hexadecimal MD5 of the body."""
         return md5(self.body.encode(), usedforsecurity=False).hexdigest()
 
     @property
     def system_attributes(self) -> dict[str, str]:
-        """What SQS itself says about the message."""
+        """The attributes that SQS adds to the message."""
         return {
             "ApproximateReceiveCount": str(self.receive_count),
             "SentTimestamp": str(self.sent_ms),
@@ -58,7 +58,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many messages can be received, are with a receiver, and are delayed."""
+    """Numbers of messages that are ready, in flight and delayed."""
 
     visible: int
     in_flight: int
@@ -79,21 +79,21 @@ class _Message:
 
 
 class InvalidReceiptError(Exception):
-    """A receipt handle that this queue has never given out."""
+    """A receipt handle that this queue did not issue."""
 
 
 @dataclass(slots=True)
 class _Contents:
-    """Messages by id: all of them, and those that can be received, the oldest first."""
+    """Messages by id: all, and those ready to be received, oldest first."""
 
     all: dict[str, _Message] = field(default_factory=dict)
     ready: OrderedDict[str, _Message] = field(default_factory=OrderedDict)
-    # When what is not ready may become so: time, order of arrival, id. Stale entries are skipped.
+    # When hidden messages become ready: time, sequence number, id. Stale entries are skipped.
     due: list[tuple[float, int, str]] = field(default_factory=list)
 
 
 class MessageQueue:
-    """One queue. It belongs to the event loop that receives from it."""
+    """One queue; use it from one event loop only."""
 
     def __init__(
         self, queue: Queue, clock: Clock, dead_letters: MessageQueue | None = None
@@ -111,7 +111,7 @@ class MessageQueue:
         attributes: MessageAttributes | None = None,
         delay_seconds: int | None = None,
     ) -> str:
-        """Put a message in, with the queue's delay if it has none itself; returns its id."""
+        """Send a message and return its id; the delay defaults to the queue's."""
         delay = self.settings.delay_seconds if delay_seconds is None else delay_seconds
         now = self._clock.monotonic()
         message_id = str(uuid.uuid4())
@@ -123,9 +123,9 @@ class MessageQueue:
     async def receive(
         self, limit: int, wait_seconds: float = 0, visibility_seconds: int | None = None
     ) -> list[Delivery]:
-        """Up to `limit` messages as soon as there is any, or none after the wait.
+        """Receive up to `limit` messages, waiting until one is ready or the wait is over.
 
-        They stay invisible for the queue's visibility timeout if no other is given.
+        The visibility timeout defaults to the queue's.
         """
         end = self._clock.monotonic() + wait_seconds
         while not (taken := self._take(limit, visibility_seconds)):
@@ -136,34 +136,21 @@ class MessageQueue:
         return taken
 
     def delete(self, receipt: str) -> None:
-        """Remove a message. Nothing happens if it is gone, or was received again since.
+        """Delete a message, unless it is gone or was received again since.
 
         Raises InvalidReceiptError.
         """
-        message = self._received(receipt)
+        message = self._find(receipt)
         if message is not None:
             self._remove(message)
 
-    def change_visibility(self, receipt: str, seconds: int) -> bool:
-        """Let a message be invisible for so long from now; False if it is not in flight.
-
-        Raises InvalidReceiptError.
-        """
-        message = self._received(receipt)
-        if message is None or message.visible_at <= self._clock.monotonic():
-            return False
-        self._hide(message, self._clock.monotonic() + seconds)
-        return True
-
     def counts(self) -> Counts:
-        """What is in the queue now."""
+        """Count the messages in the queue."""
         self._release()
         contents = self._contents
         hidden = [item for key, item in contents.all.items() if key not in contents.ready]
         in_flight = sum(item.receive_count > 0 for item in hidden)
         return Counts(len(contents.ready), in_flight, len(hidden) - in_flight)
-
-    # Inside
 
     def _put(self, message: _Message) -> None:
         self._contents.all[message.message_id] = message
@@ -173,7 +160,7 @@ class MessageQueue:
         message.visible_at = until
         entry = (until, next(self._numbers), message.message_id)
         heapq.heappush(self._contents.due, entry)
-        # Whoever waits may have to wake up sooner now.
+        # A waiting receiver may have to wake up earlier now.
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
@@ -183,7 +170,7 @@ class MessageQueue:
         self._contents.ready.pop(message.message_id, None)
 
     def _take(self, limit: int, visibility_seconds: int | None) -> list[Delivery]:
-        """What can be received; what is too old is dropped, what came too often is buried."""
+        """Take ready messages; drop expired ones and move dead ones to the dead-letter queue."""
         self._release()
         settings, now = self.settings, self._clock.monotonic()
         seconds = visibility_seconds
@@ -206,7 +193,7 @@ class MessageQueue:
         return taken
 
     def _release(self) -> None:
-        """Make ready what is due now."""
+        """Move messages that are due to the ready ones."""
         contents, now = self._contents, self._clock.monotonic()
         while contents.due and contents.due[0][0] <= now:
             due, _, message_id = heapq.heappop(contents.due)
@@ -222,7 +209,7 @@ class MessageQueue:
         return self._contents.due[0][0] if self._contents.due else default
 
     async def _changed(self, seconds: float) -> None:
-        """Wait until something is put in or hidden, so long at most."""
+        """Wait until a message is sent or hidden, for `seconds` at most."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiting.add(waiter)
@@ -243,8 +230,8 @@ class MessageQueue:
             first_received_ms=message.first_received_ms,
         )
 
-    def _received(self, receipt: str) -> _Message | None:
-        """The message, if it is still with whoever got this receipt."""
+    def _find(self, receipt: str) -> _Message | None:
+        """The message, if its last receipt is this one. Raises InvalidReceiptError."""
         try:
             parts = base64.b64decode(receipt, altchars=b"-_", validate=True).decode().split("/")
         except (binascii.Error, ValueError):
@@ -259,8 +246,8 @@ class MessageQueue:
 
 
 def build_queues(queues: Sequence[Queue], clock: Clock) -> dict[str, MessageQueue]:
-    """The queues by name, each with its dead letters."""
-    # Those without dead letters of their own first: nothing else can be the others' dead letters.
+    """Build the queues, by name, each connected to its dead-letter queue."""
+    # Dead-letter queues first: they have no dead-letter queue themselves.
     built: dict[str, MessageQueue] = {}
     for queue in sorted(queues, key=lambda item: item.dead_letters is not None):
         rule = queue.dead_letters

@@ -1,4 +1,4 @@
-"""The attributes that a sender gives a message: their rules, their digest.
+"""Attributes that a sender gives a message: validation, size and digest.
 
 See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """
@@ -20,8 +20,8 @@ _TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
 _STRING, _BINARY = b"\x01", b"\x02"
 
 
-def fault(attributes: MessageAttributes) -> str | None:
-    """What is wrong with them, if anything is."""
+def find_fault(attributes: MessageAttributes) -> str | None:
+    """Say what is wrong with the attributes; None if nothing is."""
     if len(attributes) > _MAX_ATTRIBUTES:
         return f"Number of message attributes [{len(attributes)}] exceeds {_MAX_ATTRIBUTES}."
     for name, value in attributes.items():
@@ -40,7 +40,7 @@ def fault(attributes: MessageAttributes) -> str | None:
 
 
 def size(attributes: MessageAttributes) -> int:
-    """How many bytes they add to the message."""
+    """The number of bytes that the attributes add to the message."""
     return sum(
         len(name.encode()) + len(value["DataType"].encode()) + len(_content(value))
         for name, value in attributes.items()
@@ -48,12 +48,12 @@ def size(attributes: MessageAttributes) -> int:
 
 
 def digest(attributes: MessageAttributes) -> str:
-    """The MD5 that SQS gives out for them: name, type and value of each, the names in order."""
-    total = md5(usedforsecurity=False)
+    """The MD5 that SQS reports: name, type and value of each attribute, sorted by name."""
+    result = md5(usedforsecurity=False)
     for name, value in sorted(attributes.items()):
-        total.update(_sized(name.encode()) + _sized(value["DataType"].encode()))
-        total.update((_BINARY if _is_binary(value) else _STRING) + _sized(_content(value)))
-    return total.hexdigest()
+        result.update(_with_length(name.encode()) + _with_length(value["DataType"].encode()))
+        result.update((_BINARY if _is_binary(value) else _STRING) + _with_length(_content(value)))
+    return result.hexdigest()
 
 
 def _is_binary(value: Mapping[str, str]) -> bool:
@@ -70,5 +70,5 @@ def _content(value: Mapping[str, str]) -> bytes:
     return value["StringValue"].encode()
 
 
-def _sized(part: bytes) -> bytes:
+def _with_length(part: bytes) -> bytes:
     return struct.pack("!I", len(part)) + part

@@ -1,4 +1,4 @@
-"""Rules and digest of message attributes."""
+"""Validation and size of message attributes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TEXT = {"DataType": "String", "StringValue": "bell"}
         ({"a": {"DataType": "Binary", "BinaryValue": "?"}}, "base64"),
     ],
 )
-def test_what_sqs_refuses_is_told(attributes: MessageAttributes, named: str) -> None:
-    assert named in str(sqs_attributes.fault(attributes))
+def test_invalid_attributes_are_named(attributes: MessageAttributes, named: str) -> None:
+    assert named in str(sqs_attributes.find_fault(attributes))
 
 
 def test_custom_types_and_numbers_are_allowed() -> None:
     attributes = {"a": TEXT, "b.c": {"DataType": "Number.int", "StringValue": "1"}}
-    assert sqs_attributes.fault(attributes) is None
+    assert sqs_attributes.find_fault(attributes) is None
 
 
 def test_size_counts_names_types_and_values_in_bytes() -> None:
