@@ -6,9 +6,11 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3 2>/dev/null || echo python3)
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
+# Relative, so that no recipe names this folder, whose path may contain spaces. Tools run as modules:
+# the first line of an installed script is an absolute path.
+PY := $(VENV)/bin/python
 STAGE ?= dev
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Node and pip trust what the machine trusts (a company's TLS proxy, say), not only their own lists.
 export NODE_USE_SYSTEM_CA := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -28,12 +30,12 @@ $(VENV)/bin/pip:
 
 $(VENV)/.installed: requirements.txt constraints.txt lambda/requirements.txt | $(VENV)/bin/pip
 	@echo "==> Installing Python packages into $(VENV) (about a minute the first time)"
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(PY) -m pip install --quiet --requirement requirements.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@echo "==> Installing test and check tools into $(VENV)"
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	$(PY) -m pip install --quiet --requirement requirements-dev.txt
 	touch $@
 
 node_modules/.installed: package.json package-lock.json .npmrc $(VENV)/.installed
@@ -45,67 +47,67 @@ node_modules/.installed: package.json package-lock.json .npmrc $(VENV)/.installe
 
 .PHONY: demo run
 demo: setup ## Speech from one speaker to listeners in three languages; WAV=FILE for your own
-	@$(BIN)/python -m demo $(if $(WAV),"$(WAV)")
+	@$(PY) -m demo $(if $(WAV),"$(WAV)")
 
 run: setup ## Serve the stack on this machine until Ctrl-C
-	@exec $(BIN)/python -m local
+	@exec $(PY) -m local
 
 .PHONY: smoke
 smoke: setup ## Try a running stack, local or deployed: URL=wss://… TOKEN=…
 	@LINGOCAST_TOKEN="$${TOKEN:-$${LINGOCAST_TOKEN:-}}" \
-	  $(BIN)/python -m cli smoke $(if $(URL),--url "$(URL)") $(ARGS)
+	  $(PY) -m cli smoke $(if $(URL),--url "$(URL)") $(ARGS)
 
 # --- check --------------------------------------------------------------------------------------
 
 .PHONY: test unit e2e lint types format
 test: setup-dev ## Every test: unit, integration, infrastructure, end to end
 	@echo "==> Running the tests"
-	$(BIN)/python -m pytest --numprocesses=logical $(ARGS)
+	$(PY) -m pytest --numprocesses=logical $(ARGS)
 
 unit: setup-dev ## The fast tests alone
-	@$(BIN)/python -m pytest tests/unit $(ARGS)
+	@$(PY) -m pytest tests/unit $(ARGS)
 
 e2e: setup-dev ## The tests over the whole local stack alone
-	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+	@$(PY) -m pytest tests/e2e $(ARGS)
 
 .PHONY: conformance
 conformance: setup-dev ## Behaves as API Gateway? URL=wss://... asks AWS; STRICT_URL=, TOKEN=, SLOW=1
 	@CONFORMANCE_LISTING=1 CONFORMANCE_URL="$(URL)" CONFORMANCE_STRICT_URL="$(STRICT_URL)" \
 	CONFORMANCE_TOKEN="$(TOKEN)" CONFORMANCE_SLOW="$(SLOW)" \
-	$(BIN)/python -m pytest tests/conformance --quiet --no-header $(ARGS)
+	$(PY) -m pytest tests/conformance --quiet --no-header $(ARGS)
 
 lint: setup-dev ## Style (ruff)
-	@$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	@$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 types: setup-dev ## Types (mypy, strict)
-	@$(BIN)/mypy .
+	@$(PY) -m mypy .
 
 format: setup-dev ## Rewrite the code in the project's style
-	@$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	@$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
 
 .PHONY: openapi
 openapi: setup ## Write docs/http/openapi.json again, from the table of routes
-	@$(BIN)/python -m infrastructure.api.openapi
+	@$(PY) -m infrastructure.api.openapi
 
 # --- deploy -------------------------------------------------------------------------------------
 
 .PHONY: synth template-check bootstrap diff deploy outputs user token destroy
 synth: setup ## Write the CloudFormation template to cdk.out
-	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(BIN)/python app.py
+	@CDK_CONTEXT_JSON='{"stage": "$(STAGE)", "aws:cdk:bundling-stacks": []}' $(PY) app.py
 
 template-check: setup-dev ## Check both stages' templates: the CDK's validator, cdk-nag, cfn-lint
 	@for stage in dev prod; do
 	  echo "==> $$stage"
 	  CDK_OUTDIR=cdk.out/check-$$stage CDK_VALIDATION=true \
 	    CDK_CONTEXT_JSON="{\"stage\": \"$$stage\", \"nag\": true, \"aws:cdk:bundling-stacks\": []}" \
-	    $(BIN)/python app.py
-	  $(BIN)/cfn-lint --non-zero-exit-code informational cdk.out/check-$$stage/*.template.json
+	    $(PY) app.py
+	  $(PY) $(VENV)/bin/cfn-lint --non-zero-exit-code informational cdk.out/check-$$stage/*.template.json
 	done
 
 # ARGS reaches the CDK: ARGS="--context alarmEmail=ops@example.org", see docs/operations.md.
-CDK = node_modules/.bin/cdk $(1) --app "$(BIN)/python app.py" --context stage=$(STAGE) $(ARGS)
+CDK = node_modules/.bin/cdk $(1) --app "$(PY) app.py" --context stage=$(STAGE) $(ARGS)
 OUTPUTS = outputs-$(STAGE).json
 
 bootstrap: setup ## Prepare an AWS account and Region for deployments, once
@@ -115,30 +117,30 @@ diff: setup ## Show what a deployment would change; STAGE=dev
 	@$(call CDK,diff)
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
-	@$(BIN)/python -m infrastructure.commands.deploy --stage $(STAGE) -- $(ARGS)
+	@$(PY) -m infrastructure.commands.deploy --stage $(STAGE) -- $(ARGS)
 	echo "==> $(OUTPUTS)"
 	cat $(OUTPUTS)
 
 outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=dev
-	@$(BIN)/python -m infrastructure.commands.outputs --stage $(STAGE) > $(OUTPUTS).new
+	@$(PY) -m infrastructure.commands.outputs --stage $(STAGE) > $(OUTPUTS).new
 	mv $(OUTPUTS).new $(OUTPUTS)
 	cat $(OUTPUTS)
 
 user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators, MFA=1; STAGE=dev
-	@$(BIN)/python -m infrastructure.commands.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
+	@$(PY) -m infrastructure.commands.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
 
 token: setup ## Print an access token of a user: EMAIL=…; FILE=… asks once in 30 days; STAGE=dev
-	@$(BIN)/python -m infrastructure.commands.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
+	@$(PY) -m infrastructure.commands.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
 	@$(call CDK,destroy)
 
 .PHONY: conformance-deploy conformance-destroy
 conformance-deploy: setup ## Deploy the probe for make conformance URL=...
-	@node_modules/.bin/cdk deploy --all --app "$(BIN)/python -m conformance.app" $(ARGS)
+	@node_modules/.bin/cdk deploy --all --app "$(PY) -m conformance.app" $(ARGS)
 
 conformance-destroy: setup ## Remove the deployed probe
-	@node_modules/.bin/cdk destroy --all --app "$(BIN)/python -m conformance.app" $(ARGS)
+	@node_modules/.bin/cdk destroy --all --app "$(PY) -m conformance.app" $(ARGS)
 
 .PHONY: clean
 clean: ## Remove everything that was installed or generated here

@@ -10,6 +10,7 @@ A stack that is in service is deployed with its protections, never without.
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,7 +143,7 @@ def command(deployment: Deployment, stage: str, options: Sequence[str]) -> list[
         str(_CDK),
         "deploy",
         "--app",
-        f"{sys.executable} app.py",
+        shlex.join((sys.executable, "app.py")),
         "--outputs-file",
         f"outputs-{stage}.json",
         *options,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path
         [
             CDK,
             "list",
-            f"--app={sys.executable} app.py",
+            f"--app={shlex.join((sys.executable, 'app.py'))}",
             f"--output={tmp_path}",
             "--context=stage=prod",
             "--no-notices",
@@ -106,6 +107,7 @@ def test_the_linter_has_nothing_to_say(stage: str, request: pytest.FixtureReques
     linted: Assembly = request.getfixturevalue("assembly" if stage == "dev" else "prod")
     done = subprocess.run(
         [
+            sys.executable,
             Path(sys.executable).with_name("cfn-lint"),
             "--non-zero-exit-code=informational",
             linted.template_file,
