@@ -12,7 +12,7 @@ from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.live import speaker_token
 from client.connection.websocket import Connection, connect
-from client.protocol.events import Heard as HeardEvent
+from client.protocol.events import AudioReceived
 from client.sound.chunks import chunks
 from client.sound.whole import to_pcm
 from demo.sentences import SENTENCES
@@ -197,7 +197,7 @@ async def _hear(connection: Connection, heard: Heard) -> None:
     known: set[tuple[str, int, int]] = set()
     async for event in connection.events():
         received_at = time.time() * 1000
-        if not isinstance(event, HeardEvent) or event.audio.renders is None:
+        if not isinstance(event, AudioReceived) or event.audio.renders is None:
             continue
         renders = event.audio.renders
         key = (event.audio.language, event.audio.epoch, renders.end_timestamp)

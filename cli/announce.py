@@ -26,7 +26,7 @@ from cli.options import (
 from cli.running import run
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection
-from client.protocol.announcements import announced
+from client.protocol.announcements import to_announcement
 
 
 class _Scope(StrEnum):
@@ -142,7 +142,7 @@ async def _clear(display: Display, connection: Connection) -> None:
 
 async def _show_active(display: Display, connection: Connection) -> None:
     reply = await connection.get_active_announcement("all")
-    announcement = announced(reply)
+    announcement = to_announcement(reply)
     if announcement is None:
         display.say("Nothing is announced to everyone.")
         return

@@ -165,26 +165,26 @@ def describe_caption(caption: Caption) -> str:
     return f"[{caption.language}{unspoken}] {caption.text}"
 
 
-def describe_ledger(ledger: InterpretationLatencySummary, playout_delay_ms: float) -> str:
+def describe_interpretation(latency: InterpretationLatencySummary, playout_delay_ms: float) -> str:
     """What interpretation took. Each stage has percentiles of its own, which need not add up."""
-    p50 = _stages(ledger, lambda stage: stage.p50)
-    p95 = _stages(ledger, lambda stage: stage.p95)
-    missed = ledger.sentences - ledger.measured
+    p50 = _stages(latency, lambda stage: stage.p50)
+    p95 = _stages(latency, lambda stage: stage.p95)
+    missed = latency.sentences - latency.measured
     unmeasured = f" ({missed} without their beginning)" if missed else ""
     return (
-        f"interpreted: {ledger.sentences} sentences{unmeasured}, from the end of a sentence to the "
-        f"arrival of its first sound p50 {p50}, p95 {p95}; "
+        f"interpreted: {latency.sentences} sentences{unmeasured}, from the end of a sentence to "
+        f"the arrival of its first sound p50 {p50}, p95 {p95}; "
         f"played up to {playout_delay_ms:.0f} ms after that"
     )
 
 
 def _stages(
-    ledger: InterpretationLatencySummary, percentile: Callable[[LatencySummary], float]
+    latency: InterpretationLatencySummary, percentile: Callable[[LatencySummary], float]
 ) -> str:
     return (
-        f"{percentile(ledger.total):.0f} ms (recognise {percentile(ledger.recognise):.0f}, "
-        f"translate {percentile(ledger.translate):.0f}, speak {percentile(ledger.speak):.0f}, "
-        f"deliver {percentile(ledger.deliver):.0f})"
+        f"{percentile(latency.total):.0f} ms (recognise {percentile(latency.recognise):.0f}, "
+        f"translate {percentile(latency.translate):.0f}, speak {percentile(latency.speak):.0f}, "
+        f"deliver {percentile(latency.deliver):.0f})"
     )
 
 
@@ -220,7 +220,7 @@ def summarize_hearing(display: Display, recorded: str | None) -> None:
         return
     stats = display.playout.stats()
     display.say(describe_hearing(stats))
-    if stats.ledger is not None:
-        display.say(describe_ledger(stats.ledger, display.playout.delay_ms))
+    if stats.interpretation is not None:
+        display.say(describe_interpretation(stats.interpretation, display.playout.delay_ms))
     if recorded is not None:
         display.say(recorded)

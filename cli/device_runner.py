@@ -23,9 +23,9 @@ from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
 from client.errors import RequestRefusedError
 from client.flows.device_sync import DeviceHooks, DeviceSync
-from client.protocol.events import Away, Event, Notified
+from client.protocol.events import Disconnected, Event, Notification
 from client.protocol.replica import DeviceReplica
-from client.tokens.development import Bearer
+from client.tokens.development import TokenIdentity
 from client.urls import is_local
 from shared.protocol.device_messages import Device, SyncMessage
 from shared.utils.clock import SystemClock
@@ -66,7 +66,7 @@ class DeviceRunner:
             token_command=who.token_command,
             token_file=who.token_file,
         )
-        bearer = Bearer.of(await access.token_to_use())
+        bearer = TokenIdentity.of(await access.token_to_use())
         purpose = "command-line" if self.kind == PASSING else "device"
         path = self.device_file or default_path(purpose, self.url, bearer.user)
         # A server on this machine forgets everything when it ends, and signs with another key when
@@ -122,11 +122,11 @@ def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
             display.say(line)
         display.say("What changes is shown until you press Ctrl-C.")
 
-    def away(lost: Away) -> None:
+    def away(lost: Disconnected) -> None:
         display.say(f"Lost: {lost.reason}. Trying for {lost.seconds:.0f} s to come back …")
 
     def other(event: Event) -> None:
-        if isinstance(event, Notified):
+        if isinstance(event, Notification):
             notices.notice(display, event)
 
     hooks.on_devices = devices
@@ -136,8 +136,8 @@ def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
         describe_accepted(change, reply, household)
     )
     hooks.on_refused = lambda change, refused: display.say(f"Refused: {refused}")
-    hooks.on_away = away
-    hooks.on_returned = lambda seconds: display.say(f"Back after {seconds:.1f} s.")
+    hooks.on_disconnected = away
+    hooks.on_reconnected = lambda seconds: display.say(f"Back after {seconds:.1f} s.")
     hooks.on_event = other
 
 

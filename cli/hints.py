@@ -8,8 +8,8 @@ from client.errors import (
     DeviceFileError,
     DeviceReplacedError,
     DisplacedError,
-    GaveUpError,
     HandshakeRefusedError,
+    ReconnectTimeoutError,
     RequestRefusedError,
     RequestTimeoutError,
     TokenError,
@@ -53,7 +53,7 @@ _BY_KIND: dict[type[ClientError], str] = {
     DeviceFileError: "name another one with --device-file; it is made if it is not there",
     DeviceReplacedError: "go on there, or be another device: --device-file other.json",
     DisplacedError: "go on there, or end that one first",
-    GaveUpError: "check the network and the server, then start again",
+    ReconnectTimeoutError: "check the network and the server, then start again",
     ConnectionLostError: "check the network and the server, then start again",
     RequestTimeoutError: _TRY_AGAIN,
 }

@@ -33,7 +33,7 @@ from client.connection.backoff import GRACE_SECONDS
 from client.errors import MachineError
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
-from client.flows.sound_files import STANDARD_INPUT, HeardFile, source_named
+from client.flows.sound_files import STANDARD_INPUT, RecordingFile, prepare_source
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.join_code import JoinCode
 from interpreter.engine import EngineError
@@ -143,9 +143,9 @@ def interpret_command(
 
         hooks = Hooks(joined, display.hears, lambda notice: notices.notice(display, notice))
         with contextlib.ExitStack() as files:
-            heard = HeardFile(out, files, display.say)
+            heard = RecordingFile(out, files, display.say)
             files.callback(lambda: summarize_hearing(display, heard.summary()))
-            source = await source_named(file, files)
+            source = await prepare_source(file, files)
             async with access.connect() as connection:
                 report = await interpret(
                     connection,

@@ -33,8 +33,8 @@ from cli.speak import speak_command
 from client.connection.backoff import GRACE_SECONDS
 from client.flows.auto_acknowledge import AutoAcknowledge
 from client.flows.listener import Hooks, listen
-from client.flows.sound_files import HeardFile
-from client.flows.streaming import either
+from client.flows.sound_files import RecordingFile
+from client.flows.streaming import run_until_first_ends
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.protocol.events import Notice
 
@@ -119,7 +119,7 @@ def listen_command(
             token_file=token_file,
         )
         with contextlib.ExitStack() as files:
-            heard = HeardFile(out, files, display.say)
+            heard = RecordingFile(out, files, display.say)
             files.callback(lambda: summarize_hearing(display, heard.summary()))
             async with access.connect() as connection:
                 files.callback(lambda: summarize_catch_ups(display, connection.catch_ups))
@@ -128,7 +128,7 @@ def listen_command(
                 def noticed(notice: Notice) -> None:
                     notices.notice(display, notice)
                     if acknowledge:
-                        reader.shown(notice)
+                        reader.acknowledge(notice)
 
                 hooks = Hooks(lambda reply: notices.joined(display, reply), display.heard, noticed)
                 if captions:
@@ -145,7 +145,7 @@ def listen_command(
                         hooks=hooks,
                     )
 
-                await either(hear(), reader.run())
+                await run_until_first_ends(hear(), reader.run())
 
     run(flow, interrupted_exit_code=0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from cli.console import Display
-from client.protocol.announcements import announced
-from client.protocol.events import Away, CaughtUp, Notice, Notified, Returned
+from client.protocol.announcements import to_announcement
+from client.protocol.events import CaughtUp, Disconnected, Notice, Notification, Reconnected
 from client.protocol.join_code import JoinCode
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import LeaseReason
@@ -94,20 +94,20 @@ def _absence(display: Display, reply: SessionJoined) -> None:
 def notice(display: Display, event: Notice) -> None:
     """Tell what changed, if it means something to a person."""
     match event:
-        case Away(reason=reason, seconds=seconds):
+        case Disconnected(reason=reason, seconds=seconds):
             display.say(f"Lost: {reason}. Trying for {seconds:.0f} s to come back …")
-        case Returned(reply=reply, seconds=seconds):
+        case Reconnected(reply=reply, seconds=seconds):
             display.say(f"Back in {reply.session_id} after {seconds:.1f} s.")
             _absence(display, reply)
         case CaughtUp(seconds=seconds):
             display.say(
                 f"The network is too slow: sound came {seconds:.1f} s late; now it is live."
             )
-        case Notified():
+        case Notification():
             _told(display, event)
 
 
-def _told(display: Display, event: Notified) -> None:
+def _told(display: Display, event: Notification) -> None:
     match event.message:
         case ChannelSourceChanged() as change:
             display.say(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
@@ -126,7 +126,7 @@ def _told(display: Display, event: Notified) -> None:
         case SessionStatus() as status:
             display.listened_to(status)
         case Announcement() | ActiveAnnouncement() as message:
-            if announcement := announced(message):
+            if announcement := to_announcement(message):
                 banner(display, announcement)
         case AnnouncementCleared(scope=scope):
             whose = "speaker's " if scope == "session" else ""

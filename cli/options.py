@@ -16,14 +16,14 @@ from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection
+from client.tokens.cache import TokenCache
 from client.tokens.development import local_token_url, login_name
-from client.tokens.keeper import TokenKeeper
 from client.tokens.sources import (
-    CommandTokens,
-    RefreshTokens,
-    ServiceTokens,
+    CommandTokenSource,
+    RefreshTokenSource,
+    ServiceTokenSource,
     TokenSource,
-    checked_command,
+    parse_command,
 )
 from shared.utils.clock import Clock, SystemClock
 from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
@@ -35,7 +35,7 @@ def _command_checked(text: str | None) -> str | None:
     """Raises typer.BadParameter for what is no command."""
     if text is not None:
         try:
-            checked_command(text)
+            parse_command(text)
         except ValueError as fault:
             raise typer.BadParameter(str(fault), param_hint="--token-command") from None
     return text
@@ -132,10 +132,10 @@ class Access:
     token_command: str | None = None
     token_file: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
-    tokens: TokenKeeper = field(init=False, repr=False)
+    tokens: TokenCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", TokenKeeper(self._source(), self.token, self.clock))
+        object.__setattr__(self, "tokens", TokenCache(self._source(), self.token, self.clock))
 
     def connect(self) -> AbstractAsyncContextManager[ReconnectingConnection]:
         """A connection that comes back by itself when it is lost. Raises ClientError."""
@@ -152,9 +152,9 @@ class Access:
     def _source(self) -> TokenSource | None:
         """Where newer tokens come from."""
         if self.token_command is not None:
-            return CommandTokens(checked_command(self.token_command))
+            return CommandTokenSource(parse_command(self.token_command))
         if self.token_file is not None:
-            return RefreshTokens(self.token_file)
+            return RefreshTokenSource(self.token_file)
         # A token that was given is somebody's; a server would give one of somebody else.
         if self.token is not None or self.groups is None:
             return None
@@ -162,6 +162,6 @@ class Access:
         if url is None:
             return None
         user = self.user
-        return ServiceTokens(
+        return ServiceTokenSource(
             url, lambda: user or login_name(), self.groups, is_guess=not self.token_url
         )

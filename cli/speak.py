@@ -32,7 +32,7 @@ from cli.session_option import AccessOption, JoinBy
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.reconnecting import ReconnectingConnection
 from client.errors import RequestRefusedError
-from client.flows.sound_files import STANDARD_INPUT, source_named
+from client.flows.sound_files import STANDARD_INPUT, prepare_source
 from client.flows.speaker import speak
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
@@ -115,7 +115,7 @@ def speak_command(
 
     async def flow(display: Display) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            source = await source_named(file, stack.enter_context(contextlib.ExitStack()))
+            source = await prepare_source(file, stack.enter_context(contextlib.ExitStack()))
             connection = await stack.enter_async_context(access.connect())
 
             async def created(session: SessionCreated) -> None:

@@ -7,8 +7,8 @@ ClientError
 │   ├── DisplacedError        another connection of the same person has the floor now
 │   ├── DeviceReplacedError   another connection is this device now
 │   ├── FellBehindError       sound came ever later, and a new connection is better
-│   └── GaveUpError           it was lost, and could not be opened again in time
-├── AwayError                 the connection is lost at the moment, and may come back
+│   └── ReconnectTimeoutError           it was lost, and could not be opened again in time
+├── UnavailableError                 the connection is lost at the moment, and may come back
 │   ├── StalledError          the network holds back what was sent
 │   └── OffAirError           another interpreter is the voice of the language at the moment
 ├── RequestTimeoutError       no reply came in time
@@ -77,7 +77,7 @@ class FellBehindError(ConnectionLostError):
         self.seconds = seconds
 
 
-class GaveUpError(ConnectionLostError):
+class ReconnectTimeoutError(ConnectionLostError):
     """The connection was lost, and `last` is why it could not be had again in time."""
 
     def __init__(self, seconds: float, last: ClientError) -> None:
@@ -87,21 +87,21 @@ class GaveUpError(ConnectionLostError):
         self.last = last
 
 
-class AwayError(ClientError):
+class UnavailableError(ClientError):
     """Nothing can be sent at the moment, because the connection is lost."""
 
     def __init__(self, message: str = "the connection is lost at the moment") -> None:
         super().__init__(message)
 
 
-class StalledError(AwayError):
+class StalledError(UnavailableError):
     """The network holds back what was sent: more would arrive late, and all at once."""
 
     def __init__(self) -> None:
         super().__init__("the network holds back what was sent")
 
 
-class OffAirError(AwayError):
+class OffAirError(UnavailableError):
     """Nothing can be sent at the moment, because somebody else is the voice of the language."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class RequestRefusedError(ClientError):
             error.code, error.status, error.message, retryable=error.retryable, action=error.action
         )
 
-    def passing(self) -> RequestRefusedError:
+    def as_retryable(self) -> RequestRefusedError:
         """The same refusal where its cause is being removed, so that it may pass."""
         return RequestRefusedError(
             self.code, self.status, self.message, retryable=True, action=self.action

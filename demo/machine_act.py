@@ -21,7 +21,7 @@ from client.playback.capture import Recording
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Sink
 from client.playback.wav import WavWriter
-from client.protocol.events import Notice, Notified
+from client.protocol.events import Notice, Notification
 from client.sound.whole import to_pcm
 from client.tokens.development import fetch_token
 from demo.scenario import FLOOR_LANGUAGE, FORMAT, INTERPRETED_LANGUAGE, Endpoints
@@ -80,7 +80,7 @@ class MachinePerformance:
     @property
     def fine(self) -> bool:
         """Whether every sentence was translated, and heard to begin."""
-        heard = self.stats.ledger.sentences if self.stats.ledger else 0
+        heard = self.stats.interpretation.sentences if self.stats.interpretation else 0
         return min(len(self.translated), heard) >= self.sentences
 
 
@@ -101,7 +101,7 @@ class _Listener:
 
     def _noticed(self, notice: Notice) -> None:
         match notice:
-            case Notified(message=ChannelSourceChanged(to_source="machine")):
+            case Notification(message=ChannelSourceChanged(to_source="machine")):
                 self.machine.set()
 
     def _read(self, caption: Caption) -> None:

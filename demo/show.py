@@ -132,12 +132,12 @@ class Show:
 
     def understood(self, performance: MachinePerformance) -> None:
         """How long interpretation took, and where the sound is."""
-        ledger = performance.stats.ledger
-        if ledger is not None:
+        latency = performance.stats.interpretation
+        if latency is not None:
             self.detail(
-                f"From the end of a sentence to its first Spanish sound: {ledger.total.p50:.0f} ms "
-                f"(recognise {ledger.recognise.p50:.0f}, translate {ledger.translate.p50:.0f}, "
-                f"speak {ledger.speak.p50:.0f}, deliver {ledger.deliver.p50:.0f}; medians)."
+                f"From the end of a sentence to its first Spanish sound: {latency.total.p50:.0f} "
+                f"ms (recognise {latency.recognise.p50:.0f}, translate {latency.translate.p50:.0f}, "
+                f"speak {latency.speak.p50:.0f}, deliver {latency.deliver.p50:.0f}; medians)."
             )
         self.detail(f"What the listener in Spanish heard is in {performance.file}.")
         if not performance.fine:

@@ -13,7 +13,7 @@ from client.playback.audio import at_volume
 from client.playback.capture import Captured
 from client.playback.jitter import JitterBuffer, Played
 from client.playback.latency import LatencySummary
-from client.protocol.events import AudioRefused, Heard, Notified
+from client.protocol.events import AudioReceived, AudioRefused, Notification
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionEnded
 from shared.utils.clock import Clock
@@ -76,15 +76,15 @@ class SmokeListener:
     language: str
     audio_format: AudioFormat
     ended: str | None = None
-    heard: list[Heard] = field(default_factory=list)
+    heard: list[AudioReceived] = field(default_factory=list)
 
     async def hear(self, timeout_seconds: float) -> bool:
         """Take in one event; False if none came in time."""
         event = await self.connection.next_event(timeout_seconds)
         match event:
-            case Heard():
+            case AudioReceived():
                 self.heard.append(event)
-            case Notified(message=SessionEnded(reason=reason)):
+            case Notification(message=SessionEnded(reason=reason)):
                 self.ended = reason
         return event is not None
 

@@ -11,7 +11,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.token_renewal import TokenRenewal
 from client.connection.websocket import Connection, connect
 from client.errors import HandshakeRefusedError
-from client.tokens.keeper import TokenKeeper
+from client.tokens.cache import TokenCache
 from shared.utils.clock import Clock
 
 # What API Gateway answers a handshake with whose token the authorizer does not accept.
@@ -21,7 +21,7 @@ _TOKEN_REFUSED = frozenset({401, 403})
 @contextlib.asynccontextmanager
 async def connect_with_token(
     url: str,
-    tokens: TokenKeeper,
+    tokens: TokenCache,
     offset: ClockOffset,
     clock: Clock,
     client_id: Callable[[], str | None] = lambda: None,
@@ -52,7 +52,7 @@ async def connect_with_token(
         if held is not None:
             authenticator = TokenRenewal(connection, tokens, held, clock=clock)
             if tokens.renewable:
-                connection.renew_by(authenticator.renew)
+                connection.set_token_renewal(authenticator.renew)
             await opened.enter_async_context(_running(authenticator))
         yield connection
 

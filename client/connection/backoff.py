@@ -14,14 +14,14 @@ from client.errors import (
     ConnectionLostError,
     DeviceReplacedError,
     DisplacedError,
-    GaveUpError,
     HandshakeRefusedError,
+    ReconnectTimeoutError,
     RequestRefusedError,
     RequestTimeoutError,
     TokenError,
     UnreachableError,
 )
-from client.protocol.session_state import Claim, SessionState
+from client.protocol.session_state import JoinCredentials, SessionState
 from shared.models.errors import ErrorCode
 from shared.models.terms import Role
 
@@ -56,7 +56,7 @@ class Seat:
     role: Role
     expired: bool = False
     resume_token: str | None = field(default=None, repr=False)
-    claim: Claim = field(default_factory=Claim)
+    claim: JoinCredentials = field(default_factory=JoinCredentials)
 
     @classmethod
     def of(cls, state: SessionState, now_ms: float) -> Seat:
@@ -75,20 +75,22 @@ class Seat:
 class Reconnection:
     """One client's attempts to get its seat back, within `grace_seconds` of the loss."""
 
-    def __init__(self, *, grace_seconds: float = GRACE_SECONDS, chance: RandomFraction) -> None:
+    def __init__(
+        self, *, grace_seconds: float = GRACE_SECONDS, random_fraction: RandomFraction
+    ) -> None:
         self._grace = grace_seconds
-        self._chance = chance
+        self._random_fraction = random_fraction
         self._ceiling = _FIRST_CEILING_SECONDS
         self._deadline = 0.0
         self._returned_at: float | None = None
 
-    def lost(self, now: float) -> None:
+    def connection_lost(self, now: float) -> None:
         """The connection was lost. Soon after a return, that is still the former loss."""
         if self._returned_at is None or now - self._returned_at >= STEADY_SECONDS:
             self._ceiling = _FIRST_CEILING_SECONDS
             self._deadline = now + self._grace
 
-    def returned(self, now: float) -> None:
+    def reconnected(self, now: float) -> None:
         """The seat was got back."""
         self._returned_at = now
 
@@ -101,25 +103,25 @@ class Reconnection:
         a seat the client is no more than connected.
 
         Raises `fault` if no attempt can succeed, DisplacedError if another connection of the same
-        person has the floor, GaveUpError when the time is over.
+        person has the floor, ReconnectTimeoutError when the time is over.
         """
-        if seat and seat.role == "speaker" and not seat.expired and _removed(fault):
+        if seat and seat.role == "speaker" and not seat.expired and _removed_by_service(fault):
             raise DisplacedError
-        if self._grace == 0 or not _may_pass(fault, seat.role if seat else None):
+        if self._grace == 0 or not _is_transient(fault, seat.role if seat else None):
             raise fault
         remaining = self.remaining(now)
         if remaining == 0:
-            raise GaveUpError(self._grace, fault)
+            raise ReconnectTimeoutError(self._grace, fault)
         ceiling = self._ceiling
         self._ceiling = min(2 * ceiling, _LAST_CEILING_SECONDS)
-        return min(self._chance() * ceiling, remaining)
+        return min(self._random_fraction() * ceiling, remaining)
 
 
-def _removed(fault: ClientError) -> bool:
+def _removed_by_service(fault: ClientError) -> bool:
     return isinstance(fault, ConnectionLostError) and fault.code == _REMOVED
 
 
-def _may_pass(fault: ClientError, role: Role | None) -> bool:
+def _is_transient(fault: ClientError, role: Role | None) -> bool:
     match fault:
         case DeviceReplacedError():
             return False

@@ -33,7 +33,7 @@ _FIRST_WAIT_SECONDS = 10.0
 _LAST_WAIT_SECONDS = 60.0
 
 
-class Restarts:
+class RestartBackoff:
     """When a listener may start anew. Pure; seconds of a monotonic clock."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Restarts:
         self._last = now
 
 
-class Asked(Protocol):
+class SupportsHeartbeat(Protocol):
     """What can be asked for a sign of life: a Connection."""
 
     async def heartbeat(self) -> None:
@@ -72,29 +72,34 @@ class CatchUpCounts:
     skipped: int = 0  # chunks that were too old to be played
 
 
-class CatchingUp:
+class CatchUpMonitor:
     """Watches the sound of one connection after the other."""
 
     def __init__(
-        self, clock: Clock, sleep: Sleep, chance: Callable[[], float], *, enabled: bool = True
+        self,
+        clock: Clock,
+        sleep: Sleep,
+        random_fraction: Callable[[], float],
+        *,
+        enabled: bool = True,
     ) -> None:
         """`enabled` is false for a client that does not come back when a connection ends."""
         self.counts = CatchUpCounts()
         self._clock = clock
         self._sleep = sleep
-        self._chance = chance
-        self._restarts = Restarts()
+        self._random_fraction = random_fraction
+        self._restarts = RestartBackoff()
         self._meter = LagMeter()
         self._changes = Changes()
         self._confirmed = False
         self._enabled = enabled
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Another connection: nothing is known of it."""
         self._meter.forget()
         self._confirmed = False
 
-    def takes(self, audio: Audio, chunk_ms: float) -> bool:
+    def accepts(self, audio: Audio, chunk_ms: float) -> bool:
         """Whether a chunk that has just arrived is recent enough to be played."""
         self._meter.observe(audio, chunk_ms, self._clock.monotonic() * 1000)
         if self._is_behind():
@@ -104,11 +109,11 @@ class CatchingUp:
                 return False
         return True
 
-    async def watch(self, connection: Asked) -> None:
+    async def watch(self, connection: SupportsHeartbeat) -> None:
         """Wait until this connection has fallen behind for good, then raise FellBehindError."""
         while True:
             await self._changes.until(self._is_behind)
-            await self._sleep(self._chance() * _SPREAD_SECONDS)
+            await self._sleep(self._random_fraction() * _SPREAD_SECONDS)
             if self._is_behind() and await self._is_slow(connection):
                 self._confirmed = True
                 lag_ms = self._meter.lag_ms
@@ -125,7 +130,7 @@ class CatchingUp:
     def _is_behind(self) -> bool:
         return self._enabled and self._meter.lag_ms > LIMIT_MS
 
-    async def _is_slow(self, connection: Asked) -> bool:
+    async def _is_slow(self, connection: SupportsHeartbeat) -> bool:
         """Whether the service's answers wait as long as its sound does."""
         least_ms = LIMIT_MS * _OURS
         asked = asyncio.ensure_future(connection.heartbeat())

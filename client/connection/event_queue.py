@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from client.changes import Changes
-from client.protocol.events import Event, Heard
+from client.protocol.events import AudioReceived, Event
 
 # Chunks of a minute at the default 200 ms. Whoever is further behind than that is not live.
 DEFAULT_LIMIT = 300
@@ -28,7 +28,9 @@ class EventQueue:
     def put(self, event: Event) -> None:
         """Add an event; when full, the oldest chunk goes, or else the oldest event."""
         if len(self._events) >= self._limit:
-            oldest = next((old for old in self._events if isinstance(old, Heard)), self._events[0])
+            oldest = next(
+                (old for old in self._events if isinstance(old, AudioReceived)), self._events[0]
+            )
             self._events.remove(oldest)
             self.dropped += 1
         self._events.append(event)

@@ -7,7 +7,7 @@ is up: how, `client.connection.supervisor` says.
             ...  # Away, Returned and RolledOver among them
 
 It has a Connection's interface. While it is away, requests wait, and chunks are refused with
-AwayError: live audio is not queued behind old audio.
+UnavailableError: live audio is not queued behind old audio.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from client.connection.backoff import GRACE_SECONDS, RandomFraction
 from client.connection.catching_up import CatchUpCounts
 from client.connection.supervisor import ConnectionSupervisor, Opener
 from client.connection.websocket import Connection
-from client.errors import AwayError, ConnectionLostError
+from client.errors import ConnectionLostError, UnavailableError
 from client.playback.capture import Sleep
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.events import Event
@@ -48,27 +48,27 @@ async def reconnecting(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
     alarm: Sleep = asyncio.sleep,
-    chance: RandomFraction = random.random,
+    random_fraction: RandomFraction = random.random,
 ) -> AsyncIterator[ReconnectingConnection]:
     """Open a connection, and open it again when it is lost while in a session, or soon over.
 
-    After `grace_seconds` without success it ends with GaveUpError; 0 means not to try. The first
+    After `grace_seconds` without success it ends with ReconnectTimeoutError; 0 means not to try. The first
     opening is tried once. `sleep` waits between attempts to come back, `alarm` for the time to
     move on. Raises ClientError.
     """
-    keeper = ConnectionSupervisor(
+    supervisor = ConnectionSupervisor(
         open_connection,
         grace_seconds=grace_seconds,
         clock=clock or SystemClock(),
         sleep=sleep,
         alarm=alarm,
-        chance=chance,
+        random_fraction=random_fraction,
     )
-    await keeper.start()
+    await supervisor.start()
     try:
-        yield ReconnectingConnection(keeper)
+        yield ReconnectingConnection(supervisor)
     finally:
-        await keeper.close()
+        await supervisor.close()
 
 
 class ReconnectingConnection(
@@ -76,48 +76,48 @@ class ReconnectingConnection(
 ):
     """One seat in a session, over as many connections as it takes."""
 
-    def __init__(self, keeper: ConnectionSupervisor) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: ConnectionSupervisor) -> None:
+        self._supervisor = supervisor
 
     @property
     def state(self) -> SessionState | None:
         """The session that this client is in, None in none or while it is away."""
-        connection = self._keeper.connection
+        connection = self._supervisor.connection
         return connection.state if connection else None
 
     @property
     def announcements(self) -> Mapping[Scope, Announcement]:
         """As Connection.announcements; nothing while it is away."""
-        return self._keeper.announcements.shown
+        return self._supervisor.announcements.active
 
     @property
     def dropped_events(self) -> int:
         """How many received events nobody fetched in time."""
-        return self._keeper.events.dropped
+        return self._supervisor.events.dropped
 
     @property
     def catch_ups(self) -> CatchUpCounts:
         """How often it started anew because sound came too late, and what was skipped."""
-        return self._keeper.catch_ups
+        return self._supervisor.catch_ups
 
     def now_ms(self) -> float:
         """The time in ms since the epoch by the server's clock, as far as that is known."""
-        return self._keeper.now_ms()
+        return self._supervisor.now_ms()
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """As Connection.send_audio. Raises AwayError if the chunk could not be sent now."""
+        """As Connection.send_audio. Raises UnavailableError if the chunk could not be sent now."""
         await self._now(lambda connection: connection.send_audio(seq, timestamp, audio, renders))
 
     async def send_caption(self, caption: SendCaption) -> None:
-        """As Connection.send_caption. Raises AwayError if it could not be sent now."""
+        """As Connection.send_caption. Raises UnavailableError if it could not be sent now."""
         await self._now(lambda connection: connection.send_caption(caption))
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         """As Connection.ask."""
         reply = await self._over(lambda connection: connection.ask(request, expected))
-        self._keeper.announcements.take(reply)
+        self._supervisor.announcements.apply(reply)
         return reply
 
     async def heartbeat(self) -> None:
@@ -128,24 +128,24 @@ class ReconnectingConnection(
         """As Connection.next_event; raises ClientError once there is no coming back."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._keeper.events.get()
+                return await self._supervisor.events.get()
         except TimeoutError:
             return None
 
     async def events(self) -> AsyncIterator[Event]:
         """As Connection.events; raises ClientError once there is no coming back."""
-        while (event := await self._keeper.events.get()) is not None:
+        while (event := await self._supervisor.events.get()) is not None:
             yield event
 
     async def _now(self, send: Callable[[Connection], Awaitable[None]]) -> None:
         """Send over the present connection, or not at all."""
-        connection = self._keeper.connection
+        connection = self._supervisor.connection
         if connection is None:
-            raise self._keeper.fault or AwayError
+            raise self._supervisor.fault or UnavailableError
         try:
             await send(connection)
         except ConnectionLostError:
-            raise self._keeper.fault or AwayError from None
+            raise self._supervisor.fault or UnavailableError from None
 
     async def _over(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
         """Ask, over the next connection again if this one is lost before it answers: each request
@@ -153,9 +153,9 @@ class ReconnectingConnection(
         """
         former: Connection | None = None
         while True:
-            former = await self._keeper.present(former)
+            former = await self._supervisor.present(former)
             try:
-                with self._keeper.asking():
+                with self._supervisor.asking():
                     return await ask(former)
             except ConnectionLostError:
                 continue

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.protocol.events import AudioRefused, CaptionRefused, Event, Notified
+from client.protocol.events import AudioRefused, CaptionRefused, Event, Notification
 from shared.protocol.message_base import encode
 
 # PROTOCOL rule 13: for so long both connections get audio, and chunks of both are accepted.
@@ -30,7 +30,7 @@ def _lead(expires_at: float, now: float) -> float:
     return min(_LEAD_MS, max(expires_at - now, 0) / _LEAD_SHARE)
 
 
-def seconds_until_comparing(expires_at: float, now: float) -> float:
+def seconds_until_clock_check(expires_at: float, now: float) -> float:
     """How long after sitting down to compare the clocks; the times are by different ones as yet,
     and may make no sense together.
     """
@@ -38,7 +38,7 @@ def seconds_until_comparing(expires_at: float, now: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class RolloverSchedule:
     """When one connection is to be left; times are ms since the epoch, by the server's clock."""
 
     due_at: float
@@ -46,10 +46,12 @@ class Schedule:
     expires_at: float
 
     @classmethod
-    def of(cls, expires_at: float, seated_at: float, chance: Callable[[], float]) -> Schedule:
+    def of(
+        cls, expires_at: float, seated_at: float, random_fraction: Callable[[], float]
+    ) -> RolloverSchedule:
         """For a connection that sat down at `seated_at`; `chance` is evenly from 0 to 1."""
         lead = _lead(expires_at, seated_at)
-        due_at = expires_at - lead * (1 + chance() / _SPREAD_SHARE)
+        due_at = expires_at - lead * (1 + random_fraction() / _SPREAD_SHARE)
         return cls(due_at, lead / _ATTEMPTS, expires_at)
 
     def seconds_until_due(self, now: float) -> float | None:
@@ -63,7 +65,7 @@ class Schedule:
         return self.retry_ms / 1000 if now + self.retry_ms < self.expires_at else None
 
 
-class Overlap:
+class EventMerger:
     """Merges the events of two connections that have one seat, so that nothing is told twice.
 
     Sound passes from both: of a chunk that comes twice the jitter buffer plays one.
@@ -73,13 +75,13 @@ class Overlap:
         self._told: Counter[tuple[object, bytes]] = Counter()
         self._passed: Counter[bytes] = Counter()
 
-    def passes(self, event: Event, source: object, *, former: bool) -> bool:
+    def accepts(self, event: Event, source: object, *, former: bool) -> bool:
         """Whether an event of `source` is to be passed on; `former` if that is being left."""
         match event:
             case AudioRefused(error=error) | CaptionRefused(error=error):
                 # That the former may no longer send is no news.
                 return error.retryable or not former
-            case Notified(message=message):
+            case Notification(message=message):
                 key = encode(message)
                 self._told[source, key] += 1
                 # The same news may come again, but then it does so on each connection.

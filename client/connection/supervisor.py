@@ -16,15 +16,27 @@ from typing import Any
 
 from client.changes import Changes
 from client.connection.backoff import RandomFraction, Reconnection, Seat
-from client.connection.catching_up import CatchingUp, CatchUpCounts
+from client.connection.catching_up import CatchUpCounts, CatchUpMonitor
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
-from client.connection.rollover import OVERLAP_SECONDS, Overlap, Schedule, seconds_until_comparing
+from client.connection.rollover import (
+    OVERLAP_SECONDS,
+    EventMerger,
+    RolloverSchedule,
+    seconds_until_clock_check,
+)
 from client.connection.websocket import Connection
 from client.errors import ClientError, ConnectionLostError, FellBehindError
 from client.playback.capture import Sleep
-from client.protocol.announcements import ShownAnnouncements
-from client.protocol.events import Away, CaughtUp, Heard, Notified, Returned, RolledOver
+from client.protocol.announcements import AnnouncementTracker
+from client.protocol.events import (
+    AudioReceived,
+    CaughtUp,
+    Disconnected,
+    Notification,
+    Reconnected,
+    RolledOver,
+)
 from shared.protocol.messages import SessionJoined
 from shared.utils.clock import Clock
 
@@ -58,24 +70,26 @@ class ConnectionSupervisor:
         clock: Clock,
         sleep: Sleep,
         alarm: Sleep,
-        chance: RandomFraction,
+        random_fraction: RandomFraction,
     ) -> None:
         self.events = EventQueue()
-        self.announcements = ShownAnnouncements()
+        self.announcements = AnnouncementTracker()
         self.fault: ClientError | None = None  # why there will be no connection any more
         self._open_connection = open_connection
-        self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)
+        self._reconnection = Reconnection(
+            grace_seconds=grace_seconds, random_fraction=random_fraction
+        )
         self._clock = clock
         self._sleep = sleep
         self._alarm = alarm
-        self._chance = chance
+        self._random_fraction = random_fraction
         self._offset = ClockOffset()
         self._link: _Link | None = None  # None while away
-        self._overlap: Overlap | None = None  # while two connections have the seat
+        self._overlap: EventMerger | None = None  # while two connections have the seat
         self._handing_over = False  # meanwhile requests wait
         self._asking = 0  # requests under way
         self._changes = Changes()
-        self._catching_up = CatchingUp(clock, sleep, chance, enabled=grace_seconds > 0)
+        self._catching_up = CatchUpMonitor(clock, sleep, random_fraction, enabled=grace_seconds > 0)
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -143,7 +157,7 @@ class ConnectionSupervisor:
 
     async def _serve(self, link: _Link) -> _Link | None:
         """Pass events on until another connection has the seat; None once we have closed it."""
-        self._catching_up.begin()
+        self._catching_up.reset()
         passing = asyncio.create_task(self._pass_on(link))
         moving = asyncio.create_task(self._successor(link))
         watching = asyncio.create_task(self._catching_up.watch(link.connection))
@@ -176,12 +190,12 @@ class ConnectionSupervisor:
     async def _pass_on(self, link: _Link) -> None:
         async for event in link.connection.events():
             former = link is not self._link
-            if self._overlap and not self._overlap.passes(event, link, former=former):
+            if self._overlap and not self._overlap.accepts(event, link, former=former):
                 continue
-            if isinstance(event, Heard) and not former and self._is_too_old(event, link):
+            if isinstance(event, AudioReceived) and not former and self._is_too_old(event, link):
                 continue
             # What one connection has told, the next one tells again.
-            if isinstance(event, Notified) and not self.announcements.take(event.message):
+            if isinstance(event, Notification) and not self.announcements.apply(event.message):
                 continue
             self.events.put(event)
 
@@ -204,11 +218,11 @@ class ConnectionSupervisor:
         assert successor is not None
         return successor
 
-    def _is_too_old(self, heard: Heard, link: _Link) -> bool:
+    def _is_too_old(self, heard: AudioReceived, link: _Link) -> bool:
         state = link.connection.state
         if state is None:
             return False
-        return not self._catching_up.takes(heard.audio, state.audio_format.chunk_ms)
+        return not self._catching_up.accepts(heard.audio, state.audio_format.chunk_ms)
 
     async def _successor(self, link: _Link) -> _Link:
         """The connection that follows on this one, once it is time. That there is none is no
@@ -217,10 +231,12 @@ class ConnectionSupervisor:
         connection = link.connection
         state = await self._changes.until(lambda: connection.state)
         expires_at, seated_at = state.connection_expires_at, self._clock.now_ms()
-        await self._alarm(seconds_until_comparing(expires_at, self.now_ms()))
+        await self._alarm(seconds_until_clock_check(expires_at, self.now_ms()))
         with contextlib.suppress(ClientError):
             await connection.heartbeat()
-        schedule = Schedule.of(expires_at, seated_at + self._offset.offset_ms, self._chance)
+        schedule = RolloverSchedule.of(
+            expires_at, seated_at + self._offset.offset_ms, self._random_fraction
+        )
         delay = schedule.seconds_until_due(self.now_ms())
         while delay is not None:
             await self._alarm(delay)
@@ -241,7 +257,7 @@ class ConnectionSupervisor:
                 state = connection.state
                 if state is None:  # in no session any more; perhaps in another one by and by
                     return None
-                self._overlap = Overlap()
+                self._overlap = EventMerger()
                 reply = await _join(link, Seat.of(state, self.now_ms()))
                 failing.pop_all()
         except ClientError as fault:
@@ -280,10 +296,10 @@ class ConnectionSupervisor:
         if state is None:
             raise fault  # there is nothing to come back to
         seat, lost_at = Seat.of(state, self.now_ms()), self._clock.monotonic()
-        self._reconnection.lost(lost_at)
+        self._reconnection.connection_lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
-        self.announcements.lost()
-        self.events.put(Away(str(fault), self._reconnection.remaining(lost_at)))
+        self.announcements.connection_lost()
+        self.events.put(Disconnected(str(fault), self._reconnection.remaining(lost_at)))
         while True:
             await self._sleep(delay)
             try:
@@ -297,8 +313,8 @@ class ConnectionSupervisor:
                 break
             delay = self._reconnection.delay_after(fault, seat, self._clock.monotonic())
         now = self._clock.monotonic()
-        self._reconnection.returned(now)
-        self.events.put(Returned(reply, now - lost_at))
+        self._reconnection.reconnected(now)
+        self.events.put(Reconnected(reply, now - lost_at))
         self._link = link
         self._changes.notify()
         return link

@@ -13,7 +13,7 @@ from client.errors import (
     RequestRefusedError,
 )
 from client.playback.capture import Sleep
-from client.tokens.keeper import TokenKeeper
+from client.tokens.cache import TokenCache
 from client.tokens.times import HeldToken
 from shared.models.errors import ErrorCode
 from shared.protocol.authentication_messages import Authenticated
@@ -37,7 +37,7 @@ class Renewable(Protocol):
     async def authenticate(self, token: str) -> Authenticated:
         """Send a newer token. Raises ClientError."""
 
-    async def token_refused(self) -> None:
+    async def wait_token_refused(self) -> None:
         """Wait until the service says that the token has expired."""
 
 
@@ -47,7 +47,7 @@ class TokenRenewal:
     def __init__(
         self,
         connection: Renewable,
-        tokens: TokenKeeper,
+        tokens: TokenCache,
         opened_with: HeldToken,
         *,
         clock: Clock,
@@ -132,7 +132,7 @@ class TokenRenewal:
             await self._sleep(pause)
         if self._failures:
             return
-        refused = asyncio.ensure_future(self._connection.token_refused())
+        refused = asyncio.ensure_future(self._connection.wait_token_refused())
         try:
             while not refused.done():
                 due = self._seconds_until_due()

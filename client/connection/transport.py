@@ -112,7 +112,7 @@ def _with_query(url: str, who: dict[str, str]) -> str:
     return urlunsplit(parts._replace(query=urlencode([*query, *who.items()])))
 
 
-def lost(closed: ConnectionClosed) -> ConnectionLostError:
+def to_connection_lost(closed: ConnectionClosed) -> ConnectionLostError:
     """The end of a connection as our exception, with the reason that was given."""
     frame = closed.rcvd or closed.sent
     if frame is None:

@@ -24,7 +24,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
 from client.connection.keep_alive import HEARTBEAT_SECONDS, LEASE_SECONDS, KeepAlive
 from client.connection.send_window import SendWindow
-from client.connection.transport import SessionTicket, lost, open_socket
+from client.connection.transport import SessionTicket, open_socket, to_connection_lost
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -35,7 +35,13 @@ from client.errors import (
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
 from client.protocol.device_requests import DeviceRequests
-from client.protocol.events import Answered, AudioRefused, CaptionRefused, Event, Refused
+from client.protocol.events import (
+    AudioRefused,
+    CaptionRefused,
+    Event,
+    ReplyReceived,
+    RequestRefused,
+)
 from client.protocol.interpreter_requests import InterpreterRequests
 from client.protocol.requester import ReplyType
 from client.protocol.session_requests import SessionRequests
@@ -163,7 +169,7 @@ class Connection(
     @property
     def announcements(self) -> Mapping[Scope, Announcement]:
         """What is announced now: to everyone (`all`), and in the session."""
-        return self._core.announcements.shown
+        return self._core.announcements.active
 
     @property
     def dropped_events(self) -> int:
@@ -187,7 +193,7 @@ class Connection(
         try:
             await self._window.sent()
         except ConnectionClosed as closed:
-            raise lost(closed) from None
+            raise to_connection_lost(closed) from None
 
     async def send_caption(self, caption: SendCaption) -> None:
         """Let those who hear one's language, or the floor, read what is said; no reply."""
@@ -201,7 +207,7 @@ class Connection(
         ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
 
-    def renew_by(self, renew: Renew) -> None:
+    def set_token_renewal(self, renew: Renew) -> None:
         """Let requests that are refused because the token has expired be repeated after `renew`."""
         self._renew = renew
 
@@ -212,7 +218,7 @@ class Connection(
         self._offset.add(sent_at, reply.timestamp, self._clock.now_ms())
         return reply
 
-    async def token_refused(self) -> None:
+    async def wait_token_refused(self) -> None:
         """Wait until the service refuses something because the token has expired.
 
         Earlier refusals do not count: what was on the way during a renewal is refused as well, and
@@ -273,7 +279,7 @@ class Connection(
         try:
             await self._socket.send(frame, text=True)
         except ConnectionClosed as closed:
-            raise lost(closed) from None
+            raise to_connection_lost(closed) from None
 
     async def _read(self) -> None:
         try:
@@ -281,14 +287,14 @@ class Connection(
                 frame = await self._socket.recv(decode=False)
                 self._take(frame)
         except ConnectionClosed as closed:
-            self._end(None if self._closing else lost(closed))
+            self._end(None if self._closing else to_connection_lost(closed))
 
     def _take(self, frame: bytes) -> None:
         for event in self._core.receive(frame, self.now_ms()):
-            if isinstance(event, Answered):
+            if isinstance(event, ReplyReceived):
                 self._alive.answered()
                 self._settle(event.request_id, event.reply)
-            elif isinstance(event, Refused):
+            elif isinstance(event, RequestRefused):
                 self._settle(event.request_id, event.error)
             else:
                 self._queue.put(self._excused(event))
@@ -300,7 +306,7 @@ class Connection(
         if event.error.code != ErrorCode.TOKEN_EXPIRED:
             return event
         self._refusals.notify()
-        return replace(event, error=event.error.passing())
+        return replace(event, error=event.error.as_retryable())
 
     def _settle(self, request_id: str, outcome: Reply | ClientError) -> None:
         future = self._replies.get(request_id)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from client.errors import ClientError, RequestRefusedError
 from client.protocol.announcement_requests import AnnouncementRequests
-from client.protocol.announcements import announced
-from client.protocol.events import Notice, Notified
+from client.protocol.announcements import to_announcement
+from client.protocol.events import Notice, Notification
 from shared.models.errors import ErrorCode
 from shared.protocol.announcement_messages import ActiveAnnouncement, Announcement
 
@@ -19,23 +19,23 @@ class AutoAcknowledge:
     def __init__(self, connection: AnnouncementRequests, tell: Callable[[str], None]) -> None:
         self._connection = connection
         self._tell = tell
-        self._shown: asyncio.Queue[str] = asyncio.Queue()
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
 
-    def shown(self, notice: Notice) -> None:
+    def acknowledge(self, notice: Notice) -> None:
         """What has been shown to the reader; if it is an announcement it is confirmed next."""
-        if isinstance(notice, Notified) and isinstance(
+        if isinstance(notice, Notification) and isinstance(
             notice.message, Announcement | ActiveAnnouncement
         ):
-            announcement = announced(notice.message)
+            announcement = to_announcement(notice.message)
             if announcement is not None:
-                self._shown.put_nowait(announcement.announcement_id)
+                self._queue.put_nowait(announcement.announcement_id)
 
     async def run(self) -> None:
         """Confirm whatever is shown, until cancelled. A failure is told, and costs nothing else:
         the announcement is shown again another time.
         """
         while True:
-            announcement_id = await self._shown.get()
+            announcement_id = await self._queue.get()
             try:
                 await self._connection.acknowledge_announcement(announcement_id)
             except ClientError as fault:

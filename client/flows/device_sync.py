@@ -16,9 +16,9 @@ from client.connection.supervisor import Opener
 from client.connection.websocket import Connection
 from client.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.flows.listener import compare_clocks
-from client.flows.streaming import either
+from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
-from client.protocol.events import Away, Event, Notified
+from client.protocol.events import Disconnected, Event, Notification
 from client.protocol.replica import DeviceReplica
 from shared.models.errors import ErrorCode
 from shared.protocol.device_messages import (
@@ -49,8 +49,8 @@ class DeviceHooks:
     on_news: Callable[[SyncMessage], None] = lambda message: None
     on_accepted: Callable[[Sync, SyncAccepted], None] = lambda change, reply: None
     on_refused: Callable[[Sync, RequestRefusedError], None] = lambda change, refused: None
-    on_away: Callable[[Away], None] = lambda away: None
-    on_returned: Callable[[float], None] = lambda seconds: None
+    on_disconnected: Callable[[Disconnected], None] = lambda away: None
+    on_reconnected: Callable[[float], None] = lambda seconds: None
     on_event: Callable[[Event], None] = lambda event: None  # of any other kind
     on_change: Callable[[], None] = lambda: None
 
@@ -70,7 +70,7 @@ class DeviceSync:
         offset: ClockOffset | None = None,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
-        chance: RandomFraction = random.random,
+        random_fraction: RandomFraction = random.random,
     ) -> None:
         """`name` (64 characters at most) and `kind` (32) are what the user's devices show; what is
         None stays as it was. The connections learn the clocks' difference into `offset`.
@@ -83,8 +83,10 @@ class DeviceSync:
         self._offset = offset or ClockOffset()
         self._clock = clock or SystemClock()
         self._sleep = sleep
-        self._chance = chance
-        self._reconnection = Reconnection(grace_seconds=grace_seconds, chance=chance)
+        self._random_fraction = random_fraction
+        self._reconnection = Reconnection(
+            grace_seconds=grace_seconds, random_fraction=random_fraction
+        )
         self._changes = Changes()
 
     def changed(self) -> None:
@@ -115,12 +117,14 @@ class DeviceSync:
                     registered, news = await self._begin(connection)
                     now = self._clock.monotonic()
                     if lost_at is not None:
-                        self._reconnection.returned(now)
-                        self._hooks.on_returned(now - lost_at)
+                        self._reconnection.reconnected(now)
+                        self._hooks.on_reconnected(now - lost_at)
                     begun, lost_at = True, None
                     self._hooks.on_devices(registered.devices)
                     self._hooks.on_caught_up(news)
-                    await either(self._follow(connection), self._keep_sending(connection))
+                    await run_until_first_ends(
+                        self._follow(connection), self._keep_sending(connection)
+                    )
                     return
             except ClientError as fault:
                 if not begun:
@@ -129,10 +133,12 @@ class DeviceSync:
                 told = lost_at is not None
                 if lost_at is None:
                     lost_at = now
-                    self._reconnection.lost(now)
+                    self._reconnection.connection_lost(now)
                 delay = self._reconnection.delay_after(fault, None, now)
                 if not told:
-                    self._hooks.on_away(Away(str(fault), self._reconnection.remaining(now)))
+                    self._hooks.on_disconnected(
+                        Disconnected(str(fault), self._reconnection.remaining(now))
+                    )
             await self._sleep(delay)
 
     async def _begin(self, connection: Connection) -> tuple[DeviceRegistered, list[SyncMessage]]:
@@ -167,13 +173,13 @@ class DeviceSync:
 
     def _heard(self, event: Event) -> None:
         match event:
-            case Notified(message=SyncMessage() as message):
+            case Notification(message=SyncMessage() as message):
                 if self.replica.apply(message):
                     self._hooks.on_change()
                     self._hooks.on_news(message)
-            case Notified(message=DevicesChanged(devices=devices)):
+            case Notification(message=DevicesChanged(devices=devices)):
                 self._hooks.on_devices(devices)
-            case Notified(message=DeviceReplaced()):
+            case Notification(message=DeviceReplaced()):
                 raise DeviceReplacedError
             case _:
                 self._hooks.on_event(event)
@@ -216,5 +222,5 @@ class DeviceSync:
             except RequestRefusedError as refused:
                 if not refused.retryable:
                     raise
-            await self._sleep(self._chance() * seconds)
+            await self._sleep(self._random_fraction() * seconds)
         return await connection.sync(change)

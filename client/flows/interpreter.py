@@ -9,13 +9,19 @@ from enum import StrEnum
 
 from client.connection.reconnecting import AnyConnection
 from client.errors import OffAirError, RequestRefusedError
-from client.flows.listener import Hearing, Hooks, OpenSink, compare_clocks
+from client.flows.listener import Hooks, OpenSink, PlaybackLoop, compare_clocks
 from client.flows.speaker import OpenSource
-from client.flows.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
+from client.flows.streaming import (
+    ProgressHook,
+    Streamer,
+    StreamReport,
+    drain_seconds,
+    run_until_first_ends,
+)
 from client.playback.capture import Sleep
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Playout
-from client.protocol.events import AudioRefused, Notice, Notified
+from client.protocol.events import AudioRefused, Notice, Notification
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import Renders
 from shared.utils.clock import Clock, SystemClock
@@ -82,7 +88,7 @@ async def interpret(
     joined = await connection.join(session_id, language, "interpreter", standby=waits)
     hooks.on_joined(joined)
     if take_over and joined.lease is not None and not joined.lease.holds:
-        hooks.on_notice(Notified(await connection.take_over()))
+        hooks.on_notice(Notification(await connection.take_over()))
     audio_format = joined.audio_format
     source = open_source(audio_format)
     await compare_clocks(connection)
@@ -110,7 +116,7 @@ async def interpret(
         else:
             streamer.refused(event)
 
-    hearing = Hearing(
+    hearing = PlaybackLoop(
         connection,
         floor,
         replace(hooks, on_notice=noticed),
@@ -124,13 +130,13 @@ async def interpret(
         if start is Start.FLOOR:
             await floor_heard.wait()
         await streamer.run(source)
-        await sleep(settle_seconds(audio_format))
+        await sleep(drain_seconds(audio_format))
         if stay:
             await asyncio.Event().wait()  # for the end of the session
         await _part(connection)
 
     try:
-        await either(voice(), hearing.run())
+        await run_until_first_ends(voice(), hearing.run())
     finally:
         floor.finish()
     return InterpretReport(streamer.report, floor.stats(), hearing.ended)

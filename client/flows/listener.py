@@ -9,15 +9,15 @@ from client.connection.reconnecting import AnyConnection
 from client.errors import ClientError
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Playout, Sink
-from client.protocol.captions import CaptionTrack, Shown
+from client.protocol.captions import CaptionOutcome, CaptionTrack
 from client.protocol.events import (
+    AudioReceived,
     AudioRefused,
-    Captioned,
+    CaptionReceived,
     CaptionRefused,
     Event,
-    Heard,
     Notice,
-    Notified,
+    Notification,
 )
 from shared.models.audio_format import AudioFormat
 from shared.protocol.interpretation_messages import Caption
@@ -39,7 +39,7 @@ class Hooks:
 
 
 @dataclass(slots=True)
-class Hearing:
+class PlaybackLoop:
     """Hears a session until it ends. Cancelling is fine: `finish` plays what had arrived."""
 
     connection: AnyConnection
@@ -72,19 +72,19 @@ class Hearing:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Heard():
+            case AudioReceived():
                 self.playout.push(event)
                 if not self._heard_any:
                     self._heard_any = True
                     self.on_first_chunk()
-            case Captioned(caption=caption):
-                if self.captions.push(caption) is not Shown.OLD:
+            case CaptionReceived(caption=caption):
+                if self.captions.push(caption) is not CaptionOutcome.OLD:
                     self.hooks.on_caption(caption)
             case AudioRefused():
                 self.on_refused(event)
             case CaptionRefused():
                 pass  # no reader misses what they do not know of
-            case Notified(message=SessionEnded(reason=reason)):
+            case Notification(message=SessionEnded(reason=reason)):
                 self.ended = reason
                 self.hooks.on_notice(event)
             case _:
@@ -123,7 +123,7 @@ async def listen(
         joined.broadcast_state,
     )
     try:
-        await Hearing(connection, playout, hooks).run(seconds)
+        await PlaybackLoop(connection, playout, hooks).run(seconds)
     finally:
         playout.finish()  # what arrived before a cancellation or a broken connection counts too
     return playout.stats()

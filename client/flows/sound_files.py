@@ -12,7 +12,7 @@ from client.errors import SoundError
 from client.flows.speaker import OpenSource
 from client.playback.playout import NullSink, Sink
 from client.playback.recorder import Recorder
-from client.sound.inputs import DescriptorInput, open_path, unreadable
+from client.sound.inputs import DescriptorInput, open_path, read_error
 from client.sound.outputs import prepare_directory
 from client.sound.source import SoundInput, SoundSource
 from shared.models.audio_format import AudioFormat
@@ -23,7 +23,7 @@ STANDARD_INPUT = "-"
 _STARTING_SECONDS = 2.0
 
 
-async def source_named(
+async def prepare_source(
     name: str, files: contextlib.ExitStack, *, starting_seconds: float = _STARTING_SECONDS
 ) -> OpenSource:
     """A sound file, FIFO or device, or `-` for standard input; `files` closes it.
@@ -50,12 +50,12 @@ def _input_named(name: str) -> SoundInput:
     try:
         descriptor = sys.stdin.fileno()
     except (OSError, ValueError) as fault:  # something of a program that runs this one
-        raise unreadable("standard input", fault) from fault
+        raise read_error("standard input", fault) from fault
     source = DescriptorInput(descriptor, "standard input", owned=False)
     return SoundInput(source, "standard input", may_be_raw=True)
 
 
-class HeardFile:
+class RecordingFile:
     """Where `--out` puts what is heard: opened once the session's format is known."""
 
     def __init__(

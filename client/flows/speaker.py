@@ -10,15 +10,21 @@ from typing import TypeGuard
 
 from client.connection.reconnecting import AnyConnection
 from client.errors import ClientError, SoundError
-from client.flows.streaming import ProgressHook, Streamer, StreamReport, either, settle_seconds
+from client.flows.streaming import (
+    ProgressHook,
+    Streamer,
+    StreamReport,
+    drain_seconds,
+    run_until_first_ends,
+)
 from client.playback.capture import ChunkSource, Sleep
 from client.protocol.events import (
     AudioRefused,
-    Away,
+    Disconnected,
     Event,
     Notice,
-    Notified,
-    Returned,
+    Notification,
+    Reconnected,
     RolledOver,
 )
 from shared.models.audio_format import AudioFormat
@@ -95,7 +101,7 @@ async def speak(
         if on_created is not None:
             await on_created(session)
         await streamer.run(source)
-        await sleep(max(keep_open_seconds, settle_seconds(session.audio_format)))
+        await sleep(max(keep_open_seconds, drain_seconds(session.audio_format)))
         if end:
             await connection.end_session()
 
@@ -103,14 +109,16 @@ async def speak(
         async for event in connection.events():
             if isinstance(event, AudioRefused):
                 streamer.refused(event)
-            elif isinstance(event, Notified) and isinstance(event.message, SessionEnded):
+            elif isinstance(event, Notification) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return
-            elif isinstance(event, Away | Returned | RolledOver) or _is_for_speakers(event):
+            elif isinstance(event, Disconnected | Reconnected | RolledOver) or _is_for_speakers(
+                event
+            ):
                 on_notice(event)
 
     try:
-        await either(broadcast(), watch())
+        await run_until_first_ends(broadcast(), watch())
     except (asyncio.CancelledError, SoundError):
         if end:  # interrupted, or a damaged file: the listeners learn that no more will come
             with contextlib.suppress(ClientError, TimeoutError):
@@ -120,6 +128,6 @@ async def speak(
     return SpeakReport(session.session_id, streamer.report, reasons[0] if reasons else None)
 
 
-def _is_for_speakers(event: Event) -> TypeGuard[Notified]:
+def _is_for_speakers(event: Event) -> TypeGuard[Notification]:
     """Whether the service tells something that a speaker does not know already."""
-    return isinstance(event, Notified) and isinstance(event.message, _FOR_SPEAKERS)
+    return isinstance(event, Notification) and isinstance(event.message, _FOR_SPEAKERS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.changes import Changes
-from client.errors import AwayError, OffAirError
+from client.errors import OffAirError, UnavailableError
 from client.playback.capture import Captured, ChunkSource, Sleep, capture
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
@@ -23,7 +23,7 @@ class AudioSender(Protocol):
     """What chunks are sent with: a Connection."""
 
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
-        """Send one chunk; may wait while the network is slow. Raises AwayError if it cannot."""
+        """Send one chunk; may wait while the network is slow. Raises UnavailableError if it cannot."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class StreamReport:
 ProgressHook = Callable[[StreamReport], None]
 
 
-def settle_seconds(audio_format: AudioFormat) -> float:
+def drain_seconds(audio_format: AudioFormat) -> float:
     """How long after its last chunk a stream is surely delivered, so that one may leave."""
     return (audio_format.deadline_ms + _MARGIN_MS) / 1000
 
@@ -74,7 +74,7 @@ class Streamer:
     async def run(self, source: ChunkSource) -> None:
         """Send the whole source, each chunk when it is complete. Raises ConnectionLostError."""
         self.report.total = source.total
-        await either(self._send(), self._capture(source))
+        await run_until_first_ends(self._send(), self._capture(source))
 
     def refused(self, event: AudioRefused) -> None:
         """Count a refusal that may pass. Raises it if sending on is of no use."""
@@ -106,7 +106,7 @@ class Streamer:
                     self.report.sent += 1
                 except OffAirError:
                     self.report.off_air += 1
-                except AwayError:
+                except UnavailableError:
                     self.report.dropped += 1
                 self._on_progress(self.report)
             if self._complete:
@@ -121,7 +121,7 @@ class Streamer:
         return age_ms > self._format.deadline_ms
 
 
-async def either(*work: Coroutine[Any, Any, None]) -> None:
+async def run_until_first_ends(*work: Coroutine[Any, Any, None]) -> None:
     """Run until the first of them ends, cancel the others, and raise if one failed."""
     tasks = [asyncio.create_task(item) for item in work]
     try:

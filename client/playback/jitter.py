@@ -34,7 +34,7 @@ DEFAULT_CAPACITY = 300
 _REMEMBERED = 4_096
 
 
-class Verdict(Enum):
+class ChunkOutcome(Enum):
     """What became of a chunk that arrived."""
 
     ACCEPTED = "accepted"  # will be played
@@ -160,14 +160,14 @@ class JitterBuffer:
         self._changes: deque[tuple[int, float]] = deque()  # epochs newly heard, and when
         self._settled_epoch = -1  # nothing older than this is accepted any more
 
-    def push(self, audio: Audio, received_at_ms: float) -> Verdict:
+    def push(self, audio: Audio, received_at_ms: float) -> ChunkOutcome:
         """Take in a chunk that arrived at `received_at_ms`; those times must not fall."""
         verdict = self._judge(audio, received_at_ms)
-        if verdict is Verdict.DUPLICATE:
+        if verdict is ChunkOutcome.DUPLICATE:
             self.counts.duplicate += 1
-        elif verdict is Verdict.SUPERSEDED:
+        elif verdict is ChunkOutcome.SUPERSEDED:
             self.counts.superseded += 1
-        elif verdict is Verdict.LATE:
+        elif verdict is ChunkOutcome.LATE:
             self.counts.late += 1
         return verdict
 
@@ -192,13 +192,13 @@ class JitterBuffer:
         """When `pop` will next have something, in ms since the epoch; None when empty."""
         return min((self._due_at(waiting) for waiting in self._waiting), default=None)
 
-    def _judge(self, audio: Audio, received_at_ms: float) -> Verdict:
+    def _judge(self, audio: Audio, received_at_ms: float) -> ChunkOutcome:
         self._note_epoch(audio.epoch, received_at_ms)
         if audio.epoch < self._settled_epoch:
-            return Verdict.SUPERSEDED
+            return ChunkOutcome.SUPERSEDED
         key = (audio.epoch, audio.seq)
         if key in self._seen:
-            return Verdict.DUPLICATE
+            return ChunkOutcome.DUPLICATE
         self._remember(key)
         self.counts.received += 1
         end_at = audio.timestamp + self._format.duration_ms(len(audio.audio))
@@ -208,13 +208,13 @@ class JitterBuffer:
         waiting = _Waiting(audio, end_at, latency)
         if self._is_past(key) or self._due_at(waiting) < received_at_ms:
             self._skip(audio)
-            return Verdict.LATE
+            return ChunkOutcome.LATE
         bisect.insort(self._waiting, waiting, key=lambda item: item.key)
         if len(self._waiting) > self._capacity:
             # The oldest goes: new audio must not be refused for the sake of old audio.
             self._skip(self._waiting.pop(0).audio)
             self.counts.dropped += 1
-        return Verdict.ACCEPTED
+        return ChunkOutcome.ACCEPTED
 
     def _note_epoch(self, epoch: int, now_ms: float) -> None:
         if epoch > self._newest_epoch:

@@ -12,15 +12,15 @@ from client.playback.interpretation_latency import (
 )
 from client.playback.jitter import (
     DEFAULT_PLAYOUT_DELAY_MS,
+    ChunkOutcome,
     Gap,
     JitterBuffer,
     JitterCounts,
     PlayoutEvent,
-    Verdict,
 )
 from client.playback.latency import LatencyRecord, LatencySummary
-from client.playback.silences import Silences
-from client.protocol.events import Heard
+from client.playback.silences import SilenceTracker
+from client.protocol.events import AudioReceived
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 
@@ -54,7 +54,7 @@ class ListenStats:
     language: str | None  # of the sound heard last
     counts: JitterCounts
     latency: LatencySummary | None
-    ledger: InterpretationLatencySummary | None = None
+    interpretation: InterpretationLatencySummary | None = None
 
 
 class Playout:
@@ -74,26 +74,26 @@ class Playout:
         self._sink = sink
         self._delay_ms = playout_delay_ms
         self._state = state or BroadcastState()
-        self._silences = Silences()
+        self._silences = SilenceTracker()
         self._language: str | None = None
         self._buffer = self._new_buffer()
         self._former_counts = JitterCounts()
         self._former_latencies = LatencyRecord()
-        self._ledger = InterpretationLatency(audio_format.chunk_ms)
+        self._interpretation = InterpretationLatency(audio_format.chunk_ms)
 
     @property
     def delay_ms(self) -> float:
         """From capture to playing."""
         return self._delay_ms
 
-    def push(self, heard: Heard) -> None:
+    def push(self, heard: AudioReceived) -> None:
         """Take in a chunk that arrived."""
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
         self._silences.heard(heard.audio)
         verdict = self._buffer.push(heard.audio, heard.received_at_ms)
-        if verdict is not Verdict.SUPERSEDED:
-            self._ledger.heard(heard.audio, heard.received_at_ms)
+        if verdict is not ChunkOutcome.SUPERSEDED:
+            self._interpretation.heard(heard.audio, heard.received_at_ms)
 
     def apply(self, state: BroadcastState) -> None:
         """Play at the volume of this state from now on, if it is newer than the last one; what it
@@ -123,7 +123,9 @@ class Playout:
             counts.add(part)
         for record in (self._former_latencies, self._buffer.latencies):
             latencies.extend(record)
-        return ListenStats(self._language, counts, latencies.summary(), self._ledger.summary())
+        return ListenStats(
+            self._language, counts, latencies.summary(), self._interpretation.summary()
+        )
 
     def _change_to(self, language: str) -> None:
         if self._language is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from client.errors import SoundError
 from client.playback.wav import WavWriter, silent_pcm
-from client.sound.outputs import DescriptorOutput, StoppedError, unwritable
+from client.sound.outputs import DescriptorOutput, StoppedError, write_error
 
 # What may wait for a slow reader or disk; then the newest sound is left out of the recording.
 _WAITING_SECONDS = 60.0
@@ -112,7 +112,7 @@ class Recorder:
         except StoppedError:
             return
         except OSError as fault:
-            self._fail(unwritable(self._path, fault))
+            self._fail(write_error(self._path, fault))
         except SoundError as fault:
             self._fail(fault)
 

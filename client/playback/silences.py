@@ -16,7 +16,7 @@ from shared.protocol.messages import Audio
 _REMEMBERED = 64
 
 
-class Silences:
+class SilenceTracker:
     """Remembers the chunks after which a silence may have begun."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from client.sound.outputs import DescriptorOutput, unwritable
+from client.sound.outputs import DescriptorOutput, write_error
 
 # A longer gap is shortened to this, so that no message can make the file arbitrarily large.
 MAX_SILENCE_MS = 30_000
@@ -36,7 +36,7 @@ class WavWriter:
         except OSError as fault:
             if output is None:
                 self._output.close()
-            raise unwritable(path, fault) from fault
+            raise write_error(path, fault) from fault
 
     def write(self, pcm: bytes) -> None:
         """Append s16le samples."""

@@ -41,26 +41,26 @@ class _Newest:
         return (self.created_at, self.announcement_id) < (other.created_at, other.announcement_id)
 
 
-class ShownAnnouncements:
+class AnnouncementTracker:
     """What is announced now, as far as is known. An id that was cleared or acknowledged never
     comes back, the same id is told once, and only what is newer replaces what is shown.
     """
 
     def __init__(self) -> None:
-        self._shown: dict[Scope, Announcement] = {}
+        self._active: dict[Scope, Announcement] = {}
         self._newest: dict[Scope, _Newest] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
 
     @property
-    def shown(self) -> Mapping[Scope, Announcement]:
+    def active(self) -> Mapping[Scope, Announcement]:
         """The announcements that hold now, by scope."""
-        return dict(self._shown)
+        return dict(self._active)
 
-    def take(self, message: ServerMessage) -> bool:
+    def apply(self, message: ServerMessage) -> bool:
         """Take a message in; whether it is news to people. What is no announcement always is."""
         match message:
             case Announcement() | ActiveAnnouncement():
-                announcement = announced(message)
+                announcement = to_announcement(message)
                 return announcement is not None and self._show(announcement)
             case AnnouncementCleared(announcement_id=str(announcement_id)):
                 return self._clear(announcement_id, message)
@@ -74,23 +74,23 @@ class ShownAnnouncements:
                 self._sit(None)
         return True
 
-    def lost(self) -> None:
+    def connection_lost(self) -> None:
         """The connection is lost, so nobody says what is over. What still holds is told again to
         the next one, and is then shown without being news.
         """
-        self._shown.clear()
+        self._active.clear()
 
     def _show(self, announcement: Announcement) -> bool:
         if announcement.announcement_id in self._over:
             return False
         told, newest = self._newest.get(announcement.scope), _Newest.of(announcement)
         if told == newest:
-            self._shown[announcement.scope] = announcement
+            self._active[announcement.scope] = announcement
             return False
         if told is not None and not told.precedes(newest):
             return False
         self._newest[announcement.scope] = newest
-        self._shown[announcement.scope] = announcement
+        self._active[announcement.scope] = announcement
         return True
 
     def _clear(self, announcement_id: str, message: AnnouncementCleared) -> bool:
@@ -106,26 +106,26 @@ class ShownAnnouncements:
         if told is not None and (told.session_id != until.session_id or not told.precedes(until)):
             return False
         self._newest[message.scope] = until
-        return self._shown.pop(message.scope, None) is not None
+        return self._active.pop(message.scope, None) is not None
 
     def _end(self, announcement_id: str) -> None:
         self._over[announcement_id] = None
         self._over.move_to_end(announcement_id)
         if len(self._over) > _REMEMBERED:
             self._over.popitem(last=False)
-        self._shown = {
-            scope: shown
-            for scope, shown in self._shown.items()
-            if shown.announcement_id != announcement_id
+        self._active = {
+            scope: active
+            for scope, active in self._active.items()
+            if active.announcement_id != announcement_id
         }
 
     def _sit(self, session_id: str | None) -> None:
-        shown = self._shown.get("session")
-        if shown is not None and shown.session_id != session_id:
-            del self._shown["session"]
+        active = self._active.get("session")
+        if active is not None and active.session_id != session_id:
+            del self._active["session"]
 
 
-def announced(message: Announcement | ActiveAnnouncement) -> Announcement | None:
+def to_announcement(message: Announcement | ActiveAnnouncement) -> Announcement | None:
     """What is announced, however the reader came to know of it; None if nothing is."""
     if isinstance(message, Announcement):
         return message

@@ -20,7 +20,7 @@ _OTHER_CLOCK_MS = 60_000
 _LANGUAGES = 16
 
 
-class Shown(Enum):
+class CaptionOutcome(Enum):
     """What became of a caption that arrived."""
 
     FINAL = "final"  # it stays
@@ -51,10 +51,10 @@ class CaptionTrack:
         """What is being said, as far as it is known."""
         return self._partial
 
-    def push(self, caption: Caption) -> Shown:
+    def push(self, caption: Caption) -> CaptionOutcome:
         """Take in a caption that arrived, and say what it is."""
         if self._is_of_the_past(caption):
-            return Shown.OLD
+            return CaptionOutcome.OLD
         self._begin_with(caption)
         return self._commit(caption) if caption.final else self._replace(caption)
 
@@ -70,7 +70,7 @@ class CaptionTrack:
         if len(self._epochs) > _LANGUAGES:
             del self._epochs[next(iter(self._epochs))]
 
-    def _commit(self, caption: Caption) -> Shown:
+    def _commit(self, caption: Caption) -> CaptionOutcome:
         place = len(self._finals)
         # Among its neighbours of the same channel: the times of others say nothing.
         while place and _same_channel(self._finals[place - 1], caption):
@@ -78,26 +78,26 @@ class CaptionTrack:
                 break
             place -= 1
         if any(_is_same_utterance(known, caption) for known in self._of_channel(caption)):
-            return Shown.OLD
+            return CaptionOutcome.OLD
         if len(self._finals) == self._finals.maxlen:
             if place == 0:
-                return Shown.OLD
+                return CaptionOutcome.OLD
             self._finals.popleft()
             place -= 1
         self._finals.insert(place, caption)
         if self._partial is not None and self._is_overtaken(self._partial):
             self._partial = None
-        return Shown.FINAL
+        return CaptionOutcome.FINAL
 
-    def _replace(self, caption: Caption) -> Shown:
+    def _replace(self, caption: Caption) -> CaptionOutcome:
         if self._is_overtaken(caption) or caption == self._partial:
-            return Shown.OLD
+            return CaptionOutcome.OLD
         if self._partial is not None and _is_before(
             caption.end_timestamp, self._partial.end_timestamp
         ):
-            return Shown.OLD
+            return CaptionOutcome.OLD
         self._partial = caption
-        return Shown.PARTIAL
+        return CaptionOutcome.PARTIAL
 
     def _is_overtaken(self, partial: Caption) -> bool:
         """Whether a partial caption's utterance has its final one, or is before one that has."""

@@ -14,19 +14,19 @@ from typing import get_args
 import msgspec
 
 from client.errors import RequestRefusedError
-from client.protocol.announcements import ShownAnnouncements
+from client.protocol.announcements import AnnouncementTracker
 from client.protocol.events import (
-    Answered,
+    AudioReceived,
     AudioRefused,
-    Captioned,
+    CaptionReceived,
     CaptionRefused,
     Event,
-    Heard,
-    Notified,
-    Outcome,
-    Refused,
+    Notification,
+    ReplyReceived,
+    RequestOutcome,
+    RequestRefused,
 )
-from client.protocol.session_state import Claim, SessionState, after
+from client.protocol.session_state import JoinCredentials, SessionState, next_state
 from shared.models.interpretation import LeaseReason, Renders
 from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
 from shared.protocol.message_base import Reply, Request, ServerMessage, encode
@@ -71,7 +71,7 @@ class SessionCore:
 
     def __init__(self) -> None:
         self.state: SessionState | None = None
-        self.announcements = ShownAnnouncements()
+        self.announcements = AnnouncementTracker()
         self.ignored = 0
         self._ids = itertools.count(1)
         self._pending: dict[str, Request] = {}
@@ -109,7 +109,7 @@ class SessionCore:
         """The frame of a caption; success has no reply, a refusal becomes a CaptionRefused."""
         return encode(msgspec.structs.replace(caption, request_id=_CAPTION_ID))
 
-    def receive(self, frame: bytes | str, received_at_ms: float) -> list[Event | Outcome]:
+    def receive(self, frame: bytes | str, received_at_ms: float) -> list[Event | RequestOutcome]:
         """What a frame means. Unknown types and malformed frames mean nothing and are counted:
         a newer server may send what this client does not know.
         """
@@ -135,20 +135,20 @@ class SessionCore:
             case _:
                 return self._push(message, received_at_ms)
 
-    def _answer(self, request_id: str, reply: Reply, at_ms: float) -> list[Event | Outcome]:
+    def _answer(self, request_id: str, reply: Reply, at_ms: float) -> list[Event | RequestOutcome]:
         request = self._pending.pop(request_id)
         if isinstance(reply, HeartbeatAck):
-            return [Answered(request_id, reply), *self._acknowledged(request_id, reply)]
-        self.state = after(self.state, reply, at_ms)
+            return [ReplyReceived(request_id, reply), *self._acknowledged(request_id, reply)]
+        self.state = next_state(self.state, reply, at_ms)
         if isinstance(request, JoinSession) and self.state is not None:
-            claim = Claim(request.source, request.ticket, request.secret)
+            claim = JoinCredentials(request.source, request.ticket, request.secret)
             self.state = replace(self.state, claim=claim)
         if isinstance(reply, SessionJoined | InterpreterLease):
             self._overtake()
-        self.announcements.take(reply)
-        return [Answered(request_id, reply), *self._release()]
+        self.announcements.apply(reply)
+        return [ReplyReceived(request_id, reply), *self._release()]
 
-    def _acknowledged(self, request_id: str, ack: HeartbeatAck) -> list[Event | Outcome]:
+    def _acknowledged(self, request_id: str, ack: HeartbeatAck) -> list[Event | RequestOutcome]:
         """What an acknowledgement tells of one's lease: the push that said so first may be lost."""
         overtaken = request_id in self._overtaken
         self._overtaken.discard(request_id)
@@ -161,7 +161,7 @@ class SessionCore:
             return []
         reason: LeaseReason = "promoted" if lease.holds else "expired"
         told = InterpreterLease(session_id=before.session_id, lease=lease, reason=reason)
-        return [Notified(told)]
+        return [Notification(told)]
 
     def _overtake(self) -> None:
         self._overtaken |= {
@@ -170,7 +170,7 @@ class SessionCore:
             if isinstance(request, Heartbeat)
         }
 
-    def _refuse(self, message: ErrorMessage) -> list[Event | Outcome]:
+    def _refuse(self, message: ErrorMessage) -> list[Event | RequestOutcome]:
         error = RequestRefusedError.from_message(message)
         request_id = message.request_id
         if request_id in self._pending:
@@ -186,23 +186,25 @@ class SessionCore:
         self.ignored += 1  # nobody waits for it any more
         return []
 
-    def _gateway_fault(self, text: str) -> list[Event | Outcome]:
+    def _gateway_fault(self, text: str) -> list[Event | RequestOutcome]:
         """An object without `type`, whose id is the gateway's own and names no request."""
         return self._blame(self._oldest(), RequestRefusedError.from_gateway(text))
 
     def _oldest(self) -> str | None:
         return next(iter(self._pending), None)
 
-    def _blame(self, request_id: str | None, error: RequestRefusedError) -> list[Event | Outcome]:
+    def _blame(
+        self, request_id: str | None, error: RequestRefusedError
+    ) -> list[Event | RequestOutcome]:
         if request_id is None:  # only audio waits for no reply
             return [AudioRefused(None, error)]
         return self._fail(request_id, error)
 
-    def _fail(self, request_id: str, error: RequestRefusedError) -> list[Event | Outcome]:
+    def _fail(self, request_id: str, error: RequestRefusedError) -> list[Event | RequestOutcome]:
         del self._pending[request_id]
-        return [Refused(request_id, error), *self._release()]
+        return [RequestRefused(request_id, error), *self._release()]
 
-    def _push(self, message: ServerMessage, received_at_ms: float) -> list[Event | Outcome]:
+    def _push(self, message: ServerMessage, received_at_ms: float) -> list[Event | RequestOutcome]:
         if not self._concerns_us(message):
             if self._moves():
                 # PROTOCOL rule 5: it may belong to where we are about to be.
@@ -210,41 +212,43 @@ class SessionCore:
             else:
                 self.ignored += 1
             return []
-        before, self.state = self.state, after(self.state, message, received_at_ms)
+        before, self.state = self.state, next_state(self.state, message, received_at_ms)
         match message:
             case Audio():
-                return [*self._found_back(before, message), Heard(message, received_at_ms)]
+                return [*self._found_back(before, message), AudioReceived(message, received_at_ms)]
             case Caption():
-                return [Captioned(message)]
+                return [CaptionReceived(message)]
             case InterpreterLease():
                 self._overtake()
-        return [Notified(message)] if self._is_news(message, before) else []
+        return [Notification(message)] if self._is_news(message, before) else []
 
     def _is_news(self, message: ServerMessage, before: SessionState | None) -> bool:
         """Whether it says what was not known before."""
         match message:
-            case SpeakerReconnected(epoch=epoch) if before and before.floor.knows_of(epoch):
+            case SpeakerReconnected(epoch=epoch) if before and before.floor.has_reported(epoch):
                 return False  # its sound was faster
             case ChannelSourceChanged() if self.state is before:
                 return False  # told again, or overtaken
-            case BroadcastStateChanged(broadcast_state=state) if before and before.knows(state):
+            case BroadcastStateChanged(broadcast_state=state) if before and before.is_stale(state):
                 return False  # told again, or overtaken
             case InterpreterLease(lease=lease):
                 return before is not None and before.holds is not lease.holds
             case _:
-                return self.announcements.take(message)
+                return self.announcements.apply(message)
 
-    def _found_back(self, before: SessionState | None, audio: Audio) -> list[Event | Outcome]:
+    def _found_back(
+        self, before: SessionState | None, audio: Audio
+    ) -> list[Event | RequestOutcome]:
         """The news that the speaker is back, if the sound brings it."""
         if before is None or self.state is None or before.speaker_connected:
             return []
         if not self.state.speaker_connected:
             return []
-        return [Notified(SpeakerReconnected(session_id=audio.session_id, epoch=audio.epoch))]
+        return [Notification(SpeakerReconnected(session_id=audio.session_id, epoch=audio.epoch))]
 
     def _concerns_us(self, message: ServerMessage) -> bool:
         if isinstance(message, Audio | Caption):
-            return self.state is not None and self.state.hears(message)
+            return self.state is not None and self.state.accepts(message)
         if isinstance(message, ChannelSourceChanged) and message.language in self._moves():
             return False  # newer than the reply that is still to come
         if isinstance(message, InterpreterLease) and not self._moves():
@@ -261,7 +265,7 @@ class SessionCore:
             if isinstance(request, JoinSession | ChangeLanguage)
         ]
 
-    def _release(self) -> list[Event | Outcome]:
+    def _release(self) -> list[Event | RequestOutcome]:
         held, self._held = self._held, deque(maxlen=_HELD)
         return [
             event

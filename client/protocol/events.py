@@ -11,7 +11,7 @@ from shared.protocol.messages import Audio, SessionJoined
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioReceived:
     """A chunk of what this client listens to, and when it arrived (ms, the receiver's clock)."""
 
     audio: Audio
@@ -19,7 +19,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
+class CaptionReceived:
     """A caption of what this client listens to."""
 
     caption: Caption
@@ -41,14 +41,14 @@ class CaptionRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Notified:
+class Notification:
     """Something happened in the session without our asking; already applied to the state."""
 
     message: ServerMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ReplyReceived:
     """The reply to the request of that id."""
 
     request_id: str
@@ -56,7 +56,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RequestRefused:
     """The request of that id got an error."""
 
     request_id: str
@@ -64,7 +64,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Disconnected:
     """The connection is lost; for `seconds` at most it will be tried to have it again."""
 
     reason: str
@@ -72,7 +72,7 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class Reconnected:
     """The connection is there again, after `seconds`, and has its seat back as `reply` says."""
 
     reply: SessionJoined
@@ -97,6 +97,6 @@ class CaughtUp:
     seconds: float
 
 
-Notice = Notified | Away | Returned | RolledOver | CaughtUp
-Event = Heard | Captioned | AudioRefused | CaptionRefused | Notice
-Outcome = Answered | Refused
+Notice = Notification | Disconnected | Reconnected | RolledOver | CaughtUp
+Event = AudioReceived | CaptionReceived | AudioRefused | CaptionRefused | Notice
+RequestOutcome = ReplyReceived | RequestRefused

@@ -13,27 +13,27 @@ class Floor:
     """The speaker's presence; times are ms since the epoch, by the receiver's clock."""
 
     connected: bool = True
-    heard_epoch: int = -1  # the newest one of which a chunk was heard
-    told_epoch: int = -1  # the newest one whose speaker was found to be back by its sound
-    left_at_ms: float = 0.0
+    audio_epoch: int = -1  # the newest one of which a chunk was heard
+    reported_epoch: int = -1  # the newest one whose speaker was found to be back by its sound
+    disconnected_at_ms: float = 0.0
 
-    def left(self, now_ms: float) -> Floor:
+    def disconnected(self, now_ms: float) -> Floor:
         """The service says that the speaker's connection is lost."""
-        return replace(self, connected=False, left_at_ms=now_ms)
+        return replace(self, connected=False, disconnected_at_ms=now_ms)
 
-    def returned(self) -> Floor:
+    def reconnected(self) -> Floor:
         """The service says that the speaker is back."""
         return replace(self, connected=True)
 
-    def heard(self, epoch: int, now_ms: float) -> Floor:
+    def audio_received(self, epoch: int, now_ms: float) -> Floor:
         """A chunk arrived. Of a newer epoch, or too long after the loss to be a straggler, it
         tells that the speaker is back.
         """
-        newer = epoch > self.heard_epoch
-        if not self.connected and (newer or now_ms - self.left_at_ms > _STRAGGLING_MS):
-            return replace(self, connected=True, heard_epoch=epoch, told_epoch=epoch)
-        return replace(self, heard_epoch=epoch) if newer else self
+        newer = epoch > self.audio_epoch
+        if not self.connected and (newer or now_ms - self.disconnected_at_ms > _STRAGGLING_MS):
+            return replace(self, connected=True, audio_epoch=epoch, reported_epoch=epoch)
+        return replace(self, audio_epoch=epoch) if newer else self
 
-    def knows_of(self, epoch: int) -> bool:
+    def has_reported(self, epoch: int) -> bool:
         """Whether the speaker's return with that epoch is no news."""
-        return self.connected and epoch <= self.told_epoch
+        return self.connected and epoch <= self.reported_epoch

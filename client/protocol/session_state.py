@@ -29,7 +29,7 @@ from shared.protocol.messages import (
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class JoinCredentials:
     """By which right one joined, beside a token's, and as which kind of interpreter."""
 
     source: InterpreterSource | None = None
@@ -54,7 +54,7 @@ class SessionState:
     floor: Floor = field(default_factory=Floor)
     epoch: int | None = None
     lease: Lease | None = None  # an interpreter's; None if the service has not told
-    claim: Claim = field(default_factory=Claim)
+    claim: JoinCredentials = field(default_factory=JoinCredentials)
     # The latest change of each language: the epoch of its channel, and whether that fell to the
     # floor, which comes after the interpreter of that epoch. Whoever has a lower epoch, from one
     # person to another too, is heard no more.
@@ -66,7 +66,7 @@ class SessionState:
         return self.floor.connected
 
     @property
-    def heard_language(self) -> str | None:
+    def audio_language(self) -> str | None:
         """The language of the sound that this client should get; a speaker gets none."""
         if self.role == "speaker":
             return None
@@ -85,7 +85,7 @@ class SessionState:
             return self
         return replace(self, lease=lease, epoch=lease.epoch)
 
-    def hears(self, message: Audio | Caption) -> bool:
+    def accepts(self, message: Audio | Caption) -> bool:
         """Whether a chunk or a caption is meant for us as we are now (PROTOCOL rule 5).
 
         It need not be of the newest epoch: for two seconds two are heard, which is for the jitter
@@ -93,17 +93,17 @@ class SessionState:
         """
         return (
             message.session_id == self.session_id
-            and message.language == self.heard_language
+            and message.language == self.audio_language
             and message.epoch >= self.changes.get(message.language, (0, False))[0]
         )
 
-    def knows(self, state: BroadcastState) -> bool:
+    def is_stale(self, state: BroadcastState) -> bool:
         """Whether this state is known, or older than what is known."""
         return state.last_state_change <= self.broadcast_state.last_state_change
 
     def with_broadcast(self, state: BroadcastState) -> SessionState:
         """The state after the speaker paused, muted or set the volume."""
-        return self if self.knows(state) else replace(self, broadcast_state=state)
+        return self if self.is_stale(state) else replace(self, broadcast_state=state)
 
     def with_source(self, change: ChannelSourceChanged) -> SessionState:
         """The state after someone else took over a language."""
@@ -119,7 +119,7 @@ class SessionState:
         )
 
 
-def after(
+def next_state(
     state: SessionState | None, message: ServerMessage, received_at_ms: float
 ) -> SessionState | None:
     """The state that follows from a message that concerns it."""
@@ -159,12 +159,12 @@ def _with_floor(state: SessionState, message: ServerMessage, at_ms: float) -> Se
     """What a message says of whether the speaker is there."""
     match message:
         case Audio() if message.language == state.source_language:
-            floor = state.floor.heard(message.epoch, at_ms)
+            floor = state.floor.audio_received(message.epoch, at_ms)
             return state if floor is state.floor else replace(state, floor=floor)
         case SpeakerDisconnected():
-            return replace(state, floor=state.floor.left(at_ms))
+            return replace(state, floor=state.floor.disconnected(at_ms))
         case SpeakerReconnected():
-            return replace(state, floor=state.floor.returned())
+            return replace(state, floor=state.floor.reconnected())
         case _:
             return state
 

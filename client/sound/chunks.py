@@ -12,10 +12,10 @@ def chunks(pcm: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
     """The samples as chunks of chunkMs each; the last may be shorter."""
     size = audio_format.chunk_bytes
     for start in range(0, len(pcm), size):
-        yield complete(pcm[start : start + size], audio_format)
+        yield pad_last_chunk(pcm[start : start + size], audio_format)
 
 
-def complete(chunk: bytes, audio_format: AudioFormat) -> bytes:
+def pad_last_chunk(chunk: bytes, audio_format: AudioFormat) -> bytes:
     """A last chunk as it may be sent: whole samples, padded with zeros to the minimum of 100 B."""
     frame = audio_format.frame_bytes
     whole = chunk[: len(chunk) // frame * frame]

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from client.errors import SoundError
-from client.sound.chunks import complete
+from client.sound.chunks import pad_last_chunk
 from client.sound.downmix import Downmix
 from client.sound.encodings import Samples
 from client.sound.reader import SampleReader
@@ -23,7 +23,7 @@ def block_frames(sample_rate: int) -> int:
     return max(sample_rate // _BLOCKS_PER_SECOND, 1)
 
 
-def converted(blocks: Iterator[Samples], sample_rate: int, to: AudioFormat) -> Iterator[bytes]:
+def convert(blocks: Iterator[Samples], sample_rate: int, to: AudioFormat) -> Iterator[bytes]:
     """Blocks of frames as s16le mono at the session's rate.
 
     16-bit mono samples at that rate come out exactly as they were. Raises SoundError for a
@@ -51,14 +51,14 @@ def to_s16le(samples: Samples) -> bytes:
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
-def in_blocks(reader: SampleReader) -> Iterator[Samples]:
+def read_blocks(reader: SampleReader) -> Iterator[Samples]:
     """All that a reader has. Raises SoundError."""
     frames = block_frames(reader.sample_rate)
     while len(block := reader.read(frames)):
         yield block
 
 
-def in_chunks(pcm: Iterator[bytes], audio_format: AudioFormat) -> Iterator[bytes]:
+def to_chunks(pcm: Iterator[bytes], audio_format: AudioFormat) -> Iterator[bytes]:
     """Bytes of any length as chunks of chunkMs; the last may be shorter."""
     size = audio_format.chunk_bytes
     waiting = bytearray()
@@ -68,4 +68,4 @@ def in_chunks(pcm: Iterator[bytes], audio_format: AudioFormat) -> Iterator[bytes
             yield bytes(waiting[:size])
             del waiting[:size]
     if waiting:
-        yield complete(bytes(waiting), audio_format)
+        yield pad_last_chunk(bytes(waiting), audio_format)

@@ -83,7 +83,7 @@ class Decoder:
 
     def decode(self, data: bytes) -> Samples:
         """One row a frame, one column a channel; NaN becomes silence."""
-        return clean(self._samples(data).reshape(-1, self._encoding.channels))
+        return sanitize(self._samples(data).reshape(-1, self._encoding.channels))
 
     def _samples(self, data: bytes) -> Samples:
         encoding = self._encoding
@@ -105,7 +105,7 @@ class Decoder:
         return integers.astype(np.float64) / (_24_BITS if self._low else 2**31)
 
 
-def clean(samples: Samples) -> Samples:
+def sanitize(samples: Samples) -> Samples:
     """Samples that are numbers within full scale: no NaN, no infinity, no garbage beyond."""
     return np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 

@@ -8,7 +8,7 @@ from client.errors import SoundError
 from client.sound.encodings import UnsupportedEncodingError
 from client.sound.inputs import ByteInput
 from client.sound.library import CONVERT, LibraryReader
-from client.sound.reader import SampleReader, no_sound
+from client.sound.reader import SampleReader, empty_sound_error
 from client.sound.wav_header import is_wav, read_wav_header
 
 # The beginnings of what libsndfile reads.
@@ -72,7 +72,7 @@ def open_reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
 def _reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
     head = source.peek(_HEAD_BYTES)
     if not head:
-        raise no_sound()
+        raise empty_sound_error()
     if is_wav(head):
         try:
             return read_wav_header(source)

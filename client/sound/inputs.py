@@ -132,7 +132,7 @@ class DescriptorInput(_Buffered):
         try:
             status = os.fstat(descriptor)
         except OSError as fault:
-            raise unreadable(name, fault) from fault
+            raise read_error(name, fault) from fault
         _refuse_what_is_no_input(status, descriptor, name, owned=owned)
         self._size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._start = os.lseek(descriptor, 0, os.SEEK_CUR) if self.seekable else 0
@@ -164,7 +164,7 @@ class DescriptorInput(_Buffered):
             except BlockingIOError:  # another reader of the same pipe was faster
                 continue
             except OSError as fault:
-                raise unreadable(self._name, fault) from fault
+                raise read_error(self._name, fault) from fault
         return b""
 
     def rewound(self) -> int | None:
@@ -197,7 +197,7 @@ def open_path(path: str) -> DescriptorInput:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as fault:  # ValueError: a NUL in the name
-        raise unreadable(path, fault) from fault
+        raise read_error(path, fault) from fault
     try:
         return DescriptorInput(descriptor, path, owned=True)
     except SoundError:
@@ -205,7 +205,7 @@ def open_path(path: str) -> DescriptorInput:
         raise
 
 
-def unreadable(name: str, fault: OSError | ValueError) -> SoundError:
+def read_error(name: str, fault: OSError | ValueError) -> SoundError:
     """The error for an input that cannot be opened or read."""
     match getattr(fault, "errno", None):
         case errno.ENOENT:

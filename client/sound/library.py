@@ -13,7 +13,7 @@ from typing import Final
 import soundfile
 
 from client.errors import SoundError
-from client.sound.encodings import Samples, clean
+from client.sound.encodings import Samples, sanitize
 from client.sound.inputs import ByteInput
 
 CONVERT: Final = "convert it: ffmpeg -i YOUR_FILE -c:a pcm_s16le speech.wav"
@@ -95,7 +95,7 @@ class LibraryReader:
             raise SoundError("damaged: it cannot be decoded further") from fault
         if self._window is not None and self._window.fault is not None:
             raise self._window.fault
-        return clean(samples)
+        return sanitize(samples)
 
     def close(self) -> None:
         """Release the decoder. Its input must have been stopped, or be at its end."""

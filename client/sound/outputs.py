@@ -91,10 +91,10 @@ def prepare_directory(path: Path) -> None:
         if not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except (OSError, ValueError) as fault:
-        raise unwritable(path, fault) from fault
+        raise write_error(path, fault) from fault
 
 
-def unwritable(path: Path, fault: OSError | ValueError) -> SoundError:
+def write_error(path: Path, fault: OSError | ValueError) -> SoundError:
     """The error for a file that cannot be created or written."""
     match getattr(fault, "errno", None):
         case errno.EPIPE:

@@ -31,7 +31,7 @@ class SampleReader(Protocol):
         """Release what is held."""
 
 
-def no_sound() -> SoundError:
+def empty_sound_error() -> SoundError:
     """The error for an input in which there is none."""
     return SoundError("contains no sound; record something first")
 

@@ -7,11 +7,11 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 from client.errors import SoundError
-from client.sound.conversion import block_frames, converted, in_blocks, in_chunks
+from client.sound.conversion import block_frames, convert, read_blocks, to_chunks
 from client.sound.encodings import Samples
 from client.sound.formats import open_reader
 from client.sound.inputs import ByteInput
-from client.sound.reader import SampleReader, no_sound, raw_reader
+from client.sound.reader import SampleReader, empty_sound_error, raw_reader
 from shared.models.audio_format import AudioFormat
 
 
@@ -69,12 +69,12 @@ class SoundInput:
             self._frames = self._reader.frames
             self._first = self._reader.read(block_frames(self._reader.sample_rate))
             if not len(self._first):
-                raise no_sound()
+                raise empty_sound_error()
 
     def chunks(self, audio_format: AudioFormat) -> Iterator[bytes]:
         """All of it as the chunks of a session. Raises SoundError."""
         pcm = self._converted(audio_format)
-        chunks = in_chunks(pcm, audio_format)
+        chunks = to_chunks(pcm, audio_format)
         while True:
             with self._lock:
                 try:
@@ -88,12 +88,12 @@ class SoundInput:
     def _converted(self, audio_format: AudioFormat) -> Iterator[bytes]:
         self._prepare()
         reader = self._reader or raw_reader(self._input, audio_format.sample_rate)
-        yield from converted(self._blocks(reader), reader.sample_rate, audio_format)
+        yield from convert(self._blocks(reader), reader.sample_rate, audio_format)
 
     def _blocks(self, reader: SampleReader) -> Iterator[Samples]:
         if self._first is not None:
             yield self._first
-        yield from in_blocks(reader)
+        yield from read_blocks(reader)
 
     def _named(self, fault: SoundError) -> SoundError:
         text = str(fault)

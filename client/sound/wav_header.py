@@ -12,7 +12,7 @@ import struct
 from client.errors import SoundError
 from client.sound.encodings import Encoding, parse_format
 from client.sound.inputs import ByteInput
-from client.sound.reader import PcmReader, no_sound
+from client.sound.reader import PcmReader, empty_sound_error
 
 # From here on a size is what recorders write that do not know it yet: arecord 0x80000000, sox
 # 0x7FFFF000 or so, ffmpeg 0xFFFFFFFF.
@@ -65,7 +65,7 @@ class _Header:
             else:
                 self._body(size)
         if self._had_data:
-            raise no_sound()
+            raise empty_sound_error()
         raise SoundError("damaged: it ends before any sound")
 
     def _data(self, size: int) -> PcmReader | None:

@@ -11,12 +11,12 @@ from typing import TypeVar
 import numpy as np
 
 from client.errors import SoundError
-from client.sound.conversion import block_frames, converted, in_blocks
+from client.sound.conversion import block_frames, convert, read_blocks
 from client.sound.encodings import Samples
 from client.sound.formats import open_reader
 from client.sound.inputs import ByteInput, MemoryInput, open_path
 from client.sound.library import LibraryReader
-from client.sound.reader import SampleReader, no_sound
+from client.sound.reader import SampleReader, empty_sound_error
 from shared.models.audio_format import AudioFormat
 
 _Result = TypeVar("_Result")
@@ -49,9 +49,9 @@ def load_pcm(path: Path, audio_format: AudioFormat) -> bytes:
     """The file as s16le mono samples at the session's rate. Raises SoundError."""
 
     def converted_whole(reader: SampleReader) -> bytes:
-        pcm = b"".join(converted(in_blocks(reader), reader.sample_rate, audio_format))
+        pcm = b"".join(convert(read_blocks(reader), reader.sample_rate, audio_format))
         if not pcm:
-            raise no_sound()
+            raise empty_sound_error()
         return pcm
 
     return _from_file(path, converted_whole)
@@ -61,7 +61,7 @@ def to_pcm(sound: Sound, audio_format: AudioFormat) -> bytes:
     """The sound as s16le mono samples at the session's rate. Raises SoundError if not PCM."""
     size = block_frames(sound.sample_rate)
     blocks = (sound.samples[start : start + size] for start in range(0, len(sound.samples), size))
-    return b"".join(converted(blocks, sound.sample_rate, audio_format))
+    return b"".join(convert(blocks, sound.sample_rate, audio_format))
 
 
 def _from_file(path: Path, use: Callable[[SampleReader], _Result]) -> _Result:
@@ -79,7 +79,7 @@ def _reader(source: ByteInput) -> SampleReader:
 
 
 def _whole(reader: SampleReader) -> Sound:
-    blocks = list(in_blocks(reader))
+    blocks = list(read_blocks(reader))
     if not blocks:
-        raise no_sound()
+        raise empty_sound_error()
     return Sound(np.concatenate(blocks), reader.sample_rate)

@@ -34,14 +34,14 @@ def local_token_url(websocket_url: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class TokenIdentity:
     """Whom a token names, as it says itself: nothing here checks that it is true."""
 
     user: str  # its `sub`; empty if it is no JWT
     key_id: str  # of the key that it is signed with
 
     @classmethod
-    def of(cls, token: str | None) -> Bearer:
+    def of(cls, token: str | None) -> TokenIdentity:
         """Read a token's header and claims (RFC 7515, section 3.1)."""
         header, _, rest = (token or "").partition(".")
         return cls(_member(rest.partition(".")[0], "sub"), _member(header, "kid"))

@@ -42,7 +42,7 @@ class TokenSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceTokens:
+class ServiceTokenSource:
     """Tokens of a development server, for the user that `user` names when it is needed."""
 
     url: str
@@ -61,7 +61,7 @@ class ServiceTokens:
             raise
 
 
-def checked_command(text: str) -> Sequence[str]:
+def parse_command(text: str) -> Sequence[str]:
     """A command's words, as a shell would take them apart; there is no shell.
 
     Raises ValueError if there are none.
@@ -73,7 +73,7 @@ def checked_command(text: str) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandTokens:
+class CommandTokenSource:
     """Tokens that a command prints. It gets no input, and is killed after `timeout_seconds`."""
 
     command: Sequence[str]
@@ -149,7 +149,7 @@ class _Renewed(msgspec.Struct, rename="pascal"):
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshTokens:
+class RefreshTokenSource:
     """Tokens of a Cognito user pool, by the refresh token in a file that only its owner may read.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html

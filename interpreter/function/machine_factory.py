@@ -14,7 +14,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
-from client.flows.streaming import either
+from client.flows.streaming import run_until_first_ends
 from interpreter.engines import make_engine
 from interpreter.function.run import Interpreter
 from interpreter.function.run_metrics import RunMetrics
@@ -59,7 +59,7 @@ class MachineAtWork:
 
     async def run(self) -> None:
         """Interpret until the session is over, or `retire` is done. Raises as the machine does."""
-        await either(self._work(), self._insist())
+        await run_until_first_ends(self._work(), self._insist())
 
     async def retire(self, patience_seconds: float) -> None:
         """Hand every language over at the end of a sentence, and leave: as soon as somebody stands

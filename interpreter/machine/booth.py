@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.changes import Changes
-from client.errors import AwayError, ClientError
-from client.flows.streaming import either
+from client.errors import ClientError, UnavailableError
+from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
 from client.protocol.events import (
+    AudioReceived,
     AudioRefused,
-    Away,
-    Captioned,
+    CaptionReceived,
+    Disconnected,
     Event,
-    Heard,
-    Notified,
-    Returned,
+    Notification,
+    Reconnected,
 )
 from interpreter.machine.connections import OpenConnection, SeatConnection
 from interpreter.machine.options import Options
@@ -97,13 +97,13 @@ class Booth:
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """Send a chunk. Raises AwayError if it cannot be sent now."""
+        """Send a chunk. Raises UnavailableError if it cannot be sent now."""
         if self._connection is None:
-            raise AwayError
+            raise UnavailableError
         try:
             await self._connection.send_audio(seq, timestamp, audio, renders)
         except ClientError:  # that the connection is lost for good, `run` finds out
-            raise AwayError from None
+            raise UnavailableError from None
 
     def caption(self, caption: SendCaption) -> None:
         """Send a caption by and by."""
@@ -168,7 +168,7 @@ class Booth:
         self._callbacks.joined(joined)
         self._voice = self._callbacks.voice(self)
         self._look("asked")
-        await either(
+        await run_until_first_ends(
             self._follow(connection),
             self._voice.run(),
             self._send_captions(connection),
@@ -187,7 +187,7 @@ class Booth:
 
     async def _follow(self, connection: SeatConnection) -> None:
         async for event in connection.events():
-            if isinstance(event, Notified) and isinstance(event.message, SessionEnded):
+            if isinstance(event, Notification) and isinstance(event.message, SessionEnded):
                 self.ended = event.message.reason
                 return
             self._handle(event)
@@ -195,19 +195,19 @@ class Booth:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Heard(audio=audio, received_at_ms=received_at_ms):
+            case AudioReceived(audio=audio, received_at_ms=received_at_ms):
                 self._callbacks.floor(audio, received_at_ms)
             case AudioRefused(error=error):
                 self._account.refused_chunks += 1
                 if not error.retryable and self._voice is not None:
                     self._voice.hush("turn")  # somebody else is the voice, whatever we know
-            case Notified(message=InterpreterLease(reason=reason)):
+            case Notification(message=InterpreterLease(reason=reason)):
                 self._look(reason)
-            case Away(reason=reason, seconds=seconds):
+            case Disconnected(reason=reason, seconds=seconds):
                 self._hooks.on_news(OutOfReach(self.language, reason, seconds))
-            case Returned():
+            case Reconnected():
                 self._hooks.on_news(WithinReach(self.language))
-            case Captioned(caption=caption):
+            case CaptionReceived(caption=caption):
                 self._callbacks.captioned(caption)
             case _:
                 pass

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.changes import Changes
-from client.flows.streaming import either
+from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
 from client.playback.clock_anchor import ClockAnchor
 from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
@@ -207,7 +207,7 @@ class FloorListener:
             close_seconds=limits.finish_seconds,
         ) as recogniser:
             self._starting_since = None
-            await either(self._feed(recogniser), self._read(recogniser))
+            await run_until_first_ends(self._feed(recogniser), self._read(recogniser))
 
     async def _feed(self, recogniser: Recogniser) -> None:
         hearing, limits = self._hearing, self._hearing.limits

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from client.changes import Changes
-from client.errors import AwayError
-from client.flows.streaming import either
+from client.errors import UnavailableError
+from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
 from interpreter.engine import Engine, EngineError, Recognised, Stage
 from interpreter.machine.backlog import Backlog
@@ -66,7 +66,7 @@ class SpeechChannel(Protocol):
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """Send a chunk. Raises AwayError if it cannot be sent now."""
+        """Send a chunk. Raises UnavailableError if it cannot be sent now."""
 
     def caption(self, caption: SendCaption) -> None:
         """Send a caption by and by."""
@@ -137,7 +137,7 @@ class SpeechOutput:
 
     async def run(self) -> None:
         """Translate, speak and send until it is cancelled."""
-        await either(self._prepare(), self._send())
+        await run_until_first_ends(self._prepare(), self._send())
 
     async def drained(self) -> None:
         """Wait until there is nothing to say."""
@@ -263,7 +263,7 @@ class SpeechOutput:
         try:
             await within(self._task.sleep, self._task.limits.send_seconds, send)
             self._account.chunks += 1
-        except (AwayError, TimeoutError):
+        except (UnavailableError, TimeoutError):
             self._account.lost_chunks += 1
 
     def _caption(self, utterance: Utterance, text: str, *, spoken: bool) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from client.protocol.announcements import ShownAnnouncements
+from client.protocol.announcements import AnnouncementTracker
 from local.endpoints import Endpoints
 from shared.protocol.unions import AnyServerMessage
 from tests.e2e.support.stacks import launch_quiet
@@ -50,11 +50,11 @@ async def news(connection: Wire, announcement_id: str) -> Message:
 
 async def shown(connection: Wire) -> list[str]:
     """What a client shows that has heard all this."""
-    board = ShownAnnouncements()
+    board = AnnouncementTracker()
     for message in await connection.drained():
         if message["type"] in {*NEWS, "announcementCleared"}:
-            board.take(msgspec.convert(message, AnyServerMessage))
-    return [announcement.announcement_id for announcement in board.shown.values()]
+            board.apply(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in board.active.values()]
 
 
 async def greetings(connection: Wire) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from cli.options import Access
 from client.connection.reconnecting import reconnecting
-from client.protocol.events import Away, CaughtUp, Heard, RolledOver
+from client.protocol.events import AudioReceived, CaughtUp, Disconnected, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from tests.e2e.support.flows import LIMIT_SECONDS
@@ -62,14 +62,14 @@ async def test_what_is_heard_is_live(stage: Stage, endpoints: Endpoints) -> None
         speaking = asyncio.create_task(speech.run())
         async for event in listener.events():
             match event:
-                case Heard(audio=audio):
+                case AudioReceived(audio=audio):
                     heard.append(audio.seq)
                     behind.append(speech.newest - audio.seq)
                 case RolledOver(reply=reply):
                     resumed.append(reply.resumed is True)
                 case CaughtUp():
                     caught_up.append(len(heard))
-                case Away(reason=reason):
+                case Disconnected(reason=reason):
                     pytest.fail(reason)
             if caught_up and len(heard) >= caught_up[0] + CHUNKS_AFTER_RETURN:
                 break

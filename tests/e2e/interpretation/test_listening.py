@@ -87,7 +87,11 @@ async def test_a_listener_hears_reads_and_measures_what_is_interpreted(stage: St
     ]
     assert {(caption.language, caption.epoch) for caption in captions} == {("es", 1)}
     assert (stats.counts.received, stats.counts.gaps, stats.counts.late) == (3, 0, 0)
-    ledger = stats.ledger
-    assert ledger is not None
-    assert (ledger.sentences, ledger.measured) == (2, 2)
-    assert (ledger.recognise.p50, ledger.translate.p50, ledger.speak.p50) == (300, 4, 60)
+    interpretation = stats.interpretation
+    assert interpretation is not None
+    assert (interpretation.sentences, interpretation.measured) == (2, 2)
+    assert (
+        interpretation.recognise.p50,
+        interpretation.translate.p50,
+        interpretation.speak.p50,
+    ) == (300, 4, 60)

@@ -12,7 +12,7 @@ from cli.options import Access
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
-from client.protocol.events import Away, Notice, Notified, Returned, RolledOver
+from client.protocol.events import Disconnected, Notice, Notification, Reconnected, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.interpretation_messages import InterpreterLease
@@ -49,7 +49,7 @@ class Source:
     def noted(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
             self.happenings.add(("rolled over", notice.reply.resumed))
-        if isinstance(notice, Notified) and isinstance(notice.message, InterpreterLease):
+        if isinstance(notice, Notification) and isinstance(notice.message, InterpreterLease):
             self.happenings.add(notice.message.reason)
         self.happenings.add(type(notice))
 
@@ -131,7 +131,7 @@ async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) ->
     for ears in audience:
         assert ears.news() == [], "nobody was told that the speaker is away"
     for source in (speaker, interpreter):
-        assert not {Away, Returned} & set(source.happenings.all), "none was away itself"
+        assert not {Disconnected, Reconnected} & set(source.happenings.all), "none was away itself"
         assert ("rolled over", False) not in source.happenings.all
 
 
@@ -156,4 +156,4 @@ async def test_who_waits_to_interpret_keeps_the_place_and_is_promoted(endpoints:
         await second.happenings.until("promoted")
         await french.hears_more()
     assert ("rolled over", False) not in [*first.happenings.all, *second.happenings.all]
-    assert Away not in [*first.happenings.all, *second.happenings.all]
+    assert Disconnected not in [*first.happenings.all, *second.happenings.all]

@@ -11,7 +11,7 @@ from client.errors import DisplacedError, RequestRefusedError
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
-from client.protocol.events import Away, Notified, Returned
+from client.protocol.events import Disconnected, Notification, Reconnected
 from shared.protocol.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
 from tests.e2e.support.envelopes import still_works
 from tests.e2e.support.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
@@ -22,7 +22,7 @@ from tests.helpers.database.breakable import relayed
 @dataclass
 class Voice:
     """A speaker that comes back by itself; `notices` are the kinds of what it was told;
-    statuses of its audience come as Notified.
+    statuses of its audience come as Notification.
     """
 
     stage: Stage
@@ -60,17 +60,17 @@ async def test_a_speaker_comes_back_and_the_listeners_hear_on(stage: Stage) -> N
         for ears in audience:
             await ears.hears_more()
         relay.break_off()
-        await voice.notices.until(Away)
+        await voice.notices.until(Disconnected)
         for ears in audience:
             await ears.happenings.until(SpeakerDisconnected)
         relay.mend()
-        await voice.notices.until(Returned)
+        await voice.notices.until(Reconnected)
         for ears in audience:
             await ears.hears_more()
             await ears.happenings.until(SpeakerReconnected)
 
     assert relay.opened == 2
-    assert voice.notices.but_for(Notified) == [Away, Returned]
+    assert voice.notices.but_for(Notification) == [Disconnected, Reconnected]
     for ears in audience:
         assert ears.news() == AWAY_AND_BACK
         assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
@@ -95,7 +95,7 @@ async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: 
         await voice.notices.until("displaced")
         await still_works(elsewhere)
 
-    assert voice.notices.but_for(Notified) == ["displaced"]
+    assert voice.notices.but_for(Notification) == ["displaced"]
 
 
 async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> None:
@@ -126,10 +126,13 @@ async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> Non
         relay.break_off()
         await ears.happenings.until("floor")
         relay.mend()
-        await interpreter.until(Returned)
+        await interpreter.until(Reconnected)
         await ears.hears_more()
 
-    assert [kind for kind in interpreter.all if kind in {Away, Returned}] == [Away, Returned]
+    assert [kind for kind in interpreter.all if kind in {Disconnected, Reconnected}] == [
+        Disconnected,
+        Reconnected,
+    ]
     sources = [item for item in ears.happenings.all if isinstance(item, str) and item != "joined"]
     assert sources == ["human", "floor", "human"]
     assert ears.heard == sorted(set(ears.heard)), "in order, none twice"

@@ -24,7 +24,7 @@ from cli.options import Access
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
-from client.protocol.events import Away, Notice, Returned, RolledOver
+from client.protocol.events import Disconnected, Notice, Reconnected, RolledOver
 from client.tokens.file import TokenFile
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
@@ -174,7 +174,7 @@ async def test_a_talk_goes_on_over_three_renewals_of_everyones_token(
     assert len(english.heard) * FORMAT.chunk_ms > (LIFE_SECONDS + TOLERANCE_SECONDS) * 1000
     assert english.news() == french.news() == []
     for person in (speaker, interpreter):
-        assert not {Away, Returned} & set(person.happenings.all)
+        assert not {Disconnected, Reconnected} & set(person.happenings.all)
 
 
 async def test_who_does_not_renew_loses_the_role(endpoints: Endpoints) -> None:

@@ -12,7 +12,7 @@ from cli.options import Access
 from client.connection.websocket import connect
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource
-from client.protocol.events import Captioned, Heard, Notified
+from client.protocol.events import AudioReceived, CaptionReceived, Notification
 from interpreter.engines.scripted import hum_of
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
@@ -82,12 +82,12 @@ class Watcher:
             self.happenings.add("joined")
             async for event in connection.events():
                 match event:
-                    case Heard(audio=audio):
+                    case AudioReceived(audio=audio):
                         self._heard(audio)
-                    case Notified(message=ChannelSourceChanged() as change):
+                    case Notification(message=ChannelSourceChanged() as change):
                         self.happenings.add((change.to_source, time.time()))
                         self.happenings.add(change.to_source)
-                    case Captioned(caption=caption) if caption.final:
+                    case CaptionReceived(caption=caption) if caption.final:
                         self.captions.append(caption.text)
                         self.happenings.add(caption.text)
 

@@ -12,7 +12,7 @@ from cli.options import Access
 from client.flows.listener import Hooks, listen
 from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.protocol.events import Notice, Notified, RolledOver
+from client.protocol.events import Notice, Notification, RolledOver
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import (
     ChannelSourceChanged,
@@ -90,7 +90,7 @@ class Ears:
     def noted(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
             self.happenings.add(("rolled over", notice.reply.resumed))
-        if isinstance(notice, Notified):
+        if isinstance(notice, Notification):
             self.happenings.add(type(notice.message))
             if isinstance(notice.message, ChannelSourceChanged):
                 self.happenings.add(notice.message.to_source)

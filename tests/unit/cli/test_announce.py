@@ -18,7 +18,7 @@ from cli import notices
 from cli.console import Display
 from client.escaping import printable
 from client.playback.wav import WavWriter
-from client.protocol.events import Notified
+from client.protocol.events import Notification
 from shared.protocol.announcement_messages import Announcement, MessageType
 from tests.unit.cli.command_line import fails, run, server
 from tests.unit.client.support import T0, FakeService
@@ -266,7 +266,7 @@ def test_banners_have_the_colour_of_their_type(kind: MessageType, colour: str) -
     announcement = Announcement(
         announcement_id="a", scope="all", message="[red]\x1b[2J", message_type=kind, created_at=1
     )
-    notices.notice(Display(console), Notified(announcement))
+    notices.notice(Display(console), Notification(announcement))
     assert f";{colour}m" in printed.getvalue()
     assert "[red]\\x1b[2J" in printed.getvalue()
     assert printed.getvalue().count("\x1b[") == 2  # the colour, and its end

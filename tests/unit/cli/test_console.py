@@ -8,13 +8,13 @@ import msgspec
 from rich.console import Console
 
 from cli import notices
-from cli.console import Display, describe_hearing, describe_ledger, describe_stream
+from cli.console import Display, describe_hearing, describe_interpretation, describe_stream
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import InterpretationLatencySummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, NullSink, Playout
-from client.protocol.events import Away, Notified, Returned
+from client.protocol.events import Disconnected, Notification, Reconnected
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.protocol.interpretation_messages import Caption
@@ -144,10 +144,10 @@ def test_what_interpretation_took_is_told_by_stages() -> None:
     def both(p50: float, p95: float) -> LatencySummary:
         return LatencySummary(11, p50, p95, p95, p95)
 
-    ledger = InterpretationLatencySummary(
+    interpretation = InterpretationLatencySummary(
         12, 11, both(620, 900), both(450, 700), both(3, 4), both(25.4, 60), both(40, 130)
     )
-    assert describe_ledger(ledger, 400) == (
+    assert describe_interpretation(interpretation, 400) == (
         "interpreted: 12 sentences (1 without their beginning), from the end of a sentence to the "
         "arrival of its first sound p50 620 ms (recognise 450, translate 3, speak 25, deliver 40), "
         "p95 900 ms (recognise 700, translate 4, speak 60, deliver 130); "
@@ -168,7 +168,7 @@ def test_what_happens_is_told_in_words() -> None:
         HeartbeatAck(timestamp=1),
         SessionEnded(session_id="s", reason="speakerLeft"),
     ):
-        notices.notice(display, Notified(message))
+        notices.notice(display, Notification(message))
     assert output.getvalue().splitlines() == [
         "In es you now hear an interpreter.",
         "The speaker has lost the connection; up to 60 s to come back.",
@@ -183,9 +183,9 @@ def test_ones_own_absence_and_return_are_told() -> None:
     reply = msgspec.convert(JOINED, SessionJoined)
     absent = msgspec.structs.replace(reply, speaker_connected=False)
     for notice in (
-        Away("the connection broke off", 60),
-        Returned(reply, 1.26),
-        Returned(absent, 2),
+        Disconnected("the connection broke off", 60),
+        Reconnected(reply, 1.26),
+        Reconnected(absent, 2),
     ):
         notices.notice(display, notice)
     assert output.getvalue().splitlines() == [

@@ -10,7 +10,7 @@ from cli.device_file import DeviceFile, account_of, default_path
 from cli.device_notices import Household
 from client.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
-from client.tokens.development import Bearer
+from client.tokens.development import TokenIdentity
 from shared.protocol.device_messages import Device
 from tests.unit.client.support import T0
 from tests.unit.client.unsigned import jwt
@@ -65,7 +65,7 @@ def test_each_user_of_each_service_has_a_file() -> None:
     ],
 )
 def test_whom_a_token_names(token: str | None, user: str, key_id: str) -> None:
-    assert Bearer.of(token) == Bearer(user, key_id)
+    assert TokenIdentity.of(token) == TokenIdentity(user, key_id)
 
 
 def devices(*named: tuple[str, str]) -> list[Device]:

@@ -42,7 +42,7 @@ async def steadfast(
             grace_seconds=grace_seconds,
             clock=clock,
             sleep=clock.sleep,
-            chance=lambda: 1.0,
+            random_fraction=lambda: 1.0,
         ) as connection:
             yield connection, line
 

@@ -59,8 +59,8 @@ def device(
         on_news=lambda message: made.note("news", message),
         on_accepted=lambda change, reply: made.note("accepted", change),
         on_refused=lambda change, refused: made.note("refused", refused.code),
-        on_away=lambda away: made.note("away", away.seconds),
-        on_returned=lambda seconds: made.note("returned", seconds),
+        on_disconnected=lambda away: made.note("away", away.seconds),
+        on_reconnected=lambda seconds: made.note("returned", seconds),
     )
     sync = DeviceSync(
         replica,
@@ -70,7 +70,7 @@ def device(
         offset=offset,
         clock=clock,
         sleep=clock.sleep,
-        chance=lambda: 1.0,
+        random_fraction=lambda: 1.0,
     )
     made = Device(sync, line)
     return made

@@ -22,7 +22,7 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
 from client.errors import HandshakeRefusedError, RequestRefusedError, TokenError
 from client.protocol.events import AudioRefused
-from client.tokens.keeper import TokenKeeper
+from client.tokens.cache import TokenCache
 from shared.utils.clock import Clock, SystemClock
 from tests.helpers.virtual_time import VirtualTime
 from tests.unit.client.jwts import jwt_saying
@@ -103,7 +103,7 @@ class Accepting(Service):
 
 @contextlib.asynccontextmanager
 async def connected(
-    service: Service, tokens: TokenKeeper, clock: Clock | None = None
+    service: Service, tokens: TokenCache, clock: Clock | None = None
 ) -> AsyncIterator[Connection]:
     async with (
         service.serving() as url,
@@ -117,7 +117,7 @@ async def test_a_refused_handshake_is_tried_again_with_a_newer_token() -> None:
     source = Source(time)
     service = Accepting(source)
     revoked = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
-    tokens = TokenKeeper(source, revoked, time)
+    tokens = TokenCache(source, revoked, time)
 
     async with connected(service, tokens, time):
         assert service.handshakes == [revoked, source.issued[0]]
@@ -129,7 +129,7 @@ async def test_a_token_that_is_about_to_expire_is_renewed_before_the_handshake()
     service = Accepting(source)
     old = jwt_saying(iat=T0 // 1000 - HOUR + 5, exp=T0 // 1000 + 5)
 
-    async with connected(service, TokenKeeper(source, old, time), time):
+    async with connected(service, TokenCache(source, old, time), time):
         assert service.handshakes == source.issued
 
 
@@ -138,7 +138,7 @@ async def test_a_new_token_that_is_refused_is_the_end() -> None:
     source = Source(time)
     service = Service()
     with pytest.raises(HandshakeRefusedError):
-        async with connected(service, TokenKeeper(source, None, time), time):
+        async with connected(service, TokenCache(source, None, time), time):
             pass
     assert service.handshakes == source.issued
     assert len(source.issued) == 1
@@ -147,7 +147,7 @@ async def test_a_new_token_that_is_refused_is_the_end() -> None:
 async def test_nothing_is_tried_again_where_nothing_renews() -> None:
     service = Service()
     with pytest.raises(HandshakeRefusedError):
-        async with connected(service, TokenKeeper(None, "a.b.c", VirtualTime())):
+        async with connected(service, TokenCache(None, "a.b.c", VirtualTime())):
             pass
     assert service.handshakes == ["a.b.c"]
 
@@ -157,7 +157,7 @@ async def test_a_source_that_only_has_the_refused_token_does_not_help() -> None:
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
     service = Service()
     with pytest.raises(HandshakeRefusedError):
-        async with connected(service, TokenKeeper(Source(time, [token]), token, time), time):
+        async with connected(service, TokenCache(Source(time, [token]), token, time), time):
             pass
     assert service.handshakes == [token]
 
@@ -168,7 +168,7 @@ async def test_why_there_is_no_newer_token_is_told_rather_than_the_refusal() -> 
             raise TokenError("the token command ended with status 1")
 
     with pytest.raises(TokenError, match="ended with status 1"):
-        async with connected(Service(), TokenKeeper(Broken(), "a.b.c", VirtualTime())):
+        async with connected(Service(), TokenCache(Broken(), "a.b.c", VirtualTime())):
             pass
 
 
@@ -176,7 +176,7 @@ async def test_a_request_that_is_refused_for_its_token_is_repeated_after_renewal
     time = VirtualTime()
     source = Source(time)
     service = Accepting(source)
-    async with connected(service, TokenKeeper(source, None, time), time) as connection:
+    async with connected(service, TokenCache(source, None, time), time) as connection:
         service.expired = True
         await connection.leave()
 
@@ -188,7 +188,7 @@ async def test_refused_audio_renews_the_token_and_is_no_end_of_the_talk() -> Non
     time = VirtualTime()
     source = Source(time)
     service = Accepting(source)
-    async with connected(service, TokenKeeper(source, None, time), time) as connection:
+    async with connected(service, TokenCache(source, None, time), time) as connection:
         service.expired = True
         await connection.send_audio(0, T0, bytes(6_400))
         refused = await connection.next_event(10)
@@ -208,11 +208,11 @@ async def test_what_was_refused_before_one_waits_renews_nothing_again() -> None:
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
     service = Service(accepted=[token], expired=True)
     async with service.serving() as url, connect(url, token=token) as connection:
-        connection.renew_by(lambda: asyncio.sleep(0))
+        connection.set_token_renewal(lambda: asyncio.sleep(0))
         for seq in range(2):
             await connection.send_audio(seq, T0, bytes(6_400))
             assert isinstance(await connection.next_event(10), AudioRefused)
-        waiting = asyncio.create_task(connection.token_refused())
+        waiting = asyncio.create_task(connection.wait_token_refused())
         await time.settle()
         assert not waiting.done()
         await connection.send_audio(2, T0, bytes(6_400))
@@ -222,7 +222,7 @@ async def test_what_was_refused_before_one_waits_renews_nothing_again() -> None:
 async def test_without_a_renewal_the_refusal_is_told_as_it_is() -> None:
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
     service = Service(accepted=[token])
-    async with connected(service, TokenKeeper(None, token, VirtualTime())) as connection:
+    async with connected(service, TokenCache(None, token, VirtualTime())) as connection:
         service.expired = True
         with pytest.raises(RequestRefusedError, match="TOKEN_EXPIRED"):
             await connection.leave()
@@ -236,7 +236,7 @@ async def test_later_connections_take_the_renewed_token() -> None:
     clock = SystemClock()
     source = Source(clock)
     service = Accepting(source)
-    tokens = TokenKeeper(source, None, clock)
+    tokens = TokenCache(source, None, clock)
     async with connected(service, tokens, clock) as connection:
         service.expired = True
         await connection.leave()

@@ -10,8 +10,8 @@ from client.errors import (
     ClientError,
     ConnectionLostError,
     DisplacedError,
-    GaveUpError,
     HandshakeRefusedError,
+    ReconnectTimeoutError,
     RequestRefusedError,
     RequestTimeoutError,
     SoundError,
@@ -34,9 +34,9 @@ def _refused(code: str, *, retryable: bool = False) -> RequestRefusedError:
     return RequestRefusedError(code, 400, "m", retryable=retryable)
 
 
-def _started(chance: float = 1.0) -> Reconnection:
-    reconnection = Reconnection(grace_seconds=60, chance=lambda: chance)
-    reconnection.lost(100.0)
+def _started(random_fraction: float = 1.0) -> Reconnection:
+    reconnection = Reconnection(grace_seconds=60, random_fraction=lambda: random_fraction)
+    reconnection.connection_lost(100.0)
     return reconnection
 
 
@@ -47,7 +47,9 @@ def test_each_wait_is_longer_than_the_last_up_to_a_limit() -> None:
 
 
 def test_clients_that_were_dropped_together_come_back_apart() -> None:
-    assert [_started(chance).delay_after(LOST, SPEAKER, 100) for chance in (0, 0.5)] == [0, 0.25]
+    assert [
+        _started(random_fraction).delay_after(LOST, SPEAKER, 100) for random_fraction in (0, 0.5)
+    ] == [0, 0.25]
 
 
 def test_the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() -> None:
@@ -56,7 +58,9 @@ def test_the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() -> N
         reconnection.delay_after(LOST, SPEAKER, 100)
     assert reconnection.delay_after(LOST, SPEAKER, 157) == 3
     last = UnreachableError("nothing listens there")
-    with pytest.raises(GaveUpError, match=r"within 60 s \(nothing listens there\)") as gave_up:
+    with pytest.raises(
+        ReconnectTimeoutError, match=r"within 60 s \(nothing listens there\)"
+    ) as gave_up:
         reconnection.delay_after(last, SPEAKER, 160)
     assert gave_up.value.last is last
     assert "check the network" in (remedy(gave_up.value) or "")
@@ -118,24 +122,24 @@ def test_a_loss_soon_after_a_return_counts_as_the_same() -> None:
     reconnection = _started()
     for now in range(100, 160, 6):
         reconnection.delay_after(LOST, SPEAKER, now)
-        reconnection.returned(now)
-        reconnection.lost(now + 6)
-    with pytest.raises(GaveUpError):
+        reconnection.reconnected(now)
+        reconnection.connection_lost(now + 6)
+    with pytest.raises(ReconnectTimeoutError):
         reconnection.delay_after(LOST, SPEAKER, 160)
 
 
 def test_a_loss_long_after_a_return_is_a_new_one() -> None:
     reconnection = _started()
     reconnection.delay_after(LOST, SPEAKER, 100)
-    reconnection.returned(101)
-    reconnection.lost(1_000)
+    reconnection.reconnected(101)
+    reconnection.connection_lost(1_000)
     assert reconnection.remaining(1_000) == 60
     assert reconnection.delay_after(LOST, SPEAKER, 1_000) == 0.5
 
 
 def test_without_grace_nothing_is_tried() -> None:
-    reconnection = Reconnection(grace_seconds=0, chance=lambda: 1.0)
-    reconnection.lost(0)
+    reconnection = Reconnection(grace_seconds=0, random_fraction=lambda: 1.0)
+    reconnection.connection_lost(0)
     with pytest.raises(ConnectionLostError) as ended:
         reconnection.delay_after(LOST, SPEAKER, 0)
     assert ended.value is LOST

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.connection.catching_up import LIMIT_MS, CatchingUp, Restarts
+from client.connection.catching_up import LIMIT_MS, CatchUpMonitor, RestartBackoff
 from client.errors import ConnectionLostError, FellBehindError
 from shared.protocol.messages import Audio
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually
@@ -34,11 +34,11 @@ class Link:
             raise self.fault
 
 
-def _catching_up(loop: VirtualLoop, *, enabled: bool = True) -> CatchingUp:
-    return CatchingUp(loop, asyncio.sleep, lambda: 0.5, enabled=enabled)
+def _catching_up(loop: VirtualLoop, *, enabled: bool = True) -> CatchUpMonitor:
+    return CatchUpMonitor(loop, asyncio.sleep, lambda: 0.5, enabled=enabled)
 
 
-async def _play(listener: CatchingUp, rate: float, seconds: float) -> list[int]:
+async def _play(listener: CatchUpMonitor, rate: float, seconds: float) -> list[int]:
     """Chunks over a link of that rate; those that are played."""
     played = []
     for seq in range(round(seconds * 1000 * rate / CHUNK_MS)):
@@ -50,7 +50,7 @@ async def _play(listener: CatchingUp, rate: float, seconds: float) -> list[int]:
             timestamp=T0 + seq * CHUNK_MS,
             audio=b"",
         )
-        if listener.takes(audio, CHUNK_MS):
+        if listener.accepts(audio, CHUNK_MS):
             played.append(seq)
         await asyncio.sleep(CHUNK_MS / 1000 / rate)
     return played
@@ -119,7 +119,7 @@ def test_what_is_too_old_is_not_played_while_the_next_start_has_to_wait() -> Non
     async def main(loop: VirtualLoop) -> None:
         listener = _catching_up(loop)
         for _ in range(6):
-            listener.begin()
+            listener.reset()
             playing = asyncio.create_task(_play(listener, 0.1, 120))
             with pytest.raises(FellBehindError):
                 await listener.watch(Link(delay_s=30))
@@ -145,10 +145,10 @@ def test_a_connection_that_is_live_again_when_its_turn_comes_is_kept() -> None:
                 timestamp=T0 + seq * CHUNK_MS,
                 audio=b"",
             )
-            return listener.takes(chunk, CHUNK_MS)
+            return listener.accepts(chunk, CHUNK_MS)
 
         for again in (False, True):
-            listener.begin()
+            listener.reset()
             watching = asyncio.create_task(listener.watch(slow))
             heard(0)
             await asyncio.sleep(4)
@@ -170,7 +170,7 @@ def test_a_connection_that_is_live_again_when_its_turn_comes_is_kept() -> None:
 
 @given(st.lists(st.floats(min_value=0, max_value=100), min_size=2, max_size=40))
 def test_starts_are_bounded_however_often_it_falls_behind(behind_after: list[float]) -> None:
-    restarts, now, times = Restarts(), 0.0, list[float]()
+    restarts, now, times = RestartBackoff(), 0.0, list[float]()
     for seconds in behind_after:
         now += seconds
         now += restarts.wait_seconds(now)
@@ -182,7 +182,7 @@ def test_starts_are_bounded_however_often_it_falls_behind(behind_after: list[flo
 
 
 def test_after_a_steady_time_the_next_start_does_not_wait() -> None:
-    restarts = Restarts()
+    restarts = RestartBackoff()
     restarts.restarted(0)
     assert restarts.wait_seconds(3) == 7
     assert restarts.wait_seconds(20) == 0

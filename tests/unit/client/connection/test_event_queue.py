@@ -8,15 +8,15 @@ import pytest
 
 from client.connection.event_queue import EventQueue
 from client.errors import ConnectionLostError
-from client.protocol.events import Event, Heard, Notified
+from client.protocol.events import AudioReceived, Event, Notification
 from shared.protocol.messages import SessionEnded
 from tests.unit.client.support import audio
 
-ENDED = Notified(SessionEnded(session_id="golden-eagle-427", reason="ended"))
+ENDED = Notification(SessionEnded(session_id="golden-eagle-427", reason="ended"))
 
 
-def _heard(seq: int) -> Heard:
-    return Heard(audio(seq), 0)
+def _heard(seq: int) -> AudioReceived:
+    return AudioReceived(audio(seq), 0)
 
 
 async def _rest(queue: EventQueue) -> list[Event]:

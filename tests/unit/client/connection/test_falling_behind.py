@@ -14,7 +14,14 @@ from cli.notices import notice
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection
-from client.protocol.events import Away, CaughtUp, Event, Heard, Returned, RolledOver
+from client.protocol.events import (
+    AudioReceived,
+    CaughtUp,
+    Disconnected,
+    Event,
+    Reconnected,
+    RolledOver,
+)
 from tests.unit.cli.test_console import _display
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import FORMAT, T0, FakeClock, FakeService, audio, serving
@@ -57,7 +64,7 @@ async def _fall_behind(
     service: FakeService, clock: FakeClock, connection: ReconnectingConnection
 ) -> None:
     await _chunk(service, 0)
-    await _until(connection, Heard)
+    await _until(connection, AudioReceived)
     clock.advance(5_000)
     await _chunk(service, 1)  # 4.8 s late
 
@@ -68,7 +75,7 @@ async def test_it_takes_its_seat_on_a_new_connection() -> None:
         joined = await connection.join(SESSION, "en")
         await _fall_behind(service, clock, connection)
         events = await _until(connection, CaughtUp)
-        assert [type(event) for event in events] == [Heard, RolledOver, CaughtUp]
+        assert [type(event) for event in events] == [AudioReceived, RolledOver, CaughtUp]
         assert events[-1] == CaughtUp(4.8)
         assert connection.catch_ups.restarts == 1
         await connection.leave()
@@ -83,9 +90,9 @@ async def test_a_new_connection_that_is_refused_counts_as_a_loss() -> None:
         busy = {"type": "error", "status": 503, "code": "UNAVAILABLE", "message": "m"}
         service.refusals = [{**busy, "retryable": True}]
         await _fall_behind(service, clock, connection)
-        events = await _until(connection, Returned)
-        assert [type(event) for event in events] == [Heard, Away, Returned]
-        assert isinstance(events[1], Away)
+        events = await _until(connection, Reconnected)
+        assert [type(event) for event in events] == [AudioReceived, Disconnected, Reconnected]
+        assert isinstance(events[1], Disconnected)
         assert "the network is too slow" in events[1].reason
 
 
@@ -120,14 +127,14 @@ async def test_a_loss_while_it_moves_on_is_come_back_from_once() -> None:
         line = Halting(url, clock)
         line.halted = line.gate
         async with reconnecting(
-            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
+            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, random_fraction=lambda: 1.0
         ) as connection:
             await connection.join(SESSION, "en")
             await asyncio.wait_for(line.waits[0].wait(), 10)
             await cut(service)
             await asyncio.wait_for(line.waits[1].wait(), 10)
             line.gate.set()
-            await _until(connection, Returned)
+            await _until(connection, Reconnected)
             await connection.leave()
     assert service.actions().count("joinSession") == 2
 
@@ -151,7 +158,7 @@ async def test_requests_wait_also_if_it_was_about_to_move_on_anyway() -> None:
     async with serving(service.handle) as url:
         line = Halting(url, clock)
         async with reconnecting(
-            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, chance=lambda: 1.0
+            line.open, clock=clock, sleep=clock.sleep, alarm=alarm, random_fraction=lambda: 1.0
         ) as connection:
             await connection.join(SESSION, "en")
             await asyncio.wait_for(line.waits[0].wait(), 10)

@@ -13,14 +13,14 @@ from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection, connect
 from client.errors import (
-    AwayError,
     ConnectionLostError,
     DisplacedError,
-    GaveUpError,
+    ReconnectTimeoutError,
     RequestRefusedError,
     TokenError,
+    UnavailableError,
 )
-from client.protocol.events import Away, Heard, Notified, Returned
+from client.protocol.events import AudioReceived, Disconnected, Notification, Reconnected
 from shared.protocol.messages import ConnectionTimeout
 from tests.unit.client.lines import Line, cut, steadfast
 from tests.unit.client.support import T0, FakeClock, FakeService, serving, token_service
@@ -32,10 +32,10 @@ def _error(code: str, *, retryable: bool = False) -> dict[str, object]:
     return {"type": "error", "status": 409, "code": code, "message": "m", "retryable": retryable}
 
 
-async def _away_and_back(connection: ReconnectingConnection) -> Returned:
-    assert isinstance(await connection.next_event(5), Away)
+async def _away_and_back(connection: ReconnectingConnection) -> Reconnected:
+    assert isinstance(await connection.next_event(5), Disconnected)
     returned = await connection.next_event(5)
-    assert isinstance(returned, Returned)
+    assert isinstance(returned, Reconnected)
     return returned
 
 
@@ -72,7 +72,7 @@ async def test_a_speaker_who_was_told_of_a_timeout_comes_back_whatever_the_code(
             await everyone.send(json.dumps(told))
         await cut(service, 1000)
         notice = await connection.next_event(5)
-        assert isinstance(notice, Notified)
+        assert isinstance(notice, Notification)
         assert notice.message == ConnectionTimeout(idle_seconds=120, timestamp=T0)
         assert (await _away_and_back(connection)).reply.epoch == 2
 
@@ -127,7 +127,7 @@ async def test_a_refusal_for_good_ends_everything_at_once(code: str) -> None:
         await connection.create_session("en")
         service.refusals = [_error(code)]
         await cut(service)
-        assert isinstance(await connection.next_event(5), Away)
+        assert isinstance(await connection.next_event(5), Disconnected)
         for ask in (connection.next_event, connection.end_session, connection.heartbeat):
             with pytest.raises(RequestRefusedError, match=code):
                 await ask()
@@ -142,8 +142,8 @@ async def test_the_time_of_grace_bounds_it() -> None:
         await connection.create_session("en")
         line.faults = [ConnectionLostError("no network")] * 100
         await cut(service)
-        assert await connection.next_event(5) == Away("the connection broke off", 10)
-        with pytest.raises(GaveUpError, match=r"within 10 s \(no network\)"):
+        assert await connection.next_event(5) == Disconnected("the connection broke off", 10)
+        with pytest.raises(ReconnectTimeoutError, match=r"within 10 s \(no network\)"):
             await connection.next_event(5)
     assert clock.ms == 10_000
 
@@ -172,7 +172,7 @@ async def test_while_away_chunks_are_refused_and_requests_wait() -> None:
         await cut(service)
         await asleep.wait()
         assert connection.state is None
-        with pytest.raises(AwayError):
+        with pytest.raises(UnavailableError):
             await connection.send_audio(0, T0, bytes(100))
         ending = asyncio.create_task(connection.end_session())
         awake.set()
@@ -193,7 +193,7 @@ async def test_what_is_known_of_the_servers_clock_outlives_a_connection() -> Non
             return connect(url, offset=offset, clock=clock)
 
         async with reconnecting(
-            opened, clock=clock, sleep=clock.sleep, chance=lambda: 0
+            opened, clock=clock, sleep=clock.sleep, random_fraction=lambda: 0
         ) as connection:
             await connection.join(SESSION, "en")
             await connection.heartbeat()
@@ -243,7 +243,7 @@ async def test_events_before_the_loss_come_before_it() -> None:
         await speaker.heartbeat()
         await cut(service)
         kinds = [type(await connection.next_event(5)) for _ in range(3)]
-    assert kinds == [Heard, Away, Returned]
+    assert kinds == [AudioReceived, Disconnected, Reconnected]
 
 
 async def test_a_fault_of_the_program_does_not_look_like_the_end_of_a_session() -> None:

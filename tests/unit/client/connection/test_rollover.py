@@ -10,11 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
-from client.connection.rollover import Overlap, Schedule
+from client.connection.rollover import EventMerger, RolloverSchedule
 from client.connection.websocket import connect
 from client.errors import RequestRefusedError, UnreachableError
 from client.playback.jitter import JitterBuffer, Played
-from client.protocol.events import AudioRefused, Heard, Notified, Returned, RolledOver
+from client.protocol.events import (
+    AudioReceived,
+    AudioRefused,
+    Notification,
+    Reconnected,
+    RolledOver,
+)
 from shared.models.audio_format import AudioFormat
 from shared.protocol.message_base import ServerMessage
 from shared.protocol.messages import Audio, SpeakerDisconnected, SpeakerReconnected
@@ -80,7 +86,7 @@ class Turn:
 async def client(service: FakeService, url: str) -> AsyncIterator[Turn]:
     clock, alarms, line = FakeClock(), Alarms(), Line(url)
     async with reconnecting(
-        line.open, clock=clock, sleep=clock.sleep, alarm=alarms, chance=lambda: 0.0
+        line.open, clock=clock, sleep=clock.sleep, alarm=alarms, random_fraction=lambda: 0.0
     ) as connection:
         yield Turn(connection, line, alarms)
 
@@ -97,14 +103,14 @@ async def test_a_listener_moves_with_its_token_and_hears_on_without_a_loss() -> 
         await turn.is_due()
         rolled = await turn.event(RolledOver)
         await speaker.send_audio(0, T0, bytes(100))
-        heard = [await turn.event(Heard), await turn.event(Heard)]
+        heard = [await turn.event(AudioReceived), await turn.event(AudioReceived)]
         await turn.alarms.ring(2)
         await turn.is_due()
         await turn.event(RolledOver)
 
     assert isinstance(rolled, RolledOver)
     assert rolled.reply.resumed
-    assert {event.audio.seq for event in heard if isinstance(event, Heard)} == {0}
+    assert {event.audio.seq for event in heard if isinstance(event, AudioReceived)} == {0}
     joins = [request for request in service.requests if request["action"] == "joinSession"]
     tokens = [join.get("resumeToken") for join in joins]
     assert tokens == [None, first.resume_token, rolled.reply.resume_token]
@@ -160,8 +166,8 @@ async def test_without_a_way_to_move_it_comes_back_when_it_is_lost() -> None:
         await turn.alarms.is_set(60)  # for the next attempt
         for connection in service.everyone():
             connection.transport.abort()
-        returned = await turn.event(Returned)
-    assert isinstance(returned, Returned)
+        returned = await turn.event(Reconnected)
+    assert isinstance(returned, Reconnected)
     assert returned.reply.role == "interpreter"
 
 
@@ -212,9 +218,9 @@ async def test_requests_wait_while_the_seat_moves_and_the_move_waits_for_request
 
 @given(st.floats(0, 1), st.integers(1, TWO_HOURS))
 def test_it_moves_an_eighth_before_the_end_and_at_most_a_quarter(
-    chance: float, lifetime: int
+    random_fraction: float, lifetime: int
 ) -> None:
-    schedule = Schedule.of(T0 + lifetime, T0, lambda: chance)
+    schedule = RolloverSchedule.of(T0 + lifetime, T0, lambda: random_fraction)
     before_end = lifetime - (schedule.seconds_until_due(T0) or 0) * 1000
     assert lifetime / 8 - 1 <= before_end <= lifetime / 6 + 1
     retry = schedule.seconds_until_retry(T0 + lifetime - before_end)
@@ -223,11 +229,11 @@ def test_it_moves_an_eighth_before_the_end_and_at_most_a_quarter(
 
 
 def test_a_connection_of_two_hours_is_left_after_105_minutes() -> None:
-    assert Schedule.of(T0 + TWO_HOURS, T0, lambda: 0).seconds_until_due(T0) == 6_300
+    assert RolloverSchedule.of(T0 + TWO_HOURS, T0, lambda: 0).seconds_until_due(T0) == 6_300
 
 
 def test_a_connection_that_should_be_over_is_not_left_again_and_again() -> None:
-    assert Schedule.of(T0 - 1, T0, lambda: 0).seconds_until_due(T0) is None
+    assert RolloverSchedule.of(T0 - 1, T0, lambda: 0).seconds_until_due(T0) is None
 
 
 AWAY: ServerMessage = SpeakerDisconnected(session_id=SESSION, grace_seconds=60)
@@ -238,12 +244,12 @@ BACK: ServerMessage = SpeakerReconnected(session_id=SESSION, epoch=2)
 def test_what_both_tell_is_told_once_in_whatever_order_they_do(
     news: list[ServerMessage], data: st.DataObject
 ) -> None:
-    overlap, told, left = Overlap(), list[ServerMessage](), {"old": 0, "new": 0}
+    overlap, told, left = EventMerger(), list[ServerMessage](), {"old": 0, "new": 0}
     while any(done < len(news) for done in left.values()):
         source = data.draw(st.sampled_from([s for s, done in left.items() if done < len(news)]))
         message = news[left[source]]
         left[source] += 1
-        if overlap.passes(Notified(message), source, former=source == "old"):
+        if overlap.accepts(Notification(message), source, former=source == "old"):
             told.append(message)
     assert told == news
 
@@ -251,10 +257,10 @@ def test_what_both_tell_is_told_once_in_whatever_order_they_do(
 def test_that_the_former_may_not_send_any_more_is_no_news() -> None:
     refused = AudioRefused(1, RequestRefusedError("FORBIDDEN", 403, "m", retryable=False))
     busy = AudioRefused(1, RequestRefusedError("UNAVAILABLE", 503, "m", retryable=True))
-    overlap = Overlap()
-    assert not overlap.passes(refused, "old", former=True)
-    assert overlap.passes(refused, "new", former=False)
-    assert overlap.passes(busy, "old", former=True)
+    overlap = EventMerger()
+    assert not overlap.accepts(refused, "old", former=True)
+    assert overlap.accepts(refused, "new", former=False)
+    assert overlap.accepts(busy, "old", former=True)
 
 
 DELAY_MS = 400

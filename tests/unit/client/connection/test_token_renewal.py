@@ -18,7 +18,7 @@ from client.errors import (
     RequestTimeoutError,
     TokenError,
 )
-from client.tokens.keeper import TokenKeeper
+from client.tokens.cache import TokenCache
 from client.tokens.times import HeldToken
 from shared.protocol.authentication_messages import Authenticated
 from tests.helpers.virtual_time import T0, VirtualTime
@@ -69,7 +69,7 @@ class Wire:
             raise self.faults.pop(0)
         return Authenticated(expires_at=0, timestamp=0)
 
-    async def token_refused(self) -> None:
+    async def wait_token_refused(self) -> None:
         await self.refusal.wait()
         self.refusal.clear()
 
@@ -80,11 +80,11 @@ class Wire:
 
 @asynccontextmanager
 async def keeping(
-    source: Source, wire: Wire, tokens: TokenKeeper | None = None
+    source: Source, wire: Wire, tokens: TokenCache | None = None
 ) -> AsyncIterator[TokenRenewal]:
     """An authenticator at work on a connection with the first token."""
     time = source.time
-    tokens = tokens or TokenKeeper(source, None, time)
+    tokens = tokens or TokenCache(source, None, time)
     await tokens.current(wire.now_ms())
     held = tokens.held
     assert held is not None
@@ -257,7 +257,7 @@ async def test_many_who_are_refused_at_once_renew_once() -> None:
 async def test_two_connections_share_a_renewal() -> None:
     time = VirtualTime()
     source, first, second = Source(time), Wire(time), Wire(time)
-    tokens = TokenKeeper(source, None, time)
+    tokens = TokenCache(source, None, time)
     async with keeping(source, first, tokens), keeping(source, second, tokens):
         await time.advance(2 * LIFE)
 
@@ -271,7 +271,7 @@ async def test_where_nothing_renews_it_that_is_said_in_time(
     time = VirtualTime()
     wire = Wire(time)
     given = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + LIFE)
-    tokens = TokenKeeper(None, given, time)
+    tokens = TokenCache(None, given, time)
     with caplog.at_level(logging.WARNING, "lingocast.client"):
         async with keeping(Source(time), wire, tokens):
             await time.advance(LIFE - LEAD - 1)
@@ -286,7 +286,7 @@ async def test_where_nothing_renews_it_that_is_said_in_time(
 async def test_a_handshake_takes_the_token_while_it_lives_and_a_newer_one_then() -> None:
     time = VirtualTime()
     source = Source(time)
-    tokens = TokenKeeper(source, None, time)
+    tokens = TokenCache(source, None, time)
 
     first = await tokens.current(time.now_ms())
     await time.advance(LIFE - 31)
@@ -299,7 +299,7 @@ async def test_a_handshake_does_not_wait_for_a_renewal_that_can_follow_it() -> N
     """After a loss of the network a token command may hang, and each second of it is silence."""
     time = VirtualTime()
     source = Source(time)
-    tokens = TokenKeeper(source, None, time)
+    tokens = TokenCache(source, None, time)
     first = await tokens.current(time.now_ms())
     await time.advance(LIFE - LEAD + 1)
     tokens_asked = source.asked
@@ -312,7 +312,7 @@ async def test_a_handshake_does_not_wait_for_a_renewal_that_can_follow_it() -> N
 async def test_a_handshake_takes_the_old_token_if_there_is_no_newer_one() -> None:
     time = VirtualTime()
     source = Source(time)
-    tokens = TokenKeeper(source, None, time)
+    tokens = TokenCache(source, None, time)
     first = await tokens.current(time.now_ms())
     source.faults = [TokenError("down")]
     await time.advance(LIFE)
@@ -323,15 +323,15 @@ async def test_a_handshake_takes_the_old_token_if_there_is_no_newer_one() -> Non
 async def test_without_any_token_the_fault_is_told() -> None:
     time = VirtualTime()
     with pytest.raises(TokenError, match="down"):
-        await TokenKeeper(Source(time, faults=[TokenError("down")]), None, time).current(T0)
-    assert await TokenKeeper(None, None, time).current(T0) is None
+        await TokenCache(Source(time, faults=[TokenError("down")]), None, time).current(T0)
+    assert await TokenCache(None, None, time).current(T0) is None
 
 
 async def test_a_given_token_comes_first_and_is_renewed_by_the_source() -> None:
     time = VirtualTime()
     source = Source(time)
     given = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + LIFE)
-    tokens = TokenKeeper(source, given, time)
+    tokens = TokenCache(source, given, time)
 
     assert await tokens.current(T0) == given
     await time.advance(LIFE)

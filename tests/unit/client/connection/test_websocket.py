@@ -20,7 +20,7 @@ from client.errors import (
     RequestTimeoutError,
     UnreachableError,
 )
-from client.protocol.events import AudioRefused, Heard
+from client.protocol.events import AudioReceived, AudioRefused
 from tests.unit.client.support import CREATED, JOINED, T0, FakeClock, FakeService, serving
 
 TOKEN = "header.payload.signature"
@@ -103,7 +103,7 @@ async def test_audio_and_its_errors_are_events_with_the_time_of_receipt() -> Non
         await connection.join("golden-eagle-427", "es")
         heard, refused = [await connection.next_event(5) for _ in range(2)]
         assert await connection.next_event(0) is None
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, AudioReceived)
     assert (heard.audio.seq, heard.received_at_ms) == (3, T0)
     assert isinstance(refused, AudioRefused)
     assert refused.seq == 9

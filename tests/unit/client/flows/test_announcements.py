@@ -14,7 +14,14 @@ from client.errors import ClientError, RequestRefusedError
 from client.flows.auto_acknowledge import AutoAcknowledge
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.core import SessionCore
-from client.protocol.events import Answered, Away, Event, Notified, Outcome, Returned
+from client.protocol.events import (
+    Disconnected,
+    Event,
+    Notification,
+    Reconnected,
+    ReplyReceived,
+    RequestOutcome,
+)
 from client.protocol.requester import ReplyType
 from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
@@ -41,7 +48,7 @@ ALL: dict[str, Any] = {
 OURS = {**ALL, "announcementId": "a2", "scope": "session", "sessionId": SESSION}
 
 
-def _receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | Outcome]:
+def _receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | RequestOutcome]:
     return [event for message in messages for event in core.receive(json.dumps(message), 5.0)]
 
 
@@ -53,10 +60,10 @@ def _joining(core: SessionCore) -> dict[str, Any]:
 def test_an_announcement_to_all_needs_no_session_and_its_text_is_unchanged() -> None:
     core = SessionCore()
     (event,) = _receive(core, ALL)
-    assert isinstance(event, Notified)
+    assert isinstance(event, Notification)
     assert isinstance(event.message, Announcement)
     assert event.message.message == "Lunch\x1b[31m at noon"
-    assert core.announcements.shown == {"all": event.message}
+    assert core.announcements.active == {"all": event.message}
     assert _receive(core, ALL, {**ALL, "type": "activeAnnouncement"}) == []
 
 
@@ -65,8 +72,8 @@ def test_of_a_session_only_ones_own_is_heard_also_before_the_reply_to_the_join()
     assert _receive(core, OURS) == []
     joined = _joining(core)
     assert _receive(core, OURS, {**OURS, "announcementId": "x", "sessionId": "a-b-404"}) == []
-    assert [type(event) for event in _receive(core, joined)] == [Answered, Notified]
-    assert core.announcements.shown["session"].announcement_id == "a2"
+    assert [type(event) for event in _receive(core, joined)] == [ReplyReceived, Notification]
+    assert core.announcements.active["session"].announcement_id == "a2"
 
 
 def test_ones_own_announcement_is_shown_by_its_reply() -> None:
@@ -75,7 +82,7 @@ def test_ones_own_announcement_is_shown_by_its_reply() -> None:
     assert json.loads(frame)["messageType"] == "alert"
     assert len(_receive(core, {**ALL, "requestId": request_id})) == 1
     assert _receive(core, ALL) == []
-    assert core.announcements.shown["all"].announcement_id == "a1"
+    assert core.announcements.active["all"].announcement_id == "a1"
 
 
 def test_what_one_has_acknowledged_is_not_shown_again_even_to_those_who_ask() -> None:
@@ -86,7 +93,7 @@ def test_what_one_has_acknowledged_is_not_shown_again_even_to_those_who_ask() ->
     _receive(core, reply)
     asked, _ = core.ask(GetActiveAnnouncement())
     _receive(core, {**ALL, "type": "activeAnnouncement", "requestId": asked})
-    assert core.announcements.shown == {}
+    assert core.announcements.active == {}
 
 
 class Announcing(FakeService):
@@ -128,18 +135,18 @@ async def test_a_return_tells_nothing_twice_and_knows_what_still_holds() -> None
     service, clock = Announcing(), FakeClock()
     async with steadfast(service, clock) as (connection, line):
         await connection.join(SESSION, "es")
-        assert isinstance(await connection.next_event(5), Notified)
+        assert isinstance(await connection.next_event(5), Notification)
         await cut(service)
-        assert isinstance(await connection.next_event(5), Away)
-        assert isinstance(await connection.next_event(5), Returned)
+        assert isinstance(await connection.next_event(5), Disconnected)
+        assert isinstance(await connection.next_event(5), Reconnected)
         await connection.heartbeat()  # whatever was pushed has arrived
         assert line.opened == 2
         assert [it.announcement_id for it in connection.announcements.values()] == ["a1"]
         await connection.acknowledge_announcement("a1")
         assert connection.announcements == {}
         await cut(service)
-        assert isinstance(await connection.next_event(5), Away)
-        assert isinstance(await connection.next_event(5), Returned)
+        assert isinstance(await connection.next_event(5), Disconnected)
+        assert isinstance(await connection.next_event(5), Reconnected)
         await connection.heartbeat()
         assert connection.announcements == {}
         assert await connection.next_event(0) is None
@@ -201,12 +208,12 @@ async def test_whatever_becomes_of_one_confirmation_the_next_is_made() -> None:
     told: list[str] = []
     reader = Reader(over, busy, None)
     acknowledger = AutoAcknowledge(reader, told.append)
-    acknowledger.shown(Away("gone", 60))
-    acknowledger.shown(Notified(active(announcement(1))))
-    acknowledger.shown(Notified(ActiveAnnouncement(announcement_id=None)))
-    acknowledger.shown(Notified(cleared(announcement(1))))
-    acknowledger.shown(Notified(announcement(2)))
-    acknowledger.shown(Notified(announcement(3)))
+    acknowledger.acknowledge(Disconnected("gone", 60))
+    acknowledger.acknowledge(Notification(active(announcement(1))))
+    acknowledger.acknowledge(Notification(ActiveAnnouncement(announcement_id=None)))
+    acknowledger.acknowledge(Notification(cleared(announcement(1))))
+    acknowledger.acknowledge(Notification(announcement(2)))
+    acknowledger.acknowledge(Notification(announcement(3)))
     task = asyncio.create_task(acknowledger.run())
     await reader.done.wait()
     task.cancel()

@@ -14,12 +14,12 @@ from client.connection.websocket import Connection
 from client.errors import (
     ClientError,
     DeviceReplacedError,
-    GaveUpError,
+    ReconnectTimeoutError,
     RequestRefusedError,
     UnreachableError,
 )
 from client.flows.device_sync import DeviceSync
-from client.protocol.events import Event, Notified
+from client.protocol.events import Event, Notification
 from client.protocol.replica import DeviceReplica
 from shared.protocol.device_messages import DeviceRegistered, DeviceReplaced, Sync, SyncSnapshot
 from shared.protocol.messages import HeartbeatAck
@@ -91,7 +91,7 @@ async def test_a_return_is_tried_for_so_long() -> None:
         await made.until("caught up")
         made.line.faults = [UnreachableError("gone")] * 100
         service.online["phone"].transport.abort()
-        with pytest.raises(GaveUpError):
+        with pytest.raises(ReconnectTimeoutError):
             await task
     assert clock.ms == 60_000
 
@@ -168,8 +168,8 @@ class Hurried:
     async def events(self) -> AsyncIterator[Event]:
         self._service.sync("phone", self._lost)
         self.dropped_events = 1
-        yield Notified(HeartbeatAck(timestamp=T0))
-        yield Notified(DeviceReplaced(device_id="laptop"))
+        yield Notification(HeartbeatAck(timestamp=T0))
+        yield Notification(DeviceReplaced(device_id="laptop"))
 
 
 async def test_a_device_that_was_too_slow_catches_up() -> None:

@@ -12,7 +12,7 @@ from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource, Recording
 from client.playback.playout import Playout
-from client.protocol.events import Away, Notice, Returned
+from client.protocol.events import Disconnected, Notice, Reconnected
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionCreated
 from tests.unit.client.lines import Line, cut, steadfast
@@ -53,10 +53,10 @@ async def test_what_is_spoken_while_away_is_dropped_and_counted() -> None:
         if not cut_at and clock.ms >= 1_000:
             cut_at.append(clock.ms)
             await cut(service)
-            await noted.seen(Away)
+            await noted.seen(Disconnected)
         if cut_at and clock.ms >= cut_at[0] + 1_500:
             over.set()
-            await noted.seen(Returned)
+            await noted.seen(Reconnected)
 
     async def away(seconds: float) -> None:
         await over.wait()
@@ -77,7 +77,7 @@ async def test_what_is_spoken_while_away_is_dropped_and_counted() -> None:
     stream = report.stream
     assert stream.captured == stream.sent + stream.dropped == 40
     assert 14 <= stream.dropped <= 16
-    assert noted.kinds == [Away, Returned]
+    assert noted.kinds == [Disconnected, Reconnected]
     sent = [request["seq"] for request in service.requests if request["action"] == "sendAudio"]
     assert sent == sorted(set(sent))
     assert sent[-1] == 39
@@ -94,7 +94,7 @@ async def test_a_listener_hears_on_after_its_own_return() -> None:
 
     def noted(notice: Notice) -> None:
         notices.append(notice)
-        if isinstance(notice, Returned):
+        if isinstance(notice, Reconnected):
             seated.set()
 
     async with steadfast(service, clock) as (connection, line), connect(line.url) as speaker:
@@ -120,7 +120,7 @@ async def test_a_listener_hears_on_after_its_own_return() -> None:
         await speaker.send_audio(3, clock.now_ms(), bytes(100))
         await speaker.end_session()
         stats = await hearing
-    assert [type(notice) for notice in notices[:2]] == [Away, Returned]
+    assert [type(notice) for notice in notices[:2]] == [Disconnected, Reconnected]
     assert (stats.counts.played, stats.counts.gap_chunks) == (2, 2)
 
 
@@ -132,7 +132,7 @@ async def test_an_interpreter_speaks_on_after_its_own_return() -> None:
             await clock.sleep(seconds)
             if not noted.kinds:
                 await cut(service)
-                await noted.seen(Returned)
+                await noted.seen(Reconnected)
 
         report = await interpret(
             connection,
@@ -145,7 +145,7 @@ async def test_an_interpreter_speaks_on_after_its_own_return() -> None:
             sleep=speaking,
         )
     assert report.stream.sent + report.stream.dropped == 20
-    assert noted.kinds == [Away, Returned]
+    assert noted.kinds == [Disconnected, Reconnected]
     assert service.actions()[-1] == "leaveSession"
 
 
@@ -159,7 +159,7 @@ async def test_who_comes_back_to_a_session_by_link_brings_its_secret_again() -> 
                 listener.transport.abort()
                 await listener.wait_closed()
         async for event in connection.events():
-            if isinstance(event, Returned):
+            if isinstance(event, Reconnected):
                 break
     joins = [each for each in service.requests if each["action"] == "joinSession"]
     assert [(join["sessionId"], join["secret"]) for join in joins] == [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import SoundError
-from client.flows.sound_files import source_named
+from client.flows.sound_files import prepare_source
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.sounds import s16, wav
 
@@ -22,7 +22,7 @@ async def _chunks(name: Path, content: bytes) -> list[bytes]:
     """From a FIFO whose writer comes after the session has opened."""
     os.mkfifo(name)
     with contextlib.ExitStack() as files:
-        open_source = await source_named(str(name), files, starting_seconds=0)
+        open_source = await prepare_source(str(name), files, starting_seconds=0)
         source = open_source(FORMAT)
         assert (source.live, source.total) == (True, None)
 
@@ -52,7 +52,7 @@ async def test_what_is_wrong_with_a_late_one_is_told_when_it_comes(
 async def test_one_that_never_starts_can_be_left(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with contextlib.ExitStack() as files:
-        await source_named(str(tmp_path / "fifo"), files, starting_seconds=0)
+        await prepare_source(str(tmp_path / "fifo"), files, starting_seconds=0)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_what_is_wrong_with_a_file_is_told_before_a_session_opens(
 ) -> None:
     (tmp_path / "speech.wav").write_bytes(content)
     with contextlib.ExitStack() as files, pytest.raises(SoundError, match=message):
-        await source_named(str(tmp_path / "speech.wav"), files)
+        await prepare_source(str(tmp_path / "speech.wav"), files)
 
 
 async def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ async def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
     if os.access(tmp_path / "speech.wav", os.R_OK):
         return  # as root everything can be read
     with contextlib.ExitStack() as files, pytest.raises(SoundError, match="Permission denied"):
-        await source_named(str(tmp_path / "speech.wav"), files)
+        await prepare_source(str(tmp_path / "speech.wav"), files)

@@ -16,7 +16,7 @@ from client.connection.websocket import connect
 from client.flows.speaker import speak
 from client.flows.streaming import StreamReport
 from client.playback.capture import Recording
-from client.protocol.events import Notice, Notified
+from client.protocol.events import Notice, Notification
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionCreated, SessionStatus
 from tests.unit.client.support import STATE, FakeClock, FakeService, serving
@@ -57,7 +57,7 @@ def test_the_line_of_progress_says_who_listens_once_it_is_known() -> None:
     for _ in range(2):
         clock.advance(6_000)
         display.sent(report)
-        notices.notice(display, Notified(status()))
+        notices.notice(display, Notification(status()))
 
     assert output.getvalue().splitlines() == [
         "speaking: 0.2 s, 1 chunks sent",
@@ -83,4 +83,4 @@ async def test_a_speaker_is_told_while_speaking() -> None:
             on_notice=told.append,
         )
 
-    assert told == [Notified(status())]
+    assert told == [Notification(status())]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from client.errors import ConnectionLostError, RequestRefusedError, StalledError
-from client.flows.streaming import Streamer, StreamReport, either, settle_seconds
+from client.flows.streaming import Streamer, StreamReport, drain_seconds, run_until_first_ends
 from client.playback.capture import Recording
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
@@ -135,10 +135,10 @@ async def test_either_ends_with_the_first_and_cancels_the_other() -> None:
             cancelled.append(True)
             raise
 
-    await either(asyncio.sleep(0), forever())
+    await run_until_first_ends(asyncio.sleep(0), forever())
     assert cancelled == [True]
 
 
 def test_a_stream_has_settled_after_the_services_deadline() -> None:
-    assert settle_seconds(AudioFormat(chunk_ms=100)) > 0.4
-    assert settle_seconds(AudioFormat(chunk_ms=600)) > 1.2
+    assert drain_seconds(AudioFormat(chunk_ms=100)) > 0.4
+    assert drain_seconds(AudioFormat(chunk_ms=600)) > 1.2

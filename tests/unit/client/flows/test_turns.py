@@ -20,7 +20,7 @@ from client.flows.listener import Hooks
 from client.flows.streaming import StreamReport
 from client.playback.capture import ChunkSource, Recording
 from client.playback.wav import WavWriter
-from client.protocol.events import Notice, Notified
+from client.protocol.events import Notice, Notification
 from shared.models.audio_format import AudioFormat
 from shared.protocol.interpretation_messages import InterpreterLease
 from tests.unit.cli.command_line import run, server
@@ -103,7 +103,7 @@ async def _interpret(
     seated, heard_news = asyncio.Event(), asyncio.Event()
 
     def noticed(notice: Notice) -> None:
-        if isinstance(notice, Notified) and isinstance(notice.message, InterpreterLease):
+        if isinstance(notice, Notification) and isinstance(notice.message, InterpreterLease):
             heard_news.set()
             if reasons is not None:
                 reasons.append(notice.message.reason)
@@ -201,7 +201,7 @@ async def test_who_is_through_hands_over_to_who_waits_and_leaves_in_any_case() -
 def test_turns_in_words(
     message: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notices.notice(Display(), Notified(msgspec.convert(message, InterpreterLease)))
+    notices.notice(Display(), Notification(msgspec.convert(message, InterpreterLease)))
     assert capsys.readouterr().out == line + "\n"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from client.playback.interpretation_latency import HISTORY, InterpretationLatency, Stages
 from client.playback.playout import NullSink, Playout
-from client.protocol.events import Heard
+from client.protocol.events import AudioReceived
 from shared.models.interpretation import Renders
 from shared.protocol.messages import Audio
 from tests.unit.client.support import FORMAT, T0, audio
@@ -56,87 +56,87 @@ def sent_at(chunk: Audio) -> int:
     return chunk.timestamp + CHUNK_MS
 
 
-def totals(ledger: InterpretationLatency) -> list[float]:
-    return [entry.total for entry in ledger.entries]
+def totals(latency: InterpretationLatency) -> list[float]:
+    return [entry.total for entry in latency.entries]
 
 
 def test_the_first_chunk_says_what_a_sentence_took() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0), *sentence(5_000, 3)]:
-        ledger.heard(chunk, sent_at(chunk) + 40)
+        latency.heard(chunk, sent_at(chunk) + 40)
 
     stages = Stages(total=518, recognise=450, translate=3, speak=25, deliver=40)
-    assert ledger.entries == (stages, stages)
-    summary = ledger.summary()
+    assert latency.entries == (stages, stages)
+    summary = latency.summary()
     assert summary is not None
     assert (summary.sentences, summary.measured) == (2, 2)
     assert [summary.total.p50, summary.deliver.p95, summary.recognise.count] == [518, 40, 2]
 
 
 def test_sound_that_renders_nothing_is_none_of_its_business() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for seq in range(5):
-        ledger.heard(audio(seq), T0 + seq * 200)
+        latency.heard(audio(seq), T0 + seq * 200)
 
-    assert ledger.summary() is None
+    assert latency.summary() is None
 
 
 def test_a_chunk_that_comes_twice_counts_once() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for delay in (40, 900):
         for chunk in sentence(0, 0):
-            ledger.heard(chunk, sent_at(chunk) + delay)
+            latency.heard(chunk, sent_at(chunk) + delay)
 
-    assert totals(ledger) == [518]
+    assert totals(latency) == [518]
 
 
 def test_who_comes_in_the_middle_of_a_sentence_does_not_measure_it() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0)[1:], *sentence(5_000, 3)]:
-        ledger.heard(chunk, sent_at(chunk) + 40)
+        latency.heard(chunk, sent_at(chunk) + 40)
 
-    summary = ledger.summary()
+    summary = latency.summary()
     assert summary is not None
     assert (summary.sentences, summary.measured) == (2, 1)
-    assert totals(ledger) == [518]
+    assert totals(latency) == [518]
 
 
 def test_a_sentence_whose_beginning_was_lost_is_not_measured() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     lost = sentence(5_000, 3)[0]
     for chunk in [*sentence(0, 0), *sentence(5_000, 3), *sentence(9_000, 6)]:
         if chunk != lost:
-            ledger.heard(chunk, sent_at(chunk) + 40)
+            latency.heard(chunk, sent_at(chunk) + 40)
 
-    assert totals(ledger) == [518, 518]
+    assert totals(latency) == [518, 518]
 
 
 def test_with_clocks_that_disagree_order_alone_tells_where_sentences_begin() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for end, seq in ((0, 0), (5_000, 3), (9_000, 6)):
         for chunk in sentence(end, seq, skew=3_600_000):
-            ledger.heard(chunk, sent_at(chunk) + 40)
+            latency.heard(chunk, sent_at(chunk) + 40)
 
     # Of the first one nobody can tell that nothing was before it.
-    assert totals(ledger) == [3_600_518, 3_600_518]
+    assert totals(latency) == [3_600_518, 3_600_518]
 
 
 def test_epochs_and_languages_are_told_apart() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for epoch, language in ((1, "es"), (2, "es"), (1, "fr")):
         for chunk in sentence(0, 0, epoch=epoch, language=language):
-            ledger.heard(chunk, sent_at(chunk) + epoch)
+            latency.heard(chunk, sent_at(chunk) + epoch)
 
-    assert totals(ledger) == [479, 480, 479]
+    assert totals(latency) == [479, 480, 479]
 
 
 def test_after_a_sound_without_an_interval_a_sentence_begins() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
-    ledger.heard(audio(0, language="es"), T0)
+    latency = InterpretationLatency(CHUNK_MS)
+    latency.heard(audio(0, language="es"), T0)
     first = sentence(0, 1, skew=3_600_000)[0]
-    ledger.heard(first, sent_at(first))
+    latency.heard(first, sent_at(first))
 
-    assert len(ledger.entries) == 1
+    assert len(latency.entries) == 1
 
 
 @given(
@@ -156,25 +156,25 @@ def test_each_sentence_is_measured_at_its_first_chunk_in_whatever_order_they_arr
     arriving = [(sent_at(chunk) + delay, chunk) for chunk, delay in zip(said, delays, strict=False)]
     chance.shuffle(arriving)
     arriving.sort(key=lambda item: item[0])
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for received_at, chunk in arriving:
-        ledger.heard(chunk, received_at)
+        latency.heard(chunk, received_at)
 
     expected = [478 + delays[number * chunks] for number in range(sentences)]
-    assert sorted(totals(ledger)) == sorted(expected)
-    for entry in ledger.entries:
+    assert sorted(totals(latency)) == sorted(expected)
+    for entry in latency.entries:
         assert entry.total == entry.recognise + entry.translate + entry.speak + entry.deliver
 
 
 def test_memory_is_bounded() -> None:
-    ledger = InterpretationLatency(CHUNK_MS)
+    latency = InterpretationLatency(CHUNK_MS)
     for number in range(HISTORY + 500):
         for chunk in sentence(number * 5_000, number, chunks=1):
-            ledger.heard(chunk, sent_at(chunk) + number)
+            latency.heard(chunk, sent_at(chunk) + number)
 
-    assert len(ledger.entries) == HISTORY
-    assert totals(ledger)[0] == 478 + 500
-    summary = ledger.summary()
+    assert len(latency.entries) == HISTORY
+    assert totals(latency)[0] == 478 + 500
+    summary = latency.summary()
     assert summary is not None
     assert (summary.sentences, summary.measured) == (HISTORY + 500, HISTORY + 500)
 
@@ -183,11 +183,11 @@ def test_memory_is_bounded() -> None:
 def test_a_listener_has_one_also_of_chunks_that_come_too_late_to_be_played(delay: int) -> None:
     playout = Playout(FORMAT, NullSink(), playout_delay_ms=400)
     for chunk in sentence(0, 0):
-        playout.push(Heard(chunk, sent_at(chunk)))
+        playout.push(AudioReceived(chunk, sent_at(chunk)))
     for chunk in sentence(2_000, 3):
-        playout.push(Heard(chunk, sent_at(chunk) + delay))
+        playout.push(AudioReceived(chunk, sent_at(chunk) + delay))
     playout.finish()
 
-    ledger = playout.stats().ledger
-    assert ledger is not None
-    assert (ledger.measured, ledger.total.maximum) == (2, 478 + delay)
+    latency = playout.stats().interpretation
+    assert latency is not None
+    assert (latency.measured, latency.total.maximum) == (2, 478 + delay)

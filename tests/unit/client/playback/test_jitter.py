@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
+from client.playback.jitter import ChunkOutcome, Gap, JitterBuffer, Played, PlayoutEvent
 from tests.unit.client.support import FORMAT, T0, audio
 
 
@@ -38,9 +38,9 @@ def test_chunks_come_out_in_order() -> None:
 def test_a_duplicate_is_dropped_before_and_after_playing() -> None:
     buffer = JitterBuffer(FORMAT)
     buffer.push(audio(0), _complete_at(0))
-    assert buffer.push(audio(0), _complete_at(0)) is Verdict.DUPLICATE
+    assert buffer.push(audio(0), _complete_at(0)) is ChunkOutcome.DUPLICATE
     assert _numbers(buffer.pop(_complete_at(0) + 400)) == [0]
-    assert buffer.push(audio(0), _complete_at(0) + 401) is Verdict.DUPLICATE
+    assert buffer.push(audio(0), _complete_at(0) + 401) is ChunkOutcome.DUPLICATE
     assert (buffer.counts.received, buffer.counts.duplicate) == (1, 2)
 
 
@@ -70,7 +70,7 @@ def test_joining_in_the_middle_is_no_gap() -> None:
 def test_what_comes_after_its_time_is_late_and_not_played() -> None:
     buffer = JitterBuffer(FORMAT, playout_delay_ms=400)
     buffer.push(audio(0), _complete_at(0))
-    assert buffer.push(audio(1), _complete_at(1) + 401) is Verdict.LATE
+    assert buffer.push(audio(1), _complete_at(1) + 401) is ChunkOutcome.LATE
     buffer.push(audio(2), _complete_at(2) + 300)
     assert _numbers(buffer.flush()) == [0, (1, 1), 2]
     assert (buffer.counts.late, buffer.counts.received) == (1, 3)
@@ -80,7 +80,7 @@ def test_what_comes_after_a_later_chunk_was_played_is_late() -> None:
     buffer = JitterBuffer(FORMAT, playout_delay_ms=400)
     buffer.push(audio(5), _complete_at(5))
     buffer.pop(_complete_at(5) + 400)
-    assert buffer.push(audio(4), _complete_at(5) + 400) is Verdict.LATE
+    assert buffer.push(audio(4), _complete_at(5) + 400) is ChunkOutcome.LATE
     assert buffer.flush() == []
 
 
@@ -107,8 +107,8 @@ def test_an_older_epoch_is_heard_for_two_seconds_after_the_change() -> None:
     buffer = JitterBuffer(FORMAT)
     change = _complete_at(10)
     buffer.push(audio(10, epoch=2), change)
-    assert buffer.push(audio(9, epoch=1), change + 399) is Verdict.ACCEPTED
-    assert buffer.push(audio(8, epoch=1), change + 2_000) is Verdict.SUPERSEDED
+    assert buffer.push(audio(9, epoch=1), change + 399) is ChunkOutcome.ACCEPTED
+    assert buffer.push(audio(8, epoch=1), change + 2_000) is ChunkOutcome.SUPERSEDED
     assert _numbers(buffer.flush()) == [9, 10]
     assert buffer.counts.superseded == 1
 
@@ -117,8 +117,8 @@ def test_each_older_epoch_counts_from_its_own_change() -> None:
     buffer = JitterBuffer(FORMAT)
     buffer.push(audio(0, epoch=2), T0 + 200)
     buffer.push(audio(50, epoch=3), T0 + 10_200)
-    assert buffer.push(audio(49, epoch=2), T0 + 10_300) is Verdict.ACCEPTED
-    assert buffer.push(audio(48, epoch=1), T0 + 10_300) is Verdict.SUPERSEDED
+    assert buffer.push(audio(49, epoch=2), T0 + 10_300) is ChunkOutcome.ACCEPTED
+    assert buffer.push(audio(48, epoch=1), T0 + 10_300) is ChunkOutcome.SUPERSEDED
 
 
 def test_a_slow_clock_of_the_sender_is_anchored_on_the_fastest_chunk() -> None:
@@ -152,8 +152,8 @@ def test_a_network_that_became_slow_for_good_is_followed_after_a_while() -> None
     for seq in range(120):
         latency = 20 if seq < 10 else 600
         verdicts.append(buffer.push(audio(seq), _complete_at(seq) + latency))
-    assert verdicts[10] is Verdict.LATE
-    assert verdicts[-1] is Verdict.ACCEPTED
+    assert verdicts[10] is ChunkOutcome.LATE
+    assert verdicts[-1] is ChunkOutcome.ACCEPTED
 
 
 def test_a_clock_that_was_set_back_does_not_block_what_follows() -> None:

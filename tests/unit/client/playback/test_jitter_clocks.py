@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent
 from client.playback.playout import Playout
-from client.protocol.events import Heard
+from client.protocol.events import AudioReceived
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
@@ -151,7 +151,7 @@ def test_a_recording_is_as_long_as_what_was_said_when_a_clock_is_set_forward() -
         ahead = 5_000 if seq >= 10 else 0
         arrived = T0 + (seq + 1) * 200 + NETWORK_MS
         playout.advance(arrived)
-        playout.push(Heard(audio(seq, timestamp=T0 + seq * 200 + ahead), arrived))
+        playout.push(AudioReceived(audio(seq, timestamp=T0 + seq * 200 + ahead), arrived))
     playout.finish()
     assert loudspeaker.played == list(range(20))
 

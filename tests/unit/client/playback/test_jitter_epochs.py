@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.playback.jitter import Gap, JitterBuffer, Played, Verdict
+from client.playback.jitter import ChunkOutcome, Gap, JitterBuffer, Played
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import T0, audio
 
@@ -31,7 +31,7 @@ def test_an_older_epoch_is_heard_for_two_seconds_after_the_change(
             began[epoch] = now
         verdict = buffer.push(audio(seq, epoch=epoch, timestamp=now - 200, size=2), now)
         superseded = any(newer > epoch and now - since >= 2_000 for newer, since in began.items())
-        assert (verdict is Verdict.SUPERSEDED) is superseded
+        assert (verdict is ChunkOutcome.SUPERSEDED) is superseded
         buffer.pop(now)
 
 
@@ -46,7 +46,7 @@ def test_a_new_epoch_is_played_at_once_whatever_its_first_number_and_clock(
         buffer.pop(now)
 
     newcomer = audio(first, epoch=5, timestamp=now - 200 + skew_ms, size=2)
-    assert buffer.push(newcomer, now) is Verdict.ACCEPTED
+    assert buffer.push(newcomer, now) is ChunkOutcome.ACCEPTED
     events = buffer.pop(now + 1_000 + DELAY_MS)
     played = [event.audio for event in events if isinstance(event, Played)]
     assert played[-1] == newcomer

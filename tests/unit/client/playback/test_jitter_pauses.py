@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent
 from client.playback.playout import Playout
-from client.protocol.events import Heard
+from client.protocol.events import AudioReceived
 from shared.protocol.messages import Audio
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
@@ -96,7 +96,7 @@ def test_a_recording_has_the_pauses_in_it() -> None:
     loudspeaker = Loudspeaker()
     playout = Playout(FORMAT, loudspeaker, DELAY_MS)
     for chunk in speech((0, 2), (1_000, 1)):
-        playout.push(Heard(chunk, chunk.timestamp + 230))
+        playout.push(AudioReceived(chunk, chunk.timestamp + 230))
     playout.finish()
 
     assert loudspeaker.played == [0, 1, -600, 2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.playback.jitter import Gap, JitterBuffer, Played, PlayoutEvent, Verdict
+from client.playback.jitter import ChunkOutcome, Gap, JitterBuffer, Played, PlayoutEvent
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio
 from tests.unit.client.support import audio
@@ -41,7 +41,7 @@ def arrivals(draw: st.DrawFn) -> list[Arrival]:
 
 def _run(
     schedule: list[Arrival], tick_ms: int, capacity: int
-) -> tuple[JitterBuffer, list[Verdict], list[PlayoutEvent]]:
+) -> tuple[JitterBuffer, list[ChunkOutcome], list[PlayoutEvent]]:
     buffer = JitterBuffer(FORMAT, capacity=capacity)
     verdicts, events = [], []
     now = schedule[0].at if schedule else 0
@@ -65,8 +65,8 @@ def test_the_account_is_exact(schedule: list[Arrival], tick_ms: int, capacity: i
     assert len(played) == counts.played
     assert len(schedule) == counts.received + counts.duplicate + counts.superseded
     assert counts.received == counts.played + counts.late + counts.dropped
-    assert counts.late == verdicts.count(Verdict.LATE)
-    assert counts.duplicate == verdicts.count(Verdict.DUPLICATE)
+    assert counts.late == verdicts.count(ChunkOutcome.LATE)
+    assert counts.duplicate == verdicts.count(ChunkOutcome.DUPLICATE)
     assert counts.received == counts.played + counts.late or counts.dropped > 0
     assert buffer.flush() == []
     sent = {(item.chunk.epoch, item.chunk.seq): item.chunk for item in schedule}
@@ -90,7 +90,7 @@ def test_gaps_and_chunks_together_leave_nothing_out(
     last_epoch = max(covered, default=0)  # whose end nothing has passed over
     for item, verdict in zip(schedule, verdicts, strict=True):
         key = (item.chunk.epoch, item.chunk.seq)
-        if verdict is Verdict.LATE and key > (last_epoch, covered[last_epoch][0]):
+        if verdict is ChunkOutcome.LATE and key > (last_epoch, covered[last_epoch][0]):
             assert item.chunk.epoch == last_epoch
             assert item.chunk.seq in covered[last_epoch], "a late chunk lies in a gap"
 
@@ -100,7 +100,7 @@ def test_any_order_within_the_delay_plays_all(order: list[int]) -> None:
     buffer = JitterBuffer(FORMAT, playout_delay_ms=12 * 200)
     at = audio(11).timestamp + 200
     for seq in order:
-        assert buffer.push(audio(seq, size=2), at) is Verdict.ACCEPTED
+        assert buffer.push(audio(seq, size=2), at) is ChunkOutcome.ACCEPTED
     events = buffer.pop(at + 12 * 200)
     assert [event.audio.seq for event in events if isinstance(event, Played)] == list(range(12))
     assert len(events) == 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.playback.playout import Playout
-from client.protocol.events import Heard
+from client.protocol.events import AudioReceived
 from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
@@ -16,7 +16,7 @@ def _playout() -> tuple[Playout, Loudspeaker]:
 def test_chunks_and_gaps_are_played_when_due() -> None:
     playout, speaker = _playout()
     for seq in (1, 4, 5):
-        playout.push(Heard(audio(seq), T0 + 200 * (seq + 1)))
+        playout.push(AudioReceived(audio(seq), T0 + 200 * (seq + 1)))
     assert playout.next_due_ms == T0 + 800
     playout.advance(T0 + 1_400)
     assert speaker.played == [1, -400, 4]
@@ -26,8 +26,8 @@ def test_chunks_and_gaps_are_played_when_due() -> None:
 
 def test_another_language_begins_anew_after_what_had_arrived() -> None:
     playout, speaker = _playout()
-    playout.push(Heard(audio(7, epoch=9), T0 + 1_600))
-    playout.push(Heard(audio(2, epoch=1, language="es"), T0 + 1_700))
+    playout.push(AudioReceived(audio(7, epoch=9), T0 + 1_600))
+    playout.push(AudioReceived(audio(2, epoch=1, language="es"), T0 + 1_700))
     assert speaker.played == [7]
     playout.finish()
     assert speaker.played == [7, 2]
@@ -40,7 +40,7 @@ def test_another_language_begins_anew_after_what_had_arrived() -> None:
 def test_the_volume_is_applied() -> None:
     speaker = Loudspeaker()
     playout = Playout(FORMAT, speaker, state=BroadcastState(volume=0.5))
-    playout.push(Heard(audio(100), T0))
+    playout.push(AudioReceived(audio(100), T0))
     playout.finish()
     assert speaker.played == [50]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import SoundError
-from client.flows.sound_files import HeardFile
+from client.flows.sound_files import RecordingFile
 from client.playback.playout import NullSink
 from client.playback.recorder import Recorder
 from client.sound.whole import parse_sound, read_sound
@@ -116,14 +116,14 @@ def test_what_can_never_be_written_is_told_before_anything_is_heard(
     (tmp_path / "file").touch()
     with contextlib.ExitStack() as files:
         with pytest.raises(SoundError, match=r"cannot be written: .*; name another file") as fault:
-            HeardFile(tmp_path / name, files, print)
+            RecordingFile(tmp_path / name, files, print)
         assert "\n" not in str(fault.value)
 
 
 def test_a_directory_that_goes_meanwhile_does_not_end_listening(tmp_path: Path) -> None:
     told: list[str] = []
     with contextlib.ExitStack() as files:
-        heard = HeardFile(tmp_path / "new" / "heard.wav", files, told.append)
+        heard = RecordingFile(tmp_path / "new" / "heard.wav", files, told.append)
         (tmp_path / "new").rmdir()
         (tmp_path / "new").touch()
         heard.open(AudioFormat()).write(CHUNK)
@@ -135,7 +135,7 @@ def test_a_directory_that_goes_meanwhile_does_not_end_listening(tmp_path: Path) 
 def test_the_summary_says_whether_the_recording_is_whole(tmp_path: Path) -> None:
     def summary(path: Path | None, chunks: int) -> str | None:
         with contextlib.ExitStack() as files:
-            heard = HeardFile(path, files, lambda line: None)
+            heard = RecordingFile(path, files, lambda line: None)
             if chunks:
                 sink = heard.open(AudioFormat())
                 for _ in range(chunks):
@@ -151,6 +151,6 @@ def test_the_summary_says_whether_the_recording_is_whole(tmp_path: Path) -> None
 def test_without_a_name_sound_is_forgotten_and_opus_cannot_be_recorded(tmp_path: Path) -> None:
     opus = AudioFormat(encoding="opus")
     with contextlib.ExitStack() as files:
-        assert isinstance(HeardFile(None, files, print).open(opus), NullSink)
+        assert isinstance(RecordingFile(None, files, print).open(opus), NullSink)
         with pytest.raises(SoundError, match=r"opus.*leave --out away"):
-            HeardFile(tmp_path / "a.wav", files, print).open(opus)
+            RecordingFile(tmp_path / "a.wav", files, print).open(opus)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client.playback.playout import Playout
-from client.protocol.events import Heard
+from client.protocol.events import AudioReceived
 from shared.models.broadcast_state import BroadcastState
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
@@ -20,7 +20,7 @@ def play(*arrivals: int | BroadcastState) -> tuple[list[float], tuple[int, int, 
     playout = Playout(FORMAT, loudspeaker, playout_delay_ms=5_000)
     for arrival in arrivals:
         if isinstance(arrival, int):
-            playout.push(Heard(audio(arrival), T0 + 5_000))
+            playout.push(AudioReceived(audio(arrival), T0 + 5_000))
         else:
             playout.apply(arrival)
     playout.finish()
@@ -75,11 +75,11 @@ def test_a_silence_that_began_before_the_first_chunk() -> None:
 def test_the_newest_volume_is_played_at() -> None:
     loudspeaker = Loudspeaker()
     playout = Playout(FORMAT, loudspeaker)
-    playout.push(Heard(audio(100), T0))
+    playout.push(AudioReceived(audio(100), T0))
     playout.apply(BroadcastState(volume=0.5, last_state_change=1))
     playout.finish()
     playout.apply(BroadcastState(volume=0, last_state_change=2))
-    playout.push(Heard(audio(101), T0))
+    playout.push(AudioReceived(audio(101), T0))
     playout.finish()
 
     assert loudspeaker.played == [50, 0]
@@ -87,11 +87,11 @@ def test_the_newest_volume_is_played_at() -> None:
 
 def test_another_language_has_numbers_of_its_own() -> None:
     playout = Playout(FORMAT, Loudspeaker(), playout_delay_ms=5_000)
-    playout.push(Heard(audio(1), T0 + 5_000))
+    playout.push(AudioReceived(audio(1), T0 + 5_000))
     playout.apply(PAUSED)
     playout.apply(ON)
     for seq in (1, 5):
-        playout.push(Heard(audio(seq, language="es"), T0 + 5_000))
+        playout.push(AudioReceived(audio(seq, language="es"), T0 + 5_000))
     playout.finish()
 
     counts = playout.stats().counts

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.protocol.announcements import ShownAnnouncements, announced
+from client.protocol.announcements import AnnouncementTracker, to_announcement
 from shared.protocol.announcement_messages import (
     ActiveAnnouncement,
     Announcement,
@@ -39,25 +39,25 @@ MESSAGES = ANNOUNCEMENTS.map(
 def test_whatever_comes_is_told_once_newer_after_older_and_never_after_its_end(
     messages: list[ServerMessage | str],
 ) -> None:
-    board, over = ShownAnnouncements(), set[str]()
+    board, over = AnnouncementTracker(), set[str]()
     told: dict[Scope, list[tuple[int, str]]] = {"all": [], "session": []}
     for message in messages:
         if isinstance(message, str):
-            board.lost()
-            assert not board.shown
+            board.connection_lost()
+            assert not board.active
             continue
-        news = board.take(message)
+        news = board.apply(message)
         if isinstance(message, Announcement | ActiveAnnouncement):
-            it = announced(message)
+            it = to_announcement(message)
             assert it is not None
             if news:
                 assert it.announcement_id not in over
-                assert board.shown[it.scope] == it
+                assert board.active[it.scope] == it
                 told[it.scope].append((it.created_at, it.announcement_id))
         elif isinstance(message, AnnouncementCleared | AnnouncementAcknowledged):
             assert message.announcement_id is not None
             over.add(message.announcement_id)
-        for scope, shown in board.shown.items():
+        for scope, shown in board.active.items():
             assert shown.announcement_id not in over
             assert (shown.created_at, shown.announcement_id) == told[scope][-1]
     for keys in told.values():
@@ -68,68 +68,68 @@ def test_whatever_comes_is_told_once_newer_after_older_and_never_after_its_end(
 def test_in_any_order_with_repetitions_the_newest_is_shown(
     order: list[Announcement], data: st.DataObject
 ) -> None:
-    board = ShownAnnouncements()
+    board = AnnouncementTracker()
     for it in order + data.draw(st.lists(st.sampled_from(order))):
-        board.take(it)
-    assert board.shown == {"all": announcement(4)}
-    assert board.take(cleared(announcement(4)))
-    assert board.shown == {}
+        board.apply(it)
+    assert board.active == {"all": announcement(4)}
+    assert board.apply(cleared(announcement(4)))
+    assert board.active == {}
 
 
 def test_a_clear_that_overtakes_its_announcement_holds() -> None:
-    board = ShownAnnouncements()
-    assert not board.take(cleared(announcement(1)))
-    assert not board.take(announcement(1))
-    assert board.shown == {}
-    assert board.take(announcement(2))
+    board = AnnouncementTracker()
+    assert not board.apply(cleared(announcement(1)))
+    assert not board.apply(announcement(1))
+    assert board.active == {}
+    assert board.apply(announcement(2))
 
 
 def test_a_clear_ends_what_was_replaced_before_it_as_well() -> None:
-    board = ShownAnnouncements()
-    board.take(announcement(1))
-    assert board.take(cleared(announcement(3)))
-    assert board.shown == {}
-    assert not board.take(announcement(2))
-    assert board.take(announcement(4))
-    assert not board.take(cleared(announcement(3)))
-    assert board.shown == {"all": announcement(4)}
+    board = AnnouncementTracker()
+    board.apply(announcement(1))
+    assert board.apply(cleared(announcement(3)))
+    assert board.active == {}
+    assert not board.apply(announcement(2))
+    assert board.apply(announcement(4))
+    assert not board.apply(cleared(announcement(3)))
+    assert board.active == {"all": announcement(4)}
 
 
 def test_a_clear_in_another_session_ends_nothing_here() -> None:
-    board = ShownAnnouncements()
-    board.take(announcement(1, scope="session"))
+    board = AnnouncementTracker()
+    board.apply(announcement(1, scope="session"))
     elsewhere = AnnouncementCleared(
         announcement_id="b", scope="session", session_id="calm-otter-404", created_at=9
     )
-    assert not board.take(elsewhere)
-    assert board.shown == {"session": announcement(1, scope="session")}
+    assert not board.apply(elsewhere)
+    assert board.active == {"session": announcement(1, scope="session")}
 
 
 def test_what_was_replaced_while_away_does_not_come_back_and_what_held_is_no_news() -> None:
-    board = ShownAnnouncements()
-    board.take(announcement(1))
-    board.take(announcement(2))
-    board.lost()
-    assert not board.take(active(announcement(2)))
-    assert not board.take(active(announcement(1)))
-    assert board.shown == {"all": announcement(2)}
+    board = AnnouncementTracker()
+    board.apply(announcement(1))
+    board.apply(announcement(2))
+    board.connection_lost()
+    assert not board.apply(active(announcement(2)))
+    assert not board.apply(active(announcement(1)))
+    assert board.active == {"all": announcement(2)}
 
 
 @pytest.mark.parametrize(
     "end", [SessionEnded(session_id=SESSION, reason="ended"), SessionLeft(session_id=SESSION)]
 )
 def test_a_sessions_announcement_goes_with_the_session(end: ServerMessage) -> None:
-    board = ShownAnnouncements()
-    board.take(announcement(1, scope="session"))
-    board.take(announcement(2))
-    assert board.take(end)
-    assert board.shown == {"all": announcement(2)}
+    board = AnnouncementTracker()
+    board.apply(announcement(1, scope="session"))
+    board.apply(announcement(2))
+    assert board.apply(end)
+    assert board.active == {"all": announcement(2)}
 
 
 def test_another_sessions_announcement_may_be_older() -> None:
-    board = ShownAnnouncements()
-    board.take(announcement(9, scope="session"))
-    board.take(SessionLeft(session_id=SESSION))
+    board = AnnouncementTracker()
+    board.apply(announcement(9, scope="session"))
+    board.apply(SessionLeft(session_id=SESSION))
     other = Announcement(
         announcement_id="b",
         scope="session",
@@ -138,7 +138,7 @@ def test_another_sessions_announcement_may_be_older() -> None:
         created_at=1,
         session_id="calm-otter-404",
     )
-    assert board.take(other)
+    assert board.apply(other)
 
 
 @pytest.mark.parametrize(
@@ -150,4 +150,4 @@ def test_another_sessions_announcement_may_be_older() -> None:
     ],
 )
 def test_nothing_is_no_news(nothing: ServerMessage) -> None:
-    assert not ShownAnnouncements().take(nothing)
+    assert not AnnouncementTracker().apply(nothing)

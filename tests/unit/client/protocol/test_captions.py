@@ -10,9 +10,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.protocol.captions import CaptionTrack, Shown
+from client.protocol.captions import CaptionOutcome, CaptionTrack
 from client.protocol.core import SessionCore
-from client.protocol.events import Captioned
+from client.protocol.events import CaptionReceived
 from client.protocol.session_state import SessionState
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.message_base import encode
@@ -53,9 +53,9 @@ class TestTrack:
             seen.append((track.push(item), track.partial))
 
         assert seen == [
-            (Shown.PARTIAL, partial("Buenos", end=400)),
-            (Shown.PARTIAL, partial("Buenos días", end=800)),
-            (Shown.FINAL, None),
+            (CaptionOutcome.PARTIAL, partial("Buenos", end=400)),
+            (CaptionOutcome.PARTIAL, partial("Buenos días", end=800)),
+            (CaptionOutcome.FINAL, None),
         ]
         assert texts(track) == ["Buenos días."]
 
@@ -63,41 +63,43 @@ class TestTrack:
         track = CaptionTrack()
         track.push(partial("Bueno"))
 
-        assert track.push(partial("Buenos")) is Shown.PARTIAL
-        assert track.push(partial("Buenos")) is Shown.OLD
+        assert track.push(partial("Buenos")) is CaptionOutcome.PARTIAL
+        assert track.push(partial("Buenos")) is CaptionOutcome.OLD
 
     def test_what_comes_twice_is_shown_once(self) -> None:
         track = CaptionTrack()
 
-        assert track.push(caption("Hola.")) is Shown.FINAL
-        assert track.push(caption("Hola.")) is Shown.OLD
+        assert track.push(caption("Hola.")) is CaptionOutcome.FINAL
+        assert track.push(caption("Hola.")) is CaptionOutcome.OLD
         assert texts(track) == ["Hola."]
 
     def test_a_partial_one_that_was_overtaken_is_not_shown(self) -> None:
         track = CaptionTrack()
         track.push(partial("uno dos", end=800))
 
-        assert track.push(partial("uno", end=400)) is Shown.OLD
+        assert track.push(partial("uno", end=400)) is CaptionOutcome.OLD
         track.push(caption("Uno dos.", 0, 1_000))
-        assert track.push(partial("uno dos tres", 0, 1_100)) is Shown.OLD  # its final one is there
-        assert track.push(partial("algo", 100, 900)) is Shown.OLD
+        assert (
+            track.push(partial("uno dos tres", 0, 1_100)) is CaptionOutcome.OLD
+        )  # its final one is there
+        assert track.push(partial("algo", 100, 900)) is CaptionOutcome.OLD
         assert track.partial is None
         # Silence around words belongs to both neighbours for some recognisers.
-        assert track.push(partial("cuatro", 900, 1_300)) is Shown.PARTIAL
+        assert track.push(partial("cuatro", 900, 1_300)) is CaptionOutcome.PARTIAL
 
     def test_a_final_one_leaves_what_is_said_after_it(self) -> None:
         track = CaptionTrack()
         later = partial("dos", 1_000, 1_500)
         track.push(later)
 
-        assert track.push(caption("Uno.", 0, 1_000)) is Shown.FINAL
+        assert track.push(caption("Uno.", 0, 1_000)) is CaptionOutcome.FINAL
         assert track.partial == later
 
     def test_final_ones_take_their_places_by_the_floors_time(self) -> None:
         track = CaptionTrack()
 
         for begin in (2_000, 0, 1_000):
-            assert track.push(caption(f"{begin}", begin, begin + 900)) is Shown.FINAL
+            assert track.push(caption(f"{begin}", begin, begin + 900)) is CaptionOutcome.FINAL
 
         assert texts(track) == ["0", "1000", "2000"]
 
@@ -106,9 +108,9 @@ class TestTrack:
         track.push(caption("of the first"))
         track.push(partial("of the first", 1_000, 1_500))
 
-        assert track.push(caption("of the second", epoch=2)) is Shown.FINAL
+        assert track.push(caption("of the second", epoch=2)) is CaptionOutcome.FINAL
         assert track.partial is None
-        assert track.push(caption("late", 1_000, 2_000)) is Shown.OLD
+        assert track.push(caption("late", 1_000, 2_000)) is CaptionOutcome.OLD
         assert texts(track) == ["of the first", "of the second"]
 
     def test_floor_and_language_have_nothing_to_do_with_each_other(self) -> None:
@@ -116,11 +118,11 @@ class TestTrack:
         track.push(caption("Hola.", 1_000, 2_000, epoch=7))
         track.push(partial("mundo", 2_000, 2_500, epoch=7))
 
-        assert track.push(caption("Hello.", language="en", epoch=2)) is Shown.FINAL
+        assert track.push(caption("Hello.", language="en", epoch=2)) is CaptionOutcome.FINAL
         assert track.partial is None
-        assert track.push(partial("world", 900, 950, language="en", epoch=2)) is Shown.OLD
-        assert track.push(caption("Otra vez.", 3_000, 4_000, epoch=8)) is Shown.FINAL
-        assert track.push(caption("Tarde.", 3_000, 4_000, epoch=7)) is Shown.OLD
+        assert track.push(partial("world", 900, 950, language="en", epoch=2)) is CaptionOutcome.OLD
+        assert track.push(caption("Otra vez.", 3_000, 4_000, epoch=8)) is CaptionOutcome.FINAL
+        assert track.push(caption("Tarde.", 3_000, 4_000, epoch=7)) is CaptionOutcome.OLD
         assert texts(track) == ["Hola.", "Hello.", "Otra vez."]
 
     def test_it_is_bounded_and_what_is_forgotten_does_not_return(self) -> None:
@@ -129,7 +131,7 @@ class TestTrack:
             track.push(caption(str(number), number * 1_000, number * 1_000 + 900))
 
         assert texts(track) == ["2", "3", "4"]
-        assert track.push(caption("0", 0, 900)) is Shown.OLD
+        assert track.push(caption("0", 0, 900)) is CaptionOutcome.OLD
         assert texts(track) == ["2", "3", "4"]
 
     def test_a_speaker_with_another_clock_is_read_on(self) -> None:
@@ -139,8 +141,8 @@ class TestTrack:
             track.push(caption(str(number), hour + number * 1_000, hour + number * 1_000 + 900))
         track.push(partial("4", hour + 4_000, hour + 4_500))
 
-        assert track.push(partial("then")) is Shown.PARTIAL
-        assert track.push(caption("Then.")) is Shown.FINAL
+        assert track.push(partial("then")) is CaptionOutcome.PARTIAL
+        assert track.push(caption("Then.")) is CaptionOutcome.FINAL
         assert texts(track) == ["2", "3", "Then."]
 
     def test_of_languages_long_gone_nothing_is_kept(self) -> None:
@@ -149,7 +151,7 @@ class TestTrack:
         for number in range(40):
             track.push(caption("other", language=f"x-{number:02}"))
 
-        assert track.push(caption("again", epoch=4)) is Shown.FINAL
+        assert track.push(caption("again", epoch=4)) is CaptionOutcome.FINAL
 
 
 @st.composite
@@ -181,7 +183,7 @@ def test_whatever_the_order_every_sentence_stays_once_and_in_its_place(
 
     finals = [item for item in said if item.final]
     assert list(track.finals) == finals
-    assert shown.count(Shown.FINAL) == len(finals)
+    assert shown.count(CaptionOutcome.FINAL) == len(finals)
     assert track.partial is None
 
 
@@ -189,7 +191,7 @@ def test_whatever_the_order_every_sentence_stays_once_and_in_its_place(
 def test_in_order_all_is_shown_and_the_last_is_on_top(said: list[Caption]) -> None:
     track = CaptionTrack()
     for item in said:
-        assert track.push(item) is (Shown.FINAL if item.final else Shown.PARTIAL)
+        assert track.push(item) is (CaptionOutcome.FINAL if item.final else CaptionOutcome.PARTIAL)
         assert (track.finals[-1] if item.final else track.partial) == item
 
 
@@ -219,8 +221,8 @@ class TestCore:
 
     def read(self, core: SessionCore, *arriving: Caption) -> list[str]:
         events = [event for item in arriving for event in core.receive(encode(item), T0)]
-        assert all(isinstance(event, Captioned) for event in events)
-        return [event.caption.text for event in events if isinstance(event, Captioned)]
+        assert all(isinstance(event, CaptionReceived) for event in events)
+        return [event.caption.text for event in events if isinstance(event, CaptionReceived)]
 
     def test_a_listener_reads_the_language_that_it_hears(self) -> None:
         spanish, floor = caption("Hola."), caption("Hello.", language="en")
@@ -265,10 +267,10 @@ class TestCore:
         reply = {**JOINED, "channelSource": "machine", "requestId": request_id}
         _, event = core.receive(msgspec.json.encode(reply), T0)
 
-        assert event == Captioned(caption("Hola."))
+        assert event == CaptionReceived(caption("Hola."))
 
     def test_a_speaker_reads_nothing(self) -> None:
         state = self.seated().state
         assert isinstance(state, SessionState)
 
-        assert not replace(state, role="speaker").hears(caption("Hola."))
+        assert not replace(state, role="speaker").accepts(caption("Hola."))

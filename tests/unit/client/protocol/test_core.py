@@ -10,13 +10,13 @@ import pytest
 from client.errors import GATEWAY_FAULT, RequestRefusedError
 from client.protocol.core import SessionCore
 from client.protocol.events import (
-    Answered,
+    AudioReceived,
     AudioRefused,
     Event,
-    Heard,
-    Notified,
-    Outcome,
-    Refused,
+    Notification,
+    ReplyReceived,
+    RequestOutcome,
+    RequestRefused,
 )
 from shared.protocol.message_base import Request
 from shared.protocol.messages import (
@@ -35,11 +35,13 @@ SESSION = "golden-eagle-427"
 JOIN = JoinSession(session_id=SESSION, target_language="es")
 
 
-def _receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | Outcome]:
+def _receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | RequestOutcome]:
     return [event for message in messages for event in core.receive(json.dumps(message), 5.0)]
 
 
-def _ask(core: SessionCore, request: Request, reply: dict[str, Any]) -> list[Event | Outcome]:
+def _ask(
+    core: SessionCore, request: Request, reply: dict[str, Any]
+) -> list[Event | RequestOutcome]:
     request_id, _ = core.ask(request)
     return _receive(core, {**reply, "requestId": request_id})
 
@@ -66,7 +68,7 @@ def _error(code: str = "FORBIDDEN", **fields: Any) -> dict[str, Any]:
 
 
 def _hears(core: SessionCore, message: dict[str, Any]) -> bool:
-    return any(isinstance(event, Heard) for event in _receive(core, message))
+    return any(isinstance(event, AudioReceived) for event in _receive(core, message))
 
 
 def test_a_request_is_a_frame_with_an_id_of_its_own() -> None:
@@ -92,10 +94,10 @@ def test_audio_is_a_frame_whose_id_is_its_number() -> None:
 def test_a_reply_answers_its_request_and_sets_the_state() -> None:
     core = SessionCore()
     (event,) = _ask(core, CreateSession(source_language="en"), CREATED)
-    assert isinstance(event, Answered)
+    assert isinstance(event, ReplyReceived)
     assert core.state is not None
     assert (core.state.session_id, core.state.role, core.state.epoch) == (SESSION, "speaker", 1)
-    assert core.state.heard_language is None
+    assert core.state.audio_language is None
     assert "secret" not in repr(core.state)
 
 
@@ -105,14 +107,17 @@ def test_replies_may_come_in_any_order() -> None:
     second, _ = core.ask(Heartbeat())
     ack = {"type": "heartbeatAck", "timestamp": 1}
     events = _receive(core, {**ack, "requestId": second}, {**ack, "requestId": first})
-    assert [event.request_id for event in events if isinstance(event, Answered)] == [second, first]
+    assert [event.request_id for event in events if isinstance(event, ReplyReceived)] == [
+        second,
+        first,
+    ]
 
 
 def test_an_error_refuses_its_request_and_leaves_the_state() -> None:
     core = SessionCore()
     request_id, _ = core.ask(JOIN)
     (event,) = _receive(core, _error("SESSION_NOT_FOUND", requestId=request_id, action="x"))
-    assert isinstance(event, Refused)
+    assert isinstance(event, RequestRefused)
     assert (event.request_id, event.error.code) == (request_id, "SESSION_NOT_FOUND")
     assert (event.error.status, event.error.retryable) == (403, False)
     assert core.state is None
@@ -134,7 +139,7 @@ def test_an_error_without_id_is_about_the_oldest_request() -> None:
     first, _ = core.ask(JOIN)
     core.ask(Heartbeat())
     (event,) = _receive(core, _error("INVALID_MESSAGE"))
-    assert isinstance(event, Refused)
+    assert isinstance(event, RequestRefused)
     assert event.request_id == first
 
 
@@ -145,7 +150,7 @@ def test_an_object_of_the_gateway_is_a_retryable_error(waiting: bool) -> None:
         core.ask(JOIN)
     fault = {"message": "Internal server error", "connectionId": "c", "requestId": "gateway-own"}
     (event,) = _receive(core, fault)
-    assert isinstance(event, Refused if waiting else AudioRefused)
+    assert isinstance(event, RequestRefused if waiting else AudioRefused)
     assert isinstance(event.error, RequestRefusedError)
     assert (event.error.code, event.error.retryable) == (GATEWAY_FAULT, True)
 
@@ -196,7 +201,7 @@ def test_an_interpreter_hears_the_floor_whoever_interprets() -> None:
 def test_a_change_of_source_changes_what_is_heard() -> None:
     core = _joined(channelSource="floor")
     (event,) = _receive(core, _change("floor", "human", epoch=4))
-    assert isinstance(event, Notified)
+    assert isinstance(event, Notification)
     assert isinstance(event.message, ChannelSourceChanged)
     assert _hears(core, _audio("es", epoch=4))
     assert not _hears(core, _audio("es", epoch=3)), "the former interpreter's"
@@ -237,7 +242,7 @@ def test_audio_before_the_reply_to_a_join_is_kept() -> None:
     early = [_audio("en"), _audio("fr"), _audio("en", session="other-session-123")]
     assert _receive(core, *early) == []
     events = _receive(core, {**JOINED, "requestId": request_id})
-    assert [type(event) for event in events] == [Answered, Heard]
+    assert [type(event) for event in events] == [ReplyReceived, AudioReceived]
 
 
 def test_audio_before_the_reply_to_a_change_of_language_is_kept() -> None:
@@ -246,7 +251,7 @@ def test_audio_before_the_reply_to_a_change_of_language_is_kept() -> None:
     assert not _hears(core, _audio("fr"))
     changed = {"type": "languageChanged", "sessionId": SESSION, "targetLanguage": "fr"}
     reply = {**changed, "channelSource": "human", "requestId": request_id}
-    assert [type(event) for event in _receive(core, reply)] == [Answered, Heard]
+    assert [type(event) for event in _receive(core, reply)] == [ReplyReceived, AudioReceived]
     assert not _hears(core, _audio("en"))
 
 
@@ -264,7 +269,7 @@ def test_what_was_kept_for_a_refused_join_goes() -> None:
     request_id, _ = core.ask(JOIN)
     _receive(core, _audio("en"))
     events = _receive(core, _error(requestId=request_id))
-    assert [type(event) for event in events] == [Refused]
+    assert [type(event) for event in events] == [RequestRefused]
     assert core.ignored == 1
 
 
@@ -295,5 +300,5 @@ def test_the_end_of_the_session_is_told() -> None:
     ended = {"type": "sessionEnded", "sessionId": SESSION, "reason": "speakerLeft"}
     assert _receive(core, {**ended, "sessionId": "other-session-123"}) == []
     (event,) = _receive(core, ended)
-    assert event == Notified(SessionEnded(session_id=SESSION, reason="speakerLeft"))
+    assert event == Notification(SessionEnded(session_id=SESSION, reason="speakerLeft"))
     assert core.state is None

@@ -8,49 +8,49 @@ from typing import Any
 import pytest
 
 from client.protocol.core import SessionCore
-from client.protocol.events import Notified
+from client.protocol.events import Notification
 from client.protocol.floor import Floor
 from shared.protocol.message_base import ServerMessage, encode
 from shared.protocol.messages import Audio, JoinSession, SpeakerDisconnected, SpeakerReconnected
 from tests.unit.client.support import JOINED, audio
 
-LEFT = Floor().heard(1, 0).left(1_000)
+LEFT = Floor().audio_received(1, 0).disconnected(1_000)
 
 
 def test_a_chunk_of_the_lost_connection_does_not_bring_the_speaker_back() -> None:
-    assert not LEFT.heard(1, 1_500).connected
+    assert not LEFT.audio_received(1, 1_500).connected
 
 
 def test_a_chunk_of_a_newer_epoch_does() -> None:
-    assert LEFT.heard(2, 1_001).connected
+    assert LEFT.audio_received(2, 1_001).connected
 
 
 def test_sound_that_goes_on_after_the_news_of_the_loss_was_overtaken() -> None:
-    late_news = Floor().heard(1, 0).heard(2, 900).left(1_000)
-    assert not late_news.heard(2, 2_900).connected
-    assert late_news.heard(2, 3_100).connected
+    late_news = Floor().audio_received(1, 0).audio_received(2, 900).disconnected(1_000)
+    assert not late_news.audio_received(2, 2_900).connected
+    assert late_news.audio_received(2, 3_100).connected
 
 
 def test_whoever_came_during_the_absence_knows_no_epoch() -> None:
-    assert Floor(connected=False).heard(7, 10).connected
+    assert Floor(connected=False).audio_received(7, 10).connected
 
 
 @pytest.mark.parametrize(
     ("floor", "known"),
     [
-        (LEFT.heard(2, 1_001), True),
+        (LEFT.audio_received(2, 1_001), True),
         (LEFT, False),
-        (LEFT.returned(), False),
-        (LEFT.heard(2, 1_001).left(5_000), False),
+        (LEFT.reconnected(), False),
+        (LEFT.audio_received(2, 1_001).disconnected(5_000), False),
     ],
 )
 def test_a_return_that_was_heard_need_not_be_told(floor: Floor, known: bool) -> None:
-    assert floor.knows_of(2) is known
+    assert floor.has_reported(2) is known
 
 
 def test_nothing_new_is_the_same() -> None:
-    floor = Floor().heard(1, 0)
-    assert floor.heard(1, 200) is floor
+    floor = Floor().audio_received(1, 0)
+    assert floor.audio_received(1, 200) is floor
 
 
 SESSION = "golden-eagle-427"
@@ -76,7 +76,7 @@ def _connected(core: SessionCore) -> bool:
 
 def _news(core: SessionCore, message: dict[str, Any] | Audio, at: float) -> list[ServerMessage]:
     frame = encode(message) if isinstance(message, Audio) else json.dumps(message)
-    return [event.message for event in core.receive(frame, at) if isinstance(event, Notified)]
+    return [event.message for event in core.receive(frame, at) if isinstance(event, Notification)]
 
 
 BACK = {"type": "speakerReconnected", "sessionId": SESSION, "epoch": 2}

@@ -11,16 +11,16 @@ from websockets.asyncio.server import ServerConnection
 
 from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
-from client.errors import AwayError, RequestRefusedError
+from client.errors import RequestRefusedError, UnavailableError
 from client.protocol.core import SessionCore
 from client.protocol.events import (
     AudioRefused,
-    Away,
     CaptionRefused,
+    Disconnected,
     Event,
-    Notified,
-    Outcome,
-    Returned,
+    Notification,
+    Reconnected,
+    RequestOutcome,
 )
 from shared.models.interpretation import Renders, RequestedInterpretation
 from shared.protocol.interpretation_messages import InterpreterLease, SendCaption
@@ -53,15 +53,15 @@ def ack(request_id: str, **of_lease: Any) -> dict[str, Any]:
     return {**beat, "lease": lease(**of_lease)} if of_lease else beat
 
 
-def receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | Outcome]:
+def receive(core: SessionCore, *messages: dict[str, Any]) -> list[Event | RequestOutcome]:
     return [event for message in messages for event in core.receive(json.dumps(message), 5.0)]
 
 
-def news(events: list[Event | Outcome]) -> list[tuple[bool, str]]:
+def news(events: list[Event | RequestOutcome]) -> list[tuple[bool, str]]:
     return [
         (event.message.lease.holds, event.message.reason)
         for event in events
-        if isinstance(event, Notified) and isinstance(event.message, InterpreterLease)
+        if isinstance(event, Notification) and isinstance(event.message, InterpreterLease)
     ]
 
 
@@ -312,8 +312,8 @@ async def test_an_interpreter_that_comes_back_waits_if_need_be() -> None:
     async with steadfast(service, FakeClock()) as (connection, _):
         await connection.join(SESSION, "es", "interpreter", source="machine", ticket="t")
         await cut(service)
-        assert isinstance(await connection.next_event(5), Away)
-        assert isinstance(await connection.next_event(5), Returned)
+        assert isinstance(await connection.next_event(5), Disconnected)
+        assert isinstance(await connection.next_event(5), Reconnected)
     first, again = [one for one in service.requests if one["action"] == "joinSession"]
     assert "standby" not in first
     assert (again["standby"], again["source"], again["ticket"]) == (True, "machine", "t")
@@ -333,5 +333,5 @@ async def test_captions_are_not_queued_while_away() -> None:
         await connection.join(SESSION, "es", "interpreter")
         await cut(service)
         await asleep.wait()
-        with pytest.raises(AwayError):
+        with pytest.raises(UnavailableError):
             await connection.send_caption(CAPTION)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.protocol.core import SessionCore
-from client.protocol.events import Heard, Notified
+from client.protocol.events import AudioReceived, Notification
 from shared.protocol.messages import JoinSession
 from tests.unit.client.support import JOINED
 
@@ -34,11 +34,11 @@ def change(source: str, target: str, epoch: int) -> Message:
 def hears(core: SessionCore, language: str, epoch: int) -> bool:
     about = {"type": "audio", "sessionId": SESSION, "language": language, "epoch": epoch}
     chunk = {**about, "seq": 0, "timestamp": 1, "audio": "AAAA"}
-    return any(isinstance(event, Heard) for event in core.receive(json.dumps(chunk), 0.0))
+    return any(isinstance(event, AudioReceived) for event in core.receive(json.dumps(chunk), 0.0))
 
 
 def told(core: SessionCore, message: Message) -> bool:
-    return any(isinstance(event, Notified) for event in core.receive(json.dumps(message), 0.0))
+    return any(isinstance(event, Notification) for event in core.receive(json.dumps(message), 0.0))
 
 
 def history(targets: list[str]) -> list[Message]:

@@ -15,7 +15,7 @@ from cli.console import Display
 from client.connection.reconnecting import reconnecting
 from client.connection.websocket import connect
 from client.protocol.core import SessionCore
-from client.protocol.events import Answered, Event, Notified, Outcome
+from client.protocol.events import Event, Notification, ReplyReceived, RequestOutcome
 from client.protocol.speaker_requests import SpeakerRequests
 from shared.models.broadcast_state import BroadcastState
 from shared.protocol.message_base import ServerMessage
@@ -38,7 +38,7 @@ def changed(at: int, session_id: str = SESSION, **state: Any) -> dict[str, Any]:
     }
 
 
-def receive(core: SessionCore, message: dict[str, Any]) -> list[Event | Outcome]:
+def receive(core: SessionCore, message: dict[str, Any]) -> list[Event | RequestOutcome]:
     return core.receive(json.dumps(message), 5.0)
 
 
@@ -59,7 +59,7 @@ def test_a_change_is_told_and_remembered() -> None:
 
     (event,) = receive(core, changed(5, isPaused=True, volume=0.5))
 
-    assert isinstance(event, Notified)
+    assert isinstance(event, Notification)
     assert known(core) == BroadcastState(is_paused=True, volume=0.5, last_state_change=5)
 
 
@@ -93,7 +93,7 @@ def test_a_change_that_is_faster_than_the_reply_to_the_join_holds() -> None:
 
     events = receive(core, {**JOINED, "requestId": request_id})
 
-    assert [type(event) for event in events] == [Answered, Notified]
+    assert [type(event) for event in events] == [ReplyReceived, Notification]
     assert known(core).is_muted
 
 
@@ -110,7 +110,7 @@ def test_a_reply_is_a_change_too_and_an_older_one_none() -> None:
         (late, changed(4, volume=0.5)),
     ):
         (event,) = receive(core, {**message, "requestId": request_id})
-        assert isinstance(event, Answered)
+        assert isinstance(event, ReplyReceived)
 
     assert known(core) == BroadcastState(is_paused=True, last_state_change=5)
 
@@ -177,6 +177,6 @@ def test_people_are_told_in_words(state: BroadcastState, words: str) -> None:
     printed = io.StringIO()
     message: ServerMessage = BroadcastStateChanged(session_id=SESSION, broadcast_state=state)
 
-    notices.notice(Display(Console(file=printed, width=100)), Notified(message))
+    notices.notice(Display(Console(file=printed, width=100)), Notification(message))
 
     assert printed.getvalue().strip() == words

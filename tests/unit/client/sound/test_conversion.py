@@ -14,7 +14,7 @@ from client.errors import SoundError
 from client.playback.audio import at_volume
 from client.playback.wav import WavWriter
 from client.sound.chunks import chunks
-from client.sound.conversion import in_chunks
+from client.sound.conversion import to_chunks
 from client.sound.encodings import Samples
 from client.sound.whole import Sound, load_pcm, to_pcm
 from shared.models.audio_format import AudioFormat
@@ -100,12 +100,12 @@ def test_chunks_are_what_the_server_takes(
     for cut in cuts:
         pieces.append(rest[: 2 * cut])
         rest = rest[2 * cut :]
-    assert list(in_chunks(iter([*pieces, rest]), audio_format)) == parts
+    assert list(to_chunks(iter([*pieces, rest]), audio_format)) == parts
 
 
 def test_no_sound_is_no_chunk() -> None:
     assert list(chunks(b"", FORMAT)) == []
-    assert list(in_chunks(iter([b"", b""]), FORMAT)) == []
+    assert list(to_chunks(iter([b"", b""]), FORMAT)) == []
 
 
 def test_the_volume_scales_and_full_volume_touches_nothing() -> None:

@@ -17,11 +17,11 @@ from botocore.config import Config
 from client.errors import TokenError
 from client.tokens.file import TokenFile
 from client.tokens.sources import (
-    CommandTokens,
+    CommandTokenSource,
     NoServiceError,
-    RefreshTokens,
-    ServiceTokens,
-    checked_command,
+    RefreshTokenSource,
+    ServiceTokenSource,
+    parse_command,
 )
 from local.http.server import HttpServer, Request, Response
 from local.identity.cognito_issuer import TokenIssuer
@@ -31,11 +31,11 @@ from tests.unit.client.support import token_service
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 
 
-def python(code: str, timeout_seconds: float = 20.0) -> CommandTokens:
-    return CommandTokens([sys.executable, "-c", code], timeout_seconds)
+def python(code: str, timeout_seconds: float = 20.0) -> CommandTokenSource:
+    return CommandTokenSource([sys.executable, "-c", code], timeout_seconds)
 
 
-async def fault_of(source: CommandTokens | RefreshTokens) -> str:
+async def fault_of(source: CommandTokenSource | RefreshTokenSource) -> str:
     with pytest.raises(TokenError) as raised:
         await source.fetch()
     message = str(raised.value)
@@ -73,7 +73,7 @@ async def test_what_is_wrong_with_a_command_is_one_line_without_a_token(
 
 @pytest.mark.parametrize("command", ["/no/such/program", "/", "/etc/passwd"])
 async def test_a_command_that_cannot_be_run_is_told(command: str) -> None:
-    assert "cannot be run: " in await fault_of(CommandTokens([command]))
+    assert "cannot be run: " in await fault_of(CommandTokenSource([command]))
 
 
 async def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path) -> None:
@@ -112,22 +112,22 @@ async def test_a_command_gets_no_input() -> None:
 def test_a_command_is_taken_apart_as_by_a_shell_but_run_by_none(
     text: str, words: list[str]
 ) -> None:
-    assert checked_command(text) == words
+    assert parse_command(text) == words
 
 
 @pytest.mark.parametrize("text", ["", "  ", "'open", "''", "a\0b"])
 def test_what_is_no_command_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"command|quotation"):
-        checked_command(text)
+        parse_command(text)
 
 
 async def test_a_service_that_nobody_named_may_be_missing() -> None:
-    asked = ServiceTokens("http://127.0.0.1:1/token", lambda: "alice", ())
+    asked = ServiceTokenSource("http://127.0.0.1:1/token", lambda: "alice", ())
     with pytest.raises(TokenError) as raised:
         await asked.fetch()
     assert not isinstance(raised.value, NoServiceError)
     with pytest.raises(NoServiceError):
-        await ServiceTokens(asked.url, asked.user, (), is_guess=True).fetch()
+        await ServiceTokenSource(asked.url, asked.user, (), is_guess=True).fetch()
 
 
 def kept(endpoint: str, refresh_token: str = "r", client_id: str = "client") -> TokenFile:
@@ -142,7 +142,7 @@ async def test_the_file_is_for_its_owners_eyes(tmp_path: Path) -> None:
 
     for mode in (0o640, 0o604, 0o660):
         path.chmod(mode)
-        assert "chmod 600" in await fault_of(RefreshTokens(path))
+        assert "chmod 600" in await fault_of(RefreshTokenSource(path))
 
 
 @pytest.mark.parametrize(
@@ -161,12 +161,12 @@ async def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, told:
     path = tmp_path / "file"
     path.touch(0o600)
     path.write_bytes(content)
-    assert told in await fault_of(RefreshTokens(path))
+    assert told in await fault_of(RefreshTokenSource(path))
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
 async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
-    assert "cannot be read" in await fault_of(RefreshTokens(tmp_path / name))
+    assert "cannot be read" in await fault_of(RefreshTokenSource(tmp_path / name))
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ async def test_what_the_user_pool_answers_is_told(
 ) -> None:
     with token_service(status, body) as (url, _):
         kept(url).save(tmp_path / "file")
-        assert told in await fault_of(RefreshTokens(tmp_path / "file"))
+        assert told in await fault_of(RefreshTokenSource(tmp_path / "file"))
 
 
 async def test_a_rotated_refresh_token_takes_the_place_of_the_former_one(tmp_path: Path) -> None:
     answer = f'{{"AuthenticationResult": {{"AccessToken": "{JWT}", "RefreshToken": "next"}}}}'
     with token_service(200, answer) as (url, asked):
         kept(url).save(tmp_path / "file")
-        assert await RefreshTokens(tmp_path / "file").fetch() == JWT
+        assert await RefreshTokenSource(tmp_path / "file").fetch() == JWT
     assert asked == [
         {
             "ClientId": "client",
@@ -224,7 +224,7 @@ async def test_a_user_pool_takes_it_for_aws_own_client_and_answers_both_alike(
         config=Config(signature_version=UNSIGNED),
     )
     try:
-        token = await RefreshTokens(tmp_path / "file").fetch()
+        token = await RefreshTokenSource(tmp_path / "file").fetch()
         answer = await asyncio.to_thread(
             theirs.initiate_auth,
             ClientId="client",
@@ -232,7 +232,7 @@ async def test_a_user_pool_takes_it_for_aws_own_client_and_answers_both_alike(
             AuthParameters={"REFRESH_TOKEN": issued["refreshToken"]},
         )
         kept(url, "forged").save(tmp_path / "file")
-        assert "sign in again" in await fault_of(RefreshTokens(tmp_path / "file"))
+        assert "sign in again" in await fault_of(RefreshTokenSource(tmp_path / "file"))
     finally:
         server.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from client.protocol.announcements import ShownAnnouncements
+from client.protocol.announcements import AnnouncementTracker
 from shared.models.delivery import Outcome
 from shared.protocol.unions import AnyServerMessage
 from tests.helpers.database.interleaved import Interleaved
@@ -24,10 +24,10 @@ def announce(world: World, connection: str, scope: str = "all", message: str = "
 
 def shown(world: World, connection: str) -> list[str]:
     """What a client shows that has heard all this."""
-    board = ShownAnnouncements()
+    board = AnnouncementTracker()
     for message in world.pushes(connection):
-        board.take(msgspec.convert(message, AnyServerMessage))
-    return [announcement.announcement_id for announcement in board.shown.values()]
+        board.apply(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in board.active.values()]
 
 
 CALLS_OF_A_JOIN = 12

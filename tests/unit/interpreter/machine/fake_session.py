@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import msgspec
 
 from client.errors import (
-    AwayError,
     ClientError,
     ConnectionLostError,
     RequestRefusedError,
+    UnavailableError,
 )
 from client.protocol.events import (
+    AudioReceived,
     AudioRefused,
-    Away,
-    Captioned,
+    CaptionReceived,
+    Disconnected,
     Event,
-    Heard,
-    Notified,
-    Returned,
+    Notification,
+    Reconnected,
 )
 from client.protocol.session_state import SessionState
 from shared.models.audio_format import AudioFormat
@@ -122,7 +122,7 @@ class FakeSession:
     def deliver(self, audio: Audio) -> None:
         if self.broadcast.is_broadcasting():
             for seat in self.seats:
-                seat.push(Heard(audio, float(self.time.now_ms())))
+                seat.push(AudioReceived(audio, float(self.time.now_ms())))
 
     def holder(self, language: str) -> FakeSeat | None:
         return self.holders.get(language)
@@ -164,12 +164,12 @@ class FakeSession:
         )
         change = BroadcastStateChanged(session_id=SESSION, broadcast_state=self.broadcast)
         for seat in self.seats:
-            seat.push(Notified(change))
+            seat.push(Notification(change))
 
     def end(self) -> None:
         self.over = True
         for seat in self.seats:
-            seat.push(Notified(SessionEnded(session_id=SESSION, reason="ended")))
+            seat.push(Notification(SessionEnded(session_id=SESSION, reason="ended")))
 
     def status(self) -> SessionStatus:
         channels: dict[str, ChannelSource] = {
@@ -213,7 +213,7 @@ class FakeSeat:
             return
         lease = self.lease()
         self.state = self.state.with_lease(lease)
-        self.push(Notified(InterpreterLease(session_id=SESSION, lease=lease, reason=reason)))
+        self.push(Notification(InterpreterLease(session_id=SESSION, lease=lease, reason=reason)))
 
     def lease(self) -> Lease:
         session, holds = self.session, self.session.holders.get(self.language) is self
@@ -228,7 +228,7 @@ class FakeSeat:
     def lose(self) -> None:
         """The connection is lost; it comes back with `back`."""
         self.away, self._kept, self.state = True, self.state, None
-        self.push(Away("lost", 60))
+        self.push(Disconnected("lost", 60))
         self.session.remove(self)
 
     def back(self) -> None:
@@ -236,7 +236,7 @@ class FakeSeat:
         assert self._kept is not None
         self.away, self.state = False, self._kept
         self._sit()
-        self.push(Returned(self._joined(), 1.0))
+        self.push(Reconnected(self._joined(), 1.0))
 
     def fail(self, fault: ClientError) -> None:
         """It is lost for good."""
@@ -342,7 +342,7 @@ class FakeSeat:
         if self.stuck:
             await asyncio.Event().wait()
         if self.away or self.state is None:
-            raise AwayError
+            raise UnavailableError
         if session.holders.get(self.language) is not self:
             session.refused_chunks += 1
             self.push(AudioRefused(seq, refused("FORBIDDEN")))
@@ -361,12 +361,12 @@ class FakeSeat:
 
     async def send_caption(self, caption: SendCaption) -> None:
         if self.away:
-            raise AwayError
+            raise UnavailableError
         self.session.captions.append(caption)
         if caption.language == "en":
             for seat in self.session.seats:
                 if seat is not self:
-                    seat.push(Captioned(_pushed(caption)))
+                    seat.push(CaptionReceived(_pushed(caption)))
 
     async def events(self) -> AsyncIterator[Event]:
         while True:

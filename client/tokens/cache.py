@@ -13,7 +13,7 @@ from shared.utils.clock import Clock
 _HANDSHAKE_SECONDS = 30.0
 
 
-class TokenKeeper:
+class TokenCache:
     """Holds the latest token; `source` gives newer ones, None if nothing does."""
 
     def __init__(self, source: TokenSource | None, given: str | None, clock: Clock) -> None:
