@@ -136,7 +136,8 @@ class Show:
         if latency is not None:
             self.detail(
                 f"From the end of a sentence to its first Spanish sound: {latency.total.p50:.0f} "
-                f"ms (recognise {latency.recognise.p50:.0f}, translate {latency.translate.p50:.0f}, "
+                f"ms (recognise {latency.recognise.p50:.0f}, "
+                f"translate {latency.translate.p50:.0f}, "
                 f"speak {latency.speak.p50:.0f}, deliver {latency.deliver.p50:.0f}; medians)."
             )
         self.detail(f"What the listener in Spanish heard is in {performance.file}.")

@@ -52,9 +52,9 @@ async def reconnecting(
 ) -> AsyncIterator[ReconnectingConnection]:
     """Open a connection, and open it again when it is lost while in a session, or soon over.
 
-    After `grace_seconds` without success it ends with ReconnectTimeoutError; 0 means not to try. The first
-    opening is tried once. `sleep` waits between attempts to come back, `alarm` for the time to
-    move on. Raises ClientError.
+    After `grace_seconds` without success it ends with ReconnectTimeoutError; 0 disables retries.
+    The first attempt is not repeated. `sleep` waits between attempts, `alarm` until the rollover is
+    due. Raises ClientError.
     """
     supervisor = ConnectionSupervisor(
         open_connection,

@@ -23,7 +23,7 @@ class AudioSender(Protocol):
     """What chunks are sent with: a Connection."""
 
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
-        """Send one chunk; may wait while the network is slow. Raises UnavailableError if it cannot."""
+        """Send one chunk; may wait while the network is slow. Raises UnavailableError."""
 
 
 @dataclass(slots=True)
