@@ -1,1 +1,1 @@
-"""Errors, processes, tasks and sockets that every part of the local stack uses."""
+"""Errors, processes, tasks and sockets shared by all parts of the local stack."""

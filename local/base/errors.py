@@ -1,6 +1,6 @@
-"""What can keep the local stack from working, as one family of exceptions.
+"""Exceptions of the local stack.
 
-Their messages are for whoever started the stack: what is wrong, where, and what to do about it.
+Each message tells the developer what is wrong, where, and what to do about it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NEEDS_LINUX = (
 
 
 class LocalError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base class of the local stack's exceptions."""
 
 
 class SynthesisError(LocalError):
@@ -22,36 +22,37 @@ class SynthesisError(LocalError):
 
 
 class TemplateError(LocalError):
-    """The template says something that this package does not understand, or contradicts itself."""
+    """The template is inconsistent or uses something that the local stack does not support."""
 
 
 class StartError(LocalError):
-    """A part of the stack did not come up."""
+    """A part of the stack failed to start."""
 
 
 class PortTakenError(StartError):
-    """Somebody else listens where this stack should."""
+    """Another process uses the port."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"port {port} of {host} is taken; stop what uses it, or choose others with --port"
+            f"port {port} of {host} is taken; stop the process that uses it, or choose another "
+            "with --port"
         )
 
 
 class FunctionInitError(StartError):
-    """A function's code failed before it could serve anything."""
+    """A function failed during initialization."""
 
 
 class ThrottledError(LocalError):
-    """Too many invocations wait for a function already."""
+    """A function's queue of waiting invocations is full."""
 
 
 class UnknownFunctionError(LocalError):
-    """There is no function of that name."""
+    """No function has this name."""
 
 
 class NotRunningError(LocalError):
-    """There is no stack to look at."""
+    """No local stack is running."""
 
     def __init__(self, state: Path) -> None:
         super().__init__(f"no stack runs here ({state}); start one with: python -m local")

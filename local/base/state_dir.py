@@ -1,7 +1,7 @@
-"""A folder for what a run writes: the synthesized template, the tables and the logs.
+"""The state folder of a run: synthesized template, tables and logs.
 
-Runs at the same time get folders of their own: `.local`, then `.local/2`, and so on. A lock that
-the kernel drops with the process says which are in use, so none is left behind locked.
+Concurrent runs use separate folders: `.local`, then `.local/2`, and so on. Each run locks its
+folder; the kernel releases the lock when the process ends, so no folder stays locked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_RUNS = 32
 
 
 class StateDir:
-    """One run's folder; `close` (or the end of the process) frees it for the next run."""
+    """The folder of one run; `close` or the end of the process frees it."""
 
     def __init__(self, path: Path, lock: IO[str]) -> None:
         self.path = path
@@ -25,7 +25,7 @@ class StateDir:
 
     @classmethod
     def acquire(cls, base: Path) -> StateDir:
-        """The first folder that no other run uses."""
+        """Lock the first free folder. Raises StartError if none is free."""
         for number in range(1, _MAX_RUNS + 1):
             path = base if number == 1 else base / str(number)
             path.mkdir(parents=True, exist_ok=True)
@@ -36,13 +36,13 @@ class StateDir:
                 lock.close()
                 continue
             return cls(path, lock)
-        raise StartError(f"{_MAX_RUNS} local stacks run from {base} already")
+        raise StartError(f"{_MAX_RUNS} local stacks already run from {base}; stop one of them")
 
     @classmethod
     def newest_running(cls, base: Path) -> Path | None:
-        """The folder of the run that started last, None if none runs."""
+        """Folder of the most recently started run, or None."""
         folders = [base, *(base / str(number) for number in range(2, _MAX_RUNS + 1))]
-        # A run opens the locks before its own, too: of equal times the last is its own.
+        # A run also opens the locks before its own; among equal times the last is its own.
         started = [
             (path.joinpath("lock").stat().st_mtime_ns, number)
             for number, path in enumerate(folders)
@@ -52,11 +52,11 @@ class StateDir:
 
     @property
     def assembly(self) -> Path:
-        """Where the CDK writes template and assets."""
+        """Folder to which the CDK writes template and assets."""
         return self.path / "cdk.out"
 
     def fresh_logs(self) -> Path:
-        """The folder of the logs, without those of the run before."""
+        """Delete the previous run's logs and return the log folder."""
         logs = logs_folder(self.path)
         logs.mkdir(exist_ok=True)
         for log in logs.glob("*.log"):
@@ -64,27 +64,27 @@ class StateDir:
         return logs
 
     def fresh_folder(self, name: str) -> Path:
-        """An empty folder, whatever the run before has left in it."""
+        """Return an empty folder of this name; delete the previous run's."""
         folder = self.path / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return folder
 
     def close(self) -> None:
-        """Let another run have this folder."""
+        """Free the folder for another run."""
         self._lock.close()
 
 
 def logs_folder(path: Path) -> Path:
-    """Where a run with this folder writes its functions' logs."""
+    """Folder of the function logs of the run with state folder `path`."""
     return path / "logs"
 
 
 def is_running(path: Path) -> bool:
-    """Whether a run holds this folder."""
+    """Whether a run holds the lock of this folder."""
     try:
         with (path / "lock").open() as lock:
-            # Shared, and for this moment only.
+            # A shared lock, released at once.
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -1,4 +1,4 @@
-"""Running things side by side without leaving any of them behind."""
+"""Waiting for several tasks without leaking any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 async def wait_for_all(*tasks: asyncio.Task[Any]) -> None:
-    """Wait until all are done; the first error ends the others, and is raised as it is."""
+    """Wait for all tasks; on the first error cancel the others and raise it unchanged."""
     try:
         await asyncio.gather(*tasks)
     finally:

@@ -1,4 +1,4 @@
-"""A bounded pool of keep-alive connections to one HTTP server on this machine."""
+"""A bounded pool of keep-alive connections to one local HTTP server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.base.loopback import HOST
 from local.http.server import Request, Response
 
 MAX_CONNECTIONS = 128
-# Of one connection only: RFC 9110, section 7.6.1. What frames a body is written anew.
+# Hop-by-hop headers (RFC 9110, section 7.6.1) and those that frame a body, which are rewritten.
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -29,11 +29,14 @@ _HOP_BY_HOP = frozenset(
 
 
 class UnavailableError(Exception):
-    """The server cannot be reached, broke off, or did not answer in time."""
+    """The server is unreachable, closed the connection, or timed out."""
 
 
 class Upstream:
-    """Forwards requests, `MAX_CONNECTIONS` at a time; others wait within their own time."""
+    """Forwards requests over at most `MAX_CONNECTIONS` connections.
+
+    The wait for a free connection counts towards a request's timeout.
+    """
 
     def __init__(self, port: int, timeout_seconds: float) -> None:
         self._port = port
@@ -43,15 +46,15 @@ class Upstream:
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def forward(self, request: Request) -> Response:
-        """The server's answer. Raises UnavailableError, at the latest after the time-out.
+        """Return the server's response. Raises UnavailableError, at the latest after the timeout.
 
-        Nothing is sent twice: whether to try again is for the caller's SDK to decide.
+        Does not retry: that is the caller's SDK's decision.
         """
         try:
             async with asyncio.timeout(self._timeout), self._slots:
                 connection = self._idle.pop() if self._idle else await self._connect()
                 try:
-                    answer = await connection.ask(_encode(request))
+                    response = await connection.send(_encode(request))
                 except BaseException:
                     connection.abort()
                     raise
@@ -61,10 +64,10 @@ class Upstream:
             self._idle.append(connection)
         else:
             connection.abort()
-        return answer
+        return response
 
     def close(self) -> None:
-        """Drop all connections; whoever waits gets an UnavailableError."""
+        """Drop all connections; pending requests raise UnavailableError."""
         for connection in tuple(self._open):
             connection.abort()
 
@@ -92,31 +95,31 @@ def _encode(request: Request) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; whatever else comes in ends it."""
+    """A connection with one request at a time; unexpected data closes it."""
 
     def __init__(self, on_lost: Callable[[_Connection], None]) -> None:
         self._on_lost = on_lost
         self._transport: asyncio.Transport
-        self._answer: asyncio.Future[Response] | None = None
+        self._response: asyncio.Future[Response] | None = None
         self._parser: httptools.HttpResponseParser
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
-        #: Whether it may serve another request.
+        #: Whether the connection can take another request.
         self.reusable = False
 
-    async def ask(self, request: bytes) -> Response:
-        """Send a request and wait for the response. Raises OSError if the connection breaks."""
+    async def send(self, request: bytes) -> Response:
+        """Send a request and return the response. Raises OSError if the connection breaks."""
         if self._transport.is_closing():
             raise ConnectionResetError
         self._parser = httptools.HttpResponseParser(self)
         self._headers, self._body = [], []
         self.reusable = False
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self._transport.write(request)
-        return await self._answer
+        return await self._response
 
     def abort(self) -> None:
-        """Drop it."""
+        """Drop the connection."""
         self._transport.abort()
 
     # asyncio.Protocol
@@ -125,8 +128,8 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None:
-            self.abort()  # nobody asked
+        if self._response is None:
+            self.abort()  # no request is pending
             return
         try:
             self._parser.feed_data(data)
@@ -136,8 +139,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.reusable = False
         self._on_lost(self)
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error or ConnectionResetError())
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(error or ConnectionResetError())
 
     # httptools
 
@@ -149,8 +152,8 @@ class _Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        answer, self._answer = self._answer, None
+        response, self._response = self._response, None
         self.reusable = self._parser.should_keep_alive() and not self._transport.is_closing()
-        if answer is not None and not answer.done():
+        if response is not None and not response.done():
             status = self._parser.get_status_code()
-            answer.set_result(Response(status, b"".join(self._body), self._headers))
+            response.set_result(Response(status, b"".join(self._body), self._headers))

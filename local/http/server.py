@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server for every endpoint of the local stack: keep-alive, one handler.
+"""A small HTTP/1.1 server with keep-alive and one handler, for all endpoints of the local stack.
 
-It exists for its price: at a delivery each, @connections is called as often as there are listeners
-times chunks, and larger servers cost three times as much (see `benchmarks`).
+It exists for speed: every listener and every audio chunk costs a call to @connections, and
+full-featured servers need three times the CPU time per call (see `benchmarks`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request(NamedTuple):
-    """One request; names of headers in lower case, `target` as it stands in the request line."""
+    """A request; header names in lower case, `target` as in the request line."""
 
     method: str
     target: str
@@ -35,12 +35,12 @@ class Request(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The target without its query."""
+        """The target without its query string."""
         return self.target.partition("?")[0]
 
     @property
     def headers(self) -> dict[str, str]:
-        """All headers; of repeated ones the values in one, as HTTP has it."""
+        """All headers; the values of a repeated header are joined with commas."""
         headers: dict[str, str] = {}
         for name, value in self.raw_headers:
             key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -49,7 +49,7 @@ class Request(NamedTuple):
 
 
 class Response:
-    """A response, encoded once: those that never change are made once and sent often."""
+    """A response, encoded at construction so that constant responses are encoded once."""
 
     __slots__ = ("body", "status", "wire")
 
@@ -78,12 +78,12 @@ Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
 class HttpServer:
-    """A listening server; `close` also ends its connections and what they wait for."""
+    """A listening server; `close` also drops its connections and cancels their handlers."""
 
     def __init__(
         self, servers: Sequence[asyncio.Server], connections: set[_HttpConnection]
     ) -> None:
-        self._servers = servers  # uvloop stops serving when nobody holds it
+        self._servers = servers  # uvloop stops serving once a server is garbage-collected
         self._connections = connections
         self.port: int = servers[0].sockets[0].getsockname()[1]
 
@@ -97,10 +97,10 @@ class HttpServer:
         too_large: Response = _TOO_LARGE,
         ipv6: bool = False,
     ) -> HttpServer:
-        """Serve on 127.0.0.1, and with `ipv6` on ::1 if there is that; port 0 takes a free one.
-        Raises PortTakenError.
+        """Serve on 127.0.0.1 and, with `ipv6`, also on ::1 if the machine has it.
 
-        A body over `max_body_bytes` is answered with `too_large`, and the connection closed.
+        Port 0 chooses a free port. The server answers a body over `max_body_bytes` with
+        `too_large` and closes the connection. Raises PortTakenError.
         """
         connections: set[_HttpConnection] = set()
         servers: list[asyncio.Server] = []
@@ -130,7 +130,7 @@ class HttpServer:
 
 
 class _HttpConnection(asyncio.Protocol):
-    """Parses requests and answers them one after the other, however they come in."""
+    """Parses requests and answers them one at a time, in order."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._queue: deque[tuple[Request, bool]] = deque()
         self._task: asyncio.Task[Response] | None = None
-        self._refusal: Response | None = None
+        self._protocol_error: Response | None = None
         self._writable = True
         self._reading = True
         self._closing = False
@@ -176,14 +176,14 @@ class _HttpConnection(asyncio.Protocol):
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._refusal is not None or self._closing:
+        if self._protocol_error is not None or self._closing:
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            # Raised for what this class refuses from within a callback, too.
-            if self._refusal is None:
-                self._refusal = Response.json(400, {"message": "malformed HTTP request"})
+            # `_reject`, called within a parser callback, ends up here too.
+            if self._protocol_error is None:
+                self._protocol_error = Response.json(400, {"message": "malformed HTTP request"})
         self._proceed()
 
     def pause_writing(self) -> None:
@@ -213,7 +213,7 @@ class _HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
-            self._refuse(Response.json(400, {"message": "no other protocol is spoken here"}))
+            self._reject(Response.json(400, {"message": "protocol upgrades are not supported"}))
         if not self._queue and self._task is None:
             for name, value in self._headers:
                 if name == b"expect" and value.lower() == b"100-continue":
@@ -222,7 +222,7 @@ class _HttpConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > self._max_body_bytes:
-            self._refuse(self._too_large)
+            self._reject(self._too_large)
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -239,21 +239,21 @@ class _HttpConnection(asyncio.Protocol):
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > _MAX_HEAD_BYTES:
-            self._refuse(Response.json(431, {"message": "request head too large"}))
+            self._reject(Response.json(431, {"message": "request head too large"}))
 
-    def _refuse(self, response: Response) -> None:
-        self._refusal = response
-        raise ValueError("refused")  # ends parsing; what follows cannot be told apart
+    def _reject(self, response: Response) -> None:
+        self._protocol_error = response
+        raise ValueError("rejected")  # stops the parser: it cannot find the next request
 
     def _proceed(self) -> None:
-        """Answer what can be answered; stop reading while something waits."""
+        """Serve queued requests; pause reading while any request waits."""
         while self._queue and self._task is None and self._writable and not self._closing:
             request, keep_alive = self._queue.popleft()
             self._serve(request, keep_alive=keep_alive)
         if self._closing or self._transport.is_closing():
             return
-        if self._task is None and not self._queue and self._refusal is not None:
-            self._answer(self._refusal, keep_alive=False)
+        if self._task is None and not self._queue and self._protocol_error is not None:
+            self._answer(self._protocol_error, keep_alive=False)
         else:
             self._read(self._writable and not self._queue)
 
@@ -281,7 +281,7 @@ class _HttpConnection(asyncio.Protocol):
         self._task = None
         if self._closing or self._transport.is_closing():
             if not task.cancelled():
-                task.exception()  # nobody is left to be told
+                task.exception()  # the client is gone; mark the exception as retrieved
             return
         if task.cancelled():
             self._answer(Response(503), keep_alive=False)
@@ -299,7 +299,7 @@ class _HttpConnection(asyncio.Protocol):
 
 
 def _internal_error(error: BaseException | None = None) -> Response:
-    """A fault of the local stack itself, told to whoever runs it."""
+    """Print the traceback of a bug in the local stack and return a 500."""
     lines = traceback.format_exception(error) if error else [traceback.format_exc()]
     print("".join(lines), file=sys.stderr, end="")
-    return Response.json(500, {"message": "fault of the local stack; see its output"})
+    return Response.json(500, {"message": "internal error of the local stack; see its output"})

@@ -1,1 +1,1 @@
-"""IAM on this machine: credentials, signatures, and the permissions of each role."""
+"""Local IAM: credentials, signatures and role permissions."""

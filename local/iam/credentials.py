@@ -1,8 +1,8 @@
-"""AWS credentials that mean something only here.
+"""AWS credentials that are valid only in the local stack.
 
-They are the same in every run, so that `aws --endpoint-url ...` works beside the stack and what
-was signed once can be compared. They guard nothing: the stack listens on the loopback interface
-alone. Telling functions apart is all that theirs are for.
+They are the same in every run, so `aws --endpoint-url ...` works with the stack and signatures are
+reproducible. They protect nothing: the stack listens only on the loopback interface. A function's
+credentials serve to identify it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from hashlib import sha512
 
 @dataclass(frozen=True)
 class LocalCredentials:
-    """Temporary credentials in the form that a role gives; repr hides them.
+    """Temporary credentials as of an assumed role; `repr` hides the secrets.
 
-    The defaults are the operator's: whoever runs the stack, who may do everything.
+    The defaults are those of the operator, the developer who runs the stack and may do everything.
     """
 
     access_key: str = "ASIALINGOCASTLOCAL00"
@@ -25,7 +25,7 @@ class LocalCredentials:
 
     @classmethod
     def of_function(cls, name: str) -> LocalCredentials:
-        """A function's own, made of its name: as long and of the same letters as AWS's."""
+        """A function's credentials, derived from its name, in the format of AWS's."""
         digest = sha512(f"lingocast-local:{name}".encode()).digest()
         return cls(
             access_key="ASIA" + b32encode(digest[:10]).decode(),
@@ -34,7 +34,7 @@ class LocalCredentials:
         )
 
     def environment(self) -> dict[str, str]:
-        """The variables in which Lambda gives credentials to a function."""
+        """The environment variables in which Lambda passes credentials to a function."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,

@@ -1,4 +1,4 @@
-"""What a request to DynamoDB asks for in IAM's terms: action and table or index.
+"""IAM permissions that a DynamoDB request requires: actions on tables or indexes.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html; for
 transactions, .../amazondynamodb/latest/developerguide/transaction-apis-iam.html.
@@ -12,11 +12,11 @@ import msgspec
 
 from local.http.server import Request
 from local.iam.request_authorizer import PermissionMapper, RequiredPermission
-from local.iam.required_actions import decoded, operation_of
+from local.iam.required_actions import decode_body, operation_of
 from local.template.model import AwsEnvironment
 
-# What the parts of a transaction are as actions.
-_PARTS = {
+# The action for each kind of transaction item.
+_TRANSACTION_ACTIONS = {
     "Get": "GetItem",
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -27,47 +27,47 @@ _INDEXED = frozenset({"Query", "Scan"})
 
 
 class _Call(msgspec.Struct):
-    """The fields that name tables; the rest is skipped without building anything."""
+    """The fields that name tables; msgspec skips all others."""
 
     table: str | None = msgspec.field(default=None, name="TableName")
     index: str | None = msgspec.field(default=None, name="IndexName")
     tables: dict[str, msgspec.Raw] | None = msgspec.field(default=None, name="RequestItems")
-    parts: list[dict[str, _Part]] | None = msgspec.field(default=None, name="TransactItems")
+    transaction: list[dict[str, _Target]] | None = msgspec.field(default=None, name="TransactItems")
 
 
-class _Part(msgspec.Struct):
+class _Target(msgspec.Struct):
     table: str = msgspec.field(name="TableName")
 
 
 def dynamodb_permissions(aws: AwsEnvironment) -> PermissionMapper:
-    """dynamodb:<operation> on each table or index that the request names.
+    """Require dynamodb:<operation> on each table or index in the request.
 
-    A table may be named by its ARN. Operations that name none need their action on `*`.
+    Requests name tables by name or ARN. Operations without a table require their action on `*`.
     """
     decoder = msgspec.json.Decoder(_Call)
 
     def arn(table: str, index: str | None = None) -> str:
-        whole = table if table.startswith("arn:") else aws.arn("dynamodb", f"table/{table}")
-        return f"{whole}/index/{index}" if index else whole
+        table_arn = table if table.startswith("arn:") else aws.arn("dynamodb", f"table/{table}")
+        return f"{table_arn}/index/{index}" if index else table_arn
 
-    def needs(request: Request) -> Sequence[RequiredPermission]:
+    def required(request: Request) -> Sequence[RequiredPermission]:
         operation = operation_of(request)
         action = f"dynamodb:{operation}"
-        call = decoded(decoder, request)
+        call = decode_body(decoder, request)
         found = []
         if call.table is not None:
             index = call.index if operation in _INDEXED else None
             found.append(RequiredPermission(action, arn(call.table, index)))
         found += (RequiredPermission(action, arn(table)) for table in call.tables or ())
-        for part in call.parts or ():
+        for item in call.transaction or ():
             found += (
-                RequiredPermission(_part_action(kind), arn(named.table))
-                for kind, named in part.items()
+                RequiredPermission(_transaction_action(kind), arn(target.table))
+                for kind, target in item.items()
             )
         return found or (RequiredPermission(action, "*"),)
 
-    return needs
+    return required
 
 
-def _part_action(kind: str) -> str:
-    return f"dynamodb:{_PARTS.get(kind, kind)}"
+def _transaction_action(kind: str) -> str:
+    return f"dynamodb:{_TRANSACTION_ACTIONS.get(kind, kind)}"

@@ -1,8 +1,8 @@
-"""How each service words that it refuses a call: status, headers, body.
+"""Error responses of each AWS service to unauthorized calls: status, headers and body.
 
-The text of a denial is that of
-https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. What the pages
-of AWS leave open is as recorded from the services by others:
+The text of a denial is from
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. Details that AWS
+does not document follow responses that others recorded:
 
 - DynamoDB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
   and https://github.com/architect/dynalite (`index.js`, and `test/helpers.js`: `Message` of an
@@ -12,8 +12,8 @@ of AWS leave open is as recorded from the services by others:
   https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#x-amzn-query-error.
 - Lambda: https://github.com/slackapi/bolt-python/issues/632 and
   https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html.
-- @connections: https://github.com/aws-solutions/innovation-sandbox-on-aws/pull/59 (most of the
-  account's digits and the connection's id are not shown).
+- @connections: https://github.com/aws-solutions/innovation-sandbox-on-aws/pull/59 (hides most
+  digits of the account and the connection id).
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _ACCESS_DENIED = "AccessDeniedException"
 
 
 class ErrorResponses(Protocol):
-    """A service's words."""
+    """Error responses of a service."""
 
     def unauthenticated(self, fault: SignatureFault) -> Response:
-        """The caller is not who they say, or says nothing."""
+        """Response to a missing or invalid signature."""
 
     def denied(self, caller: str, action: str, resource: str) -> Response:
-        """The caller, named by ARN, may not do that."""
+        """Response to a caller, identified by ARN, whose role does not allow the action."""
 
 
 def _denial(caller: str, action: str, resource: str) -> str:
@@ -56,20 +56,20 @@ def _denial(caller: str, action: str, resource: str) -> str:
 
 
 def _typed_body(status: int, kind: str, *headers: tuple[str, str], **text: str) -> Response:
-    """The JSON protocols' errors: the type stands in the body."""
+    """An error of the JSON protocols: the type is in the body."""
     body = json.dumps({"__type": kind, **text}, separators=(",", ":")).encode()
     request_id = ("x-amzn-RequestId", str(uuid.uuid4()))
     return Response(status, body, [("Content-Type", _JSON), request_id, *headers])
 
 
 def _typed_header(status: int, kind: str, **text: str) -> Response:
-    """The REST protocols' errors: the type stands in a header."""
+    """An error of the REST protocols: the type is in a header."""
     request_id = ("x-amzn-RequestId", str(uuid.uuid4()))
     return Response.json(status, text, [("x-amzn-ErrorType", kind), request_id])
 
 
 class DynamoDbErrors:
-    """DynamoDB answers everything with 400."""
+    """DynamoDB's errors: always status 400."""
 
     def unauthenticated(self, fault: SignatureFault) -> Response:
         message = fault.message
@@ -81,7 +81,7 @@ class DynamoDbErrors:
         return _typed_body(400, _CORAL + _ACCESS_DENIED, Message=_denial(caller, action, resource))
 
     def unavailable(self) -> Response:
-        """The database does not answer. SDKs try again."""
+        """Response when the database does not answer; SDKs retry."""
         return _typed_body(
             503,
             _CORAL + "ServiceUnavailableException",
@@ -90,7 +90,7 @@ class DynamoDbErrors:
 
 
 class SqsErrors:
-    """SQS answers with 403, and with the code of its older protocol in a header."""
+    """SQS's errors: mostly status 403, with the query protocol's error code in a header."""
 
     _CODES: Mapping[FaultKind, tuple[int, str, str]] = {
         FaultKind.MISSING: (403, _ACCESS_DENIED, "AccessDenied"),
@@ -114,7 +114,7 @@ def _query_error(code: str) -> tuple[str, str]:
 
 
 class SecretsErrors:
-    """Secrets Manager answers everything with 400; its types have no namespace."""
+    """Secrets Manager's errors: always status 400; the types have no namespace."""
 
     def unauthenticated(self, fault: SignatureFault) -> Response:
         return _typed_body(400, _EXCEPTIONS[fault.kind], message=fault.message)
@@ -124,15 +124,15 @@ class SecretsErrors:
 
 
 class TranslateErrors(SecretsErrors):
-    """Translate speaks the same protocol."""
+    """Translate's errors, in the same protocol."""
 
     def unavailable(self) -> Response:
-        """What stands in its place does not answer. SDKs try again."""
+        """Response when the local substitute does not answer; SDKs retry."""
         return _typed_body(503, "ServiceUnavailableException", message="nothing answers")
 
 
 class LambdaErrors:
-    """Lambda answers with 403."""
+    """Lambda's errors: always status 403."""
 
     def unauthenticated(self, fault: SignatureFault) -> Response:
         return _typed_header(403, _EXCEPTIONS[fault.kind], message=fault.message)
@@ -142,15 +142,15 @@ class LambdaErrors:
 
 
 class PollyErrors(LambdaErrors):
-    """Polly's protocol is of Lambda's kind."""
+    """Polly's errors, in the same protocol."""
 
     def unavailable(self) -> Response:
-        """What stands in its place does not answer. SDKs try again."""
+        """Response when the local substitute does not answer; SDKs retry."""
         return _typed_header(503, "ServiceFailureException", message="nothing answers")
 
 
 class ConnectionsErrors(LambdaErrors):
-    """API Gateway answers as Lambda does, but hides parts of the resource."""
+    """API Gateway's errors for @connections: as Lambda's, but they hide parts of the resource."""
 
     _ACCOUNT = re.compile(r"(?<=:)\d{8}(?=\d{4}:)")
 

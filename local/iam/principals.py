@@ -1,4 +1,4 @@
-"""Who calls: the functions of the stack under their roles, and whoever runs it."""
+"""Callers of the local services: the stack's functions and the operator."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from local.template.model import AwsEnvironment, Function
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody with credentials; `arn` is how AWS's errors name them.
+    """A caller with credentials; AWS's error messages name it by `arn`.
 
-    `function` is None for the operator, whom no policy limits.
+    `function` is None for the operator, who is subject to no policy.
     """
 
     arn: str
@@ -22,10 +22,10 @@ class Principal:
 
 
 class Principals:
-    """All who can sign requests in one run, by their access keys."""
+    """All principals of a run, by access key."""
 
     def __init__(self, functions: Iterable[Function], aws: AwsEnvironment) -> None:
-        # A role assumed by Lambda has the function's name as its session's:
+        # Lambda assumes the role with the function's name as the session name:
         # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
         self._functions = {
             function.name: Principal(
@@ -43,9 +43,9 @@ class Principals:
         }
 
     def of_function(self, name: str) -> Principal:
-        """The function as a caller. Raises KeyError."""
+        """The principal of a function. Raises KeyError."""
         return self._functions[name]
 
     def find(self, access_key: str) -> Principal | None:
-        """Whose access key it is, if anybody's."""
+        """The principal with this access key, or None."""
         return self._by_access_key.get(access_key)

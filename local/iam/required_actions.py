@@ -1,4 +1,4 @@
-"""What a request asks for in IAM's terms, service by service. DynamoDB has a module of its own.
+"""IAM permissions that a request requires, for each service but DynamoDB.
 
 Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
 (list_awslambda.html, list_amazonapigateway.html, list_amazonpolly.html, list_amazonsqs.html,
@@ -31,107 +31,110 @@ _T = TypeVar("_T")
 
 
 def function_name(path_part: str) -> str:
-    """The function, `name` or `name:alias`, that Invoke names by that, or by the end of an ARN."""
-    named = unquote(path_part)
-    _, is_arn, name = named.rpartition("function:")
-    if is_arn or named.count(":") <= 1:
+    """Return `name` or `name:alias` from the function name or ARN in the path of an Invoke."""
+    reference = unquote(path_part)
+    _, is_arn, name = reference.rpartition("function:")
+    if is_arn or reference.count(":") <= 1:
         return name
-    return named.rpartition(":")[2]
+    return reference.rpartition(":")[2]
 
 
 def lambda_permissions(aws: AwsEnvironment) -> PermissionMapper:
-    """lambda:InvokeFunction on the function's ARN."""
+    """Require lambda:InvokeFunction on the function's ARN."""
 
-    def needs(request: Request) -> Sequence[RequiredPermission]:
+    def required(request: Request) -> Sequence[RequiredPermission]:
         path = INVOKE_PATH.fullmatch(request.path)
         if path is None:
             return ()
         arn = aws.arn("lambda", f"function:{function_name(path[1])}")
         return (RequiredPermission("lambda:InvokeFunction", arn),)
 
-    return needs
+    return required
 
 
 def connections_permissions(aws: AwsEnvironment, api: WebSocketApi) -> PermissionMapper:
-    """execute-api:ManageConnections; the ARN holds the method.
+    """Require execute-api:ManageConnections; the ARN contains the HTTP method.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
     """
     base = aws.arn("execute-api", api.api_id)
 
-    def needs(request: Request) -> Sequence[RequiredPermission]:
+    def required(request: Request) -> Sequence[RequiredPermission]:
         stage, _, path = unquote(request.path).removeprefix("/").partition("/")
         if not path.startswith("@connections/"):
-            return ()  # there is no such route, which is found out before who may take it
+            return ()  # an unknown route is a 404, whatever the caller's permissions
         resource = f"{base}/{stage}/{request.method}/{path}"
         return (RequiredPermission("execute-api:ManageConnections", resource),)
 
-    return needs
+    return required
 
 
 class _QueueCall(msgspec.Struct):
-    """What requests to SQS name their queue by."""
+    """The fields of an SQS request that name the queue."""
 
     queue_url: str | None = msgspec.field(default=None, name="QueueUrl")
     queue_name: str | None = msgspec.field(default=None, name="QueueName")
 
 
 def sqs_permissions(aws: AwsEnvironment) -> PermissionMapper:
-    """sqs:<operation> on the queue's ARN; a batch needs what its single messages need.
+    """Require sqs:<operation> on the queue's ARN; a batch requires the single message's action.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
     decoder = msgspec.json.Decoder(_QueueCall)
 
-    def needs(request: Request) -> Sequence[RequiredPermission]:
+    def required(request: Request) -> Sequence[RequiredPermission]:
         operation = operation_of(request).removesuffix("Batch")
-        call = decoded(decoder, request)
+        call = decode_body(decoder, request)
         name = call.queue_name or (call.queue_url or "").rstrip("/").rpartition("/")[2]
         return (RequiredPermission(f"sqs:{operation}", aws.arn("sqs", name) if name else "*"),)
 
-    return needs
+    return required
 
 
 class _SecretCall(msgspec.Struct):
-    """What requests to Secrets Manager name their secret by."""
+    """The field of a Secrets Manager request that names the secret."""
 
     secret_id: str | None = msgspec.field(default=None, name="SecretId")
 
 
 def secrets_permissions(aws: AwsEnvironment, secrets: Sequence[Secret]) -> PermissionMapper:
-    """secretsmanager:<operation> on the secret's ARN, whose end only those know that there are."""
+    """Require secretsmanager:<operation> on the secret's ARN.
+
+    The random suffix of an ARN is known only for the stack's own secrets.
+    """
     decoder = msgspec.json.Decoder(_SecretCall)
     arns = {name: secret.arn for secret in secrets for name in (secret.name, secret.arn)}
 
-    def needs(request: Request) -> Sequence[RequiredPermission]:
+    def required(request: Request) -> Sequence[RequiredPermission]:
         action = f"secretsmanager:{operation_of(request)}"
-        named = decoded(decoder, request).secret_id
-        if not named:
+        secret_id = decode_body(decoder, request).secret_id
+        if not secret_id:
             return (RequiredPermission(action, "*"),)
-        is_arn = named.startswith("arn:")
-        unknown = named if is_arn else aws.arn("secretsmanager", f"secret:{named}")
-        return (RequiredPermission(action, arns.get(named, unknown)),)
+        is_arn = secret_id.startswith("arn:")
+        unknown = secret_id if is_arn else aws.arn("secretsmanager", f"secret:{secret_id}")
+        return (RequiredPermission(action, arns.get(secret_id, unknown)),)
 
-    return needs
+    return required
 
 
-# Polly's protocol names operations by method and path.
-_POLLY = {("POST", "/v1/speech"): "SynthesizeSpeech"}
+# Polly's REST protocol identifies operations by method and path.
+_POLLY_OPERATIONS = {("POST", "/v1/speech"): "SynthesizeSpeech"}
 
 
 def polly_permissions(request: Request) -> Sequence[RequiredPermission]:
-    """polly:<operation>; without lexicons there is no resource to it."""
-    operation = _POLLY.get((request.method, request.path), "Unknown")
+    """Require polly:<operation> on `*`; only lexicons would be resources."""
+    operation = _POLLY_OPERATIONS.get((request.method, request.path), "Unknown")
     return (RequiredPermission(f"polly:{operation}", "*"),)
 
 
 def translate_permissions(request: Request) -> Sequence[RequiredPermission]:
-    """translate:<operation>; without terminologies there is no resource to it."""
+    """Require translate:<operation> on `*`; only terminologies would be resources."""
     return (RequiredPermission(f"translate:{operation_of(request)}", "*"),)
 
 
-def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:
-    """The fields of a JSON body that matter. Raises UnreadableError."""
+def decode_body(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:
+    """Decode a JSON body. Raises MalformedRequestError."""
     try:
         return decoder.decode(request.body or b"{}")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -139,7 +142,7 @@ def decoded(decoder: msgspec.json.Decoder[_T], request: Request) -> _T:
 
 
 def operation_of(request: Request) -> str:
-    """The operation that the JSON protocols name in a header; empty if they name none."""
+    """The operation in the JSON protocols' X-Amz-Target header, or an empty string."""
     for name, value in request.raw_headers:
         if name == _TARGET:
             return value.decode("latin-1").rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""What each function's role allows, while the stack runs, and what was denied."""
+"""The permissions of the functions' roles, and a record of denied calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.iam.principals import Principal
 from local.template.model import Function, Statement
 from local.template.policy import allows
 
-# Both bound what a long run remembers; connections come and go, and each is a resource.
+# Limits on memory in a long run: every connection is a resource of its own.
 _MAX_DECISIONS = 20_000
 _MAX_DENIALS = 1_000
 
@@ -19,7 +19,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A call that was refused for want of a grant."""
+    """A call that the caller's role does not allow."""
 
     function: str
     action: str
@@ -27,29 +27,29 @@ class Denial:
 
 
 class RolePolicies:
-    """Decides calls by the statements of the caller's role, and remembers denials.
+    """Evaluates calls against the statements of the caller's role and records denials.
 
-    Each new denial is reported once, in one line: it is the grant that the template lacks.
+    Each distinct denial is reported once, in one line that names the missing grant.
     """
 
     def __init__(self, functions: Iterable[Function], report: Report) -> None:
         self._statements = {function.name: function.role.statements for function in functions}
         self._report = report
         self._decisions: dict[tuple[str, str, str], bool] = {}
-        #: The last denials, oldest first.
+        #: The latest denials, oldest first.
         self.denials: deque[Denial] = deque(maxlen=_MAX_DENIALS)
 
     def statements(self, function: str) -> tuple[Statement, ...]:
-        """What a function's role allows now. Raises KeyError."""
+        """Current statements of a function's role. Raises KeyError."""
         return self._statements[function]
 
     def replace(self, function: str, statements: tuple[Statement, ...]) -> None:
-        """Let a function's role allow this and nothing else from now on."""
+        """Replace the statements of a function's role."""
         self._statements[function] = statements
         self._decisions.clear()
 
     def allow(self, caller: Principal, action: str, resource: str) -> bool:
-        """Whether the caller may; the operator may do everything."""
+        """Whether the caller may perform the action; the operator always may."""
         function = caller.function
         if function is None:
             return True
@@ -61,10 +61,10 @@ class RolePolicies:
                 self._decisions.clear()
             self._decisions[key] = allowed
         if not allowed:
-            self._remember(Denial(function, action, resource))
+            self._record(Denial(function, action, resource))
         return allowed
 
-    def _remember(self, denial: Denial) -> None:
+    def _record(self, denial: Denial) -> None:
         if denial not in self.denials:
             self._report(
                 f"{denial.function}: its role does not allow {denial.action} on {denial.resource}"

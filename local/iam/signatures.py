@@ -1,9 +1,10 @@
-"""Checks Signature Version 4, and finds out whose it is.
+"""Verification of AWS Signature Version 4.
 
-The canonical request is built from the rules, for any request that AWS's own clients send, and
-apart from the project's own signer, so that one checks the other:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Property
-tests compare with botocore's `SigV4Auth`, which takes five times as long.
+Builds the canonical request for any request of AWS's clients, from the rules in
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+
+Shares no code with the project's own signer, so that each verifies the other. Property tests
+compare it with botocore's `SigV4Auth`, which takes five times as long.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ _BODY_HASH = "x-amz-content-sha256"
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _MUST_BE_SIGNED = frozenset({"host", "x-amz-date", "x-amz-security-token"})
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9\-_~%][A-Za-z0-9\-._~%]*)*/?")
-# One a caller, service and day; a run that lasts longer forgets the old ones.
+# One signing key per caller and day; a long run drops the old ones.
 _MAX_KEYS = 256
-# As many fan-outs may be under way at a time; what is not among them is hashed.
-_BODIES_KEPT = 4
+# Number of concurrent fan-outs whose body hash is cached.
+_MAX_BODIES = 4
 
 
 class FaultKind(Enum):
-    """Why a request is refused before its caller's policy is asked; services word it differently.
+    """Reason why a signature is rejected; each service has its own error codes.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
     """
@@ -57,7 +58,7 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SignatureFault:
-    """A refusal, with AWS's words for it."""
+    """A rejected signature, with AWS's error message."""
 
     kind: FaultKind
     message: str
@@ -75,7 +76,7 @@ _MISMATCH = SignatureFault(
 
 
 class SignatureVerifier:
-    """Finds out who signed a request for one service, or why it is refused."""
+    """Verifies the signatures of requests to one service."""
 
     def __init__(self, principals: Principals, region: str, service: str, clock: Clock) -> None:
         self._principals = principals
@@ -83,10 +84,10 @@ class SignatureVerifier:
         self._service = service
         self._clock = clock
         self._keys: dict[tuple[str, str], bytes] = {}
-        self._bodies: deque[tuple[bytes, str]] = deque(maxlen=_BODIES_KEPT)
+        self._bodies: deque[tuple[bytes, str]] = deque(maxlen=_MAX_BODIES)
 
     def __call__(self, request: Request) -> Principal | SignatureFault:
-        """Who sent it, or what is wrong with it."""
+        """Return the signer, or the fault of the signature."""
         headers = request.headers
         authorization = headers.get("authorization")
         if authorization is None or not authorization.startswith("AWS4-"):
@@ -115,7 +116,7 @@ class SignatureVerifier:
     def _faults(
         self, headers: dict[str, str], scope: str, signed: list[str], body_hash: str
     ) -> Iterator[SignatureFault]:
-        """What is wrong whatever the signature is."""
+        """Yield faults of the signed headers and the scope, independent of the signature."""
         timestamp = headers.get("x-amz-date", "")
         try:
             signed_at = _seconds(timestamp)
@@ -138,7 +139,7 @@ class SignatureVerifier:
             yield _wrong(f"The value for the {_BODY_HASH} header does not match the body.")
 
     def _hash(self, body: bytes) -> str:
-        """Its SHA-256; a fan-out sends one body many times, and comparing is quicker."""
+        """SHA-256 of a body; a fan-out repeats one body, and comparing is faster than hashing."""
         for known, digest in self._bodies:
             if known == body:
                 return digest
@@ -160,19 +161,19 @@ class SignatureVerifier:
 
 @lru_cache(64)
 def _seconds(timestamp: str) -> float:
-    """Seconds since the epoch; many requests are signed in one second. Raises ValueError."""
+    """Parse a timestamp to seconds since the epoch; cached. Raises ValueError."""
     return datetime.strptime(timestamp, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
 
 
 def _canonical(
     request: Request, headers: dict[str, str], signed: list[str], body_hash: str
 ) -> str | None:
-    """The canonical request; None for a target that is no path."""
+    """The canonical request, or None if the target is not a path."""
     path, _, query = request.target.partition("?")
     if not path.startswith("/"):
         return None
     if _PLAIN_PATH.fullmatch(path):
-        # Nearly every path: what there is to do is to encode its escapes once more.
+        # The fast way for nearly all paths: only their escapes are encoded again.
         path = path.replace("%", "%25")
     else:
         path = quote(normalize_url_path(path), safe="/~")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.e2e.support.stacks import launch_quiet
-from tests.unit.local.base.test_aws_settings import THEIRS
+from tests.unit.local.base.test_aws_settings import AWS_SETTINGS
 
 
 def test_a_stack_reads_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_a_stack_reads_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.mkdir()
     for name in ("config", "credentials"):
         (folder / name).write_text("[profile nope\nregion")
-    for name, value in {**THEIRS, "HOME": os.fspath(tmp_path)}.items():
+    for name, value in {**AWS_SETTINGS, "HOME": os.fspath(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(folder / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.fspath(folder / "credentials"))

@@ -1,4 +1,4 @@
-"""Nothing of a person's AWS settings gets into what the local stack runs."""
+"""The developer's AWS settings do not reach the local stack's processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from local.base.aws_settings import NO_AWS_SETTINGS, without_aws_settings
 
-THEIRS = {
+AWS_SETTINGS = {
     "AWS_PROFILE": "nope",
     "AWS_DEFAULT_PROFILE": "nope",
     "AWS_CONFIG_FILE": "/home/alice/.aws/config",
@@ -25,10 +25,11 @@ THEIRS = {
 }
 
 
-def test_no_setting_is_kept_and_none_is_looked_for() -> None:
-    assert without_aws_settings({**THEIRS, "PATH": "/bin"}) == {"PATH": "/bin", **NO_AWS_SETTINGS}
+def test_aws_settings_are_removed_and_shared_files_disabled() -> None:
+    environment = without_aws_settings({**AWS_SETTINGS, "PATH": "/bin"})
+    assert environment == {"PATH": "/bin", **NO_AWS_SETTINGS}
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=9)))
-def test_everything_else_is_kept(environment: dict[str, str]) -> None:
+def test_other_variables_are_kept(environment: dict[str, str]) -> None:
     assert without_aws_settings(environment) == {**environment, **NO_AWS_SETTINGS}

@@ -1,4 +1,4 @@
-"""The HTTP server, fed byte by byte without sockets."""
+"""The HTTP server's protocol, mostly without sockets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = 1_000
 
 
 class FakeTransport:
-    """Remembers what was written."""
+    """Records what the protocol writes."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -92,7 +92,7 @@ requests = st.tuples(
 
 
 @given(st.lists(requests, min_size=1, max_size=4), st.data())
-async def test_requests_are_understood_however_their_bytes_are_cut(
+async def test_requests_are_parsed_from_any_chunks_of_bytes(
     sent: list[tuple[str, str, bytes, bool]], data: st.DataObject
 ) -> None:
     stream = b"".join(
@@ -112,7 +112,7 @@ async def test_requests_are_understood_however_their_bytes_are_cut(
 
 
 @given(st.binary(max_size=200))
-async def test_no_bytes_whatever_break_the_server(data: bytes) -> None:
+async def test_arbitrary_bytes_never_break_the_server(data: bytes) -> None:
     connection, transport = open_connection()
     connection.data_received(data)
     connection.data_received(b"\r\n\r\n")
@@ -131,7 +131,7 @@ async def test_no_bytes_whatever_break_the_server(data: bytes) -> None:
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 431),
     ],
 )
-async def test_what_is_malformed_or_too_large_is_refused_and_ends_the_connection(
+async def test_a_malformed_or_too_large_request_is_rejected_and_closes_the_connection(
     sent: bytes, status: int
 ) -> None:
     connection, transport = open_connection()
@@ -140,7 +140,7 @@ async def test_what_is_malformed_or_too_large_is_refused_and_ends_the_connection
     assert transport.closing
 
 
-async def test_a_good_request_before_a_bad_one_is_answered_first() -> None:
+async def test_a_valid_request_before_a_malformed_one_is_answered_first() -> None:
     connection, transport = open_connection()
     connection.data_received(encoded("GET", "/", b"", chunked=False) + b"NONSENSE\r\n\r\n")
     assert statuses(transport.written) == [200, 400]
@@ -150,14 +150,14 @@ async def test_a_good_request_before_a_bad_one_is_answered_first() -> None:
     "sent",
     [b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"],
 )
-async def test_who_wants_the_connection_closed_gets_that(sent: bytes) -> None:
+async def test_the_connection_closes_when_the_client_asks_for_it(sent: bytes) -> None:
     connection, transport = open_connection()
     connection.data_received(sent + b"GET /more HTTP/1.1\r\n\r\n")
     assert statuses(transport.written) == [200]
     assert transport.closing
 
 
-async def test_answers_keep_the_order_of_requests_however_long_each_takes() -> None:
+async def test_responses_keep_the_order_of_requests_even_if_the_first_is_slow() -> None:
     gate = asyncio.Event()
 
     def handler(request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -173,7 +173,7 @@ async def test_answers_keep_the_order_of_requests_however_long_each_takes() -> N
     )
     await asyncio.sleep(0)
     assert transport.written == b""
-    assert not transport.reading, "nothing more is read while requests wait"
+    assert not transport.reading, "reading pauses while requests wait"
 
     gate.set()
     for _ in range(5):
@@ -182,7 +182,7 @@ async def test_answers_keep_the_order_of_requests_however_long_each_takes() -> N
     assert transport.reading
 
 
-async def test_a_client_that_leaves_cancels_what_it_waits_for() -> None:
+async def test_a_lost_connection_cancels_its_handler() -> None:
     cancelled = asyncio.Event()
 
     async def handler(_request: Request) -> Response:
@@ -201,9 +201,9 @@ async def test_a_client_that_leaves_cancels_what_it_waits_for() -> None:
     assert transport.written == b""
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_a_fault_of_a_handler_costs_one_request_only(
-    at_once: bool, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("synchronous", [True, False])
+async def test_an_exception_in_a_handler_fails_only_its_request(
+    synchronous: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def later() -> Response:
         raise RuntimeError("broken")
@@ -211,7 +211,7 @@ async def test_a_fault_of_a_handler_costs_one_request_only(
     def handler(request: Request) -> Response | Coroutine[Any, Any, Response]:
         if request.target == "/good":
             return Response(200)
-        if at_once:
+        if synchronous:
             raise RuntimeError("broken")
         return later()
 
@@ -225,7 +225,7 @@ async def test_a_fault_of_a_handler_costs_one_request_only(
     assert "RuntimeError: broken" in capsys.readouterr().err
 
 
-async def test_a_client_that_does_not_read_is_not_read_either() -> None:
+async def test_reading_pauses_while_the_client_does_not_read() -> None:
     connection, transport = open_connection()
     connection.pause_writing()
     connection.data_received(encoded("GET", "/", b"", chunked=False))
@@ -236,7 +236,7 @@ async def test_a_client_that_does_not_read_is_not_read_either() -> None:
     assert transport.reading
 
 
-async def test_who_asks_first_is_told_to_send_the_body() -> None:
+async def test_expect_continue_is_answered_before_the_body_arrives() -> None:
     connection, transport = open_connection()
     connection.data_received(
         b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
@@ -252,12 +252,12 @@ async def test_repeated_headers_are_joined() -> None:
     assert bodies(transport.written)[0]["headers"] == {"a": "1,2"}
 
 
-def test_a_response_without_content_has_no_length() -> None:
+def test_a_204_has_no_content_length() -> None:
     assert b"Content-Length" not in Response(204).wire
     assert b"Content-Length: 0" in Response(200).wire
 
 
-async def test_a_server_that_is_closed_drops_its_connections() -> None:
+async def test_closing_the_server_drops_its_connections() -> None:
     server = await HttpServer.listen(echo, max_body_bytes=LIMIT)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(encoded("GET", "/", b"", chunked=False))

@@ -1,4 +1,4 @@
-"""What requests ask for in IAM's terms, and how each service words that it refuses."""
+"""Required permissions of requests, and each service's error responses."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def json_request(target: str, body: object) -> Request:
 
 
 def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
-    needs = dynamodb_permissions(AWS)(json_request(f"DynamoDB_20120810.{operation}", body))
-    return [(need.action.removeprefix("dynamodb:"), need.resource) for need in needs]
+    required = dynamodb_permissions(AWS)(json_request(f"DynamoDB_20120810.{operation}", body))
+    return [(item.action.removeprefix("dynamodb:"), item.resource) for item in required]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
     [
         ("GetItem", {"TableName": "notes", "Key": {}}, [("GetItem", TABLE)]),
         ("GetItem", {"TableName": TABLE}, [("GetItem", TABLE)]),
-        # Only these two read indexes; elsewhere the name means nothing.
+        # Only Query and Scan read indexes; other operations ignore the name.
         ("Query", {"TableName": "notes", "IndexName": "i"}, [("Query", f"{TABLE}/index/i")]),
         ("Scan", {"TableName": "notes", "IndexName": "i"}, [("Scan", f"{TABLE}/index/i")]),
         ("GetItem", {"TableName": "notes", "IndexName": "i"}, [("GetItem", TABLE)]),
@@ -70,7 +70,7 @@ def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
             {"RequestItems": {"notes": {"Keys": []}, "other": {}}},
             [("BatchGetItem", TABLE), ("BatchGetItem", TABLE.replace("notes", "other"))],
         ),
-        # What names tables in two ways needs all of them.
+        # A request that names tables in two fields requires permission for all of them.
         (
             "BatchWriteItem",
             {"TableName": "notes", "RequestItems": {"other": []}},
@@ -88,21 +88,23 @@ def dynamodb(operation: str, body: object) -> list[tuple[str, str]]:
         ),
     ],
 )
-def test_dynamodb_needs_its_action_on_every_table_and_index(
+def test_dynamodb_requires_its_action_on_every_table_and_index(
     operation: str, body: object, expected: list[tuple[str, str]]
 ) -> None:
     assert dynamodb(operation, body) == expected
 
 
 @pytest.mark.parametrize(
-    "needs", [dynamodb_permissions(AWS), sqs_permissions(AWS), secrets_permissions(AWS, [])]
+    "mapper", [dynamodb_permissions(AWS), sqs_permissions(AWS), secrets_permissions(AWS, [])]
 )
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"TableName": 1, "QueueUrl": 1, "SecretId": 1}', b"\xff"]
 )
-def test_what_cannot_be_read_is_no_way_around_a_check(needs: PermissionMapper, body: bytes) -> None:
+def test_a_malformed_body_does_not_bypass_authorization(
+    mapper: PermissionMapper, body: bytes
+) -> None:
     with pytest.raises(MalformedRequestError) as malformed:
-        needs(json_request("X.SendMessage", body))
+        mapper(json_request("X.SendMessage", body))
     assert malformed.value.response.status == 400
     assert b"SerializationException" in malformed.value.response.body
 
@@ -116,11 +118,11 @@ def test_what_cannot_be_read_is_no_way_around_a_check(needs: PermissionMapper, b
         ("ListQueues", {}, ("ListQueues", "*")),
     ],
 )
-def test_sqs_needs_its_action_on_the_queue(
+def test_sqs_requires_its_action_on_the_queue(
     operation: str, body: object, expected: tuple[str, str]
 ) -> None:
-    (need,) = sqs_permissions(AWS)(json_request(f"AmazonSQS.{operation}", body))
-    assert need == RequiredPermission(f"sqs:{expected[0]}", expected[1])
+    (required,) = sqs_permissions(AWS)(json_request(f"AmazonSQS.{operation}", body))
+    assert required == RequiredPermission(f"sqs:{expected[0]}", expected[1])
 
 
 SECRET = Secret("key", AWS.arn("secretsmanager", "secret:key-a1b2c3"), "value")
@@ -136,14 +138,14 @@ SECRET = Secret("key", AWS.arn("secretsmanager", "secret:key-a1b2c3"), "value")
         ({}, "*"),
     ],
 )
-def test_secrets_manager_needs_its_action_on_the_secret(body: object, resource: str) -> None:
-    (need,) = secrets_permissions(AWS, [SECRET])(
+def test_secrets_manager_requires_its_action_on_the_secret(body: object, resource: str) -> None:
+    (required,) = secrets_permissions(AWS, [SECRET])(
         json_request("secretsmanager.GetSecretValue", body)
     )
-    assert need == RequiredPermission("secretsmanager:GetSecretValue", resource)
+    assert required == RequiredPermission("secretsmanager:GetSecretValue", resource)
 
 
-def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
+def test_translate_and_polly_require_their_operations_action() -> None:
     text = json_request("AWSShineFrontendService_20170701.TranslateText", {"Text": "One."})
     document = json_request("AWSShineFrontendService_20170701.TranslateDocument", {})
     speech = Request("POST", "/v1/speech", [], b"{}")
@@ -154,30 +156,30 @@ def test_what_a_machine_says_needs_the_one_action_that_it_takes() -> None:
         RequiredPermission("translate:TranslateDocument", "*"),
     )
     assert polly_permissions(speech) == (RequiredPermission("polly:SynthesizeSpeech", "*"),)
-    # Nobody may what is not known.
+    # No role grants an unknown operation.
     assert polly_permissions(voices) == (RequiredPermission("polly:Unknown", "*"),)
 
 
 @pytest.mark.parametrize("name", ["f", "000000000000:function:f", "arn%3Aaws%3Alambda%3Ar%3A0%3Af"])
-def test_invoke_needs_the_function(name: str) -> None:
+def test_invoke_requires_permission_on_the_function(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f"
     assert lambda_permissions(AWS)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
 @pytest.mark.parametrize("name", ["f%3Alive", "f:live", "arn:aws:lambda:r:0:function:f:live"])
-def test_invoke_needs_the_alias_that_it_names(name: str) -> None:
+def test_invoke_of_an_alias_requires_permission_on_the_alias(name: str) -> None:
     request = Request("POST", f"/2015-03-31/functions/{name}/invocations", [], b"")
     arn = "arn:aws:lambda:eu-central-1:000000000000:function:f:live"
     assert lambda_permissions(AWS)(request) == (RequiredPermission("lambda:InvokeFunction", arn),)
 
 
-def test_connections_needs_stage_and_method() -> None:
-    needs = connections_permissions(AWS, stacks.stack().websocket)
+def test_connections_requires_permission_on_stage_and_method() -> None:
+    mapper = connections_permissions(AWS, stacks.stack().websocket)
     base = "arn:aws:execute-api:eu-central-1:000000000000:api/dev"
     for path in ("/dev/%40connections/a%3D", "/dev/@connections/a="):
-        (need,) = needs(Request("DELETE", path, [], b""))
-        assert need == RequiredPermission(
+        (required,) = mapper(Request("DELETE", path, [], b""))
+        assert required == RequiredPermission(
             "execute-api:ManageConnections", f"{base}/DELETE/@connections/a="
         )
 
@@ -207,7 +209,7 @@ def text(action: str, resource: str) -> str:
             b"x-amzn-query-error: AccessDenied;Sender",
             {
                 "__type": "com.amazon.coral.service#AccessDeniedException",
-                # SQS alone writes actions in lower case.
+                # Only SQS writes actions in lower case.
                 "Message": text("x:getitem", TABLE),
             },
         ),
@@ -225,13 +227,13 @@ def text(action: str, resource: str) -> str:
         ),
     ],
 )
-def test_denials_are_worded_as_each_service_does(
+def test_a_denial_has_the_services_own_format(
     errors: ErrorResponses, status: int, header: bytes, body: dict[str, str]
 ) -> None:
-    answer = errors.denied(USER, "x:GetItem", TABLE)
-    assert answer.status == status
-    assert header in answer.wire
-    assert json.loads(answer.body) == body
+    response = errors.denied(USER, "x:GetItem", TABLE)
+    assert response.status == status
+    assert header in response.wire
+    assert json.loads(response.body) == body
 
 
 @pytest.mark.parametrize(
@@ -247,56 +249,58 @@ def test_denials_are_worded_as_each_service_does(
         (ConnectionsErrors(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
     ],
 )
-def test_faults_are_worded_as_each_service_does(
+def test_a_signature_fault_has_the_services_own_format(
     errors: ErrorResponses, kind: FaultKind, status: int, expected: bytes
 ) -> None:
-    answer = errors.unauthenticated(SignatureFault(kind, "words"))
-    assert answer.status == status
-    assert expected in answer.wire
+    response = errors.unauthenticated(SignatureFault(kind, "words"))
+    assert response.status == status
+    assert expected in response.wire
 
 
-def guard_for(
+def make_authorizer(
     *statements: Statement, reported: list[str]
 ) -> tuple[RequestAuthorizer, RolePolicies]:
     function = stacks.function("f", *statements)
-    callers = Principals([function], AWS)
+    principals = Principals([function], AWS)
     policies = RolePolicies([function], reported.append)
-    guard = RequestAuthorizer(
-        lambda _request: callers.of_function("f"),
+    authorizer = RequestAuthorizer(
+        lambda _request: principals.of_function("f"),
         dynamodb_permissions(AWS),
         policies,
         DynamoDbErrors(),
     )
-    return guard, policies
+    return authorizer, policies
 
 
-def test_every_need_must_be_allowed_and_a_denial_is_reported_once() -> None:
+def test_every_required_permission_must_be_allowed_and_a_denial_is_reported_once() -> None:
     reported: list[str] = []
-    guard, policies = guard_for(Statement(("dynamodb:BatchGetItem",), (TABLE,)), reported=reported)
+    authorize, policies = make_authorizer(
+        Statement(("dynamodb:BatchGetItem",), (TABLE,)), reported=reported
+    )
     one: dict[str, Any] = {"RequestItems": {"notes": {}}}
     two: dict[str, Any] = {"RequestItems": {"notes": {}, "other": {}}}
 
-    assert guard(json_request("D.BatchGetItem", one)) is None
+    assert authorize(json_request("D.BatchGetItem", one)) is None
     for _ in range(2):
-        refused = guard(json_request("D.BatchGetItem", two))
-        assert refused is not None
-        assert b"table/other because" in refused.body
+        denied = authorize(json_request("D.BatchGetItem", two))
+        assert denied is not None
+        assert b"table/other because" in denied.body
     other = TABLE.replace("notes", "other")
     assert list(policies.denials) == [Denial("f", "dynamodb:BatchGetItem", other)] * 2
     assert reported == [f"f: its role does not allow dynamodb:BatchGetItem on {other}"]
 
 
-def test_policies_can_be_replaced_while_requests_come() -> None:
-    guard, policies = guard_for(reported=[])
+def test_replaced_policies_apply_to_later_requests() -> None:
+    authorize, policies = make_authorizer(reported=[])
     request = json_request("D.GetItem", {"TableName": "notes"})
-    assert guard(request) is not None
+    assert authorize(request) is not None
     policies.replace("f", (Statement(("dynamodb:GetItem",), (TABLE,)),))
-    assert guard(request) is None
+    assert authorize(request) is None
     policies.replace("f", ())
-    assert guard(request) is not None
+    assert authorize(request) is not None
 
 
-def test_what_is_refused_does_not_reach_the_service() -> None:
+def test_a_denied_request_does_not_reach_the_service() -> None:
     served: list[Request] = []
 
     def serve(request: Request) -> Response:
@@ -304,12 +308,12 @@ def test_what_is_refused_does_not_reach_the_service() -> None:
         return Response(200)
 
     request = json_request("D.GetItem", {"TableName": "notes"})
-    guard, policies = guard_for(reported=[])
-    handle = authorized(guard, serve)
-    refused = handle(request)
-    assert isinstance(refused, Response)
-    assert (refused.status, served) == (400, [])
+    authorize, policies = make_authorizer(reported=[])
+    handle = authorized(authorize, serve)
+    denied = handle(request)
+    assert isinstance(denied, Response)
+    assert (denied.status, served) == (400, [])
     policies.replace("f", (Statement(("dynamodb:GetItem",), ("*",)),))
-    admitted = handle(request)
-    assert isinstance(admitted, Response)
-    assert (admitted.status, served) == (200, [request])
+    allowed = handle(request)
+    assert isinstance(allowed, Response)
+    assert (allowed.status, served) == (200, [request])

@@ -1,4 +1,4 @@
-"""Signatures made by botocore and by the project's own signer, checked; and forged ones."""
+"""Verification of signatures by botocore, by the project's own signer, and of forged ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def signed(
     service: str = "execute-api",
     headers: dict[str, str] | None = None,
 ) -> Request:
-    """A request as botocore signs and sends it, now."""
+    """A request signed by botocore at the current time."""
     request = AWSRequest(
         method=method, url=f"http://{HOST}{path}", data=body, headers=headers or {}
     )
@@ -88,14 +88,14 @@ header_values = st.text("abc 019;=", min_size=1, max_size=12).filter(str.strip)
     st.binary(max_size=50),
     st.dictionaries(st.sampled_from(["X-Amz-Target", "Content-Type", "X-Other"]), header_values),
 )
-def test_what_botocore_signed_is_accepted(
+def test_botocores_signatures_are_accepted(
     method: str, path: str, query: str, body: bytes, headers: dict[str, str]
 ) -> None:
     target = f"{path}?{query}" if query else path
     assert caller(signed(method, target, body, headers=headers)).function is None
 
 
-def test_a_query_is_part_of_what_is_signed() -> None:
+def test_the_query_string_is_signed() -> None:
     request = signed(path="/2015-03-31/functions/f/invocations?Qualifier=1&A=b")
     assert caller(request)
     changed = request._replace(target=request.target.replace("=1", "=2"))
@@ -103,7 +103,7 @@ def test_a_query_is_part_of_what_is_signed() -> None:
 
 
 @given(st.text("abc019+/=", min_size=1, max_size=16))
-def test_what_the_projects_own_signer_signed_is_accepted(connection_id: str) -> None:
+def test_the_projects_own_signatures_are_accepted(connection_id: str) -> None:
     clock = SystemClock()
     keys = ReadOnlyCredentials(OPERATOR.access_key, OPERATOR.secret_key, OPERATOR.token)
     prepared = Signer(keys, REGION, "execute-api").prepare("POST", HOST, BODY, clock.now_ms())
@@ -115,13 +115,13 @@ def test_what_the_projects_own_signer_signed_is_accepted(connection_id: str) -> 
 
 
 @pytest.mark.parametrize("name", ["f", "g"])
-def test_a_function_is_known_by_its_signature(name: str) -> None:
+def test_a_signature_identifies_the_function(name: str) -> None:
     found = caller(signed(credentials=LocalCredentials.of_function(name)))
     assert found.function == name
     assert found.arn == f"arn:aws:sts::000000000000:assumed-role/role-of-{name}/{name}"
 
 
-def test_functions_have_credentials_of_their_own_that_are_the_same_in_every_run() -> None:
+def test_each_functions_credentials_are_unique_and_the_same_in_every_run() -> None:
     first, second = LocalCredentials.of_function("f"), LocalCredentials.of_function("g")
     assert first == LocalCredentials.of_function("f")
     assert first.access_key != second.access_key
@@ -131,7 +131,7 @@ def test_functions_have_credentials_of_their_own_that_are_the_same_in_every_run(
     assert (len(first.access_key), len(first.secret_key)) == (20, 40)
 
 
-def test_one_functions_token_does_not_serve_another() -> None:
+def test_a_functions_token_is_invalid_for_another_function() -> None:
     first, second = LocalCredentials.of_function("f"), LocalCredentials.of_function("g")
     mixed = LocalCredentials(first.access_key, first.secret_key, second.token)
     assert fault(signed(credentials=mixed)).kind is FaultKind.UNKNOWN_CALLER
@@ -148,7 +148,7 @@ def test_one_functions_token_does_not_serve_another() -> None:
         {"body": BODY + b" "},
     ],
 )
-def test_nothing_that_is_signed_can_be_changed(change: dict[str, Any]) -> None:
+def test_a_change_to_a_signed_part_is_detected(change: dict[str, Any]) -> None:
     assert "does not match" in fault(signed()._replace(**change)).message
 
 
@@ -166,7 +166,7 @@ def test_nothing_that_is_signed_can_be_changed(change: dict[str, Any]) -> None:
         ("x-amz-content-sha256", "UNSIGNED-PAYLOAD", FaultKind.WRONG, "does not match the body"),
     ],
 )
-def test_headers_that_are_missing_or_changed_are_named(
+def test_missing_or_changed_headers_are_named_in_the_message(
     header: str, value: str | None, kind: FaultKind, named: str
 ) -> None:
     request = signed()
@@ -191,13 +191,13 @@ def test_headers_that_are_missing_or_changed_are_named(
         ({"service": "lambda"}, FaultKind.WRONG),
     ],
 )
-def test_other_keys_regions_and_services_are_refused(
+def test_other_keys_regions_and_services_are_rejected(
     other: dict[str, Any], kind: FaultKind
 ) -> None:
     assert fault(signed(**other)).kind is kind
 
 
-def test_headers_that_should_be_signed_must_be() -> None:
+def test_required_headers_must_be_signed() -> None:
     request = signed()
     headers = request.headers
     headers["authorization"] = headers["authorization"].replace("host;", "")
@@ -206,12 +206,12 @@ def test_headers_that_should_be_signed_must_be() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-MAX_SKEW_SECONDS - 10, MAX_SKEW_SECONDS + 10])
-def test_a_request_that_is_old_or_of_the_future_is_refused(seconds: int) -> None:
+def test_a_request_from_the_past_or_future_is_rejected(seconds: int) -> None:
     clock = ManualClock(SystemClock().now_ms() + seconds * 1000)
     assert "Signature expired" in fault(signed(), verifier(clock)).message
 
 
-def test_a_malformed_date_is_refused() -> None:
+def test_a_malformed_date_is_rejected() -> None:
     request = signed()
     headers = request.headers
     headers["x-amz-date"] = headers["x-amz-date"][:8]
@@ -219,7 +219,7 @@ def test_a_malformed_date_is_refused() -> None:
     assert "X-Amz-Date" in found.message
 
 
-def test_credentials_show_no_secret() -> None:
+def test_the_repr_of_credentials_hides_secrets() -> None:
     for credentials in (OPERATOR, LocalCredentials.of_function("f")):
         assert credentials.secret_key not in repr(credentials)
         assert credentials.token not in repr(credentials)
