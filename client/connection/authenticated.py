@@ -44,7 +44,7 @@ async def connect_with_token(
             is_new = tokens.held is not former
             if refused.status not in _TOKEN_REFUSED or is_new or not tokens.renewable:
                 raise
-            newer = await tokens.renewed(token)
+            newer = await tokens.newer_than(token)
             if newer == token:
                 raise
             connection = await opened.enter_async_context(connecting(newer))

@@ -1,4 +1,4 @@
-"""Keeps one connection's rights: renews the token ahead of its end, and sends it."""
+"""Token renewal for one open connection: fetch a newer token in time and send it."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from shared.protocol.authentication_messages import Authenticated
 from shared.utils.clock import Clock
 
 _log = logging.getLogger("lingocast.client")
-# How often it is looked at again when the token is due (s).
-_LOOK_AGAIN_SECONDS = 30.0
-# What is refused so soon after a renewal was on the way before it (s).
-_MOMENT_SECONDS = 5.0
-# Connections on which no token is of use any more, or that are of a service without `authenticate`.
+# How often the due time is computed again (s): the estimate of the server's clock improves.
+_RECHECK_SECONDS = 30.0
+# A refusal this soon after a renewal concerns a message sent before it (s).
+_SETTLING_SECONDS = 5.0
+# The service has no such connection, or no `authenticate` action: another token cannot help.
 _HOPELESS = {ErrorCode.CONNECTION_NOT_FOUND, ErrorCode.UNKNOWN_ACTION}
 
 
 class Renewable(Protocol):
-    """A connection whose rights can be extended."""
+    """A connection whose rights a newer token extends."""
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch by the server's clock, as far as that is known."""
+        """Return the estimated server time in ms since the epoch."""
 
     async def authenticate(self, token: str) -> Authenticated:
         """Send a newer token. Raises ClientError."""
 
     async def wait_token_refused(self) -> None:
-        """Wait until the service says that the token has expired."""
+        """Wait until the service refuses something because the token has expired."""
 
 
 class TokenRenewal:
-    """Of one connection, which was opened with the token `opened_with`."""
+    """Renews the token of one connection, which was opened with `opened_with`."""
 
     def __init__(
         self,
@@ -55,20 +55,25 @@ class TokenRenewal:
     ) -> None:
         self._connection = connection
         self._tokens = tokens
-        self._tried = opened_with  # the latest token that the service has taken or refused
+        self._tried = opened_with  # the latest token that the service accepted or refused
         self._clock = clock
         self._sleep = sleep
         self._lock = asyncio.Lock()
-        self._failures = 0
-        self._retry_at = 0.0  # not before that after a failure
-        self._again_at = 0.0  # not before that after a success
+        self._failures = 0  # in a row
+        self._logged_unexpected = False  # since the last success
+        self._retry_at = 0.0  # earliest next attempt after a failure
+        self._again_at = 0.0  # earliest next attempt after a success
 
     async def run(self) -> None:
-        """Renew in time, time and again, until cancelled or until that is of no use any more."""
+        """Renew the token whenever it is due, until cancelled or until renewal is pointless.
+
+        Failures are logged and retried with backoff, including unexpected exceptions such as a
+        bug in a token source.
+        """
         if not self._tokens.renewable:
-            return await self._warn()
+            return await self._warn_before_expiry()
         while True:
-            await self._until_due()
+            await self._wait_until_due()
             try:
                 await self.renew()
             except ConnectionLostError:
@@ -76,36 +81,37 @@ class TokenRenewal:
             except RequestRefusedError as refused:
                 if refused.code in _HOPELESS:
                     return
-            except ClientError:
-                pass  # it has been told, and is tried again
+            except Exception:  # noqa: BLE001, S110 - `renew` has logged it; the backoff applies
+                pass
 
     async def renew(self) -> None:
-        """Send a newer token, unless that was done, or has failed, a moment ago.
+        """Send a newer token, unless an attempt succeeded or failed a moment ago.
 
         Raises RenewalError or what `authenticate` raises.
         """
         async with self._lock:
             now = self._clock.monotonic()
             if now < self._again_at:
-                return  # what was refused meanwhile had been sent before
+                return  # the refused message was sent before the renewal
             if now < self._retry_at:
                 raise RenewalError("the token could not be renewed a moment ago")
             try:
                 await self._renew()
-            except ClientError as fault:
-                self._failed(fault)
+            except Exception as fault:
+                self._record_failure(fault)
                 raise
             if self._failures:
                 _log.warning("the token is renewed")
-            self._failures = 0
-            pause = min(self._tried.lead / 2, _MOMENT_SECONDS)
+            self._failures, self._logged_unexpected = 0, False
+            pause = min(self._tried.lead / 2, _SETTLING_SECONDS)
             if self._seconds_until_due() == 0:
-                # It was old when it came, or the clocks make it look so: asking on gives no other.
+                # Due again at once: the token was old on arrival, or the clocks are wrong. Asking
+                # more often would return the same token.
                 pause = max(pause, self._tried.retry_delay(1))
             self._again_at = self._clock.monotonic() + pause
 
     async def _renew(self) -> None:
-        token = await self._tokens.renewed(self._tried.token)
+        token = await self._tokens.newer_than(self._tried.token)
         held = self._tokens.held
         if held is None or token == self._tried.token:
             raise RenewalError("the same token came again")
@@ -113,20 +119,31 @@ class TokenRenewal:
             await self._connection.authenticate(held.token)
         except RequestRefusedError as refused:
             if not refused.retryable:
-                self._tried = held  # the next attempt needs another one
+                self._tried = held  # the next attempt needs another token
             raise
         self._tried = held
 
-    def _failed(self, fault: ClientError) -> None:
+    def _record_failure(self, fault: Exception) -> None:
+        """Schedule the next attempt; log the first failure, and the first unexpected one."""
         self._failures += 1
         delay = self._tried.retry_delay(self._failures)
         self._retry_at = self._clock.monotonic() + delay
+        if not isinstance(fault, ClientError):
+            if not self._logged_unexpected:
+                self._logged_unexpected = True
+                _log.error(
+                    "unexpected %s in token renewal; trying again in %.1f s",
+                    type(fault).__name__,
+                    delay,
+                    exc_info=fault,
+                )
+            return
         quiet = isinstance(fault, ConnectionLostError) or getattr(fault, "code", "") in _HOPELESS
         if self._failures == 1 and not quiet:
             _log.warning("the token could not be renewed: %s; trying again in %.1f s", fault, delay)
 
-    async def _until_due(self) -> None:
-        """Wait for the time to renew, or for a refusal; after a failure for the next attempt."""
+    async def _wait_until_due(self) -> None:
+        """Wait until renewal is due, a refusal arrives, or the backoff after a failure ends."""
         pause = max(self._retry_at, self._again_at) - self._clock.monotonic()
         if pause > 0:
             await self._sleep(pause)
@@ -138,8 +155,7 @@ class TokenRenewal:
                 due = self._seconds_until_due()
                 if due == 0:
                     return
-                # The clocks' difference may be known better meanwhile.
-                await self._sleep_unless(refused, min(due, _LOOK_AGAIN_SECONDS))
+                await self._sleep_unless(refused, min(due, _RECHECK_SECONDS))
         finally:
             refused.cancel()
             await asyncio.gather(refused, return_exceptions=True)
@@ -154,14 +170,14 @@ class TokenRenewal:
 
     def _seconds_until_due(self) -> float:
         if self._tokens.held is not self._tried:
-            return 0.0  # another connection has a newer one already
+            return 0.0  # another connection has fetched a newer token
         due = self._tokens.seconds_until_due(self._connection.now_ms())
         return float("inf") if due is None else due
 
-    async def _warn(self) -> None:
-        """Say in time that the connection will lose its rights, for nothing renews them."""
+    async def _warn_before_expiry(self) -> None:
+        """Log a warning ahead of expiry when no token source is configured."""
         while (due := self._seconds_until_due()) > 0:
-            await self._sleep(min(due, _LOOK_AGAIN_SECONDS))
+            await self._sleep(min(due, _RECHECK_SECONDS))
         left = self._tried.remaining(self._clock.monotonic(), self._connection.now_ms())
         _log.warning(
             "the token expires in %.0f s, and nothing renews it: --token-command or --token-file"

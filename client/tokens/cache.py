@@ -47,7 +47,7 @@ class TokenCache:
             if remaining is not None and remaining > min(held.lead / 2, _HANDSHAKE_SECONDS):
                 return held.token
         try:
-            return await self.renewed(held.token if held else None)
+            return await self.newer_than(held.token if held else None)
         except NoServiceError:
             return held.token if held else None
         except TokenError:
@@ -55,7 +55,7 @@ class TokenCache:
                 raise
             return held.token
 
-    async def renewed(self, former: str | None) -> str:
+    async def newer_than(self, former: str | None) -> str:
         """A token other than `former`, unless the source still gives that. Raises TokenError."""
         async with self._lock:
             held = self._held

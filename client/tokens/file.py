@@ -49,7 +49,7 @@ class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         except OSError as fault:
             raise RenewalError(f"{path} cannot be written ({fault.strerror or fault})") from None
 
-    def renewed(self, refresh_token: str) -> TokenFile:
+    def with_refresh_token(self, refresh_token: str) -> TokenFile:
         """The same with another refresh token."""
         return msgspec.structs.replace(self, refresh_token=refresh_token)
 

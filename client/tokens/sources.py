@@ -186,5 +186,5 @@ class RefreshTokenSource:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise RenewalError(f"what {kept.endpoint} answered holds no token") from None
         if result.refresh_token:  # where the pool rotates them, the former one is void soon
-            kept.renewed(result.refresh_token).save(self.path)
+            kept.with_refresh_token(result.refresh_token).save(self.path)
         return result.access_token

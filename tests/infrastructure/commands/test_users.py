@@ -267,7 +267,7 @@ def test_a_file_that_is_not_accepted_any_more_is_replaced_after_signing_in(
 
     users = Users(made, OUTPUTS, lambda _prompt: PASSWORD, lambda _: None)
     assert users.token(EMAIL, path) == "a.b.c"
-    assert TokenFile.load(path) == kept.renewed("newer")
+    assert TokenFile.load(path) == kept.with_refresh_token("newer")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Source:
 
     time: VirtualTime
     life: float = LIFE
-    faults: list[TokenError] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
     asked: int = 0
     same: bool = False
@@ -161,6 +161,37 @@ async def test_failures_are_repeated_with_pauses_and_told_once(
         "the token could not be renewed: the issuer is out of reach; trying again in 0.4 s",
         "the token is renewed",
     ]
+
+
+async def test_an_unexpected_exception_is_logged_and_renewal_goes_on_with_backoff(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    time = VirtualTime()
+    source, wire = Source(time), Wire(time)
+    async with keeping(source, wire):
+        source.faults = [ZeroDivisionError("a bug in a token source")] * 3
+        with caplog.at_level(logging.WARNING, "lingocast.client"):
+            await time.advance(3_000 + 60 + 60 + 60 + 1)
+
+    assert wire.times == [3_180], "after three pauses of at most 60 s"
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert caplog.messages[0].startswith("unexpected ZeroDivisionError in token renewal")
+    assert caplog.records[0].exc_info, "with its traceback"
+
+
+async def test_an_endless_unexpected_exception_is_retried_once_a_minute_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    time = VirtualTime()
+    source, wire = Source(time), Wire(time)
+    async with keeping(source, wire):
+        bug = ZeroDivisionError("a bug in a token source")
+        source.faults = [TokenError("down"), *([bug] * 10_000)]
+        with caplog.at_level(logging.WARNING, "lingocast.client"):
+            await time.advance(2 * LIFE)
+
+    assert 60 <= source.asked <= 75
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
 
 
 async def test_a_dead_source_is_asked_at_least_each_minute_and_not_much_more() -> None:
