@@ -1,7 +1,7 @@
-"""A domain of one's own for the WebSocket API, so that a rebuilt API keeps its address.
+"""A custom domain for the WebSocket API, so that a rebuilt API keeps its address.
 
-Of the WebSocket API alone: it cannot share a domain with an HTTP API. Functions go on posting to
-the API's own endpoint, which stays open:
+WebSocket and HTTP APIs cannot share a domain. Functions keep posting to the API's own endpoint,
+which stays open:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-custom-domain-names.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-mappings.html
 """
@@ -18,7 +18,7 @@ from infrastructure.stage.config import CustomDomain
 
 
 def add_domain(scope: Construct, domain: CustomDomain, api: WebSocketApi) -> str:
-    """The address of the API at the domain: with the stage at its end, as without a domain."""
+    """Map the domain to the API and return its URL, which ends with the stage as usual."""
     name = apigateway.CfnDomainName(
         scope,
         "Domain",
@@ -39,7 +39,7 @@ def add_domain(scope: Construct, domain: CustomDomain, api: WebSocketApi) -> str
         stage=api.stage_name,
         api_mapping_key=api.stage_name,
     )
-    # It is mapped by name, so that CloudFormation does not know by itself.
+    # The mapping names the stage, so CloudFormation cannot infer the dependency.
     mapping.node.add_dependency(scope.node.find_child("Stage"))
     if domain.hosted_zone_id:
         for kind in ("A", "AAAA"):
@@ -55,6 +55,6 @@ def add_domain(scope: Construct, domain: CustomDomain, api: WebSocketApi) -> str
                 ),
             )
     else:
-        # What the domain's record, kept elsewhere, is to point to (CNAME).
+        # The target of a CNAME record in a DNS zone hosted elsewhere.
         cdk.CfnOutput(scope, "DomainTarget", value=name.attr_regional_domain_name)
     return f"wss://{domain.name}/{api.stage_name}"

@@ -1,6 +1,6 @@
-"""The HTTP API: its routes from the table, its authorizer of tokens, its one stage.
+"""The HTTP API: routes from the table, a JWT authorizer and one stage.
 
-Made of the plain resources, as the WebSocket API is.
+Built from L1 constructs, like the WebSocket API.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from infrastructure.resources.delivery import Served
 from infrastructure.resources.identity import Identity
 from infrastructure.stage.config import StageConfig
 
-# The stage whose name is not in the path.
+# The default stage, which adds no path prefix.
 STAGE = "$default"
-# One line for each request, as of the WebSocket API: neither the query string nor anything of the
-# body, the token or the client's address.
+# One line per request, without query string, body, token or client address, as for the WebSocket
+# API.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 _ACCESS_LOG = {
     "requestTime": "$context.requestTimeEpoch",
@@ -43,7 +43,7 @@ _ACCESS_LOG = {
 
 
 class HttpApi:
-    """The API with everything that it serves."""
+    """The API with its routes, integrations, authorizer and stage."""
 
     def __init__(
         self,
@@ -68,25 +68,25 @@ class HttpApi:
             if spec.function not in integrations:
                 integrations[spec.function] = self._integrate(spec.function)
             route = self._add_route(spec, integrations[spec.function], authorizer)
-            # A route's limits can be set only once it is there.
+            # The stage's route settings require the route to exist.
             stage.add_resource_dependency(route)
             self._permit(spec)
 
     @property
     def api_id(self) -> str:
-        """What metrics and logs call it."""
+        """The API's ID in metrics and logs."""
         return self._api.ref
 
     @property
     def url(self) -> str:
-        """What clients append a route's path to."""
+        """The base URL, to which clients append a route's path."""
         stack = Stack.of(self._scope)
         return f"https://{self._api.ref}.execute-api.{stack.region}.{stack.url_suffix}"
 
     def _add_authorizer(self, identity: Identity) -> str:
-        """Tokens of the pool's users for its client, in the header Authorization.
+        """Require access tokens of the user pool in the Authorization header.
 
-        Access tokens name the client in `client_id`, which counts where there is no `aud`:
+        API Gateway matches the audience against `client_id` where a token has no `aud`:
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
         """
         authorizer = apigateway.CfnAuthorizer(
@@ -107,8 +107,8 @@ class HttpApi:
         access = logs.LogGroup(
             self._scope,
             "HttpAccessLogs",
-            # The prefix for what services deliver: groups of another name share one resource
-            # policy of the account, which is full some day.
+            # AWS grants its services access to groups with this prefix. Other groups share one
+            # resource policy per account, whose size is limited.
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
             log_group_name=f"/aws/vendedlogs/{config.resource_name('http-access')}",
             retention=config.log_retention,
@@ -165,8 +165,10 @@ class HttpApi:
         return integration.ref
 
     def _permit(self, spec: HttpRouteSpec) -> None:
-        """Of any stage, of which there is one: whether `$default` may stand for itself in such an
-        ARN nobody documents, and AWS's own tools write the same. The method is the request's.
+        """Let API Gateway invoke the function for this route.
+
+        The stage is a wildcard, as in AWS's own tools: whether `$default` is valid in the ARN is
+        undocumented, and there is only one stage. The method is the request's.
         """
         method = "*" if spec.method == "ANY" else spec.method
         lambda_.CfnPermission(

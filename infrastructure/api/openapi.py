@@ -1,10 +1,10 @@
-"""docs/http/openapi.json: the HTTP API for those who call it, made of the table of its routes.
+"""Generates docs/http/openapi.json from the table of HTTP routes.
 
-python -m infrastructure.api.openapi
+    python -m infrastructure.api.openapi
 
-OpenAPI 3.1, whose schemas are JSON Schema, as msgspec writes it. Examples stand beside the fields
-that they are of (`msgspec.Meta(examples=[...])`); what can be put together of them is the example
-of a whole body. https://spec.openapis.org/oas/v3.1.1.html
+OpenAPI 3.1 uses JSON Schema, which msgspec generates. Fields carry their own examples
+(`msgspec.Meta(examples=[...])`), from which examples of whole bodies are composed.
+https://spec.openapis.org/oas/v3.1.1.html
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Content = dict[str, Any]
 
 _REF = "#/components/schemas/{name}"
 _TOKEN = "accessToken"
-# What API Gateway itself may answer, in its own form.
+# Errors that API Gateway returns itself, in its own format.
 _OF_GATEWAY = {429: "too many requests", 500: "", 503: ""}
 _UNKNOWN = object()
 
 
 class GatewayError(msgspec.Struct, frozen=True):
-    """What API Gateway itself says: no token, no such route, too many requests."""
+    """An error from API Gateway itself: no token, unknown route, too many requests."""
 
     message: Annotated[str, msgspec.Meta(examples=["Unauthorized"])]
 
 
 def document(routes: Collection[HttpRouteSpec]) -> Content:
-    """The OpenAPI document of an HTTP API of these routes."""
+    """The OpenAPI document of an HTTP API with these routes."""
     known: list[type[msgspec.Struct]] = [HttpError, GatewayError]
     for spec in routes:
         known += (kind for kind in (spec.request, spec.response) if kind and kind not in known)
@@ -84,7 +84,7 @@ def document(routes: Collection[HttpRouteSpec]) -> Content:
 
 
 class _Schemas:
-    """References to the schemas of types, and examples put together of them."""
+    """References to the schemas of types, and examples composed from them."""
 
     def __init__(
         self, refs: Mapping[type[msgspec.Struct], Schema], components: Mapping[str, Schema]
@@ -93,7 +93,7 @@ class _Schemas:
         self._components = components
 
     def content(self, kind: type[msgspec.Struct]) -> Content:
-        """A JSON body of that type, with its example if there is one."""
+        """A JSON body of this type, with an example if one can be composed."""
         body: Content = {"schema": self._refs[kind]}
         example = self._example(self._refs[kind])
         if example is not _UNKNOWN:
@@ -101,13 +101,13 @@ class _Schemas:
         return {"application/json": body}
 
     def any_of(self, *kinds: type[msgspec.Struct]) -> Content:
-        """A JSON body of one of those types."""
+        """A JSON body of one of these types."""
         schemas = [self._refs[kind] for kind in kinds]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         return {"application/json": {"schema": schema}}
 
     def _example(self, schema: Schema) -> object:
-        """A value that the schema allows, _UNKNOWN if it does not say one."""
+        """A value that the schema names, or _UNKNOWN."""
         if "$ref" in schema:
             return self._example(self._components[schema["$ref"].rpartition("/")[2]])
         if schema.get("examples"):
@@ -141,7 +141,7 @@ def _operation(spec: HttpRouteSpec, schemas: _Schemas) -> Content:
         "operationId": spec.method.lower() + "".join(word[0].upper() + word[1:] for word in words),
         "summary": spec.summary,
         "tags": [spec.function.name],
-        # An empty list: whoever sends proves it in another way, or need not.
+        # An empty list means no token: the webhook authenticates by signature.
         "security": [{_TOKEN: []}] if spec.authorized else [],
     }
     if spec.headers:
@@ -165,7 +165,7 @@ def _operation(spec: HttpRouteSpec, schemas: _Schemas) -> Content:
 
 
 def _errors(spec: HttpRouteSpec) -> dict[int, list[ErrorCode]]:
-    """The catalogue's codes by their statuses, and the statuses of the gateway's own."""
+    """Catalogue codes by HTTP status, plus the statuses that the gateway itself returns."""
     found: dict[int, list[ErrorCode]] = {status: [] for status in _OF_GATEWAY}
     for code in dict.fromkeys(_codes(spec)):
         found.setdefault(CATALOGUE[code].status, []).append(code)
@@ -195,7 +195,7 @@ def _failure(
 
 
 def render(routes: Collection[HttpRouteSpec] = HTTP_ROUTES) -> str:
-    """The document as it is committed."""
+    """The document as committed."""
     return json.dumps(document(routes), indent=2, ensure_ascii=False) + "\n"
 
 

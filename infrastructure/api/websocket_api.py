@@ -1,7 +1,7 @@
-"""The WebSocket API: its routes from the table, its authorizer, its one stage.
+"""The WebSocket API: routes from the table, a REQUEST authorizer and one stage.
 
-Made of the plain resources: the library's higher constructs make an integration a route, and let
-the API call a function from any stage.
+Built from L1 constructs: the L2 constructs add one integration per route and let the API invoke
+functions from any stage.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import StageConfig
 
 CONNECT_ROUTE = "$connect"
-# Messages are JSON objects whose `action` names the route; others go to $default.
+# The `action` of a JSON message names its route; other messages go to $default.
 _ROUTE_SELECTION = "$request.body.action"
 
 
 class WebSocketApi:
-    """The API by itself, so that functions can be told its address, then what it serves."""
+    """The API. Its address is known before its routes, because functions need the address."""
 
     def __init__(self, scope: Construct, config: StageConfig) -> None:
         self._scope = scope
@@ -43,24 +43,24 @@ class WebSocketApi:
 
     @property
     def stage_name(self) -> str:
-        """The one stage's name, the last part of addresses."""
+        """The name of the only stage, the last part of URLs."""
         return self._stage
 
     @property
     def api_id(self) -> str:
-        """What metrics and logs call it."""
+        """The API's ID in metrics and logs."""
         return self._api.ref
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL to which clients connect."""
         return f"wss://{self._host}/{self._stage}"
 
     @property
     def endpoint(self) -> str:
-        """Where functions post to connections.
+        """The @connections endpoint.
 
-        Put together from the API alone: the stage needs the routes, and they the functions.
+        Composed from the API alone: the stage depends on the routes, and they on the functions.
         """
         return f"https://{self._host}/{self._stage}"
 
@@ -75,10 +75,10 @@ class WebSocketApi:
         authorizer: FunctionSpec,
         identity_source: Sequence[str] | None = None,
     ) -> None:
-        """Add the routes, behind the authorizer, and the stage that makes them reachable.
+        """Add the routes, the authorizer and the stage.
 
-        A handshake without all of `identity_source` is refused unasked; by default the stage says
-        what that is.
+        API Gateway rejects a handshake that lacks part of `identity_source` without invoking the
+        authorizer; by default the stage's configuration defines it.
         """
         if identity_source is None:
             identity_source = self._config.connect_identity.sources
@@ -91,7 +91,7 @@ class WebSocketApi:
                 integrations[spec.function] = self._integrate(spec.function, function)
             authorized_by = authorizer_id if spec.key == CONNECT_ROUTE else None
             for resource in self._add_route(spec, integrations[spec.function], authorized_by):
-                # A stage deploys as soon as it exists, and an API without routes cannot be.
+                # The stage deploys when it is created, which fails for an API without routes.
                 stage.add_resource_dependency(resource)
             self._permit(construct_id(spec.key), function, self.execute_arn(spec.key))
 
@@ -107,14 +107,14 @@ class WebSocketApi:
             api_id=self._api.ref,
             route_key=spec.key,
             target=f"integrations/{integration.ref}",
-            # Other routes need none: API Gateway remembers who connected.
+            # Other routes need none: API Gateway keeps the context of $connect.
             authorization_type="CUSTOM" if authorizer_id else "NONE",
             authorizer_id=authorizer_id,
             route_response_selection_expression="$default" if spec.replies else None,
         )
         if not spec.replies:
             return [route]
-        # Without it the function's result goes nowhere:
+        # Without a route response API Gateway discards the function's result:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
         response = apigateway.CfnRouteResponse(
             self._scope,

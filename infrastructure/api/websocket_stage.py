@@ -1,4 +1,4 @@
-"""The stage of the WebSocket API: how much it takes, and what it writes down about it."""
+"""The stage of the WebSocket API: throttles and access logs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from constructs import Construct
 
 from infrastructure.stage.config import GatewayLogRole, StageConfig, Throttle
 
-# One line for each request of a client; deliveries to clients are none. Neither the query string,
-# in which the token travels, nor the body, in which the audio does, nor the client's address.
+# One line per client request (deliveries are not logged), without the query string, which may hold
+# the token, the body, which may hold audio, and the client's address.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 _ACCESS_LOG = {
     "requestTime": "$context.requestTimeEpoch",
@@ -40,9 +40,7 @@ _LOGGING_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 def create_stage(
     scope: Construct, config: StageConfig, api: apigateway.CfnApi, routes: Collection[str]
 ) -> apigateway.CfnStage:
-    """The stage of an API with these routes, its logs, and if the stage's configuration says so,
-    the right to write them.
-    """
+    """Create the stage with its logs and, if configured, the account's logging role."""
     writes = config.gateway_log_role is not GatewayLogRole.OFF
     settings = _route_settings(config.throttle, writes=writes)
     stage = apigateway.CfnStage(
@@ -52,7 +50,7 @@ def create_stage(
         stage_name=config.stage,
         auto_deploy=True,
         default_route_settings=settings,
-        # By route, each on its own: nothing is taken over from the default.
+        # Route settings inherit nothing from the defaults.
         route_settings={
             key: _as_json(_route_settings(throttle, writes=writes))
             for key, throttle in config.route_throttles.items()
@@ -62,8 +60,8 @@ def create_stage(
     if writes:
         _add_logs(scope, config, stage)
     if config.gateway_log_role is GatewayLogRole.CREATE:
-        account = _let_api_gateway_log(scope)
-        # Required in an account that has never had an API, says
+        account = _create_logging_role(scope)
+        # Required in an account that has never had an API:
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
         account.node.add_dependency(api)
         stage.node.add_dependency(account)
@@ -78,13 +76,13 @@ def _route_settings(
         throttling_burst_limit=throttle.burst,
         detailed_metrics_enabled=True,
         logging_level="ERROR" if writes else "OFF",
-        # It would write down every message, audio and all.
+        # Data traces would log every message, including audio.
         data_trace_enabled=False,
     )
 
 
 def _as_json(settings: apigateway.CfnStage.RouteSettingsProperty) -> dict[str, object]:
-    """As the resource type spells it, whose map of routes has no type in the library."""
+    """The settings as CloudFormation spells them; the CDK types no map of routes."""
     return {
         "ThrottlingRateLimit": settings.throttling_rate_limit,
         "ThrottlingBurstLimit": settings.throttling_burst_limit,
@@ -105,7 +103,7 @@ def _add_logs(scope: Construct, config: StageConfig, stage: apigateway.CfnStage)
     stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
         destination_arn=access.log_group_arn, format=json.dumps(_ACCESS_LOG)
     )
-    # API Gateway would make this one by itself at the first error, and it would never expire.
+    # Otherwise API Gateway creates this group at the first error, without expiry.
     errors = logs.LogGroup(
         scope,
         "ExecutionLogs",
@@ -116,8 +114,8 @@ def _add_logs(scope: Construct, config: StageConfig, stage: apigateway.CfnStage)
     stage.node.add_dependency(errors)
 
 
-def _let_api_gateway_log(scope: Construct) -> account_api.CfnAccount:
-    """Without such a role in the account, a stage that logs cannot be deployed."""
+def _create_logging_role(scope: Construct) -> account_api.CfnAccount:
+    """The account's logging role, without which a stage with logs cannot be deployed."""
     role = iam.Role(
         scope,
         "GatewayLogRole",

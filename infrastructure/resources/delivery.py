@@ -1,8 +1,8 @@
-"""How new code reaches callers: at once, or to a tenth of them first, with a way back.
+"""Delivery of new code: all at once, or as a canary that an alarm rolls back.
 
-With a canary each function has a version for every change and an alias, `live`, that callers use.
-CloudFormation lets CodeDeploy move the alias: a tenth of the invocations for ten minutes, then all
-of them. An alarm within that time takes the alias back, and the whole deployment is rolled back:
+With a canary, every change of a function publishes a version, and callers use the alias `live`.
+CloudFormation has CodeDeploy shift the alias: 10 % of invocations for ten minutes, then all. An
+alarm within that time shifts the alias back, and CloudFormation rolls the deployment back:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
 """
 
@@ -25,12 +25,12 @@ from infrastructure.catalogue.naming import construct_id
 from infrastructure.stage.config import Delivery, StageConfig
 
 ALIAS = "live"
-# Of AWS's own configurations; alarms look at five minutes:
+# A predefined configuration whose ten minutes exceed the alarms' period of five:
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
 _CANARY = "CodeDeployDefault.LambdaCanary10Percent10Minutes"
 _ALL_AT_ONCE = "CodeDeployDefault.LambdaAllAtOnce"
 _POLICY = "service-role/AWSCodeDeployRoleForLambdaLimited"
-#: What new code can be blamed for. A group takes ten alarms.
+#: Alarms that new code can cause. A deployment group takes at most ten.
 ROLLBACK_ALARMS = (
     "function-errors",
     "function-throttles",
@@ -44,24 +44,24 @@ ROLLBACK_ALARMS = (
 
 @dataclass(frozen=True)
 class Served:
-    """A function as its callers name it: by itself, or by its alias."""
+    """A function and, with a canary, the alias by which callers invoke it."""
 
     function: lambda_.CfnFunction
     alias: lambda_.CfnAlias | None = None
 
     @property
     def arn(self) -> str:
-        """What integrations, rules and permissions name."""
+        """The ARN for integrations, rules and permissions."""
         return self.alias.ref if self.alias else self.function.attr_arn
 
     @property
     def name(self) -> str:
-        """What event sources name."""
+        """The name for event source mappings."""
         return self.alias.ref if self.alias else self.function.ref
 
 
 def invoked_name(config: StageConfig, function: str) -> str:
-    """What other functions invoke it by, and its ARN ends in."""
+    """The name by which other functions invoke it; its ARN ends with this name."""
     name = config.resource_name(function)
     return f"{name}:{ALIAS}" if config.delivery is not Delivery.PLAIN else name
 
@@ -73,12 +73,12 @@ def serve(
     function: lambda_.CfnFunction,
     layer: lambda_.LayerVersion,
 ) -> Served:
-    """The function with what callers reach it by."""
+    """Add a version and an alias to the function where the stage delivers by alias."""
     if config.delivery is Delivery.PLAIN:
         return Served(function)
     version = lambda_.CfnVersion(
         scope,
-        # Another version is another resource: a version cannot be changed.
+        # Versions are immutable, so each needs a logical ID of its own.
         f"{construct_id(spec.name, 'Version')}{_fingerprint(function, layer)}",
         function_name=function.ref,
     )
@@ -93,7 +93,7 @@ def serve(
 
 
 class Canary:
-    """Has CodeDeploy move the aliases of a stage, watched by its alarms."""
+    """CodeDeploy resources that shift a stage's aliases under the watch of its alarms."""
 
     def __init__(
         self,
@@ -160,18 +160,20 @@ def _name_of(alarm: cloudwatch.Alarm) -> str | None:
 
 
 def _fingerprint(function: lambda_.CfnFunction, layer: lambda_.LayerVersion) -> str:
-    """What a version is of: what Lambda keeps with it, and no more, as Lambda publishes nothing for
-    a change that is not of a version (reserved executions, say) and CloudFormation then fails.
+    """A hash of exactly the properties that Lambda stores with a version.
+
+    Lambda publishes no version for any other change (reserved concurrency, for instance), and
+    CloudFormation would then fail.
     """
     contents = layer.node.default_child
     assert isinstance(contents, lambda_.CfnLayerVersion)
-    of_version = [
+    versioned = [
         function.architectures,
         function.code,
         function.environment,
         function.handler,
         function.layers,
-        # The reference to the layer stays the same when its contents change.
+        # The layer's reference does not change with its contents.
         contents.content,
         function.logging_config,
         function.memory_size,
@@ -179,5 +181,5 @@ def _fingerprint(function: lambda_.CfnFunction, layer: lambda_.LayerVersion) -> 
         function.runtime,
         function.timeout,
     ]
-    text = json.dumps(Stack.of(function).resolve(of_version), sort_keys=True)
+    text = json.dumps(Stack.of(function).resolve(versioned), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

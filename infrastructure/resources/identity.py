@@ -1,4 +1,4 @@
-"""Who may speak and interpret: a Cognito user pool, its client, and the groups that give rights."""
+"""The Cognito user pool of speakers, interpreters and operators, and its client and groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFRESH_TOKEN_DAYS = 30
 
 
 class Identity:
-    """Users, made by an administrator; listeners need none."""
+    """The user pool. Administrators create users; listeners need no account."""
 
     def __init__(self, scope: Construct, config: StageConfig) -> None:
         self._pool = cognito.CfnUserPool(
@@ -41,8 +41,8 @@ class Identity:
                     require_uppercase=True,
                 )
             ),
-            # Whoever wants a second factor registers an authenticator app; the command line's
-            # sign-in then asks for its code.
+            # Users may register an authenticator app; sign-in on the command line then asks for
+            # its code.
             mfa_configuration="OPTIONAL",
             enabled_mfas=["SOFTWARE_TOKEN_MFA"],
             deletion_protection="ACTIVE" if config.deletion_protection else "INACTIVE",
@@ -53,26 +53,26 @@ class Identity:
             "UserPoolClient",
             client_name=config.resource_name("client"),
             user_pool_id=self._pool.ref,
-            # Command line and browser: neither could keep a secret.
+            # Neither a command line nor a browser can keep a secret.
             generate_secret=False,
             explicit_auth_flows=[
                 "ALLOW_REFRESH_TOKEN_AUTH",
                 "ALLOW_USER_PASSWORD_AUTH",
                 "ALLOW_USER_SRP_AUTH",
             ],
-            # The same answer for a wrong name as for a wrong password.
+            # An unknown user gets the same error as a wrong password.
             prevent_user_existence_errors="ENABLED",
             enable_token_revocation=True,
-            # A talk's day; renewed without a password for as long as the refresh token lasts.
-            # Why: docs/decisions/0031-rights-end-with-the-token.md
+            # Long enough for a day of talks; clients renew tokens while the refresh token lasts.
+            # See docs/decisions/0031-rights-end-with-the-token.md
             access_token_validity=ACCESS_TOKEN_HOURS,
             refresh_token_validity=REFRESH_TOKEN_DAYS,
             token_validity_units=cognito.CfnUserPoolClient.TokenValidityUnitsProperty(
                 access_token="hours",  # noqa: S106 - a unit
                 refresh_token="days",  # noqa: S106 - a unit
             ),
-            # A rotated token is void 60 s after its successor was issued, even if that was lost on
-            # the way; and the client's way to renew (REFRESH_TOKEN_AUTH) does not work with it.
+            # A rotated token is revoked 60 s after its successor was issued, even if the response
+            # was lost, and rotation excludes REFRESH_TOKEN_AUTH, which the client uses.
             refresh_token_rotation=cognito.CfnUserPoolClient.RefreshTokenRotationProperty(
                 feature="DISABLED"
             ),
@@ -87,20 +87,20 @@ class Identity:
 
     @property
     def user_pool_id(self) -> str:
-        """What a client signs in to."""
+        """The pool that clients sign in to."""
         return self._pool.ref
 
     @property
     def client_id(self) -> str:
-        """Which client the tokens must be for."""
+        """The client for which tokens must be issued."""
         return self._client.ref
 
     @property
     def issuer(self) -> str:
-        """The `iss` of the pool's tokens, an https URL with no slash at its end.
+        """The `iss` claim of the pool's tokens: an https URL without a trailing slash.
 
-        `https://cognito-idp.<region>.amazonaws.com/<pool id>`, says
+        It is `https://cognito-idp.<region>.amazonaws.com/<pool id>`, according to
         https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
-        and so does the attribute; ProviderName is the one without the scheme.
+        ProviderURL has this form; ProviderName lacks the scheme.
         """
         return self._pool.attr_provider_url

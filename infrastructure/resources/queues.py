@@ -1,4 +1,4 @@
-"""Queues of delayed messages: what is to happen later comes back to the function that does it."""
+"""SQS queues of delayed messages, which functions send to invoke a function later."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from infrastructure.catalogue.naming import construct_id
 from infrastructure.resources.delivery import Served
 from infrastructure.stage.config import StageConfig
 
-# A message is tried again after this long. AWS advises six times the function's timeout:
+# A received message stays invisible for so many timeouts of its function. AWS advises six:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 _VISIBILITY_TIMEOUTS = 6
 _BATCH_SIZE = 10
-# The queues of dead letters, for the alarm on them.
+# Names of the dead-letter queues, for their alarm.
 LOST_EVENTS = "events_dead"
 DEAD_LETTERS = ("timers_dead", "statuses_dead", "announcements_queue_dead", LOST_EVENTS)
-# A rule rings no more often than every minute: what it sends here comes half a minute later.
-_HALF_A_MINUTE = Duration.seconds(30)
+# Rules fire at most once a minute; delayed messages of the same rule fall half-way between.
+_HALF_MINUTE = Duration.seconds(30)
 
 
-def _for_people(scope: Construct, config: StageConfig, name: str) -> sqs.Queue:
-    """A queue that nothing reads: an alarm tells people to look."""
+def _unread_queue(scope: Construct, config: StageConfig, name: str) -> sqs.Queue:
+    """A queue that no function consumes; an alarm tells operators to look into it."""
     return sqs.Queue(
         scope,
         construct_id(name),
@@ -36,14 +36,12 @@ def _for_people(scope: Construct, config: StageConfig, name: str) -> sqs.Queue:
 
 
 def create_lost_events(scope: Construct, config: StageConfig) -> sqs.Queue:
-    """Where events end that nobody waits for: those that a function failed on as often as Lambda
-    tries, and those that a rule could not deliver.
-    """
-    return _for_people(scope, config, LOST_EVENTS)
+    """A queue for events that failed all of Lambda's retries or that a rule could not deliver."""
+    return _unread_queue(scope, config, LOST_EVENTS)
 
 
 class _Queue:
-    """Messages for one function. One that keeps failing ends in the queue of dead letters."""
+    """A queue for one function; messages that keep failing move to its dead-letter queue."""
 
     def __init__(
         self,
@@ -55,17 +53,17 @@ class _Queue:
         tries: int,
         retention: Duration,
         delay: Duration | None = None,
-        again: Duration | None = None,
+        retry_after: Duration | None = None,
     ) -> None:
         self._scope = scope
         self._name = name
-        self.dead_letters = _for_people(scope, config, f"{name}_dead")
+        self.dead_letters = _unread_queue(scope, config, f"{name}_dead")
         self.queue = sqs.Queue(
             scope,
             construct_id(name),
             queue_name=config.resource_name(name),
             delivery_delay=delay,
-            visibility_timeout=again
+            visibility_timeout=retry_after
             or Duration.seconds(_VISIBILITY_TIMEOUTS * consumer_timeout_seconds),
             retention_period=retention,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -75,7 +73,7 @@ class _Queue:
         )
 
     def feed(self, function: Served) -> None:
-        """Let the queue's messages invoke `function`, which says itself which of them failed."""
+        """Invoke `function` with the messages; it reports the ones that failed."""
         lambda_.CfnEventSourceMapping(
             self._scope,
             construct_id(self._name, "Source"),
@@ -87,7 +85,7 @@ class _Queue:
 
 
 class Timers(_Queue):
-    """What a timer acts on says itself whether it is still of interest: better late than lost."""
+    """Timers. Consumers check whether a timer is still relevant, so late is better than lost."""
 
     def __init__(
         self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
@@ -103,7 +101,7 @@ class Timers(_Queue):
 
 
 class Statuses(_Queue):
-    """Statuses to come. A late one is worth nothing: the next says more."""
+    """Pending audience statuses. A late one is worthless, as the next supersedes it."""
 
     def __init__(
         self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
@@ -115,12 +113,12 @@ class Statuses(_Queue):
             consumer_timeout_seconds=consumer_timeout_seconds,
             tries=2,
             retention=Duration.minutes(10),
-            delay=_HALF_A_MINUTE,
+            delay=_HALF_MINUTE,
         )
 
 
 class Announcements(_Queue):
-    """Readers who could not be told when they came, and audiences to be looked at once more."""
+    """Announcements to replay or redeliver after a failure."""
 
     def __init__(
         self, scope: Construct, config: StageConfig, consumer_timeout_seconds: int
@@ -130,8 +128,8 @@ class Announcements(_Queue):
             config,
             "announcements_queue",
             consumer_timeout_seconds=consumer_timeout_seconds,
-            # For some 20 minutes: a table that is throttled gives way in less.
+            # About 20 minutes, longer than a table stays throttled.
             tries=20,
-            again=Duration.seconds(max(60, consumer_timeout_seconds)),
+            retry_after=Duration.seconds(max(60, consumer_timeout_seconds)),
             retention=Duration.hours(1),
         )

@@ -1,4 +1,4 @@
-"""What happens by the clock: rules of EventBridge that invoke functions every so many minutes."""
+"""EventBridge rules that invoke functions at intervals of minutes."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from constructs import Construct
 from infrastructure.resources.delivery import Served
 
 _EVENTS = "events.amazonaws.com"
-# What a rule could not deliver within a minute the next one makes up for. One minute is also the
-# shortest: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+# The next run makes up for an event that was not delivered within a minute. One minute is also
+# the minimum: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
 _RETRY = events.CfnRule.RetryPolicyProperty(
     maximum_event_age_in_seconds=60, maximum_retry_attempts=2
 )
 
 
 class Schedules:
-    """The rules of a stage. Delivery is at least once and about on time: targets are idempotent."""
+    """The rules of a stage, which deliver at least once, roughly on time. Targets are idempotent."""
 
     def __init__(self, scope: Construct, lost_events: sqs.Queue) -> None:
         self._scope = scope
         self._lost_events = lost_events
-        #: The names of the rules, as metrics call them.
+        #: Rule names, which are also the values of their metric dimension.
         self.names: list[str] = []
 
     def every_minute(self, function: Served, then_queue: sqs.Queue | None = None) -> events.CfnRule:
-        """Invoke `function` every minute; with a queue, send it the same event at the same time.
+        """Invoke `function` every minute, and send the same event to `then_queue` if given.
 
-        A minute is EventBridge's shortest period. A queue with a delay that feeds the function
-        makes it shorter.
+        A minute is EventBridge's shortest period. A queue that delays its messages and invokes the
+        same function halves it.
         """
         return self.every(1, function, then_queue)
 
@@ -46,7 +46,7 @@ class Schedules:
         *,
         given: Mapping[str, str] | None = None,
     ) -> events.CfnRule:
-        """Invoke `function` every so many minutes, with `given` in place of the rule's event."""
+        """Invoke `function` every `minutes`, with `given` instead of the rule's event."""
         period = "1 minute" if minutes == 1 else f"{minutes} minutes"
         name = f"every-{period.replace(' ', '-')}"
         self.names.append(f"{function.function.function_name}-{name}")
@@ -89,7 +89,9 @@ class Schedules:
 
 
 def _may_send(queue: sqs.Queue, rule: events.CfnRule) -> iam.PolicyStatement:
-    """Without it EventBridge drops what it cannot send, and only its metrics say so:
+    """Permission for a rule to send to a queue.
+
+    Without it EventBridge drops the event, which only its metrics show:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
     return iam.PolicyStatement(

@@ -1,4 +1,4 @@
-"""What functions and systems outside share: generated here, and seen by nobody who may not."""
+"""Secrets shared with external systems; Secrets Manager generates them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Secrets:
     """The secrets of a stage."""
 
     def __init__(self, scope: Construct, config: StageConfig) -> None:
-        #: Signs what an outside bus sends to POST /sync/messages.
+        #: The key with which an external bus signs requests to POST /sync/messages.
         self.sync = secretsmanager.CfnSecret(
             scope,
             "SyncSecret",
@@ -25,10 +25,10 @@ class Secrets:
                 password_length=_LENGTH, exclude_punctuation=True
             ),
         )
-        # Encrypted with AWS's own key for secrets, as the tables are with DynamoDB's.
+        # Encrypted with the AWS managed key, like the tables.
         self.sync.apply_removal_policy(config.removal_policy)
 
     @property
     def sync_id(self) -> str:
-        """Its ARN, by which functions ask for it."""
+        """The secret's ARN, by which functions read it."""
         return self.sync.ref

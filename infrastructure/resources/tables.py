@@ -1,4 +1,4 @@
-"""The tables. Attribute and index names come from the module that the repositories use."""
+"""The DynamoDB tables. Attribute and index names come from `shared.models.schema`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _number(name: str) -> dynamodb.Attribute:
 class Tables:
     """Sessions, connections, announcements and devices, with their indexes.
 
-    Indexes carry keys only where readers need no more than who there is: every write to a projected
-    attribute is paid for once more in each index.
+    Indexes project only keys where queries need no more: each write to a projected attribute is
+    billed once more per index.
     """
 
     def __init__(self, scope: Construct, config: StageConfig) -> None:
@@ -29,7 +29,7 @@ class Tables:
         self._config = config
 
         self.sessions = self._table("Sessions", schema.SESSION_ID)
-        # Sparse: a session that has ended gives up its bucket and so leaves the index.
+        # Sparse: a session that ends loses its bucket attribute and leaves the index.
         self.sessions.add_global_secondary_index(
             index_name=schema.ACTIVE_INDEX,
             partition_key=_text(schema.ACTIVE_BUCKET),
@@ -48,8 +48,8 @@ class Tables:
             index_name=schema.IDLE_INDEX,
             partition_key=_text(schema.ACTIVITY_BUCKET),
             sort_key=_number(schema.LAST_ACTIVITY_TIME),
-            # One write more when somebody sits down or changes language, far less than what
-            # reading every row would cost an announcement to everyone.
+            # One more write per join or change of language costs far less than reading every row
+            # for an announcement to everyone.
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=list(schema.PRESENCE),
         )
@@ -57,7 +57,7 @@ class Tables:
         self.announcements = self._table("Announcements", schema.ANNOUNCEMENT_KEY)
 
         self.devices = self._table("Devices", schema.USER_ID, schema.DEVICE_ITEM)
-        # Sparse: a device that is not connected has no bucket.
+        # Sparse: a disconnected device has no bucket attribute.
         self.devices.add_global_secondary_index(
             index_name=schema.ONLINE_INDEX,
             partition_key=_text(schema.ONLINE_BUCKET),
@@ -77,8 +77,8 @@ class Tables:
                 point_in_time_recovery_enabled=True,
                 recovery_period_in_days=self._config.recovery_days,
             ),
-            # Encrypted with DynamoDB's own key, as every table is. A key in this account would cost
-            # a KMS request now and then on the audio path, and could be disabled by mistake.
+            # Encrypted with DynamoDB's own key. A customer key would add KMS requests to the audio
+            # path and could be disabled by mistake.
             deletion_protection=self._config.deletion_protection,
             time_to_live_attribute=schema.EXPIRES_AT,
             removal_policy=self._config.removal_policy,
