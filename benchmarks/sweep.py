@@ -26,7 +26,7 @@ from local.launch import UNTHROTTLED, launch
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.table import Table
-from shared.fanout.sharded_sender import Invocation
+from shared.fanout.sharded_sender import InvocationResult
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.models.delivery import Batch, Outcome
@@ -81,9 +81,9 @@ class Everyone:
         """It is closed."""
         return Outcome.SENT
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         """Every clean-up is taken; none happens, so that the rows stay."""
-        return [Invocation(Outcome.SENT)] * len(payloads)
+        return [InvocationResult(Outcome.SENT)] * len(payloads)
 
 
 class Silence:
@@ -159,7 +159,7 @@ def main() -> None:
             idle_seconds=IDLE_SECONDS,
             clock=CLOCK,
             telemetry=Silence(),
-            spread=executor.map,
+            parallel_map=executor.map,
         )
         first = 0
         for idle in IDLE:

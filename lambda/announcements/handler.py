@@ -24,14 +24,14 @@ def build(app: AnnouncementApp) -> InvocationHandler:
     """Build the handler. Queue events have records, HTTP events name their route at the top level,
     and WebSocket events name it in their request context.
     """
-    noting = app.connection_service.noting
+    tracking_activity = app.connection_service.tracking_activity
     announcements, acknowledgements = app.announcement_service, app.acknowledgement_service
     from_websocket = message_handler(
         {
-            Announce: noting(announcements.announce),
-            ClearAnnouncement: noting(announcements.clear_announcement),
-            AcknowledgeAnnouncement: noting(acknowledgements.acknowledge_announcement),
-            GetActiveAnnouncement: noting(acknowledgements.get_active_announcement),
+            Announce: tracking_activity(announcements.announce),
+            ClearAnnouncement: tracking_activity(announcements.clear_announcement),
+            AcknowledgeAnnouncement: tracking_activity(acknowledgements.acknowledge_announcement),
+            GetActiveAnnouncement: tracking_activity(acknowledgements.get_active_announcement),
         },
         check_size=validate_announcement_message_size,
         telemetry=app.telemetry,

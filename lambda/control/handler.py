@@ -41,10 +41,10 @@ def build(app: ControlApp) -> LambdaHandler:
         TakeOver: app.interpreter_handover.take_over,
         HandOver: app.interpreter_handover.hand_over,
     }
-    noting = app.connection_service.noting
+    tracking_activity = app.connection_service.tracking_activity
     return message_handler(
         {
-            **{request: noting(service) for request, service in services.items()},
+            **{request: tracking_activity(service) for request, service in services.items()},
             Heartbeat: app.heartbeat_service.heartbeat,
         },
         check_size=validate_control_message_size,

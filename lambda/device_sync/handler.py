@@ -16,12 +16,12 @@ def build(app: DeviceApp) -> Any:
     """Build the handler. HTTP events name their route at the top level, WebSocket events have a
     request context, and all others come from the schedule.
     """
-    noting = app.connection_service.noting
+    tracking_activity = app.connection_service.tracking_activity
     from_websocket = message_handler(
         {
-            RegisterDevice: noting(app.device_registry.register_device),
-            GetSyncSnapshot: noting(app.sync_snapshots.get_sync_snapshot),
-            Sync: noting(app.sync_service.sync),
+            RegisterDevice: tracking_activity(app.device_registry.register_device),
+            GetSyncSnapshot: tracking_activity(app.sync_snapshots.get_sync_snapshot),
+            Sync: tracking_activity(app.sync_service.sync),
         },
         check_size=validate_control_message_size,
         telemetry=app.telemetry,

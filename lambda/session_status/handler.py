@@ -24,9 +24,9 @@ def build(app: StatusApp) -> InvocationHandler:
         admit=app.token_rights.admit,
         closer=app.abusive_connections,
     )
-    from_rule = tick_handler(app.status_updates.tell_everyone, telemetry=app.telemetry)
+    from_rule = tick_handler(app.status_updates.send_periodic, telemetry=app.telemetry)
     from_queue = batch_handler(
-        StatusDue | StatusTick, app.status_updates.ring, telemetry=app.telemetry
+        StatusDue | StatusTick, app.status_updates.on_timer, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:

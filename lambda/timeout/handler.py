@@ -12,7 +12,7 @@ from shared.wiring.sweeps import SweepApp
 
 def build(app: SweepApp) -> Any:
     """Build the handler. Queue events are timers; all others come from schedule rules."""
-    from_queue = batch_handler(GraceOver, app.speaker_grace.finish, telemetry=app.telemetry)
+    from_queue = batch_handler(GraceOver, app.speaker_grace.end, telemetry=app.telemetry)
     from_schedule = schedule_handler(
         {
             "sweep": [app.idle_sweep.run, app.session_sweep.run],

@@ -35,9 +35,9 @@ class AnnouncementService:
     SESSION_ENDED.
     """
 
-    def __init__(self, board: AnnouncementPublisher, seating: SeatLookup) -> None:
+    def __init__(self, board: AnnouncementPublisher, seat_lookup: SeatLookup) -> None:
         self._board = board
-        self._seating = seating
+        self._seat_lookup = seat_lookup
 
     def announce(self, caller: Caller, request: Announce) -> Announcement:
         """Tell everybody in the scope, and the caller by the reply, with how far it got. Raises
@@ -62,7 +62,7 @@ class AnnouncementService:
         """The session that the caller may announce to; None is everybody."""
         if scope == "all":
             require_group(caller, ANNOUNCERS, action)
-            self._seating.membership(caller)
+            self._seat_lookup.membership(caller)
             return None
         require_user(caller, action)
-        return self._seating.with_floor(caller, action).session_id
+        return self._seat_lookup.require_floor(caller, action).session_id

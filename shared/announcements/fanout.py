@@ -88,7 +88,7 @@ class AnnouncementFanout:
             crowd[_EVERYBODY if news.cleared else each.language].append(each.connection_id)
             if each.came is None or each.came >= new_since:
                 new.add(each.connection_id)
-        results = self._broadcasts.broadcast_to_each(
+        deliveries = self._broadcasts.broadcast(
             [
                 (
                     RecipientsAudience(news.session_id or "", language, readers),
@@ -98,8 +98,8 @@ class AnnouncementFanout:
             ],
             self._clock.now_ms() + DEADLINE_MS,
         )
-        delivered = {result.language: result.success_count for result, _ in results}
-        for _, outcomes in results:
+        delivered = {result.language: result.success_count for result, _ in deliveries}
+        for _, outcomes in deliveries:
             new.difference_update(
                 reader for reader, outcome in outcomes.items() if outcome is not Outcome.SENT
             )

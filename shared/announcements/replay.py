@@ -116,9 +116,10 @@ class AnnouncementReplay:
     ) -> bool:
         language = reader.language(announced.session_id)
         audience = RecipientsAudience(reader.session_id or "", language, [reader.connection_id])
-        (result,) = self._broadcasts.broadcast(
+        (delivery,) = self._broadcasts.broadcast(
             [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
         )
+        result = delivery.result
         if result.failure_count or result.dropped_count:
             raise StoreUnavailableError("greeting not delivered")
         return result.success_count == 1

@@ -113,7 +113,8 @@ class DeviceFanout:
     ) -> Delivery:
         deadline_at = self._clock.now_ms() + RELAY_DEADLINE_MS
         self._gone.take()
-        (result,) = self._broadcasts.broadcast([(DevicesAudience(online), data)], deadline_at)
+        (sent,) = self._broadcasts.broadcast([(DevicesAudience(online), data)], deadline_at)
+        result = sent.result
         if result.error is not None:
             raise StoreUnavailableError(result.error)
         delivery.delivered = result.success_count

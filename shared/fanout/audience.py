@@ -4,7 +4,7 @@ through `shared.services.broadcast_handler`:
 * LanguageAudience: whoever hears a language of a session, for audio and captions;
 * MembersAudience: everyone in a session, for what happens to it;
 * ListenersAudience: the listeners of a language, for what happens to that;
-* OneAudience: one member, for what happens to them alone;
+* MemberAudience: one member, for what happens to them alone;
 * RecipientsAudience: those of a crowd (everyone connected, or in a session) who read one language,
   for announcements;
 * DevicesAudience: a user's devices.
@@ -55,7 +55,7 @@ class LanguageAudience:
 
     def connection_ids(self) -> Sequence[str]:
         """From the roster, by what the session says of its channels."""
-        hearing = self.rosters.of(self.session_id).hearing(self.session, self.label)
+        hearing = self.rosters.of(self.session_id).recipients(self.session, self.label)
         return [member for member in hearing if member != self.except_for]
 
 
@@ -70,7 +70,7 @@ class MembersAudience:
 
     def connection_ids(self) -> Sequence[str]:
         """All members but one."""
-        return self.rosters.of(self.session_id).everyone_but(self.except_for)
+        return self.rosters.of(self.session_id).members_except(self.except_for)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ListenersAudience:
 
 
 @dataclass(frozen=True)
-class OneAudience:
+class MemberAudience:
     """One member, who is told something of their own."""
 
     session_id: str

@@ -31,7 +31,7 @@ _SIGNATURE_AGE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConnectionInfo:
     """What `get` found: SENT with the details, or GONE, FAILED or DROPPED without."""
 
     outcome: Outcome
@@ -72,7 +72,7 @@ class ConnectionGateway:
         self._clock = clock
         self._concurrency = concurrency
         # A connection that reads nothing fails with each message that is sent to it.
-        self._seldom = RateLimitedLog(clock.monotonic)
+        self._warnings = RateLimitedLog(clock.monotonic)
         self._curl = CurlMulti(
             clock=clock,
             ca_bundle=ca_bundle or default_ca_bundle(),
@@ -123,7 +123,7 @@ class ConnectionGateway:
         outcomes = self._run([(message, connection_id) for connection_id in ids], deadline_at)
         return dict(zip(ids, outcomes, strict=True))
 
-    def get(self, connection_id: str, deadline_at: int) -> Found:
+    def get(self, connection_id: str, deadline_at: int) -> ConnectionInfo:
         """Look at one connection; `deadline_at` in ms since the epoch."""
         bodies: list[bytes] = []
         message = self._message(self._signers.current(), "GET")
@@ -131,11 +131,11 @@ class ConnectionGateway:
             [(message, connection_id)], deadline_at, lambda _, body: bodies.append(body)
         )[0]
         if outcome is not Outcome.SENT:
-            return Found(outcome)
+            return ConnectionInfo(outcome)
         try:
-            return Found(outcome, json.loads(bodies[0]))
+            return ConnectionInfo(outcome, json.loads(bodies[0]))
         except ValueError:
-            return Found(Outcome.FAILED)
+            return ConnectionInfo(Outcome.FAILED)
 
     def close(self) -> None:
         """Close all connections to the API; the gateway is of no use after this."""
@@ -157,7 +157,7 @@ class ConnectionGateway:
         troubles = self._curl.run(plan, request_of, on_accepted)
         outcomes = plan.outcomes()
         failed = outcomes.count(Outcome.FAILED)
-        if failed and (left_out := self._seldom.due("failed")) is not None:
+        if failed and (left_out := self._warnings.due("failed")) is not None:
             _logger.warning(
                 "%d of %d requests to connections failed",
                 failed,

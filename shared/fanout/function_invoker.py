@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle
 from shared.fanout.fanout_plan import FanoutPlan
-from shared.fanout.sharded_sender import Invocation
+from shared.fanout.sharded_sender import InvocationResult
 from shared.fanout.sigv4 import Credentials, SignerSource, host_of
 from shared.utils.clock import Clock
 
@@ -61,7 +61,7 @@ class LambdaInvoker:
             request_timeout_ms=request_timeout_ms,
         )
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         """See `shared.fanout.sharded_sender.FunctionInvoker`. What the credentials' source
         raises, callers get.
         """
@@ -75,7 +75,7 @@ class LambdaInvoker:
                 f"Authorization: {prepared.authorization(self._path)}",
                 *prepared.headers,
                 "Content-Type: application/json",
-                f"X-Amz-Invocation-Type: {self._type}",
+                f"X-Amz-InvocationResult-Type: {self._type}",
                 # libcurl would ask first whether the body may come.
                 "Expect:",
             ]
@@ -87,7 +87,7 @@ class LambdaInvoker:
         if troubles:
             _logger.warning("invocations met trouble", extra={"troubles": dict(troubles)})
         return [
-            Invocation(outcome, answers.get(number, b""))
+            InvocationResult(outcome, answers.get(number, b""))
             for number, outcome in enumerate(plan.outcomes())
         ]
 

@@ -1,4 +1,4 @@
-"""Who sits in a session: its roster, read afresh, or kept for a moment for the audio path."""
+"""Who sits in a session: its roster, read afresh, or cached for a moment for the audio path."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from shared.utils.clock import Clock
 REFRESH_AFTER = 1.0
 # ... and from this age on it is not used before it has been read again (s). Clients play audio for
 # a former audience for 2 s at most (protocol, rule 5), so an older roster may not be used at all.
-USELESS_AFTER = 1.5
-_ROSTERS_KEPT = 256
+EXPIRED_AFTER = 1.5
+_MAX_ROSTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Roster:
 
     seats: tuple[tuple[str, Seat], ...]
 
-    def hearing_floor(self, session: Session) -> list[str]:
+    def floor_recipients(self, session: Session) -> list[str]:
         """Listeners of the source language, all interpreters, and the listeners of languages
         without an interpreter. Never the speaker.
         """
@@ -39,14 +39,14 @@ class Roster:
             or (seat.role == "listener" and seat.language not in interpreted)
         ]
 
-    def hearing(self, session: Session, language: str) -> list[str]:
+    def recipients(self, session: Session, language: str) -> list[str]:
         """Whoever hears what is spoken in `language`; never the one who speaks it."""
         if language == session.source_language:
-            return self.hearing_floor(session)
+            return self.floor_recipients(session)
         listeners = Seat("listener", language)
         return [connection_id for connection_id, seat in self.seats if seat == listeners]
 
-    def everyone_but(self, connection_id: str | None) -> list[str]:
+    def members_except(self, connection_id: str | None) -> list[str]:
         """All members, less one."""
         return [member for member, _ in self.seats if member != connection_id]
 
@@ -70,7 +70,7 @@ class Rosters:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedRoster:
     roster: Roster
     read_at: float
 
@@ -92,25 +92,26 @@ class RosterCache:
         self._source = source
         self._executor = executor
         self._clock = clock
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._cached: OrderedDict[str, _CachedRoster] = OrderedDict()
         self._refreshes: list[_Refresh] = []
 
     def of(self, session_id: str) -> Roster:
         """The roster for one chunk; if it is due, reading it again begins beside.
 
-        Whoever asks calls `settle` when the chunk is sent. Raises StoreUnavailableError if there
+        The caller must call `wait_for_refreshes` once the chunk is sent. Raises
+        StoreUnavailableError if there
         is no usable roster and none can be read.
         """
         now = self._clock.monotonic()
-        kept = self._kept.get(session_id)
-        if kept is None or now - kept.read_at >= USELESS_AFTER:
-            return self._keep(session_id, self._source.of(session_id), now)
-        if now - kept.read_at >= REFRESH_AFTER:
+        cached = self._cached.get(session_id)
+        if cached is None or now - cached.read_at >= EXPIRED_AFTER:
+            return self._store(session_id, self._source.of(session_id), now)
+        if now - cached.read_at >= REFRESH_AFTER:
             reading = self._executor.submit(self._source.of, session_id)
             self._refreshes.append(_Refresh(session_id, now, reading))
-        return kept.roster
+        return cached.roster
 
-    def settle(self) -> None:
+    def wait_for_refreshes(self) -> None:
         """Wait for what is being read (the database client's timeouts bound it).
 
         A function that has answered is frozen: what it left running would wake up stale.
@@ -118,7 +119,7 @@ class RosterCache:
         while self._refreshes:
             refresh = self._refreshes.pop()
             try:
-                self._keep(refresh.session_id, refresh.roster.result(), refresh.started_at)
+                self._store(refresh.session_id, refresh.roster.result(), refresh.started_at)
             except StoreUnavailableError:
                 # The roster in hand has served this chunk. The next one tries again, and once the
                 # roster is too old the failure is told.
@@ -126,15 +127,15 @@ class RosterCache:
 
     def forget(self, session_id: str, connection_id: str) -> None:
         """Leave a connection out that is known to be gone, without reading again."""
-        kept = self._kept.get(session_id)
-        if kept is not None:
-            kept.roster = Roster(
-                tuple(member for member in kept.roster.seats if member[0] != connection_id)
+        cached = self._cached.get(session_id)
+        if cached is not None:
+            cached.roster = Roster(
+                tuple(member for member in cached.roster.seats if member[0] != connection_id)
             )
 
-    def _keep(self, session_id: str, roster: Roster, read_at: float) -> Roster:
-        self._kept[session_id] = _Kept(roster, read_at)
-        self._kept.move_to_end(session_id)
-        while len(self._kept) > _ROSTERS_KEPT:
-            self._kept.popitem(last=False)
+    def _store(self, session_id: str, roster: Roster, read_at: float) -> Roster:
+        self._cached[session_id] = _CachedRoster(roster, read_at)
+        self._cached.move_to_end(session_id)
+        while len(self._cached) > _MAX_ROSTERS:
+            self._cached.popitem(last=False)
         return roster

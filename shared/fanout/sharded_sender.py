@@ -21,7 +21,7 @@ from shared.models.shard import ShardRequest, ShardResult
 _RESULT_MARGIN_MS = 250
 
 
-class Invocation(NamedTuple):
+class InvocationResult(NamedTuple):
     """How an invocation ended: with SENT there is the function's answer."""
 
     outcome: Outcome
@@ -31,7 +31,7 @@ class Invocation(NamedTuple):
 class FunctionInvoker(Protocol):
     """Invokes one function; see `shared.fanout.function_invoker`."""
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         """Invoke it once for each payload, in parallel, and wait for the answers; what has none by
         `deadline_at` (ms since the epoch) is DROPPED.
         """
@@ -110,7 +110,7 @@ class ShardedSender:
         """See `ConnectionSender.delete_many`."""
         return self._direct.delete_many(connection_ids, deadline_at)
 
-    def _outcomes(self, shard: _Shard, invocation: Invocation) -> dict[str, Outcome]:
+    def _outcomes(self, shard: _Shard, invocation: InvocationResult) -> dict[str, Outcome]:
         if invocation.outcome is Outcome.DROPPED:
             return dict.fromkeys(shard.connection_ids, Outcome.DROPPED)
         if invocation.outcome is not Outcome.SENT:

@@ -1,8 +1,12 @@
-"""The fan-out: one message to an audience, every recipient on its own, the result counted."""
+"""Fan-out: sends messages to audiences and counts the outcomes.
+
+Failures are isolated per recipient.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,13 +18,15 @@ from shared.models.session import Session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How long the clean-up after one fan-out may take (s).
+# Time limit for removing gone connections after one fan-out (s).
 _REMOVAL_SECONDS = 1.0
 
 
 class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How a fan-out went. `failure_count` holds the refused and those that retries did not help,
-    `dropped_count` what the deadline cut off; `error` says why nobody could be looked up.
+    """Counts for one fan-out to one audience.
+
+    `failure_count` covers posts that were refused or failed after all retries, `dropped_count`
+    posts cut off by the deadline. `error` is set if the audience could not be looked up.
     """
 
     session_id: str
@@ -33,14 +39,22 @@ class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
     error: str | None = None
 
 
+class Delivery(NamedTuple):
+    """The result for one audience, with the outcome of each recipient by connection id."""
+
+    result: BroadcastResult
+    outcomes: Mapping[str, Outcome]
+
+
 Measure = Callable[[Telemetry, BroadcastResult], None]
 
 
 class BroadcastHandler:
-    """Sends to any audience. Never raises for a recipient or a failed lookup: the result says so.
+    """Sends messages to audiences.
 
-    `remove_gone(session_id, connection_id)` gives up a connection that turned out to be over;
-    `measure` counts what became of each audience, as a fan-out of audio if it is not given.
+    Never raises for a recipient or a failed lookup; the result reports both.
+    `remove_gone(session_id, connection_id)` removes a connection that answered 410 Gone.
+    `measure` records the metrics of each result; by default those of audio.
     """
 
     def __init__(
@@ -63,35 +77,21 @@ class BroadcastHandler:
     def broadcast_to_language(
         self, session: Session, language: str, data: bytes, deadline_at: int
     ) -> BroadcastResult:
-        """Send to whoever hears `language` in the session.
+        """Send one message to the audience of a language in the session.
 
-        `data` is the finished message; `deadline_at` (ms since the epoch) is when what is not yet
-        sent gets dropped.
+        `data` is the encoded message. Posts that have not been sent by `deadline_at` (ms since
+        the epoch) are dropped.
         """
-        return self.broadcast_to_languages(session, {language: data}, deadline_at)[0]
-
-    def broadcast_to_languages(
-        self, session: Session, messages: Mapping[str, bytes], deadline_at: int
-    ) -> list[BroadcastResult]:
-        """Several languages of a session in parallel, one result each, in the given order."""
-        return self.broadcast(
-            [
-                (LanguageAudience(session, language, self._rosters), data)
-                for language, data in messages.items()
-            ],
-            deadline_at,
-        )
+        audience = LanguageAudience(session, language, self._rosters)
+        return self.broadcast([(audience, data)], deadline_at)[0].result
 
     def broadcast(
         self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int
-    ) -> list[BroadcastResult]:
-        """Send to any audiences in parallel under one bound of concurrency; one result each."""
-        return [result for result, _ in self.broadcast_to_each(messages, deadline_at)]
+    ) -> list[Delivery]:
+        """Send each message to its audience, all in parallel under one concurrency limit.
 
-    def broadcast_to_each(
-        self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int
-    ) -> list[tuple[BroadcastResult, Mapping[str, Outcome]]]:
-        """As `broadcast`, with what became of each recipient."""
+        Returns one delivery per message, in order.
+        """
         started_at = self._clock.monotonic()
         lookups = [self._look_up(audience) for audience, _ in messages]
         outcomes = self._sender.post_batches(
@@ -102,12 +102,12 @@ class BroadcastHandler:
             deadline_at,
         )
         return [
-            (self._conclude(audience, found, lookup, started_at), found)
+            Delivery(self._conclude(audience, found, lookup, started_at), found)
             for (audience, _), lookup, found in zip(messages, lookups, outcomes, strict=True)
         ]
 
     def _look_up(self, audience: Audience) -> list[str] | str:
-        """The recipients, or why they are not known."""
+        """Return the recipients, or an error message if the lookup failed."""
         try:
             return list(audience.connection_ids())
         except StoreUnavailableError as error:
@@ -140,17 +140,17 @@ class BroadcastHandler:
         return result
 
     def _remove(self, audience: Audience, outcomes: Mapping[str, Outcome]) -> None:
-        # A whole audience can be gone at once: what is not removed now, the next fan-out finds.
-        enough = self._clock.monotonic() + _REMOVAL_SECONDS
+        # A whole audience can be gone at once. The next fan-out finds the ones left over.
+        give_up_at = self._clock.monotonic() + _REMOVAL_SECONDS
         for connection_id, outcome in outcomes.items():
             if outcome is not Outcome.GONE:
                 continue
-            if self._clock.monotonic() >= enough:
+            if self._clock.monotonic() >= give_up_at:
                 return
             try:
                 self._remove_gone(audience.session_id, connection_id)
             except StoreUnavailableError as error:
-                # The sweep and the next fan-out find it again.
+                # The sweep or the next fan-out will find it again.
                 self._telemetry.warn("gone connection not removed", cause=error.cause)
 
     def _report(self, result: BroadcastResult) -> None:
@@ -162,7 +162,7 @@ class BroadcastHandler:
 
 
 def measure_fanout(telemetry: Telemetry, result: BroadcastResult) -> None:
-    """Count what became of an audience."""
+    """Record the metrics of an audio fan-out."""
     context = {"sessionId": result.session_id, "language": result.language}
     telemetry.count("FanoutDelivered", result.success_count, **context)
     for name, value in (
@@ -176,7 +176,7 @@ def measure_fanout(telemetry: Telemetry, result: BroadcastResult) -> None:
 
 
 def measure_captions(telemetry: Telemetry, result: BroadcastResult) -> None:
-    """The same of a caption, which must not hide how audio does, nor be taken for it."""
+    """Record the metrics of a caption fan-out, kept apart from those of audio."""
     for name, value in (
         ("CaptionsDelivered", result.success_count),
         ("CaptionsFailed", result.failure_count),

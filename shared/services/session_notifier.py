@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_subject
-from shared.fanout.audience import Audience, ListenersAudience, MembersAudience, OneAudience
+from shared.fanout.audience import Audience, ListenersAudience, MemberAudience, MembersAudience
 from shared.fanout.rosters import RosterSource
 from shared.models.broadcast_state import BroadcastState
 from shared.models.session import Session
@@ -45,7 +45,7 @@ class SessionNotifier:
         clock: Clock,
     ) -> None:
         self._news = news
-        self._telling: set[tuple[str, str, int | None]] = set()
+        self._in_progress: set[tuple[str, str, int | None]] = set()
         self._broadcasts = broadcasts
         self._rosters = rosters
         self._connections = connections
@@ -56,8 +56,8 @@ class SessionNotifier:
         reason = session.end_reason or "ended"
         audience = MembersAudience(session.session_id, self._rosters, except_for)
         message = SessionEnded(session_id=session.session_id, reason=reason)
-        if not self._tell(session, END, [(audience, message)]):
-            raise _nobody_heard()
+        if not self._notify(session, END, [(audience, message)]):
+            raise _members_unread()
 
     def broadcast_state_changed(
         self, session_id: str, state: BroadcastState, *, except_for: str
@@ -66,13 +66,13 @@ class SessionNotifier:
         audience = MembersAudience(session_id, self._rosters, except_for)
         message = BroadcastStateChanged(session_id=session_id, broadcast_state=state)
         if not self._push([(audience, message)]):
-            raise _nobody_heard()
+            raise _members_unread()
 
     def speaker_disconnected(self, session: Session, grace_seconds: int) -> bool:
         """Everyone hears that the speaker is away, and for how long that may be."""
         audience = MembersAudience(session.session_id, self._rosters)
         message = SpeakerDisconnected(session_id=session.session_id, grace_seconds=grace_seconds)
-        return self._tell(session, SPEAKER, [(audience, message)])
+        return self._notify(session, SPEAKER, [(audience, message)])
 
     def speaker_reconnected(self, session: Session) -> None:
         """Everyone hears that the owner speaks on another connection, with this epoch. Raises
@@ -81,10 +81,10 @@ class SessionNotifier:
         speaker, epoch = session.speaker_connection_id, session.speaker_epoch
         audience = MembersAudience(session.session_id, self._rosters, speaker)
         message = SpeakerReconnected(session_id=session.session_id, epoch=epoch)
-        if not self._tell(session, SPEAKER, [(audience, message)]):
-            raise _nobody_heard()
+        if not self._notify(session, SPEAKER, [(audience, message)]):
+            raise _members_unread()
 
-    def channel_passed(
+    def channel_source_changed(
         self,
         session: Session,
         change: ChannelSourceChanged,
@@ -95,10 +95,10 @@ class SessionNotifier:
         """
         session_id = change.session_id
         listeners = ListenersAudience(session_id, change.language, self._connections)
-        told = [(OneAudience(session_id, who), news) for who, news in interpreters.items()]
-        return self._tell(session, channel_subject(change.language), [(listeners, change), *told])
+        told = [(MemberAudience(session_id, who), news) for who, news in interpreters.items()]
+        return self._notify(session, channel_subject(change.language), [(listeners, change), *told])
 
-    def _tell(
+    def _notify(
         self, session: Session, subject: str, messages: Sequence[tuple[Audience, ServerMessage]]
     ) -> bool:
         """Push, and note that it is no news any more; False if nobody could be looked up.
@@ -106,15 +106,15 @@ class SessionNotifier:
         Whoever turns out to be gone is removed while that goes on, which may come here again.
         """
         version = session.news.get(subject)
-        telling = (session.session_id, subject, version)
-        if telling in self._telling:
+        key = (session.session_id, subject, version)
+        if key in self._in_progress:
             return True
-        self._telling.add(telling)
+        self._in_progress.add(key)
         try:
             if not self._push(messages):
                 return False
         finally:
-            self._telling.discard(telling)
+            self._in_progress.discard(key)
         if version is not None:
             with contextlib.suppress(StoreUnavailableError):  # it is told once more
                 self._news.told(session.session_id, subject, version)
@@ -122,12 +122,12 @@ class SessionNotifier:
 
     def _push(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> bool:
         """False if it could not be read who some of them are for."""
-        results = self._broadcasts.broadcast(
+        deliveries = self._broadcasts.broadcast(
             [(audience, encode(message)) for audience, message in messages],
             self._clock.now_ms() + CONTROL_DEADLINE_MS,
         )
-        return all(result.error is None for result in results)
+        return all(delivery.result.error is None for delivery in deliveries)
 
 
-def _nobody_heard() -> StoreUnavailableError:
+def _members_unread() -> StoreUnavailableError:
     return StoreUnavailableError("members not read")

@@ -24,7 +24,7 @@ from shared.services.sessions.connection_service import ConnectionService
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.services.sessions.leave_service import LeaveService
 from shared.services.sessions.seat_lookup import SeatLookup
-from shared.services.sessions.speaker_grace import FloorKeeper, SpeakerGrace
+from shared.services.sessions.speaker_grace import GraceStarter, SpeakerGrace
 from shared.services.sessions.token_rights import TokenRights
 from shared.services.status.status_trigger import StatusTrigger
 from shared.utils.clock import Clock, SystemClock
@@ -79,7 +79,9 @@ class App:
 
     @cached_property
     def leave_service(self) -> LeaveService:
-        return LeaveService(self._sessions, self._connections, self._succession, self._floor_keeper)
+        return LeaveService(
+            self._sessions, self._connections, self._succession, self._grace_starter
+        )
 
     @cached_property
     def speaker_grace(self) -> SpeakerGrace:
@@ -105,7 +107,7 @@ class App:
     @cached_property
     def _sessions(self) -> SessionsRepository:
         return self._overrides.sessions or SessionsRepository(
-            self._aws.sessions, self._status_trigger.counted
+            self._aws.sessions, self._status_trigger.on_counts_changed
         )
 
     @cached_property
@@ -135,11 +137,11 @@ class App:
         )
 
     @cached_property
-    def _floor_keeper(self) -> FloorKeeper | None:
+    def _grace_starter(self) -> GraceStarter | None:
         if TIMER_QUEUE_URL not in self._environment:
             return None
         settings = load(FloorSettings, self._environment)
-        return FloorKeeper(
+        return GraceStarter(
             self._sessions,
             self._notifier,
             self._aws.timers(settings.timer_queue_url),

@@ -39,7 +39,7 @@ class ControlApp(App):
             self._leases,
             self._sessions,
             seats=self._interpreter_seats,
-            ladder=self._succession,
+            succession=self._succession,
             clock=self.clock,
         )
         return HeartbeatService(self._connections, self.connection_service, renewals, self.clock)
@@ -65,11 +65,11 @@ class ControlApp(App):
             self._connections,
             self._seat_lookup,
             self._notifier,
-            departures=self.leave_service,
+            leave_service=self.leave_service,
             sender=self._aws.sender,
             grace=self.speaker_grace,
             interpreters=self._interpreter_seats,
-            takeover=self._connection_rollover,
+            rollover=self._connection_rollover,
             identifiers=self._identifiers,
             clock=self.clock,
             connection_lifetime_ms=self._connection_lifetime_ms,
@@ -92,9 +92,9 @@ class ControlApp(App):
         return InterpreterHandover(
             self._leases,
             self._sessions,
-            ladder=self._succession,
+            succession=self._succession,
             seats=self._interpreter_seats,
-            seating=self._seat_lookup,
+            seat_lookup=self._seat_lookup,
             clock=self.clock,
         )
 
@@ -118,8 +118,8 @@ class ControlApp(App):
             self._leases,
             self._sessions,
             self._connections,
-            ladder=self._succession,
-            seating=self._seat_lookup,
+            succession=self._succession,
+            seat_lookup=self._seat_lookup,
             clock=self.clock,
         )
 
@@ -130,9 +130,9 @@ class ControlApp(App):
             self._leases,
             self._sessions,
             self._connections,
-            seating=self._seat_lookup,
-            departures=self.leave_service,
-            announcer=self._notifier,
+            seat_lookup=self._seat_lookup,
+            leave_service=self.leave_service,
+            notifier=self._notifier,
             clock=self.clock,
         )
 

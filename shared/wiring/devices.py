@@ -19,7 +19,7 @@ from shared.devices.sync_service import SyncService
 from shared.devices.webhook import SyncWebhook
 from shared.devices.webhook_check import WebhookCheck
 from shared.services.broadcast_handler import BroadcastHandler
-from shared.services.sweeps.clean_ups import CleanUps
+from shared.services.sweeps.cleanup_requests import CleanupRequests
 from shared.utils.settings import DISCONNECT_HANDLER_FUNCTION, CleanUpSettings, load
 from shared.wiring.app import App
 
@@ -72,7 +72,7 @@ class DeviceApp(App):
             return lambda ids: [self.leave_service.remove(item) for item in ids]
         settings = load(CleanUpSettings, self._environment)
         disconnect = self._aws.disconnect(settings.disconnect_handler_function)
-        return CleanUps(disconnect, self.clock, self.telemetry).ask
+        return CleanupRequests(disconnect, self.clock, self.telemetry).send
 
     @cached_property
     def _devices(self) -> DeviceStore:

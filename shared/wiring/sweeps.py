@@ -32,7 +32,7 @@ class SweepApp(App):
             idle_seconds=settings.connection_idle_timeout_seconds,
             clock=self.clock,
             telemetry=self.telemetry,
-            spread=executor.map,
+            parallel_map=executor.map,
         )
 
     @cached_property
@@ -42,12 +42,12 @@ class SweepApp(App):
             [
                 MissedNotifications(
                     self._sessions, self._notifier, self._succession, self.clock
-                ).tell,
-                self.speaker_grace.finish_overdue,
+                ).resend,
+                self.speaker_grace.end_if_overdue,
                 LostSpeakers(
                     self._sessions, self._connections, self._notifier, self.clock
                 ).start_grace,
-                self._succession.lose_expired,
+                self._succession.pass_on_expired,
                 self._run_starter.start_missing,
             ],
             self.clock,
@@ -61,7 +61,7 @@ class SweepApp(App):
             self._sessions,
             self._connections,
             rows=MemberRows(self._aws.connections),
-            findings=CounterDriftStore(self._aws.sessions),
+            drift_store=CounterDriftStore(self._aws.sessions),
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -14,7 +14,7 @@ from unittest import mock
 import msgspec
 
 from shared.announcements.timers import RedeliveryPass, ReplayDue
-from shared.fanout.sharded_sender import Invocation
+from shared.fanout.sharded_sender import InvocationResult
 from shared.models.delivery import Outcome
 from shared.models.session import Session
 from shared.models.timers import GraceOver, StatusDue
@@ -127,13 +127,13 @@ class CleanUps:
         self.asked: list[Message] = []
         self.lost = False
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         events = [json.loads(payload) for payload in payloads]
         self.asked += events
         for event in events:
             if not self.lost:
                 self._world.call("disconnect", event)
-        return [Invocation(Outcome.FAILED if self.lost else Outcome.SENT) for _ in events]
+        return [InvocationResult(Outcome.FAILED if self.lost else Outcome.SENT) for _ in events]
 
 
 class InterpreterStarts:
@@ -144,9 +144,9 @@ class InterpreterStarts:
         self.asked: list[Message] = []
         self.lost = False
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         self.asked += [json.loads(payload) for payload in payloads]
-        return [Invocation(Outcome.DROPPED if self.lost else Outcome.SENT) for _ in payloads]
+        return [InvocationResult(Outcome.DROPPED if self.lost else Outcome.SENT) for _ in payloads]
 
 
 class World(Clients):
@@ -257,12 +257,12 @@ class World(Clients):
         result: Message = self._handlers["broadcast"](payload, None)
         return result
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         """Lambda's Invoke of the broadcast function, as a function sees it."""
         requests = [json.loads(payload) for payload in payloads]
         self.shards += requests
         return [
-            Invocation(Outcome.SENT, json.dumps(self.broadcast(request)).encode())
+            InvocationResult(Outcome.SENT, json.dumps(self.broadcast(request)).encode())
             for request in requests
         ]
 

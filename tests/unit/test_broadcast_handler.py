@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
+from shared.fanout.audience import LanguageAudience
 from shared.fanout.rosters import Roster
 from shared.models.audio_format import AudioFormat
 from shared.models.connection import Seat
@@ -160,11 +161,15 @@ def test_languages_go_out_together(stage: Stage) -> None:
     stage.listeners(2, "es")
     stage.listeners(3, "fr")
 
-    results = stage.handler.broadcast_to_languages(
-        SESSION, {"es": b"hola", "en": b"hello"}, stage.deadline_at
+    deliveries = stage.handler.broadcast(
+        [
+            (LanguageAudience(SESSION, "es", stage), b"hola"),
+            (LanguageAudience(SESSION, "en", stage), b"hello"),
+        ],
+        stage.deadline_at,
     )
 
-    assert [(result.language, result.success_count) for result in results] == [
+    assert [(result.language, result.success_count) for result, _ in deliveries] == [
         ("es", 2),
         ("en", 3),
     ]
@@ -183,12 +188,12 @@ def test_one_failing_audience_does_not_stop_another(stage: Stage) -> None:
                 raise StoreUnavailableError("query: down")
             return self.ids
 
-    results = stage.handler.broadcast(
+    deliveries = stage.handler.broadcast(
         [(Fixed("s", "broken", None), b"x"), (Fixed("s", "whole", ["a", "b"]), b"y")],
         stage.deadline_at,
     )
 
-    assert [(result.error is None, result.success_count) for result in results] == [
+    assert [(result.error is None, result.success_count) for result, _ in deliveries] == [
         (False, 0),
         (True, 2),
     ]

@@ -49,7 +49,7 @@ class AudioService:
 
     def send_audio(self, caller: Caller, request: SendAudio) -> None:
         """Deliver a chunk, or drop it silently: while nothing is broadcast, or when its deadline
-        has passed already (protocol, rule 4), which says nothing about the source's pace.
+        has handovers already (protocol, rule 4), which says nothing about the source's pace.
 
         Raises INVALID_MESSAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE, NOT_IN_SESSION, FORBIDDEN or
         RATE_LIMITED.
@@ -72,17 +72,17 @@ class AudioService:
             self._telemetry.count("AudioTooLate")
             return
         self._pace.admit(caller, session.audio_format)
-        passed: Sequence[ChannelHandover] = ()
+        handovers: Sequence[ChannelHandover] = ()
         if source.language == session.source_language:
-            session, passed = self._leases.at_floor_chunk(session)
+            session, handovers = self._leases.check_leases(session)
         try:
             self._broadcasts.broadcast_to_language(
                 session, source.language, _encoded(session, source, request), deadline_at
             )
         finally:
-            self._rosters.settle()
-            self._leases.tell(passed)
-        self._leases.heard(session, source, caller.connection_id)
+            self._rosters.wait_for_refreshes()
+            self._leases.notify(handovers)
+        self._leases.note_audio(session, source, caller.connection_id)
         self._pace.settle(caller, session.audio_format)
 
 

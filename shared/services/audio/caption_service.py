@@ -83,7 +83,7 @@ class CaptionService:
         try:
             self._broadcasts.broadcast([(audience, encode(caption))], caller.received_at + lasts_ms)
         finally:
-            self._rosters.settle()
+            self._rosters.wait_for_refreshes()
 
 
 def _channel(session: Session, source: AudioSource, language: str) -> AudioSource | None:

@@ -40,21 +40,21 @@ class ConnectionRollover:
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
-        seating: SeatLookup,
-        departures: LeaveService,
-        announcer: SessionNotifier,
+        seat_lookup: SeatLookup,
+        leave_service: LeaveService,
+        notifier: SessionNotifier,
         clock: Clock,
     ) -> None:
         self._takeovers = takeovers
         self._leases = leases
         self._sessions = sessions
         self._connections = connections
-        self._seating = seating
-        self._departures = departures
-        self._announcer = announcer
+        self._seat_lookup = seat_lookup
+        self._leave_service = leave_service
+        self._notifier = notifier
         self._clock = clock
 
-    def take(
+    def take_over(
         self, caller: Caller, token_text: str | None, session: Session, seat: Seat, new_hash: str
     ) -> Seat | None:
         """The seat that the token stood for, now the caller's; None if the token does not fit.
@@ -69,19 +69,19 @@ class ConnectionRollover:
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
         if offer is None or offer.replaced_by not in {None, caller.connection_id}:
             return None
-        if not _fits(offer.connection, caller, session, seat):
+        if not _is_same_seat(offer.connection, caller, session, seat):
             return None
         if seat.role == "listener":
-            return self._take_listening(caller, token, offer, new_hash)
+            return self._take_over_listener(caller, token, offer, new_hash)
         if seat.role == "interpreter":
             seated = offer.connection.membership
             assert seated is not None  # it fits
-            taken = self._take_place(caller, token, session, seated, new_hash)
+            taken = self._take_over_interpreter(caller, token, session, seated, new_hash)
         else:
-            taken = self._take_floor(caller, token, session, seat, new_hash)
+            taken = self._take_over_speaker(caller, token, session, seat, new_hash)
         return seat if taken else None
 
-    def taken_by(self, caller: Caller, token_text: str | None, session: Session) -> bool:
+    def has_rolled_over(self, caller: Caller, token_text: str | None, session: Session) -> bool:
         """Whether the caller has taken over by that token before. The mark on the former row comes
         last, and is made good here.
         """
@@ -90,14 +90,14 @@ class ConnectionRollover:
             return False
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
         if offer is None:
-            return _succeeds(session, token.connection_id, caller)
-        if offer.replaced_by is None and _succeeds(session, token.connection_id, caller):
+            return _is_successor(session, token.connection_id, caller)
+        if offer.replaced_by is None and _is_successor(session, token.connection_id, caller):
             with contextlib.suppress(StoreUnavailableError):
-                self._replace(caller, token)
+                self._mark_replaced(caller, token)
             return True
         return offer.replaced_by == caller.connection_id
 
-    def may_take(
+    def can_take_over(
         self, caller: Caller, token_text: str | None, session: Session, seat: Seat
     ) -> bool:
         """Whether an interpreter's place is still that of the connection which the token names."""
@@ -105,12 +105,12 @@ class ConnectionRollover:
         channel = session.channels.get(seat.language)
         if token is None or token.connection_id == caller.connection_id:
             return False
-        if self._moved(channel, token.connection_id, caller.connection_id) is None:
+        if self._channel_after(channel, token.connection_id, caller.connection_id) is None:
             return False
         offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        return offer is not None and _fits(offer.connection, caller, session, seat)
+        return offer is not None and _is_same_seat(offer.connection, caller, session, seat)
 
-    def vouches(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
+    def proves_membership(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
         """Whether the token is of somebody, of the caller's name, who was let into that session."""
         token = read_resume_token(token_text)
         if token is None:
@@ -123,16 +123,16 @@ class ConnectionRollover:
             and offer.connection.user_id == caller.user_id
         )
 
-    def renew(self, caller: Caller, session: Session, new_hash: str) -> None:
+    def renew_token(self, caller: Caller, session: Session, new_hash: str) -> None:
         """Give the caller's seat a new token, in place of the one before."""
         if not self._takeovers.offer(caller.connection_id, session.session_id, new_hash):
-            raise self._seating.why_not_seated(caller)
+            raise self._seat_lookup.seat_error(caller)
 
-    def _take_listening(
+    def _take_over_listener(
         self, caller: Caller, token: ResumeToken, offer: Offer, new_hash: str
     ) -> Seat | None:
         # An earlier request of the caller may have got as far as the mark.
-        before = offer.connection if offer.replaced_by else self._replace(caller, token)
+        before = offer.connection if offer.replaced_by else self._mark_replaced(caller, token)
         membership = before.membership if before else None
         if membership is None:
             return None
@@ -145,16 +145,16 @@ class ConnectionRollover:
                 taken_over=True,
             )
         except StoreUnavailableError:
-            if not self._seating.sits(caller, membership):
-                self._give_back(caller, token, membership)
+            if not self._seat_lookup.has_seat(caller, membership):
+                self._return_seat(caller, token, membership)
                 raise
             return membership.seat
         if not seated:
-            self._give_back(caller, token, membership)
-            raise self._seating.why_not_seated(caller)
+            self._return_seat(caller, token, membership)
+            raise self._seat_lookup.seat_error(caller)
         return membership.seat
 
-    def _give_back(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
+    def _return_seat(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
         now = self._clock.now_ms()
         if not self._takeovers.give_back(token.connection_id, by=caller.connection_id, now_ms=now):
             # It has ended meanwhile, and was not counted out because its seat had passed on.
@@ -164,26 +164,26 @@ class ConnectionRollover:
                 once=f"given back {token.connection_id} {caller.connection_id}",
             )
 
-    def _take_floor(
+    def _take_over_speaker(
         self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
     ) -> bool:
         if session.speaker_connection_id != token.connection_id:
             return False  # the owner speaks elsewhere by now
         membership = Membership(session.session_id, seat, session.speaker_epoch + 1)
-        self._sit(caller, membership, new_hash)
+        self._take_seat(caller, membership, new_hash)
         until = self._clock.now_ms() + OVERLAP_MS
         before = self._takeovers.hand_floor(session, caller.connection_id, until)
         if before is None:
             self._connections.undo_seat(caller.connection_id, session.session_id)
             return False
-        self._settle(caller, token, membership)
+        self._complete(caller, token, membership)
         if before.grace_until is not None:  # it was away, and everyone had been told so
             epoch = before.speaker_epoch + 1
             present = before.with_speaker(caller.connection_id, epoch)
-            self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
+            self._notifier.speaker_reconnected(present.with_news(SPEAKER, epoch))
         return True
 
-    def _take_place(
+    def _take_over_interpreter(
         self,
         caller: Caller,
         token: ResumeToken,
@@ -193,27 +193,27 @@ class ConnectionRollover:
     ) -> bool:
         """Of an interpreter, or of one who waits to be."""
         language, old, new = seated.seat.language, token.connection_id, caller.connection_id
-        if self._moved(session.channels.get(language), old, new) is None:
+        if self._channel_after(session.channels.get(language), old, new) is None:
             return False
-        self._sit(caller, seated, new_hash)
+        self._take_seat(caller, seated, new_hash)
         latest: Session | None = session
         for _ in range(_ATTEMPTS):
             present = latest.channels.get(language) if latest and latest.is_active else None
-            then = self._moved(present, old, new)
+            then = self._channel_after(present, old, new)
             if present is None or then is None:
                 break
-            if self._written(session.session_id, language, present, then, moved=(old, new)):
-                self._settle(caller, token, seated)
+            if self._write_channel(session.session_id, language, present, then, moved=(old, new)):
+                self._complete(caller, token, seated)
                 return True
             # Who waits may have been promoted meanwhile, or whoever they wait for have changed.
             latest = self._sessions.get(session.session_id)
         self._connections.undo_seat(new, session.session_id)
         return False
 
-    def _moved(self, channel: Channel | None, old: str, new: str) -> Channel | None:
+    def _channel_after(self, channel: Channel | None, old: str, new: str) -> Channel | None:
         return None if channel is None else rolled_over(channel, old, new, self._clock.now_ms())
 
-    def _written(
+    def _write_channel(
         self,
         session_id: str,
         language: str,
@@ -227,23 +227,23 @@ class ConnectionRollover:
             return self._leases.change(session_id, language, present, then)
         return self._leases.move_standby(session_id, language, old, new, then.standbys[new])
 
-    def _sit(self, caller: Caller, membership: Membership, new_hash: str) -> None:
+    def _take_seat(self, caller: Caller, membership: Membership, new_hash: str) -> None:
         if not self._connections.take_seat(
             caller.connection_id, membership, new_hash, now_ms=self._clock.now_ms()
         ):
-            raise self._seating.why_not_seated(caller)
+            raise self._seat_lookup.seat_error(caller)
 
-    def _settle(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
+    def _complete(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
         """What is left once the session names the new connection as a source."""
         # Without the mark the former connection is only closed later: when it falls silent.
         with contextlib.suppress(StoreUnavailableError):
-            self._replace(caller, token)
+            self._mark_replaced(caller, token)
         if self._connections.get(caller.connection_id) is None:
             # It ended before the session named it, so its farewell had nothing to silence.
-            self._departures.silence(caller.connection_id, membership)
+            self._leave_service.release_source(caller.connection_id, membership)
             raise connection_not_found()
 
-    def _replace(self, caller: Caller, token: ResumeToken) -> Connection | None:
+    def _mark_replaced(self, caller: Caller, token: ResumeToken) -> Connection | None:
         return self._takeovers.replace(
             token.connection_id,
             token.resume_hash,
@@ -252,7 +252,7 @@ class ConnectionRollover:
         )
 
 
-def _succeeds(session: Session, connection_id: str, caller: Caller) -> bool:
+def _is_successor(session: Session, connection_id: str, caller: Caller) -> bool:
     """Whether the session says that the caller's connection came after that one."""
     sources = [(session.speaker_connection_id, session.former_speaker)]
     sources += [
@@ -266,7 +266,7 @@ def _succeeds(session: Session, connection_id: str, caller: Caller) -> bool:
     )
 
 
-def _fits(connection: Connection, caller: Caller, session: Session, seat: Seat) -> bool:
+def _is_same_seat(connection: Connection, caller: Caller, session: Session, seat: Seat) -> bool:
     """Whether it is the seat that is asked for, and the caller's own."""
     membership = connection.membership
     return (

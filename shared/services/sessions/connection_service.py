@@ -12,7 +12,7 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller, Connection
 
 # Beyond, the oldest note is forgotten, and may cost a write.
-_MOST_NOTED = 10_000
+_MAX_RECORDED = 10_000
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -23,8 +23,8 @@ class ConnectionService:
 
     def __init__(self, connections: ConnectionsRepository) -> None:
         self._connections = connections
-        # When each was last noted by this instance (ms), so that few requests cost a write.
-        self._noted: OrderedDict[str, int] = OrderedDict()
+        # When each was last tracked by this instance (ms), so that few requests cost a write.
+        self._recorded_at: OrderedDict[str, int] = OrderedDict()
 
     def register(self, caller: Caller) -> None:
         """Remember a new connection; safe to repeat. Raises StoreUnavailableError."""
@@ -37,30 +37,30 @@ class ConnectionService:
             )
         )
 
-    def noting(
+    def tracking_activity(
         self, service: Callable[[Caller, _Request], _Reply]
     ) -> Callable[[Caller, _Request], _Reply]:
-        """`service`, with its requests noted as signs of life: only who is silent sends heartbeats.
+        """`service`, with its requests recorded as activity.
 
         Not of a connection that is younger than the interval, as those of most who join.
         """
 
-        def noted(caller: Caller, request: _Request) -> _Reply:
+        def tracked(caller: Caller, request: _Request) -> _Reply:
             try:
                 return service(caller, request)
             finally:
-                self.note(caller)
+                self.record(caller)
 
-        return noted
+        return tracked
 
-    def note(self, caller: Caller) -> None:
+    def record(self, caller: Caller) -> None:
         """The caller has shown that it is alive; few such notes cost a write."""
-        last = self._noted.get(caller.connection_id, caller.connected_at)
+        last = self._recorded_at.get(caller.connection_id, caller.connected_at)
         if caller.received_at - last < ACTIVITY_INTERVAL_MS:
             return
-        self._noted[caller.connection_id] = caller.received_at
-        self._noted.move_to_end(caller.connection_id)
-        if len(self._noted) > _MOST_NOTED:
-            self._noted.popitem(last=False)
+        self._recorded_at[caller.connection_id] = caller.received_at
+        self._recorded_at.move_to_end(caller.connection_id)
+        if len(self._recorded_at) > _MAX_RECORDED:
+            self._recorded_at.popitem(last=False)
         with suppress(StoreUnavailableError):  # no reason to refuse the request
             self._connections.touch(caller.connection_id, caller.received_at)

@@ -34,11 +34,15 @@ class ControlService:
     """
 
     def __init__(
-        self, states: BroadcastStates, seating: SeatLookup, announcer: SessionNotifier, clock: Clock
+        self,
+        states: BroadcastStates,
+        seat_lookup: SeatLookup,
+        notifier: SessionNotifier,
+        clock: Clock,
     ) -> None:
         self._states = states
-        self._seating = seating
-        self._announcer = announcer
+        self._seat_lookup = seat_lookup
+        self._notifier = notifier
         self._clock = clock
 
     def pause_broadcast(self, caller: Caller, _request: PauseBroadcast) -> BroadcastStateChanged:
@@ -67,13 +71,13 @@ class ControlService:
         return self._change(caller, "setVolume", change)
 
     def _change(self, caller: Caller, action: str, change: Change) -> BroadcastStateChanged:
-        session = self._seating.with_floor(caller, action)
+        session = self._seat_lookup.require_floor(caller, action)
         state = change(session, caller.connection_id, self._clock.now_ms())
         if state is None:
             # Meanwhile the session ended, or its owner took the floor on another connection.
-            self._seating.with_floor(caller, action)
+            self._seat_lookup.require_floor(caller, action)
             raise session_ended()
-        self._announcer.broadcast_state_changed(
+        self._notifier.broadcast_state_changed(
             session.session_id, state, except_for=caller.connection_id
         )
         return BroadcastStateChanged(session_id=session.session_id, broadcast_state=state)

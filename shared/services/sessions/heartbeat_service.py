@@ -31,10 +31,10 @@ class HeartbeatService:
     def heartbeat(self, caller: Caller, request: Heartbeat) -> HeartbeatAck:
         """Note that the client is alive. Raises CONNECTION_NOT_FOUND."""
         now = self._clock.now_ms()
-        lease = self._leases.by_hint(caller.connection_id)
+        lease = self._leases.renew_known(caller.connection_id)
         if lease is not None:
-            self._activity.note(caller)
+            self._activity.record(caller)
         else:
             connection = registered(self._connections.touch(caller.connection_id, now))
-            lease = self._leases.of(connection)
+            lease = self._leases.renew_for(connection)
         return HeartbeatAck(timestamp=now, client_time=request.client_time, lease=lease)

@@ -21,7 +21,7 @@ from shared.services.sessions.interpreter_succession import (
     InterpreterSuccession,
     with_channel_news,
 )
-from shared.services.sessions.seat_lookup import Seated, SeatLookup
+from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.clock import Clock
 
 # Each lost race was won by somebody else; this many at once are a fault.
@@ -36,16 +36,16 @@ class InterpreterHandover:
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         *,
-        ladder: InterpreterSuccession,
+        succession: InterpreterSuccession,
         seats: InterpreterSeats,
-        seating: SeatLookup,
+        seat_lookup: SeatLookup,
         clock: Clock,
     ) -> None:
         self._leases = leases
         self._sessions = sessions
-        self._ladder = ladder
+        self._succession = succession
         self._seats = seats
-        self._seating = seating
+        self._seat_lookup = seat_lookup
         self._clock = clock
 
     def take_over(self, caller: Caller, _request: TakeOver) -> InterpreterLease:
@@ -53,22 +53,26 @@ class InterpreterHandover:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, UNAVAILABLE.
         """
-        seated = self._interpreter(caller, "takeOver")
+        seated = self._require_interpreter(caller, "takeOver")
         session, language = seated.session, seated.membership.seat.language
         source = seated.membership.source or "human"
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is not None and channel.connection_id == caller.connection_id:
-                self._seats.tell_again(session, language, caller.connection_id)
-                return self._ladder.news(session, language, caller.connection_id, "asked")
-            passed = self._taken(session, language, caller.connection_id, source)
-            if passed is not None:
-                self._seats.tell(passed, caller.connection_id)
-                if not self._seats.still_sits(session.session_id, language, caller.connection_id):
+                self._seats.notify_again(session, language, caller.connection_id)
+                return self._succession.lease_message(
+                    session, language, caller.connection_id, "asked"
+                )
+            handover = self._try_take_over(session, language, caller.connection_id, source)
+            if handover is not None:
+                self._seats.notify(handover, caller.connection_id)
+                if not self._seats.confirm_seat(session.session_id, language, caller.connection_id):
                     raise not_in_session("takeOver")
-                return self._ladder.news(passed.session, language, caller.connection_id, "asked")
+                return self._succession.lease_message(
+                    handover.session, language, caller.connection_id, "asked"
+                )
             session = active(self._sessions.get(session.session_id))
-        raise _too_many(language)
+        raise _keeps_changing(language)
 
     def hand_over(self, caller: Caller, _request: HandOver) -> InterpreterLease:
         """Let the next one who waits interpret, and wait behind the others.
@@ -76,41 +80,43 @@ class InterpreterHandover:
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, NO_STANDBY,
         UNAVAILABLE.
         """
-        seated = self._interpreter(caller, "handOver")
+        seated = self._require_interpreter(caller, "handOver")
         session, language = seated.session, seated.membership.seat.language
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is None or channel.connection_id != caller.connection_id:
                 if channel_subject(language) in session.news:  # by a request that was cut short
-                    self._seats.tell_again(session, language, caller.connection_id)
-                    return self._handed_over(session, language, caller.connection_id)
+                    self._seats.notify_again(session, language, caller.connection_id)
+                    return self._handed_over_reply(session, language, caller.connection_id)
                 raise forbidden("handOver", "who interprets the language now")
             if not waiting(channel, self._clock.now_ms()):
                 raise LingocastError(
                     ErrorCode.NO_STANDBY,
                     f"handOver: nobody waits for {language}; leaveSession gives it to the floor",
                 )
-            passed = self._ladder.lose(session, language, "handedOver")
-            if passed is not None:
-                self._seats.tell(passed, caller.connection_id)
+            handover = self._succession.pass_on(session, language, "handedOver")
+            if handover is not None:
+                self._seats.notify(handover, caller.connection_id)
                 # Whoever was next may have been gone, and the caller next after them.
-                session = passed.session
+                session = handover.session
                 with suppress(StoreUnavailableError):
                     session = active(self._sessions.get(session.session_id))
-                return self._handed_over(session, language, caller.connection_id)
+                return self._handed_over_reply(session, language, caller.connection_id)
             session = active(self._sessions.get(session.session_id))
-        raise _too_many(language)
+        raise _keeps_changing(language)
 
-    def _handed_over(self, session: Session, language: str, connection_id: str) -> InterpreterLease:
-        return self._ladder.news(session, language, connection_id, "handedOver")
+    def _handed_over_reply(
+        self, session: Session, language: str, connection_id: str
+    ) -> InterpreterLease:
+        return self._succession.lease_message(session, language, connection_id, "handedOver")
 
-    def _interpreter(self, caller: Caller, action: str) -> Seated:
-        seated = self._seating.required(caller, action)
+    def _require_interpreter(self, caller: Caller, action: str) -> OccupiedSeat:
+        seated = self._seat_lookup.require(caller, action)
         if seated.membership.seat.role != "interpreter":
             raise forbidden(action, "interpreters")
         return seated
 
-    def _taken(
+    def _try_take_over(
         self, session: Session, language: str, connection_id: str, source: InterpreterSource
     ) -> ChannelHandover | None:
         """One try; None if something has changed meanwhile, or if it was to be changed first."""
@@ -118,9 +124,9 @@ class InterpreterHandover:
         before = session.channels.get(language)
         if before is not None and is_expired(before, now):
             # The ladder has the first word, so that no machine gets ahead of people who wait.
-            lost = self._ladder.lose(session, language, "expired")
+            lost = self._succession.pass_on(session, language, "expired")
             if lost is not None:
-                self._ladder.tell(lost)
+                self._succession.notify(lost)
             return None
         if before is None or before.connection_id is None:
             after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
@@ -137,7 +143,7 @@ class InterpreterHandover:
         return ChannelHandover(present, language, before, after, "takenOver")
 
 
-def _too_many(language: str) -> LingocastError:
+def _keeps_changing(language: str) -> LingocastError:
     return LingocastError(
         ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
     )

@@ -29,13 +29,13 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """The session with somebody's place in it; `passed` if they interpret from now on, which
+class InterpreterPlace:
+    """The session with somebody's place in it; `handover` if they interpret from now on, which
     nobody has been told yet.
     """
 
     session: Session
-    passed: ChannelHandover | None = None
+    handover: ChannelHandover | None = None
 
 
 class InterpreterSeats:
@@ -47,18 +47,18 @@ class InterpreterSeats:
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
-        ladder: InterpreterSuccession,
-        seating: SeatLookup,
+        succession: InterpreterSuccession,
+        seat_lookup: SeatLookup,
         clock: Clock,
     ) -> None:
         self._leases = leases
         self._sessions = sessions
         self._connections = connections
-        self._ladder = ladder
-        self._seating = seating
+        self._succession = succession
+        self._seat_lookup = seat_lookup
         self._clock = clock
 
-    def sit(
+    def seat(
         self,
         caller: Caller,
         session: Session,
@@ -72,17 +72,17 @@ class InterpreterSeats:
         """
         session_id, connection_id = session.session_id, caller.connection_id
         source = request.source or "human"
-        entered = self.enter(session, seat.language, connection_id, source, wait=request.standby)
+        place = self.claim(session, seat.language, connection_id, source, wait=request.standby)
         membership = Membership(session_id, seat, source=source)
         if not self._connections.take_seat(
             connection_id, membership, resume_hash, now_ms=self._clock.now_ms()
         ):
-            self._ladder.leave(session_id, seat.language, connection_id)
-            raise self._seating.why_not_seated(caller)
-        if entered.passed is not None:
-            self.tell(entered.passed, connection_id)
+            self._succession.leave(session_id, seat.language, connection_id)
+            raise self._seat_lookup.seat_error(caller)
+        if place.handover is not None:
+            self.notify(place.handover, connection_id)
 
-    def enter(
+    def claim(
         self,
         session: Session,
         language: str,
@@ -90,7 +90,7 @@ class InterpreterSeats:
         source: InterpreterSource,
         *,
         wait: bool,
-    ) -> Entered:
+    ) -> InterpreterPlace:
         """A place for a connection that has none in the channel: as the interpreter if there is
         none who is alive, else, if it may `wait`, behind the others.
 
@@ -99,7 +99,7 @@ class InterpreterSeats:
         for _ in range(_ATTEMPTS):
             now = self._clock.now_ms()
             before = session.channels.get(language)
-            mine = self._own_place(session, language, connection_id)
+            mine = self._existing_place(session, language, connection_id)
             if mine is not None:
                 return mine
             if before is None and len(session.channels) >= MAX_LANGUAGES:
@@ -107,55 +107,63 @@ class InterpreterSeats:
                     raise too_many_channels()
             elif before is not None and is_expired(before, now):
                 # Who waits has been there before whoever comes.
-                lost = self._ladder.lose(session, language, "expired")
+                lost = self._succession.pass_on(session, language, "expired")
                 if lost is not None:
-                    self._ladder.tell(lost)
+                    self._succession.notify(lost)
             elif before is None or before.connection_id is None:
                 after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
                 if self._leases.change(session.session_id, language, before, after, is_news=True):
                     present = with_channel_news(session, language, after)
-                    return Entered(
+                    return InterpreterPlace(
                         present, ChannelHandover(present, language, before, after, "asked")
                     )
             elif not wait:
-                raise _taken(language, "has an interpreter; joinSession with standby waits")
+                raise _language_taken(
+                    language, "has an interpreter; joinSession with standby waits"
+                )
             else:
                 after = joined_by(before, connection_id, source, now)
                 if len(after.standbys) > MAX_STANDBYS:
-                    raise _taken(language, f"has an interpreter, and {MAX_STANDBYS} wait already")
+                    raise _language_taken(
+                        language, f"has an interpreter, and {MAX_STANDBYS} wait already"
+                    )
                 unless = Unless(full=True)
                 if self._leases.change(session.session_id, language, before, after, unless):
-                    return Entered(session.with_channel(language, after))
+                    return InterpreterPlace(session.with_channel(language, after))
             session = active(self._sessions.get(session.session_id))
         raise LingocastError(
             ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
         )
 
-    def tell_again(self, session: Session, language: str, connection_id: str) -> None:
+    def notify_again(self, session: Session, language: str, connection_id: str) -> None:
         """Tell who interprets a language, if an earlier request was cut short before that. Raises
         StoreUnavailableError.
         """
-        if channel_subject(language) in session.news and not self._ladder.tell_again(
+        if channel_subject(language) in session.news and not self._succession.notify_again(
             session, language, except_for=connection_id
         ):
-            raise _nobody_heard()
+            raise _listeners_unread()
 
-    def tell(self, passed: ChannelHandover, connection_id: str) -> None:
+    def notify(self, handover: ChannelHandover, connection_id: str) -> None:
         """Tell everybody of what this connection has asked for. Raises StoreUnavailableError."""
-        if not self._ladder.tell(passed, except_for=connection_id):
-            raise _nobody_heard()
+        if not self._succession.notify(handover, except_for=connection_id):
+            raise _listeners_unread()
 
     @staticmethod
-    def _own_place(session: Session, language: str, connection_id: str) -> Entered | None:
+    def _existing_place(
+        session: Session, language: str, connection_id: str
+    ) -> InterpreterPlace | None:
         """What an earlier request has given the connection, if it was cut short after that."""
         channel = session.channels.get(language)
         if channel is None:
             return None
         if channel.connection_id == connection_id:
-            return Entered(session, ChannelHandover(session, language, None, channel, "asked"))
-        return Entered(session) if connection_id in channel.standbys else None
+            return InterpreterPlace(
+                session, ChannelHandover(session, language, None, channel, "asked")
+            )
+        return InterpreterPlace(session) if connection_id in channel.standbys else None
 
-    def still_sits(self, session_id: str, language: str, connection_id: str) -> bool:
+    def confirm_seat(self, session_id: str, language: str, connection_id: str) -> bool:
         """Whether a connection that has just been given a place sits there yet. If it has left or
         ended meanwhile, its farewell found nothing to give up, and the place is given up here.
         """
@@ -163,13 +171,13 @@ class InterpreterSeats:
         membership = connection.membership if connection else None
         if membership is not None and membership.session_id == session_id:
             return True
-        self._ladder.leave(session_id, language, connection_id)
+        self._succession.leave(session_id, language, connection_id)
         return False
 
 
-def _nobody_heard() -> StoreUnavailableError:
+def _listeners_unread() -> StoreUnavailableError:
     return StoreUnavailableError("listeners not read")
 
 
-def _taken(language: str, why: str) -> LingocastError:
+def _language_taken(language: str, why: str) -> LingocastError:
     return ValidationError(ErrorCode.LANGUAGE_TAKEN, "targetLanguage", f"{language} {why}")

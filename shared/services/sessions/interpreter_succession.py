@@ -26,7 +26,7 @@ Loss = Literal["expired", "silent", "left", "handedOver"]
 Cause = Loss | Literal["takenOver", "asked"]
 
 # What the former one is told; who has left knows.
-_TOLD: dict[Cause, LeaseReason] = {
+_LEASE_REASONS: dict[Cause, LeaseReason] = {
     "expired": "expired",
     "silent": "silent",
     "handedOver": "handedOver",
@@ -61,18 +61,18 @@ class InterpreterSuccession:
         self,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
-        announcer: SessionNotifier,
+        notifier: SessionNotifier,
         *,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._leases = leases
         self._sessions = sessions
-        self._announcer = announcer
+        self._notifier = notifier
         self._clock = clock
         self._telemetry = telemetry
 
-    def lose(self, session: Session, language: str, loss: Loss) -> ChannelHandover | None:
+    def pass_on(self, session: Session, language: str, loss: Loss) -> ChannelHandover | None:
         """Let the next one interpret in place of the one in `session`; tells nobody.
 
         None if anything that matters has changed since the session was read: then nothing is
@@ -95,7 +95,7 @@ class InterpreterSuccession:
         present = with_channel_news(session, language, after)
         return ChannelHandover(present, language, before, after, loss)
 
-    def lose_expired(self, session: Session) -> bool:
+    def pass_on_expired(self, session: Session) -> bool:
         """Pass on every language whose interpreter's lease has run out, and tell everybody; whether
         there was one. The second way, for sessions whose floor is silent.
 
@@ -105,10 +105,10 @@ class InterpreterSuccession:
         for language in session.channels if session.is_active else ():
             if not is_expired(session.channels[language], self._clock.now_ms()):
                 continue
-            passed = self.lose(session, language, "expired")
-            if passed is not None:
-                self.tell(passed)
-                session, found = passed.session, True
+            handover = self.pass_on(session, language, "expired")
+            if handover is not None:
+                self.notify(handover)
+                session, found = handover.session, True
         return found
 
     def leave(self, session_id: str, language: str, connection_id: str) -> None:
@@ -122,18 +122,18 @@ class InterpreterSuccession:
                 return
             channel = session.channels.get(language)
             if channel is not None and channel.connection_id == connection_id:
-                passed = self.lose(session, language, "left")
-                if passed is not None:
-                    self.tell(passed)
+                handover = self.pass_on(session, language, "left")
+                if handover is not None:
+                    self.notify(handover)
                     return
             elif channel is None or connection_id not in channel.standbys:
                 if channel_subject(language) in session.news:
-                    self.tell_again(session, language)
+                    self.notify_again(session, language)
                 return
             elif self._leases.stop_waiting(session_id, language, connection_id):
                 return
 
-    def tell(self, passed: ChannelHandover, *, except_for: str | None = None) -> bool:
+    def notify(self, handover: ChannelHandover, *, except_for: str | None = None) -> bool:
         """The listeners hear whom they hear now, who interprets and who did what became of them;
         not who asked for it, and not who has left.
 
@@ -141,33 +141,37 @@ class InterpreterSuccession:
         channel, also where it falls to the floor, so that receivers know which word is the last.
         False if it could not be read who the listeners are; then it remains news.
         """
-        session, language = passed.session, passed.language
+        session, language = handover.session, handover.language
         told: dict[str, InterpreterLease] = {}
-        present = passed.after.connection_id
+        present = handover.after.connection_id
         if present is not None:
-            told[present] = self.news(session, language, present, "promoted")
-        former = passed.before.connection_id if passed.before else None
-        if former is not None and passed.cause in _TOLD:
-            told[former] = self.news(session, language, former, _TOLD[passed.cause])
+            told[present] = self.lease_message(session, language, present, "promoted")
+        former = handover.before.connection_id if handover.before else None
+        if former is not None and handover.cause in _LEASE_REASONS:
+            told[former] = self.lease_message(
+                session, language, former, _LEASE_REASONS[handover.cause]
+            )
         told.pop(except_for or "", None)
-        return self._announcer.channel_passed(
+        return self._notifier.channel_source_changed(
             session,
             ChannelSourceChanged(
                 session_id=session.session_id,
                 language=language,
-                from_source=_source(passed.before),
-                to_source=_source(passed.after),
-                epoch=passed.after.epoch,
+                from_source=_source_of(handover.before),
+                to_source=_source_of(handover.after),
+                epoch=handover.after.epoch,
             ),
             told,
         )
 
-    def tell_again(self, session: Session, language: str, *, except_for: str | None = None) -> bool:
+    def notify_again(
+        self, session: Session, language: str, *, except_for: str | None = None
+    ) -> bool:
         """Tell who interprets a language, where whoever changed it may not have done so."""
         present = ChannelHandover(session, language, None, session.channels[language], "asked")
-        return self.tell(present, except_for=except_for)
+        return self.notify(present, except_for=except_for)
 
-    def news(
+    def lease_message(
         self, session: Session, language: str, connection_id: str, reason: LeaseReason
     ) -> InterpreterLease:
         """What an interpreter has of a language in `session`: a lease that has run out by now, if
@@ -189,5 +193,5 @@ def with_channel_news(session: Session, language: str, channel: Channel) -> Sess
     )
 
 
-def _source(channel: Channel | None) -> ChannelSource:
+def _source_of(channel: Channel | None) -> ChannelSource:
     return channel.source if channel is not None and channel.connection_id else "floor"

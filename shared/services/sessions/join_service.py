@@ -26,7 +26,7 @@ from shared.services.sessions.connection_rollover import ConnectionRollover
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.leave_service import LeaveService
-from shared.services.sessions.seat_lookup import Seated, SeatLookup
+from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.services.sessions.session_access import visible
 from shared.services.sessions.speaker_grace import SpeakerGrace
 from shared.utils.clock import Clock
@@ -47,28 +47,28 @@ class JoinService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: SeatLookup,
-        announcer: SessionNotifier,
+        seat_lookup: SeatLookup,
+        notifier: SessionNotifier,
         *,
-        departures: LeaveService,
+        leave_service: LeaveService,
         sender: ConnectionSender,
         grace: SpeakerGrace,
         interpreters: InterpreterSeats,
-        takeover: ConnectionRollover,
+        rollover: ConnectionRollover,
         identifiers: Identifiers,
         clock: Clock,
         connection_lifetime_ms: int,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._seating = seating
-        self._announcer = announcer
-        self._departures = departures
+        self._seat_lookup = seat_lookup
+        self._notifier = notifier
+        self._leave_service = leave_service
         self._sender = sender
         self._grace = grace
         self._interpreters = interpreters
         self._identifiers = identifiers
-        self._takeover = takeover
+        self._rollover = rollover
         self._clock = clock
         self._connection_lifetime_ms = connection_lifetime_ms
 
@@ -82,69 +82,75 @@ class JoinService:
         _check_fields(request)
         session_id = validate_session_id(request.session_id)
         language = validate_language_code(request.target_language)
-        session = self._admitted(caller, request, session_id)
+        session = self._admit(caller, request, session_id)
         if request.role == "interpreter" and language == session.source_language:
             raise ValidationError(
                 ErrorCode.INVALID_LANGUAGE, "targetLanguage", "the speaker's own; choose another"
             )
         seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
-        connection = self._seating.current(caller)
+        connection = self._seat_lookup.current(caller)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        if isinstance(connection, Seated):
-            again = self._answered_again(caller, request, connection, seat, token)
+        if isinstance(connection, OccupiedSeat):
+            again = self._repeat_answer(caller, request, connection, seat, token)
             if again is not None:
                 return again
             # It was cut short between the seat and what makes a source of it: from the beginning.
             self._connections.undo_seat(caller.connection_id, session_id)
-            connection = self._seating.connection(caller)
-        taken = self._takeover.take(caller, request.resume_token, session, seat, token.resume_hash)
+            connection = self._seat_lookup.connection(caller)
+        taken = self._rollover.take_over(
+            caller, request.resume_token, session, seat, token.resume_hash
+        )
         if taken is not None:
-            return self._joined(caller, self._read(session_id), taken, token, resumed=True)
+            return self._reply(caller, self._read(session_id), taken, token, resumed=True)
         if request.resume_token is not None:
             session = self._read(session_id)  # it may have changed while that was tried
         if seat.role == "listener":
-            self._sit_listening(caller, connection, session, seat, token)
+            self._seat_listener(caller, connection, session, seat, token)
         elif seat.role == "interpreter":
-            self._interpreters.sit(caller, session, seat, request, token.resume_hash)
+            self._interpreters.seat(caller, session, seat, request, token.resume_hash)
         else:
             self._take_floor(caller, session, token)
-        return self._joined(caller, self._read(session_id), seat, token, resumed=False)
+        return self._reply(caller, self._read(session_id), seat, token, resumed=False)
 
-    def _admitted(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
+    def _admit(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
         """The session, once token, group and session have been found fit, in this order."""
         if request.role == "speaker":
             require_group(caller, "speakers", "joinSession")
         elif request.role == "interpreter" and request.ticket is None:
             require_user(caller, "joinSession")
-        session = self._known(caller, request, session_id)
+        session = self._visible_session(caller, request, session_id)
         if request.role == "interpreter":
             require_interpreter(caller, session, "joinSession", request.ticket)
         session = active(session)
-        if self._grace.finish_overdue(session):
+        if self._grace.end_if_overdue(session):
             raise session_ended()
         return session
 
-    def _known(self, caller: Caller, request: JoinSession, session_id: str) -> Session | None:
+    def _visible_session(
+        self, caller: Caller, request: JoinSession, session_id: str
+    ) -> Session | None:
         """The session, if there is one that the caller may know of. That there is none is found out
         by the same calls, so that the time it takes does not tell the two apart.
         """
         session = self._sessions.get(session_id)
         known = visible(session, caller, request.secret, request.ticket)
-        if known is None and self._takeover.vouches(caller, request.resume_token, session_id):
+        if known is None and self._rollover.proves_membership(
+            caller, request.resume_token, session_id
+        ):
             return session
         return known
 
-    def _answered_again(
+    def _repeat_answer(
         self,
         caller: Caller,
         request: JoinSession,
-        seated: Seated,
+        seated: OccupiedSeat,
         seat: Seat,
         token: NewResumeToken,
     ) -> SessionJoined | None:
         """What the caller has already; None if it sits there, but the session does not say so."""
         session, has = seated.session, seated.membership.seat
-        resumed = self._takeover.taken_by(caller, request.resume_token, session)
+        resumed = self._rollover.has_rolled_over(caller, request.resume_token, session)
         # Taking over, one gets the seat as it was, whichever language one asked for.
         same = has == seat or (resumed and has.role == seat.role)
         if session.session_id != request.session_id or not same:
@@ -153,15 +159,17 @@ class JoinService:
             if session.speaker_connection_id != caller.connection_id:
                 return None
             if SPEAKER in session.news:
-                self._announcer.speaker_reconnected(session)
+                self._notifier.speaker_reconnected(session)
         elif has.role == "interpreter":
-            if not resumed and self._takeover.may_take(caller, request.resume_token, session, has):
+            if not resumed and self._rollover.can_take_over(
+                caller, request.resume_token, session, has
+            ):
                 return None
-            self._interpreters.tell_again(session, has.language, caller.connection_id)
-        self._takeover.renew(caller, session, token.resume_hash)
-        return self._joined(caller, session, has, token, resumed=resumed)
+            self._interpreters.notify_again(session, has.language, caller.connection_id)
+        self._rollover.renew_token(caller, session, token.resume_hash)
+        return self._reply(caller, session, has, token, resumed=resumed)
 
-    def _sit_listening(
+    def _seat_listener(
         self,
         caller: Caller,
         connection: Connection,
@@ -172,20 +180,20 @@ class JoinService:
         session_id, connection_id = session.session_id, connection.connection_id
         counted = connection.write_name(f"in {seat.language}")
         if not self._sessions.count_in(session_id, seat.language, once=counted):
-            raise self._why_not_counted(session_id)
+            raise self._count_error(session_id)
         membership = Membership(session_id, seat)
         if not self._connections.take_seat(
             connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
         ):
             undo = connection.write_name(f"undo {seat.language}")
-            if self._seating.has_moved_on(connection):
+            if self._seat_lookup.has_changed_seat(connection):
                 # Another request of this kind may have counted and left the seat: that is one
                 # count, and its end is one.
                 undo = connection.write_name("out")
             self._sessions.count_out(session_id, seat.language, once=undo)
-            raise self._seating.why_not_seated(caller)
+            raise self._seat_lookup.seat_error(caller)
 
-    def _why_not_counted(self, session_id: str) -> LingocastError:
+    def _count_error(self, session_id: str) -> LingocastError:
         session = self._read(session_id)
         if session.listener_count < session.max_listeners:
             return too_many_languages(session)
@@ -203,12 +211,12 @@ class JoinService:
             if not self._connections.take_seat(
                 caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
             ):
-                raise self._seating.why_not_seated(caller)
+                raise self._seat_lookup.seat_error(caller)
             if self._sessions.take_floor(session, caller.connection_id):
                 self._displace(session, caller, epoch)
                 if self._connections.get(caller.connection_id) is None:
                     # It ended before the session named it: its farewell had nothing to silence.
-                    self._departures.silence(caller.connection_id, membership)
+                    self._leave_service.release_source(caller.connection_id, membership)
                     raise connection_not_found()
                 return
             self._connections.undo_seat(caller.connection_id, session.session_id)
@@ -218,7 +226,7 @@ class JoinService:
     def _displace(self, session: Session, caller: Caller, epoch: int) -> None:
         present = session.with_speaker(caller.connection_id, epoch)
         try:
-            self._announcer.speaker_reconnected(present.with_news(SPEAKER, epoch))
+            self._notifier.speaker_reconnected(present.with_news(SPEAKER, epoch))
         finally:  # a repeated request does not know whom it has displaced
             if session.speaker_connected:
                 # Its $disconnect starts no grace: the session no longer names it as the speaker.
@@ -229,7 +237,7 @@ class JoinService:
     def _read(self, session_id: str) -> Session:
         return active(self._sessions.get(session_id))
 
-    def _joined(
+    def _reply(
         self,
         caller: Caller,
         session: Session,

@@ -20,7 +20,7 @@ from shared.services.sessions.interpreter_succession import InterpreterSuccessio
 from shared.utils.clock import Clock
 
 # Beyond, the oldest is forgotten, and its next heartbeat costs two reads and a write more.
-_MOST_KNOWN = 10_000
+_MAX_PLACES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class LeaseRenewals:
         sessions: SessionsRepository,
         *,
         seats: InterpreterSeats,
-        ladder: InterpreterSuccession,
+        succession: InterpreterSuccession,
         clock: Clock,
     ) -> None:
         self._leases = leases
         self._sessions = sessions
         self._seats = seats
-        self._ladder = ladder
+        self._succession = succession
         self._clock = clock
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
-    def by_hint(self, connection_id: str) -> Lease | None:
+    def renew_known(self, connection_id: str) -> Lease | None:
         """The lease, renewed; None unless the connection has the place that is remembered.
 
         Raises StoreUnavailableError.
@@ -67,7 +67,7 @@ class LeaseRenewals:
             del self._places[connection_id]
         return lease
 
-    def of(self, connection: Connection) -> Lease | None:
+    def renew_for(self, connection: Connection) -> Lease | None:
         """The lease of a connection that has just been read, renewed; None if it interprets
         nothing, or has no place and finds none. Who has lost theirs interprets again if nobody
         does, else waits. Raises StoreUnavailableError, UNAVAILABLE, SESSION_ENDED.
@@ -84,7 +84,7 @@ class LeaseRenewals:
         if channel is None or not _has_place(channel, connection_id):
             if channel is not None and _was_rolled_over(channel, connection_id):
                 return None  # the mark on its row comes last
-            session = self._again(session, language, connection)
+            session = self._reclaim(session, language, connection)
             if session is None:
                 return None
             channel = session.channels[language]
@@ -93,27 +93,27 @@ class LeaseRenewals:
         lease = self._renew(connection_id, place)
         if lease is not None:
             self._places[connection_id] = place
-            if len(self._places) > _MOST_KNOWN:
+            if len(self._places) > _MAX_PLACES:
                 self._places.popitem(last=False)
         return lease
 
-    def _again(self, session: Session, language: str, connection: Connection) -> Session | None:
+    def _reclaim(self, session: Session, language: str, connection: Connection) -> Session | None:
         """Give somebody who sits without a place a new one; the session then, None if there is
         none.
         """
         source = (connection.membership and connection.membership.source) or "human"
         connection_id = connection.connection_id
         try:
-            entered = self._seats.enter(session, language, connection_id, source, wait=True)
+            place = self._seats.claim(session, language, connection_id, source, wait=True)
         except LingocastError as error:
             if error.code is ErrorCode.LANGUAGE_TAKEN:
                 return None  # as many wait as may; the next heartbeat tries again
             raise
-        if not self._seats.still_sits(session.session_id, language, connection_id):
+        if not self._seats.confirm_seat(session.session_id, language, connection_id):
             return None
-        if entered.passed is not None:
-            self._ladder.tell(entered.passed, except_for=connection_id)
-        return entered.session
+        if place.handover is not None:
+            self._succession.notify(place.handover, except_for=connection_id)
+        return place.session
 
     def _renew(self, connection_id: str, place: _Place) -> Lease | None:
         now = self._clock.now_ms()
@@ -129,7 +129,7 @@ class LeaseRenewals:
         if before is None:
             return None
         if channel_subject(place.language) in before.news and place.epoch is not None:
-            self._ladder.tell_again(before, place.language, except_for=connection_id)
+            self._succession.notify_again(before, place.language, except_for=connection_id)
         lease = lease_of(place.language, before.channels.get(place.language), connection_id, now)
         return None if lease is None else msgspec.structs.replace(lease, lease_until=until)
 

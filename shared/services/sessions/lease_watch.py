@@ -28,7 +28,7 @@ _RENEWAL_MS = 1_000
 _PAUSE_MS = 1_000
 # The floor speaks on while its chunks come this close (ms), as one instance sees them.
 _FLOOR_GAP_MS = 5_000
-_MOST_NOTED = 1_024
+_MAX_ENTRIES = 1_024
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class LeaseWatch:
         self,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
-        ladder: InterpreterSuccession,
+        succession: InterpreterSuccession,
         *,
         silence_ms: int,
         clock: Clock,
@@ -56,14 +56,14 @@ class LeaseWatch:
     ) -> None:
         self._leases = leases
         self._sessions = sessions
-        self._ladder = ladder
+        self._succession = succession
         self._silence_ms = silence_ms
         self._clock = clock
         self._telemetry = telemetry
-        self._not_before: OrderedDict[tuple[str, str, int], int] = OrderedDict()
+        self._retry_at: OrderedDict[tuple[str, str, int], int] = OrderedDict()
         self._floors: OrderedDict[str, _Floor] = OrderedDict()
 
-    def at_floor_chunk(self, session: Session) -> tuple[Session, Sequence[ChannelHandover]]:
+    def check_leases(self, session: Session) -> tuple[Session, Sequence[ChannelHandover]]:
         """The session by which a chunk of the floor goes, and what `tell` has to tell once the
         chunk is sent.
 
@@ -72,23 +72,23 @@ class LeaseWatch:
         """
         now = self._clock.now_ms()
         floor_since = self._floor_since(session, now)
-        all_passed: list[ChannelHandover] = []
+        handovers: list[ChannelHandover] = []
         for language in session.channels:
             channel = session.channels[language]
             loss = self._loss(channel, floor_since, now)
             if loss is None:
                 continue
-            session, passed = self._pass_on(session, language, channel, loss, now)
-            if passed is not None:
-                all_passed.append(passed)
-        return session, all_passed
+            session, handover = self._replace_lost(session, language, channel, loss, now)
+            if handover is not None:
+                handovers.append(handover)
+        return session, handovers
 
-    def tell(self, all_passed: Sequence[ChannelHandover]) -> None:
+    def notify(self, handovers: Sequence[ChannelHandover]) -> None:
         """Tell everybody concerned; bounded by the deadline of control pushes."""
-        for passed in all_passed:
-            self._ladder.tell(passed)
+        for handover in handovers:
+            self._succession.notify(handover)
 
-    def heard(self, session: Session, source: AudioSource, connection_id: str) -> None:
+    def note_audio(self, session: Session, source: AudioSource, connection_id: str) -> None:
         """An interpreter's chunk has been accepted: that is a sign of life. Writes once a second
         at most; never raises, as the chunk is out.
         """
@@ -121,24 +121,24 @@ class LeaseWatch:
         silent_since = max(channel.heard_at + _RENEWAL_MS, floor_since)
         return "silent" if now - silent_since >= self._silence_ms else None
 
-    def _pass_on(
+    def _replace_lost(
         self, session: Session, language: str, channel: Channel, loss: Loss, now: int
     ) -> tuple[Session, ChannelHandover | None]:
         unheard = session.with_channel(language, replace(channel, connection_id=None))
         key = (session.session_id, language, channel.epoch)
-        if now < self._not_before.get(key, 0):
+        if now < self._retry_at.get(key, 0):
             return unheard, None
         try:
-            passed = self._ladder.lose(session, language, loss)
-            if passed is not None:
-                return passed.session, passed
+            handover = self._succession.pass_on(session, language, loss)
+            if handover is not None:
+                return handover.session, handover
             # Another instance was first, or the interpreter is back: one read says which.
             present = self._sessions.get(session.session_id)
         except StoreUnavailableError as error:
             self._telemetry.warn("lost interpreter not written", cause=error.cause)
-            self._not_before[key] = now + _PAUSE_MS
-            if len(self._not_before) > _MOST_NOTED:
-                self._not_before.popitem(last=False)
+            self._retry_at[key] = now + _PAUSE_MS
+            if len(self._retry_at) > _MAX_ENTRIES:
+                self._retry_at.popitem(last=False)
             return unheard, None
         if present is None or present.channels.get(language) == channel:
             return unheard, None  # only who waits has changed; the next chunk tries again
@@ -151,7 +151,7 @@ class LeaseWatch:
         floor = self._floors.get(session.session_id)
         if floor is None or now - floor.last > _FLOOR_GAP_MS:
             floor = self._floors[session.session_id] = _Floor(now, now)
-            if len(self._floors) > _MOST_NOTED:
+            if len(self._floors) > _MAX_ENTRIES:
                 self._floors.popitem(last=False)
         floor.last = now
         return max(floor.since, session.audible_since)

@@ -15,7 +15,7 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection, Membership, Seat
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
-from shared.services.sessions.speaker_grace import FloorKeeper
+from shared.services.sessions.speaker_grace import GraceStarter
 
 # How long a handshake may take (ms): the authorizer and $connect have 29 s each.
 _HANDSHAKE_MS = 60_000
@@ -26,7 +26,7 @@ _ATTEMPTS = 3
 class LeaveService:
     """Ends memberships, with everything that follows for the session and its audience.
 
-    Without a `floor_keeper` this function has no timer to set; it leaves a speaker's farewell to
+    Without a `grace_starter` this function has no timer to set; it leaves a speaker's farewell to
     those who have, `$disconnect` first of all.
     """
 
@@ -34,33 +34,33 @@ class LeaveService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        ladder: InterpreterSuccession,
-        floor_keeper: FloorKeeper | None,
+        succession: InterpreterSuccession,
+        grace_starter: GraceStarter | None,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._ladder = ladder
-        self._floor_keeper = floor_keeper
+        self._succession = succession
+        self._grace_starter = grace_starter
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
         """Leave a session, the connection stays; False if it was not in there any more."""
-        turn = self._stand_up(connection_id, membership)
+        turn = self._vacate_seat(connection_id, membership)
         if turn is None:
             return False
-        self._settle(connection_id, turn + 1)
+        self._clear_left(connection_id, turn + 1)
         return True
 
-    def finish(self, connection: Connection) -> None:
+    def complete(self, connection: Connection) -> None:
         """Do what is still to follow from the seat that a connection has left. Repeatable."""
         left = connection.left
         if left is None:
             return
-        self.silence(connection.connection_id, Membership(left.session_id, left.seat))
+        self.release_source(connection.connection_id, Membership(left.session_id, left.seat))
         turn = connection.turn - 1
         self._count_out(connection.connection_id, turn, left.session_id, left.seat)
-        self._settle(connection.connection_id, connection.turn)
+        self._clear_left(connection.connection_id, connection.turn)
 
-    def _settle(self, connection_id: str, turn: int) -> None:
+    def _clear_left(self, connection_id: str, turn: int) -> None:
         with suppress(StoreUnavailableError):  # what follows is done, and may be done again
             self._connections.settle(connection_id, turn)
 
@@ -71,7 +71,7 @@ class LeaveService:
         the session names the new connection, and whom its row does not count is not counted out.
         """
         known = self._connections.get(connection_id)
-        return known is not None and self._forget(known)
+        return known is not None and self._delete(known)
 
     def remove_gone(self, connection_id: str, now_ms: int) -> bool:
         """As `remove`, of a connection that a post has found gone at `now_ms`.
@@ -85,16 +85,16 @@ class LeaveService:
             return False
         if known.membership is None and now_ms - known.connected_at < _HANDSHAKE_MS:
             return False
-        return self._forget(known)
+        return self._delete(known)
 
-    def _forget(self, known: Connection) -> bool:
+    def _delete(self, known: Connection) -> bool:
         """A row is deleted once nothing more is to follow from it: of one that is gone, nobody
         could say whether its listener has been counted out.
         """
         connection_id = known.connection_id
         for _ in range(_ATTEMPTS):
-            self.finish(known)
-            if known.membership is not None and not self._give_up(known, known.membership):
+            self.complete(known)
+            if known.membership is not None and not self._release_seat(known, known.membership):
                 return False
             if self._connections.delete(connection_id):
                 return True
@@ -104,29 +104,29 @@ class LeaveService:
             known = present
         return False
 
-    def _give_up(self, known: Connection, membership: Membership) -> bool:
+    def _release_seat(self, known: Connection, membership: Membership) -> bool:
         """False of a speaker whose farewell others have the means for."""
-        if membership.seat.role == "speaker" and self._floor_keeper is None:
+        if membership.seat.role == "speaker" and self._grace_starter is None:
             return False
         if known.replaced_at is not None:
-            self.silence(known.connection_id, membership)
+            self.release_source(known.connection_id, membership)
         else:
-            self._stand_up(known.connection_id, membership)
+            self._vacate_seat(known.connection_id, membership)
         return True
 
-    def _stand_up(self, connection_id: str, membership: Membership) -> int | None:
+    def _vacate_seat(self, connection_id: str, membership: Membership) -> int | None:
         """The turn that ended; None if there was no seat in that session to give up.
 
         A source is silenced once more when its row says nothing of a seat: it can have become one
         meanwhile, by a join or a heartbeat that was under way.
         """
-        self.silence(connection_id, membership)
+        self.release_source(connection_id, membership)
         before = self._connections.leave(connection_id, membership.session_id)
         if before is None or before.membership is None:
             return None
         left = before.membership
         if left != membership or left.seat.role == "interpreter":
-            self.silence(connection_id, left)
+            self.release_source(connection_id, left)
         self._count_out(connection_id, before.turn, left.session_id, left.seat)
         return before.turn
 
@@ -135,10 +135,10 @@ class LeaveService:
             once = f"out {connection_id} {turn}"
             self._sessions.count_out(session_id, seat.language, once=once)
 
-    def silence(self, connection_id: str, membership: Membership) -> None:
+    def release_source(self, connection_id: str, membership: Membership) -> None:
         """What a source held is nobody's now, unless it is somebody else's already. Repeatable."""
         if membership.seat.role == "speaker":
-            if self._floor_keeper is not None:
-                self._floor_keeper.vacate(membership.session_id, connection_id)
+            if self._grace_starter is not None:
+                self._grace_starter.start(membership.session_id, connection_id)
         elif membership.seat.role == "interpreter":
-            self._ladder.leave(membership.session_id, membership.seat.language, connection_id)
+            self._succession.leave(membership.session_id, membership.seat.language, connection_id)

@@ -17,7 +17,7 @@ from shared.models.request_errors import (
 )
 from shared.protocol.messages import ChangeLanguage, LanguageChanged, LeaveSession, SessionLeft
 from shared.services.sessions.leave_service import LeaveService
-from shared.services.sessions.seat_lookup import Seated, SeatLookup
+from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.validators import validate_language_code
 
 # A listener's own requests may overlap; more than this many at once are not one person's.
@@ -31,13 +31,13 @@ class MembershipService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: SeatLookup,
-        departures: LeaveService,
+        seat_lookup: SeatLookup,
+        leave_service: LeaveService,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._seating = seating
-        self._departures = departures
+        self._seat_lookup = seat_lookup
+        self._leave_service = leave_service
 
     def change_language(self, caller: Caller, request: ChangeLanguage) -> LanguageChanged:
         """Hear another language from now on.
@@ -46,13 +46,13 @@ class MembershipService:
         """
         language = validate_language_code(request.target_language)
         for _ in range(_ATTEMPTS):
-            seated = self._seating.required(caller, "changeLanguage")
+            seated = self._seat_lookup.require(caller, "changeLanguage")
             old = seated.membership.seat
             if old.role != "listener":
                 raise forbidden("changeLanguage", "listeners")
             session = seated.session
-            if old.language == language or self._moved(caller, seated, language):
-                return self._changed(session.session_id, language)
+            if old.language == language or self._move(caller, seated, language):
+                return self._reply(session.session_id, language)
         raise LingocastError(
             ErrorCode.UNAVAILABLE, "several changes of language at once; send one at a time"
         )
@@ -62,20 +62,20 @@ class MembershipService:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
-        connection = self._seating.connection(caller)
+        connection = self._seat_lookup.connection(caller)
         if connection.left is not None:  # by a request that was cut short
-            self._departures.finish(connection)
+            self._leave_service.complete(connection)
             if connection.membership is None:
                 return SessionLeft(session_id=connection.left.session_id)
-        seated = self._seating.seated(connection, "leaveSession")
+        seated = self._seat_lookup.require_of(connection, "leaveSession")
         if seated.membership.seat.role == "speaker":
             raise forbidden("leaveSession", "listeners and interpreters (a speaker ends it)")
         session_id = seated.session.session_id
-        if not self._departures.leave(caller.connection_id, seated.membership):
+        if not self._leave_service.leave(caller.connection_id, seated.membership):
             raise not_in_session("leaveSession")
         return SessionLeft(session_id=session_id)
 
-    def _moved(self, caller: Caller, seated: Seated, language: str) -> bool:
+    def _move(self, caller: Caller, seated: OccupiedSeat, language: str) -> bool:
         """Count first: what is counted but not moved yet, the same request finds when it comes
         again.
         """
@@ -87,11 +87,11 @@ class MembershipService:
         new = Seat("listener", language)
         if self._connections.change_seat(caller.connection_id, session_id, old, new):
             return True
-        if not self._seating.sits(caller, replace(seated.membership, seat=new)):
+        if not self._seat_lookup.has_seat(caller, replace(seated.membership, seat=new)):
             self._sessions.count_back(session_id, language, old.language, once=f"undo {moved}")
         return False
 
-    def _changed(self, session_id: str, language: str) -> LanguageChanged:
+    def _reply(self, session_id: str, language: str) -> LanguageChanged:
         # Read after the change: an interpreter who came meanwhile either shows here or tells.
         session = self._sessions.get(session_id)
         if session is None:

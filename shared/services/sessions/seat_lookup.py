@@ -22,7 +22,7 @@ from shared.services.sessions.leave_service import LeaveService
 
 
 @dataclass(frozen=True, slots=True)
-class Seated:
+class OccupiedSeat:
     """A membership with its session and connection, as they were read just now."""
 
     membership: Membership
@@ -41,35 +41,35 @@ class SeatLookup:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        departures: LeaveService,
+        leave_service: LeaveService,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._departures = departures
+        self._leave_service = leave_service
 
-    def current(self, caller: Caller) -> Seated | Connection:
+    def current(self, caller: Caller) -> OccupiedSeat | Connection:
         """The caller's seat in an active session, or the connection if it has none. What was left
         to do of a seat before is done. Raises CONNECTION_NOT_FOUND.
         """
         connection = self.connection(caller)
-        self._departures.finish(connection)
+        self._leave_service.complete(connection)
         membership = connection.membership
         if membership is None:
             return connection
         session = self._sessions.get(membership.session_id)
         if session is not None and session.is_active:
-            return Seated(membership, session, connection)
-        self._departures.leave(caller.connection_id, membership)
+            return OccupiedSeat(membership, session, connection)
+        self._leave_service.leave(caller.connection_id, membership)
         return self.connection(caller)
 
-    def required(self, caller: Caller, action: str) -> Seated:
+    def require(self, caller: Caller, action: str) -> OccupiedSeat:
         """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or
         SESSION_ENDED.
         """
-        return self.seated(self.connection(caller), action)
+        return self.require_of(self.connection(caller), action)
 
-    def seated(self, connection: Connection, action: str) -> Seated:
-        """As `required`, of a connection that was read just now."""
+    def require_of(self, connection: Connection, action: str) -> OccupiedSeat:
+        """As `require`, of a connection that was read just now."""
         membership = connection.membership
         if membership is None:
             raise not_in_session(action)
@@ -78,29 +78,29 @@ class SeatLookup:
             raise session_not_found()
         if not session.is_active:
             raise session_ended()
-        return Seated(membership, session, connection)
+        return OccupiedSeat(membership, session, connection)
 
-    def with_floor(self, caller: Caller, action: str) -> Session:
+    def require_floor(self, caller: Caller, action: str) -> Session:
         """The session that the caller is the speaker of, and not away. Raises CONNECTION_NOT_FOUND,
         NOT_IN_SESSION, SESSION_ENDED or FORBIDDEN.
         """
-        session = self.required(caller, action).session
+        session = self.require(caller, action).session
         if not session.has_floor(caller.connection_id):
             raise forbidden(action, "the session's speaker")
         return session
 
-    def why_not_seated(self, caller: Caller) -> LingocastError:
+    def seat_error(self, caller: Caller) -> LingocastError:
         """Why a seat could not be taken: the connection is gone, or sat down elsewhere."""
         if self._connections.get(caller.connection_id) is None:
             return connection_not_found()
         return already_in_session()
 
-    def sits(self, caller: Caller, membership: Membership) -> bool:
+    def has_seat(self, caller: Caller, membership: Membership) -> bool:
         """Whether the caller has that seat: by another request of the same kind, perhaps."""
         connection = self._connections.get(caller.connection_id)
         return connection is not None and connection.membership == membership
 
-    def has_moved_on(self, before: Connection) -> bool:
+    def has_changed_seat(self, before: Connection) -> bool:
         """Whether a connection has given up or changed a seat since it was read, or is gone."""
         present = self._connections.get(before.connection_id)
         return present is None or present.turn != before.turn

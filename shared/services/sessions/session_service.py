@@ -25,7 +25,7 @@ from shared.models.request_errors import (
 from shared.models.session import Session
 from shared.protocol.messages import CreateSession, EndSession, SessionCreated, SessionEnded
 from shared.services.session_notifier import SessionNotifier
-from shared.services.sessions.seat_lookup import Seated, SeatLookup
+from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.hashed_secret import new_secret
 from shared.utils.identifiers import Identifiers
@@ -73,8 +73,8 @@ class SessionService:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        seating: SeatLookup,
-        announcer: SessionNotifier,
+        seat_lookup: SeatLookup,
+        notifier: SessionNotifier,
         *,
         interpretation: MachineInterpretation,
         identifiers: Identifiers,
@@ -84,8 +84,8 @@ class SessionService:
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._seating = seating
-        self._announcer = announcer
+        self._seat_lookup = seat_lookup
+        self._notifier = notifier
         self._interpretation = interpretation
         self._identifiers = identifiers
         self._clock = clock
@@ -105,14 +105,14 @@ class SessionService:
         interpretation = self._interpretation.validate(
             request.interpretation, source_language=source_language, audio_format=audio_format
         )
-        max_listeners = self._checked_limit(request.max_listeners)
+        max_listeners = self._max_listeners_for(request.max_listeners)
         owner = require_group(caller, "speakers", "createSession")
-        if isinstance(self._seating.current(caller), Seated):
+        if isinstance(self._seat_lookup.current(caller), OccupiedSeat):
             raise already_in_session()
         now = self._clock.now_ms()
         ticket = new_secret(self._identifiers) if interpretation is not None else None
         secret = new_secret(self._identifiers) if request.access == "link" else None
-        session = self._created(
+        session = self._create(
             caller,
             lambda session_id: Session(
                 session_id=session_id,
@@ -142,7 +142,7 @@ class SessionService:
             )
         if not seated:
             self._discard(session, caller)
-            raise self._seating.why_not_seated(caller)
+            raise self._seat_lookup.seat_error(caller)
         if ticket is not None:
             self._interpretation.start(session.session_id, ticket.text, generation=1)
         return SessionCreated(
@@ -165,14 +165,14 @@ class SessionService:
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
-        session = self._ended(caller)
-        self._announcer.session_ended(session, except_for=caller.connection_id)
+        session = self._end(caller)
+        self._notifier.session_ended(session, except_for=caller.connection_id)
         return SessionEnded(session_id=session.session_id, reason="ended")
 
-    def _ended(self, caller: Caller) -> Session:
+    def _end(self, caller: Caller) -> Session:
         """The caller's session, which is over now, and whose members may not know it yet."""
         try:
-            session = self._seating.with_floor(caller, "endSession")
+            session = self._seat_lookup.require_floor(caller, "endSession")
             now = self._clock.now_ms()
             if self._sessions.end(session.session_id, caller.connection_id, now):
                 return session.ended("ended").with_news(END, now)
@@ -181,7 +181,7 @@ class SessionService:
             if refused.code is not ErrorCode.SESSION_ENDED:
                 raise
             # By an earlier request of the same speaker, perhaps, that was cut short.
-            membership = self._seating.membership(caller)
+            membership = self._seat_lookup.membership(caller)
             before = self._sessions.get(membership.session_id) if membership else None
             if (
                 before is None
@@ -208,14 +208,14 @@ class SessionService:
         if session.interpretation is not None:
             self._interpretation.release(session.session_id)
 
-    def _checked_limit(self, requested: int | None) -> int:
+    def _max_listeners_for(self, requested: int | None) -> int:
         if requested is not None and requested > self._max_listeners:
             raise ValidationError(
                 ErrorCode.INVALID_MESSAGE, "maxListeners", f"at most {self._max_listeners}"
             )
         return requested or self._max_listeners
 
-    def _created(self, caller: Caller, draft: Callable[[str], Session]) -> Session:
+    def _create(self, caller: Caller, draft: Callable[[str], Session]) -> Session:
         """The session under an id that was free, with a slot if a machine is to interpret it."""
         for _ in range(_ID_ATTEMPTS):
             session = draft(self._identifiers.session_id())

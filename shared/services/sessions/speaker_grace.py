@@ -22,13 +22,13 @@ class SpeakerGrace:
     """Ends sessions whose speaker stays away."""
 
     def __init__(
-        self, sessions: SessionsRepository, announcer: SessionNotifier, clock: Clock
+        self, sessions: SessionsRepository, notifier: SessionNotifier, clock: Clock
     ) -> None:
         self._sessions = sessions
-        self._announcer = announcer
+        self._notifier = notifier
         self._clock = clock
 
-    def finish(self, timer: GraceOver) -> None:
+    def end(self, timer: GraceOver) -> None:
         """End the session if its speaker is still away in the timer's epoch. Safe to repeat: who
         may not have been told the first time is told again.
         """
@@ -40,9 +40,9 @@ class SpeakerGrace:
             and session.end_reason == "speakerLeft"
             and session.speaker_epoch == epoch
         ):
-            self._announcer.session_ended(session)
+            self._notifier.session_ended(session)
 
-    def finish_overdue(self, session: Session) -> bool:
+    def end_if_overdue(self, session: Session) -> bool:
         """End `session` if its grace is over and no timer came; True says that it is over now.
 
         The second way: a timer can be lost, and then whoever meets the session is the next.
@@ -50,29 +50,29 @@ class SpeakerGrace:
         grace_until = session.grace_until
         if grace_until is None or self._clock.now_ms() < grace_until + _TIMER_LATE_MS:
             return False
-        self.finish(GraceOver(session_id=session.session_id, speaker_epoch=session.speaker_epoch))
+        self.end(GraceOver(session_id=session.session_id, speaker_epoch=session.speaker_epoch))
         return True
 
 
-class FloorKeeper:
+class GraceStarter:
     """Starts the grace period when a speaker's connection is over."""
 
     def __init__(
         self,
         sessions: SessionsRepository,
-        announcer: SessionNotifier,
+        notifier: SessionNotifier,
         timers: Timers[GraceOver],
         *,
         grace_seconds: int,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
-        self._announcer = announcer
+        self._notifier = notifier
         self._timers = timers
         self._grace_seconds = grace_seconds
         self._clock = clock
 
-    def vacate(self, session_id: str, connection_id: str) -> None:
+    def start(self, session_id: str, connection_id: str) -> None:
         """Let the speaker be away, if this connection is the speaker. Safe to repeat.
 
         Raises StoreUnavailableError; then the caller, or whoever finds the connection next, comes
@@ -88,7 +88,7 @@ class FloorKeeper:
         ):
             return
         if started or SPEAKER in session.news:
-            self._announcer.speaker_disconnected(session, self._grace_seconds)
+            self._notifier.speaker_disconnected(session, self._grace_seconds)
         self._timers.set(
             GraceOver(session_id=session_id, speaker_epoch=session.speaker_epoch),
             self._grace_seconds,

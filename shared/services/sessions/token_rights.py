@@ -18,11 +18,11 @@ from shared.protocol.message_base import Request, action_of
 from shared.protocol.messages import LeaveSession
 
 # Beyond, the oldest is forgotten, and its next request costs a read.
-_MOST_REMEMBERED = 10_000
+_MAX_RENEWED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Renewed:
+class _RenewedRights:
     """What a connection's row says of its latest token."""
 
     until: int
@@ -39,7 +39,7 @@ class TokenRights:
     def __init__(self, connections: ConnectionsRepository, tolerance_seconds: int) -> None:
         self._connections = connections
         self._tolerance_ms = tolerance_seconds * 1000
-        self._renewed: OrderedDict[str, _Renewed] = OrderedDict()
+        self._renewed: OrderedDict[str, _RenewedRights] = OrderedDict()
 
     def admit(self, caller: Caller, request: Request) -> Caller:
         """The caller, with the rights of the latest token.
@@ -56,7 +56,7 @@ class TokenRights:
             raise connection_not_found()
         until = connection.authenticated_until
         if until is not None and self._covers(until, caller):
-            renewed = _Renewed(until, connection.authenticated_groups)
+            renewed = _RenewedRights(until, connection.authenticated_groups)
             self._remember(caller.connection_id, renewed)
             return replace(caller, groups=renewed.groups)
         if connection.replaced_at is not None:
@@ -70,8 +70,8 @@ class TokenRights:
     def _covers(self, expires_at: int, caller: Caller) -> bool:
         return caller.received_at < expires_at + self._tolerance_ms
 
-    def _remember(self, connection_id: str, renewed: _Renewed) -> None:
+    def _remember(self, connection_id: str, renewed: _RenewedRights) -> None:
         self._renewed[connection_id] = renewed
         self._renewed.move_to_end(connection_id)
-        if len(self._renewed) > _MOST_REMEMBERED:
+        if len(self._renewed) > _MAX_RENEWED:
             self._renewed.popitem(last=False)

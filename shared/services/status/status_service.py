@@ -26,12 +26,12 @@ class StatusService:
     def __init__(
         self,
         sessions: SessionsRepository,
-        seating: SeatLookup,
+        seat_lookup: SeatLookup,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._sessions = sessions
-        self._seating = seating
+        self._seat_lookup = seat_lookup
         self._clock = clock
         self._telemetry = telemetry
 
@@ -55,16 +55,16 @@ class StatusService:
         return status
 
     def _own(self, caller: Caller) -> Session:
-        seated = self._seating.required(caller, "getSessionStatus")
-        if not _serves(caller, seated.membership, seated.session):
+        seated = self._seat_lookup.require(caller, "getSessionStatus")
+        if not _is_speaker_or_interpreter(caller, seated.membership, seated.session):
             raise forbidden("getSessionStatus", "the session's speaker and interpreters")
         return seated.session
 
     def _named(self, caller: Caller, session_id: str, request: GetSessionStatus) -> Session:
         """For who serves the session already, and for who may come to interpret it."""
-        membership = self._seating.membership(caller)
+        membership = self._seat_lookup.membership(caller)
         session = self._sessions.get(session_id)
-        if session is None or not _serves(caller, membership, session):
+        if session is None or not _is_speaker_or_interpreter(caller, membership, session):
             session = visible(session, caller, request.secret, request.ticket)
             require_interpreter(caller, session, "getSessionStatus", request.ticket)
         if session is None:
@@ -74,7 +74,9 @@ class StatusService:
         return session
 
 
-def _serves(caller: Caller, membership: Membership | None, session: Session) -> bool:
+def _is_speaker_or_interpreter(
+    caller: Caller, membership: Membership | None, session: Session
+) -> bool:
     """Whether the caller is the session's speaker, or sits there as an interpreter."""
     if membership is None or membership.session_id != session.session_id:
         return False

@@ -17,7 +17,7 @@ from shared.utils.telemetry import Telemetry
 # How long changes are collected before they are told.
 DELAY_SECONDS = 1
 # A timer that has not rung for so long is lost; until then the periodic status is the second way.
-_LOST_MS = 30_000
+_TIMER_LOST_MS = 30_000
 
 
 class StatusTrigger:
@@ -37,29 +37,29 @@ class StatusTrigger:
         self._clock = clock
         self._telemetry = telemetry
 
-    def counted(self, change: CountsChange) -> None:
+    def on_counts_changed(self, change: CountsChange) -> None:
         """Somebody came, went or changed language. Costs one write if a status becomes due."""
         if not change.is_active or not reason_to_tell(
             change.told, change.listener_count, change.languages
         ):
             return
         now = self._clock.now_ms()
-        lost_before = now - _LOST_MS
+        lost_before = now - _TIMER_LOST_MS
         if change.pending_since is not None and change.pending_since >= lost_before:
             return
         try:
             if self._statuses.arm(change.session_id, now, lost_before):
-                self._ring_later(change.session_id, now)
+                self._set_timer(change.session_id, now)
         except StoreUnavailableError as error:
             self._telemetry.warn("status not triggered", cause=error.cause)
 
-    def told(self, session_id: str, status: ToldStatus, read_at: int) -> None:
+    def status_sent(self, session_id: str, status: ToldStatus, read_at: int) -> None:
         """A triggered status of that moment (ms) was sent. One more becomes due, for what changes
         meanwhile by less than is worth telling at once: so the last state is always told. Raises
         StoreUnavailableError.
         """
         if self._statuses.told_and_armed(session_id, status, read_at):
-            self._ring_later(session_id, read_at)
+            self._set_timer(session_id, read_at)
 
-    def _ring_later(self, session_id: str, armed_at: int) -> None:
+    def _set_timer(self, session_id: str, armed_at: int) -> None:
         self._timers.set(StatusDue(session_id=session_id, armed_at=armed_at), DELAY_SECONDS)

@@ -34,14 +34,14 @@ class StatusUpdates:
         self._clock = clock
         self._telemetry = telemetry
 
-    def ring(self, timer: StatusDue | StatusTick) -> None:
+    def on_timer(self, timer: StatusDue | StatusTick) -> None:
         """A timer rang. Safe to repeat. Raises StoreUnavailableError."""
         if isinstance(timer, StatusDue):
-            self._tell_changed(timer)
+            self._send_due(timer)
         else:
-            self.tell_everyone()
+            self.send_periodic()
 
-    def tell_everyone(self) -> None:
+    def send_periodic(self) -> None:
         """Every active session's speaker hears who listens.
 
         Costs a query for each bucket of active sessions, a read for each 100 of them, a post for
@@ -56,12 +56,12 @@ class StatusUpdates:
                 if self._clock.monotonic() >= enough:
                     self._telemetry.warn("periodic statuses cut short", sent=sent)
                     break
-                sent += self._tell(audiences, read_at)
+                sent += self._send(audiences, read_at)
                 read_at = self._clock.now_ms()
         finally:
             self._telemetry.count("PeriodicUpdatesSent", sent)
 
-    def _tell(self, audiences: Sequence[SessionAudience | None], read_at: int) -> int:
+    def _send(self, audiences: Sequence[SessionAudience | None], read_at: int) -> int:
         """How many of these sessions' speakers were told."""
         reachable = []
         for audience in audiences:
@@ -74,17 +74,17 @@ class StatusUpdates:
         results = self._sender.send([(audience.session, "periodic") for audience in reachable])
         for audience, sent in zip(reachable, results, strict=True):
             if sent and audience.current != audience.told:
-                self._note(audience, read_at)
+                self._record(audience, read_at)
         return sum(results)
 
-    def _note(self, audience: SessionAudience, read_at: int) -> None:
+    def _record(self, audience: SessionAudience, read_at: int) -> None:
         try:
             self._statuses.told(audience.session.session_id, audience.current, read_at)
         except StoreUnavailableError as error:
             # The next change is then measured against an older status.
             self._telemetry.warn("status not noted", cause=error.cause)
 
-    def _tell_changed(self, timer: StatusDue) -> None:
+    def _send_due(self, timer: StatusDue) -> None:
         read_at = self._clock.now_ms()
         audience = self._statuses.take_due(timer.session_id, timer.armed_at)
         if audience is None or audience.current == audience.told:
@@ -99,4 +99,4 @@ class StatusUpdates:
         )
         (sent,) = self._sender.send([(audience.session, reason)])
         if sent:
-            self._trigger.told(timer.session_id, current, read_at)
+            self._trigger.status_sent(timer.session_id, current, read_at)

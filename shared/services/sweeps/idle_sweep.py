@@ -20,7 +20,7 @@ from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.protocol.message_base import encode
 from shared.protocol.messages import ConnectionTimeout
-from shared.services.sweeps.clean_ups import CleanUps
+from shared.services.sweeps.cleanup_requests import CleanupRequests
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
@@ -29,15 +29,15 @@ CLAIM_MS = 50_000
 # A client closes the connection that it has replaced itself, after two seconds (ms).
 REPLACED_MS = 10_000
 # So many connections are claimed, told and closed at a time, in at most this time (ms).
-_ROUND = 100
-_ROUND_MS = 6_000
+_BATCH = 100
+_BATCH_MS = 6_000
 _STEP_MS = 2_000
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-class Spread(Protocol):
+class ParallelMap(Protocol):
     """`map`, or what does the same in several threads (`Executor.map`)."""
 
     def __call__(self, do: Callable[[_In], _Out], items: Iterable[_In], /) -> Iterable[_Out]:
@@ -68,15 +68,15 @@ class IdleSweep:
         idle_seconds: int,
         clock: Clock,
         telemetry: Telemetry,
-        spread: Spread = map,
+        parallel_map: ParallelMap = map,
     ) -> None:
         self._connections = connections
         self._sender = sender
-        self._clean_ups = CleanUps(disconnect, clock, telemetry)
+        self._cleanup_requests = CleanupRequests(disconnect, clock, telemetry)
         self._idle_ms = idle_seconds * 1000
         self._clock = clock
         self._telemetry = telemetry
-        self._spread = spread
+        self._parallel_map = parallel_map
 
     def run(self, until_ms: int) -> SweepResult:
         """One sweep over all that is idle now, or what of it can be done by `until_ms`."""
@@ -86,12 +86,12 @@ class IdleSweep:
             replaced_until=now - REPLACED_MS,
             claimed_until=now - CLAIM_MS,
         )
-        found = self._found(limits.active_until)
+        found = self._idle_ids(limits.active_until)
         checked = idle = closed = 0
         complete = True
-        while ids := list(islice(found, _ROUND)):
+        while ids := list(islice(found, _BATCH)):
             checked += len(ids)
-            if self._clock.now_ms() + _ROUND_MS > until_ms:
+            if self._clock.now_ms() + _BATCH_MS > until_ms:
                 complete = False
                 self._telemetry.warn("sweep cut short", checked=checked, closed=closed)
                 break
@@ -103,7 +103,7 @@ class IdleSweep:
         self._telemetry.count("ConnectionsClosed", closed)
         return SweepResult(checked=checked, idle=idle, closed=closed, complete=complete)
 
-    def _found(self, active_until: int) -> Iterator[str]:
+    def _idle_ids(self, active_until: int) -> Iterator[str]:
         buckets = self._connections.buckets()
         # Whoever is cut short shall not always be cut short of the same ones.
         first = self._clock.now_ms() // 60_000 % len(buckets)
@@ -123,11 +123,11 @@ class IdleSweep:
                 self._telemetry.warn("idle connection not claimed", cause=error.cause)
                 return None
 
-        return self._spread(claim, ids)
+        return self._parallel_map(claim, ids)
 
     def _close(self, claims: Sequence[Claim]) -> int:
         """Tell, close, and leave the rest to `$disconnect`; how many are over now."""
-        gone = self._told(claims)
+        gone = self._send_timeouts(claims)
         waiting = [claim.connection_id for claim in claims if claim.connection_id not in gone]
         outcomes = self._sender.delete_many(waiting, self._clock.now_ms() + _STEP_MS)
         over = [
@@ -142,10 +142,10 @@ class IdleSweep:
                 Role=claim.role or "none",
                 Reason="replaced" if claim.replaced else "idle",
             )
-        self._clean_ups.ask([claim.connection_id for claim in over])
+        self._cleanup_requests.send([claim.connection_id for claim in over])
         return len(over)
 
-    def _told(self, claims: Sequence[Claim]) -> set[str]:
+    def _send_timeouts(self, claims: Sequence[Claim]) -> set[str]:
         """Those that turn out to be gone. Whoever was replaced is told nothing: its client has
         another connection.
         """

@@ -22,16 +22,16 @@ class MissedNotifications:
     def __init__(
         self,
         sessions: SessionsRepository,
-        announcer: SessionNotifier,
-        ladder: InterpreterSuccession,
+        notifier: SessionNotifier,
+        succession: InterpreterSuccession,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
-        self._announcer = announcer
-        self._ladder = ladder
+        self._notifier = notifier
+        self._succession = succession
         self._clock = clock
 
-    def tell(self, session: Session) -> bool:
+    def resend(self, session: Session) -> bool:
         """Tell the members of a session what they may not know; whether there was anything.
 
         Raises StoreUnavailableError.
@@ -42,23 +42,23 @@ class MissedNotifications:
         if present is None:
             return False
         for subject in present.news:
-            self._tell(present, subject)
+            self._resend(present, subject)
         return bool(present.news)
 
-    def _tell(self, session: Session, subject: str) -> None:
+    def _resend(self, session: Session, subject: str) -> None:
         language = language_of(subject)
         if subject == END:
-            self._announcer.session_ended(session)
+            self._notifier.session_ended(session)
         elif not session.is_active:
             return
         elif subject == SPEAKER:
             if session.grace_until is None:
-                self._announcer.speaker_reconnected(session)
+                self._notifier.speaker_reconnected(session)
             else:
                 left = max(session.grace_until - self._clock.now_ms(), 0)
-                self._announcer.speaker_disconnected(session, left // 1000)
+                self._notifier.speaker_disconnected(session, left // 1000)
         elif language is not None and language in session.channels:
-            self._ladder.tell_again(session, language)
+            self._succession.notify_again(session, language)
 
 
 class LostSpeakers:
@@ -72,12 +72,12 @@ class LostSpeakers:
         self,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
-        announcer: SessionNotifier,
+        notifier: SessionNotifier,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._announcer = announcer
+        self._notifier = notifier
         self._clock = clock
 
     def start_grace(self, session: Session) -> bool:
@@ -98,5 +98,5 @@ class LostSpeakers:
             return False
         present = self._sessions.get(session.session_id)
         if present is not None and present.grace_until == until:
-            self._announcer.speaker_disconnected(present, _GRACE_MS // 1000)
+            self._notifier.speaker_disconnected(present, _GRACE_MS // 1000)
         return True

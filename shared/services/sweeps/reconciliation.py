@@ -21,7 +21,7 @@ from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
 # So long apart (ms) two checks must have found the same.
-APART_MS = 60_000
+CONFIRM_AFTER_MS = 60_000
 
 
 class Reconciliation:
@@ -38,7 +38,7 @@ class Reconciliation:
         connections: ConnectionsRepository,
         *,
         rows: MemberRows,
-        findings: CounterDriftStore,
+        drift_store: CounterDriftStore,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -46,7 +46,7 @@ class Reconciliation:
         self._sessions = sessions
         self._connections = connections
         self._rows = rows
-        self._findings = findings
+        self._drift_store = drift_store
         self._clock = clock
         self._telemetry = telemetry
 
@@ -64,13 +64,13 @@ class Reconciliation:
                 self._telemetry.warn("session not checked", code=error.code)
 
     def _check_counters(self, session_id: str) -> None:
-        last, found = self._findings.last(session_id), self._difference(session_id)
+        last, found = self._drift_store.last(session_id), self._difference(session_id)
         if found is None:
             if last is not None:
-                self._findings.forget(session_id)
+                self._drift_store.forget(session_id)
         elif last is None or not found.agrees_with(last):
-            self._findings.remember(session_id, found)
-        elif found.found_at - last.found_at >= APART_MS and self._findings.correct(
+            self._drift_store.remember(session_id, found)
+        elif found.found_at - last.found_at >= CONFIRM_AFTER_MS and self._drift_store.correct(
             session_id, last
         ):
             self._telemetry.count("CountersCorrected")

@@ -42,10 +42,10 @@ class SessionSweep:
             if self._clock.now_ms() > until_ms:
                 self._telemetry.warn("sessions not all looked at")
                 break
-            done += sum(self._due(check, session) for check in self._checks)
+            done += sum(self._run_check(check, session) for check in self._checks)
         return done
 
-    def _due(self, check: Check, session: Session) -> bool:
+    def _run_check(self, check: Check, session: Session) -> bool:
         try:
             return check(session)
         except LingocastError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.fanout.sharded_sender import FunctionInvoker, Invocation
+from shared.fanout.sharded_sender import FunctionInvoker, InvocationResult
 from shared.models.delivery import Outcome
 
 _WRITES = ("put_item", "update_item", "delete_item")
@@ -110,14 +110,14 @@ class LossyInvoker:
         self._invoker = invoker
         self._faults = faults
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         """See `shared.fanout.sharded_sender.FunctionInvoker`."""
         try:
-            answers: list[Invocation] = self._faults.pass_on(
+            answers: list[InvocationResult] = self._faults.pass_on(
                 lambda: self._invoker.invoke_many(payloads, deadline_at), _InvocationLostError()
             )
         except _InvocationLostError:
-            return [Invocation(Outcome.DROPPED) for _ in payloads]
+            return [InvocationResult(Outcome.DROPPED) for _ in payloads]
         return answers
 
     def __getattr__(self, name: str) -> Any:

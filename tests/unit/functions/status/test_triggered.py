@@ -253,7 +253,7 @@ def test_a_session_that_cannot_be_written_fails_nobody() -> None:
     statuses = Broken(sessions_table())
     trigger = StatusTrigger(statuses, timers, ManualClock(), telemetry)
 
-    trigger.counted(CountsChange("golden-eagle-001", True, 5, 1, ToldStatus()))
+    trigger.on_counts_changed(CountsChange("golden-eagle-001", True, 5, 1, ToldStatus()))
 
     assert telemetry.warnings == ["status not triggered"]
     assert timers.set_ == []

@@ -10,7 +10,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from shared.fanout.connection_gateway import ConnectionGateway
-from shared.fanout.sharded_sender import Invocation, ShardedSender
+from shared.fanout.sharded_sender import InvocationResult, ShardedSender
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.shard import ShardRequest
 from shared.services.audio.shard_service import ShardService
@@ -60,8 +60,8 @@ class Sharded(Fake):
         self._service = ShardService(self.fake)
         self.sender = ShardedSender(self.fake, self, shard_size=2)
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
-        return [Invocation(Outcome.SENT, self._send(payload)) for payload in payloads]
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
+        return [InvocationResult(Outcome.SENT, self._send(payload)) for payload in payloads]
 
     def _send(self, payload: bytes) -> bytes:
         result = self._service.send(msgspec.json.decode(payload, type=ShardRequest))

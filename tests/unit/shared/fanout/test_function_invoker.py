@@ -8,7 +8,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from shared.fanout.function_invoker import LambdaInvoker
-from shared.fanout.sharded_sender import Invocation
+from shared.fanout.sharded_sender import InvocationResult
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
 from tests.helpers.botocore_signature import botocore_authorization
@@ -51,7 +51,7 @@ def test_every_payload_is_one_signed_invocation(
 
     answers = invoker.invoke_many(payloads, soon())
 
-    assert answers == [Invocation(Outcome.SENT, b'{"result": {}}')] * 6
+    assert answers == [InvocationResult(Outcome.SENT, b'{"result": {}}')] * 6
     assert sorted(request.body for request in server.received) == payloads
     for request in server.received:
         assert request.method == "POST"
@@ -75,7 +75,9 @@ def test_throttling_and_faults_are_tried_again(
 ) -> None:
     server.script(TARGET, 429, 500)
 
-    assert invoker.invoke_many([b"{}"], soon()) == [Invocation(Outcome.SENT, b'{"result": {}}')]
+    assert invoker.invoke_many([b"{}"], soon()) == [
+        InvocationResult(Outcome.SENT, b'{"result": {}}')
+    ]
 
     assert len(server.received) == 3
 
@@ -83,7 +85,7 @@ def test_throttling_and_faults_are_tried_again(
 def test_a_refusal_is_final(server: ConnectionsServer, invoker: LambdaInvoker) -> None:
     server.script(TARGET, 403)
 
-    assert invoker.invoke_many([b"{}"], soon()) == [Invocation(Outcome.FAILED)]
+    assert invoker.invoke_many([b"{}"], soon()) == [InvocationResult(Outcome.FAILED)]
 
     assert len(server.received) == 1
 

@@ -78,7 +78,7 @@ def chunk(cache: RosterCache, beside: Beside) -> int:
     """One chunk's use of the roster: how many it was sent to."""
     size = len(cache.of("s").seats)
     beside.run()
-    cache.settle()
+    cache.wait_for_refreshes()
     return size
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.fanout.sharded_sender import Invocation, ShardedSender
+from shared.fanout.sharded_sender import InvocationResult, ShardedSender
 from shared.models.delivery import Batch, Outcome
 from tests.helpers.fake_connections import FakeConnections
 
@@ -20,16 +20,16 @@ DEADLINE = 1_700_000_000_000
 class Invoker:
     """Answers every invocation as scripted, else that all were reached."""
 
-    def __init__(self, *script: Invocation) -> None:
+    def __init__(self, *script: InvocationResult) -> None:
         self.script = list(script)
         self.payloads: list[dict[str, object]] = []
         self.deadlines: list[int] = []
 
-    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[Invocation]:
+    def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         self.payloads += [json.loads(payload) for payload in payloads]
         self.deadlines.append(deadline_at)
         return [
-            self.script.pop(0) if self.script else Invocation(Outcome.SENT, b'{"result": {}}')
+            self.script.pop(0) if self.script else InvocationResult(Outcome.SENT, b'{"result": {}}')
             for _ in payloads
         ]
 
@@ -74,7 +74,7 @@ def test_above_the_size_others_send_all_of_it() -> None:
 
 def test_what_a_shard_could_not_reach_comes_back() -> None:
     answer = {"result": {"gone": ["c0"], "failed": ["c2"], "dropped": ["c4"]}}
-    sender, _ = sharded(Invoker(Invocation(Outcome.SENT, json.dumps(answer).encode())), 3)
+    sender, _ = sharded(Invoker(InvocationResult(Outcome.SENT, json.dumps(answer).encode())), 3)
 
     outcomes = sender.post_many(ids(6), b"chunk", DEADLINE)
 
@@ -91,16 +91,16 @@ def test_what_a_shard_could_not_reach_comes_back() -> None:
 @pytest.mark.parametrize(
     ("ended", "outcome"),
     [
-        (Invocation(Outcome.FAILED), Outcome.FAILED),
-        (Invocation(Outcome.GONE), Outcome.FAILED),
-        (Invocation(Outcome.DROPPED), Outcome.DROPPED),
-        (Invocation(Outcome.SENT, b'{"errorMessage": "timed out"}'), Outcome.FAILED),
-        (Invocation(Outcome.SENT, b'{"error": {"code": "INTERNAL"}}'), Outcome.FAILED),
-        (Invocation(Outcome.SENT, b"not json"), Outcome.FAILED),
-        (Invocation(Outcome.SENT, b""), Outcome.FAILED),
+        (InvocationResult(Outcome.FAILED), Outcome.FAILED),
+        (InvocationResult(Outcome.GONE), Outcome.FAILED),
+        (InvocationResult(Outcome.DROPPED), Outcome.DROPPED),
+        (InvocationResult(Outcome.SENT, b'{"errorMessage": "timed out"}'), Outcome.FAILED),
+        (InvocationResult(Outcome.SENT, b'{"error": {"code": "INTERNAL"}}'), Outcome.FAILED),
+        (InvocationResult(Outcome.SENT, b"not json"), Outcome.FAILED),
+        (InvocationResult(Outcome.SENT, b""), Outcome.FAILED),
     ],
 )
-def test_a_shard_that_fails_fails_alone(ended: Invocation, outcome: Outcome) -> None:
+def test_a_shard_that_fails_fails_alone(ended: InvocationResult, outcome: Outcome) -> None:
     sender, _ = sharded(Invoker(ended), 2)
 
     outcomes = sender.post_many(ids(4), b"chunk", DEADLINE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from shared.fanout.connection_gateway import ConnectionGateway, Found
+from shared.fanout.connection_gateway import ConnectionGateway, ConnectionInfo
 from shared.models.delivery import Batch, Outcome
 from shared.utils.clock import SystemClock
 from tests.helpers.botocore_signature import botocore_authorization
@@ -109,7 +109,7 @@ def test_one_handle_serves_every_method(server: ConnectionsServer, connect: Conn
     gateway = connect(server, concurrency=1)
     body = b"audio"
     gateway.post("a", body, in_ms(5_000))
-    assert gateway.get("a", in_ms(5_000)) == Found(
+    assert gateway.get("a", in_ms(5_000)) == ConnectionInfo(
         Outcome.SENT, {"connectedAt": "2026-01-01T00:00:00Z"}
     )
     gateway.post("a", body, in_ms(5_000))
@@ -126,7 +126,7 @@ def test_one_handle_serves_every_method(server: ConnectionsServer, connect: Conn
 
 def test_finds_no_connection_that_is_gone(server: ConnectionsServer, connect: Connect) -> None:
     server.gone.add("a")
-    assert connect(server).get("a", in_ms(5_000)) == Found(Outcome.GONE)
+    assert connect(server).get("a", in_ms(5_000)) == ConnectionInfo(Outcome.GONE)
 
 
 def test_tells_why_posts_failed_but_neither_payload_nor_credentials(

@@ -23,8 +23,8 @@ class Connected:
         self.service = ConnectionService(repository)
         self._connected_at = self.clock.now_ms()
         self.service.register(self.caller())
-        self.ask = self.service.noting(lambda _caller, request: request)
-        self.refuse = self.service.noting(self._refuse)
+        self.ask = self.service.tracking_activity(lambda _caller, request: request)
+        self.refuse = self.service.tracking_activity(self._refuse)
 
     @staticmethod
     def _refuse(_caller: Caller, _request: Heartbeat) -> Heartbeat:

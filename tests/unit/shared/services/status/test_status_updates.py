@@ -50,7 +50,7 @@ def test_a_pass_reads_eight_buckets_and_a_hundred_sessions_at_a_time(
         world.create_session()
     posts = len(world.sender.posts)
 
-    updates.tell_everyone()
+    updates.send_periodic()
 
     assert client.requests == {"query": 8, "batch_get_item": 2}
     assert len(world.sender.posts) - posts == 101
@@ -62,7 +62,7 @@ def test_what_a_status_says_is_noted_only_if_it_is_another(
     _, session_id = world.create_session()
     set_audience(session_id, {"es": 5_000})
 
-    updates.tell_everyone()
-    updates.tell_everyone()
+    updates.send_periodic()
+    updates.send_periodic()
 
     assert client.requests == {"query": 16, "batch_get_item": 2, "update_item": 1}

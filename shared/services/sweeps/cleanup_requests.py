@@ -16,7 +16,7 @@ from shared.utils.telemetry import Telemetry
 _DEADLINE_MS = 2_000
 
 
-class CleanUps:
+class CleanupRequests:
     """Hands connections over to the function of `$disconnect`, without waiting for it."""
 
     def __init__(self, disconnect: FunctionInvoker, clock: Clock, telemetry: Telemetry) -> None:
@@ -24,7 +24,7 @@ class CleanUps:
         self._clock = clock
         self._telemetry = telemetry
 
-    def ask(self, connection_ids: Sequence[str]) -> None:
+    def send(self, connection_ids: Sequence[str]) -> None:
         """`$disconnect` comes by itself, mostly. What is not taken here, the next sweep finds."""
         payloads = [
             msgspec.json.encode(ClosedConnection(connection_id=item)) for item in connection_ids
