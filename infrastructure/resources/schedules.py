@@ -22,7 +22,7 @@ _RETRY = events.CfnRule.RetryPolicyProperty(
 
 
 class Schedules:
-    """The rules of a stage, which deliver at least once, roughly on time. Targets are idempotent."""
+    """The rules of a stage, which deliver at least once and roughly on time."""
 
     def __init__(self, scope: Construct, lost_events: sqs.Queue) -> None:
         self._scope = scope
