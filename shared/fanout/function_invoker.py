@@ -75,7 +75,7 @@ class LambdaInvoker:
                 f"Authorization: {prepared.authorization(self._path)}",
                 *prepared.headers,
                 "Content-Type: application/json",
-                f"X-Amz-InvocationResult-Type: {self._type}",
+                f"X-Amz-Invocation-Type: {self._type}",
                 # libcurl would ask first whether the body may come.
                 "Expect:",
             ]
