@@ -1,4 +1,4 @@
 """Runs the synthesized CloudFormation template on this machine.
 
-The same routes, functions, environment and tables as deployed; nothing is wired a second time.
+Routes, functions, environment and tables come from the template that is deployed.
 """

@@ -1,11 +1,11 @@
-"""`python -m local`, see `local.cli`; `python -m local metrics`, see `local.metrics.cli`."""
+"""Entry point of `python -m local` (`local.cli`) and `python -m local metrics`."""
 
 import sys
 
 from local.base.errors import NEEDS_LINUX
 
 if sys.platform != "linux":
-    # Before anything is imported that exists on Linux only.
+    # Checked before importing modules that exist only on Linux.
     sys.exit(f"local: {NEEDS_LINUX}")
 
 from shared.utils.standard_streams import standard_streams
@@ -15,7 +15,7 @@ with standard_streams() as outputs:
         from local.metrics import cli
 
         status = cli.main(sys.argv[2:])
-        # Here the output is the result.
+        # The output is the result, so a failed write is a failure.
         sys.exit(status or bool(outputs.failure))
 
     from local.cli import main

@@ -1,4 +1,4 @@
-"""The command line: serve the stack on this machine until Ctrl-C."""
+"""The command line: serves the stack on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from shared.utils.text_arguments import check_text_arguments
 
 DEFAULT_PORT = 8765
 
-# What to do with a running stack; the client's own help says more.
+# The commands to try next; their own help says more.
 _USAGE = """\
 Lingocast runs at {websocket_url}{http}
 
@@ -39,13 +39,13 @@ Lingocast runs at {websocket_url}{http}
   token      curl --data '{{"sub": "alice", "groups": ["speakers"]}}' {token_url}
 
 Logs of the functions: {logs}
-Ctrl-C stops everything; sessions are forgotten then."""
+Ctrl-C stops the stack and deletes its sessions."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal; returns the exit status."""
     options, ready_json = _parse(arguments)
-    # Handshakes that clients give up are no news.
+    # Abandoned handshakes are not worth a warning.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
         processes.raise_open_files_limit()
@@ -59,22 +59,21 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="Serve the stack on this machine until Ctrl-C.",
-        epilog="python -m local metrics shows the figures of a stack that runs; see its --help.",
+        epilog="python -m local metrics shows the metrics of a running stack; see its --help.",
     )
     parser.add_argument(
         "--port",
         type=int,
         default=DEFAULT_PORT,
-        help="port of the WebSocket API, the next one gives out tokens, the one after that is the"
-        " HTTP API's; 0 takes free ones"
-        " (default: %(default)s)",
+        help="port of the WebSocket API; the next port issues tokens, the one after that serves the"
+        " HTTP API; 0 takes free ports (default: %(default)s)",
     )
     parser.add_argument("--stage", default="dev", help="stage to run (default: %(default)s)")
     parser.add_argument(
         "--template",
         type=Path,
         metavar="FILE",
-        help="a synthesized template to run, instead of synthesizing app.py",
+        help="synthesized template to run, instead of synthesizing app.py",
     )
     parser.add_argument(
         "--set",
@@ -82,93 +81,92 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         default=[],
         dest="settings",
         metavar="NAME=VALUE",
-        help="a setting of the functions, before the environment variable of that name, say"
-        " SHARD_SIZE=10; repeat for more (not with --template)",
+        help="setting of the functions, for example SHARD_SIZE=10; overrides the variable of that"
+        " name; can be repeated (not with --template)",
     )
     parser.add_argument(
         "--source",
         type=Path,
         metavar="FOLDER",
-        help="the functions' code of a --template; a change there is run at once",
+        help="folder with the functions' code of a --template; changes there are reloaded",
     )
     parser.add_argument(
         "--no-reload",
         action="store_true",
-        help="run the code as it is now, whatever changes",
+        help="do not reload changed code",
     )
     parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
-        help="warm workers of each function (default: 1, of busy functions 2)",
+        help="warm workers per function (default: 1, and 2 for busy functions)",
     )
     parser.add_argument(
         "--schedule-seconds",
         type=float,
         metavar="S",
-        help="run the stack's scheduled rules every so many seconds, 0.1 to 3600, instead of every"
-        " minute or whatever they say",
+        help="period of all scheduled rules in seconds, 0.1 to 3600, instead of their own",
     )
     parser.add_argument(
         "--token-seconds",
         type=int,
         default=DEFAULT_LIFETIME_SECONDS,
         metavar="S",
-        help="how long tokens last that do not ask for another time (default: %(default)s)",
+        help="default lifetime of tokens in seconds (default: %(default)s)",
     )
     parser.add_argument(
         "--throttles",
         type=float,
         default=1.0,
         metavar="FACTOR",
-        help="multiply API Gateway's limits of requests, of the stage's routes and the account, by"
-        " this, 0 to 100; 0 throttles nothing, for load tests (default: %(default)g)",
+        help="factor for API Gateway's request limits of the routes and the account, 0 to 100; 0"
+        " disables throttling, for load tests (default: %(default)g)",
     )
     parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
-        help="accept calls of functions without checking who signed them and what they may do",
+        help="accept calls of functions without checking signatures and permissions",
     )
     parser.add_argument(
         "--ready-json",
         action="store_true",
-        help="print one line of JSON on standard output when everything is up",
+        help="print the addresses as one line of JSON when the stack is ready",
     )
     check_text_arguments(parser)
-    given = parser.parse_args(arguments)
-    if not 0 <= given.port <= 65_535:
+    parsed = parser.parse_args(arguments)
+    if not 0 <= parsed.port <= 65_535:
         parser.error("--port: expected 0 to 65535")
-    if given.workers is not None and not 1 <= given.workers <= 32:
+    if parsed.workers is not None and not 1 <= parsed.workers <= 32:
         parser.error("--workers: expected 1 to 32")
-    if given.schedule_seconds is not None and not 0.1 <= given.schedule_seconds <= 3_600:
+    if parsed.schedule_seconds is not None and not 0.1 <= parsed.schedule_seconds <= 3_600:
         parser.error("--schedule-seconds: expected 0.1 to 3600")
-    if not 1 <= given.token_seconds <= MAX_LIFETIME_SECONDS:
+    if not 1 <= parsed.token_seconds <= MAX_LIFETIME_SECONDS:
         parser.error(f"--token-seconds: expected 1 to {MAX_LIFETIME_SECONDS}")
-    if not 0 <= given.throttles <= 100:
+    if not 0 <= parsed.throttles <= 100:
         parser.error("--throttles: expected 0 to 100")
-    if given.settings and given.template:
-        parser.error("--set: the values stand in the template already")
+    if parsed.settings and parsed.template:
+        parser.error("--set: not possible with --template, which has its settings built in")
     try:
-        settings = function_settings(given.settings, os.environ)
+        settings = function_settings(parsed.settings, os.environ)
     except SettingsError as error:
         parser.error(f"--set: {error}")
-    if given.source is not None and (given.template is None or not given.source.is_dir()):
-        parser.error("--source: expected a folder, and a --template beside it")
+    if parsed.source is not None and (parsed.template is None or not parsed.source.is_dir()):
+        parser.error("--source: expected a folder, together with --template")
     options = Options(
-        port=given.port,
-        stage=given.stage,
-        template=given.template,
-        reload=not given.no_reload,
-        source=given.source,
-        verify_signatures=not given.no_verify_signatures,
-        warm=given.workers,
+        port=parsed.port,
+        stage=parsed.stage,
+        template=parsed.template,
+        reload=not parsed.no_reload,
+        source=parsed.source,
+        verify_signatures=not parsed.no_verify_signatures,
+        warm=parsed.workers,
         settings=settings,
         endpoints=service_endpoints(os.environ),
-        schedule_seconds=given.schedule_seconds,
-        token_seconds=given.token_seconds,
-        throttle_factor=given.throttles,
+        schedule_seconds=parsed.schedule_seconds,
+        token_seconds=parsed.token_seconds,
+        throttle_factor=parsed.throttles,
     )
-    return options, given.ready_json
+    return options, parsed.ready_json
 
 
 async def _run(options: Options, *, ready_json: bool) -> int:
@@ -177,7 +175,7 @@ async def _run(options: Options, *, ready_json: bool) -> int:
     stack = LocalStack(options, progress=_progress, report=_report)
     running = asyncio.ensure_future(_serve(stack, stop, ready_json=ready_json))
     for number in (signal.SIGINT, signal.SIGTERM):
-        # A second one, while the stack starts or stops, is the same wish.
+        # A second signal while the stack starts or stops changes nothing.
         loop.add_signal_handler(number, stop.set)
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -190,7 +188,7 @@ async def _run(options: Options, *, ready_json: bool) -> int:
 
 
 async def _serve(stack: LocalStack, stop: asyncio.Event, *, ready_json: bool) -> int:
-    """Start, say so, and wait; returns only if something fails."""
+    """Start the stack, print its addresses, and wait; returns only after a failure."""
     endpoints = await stack.start()
     if ready_json:
         print(json.dumps(endpoints.as_json()), flush=True)
@@ -203,7 +201,7 @@ async def _serve(stack: LocalStack, stop: asyncio.Event, *, ready_json: bool) ->
 
 
 def _summary(endpoints: Endpoints, logs: Path | None) -> str:
-    # The client knows the default address, and from any address of a local server its tokens.
+    # Clients default to this address, and find the token issuer of any local stack.
     address = endpoints.websocket_url
     default = address == f"ws://{HOST}:{DEFAULT_PORT}/dev"
     return _USAGE.format(

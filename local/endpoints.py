@@ -1,4 +1,4 @@
-"""Where a running stack is reached, as an object and as the line of `--ready-json`."""
+"""The addresses of a running stack, as an object and as the line of `--ready-json`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The addresses of one run; None for what the stack does not have."""
+    """The addresses of one run; None for parts that the stack does not have."""
 
     websocket_url: str
     management_url: str
@@ -21,7 +21,7 @@ class Endpoints:
     secrets_url: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
-        """The content of the ready line."""
+        """The line of `--ready-json`."""
         return {
             "websocketUrl": self.websocket_url,
             "managementUrl": self.management_url,
@@ -36,7 +36,7 @@ class Endpoints:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Endpoints:
-        """The reverse of `as_json`."""
+        """Parse what `as_json` returns."""
         return cls(
             websocket_url=content["websocketUrl"],
             management_url=content["managementUrl"],

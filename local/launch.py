@@ -1,4 +1,4 @@
-"""The local stack for other programs: started as a process of its own, stopped afterwards.
+"""Runs the local stack as a child process of another program.
 
 with launch(verify_signatures=False) as endpoints:
     connect(endpoints.websocket_url)
@@ -25,7 +25,7 @@ from local.endpoints import Endpoints
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_TIMEOUT_SECONDS = 15.0
 
-#: `extra_args` for load tests: no limit of API Gateway's stands between them and the stack.
+#: `extra_args` for load tests: disables API Gateway's throttling.
 UNTHROTTLED = ("--throttles=0",)
 
 
@@ -38,11 +38,11 @@ def launch(
     extra_args: Sequence[str] = (),
     ready_timeout_seconds: float = 120.0,
 ) -> Iterator[Endpoints]:
-    """Run `python -m local` until the block ends; `port` 0 takes a free one.
+    """Run `python -m local` until the block ends; `port` 0 takes a free port.
 
-    `reload` follows changes of the code, which a program seldom wants under its feet. `extra_args`
-    go to the command line as they are. The stack ends with the thread that called this, whatever
-    happens. Raises StartError with the end of what the stack had to say if it does not come up.
+    `reload` follows changes of the code. `extra_args` are passed to the command line. The kernel
+    kills the stack when the calling thread ends. Raises StartError with the last lines of the
+    stack's standard error if it does not start.
     """
     command = [sys.executable, "-m", "local", "--ready-json", f"--port={port}", *extra_args]
     if not verify_signatures:
@@ -56,8 +56,8 @@ def launch(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            # However the caller ends, the stack ends with it. What this runs after the fork is one
-            # system call, which other threads' locks cannot hold up.
+            # The stack ends with its caller. After the fork this runs a single system call, so
+            # locks that other threads hold cannot block it.
             preexec_fn=processes.die_with_parent(os.getpid()),  # noqa: PLW1509
         )
         try:

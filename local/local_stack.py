@@ -1,4 +1,4 @@
-"""The whole stack in one object: started in order, stopped in reverse."""
+"""The local stack: starts all parts in order and stops them in reverse."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from local.overrides import LOCAL_SETTINGS
 from local.runtime import live_code
 from local.runtime.functions import Functions, build_pools
 from local.runtime.live_code import LiveCode
-from local.services.access import Access
+from local.services.access_control import AccessControl
 from local.services.aws_services import AwsServices
 from local.services.database import Database
-from local.services.dynamodb_calls import DynamoDbCalls
+from local.services.dynamodb_client import DynamoDbClient
 from local.services.expiry import Expiry
 from local.services.queues import MessageQueue, build_queues
 from local.template import stack_reader, synthesis
@@ -42,17 +42,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. `template` None synthesizes `stage` first; `warm` None is up to the functions.
+    """Options of one run.
 
-    `reload` follows changes of the code, which is in `source` if a template is given.
-
-    `settings` are of the functions, by environment name; they count when it synthesizes, before
-    those of every local run. `endpoints` are where services are that this stack has not, by the
-    names that boto3 reads them by.
-
-    Rules come round every `schedule_seconds`, whatever their own periods. Tokens last for
-    `token_seconds`, unless somebody asks for others. API Gateway's throttling is imitated with
-    limits `throttle_factor` times those of the stage and the account; 0 is none.
+    - `template`: None synthesizes `stage` first.
+    - `reload`: follow changes of the code, which is in `source` if there is a `template`.
+    - `warm`: warm workers per function; None depends on the function.
+    - `settings`: settings of the functions by environment name, used for synthesis; they override
+      the local defaults.
+    - `endpoints`: endpoints of services that the stack does not have, by the names of boto3's
+      variables.
+    - `schedule_seconds`: period of all scheduled rules, instead of their own.
+    - `token_seconds`: default lifetime of tokens.
+    - `throttle_factor`: multiplies API Gateway's limits of the stage and the account; 0 disables
+      throttling.
     """
 
     port: int = 0
@@ -71,7 +73,7 @@ class Options:
 
 
 class LocalStack:
-    """Runs one stack in the current event loop, which must be the main thread's."""
+    """Runs one stack in the current event loop, which must be that of the main thread."""
 
     def __init__(
         self,
@@ -83,20 +85,20 @@ class LocalStack:
     ) -> None:
         self._options = options
         self._progress = progress
-        # One line each about what goes wrong, or right again, while the stack runs.
+        # Called with one line for each failure and recovery while the stack runs.
         self._report = report
         self._clock = clock or SystemClock()
         self._credentials = LocalCredentials()
         self._cleanup = AsyncExitStack()
         self._database: Database | None = None
-        #: Who may do what; None before `start`.
-        self.access: Access | None = None
+        #: Access control of the services; None before `start`.
+        self.access: AccessControl | None = None
         self.logs: Path | None = None
 
     async def start(self) -> Endpoints:
-        """Start everything; returns when every function has a warm worker.
+        """Start all parts; returns when every function has a warm worker.
 
-        Raises LocalError, after it has stopped what was started.
+        Raises LocalError after stopping the parts that were started.
         """
         processes.require_linux()
         try:
@@ -106,17 +108,17 @@ class LocalStack:
             raise
 
     async def stop(self) -> None:
-        """Stop everything: clients first, then functions, then what they call."""
+        """Stop all parts: clients first, then functions, then the services that they call."""
         await self._cleanup.aclose()
 
     async def failed(self) -> str:
-        """Wait for something to end that cannot be had again; says what."""
+        """Wait for a failure that ends the stack; returns the reason."""
         assert self._database is not None
         return await self._database.failed()
 
     async def _start(self) -> Endpoints:
         options = self._options
-        # First: a port that is taken shall not be found out after everything else has started.
+        # First, so that a taken port fails before the slow parts start.
         sockets = loopback.bind(options.port)
         for socket in sockets:
             self._cleanup.callback(socket.close)
@@ -132,12 +134,12 @@ class LocalStack:
         live = self._live_code(stack, state)
         if live is not None:
             stack = live.stack
-        create = database.create(stack.tables, stack.aws.region, self._credentials)
+        create = database.create_tables(stack.tables, stack.aws.region, self._credentials)
         await self._timed("tables", create)
-        self._expire(stack, database)
+        self._start_expiry(stack, database)
 
         connections, functions = Connections(), Functions()
-        self.access = access = Access(
+        self.access = access = AccessControl(
             stack, self._clock, verify=options.verify_signatures, report=self._report
         )
         access.check_event_sources()
@@ -151,7 +153,7 @@ class LocalStack:
             throttles=throttles,
         )
         self._cleanup.callback(services.close)
-        addresses = await services.open(
+        addresses = await services.start(
             connections,
             functions,
             queues,
@@ -168,7 +170,7 @@ class LocalStack:
             },
             shared={
                 **addresses.shared_environment(stack),
-                **await services.guard(options.endpoints),
+                **await services.start_proxies(options.endpoints),
             },
             logs=logs,
             warm=options.warm,
@@ -176,12 +178,12 @@ class LocalStack:
         )
         self._cleanup.push_async_callback(functions.stop)
         await self._timed(f"{len(pools)} functions", functions.start(pools))
-        self._poll(stack, queues, functions)
-        self._schedule(stack, queues, functions)
+        self._start_pollers(stack, queues, functions)
+        self._start_schedules(stack, queues, functions)
         if live is not None:
             self._cleanup.callback(live.follow(functions, self._report))
 
-        # Last, so that nobody gets in before everything is ready.
+        # Last, so that clients connect only when all parts are ready.
         gateway = Gateway(stack, connections, functions, self._clock, throttles=throttles)
         self._cleanup.push_async_callback(gateway.stop)
         http_url = await self._serve_http(stack, services, functions)
@@ -208,7 +210,7 @@ class LocalStack:
         return stack_reader.read_stack(path)
 
     def _live_code(self, stack: Stack, state: StateDir) -> LiveCode | None:
-        """What follows changes of the code, unless that is off or nobody knows its source."""
+        """The code to reload; None if reloading is off or the source is unknown."""
         options = self._options
         if not options.reload:
             return None
@@ -222,16 +224,18 @@ class LocalStack:
         self._cleanup.push_async_callback(database.stop)
         return database
 
-    def _expire(self, stack: Stack, database: Database) -> None:
-        """Let rows end whose time to live is over."""
-        calls = DynamoDbCalls(database.port, stack.aws.region, self._credentials)
-        self._cleanup.callback(calls.close)
-        expiry = Expiry(stack.tables, calls, self._clock)
+    def _start_expiry(self, stack: Stack, database: Database) -> None:
+        """Start deleting expired rows."""
+        client = DynamoDbClient(database.port, stack.aws.region, self._credentials)
+        self._cleanup.callback(client.close)
+        expiry = Expiry(stack.tables, client, self._clock)
         self._cleanup.push_async_callback(expiry.stop)
         expiry.start()
 
-    def _poll(self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions) -> None:
-        """Let messages invoke functions, which are there before and after."""
+    def _start_pollers(
+        self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions
+    ) -> None:
+        """Start invoking functions with messages; functions start earlier and stop later."""
         sources = QueuePollers(
             stack.event_source_mappings,
             queues,
@@ -243,10 +247,10 @@ class LocalStack:
         self._cleanup.push_async_callback(sources.stop)
         sources.start()
 
-    def _schedule(
+    def _start_schedules(
         self, stack: Stack, queues: Mapping[str, MessageQueue], functions: Functions
     ) -> None:
-        """Let rules run by the clock."""
+        """Start the scheduled rules."""
         schedules = Schedules(
             stack.schedules,
             functions,
@@ -262,7 +266,7 @@ class LocalStack:
     async def _serve_http(
         self, stack: Stack, services: AwsServices, functions: Functions
     ) -> str | None:
-        """Open the HTTP API, if there is one; what clients append paths to."""
+        """Serve the HTTP API, if there is one; returns its base URL."""
         api = stack.http
         if api is None:
             return None
@@ -272,7 +276,7 @@ class LocalStack:
         return f"http://{HOST}:{server.port}{gateway.base_path}"
 
     def _port_after(self, number: int) -> int:
-        """So many after the WebSocket API's, where clients look for it; or any, like that."""
+        """The WebSocket API's port plus `number`, which clients expect; 0 if that is a free one."""
         port = self._options.port
         return port + number if 0 < port <= 65_535 - number else 0
 

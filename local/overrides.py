@@ -1,4 +1,4 @@
-"""Settings of the functions for one local run, from the command line and the environment."""
+"""Settings of functions for one run, from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from shared.utils.settings import (
 )
 from shared.utils.text_arguments import NOT_UTF8, is_text
 
-# What every local run has in place of the stages' own: engines that need no AWS.
+# Replaces the settings of stages in every local run: engines that need no AWS.
 LOCAL_SETTINGS = {INTERPRETATION_ENGINES: "aws,offline,scripted"}
-# Services that functions call and this stack has not; elsewhere AWS's own are asked.
+# Services that functions call and the local stack does not have; the default is AWS.
 _ENDPOINTS = tuple(
     f"AWS_ENDPOINT_URL_{service}" for service in ("POLLY", "TRANSCRIBE_STREAMING", "TRANSLATE")
 )
 
 
 def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Each NAME=VALUE of `arguments`, and what `environment` holds of the same names.
+    """Collect settings from NAME=VALUE arguments and from variables of the same names.
 
-    An argument beats the environment, a later argument an earlier one. Raises SettingsError naming
-    everything that is unknown or refused.
+    Arguments override the environment, later arguments override earlier ones. Raises SettingsError
+    that names every unknown or invalid setting.
     """
     chosen = {name: environment[name] for name in tunable() if environment.get(name)}
     for argument in arguments:
@@ -39,5 +39,5 @@ def function_settings(arguments: Sequence[str], environment: Mapping[str, str]) 
 
 
 def service_endpoints(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where services are that the local stack has not, as far as `environment` says."""
+    """The endpoints in `environment` of services that the local stack does not have."""
     return {name: environment[name] for name in _ENDPOINTS if environment.get(name)}

@@ -1,4 +1,4 @@
-"""Where deployed addresses lead on this machine: the only place that knows both."""
+"""Maps deployed addresses to local ones; the only module that knows both."""
 
 from __future__ import annotations
 
@@ -11,58 +11,52 @@ from local.template.model import Stack
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The ports of everything that functions or people call."""
+    """The ports of all services."""
 
     management_port: int
     token_port: int
     lambda_port: int
     dynamodb_port: int
-    # 0 without queues, or without secrets.
+    # 0 without queues or secrets.
     sqs_port: int = 0
     secrets_port: int = 0
     websocket_port: int = 0
 
     @property
     def lambda_url(self) -> str:
-        """The Lambda API's endpoint."""
+        """Endpoint of Lambda."""
         return f"http://{HOST}:{self.lambda_port}"
 
     @property
     def dynamodb_url(self) -> str:
-        """DynamoDB's endpoint."""
+        """Endpoint of DynamoDB."""
         return f"http://{HOST}:{self.dynamodb_port}"
 
     @property
     def sqs_url(self) -> str | None:
-        """SQS's endpoint, if the stack has queues."""
+        """Endpoint of SQS, if the stack has queues."""
         return f"http://{HOST}:{self.sqs_port}" if self.sqs_port else None
 
     @property
     def secrets_url(self) -> str | None:
-        """Secrets Manager's endpoint, if the stack has secrets."""
+        """Endpoint of Secrets Manager, if the stack has secrets."""
         return f"http://{HOST}:{self.secrets_port}" if self.secrets_port else None
 
     @property
     def token_url(self) -> str:
-        """Where tokens are asked for."""
+        """URL that issues tokens."""
         return f"http://{HOST}:{self.token_port}/token"
 
     def websocket_url(self, stack: Stack) -> str:
-        """Where clients connect, functions among them."""
+        """URL to which clients connect, including functions."""
         return f"ws://{HOST}:{self.websocket_port}/{stack.websocket.stage}"
 
     def management_url(self, stack: Stack) -> str:
-        """The endpoint of @connections, with the stage."""
+        """Endpoint of @connections, with the stage."""
         return f"http://{HOST}:{self.management_port}/{stack.websocket.stage}"
 
-    def issuer_url(self, stack: Stack) -> str | None:
-        """The issuer of tokens, if the stack has a user pool."""
-        if stack.user_pool is None:
-            return None
-        return f"http://{HOST}:{self.token_port}/{stack.user_pool.pool_id}"
-
     def shared_environment(self, stack: Stack) -> dict[str, str]:
-        """What all functions are told: the Region, and where AWS's services are."""
+        """Variables of all functions: the Region and the endpoints of AWS's services."""
         services = {
             "DYNAMODB": self.dynamodb_url,
             "LAMBDA": self.lambda_url,
@@ -76,7 +70,7 @@ class Addresses:
         }
 
     def localize(self, stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a function, with local addresses in place of deployed ones."""
+        """Replace deployed addresses in the environment of a function with local ones."""
         websocket, aws = stack.websocket, stack.aws
         deployed_api = aws.management_url(websocket.api_id, websocket.stage)
         replacements = {
@@ -84,12 +78,12 @@ class Addresses:
             deployed_api.replace("https:", "wss:", 1): self.websocket_url(stack),
         }
         if stack.user_pool is not None:
-            deployed = aws.issuer_url(stack.user_pool.pool_id)
-            replacements[deployed] = f"http://{HOST}:{self.token_port}/{stack.user_pool.pool_id}"
+            pool_id = stack.user_pool.pool_id
+            replacements[aws.issuer_url(pool_id)] = f"http://{HOST}:{self.token_port}/{pool_id}"
         localized = {}
         for key, value in environment.items():
             text = value
-            for deployed, here in replacements.items():
-                text = text.replace(deployed, here)
+            for deployed, local in replacements.items():
+                text = text.replace(deployed, local)
             localized[key] = text
         return localized

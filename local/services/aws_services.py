@@ -1,4 +1,4 @@
-"""What the functions of a stack call, each service behind its guard, on ports of its own."""
+"""The AWS services that functions call, each with its access check and port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.identity import cognito_issuer
 from local.identity.jwt_authorizer import JwtVerifier
 from local.runtime.functions import Functions
 from local.services import invoke, proxy, secrets, sqs
-from local.services.access import Access
+from local.services.access_control import AccessControl
 from local.services.addresses import Addresses
 from local.services.queues import MessageQueue
 from local.template.model import Stack
@@ -24,12 +24,12 @@ from shared.utils.clock import Clock
 
 
 class AwsServices:
-    """Opens the services; `close` ends them all."""
+    """Starts the services; `close` stops them all."""
 
     def __init__(
         self,
         stack: Stack,
-        access: Access,
+        access: AccessControl,
         clock: Clock,
         *,
         token_seconds: int,
@@ -41,10 +41,10 @@ class AwsServices:
         self._token_seconds = token_seconds
         self._throttles = throttles
         self._cleanup = ExitStack()
-        #: Verifies tokens; None without a user pool, or before `open`.
+        #: Verifies tokens; None without a user pool and before `start`.
         self.verifier: JwtVerifier | None = None
 
-    async def open(
+    async def start(
         self,
         connections: Connections,
         functions: Functions,
@@ -54,45 +54,46 @@ class AwsServices:
         token_port: int,
         websocket_port: int,
     ) -> Addresses:
-        """Open everything; the environment of functions names its ports.
+        """Start all services and return their addresses.
 
-        `token_port` is where tokens are to be had, 0 for any. At `websocket_port` functions connect
-        as clients do. Raises PortTakenError.
+        `token_port` serves tokens; 0 takes a free port. Functions connect as clients to
+        `websocket_port`. Raises PortTakenError.
         """
         return Addresses(
-            management_port=await self._manage(connections),
-            lambda_port=await self._invoke(functions),
-            dynamodb_port=await self._store(dynamodb_port),
-            token_port=await self._issue(token_port),
-            sqs_port=await self._queue(queues),
-            secrets_port=await self._tell(),
+            management_port=await self._start_management(connections),
+            lambda_port=await self._start_lambda(functions),
+            dynamodb_port=await self._start_dynamodb(dynamodb_port),
+            token_port=await self._start_token_issuer(token_port),
+            sqs_port=await self._start_sqs(queues),
+            secrets_port=await self._start_secrets(),
             websocket_port=websocket_port,
         )
 
-    async def guard(self, endpoints: Mapping[str, str]) -> dict[str, str]:
-        """`endpoints` of services that the stack has not, with a guard before those on this
-        machine that sign their requests' headers; the others as they are.
+    async def start_proxies(self, endpoints: Mapping[str, str]) -> dict[str, str]:
+        """Put checking proxies before substitutes of Polly and Translate on this machine.
+
+        `endpoints` are URLs by the names of boto3's variables. Returns all of them, with the URLs
+        of the proxies. Requests of other services do not carry signed headers.
         """
-        guarded_by = {
+        proxies = {
             "AWS_ENDPOINT_URL_POLLY": self._access.polly,
             "AWS_ENDPOINT_URL_TRANSLATE": self._access.translate,
         }
-        found = {}
-        for name, url in endpoints.items():
-            port = _port_here(url)
-            if name in guarded_by and port is not None:
-                service = guarded_by[name](port)
+        urls = dict(endpoints)
+        for name, create in proxies.items():
+            port = _local_port(endpoints.get(name, ""))
+            if port is not None:
+                service = create(port)
                 self._cleanup.callback(service.close)
                 serving = await self._serve(service.handle, proxy.MAX_BODY_BYTES)
-                url = f"http://{HOST}:{serving}"  # noqa: PLW2901 - that is where it is now
-            found[name] = url
-        return found
+                urls[name] = f"http://{HOST}:{serving}"
+        return urls
 
     def close(self) -> None:
-        """Stop listening and drop all connections."""
+        """Stop listening and close all connections."""
         self._cleanup.close()
 
-    async def _manage(self, connections: Connections) -> int:
+    async def _start_management(self, connections: Connections) -> int:
         api = management.ManagementApi(
             self._stack.websocket.stage,
             connections,
@@ -101,37 +102,37 @@ class AwsServices:
         )
         return await self._serve(api.handle, management.MAX_BODY_BYTES)
 
-    async def _invoke(self, functions: Functions) -> int:
+    async def _start_lambda(self, functions: Functions) -> int:
         api = invoke.LambdaApi(functions, self._access.invocations())
         return await self._serve(api.handle, invoke.MAX_BODY_BYTES)
 
-    async def _store(self, port: int) -> int:
+    async def _start_dynamodb(self, port: int) -> int:
         database = self._access.database(port)
         self._cleanup.callback(database.close)
         return await self._serve(database.handle, proxy.MAX_BODY_BYTES)
 
-    async def _issue(self, wanted_port: int) -> int:
-        identity = self._stack.user_pool
-        if identity is None:
+    async def _start_token_issuer(self, wanted_port: int) -> int:
+        pool = self._stack.user_pool
+        if pool is None:
             return 0
         issuer = cognito_issuer.TokenIssuer(
-            identity.pool_id, identity.client_id, self._clock, self._token_seconds
+            pool.pool_id, pool.client_id, self._clock, self._token_seconds
         )
         port = await self._serve(
             issuer.handle, cognito_issuer.MAX_BODY_BYTES, wanted_port, ipv6=True
         )
-        issuer.url = f"http://{HOST}:{port}/{identity.pool_id}"
-        deployed = self._stack.aws.issuer_url(identity.pool_id)
+        issuer.url = f"http://{HOST}:{port}/{pool.pool_id}"
+        deployed = self._stack.aws.issuer_url(pool.pool_id)
         self.verifier = JwtVerifier(issuer, deployed)
         return port
 
-    async def _queue(self, queues: Mapping[str, MessageQueue]) -> int:
+    async def _start_sqs(self, queues: Mapping[str, MessageQueue]) -> int:
         if not queues:
             return 0
         api = sqs.SqsApi(queues, self._stack.aws.queue_url(""))
         return await self._serve(authorized(self._access.queues(), api.handle), sqs.MAX_BODY_BYTES)
 
-    async def _tell(self) -> int:
+    async def _start_secrets(self) -> int:
         if not self._stack.secrets:
             return 0
         api = secrets.SecretsApi(self._stack.secrets, self._clock)
@@ -149,7 +150,7 @@ class AwsServices:
         return server.port
 
 
-def _port_here(url: str) -> int | None:
-    """The port of an address on this machine, else None."""
+def _local_port(url: str) -> int | None:
+    """The port of a URL on this machine, else None."""
     parts = urlsplit(url)
     return parts.port if parts.scheme == "http" and parts.hostname == HOST else None

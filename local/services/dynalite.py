@@ -1,4 +1,4 @@
-"""One process of dynalite, the local DynamoDB."""
+"""A dynalite process: the local DynamoDB."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from local.base.errors import StartError
 
 _SCRIPT = Path(__file__).with_name("dynalite.mjs")
 _START_TIMEOUT_SECONDS = 30.0
-# Node lets what is young grow to three times 16 MB and more before it looks what is still in use.
-_YOUNG = "--max-semi-space-size=2"
+# By default Node's young generation grows to three times 16 MB and more before a collection.
+_YOUNG_GENERATION = "--max-semi-space-size=2"
 
 
 class Dynalite:
-    """A process that serves the tables in `folder`."""
+    """A running process that serves the tables in `folder`."""
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
         self.folder = folder
@@ -24,25 +24,25 @@ class Dynalite:
         self._process = process
 
     async def ended(self) -> str:
-        """Wait for its end; says how it came, in a few words."""
+        """Wait for the process to end; returns its exit status or signal."""
         status = await self._process.wait()
         return f"status {status}" if status >= 0 else f"signal {-status}"
 
     async def stop(self) -> None:
-        """End it; what it has written stays in its folder."""
+        """Kill the process; its data stays in the folder."""
         await processes.kill(self._process)
 
     def log_tail(self) -> str:
-        """The end of its log."""
+        """The last lines of the log."""
         return processes.log_tail(self.log)
 
 
 async def start(folder: Path, port: int, logs: Path) -> Dynalite:
-    """Start dynalite over `folder`, new or as another one has left it. Raises StartError."""
+    """Start dynalite over an empty folder or existing data. Raises StartError."""
     log = logs / "dynalite.log"
     with log.open("ab") as stderr:
         process = await processes.spawn(
-            (processes.node_binary(), _YOUNG, str(_SCRIPT), str(folder), str(port)),
+            (processes.node_binary(), _YOUNG_GENERATION, str(_SCRIPT), str(folder), str(port)),
             environment={"PATH": os.defpath},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -51,11 +51,11 @@ async def start(folder: Path, port: int, logs: Path) -> Dynalite:
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_SECONDS)
-        int(line)  # the port, printed when it listens; a process that failed printed nothing
+        int(line)  # the port, printed once dynalite listens; a failed process prints nothing
     except (TimeoutError, ValueError) as error:
         await processes.kill(process)
         raise StartError(
-            "the local DynamoDB did not start; `make setup` installs what it needs\n"
+            "the local DynamoDB did not start; run `make setup` to install what it needs\n"
             + processes.log_tail(log)
         ) from error
     except BaseException:

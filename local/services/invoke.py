@@ -1,4 +1,4 @@
-"""Lambda's Invoke: POST /2015-03-31/functions/{name}/invocations.
+"""Lambda's Invoke API: POST /2015-03-31/functions/{name}/invocations.
 
 See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
@@ -18,11 +18,11 @@ from local.iam.required_actions import INVOKE_PATH, function_name
 from local.runtime.functions import Functions
 from local.runtime.invocation import MAX_PAYLOAD_BYTES
 
-# More than a payload may have, so that what is too large is answered as Lambda does.
+# Above the payload limit, so that this API itself refuses larger payloads as Lambda does.
 MAX_BODY_BYTES = 2 * MAX_PAYLOAD_BYTES
-# Checks the syntax without building anything.
+# Checks the syntax without building objects.
 _JSON = msgspec.json.Decoder(msgspec.Raw)
-#: Tells how often each function has been invoked, as /_requests does of DynamoDB's operations.
+#: Invocation counts by function, for benchmarks; not part of AWS's API.
 STATISTICS_PATH = "/_invocations"
 _INVOCATION_TYPE = b"x-amz-invocation-type"
 
@@ -43,7 +43,7 @@ class LambdaApi:
             return error
         path = INVOKE_PATH.fullmatch(request.path)
         if path is None or request.method != "POST":
-            return _error(404, "UnknownOperationException", "only Invoke is served here")
+            return _error(404, "UnknownOperationException", "the local stack supports only Invoke")
         if len(request.body) > MAX_PAYLOAD_BYTES:
             return _error(413, "RequestTooLargeException", f"more than {MAX_PAYLOAD_BYTES} bytes")
         payload = request.body or b"{}"
@@ -63,7 +63,9 @@ class LambdaApi:
                 self._functions.start_invocation(name, payload)
                 return Response(202, headers=[request_id])
             if kind != "RequestResponse":
-                return _error(400, "InvalidParameterValueException", f"no such type: {kind}")
+                return _error(
+                    400, "InvalidParameterValueException", f"unknown invocation type: {kind}"
+                )
             outcome = await self._functions.invoke(name, payload)
         except UnknownFunctionError as error:
             return _error(404, "ResourceNotFoundException", str(error))

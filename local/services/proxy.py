@@ -1,4 +1,4 @@
-"""Stands before a service that checks nothing itself: who calls, and what they may."""
+"""A proxy that checks signatures and permissions for a service that does not."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from local.http.client import UnavailableError, Upstream
 from local.http.server import Request, Response
 from local.iam.request_authorizer import RequestCheck
 
-# What the local DynamoDB tells about itself, to whoever measures: no request of AWS's API.
+# Request counts of the local DynamoDB, for benchmarks; not part of AWS's API and not checked.
 STATISTICS_PATH = "/_requests"
-# More than a BatchWriteItem may have, so that what is too large is answered by the service.
+# Above the limit of BatchWriteItem, so that the service itself refuses larger requests.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class ServiceProxy:
-    """Forwards what `check` admits; `unavailable` is the answer when the service gives none."""
+    """Forwards requests that pass `check`; answers `unavailable` if the service does not."""
 
     def __init__(
         self, check: RequestCheck, upstream: Upstream, unavailable: Callable[[], Response]
@@ -34,7 +34,7 @@ class ServiceProxy:
         return self._forward(request)
 
     def close(self) -> None:
-        """Drop the connections to the service."""
+        """Close the connections to the service."""
         self._upstream.close()
 
     async def _forward(self, request: Request) -> Response:

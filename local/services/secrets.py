@@ -1,7 +1,7 @@
-"""Secrets Manager's GetSecretValue, which is all that functions do with secrets.
+"""Secrets Manager's GetSecretValue, the only operation that functions call.
 
 See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html. Errors
-bear the type that SDKs know them by.
+have the type that SDKs expect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _GetSecretValue(msgspec.Struct):
 
 
 class SecretsApi:
-    """Tells secrets, by name or ARN, to whoever is let in; each has one version, the current."""
+    """Serves secrets by name or ARN; each has one version, the current one."""
 
     def __init__(self, secrets: Sequence[Secret], clock: Clock) -> None:
         self._secrets = {name: item for item in secrets for name in (item.name, item.arn)}
@@ -40,24 +40,26 @@ class SecretsApi:
         """Answer one request."""
         operation = operation_of(request)
         if operation != _OPERATION:
-            return _error("UnknownOperationException", f"{operation!r} is not served here")
+            return _error(
+                "UnknownOperationException", f"the local stack does not support {operation!r}"
+            )
         try:
-            return self._tell(self._decoder.decode(request.body))
+            return self._get_value(self._decoder.decode(request.body))
         except msgspec.ValidationError as error:
             return _error("ValidationException", str(error))
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return _error("SerializationException", "the request is not JSON")
 
-    def _tell(self, given: _GetSecretValue) -> Response:
-        secret = self._secrets.get(given.secret_id)
+    def _get_value(self, request: _GetSecretValue) -> Response:
+        secret = self._secrets.get(request.secret_id)
         if secret is None:
             return _not_found("secret")
         version = _version_of(secret)
-        if given.version_id not in {None, version}:
-            return _not_found(f"secret value for VersionId: {given.version_id}")
-        if given.version_stage not in {None, _CURRENT}:
-            return _not_found(f"secret value for staging label: {given.version_stage}")
-        return _answer(
+        if request.version_id not in {None, version}:
+            return _not_found(f"secret value for VersionId: {request.version_id}")
+        if request.version_stage not in {None, _CURRENT}:
+            return _not_found(f"secret value for staging label: {request.version_stage}")
+        return _response(
             200,
             {
                 "ARN": secret.arn,
@@ -71,7 +73,7 @@ class SecretsApi:
 
 
 def _version_of(secret: Secret) -> str:
-    """A UUID, the same in every run."""
+    """A UUID that is the same in every run."""
     return str(uuid.UUID(bytes=sha256(secret.arn.encode()).digest()[:16], version=4))
 
 
@@ -80,10 +82,10 @@ def _not_found(what: str) -> Response:
 
 
 def _error(kind: str, message: str) -> Response:
-    return _answer(400, {"__type": kind, "Message": message})
+    return _response(400, {"__type": kind, "Message": message})
 
 
-def _answer(status: int, content: dict[str, object]) -> Response:
+def _response(status: int, content: dict[str, object]) -> Response:
     headers = [
         ("x-amzn-RequestId", str(uuid.uuid4())),
         ("Content-Type", "application/x-amz-json-1.1"),

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from infrastructure.stage.config import stage_config
 from local.local_stack import LocalStack, Options
-from local.services.access import Access
+from local.services.access_control import AccessControl
 from local.template.model import Statement
 from tests.e2e.support.announcement_scenarios import announced
 from tests.e2e.support.stage import Stage
@@ -26,7 +26,7 @@ class Play:
     """A running stack in this process, and what its functions may do."""
 
     stage: Stage
-    access: Access
+    access: AccessControl
 
 
 @pytest_asyncio.fixture
@@ -42,7 +42,7 @@ async def play(tmp_path: Path) -> AsyncIterator[Play]:
 
 
 @contextmanager
-def denied(access: Access, *resources: str) -> Iterator[None]:
+def denied(access: AccessControl, *resources: str) -> Iterator[None]:
     """The control function may do nothing with what ends like that."""
     policies = access.policies
     whole = policies.statements(CONTROL)

@@ -19,7 +19,7 @@ from infrastructure.stage.config import stage_config
 from local.base.errors import StartError
 from local.local_stack import LocalStack, Options
 from local.overrides import service_endpoints
-from local.services.access import Access
+from local.services.access_control import AccessControl
 from local.template.model import Statement
 from tests.e2e.support.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.support.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
@@ -128,7 +128,7 @@ class Play:
     """A running stack with everybody, and what its functions may do."""
 
     theatre: Theatre
-    access: Access
+    access: AccessControl
 
     def without(self, right: Right) -> tuple[Statement, ...]:
         """What the function may do but for that; exactly one statement allows it."""

@@ -1,5 +1,5 @@
-"""The local DynamoDB keeps what is in it: every item of an index, also where dynalite by itself
-loses some, and all of it when its process is killed.
+"""The local DynamoDB keeps every item: in indexes, where unpatched dynalite loses some, and when
+its process is killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from local.iam.credentials import LocalCredentials
-from local.services.database import Database, Restarts
+from local.services.database import Database
 from local.template.model import AwsEnvironment, Index, KeyAttribute, Table
 from tests.integration.local.support import eventually
 
@@ -33,7 +33,7 @@ TABLE = Table(
 
 
 class People:
-    """The table, without blocking the loop that watches over the database's process."""
+    """The table, called from threads so that the event loop can supervise the process."""
 
     def __init__(self, port: int) -> None:
         credentials = LocalCredentials()
@@ -70,17 +70,17 @@ class People:
 
 @pytest.fixture
 def reported() -> list[str]:
-    """What whoever runs the stack would read."""
+    """The lines that the stack would print."""
     return []
 
 
 @pytest.fixture
 async def database(tmp_path: Path, reported: list[str]) -> AsyncIterator[Database]:
     folder = tmp_path / "tables"
-    restarts = Restarts(first=0.01, last=0.04, most=3)
-    running = await Database.start(folder, tmp_path, report=reported.append, restarts=restarts)
+    delays = (0.01, 0.02, 0.04)
+    running = await Database.start(folder, tmp_path, report=reported.append, restart_delays=delays)
     try:
-        await running.create([TABLE], AwsEnvironment().region, LocalCredentials())
+        await running.create_tables([TABLE], AwsEnvironment().region, LocalCredentials())
         yield running
     finally:
         await running.stop()
@@ -92,10 +92,10 @@ def people(database: Database) -> People:
 
 
 def dynalites() -> list[psutil.Process]:
-    """Running databases of this process."""
+    """The running dynalite processes of this test."""
     found = []
     for child in psutil.Process().children():
-        # It may end at any moment.
+        # The process can end at any moment.
         with suppress(psutil.NoSuchProcess):
             command = " ".join(child.cmdline())
             if child.status() != psutil.STATUS_ZOMBIE and "dynalite" in command:
@@ -104,7 +104,7 @@ def dynalites() -> list[psutil.Process]:
 
 
 def twins() -> tuple[str, str]:
-    """Two keys that dynalite takes for one: alike in 24 bits of its hash."""
+    """Two keys that unpatched dynalite mixes up: their hashes start with the same 24 bits."""
     seen: dict[str, str] = {}
     for number in range(1_000_000):
         name = f"n{number}"
@@ -112,10 +112,10 @@ def twins() -> tuple[str, str]:
         if mark in seen:
             return seen[mark], name
         seen[mark] = name
-    raise AssertionError("no two keys are alike")
+    raise AssertionError("no such keys")
 
 
-async def test_items_whose_hashes_begin_alike_are_both_kept(people: People) -> None:
+async def test_items_with_colliding_hashes_are_both_kept(people: People) -> None:
     first, second = twins()
 
     await people.seat(first)
@@ -136,7 +136,7 @@ async def test_index_follows_every_change(people: People) -> None:
     assert await people.found("a") == set(names) - set(names[::2]) - set(names[::3])
 
 
-async def test_a_killed_database_comes_back_at_its_port_with_everything_in_it(
+async def test_a_killed_database_restarts_at_its_port_with_its_data(
     people: People, reported: list[str]
 ) -> None:
     for name in ("ana", "bo", "cy"):
@@ -146,14 +146,14 @@ async def test_a_killed_database_comes_back_at_its_port_with_everything_in_it(
     dynalites()[0].kill()
     await eventually(lambda: len(reported) == 2)
 
-    assert "ended with signal 9; starting it again in 0.01 s" in reported[0]
+    assert "ended with signal 9; restarting it in 0.01 s" in reported[0]
     assert "is back" in reported[1]
     assert await people.found() == {"ana", "cy"}
     await people.seat("bo", "b")
     assert await people.found("b") == {"bo"}
 
 
-async def test_a_database_that_keeps_ending_is_given_up_after_longer_and_longer_delays(
+async def test_the_stack_gives_up_after_the_last_restart_delay(
     database: Database, reported: list[str]
 ) -> None:
     failed = asyncio.ensure_future(database.failed())
@@ -162,21 +162,19 @@ async def test_a_database_that_keeps_ending_is_given_up_after_longer_and_longer_
             process.kill()
         await asyncio.sleep(0.01)
 
-    assert "stays away" in await failed
-    endings = [line for line in reported if "starting it again" in line]
+    assert "giving up" in await failed
+    endings = [line for line in reported if "restarting it" in line]
     assert [line.rpartition(" in ")[2] for line in endings] == ["0.01 s", "0.02 s", "0.04 s"]
 
 
-async def test_a_stopped_database_is_not_started_again(
-    database: Database, reported: list[str]
-) -> None:
+async def test_a_stopped_database_is_not_restarted(database: Database, reported: list[str]) -> None:
     await database.stop()
 
     assert dynalites() == []
     assert reported == []
 
 
-async def test_a_client_that_leaves_in_the_middle_of_a_request_ends_nothing(
+async def test_a_client_that_disconnects_mid_request_does_no_harm(
     database: Database, people: People, reported: list[str]
 ) -> None:
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The local database holds nothing of a query or a scan that is over."""
+"""The local database closes the iterators of finished queries and scans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.http.client import Upstream
 from local.http.server import Request
 from local.iam.credentials import LocalCredentials
 from local.services.database import Database
-from local.services.dynamodb_calls import DynamoDbCalls
+from local.services.dynamodb_client import DynamoDbClient
 from local.template.model import AwsEnvironment
 from tests.integration.local.test_database import TABLE
 
@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 20
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     running = await Database.start(tmp_path / "tables", tmp_path, report=lambda line: None)
-    await running.create([TABLE], AwsEnvironment().region, LocalCredentials())
+    await running.create_tables([TABLE], AwsEnvironment().region, LocalCredentials())
     yield running
     await running.stop()
 
@@ -56,15 +56,15 @@ async def _open_iterators(database: Database) -> int:
 async def test_no_iterator_is_left_open(
     database: Database, operation: str, content: dict[str, object]
 ) -> None:
-    calls = DynamoDbCalls(database.port, AwsEnvironment().region, LocalCredentials())
+    client = DynamoDbClient(database.port, AwsEnvironment().region, LocalCredentials())
     try:
         for number in range(5):
             item = {"id": {"S": f"p{number}"}, "room": {"S": "r"}, "seat": {"S": "a"}}
-            await calls.call("PutItem", {"TableName": TABLE.name, "Item": item})
+            await client.call("PutItem", {"TableName": TABLE.name, "Item": item})
         for _ in range(20):
-            assert (await calls.call(operation, content))["Count"] > 0
+            assert (await client.call(operation, content))["Count"] > 0
     finally:
-        calls.close()
+        client.close()
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while await _open_iterators(database):  # noqa: ASYNC110 - they are in another process
+        while await _open_iterators(database):  # noqa: ASYNC110 - the iterators are in another process
             await asyncio.sleep(0.01)

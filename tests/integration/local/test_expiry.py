@@ -1,4 +1,4 @@
-"""Rows whose time to live is over end in the local database, as they do in AWS."""
+"""Expiry of rows in the local database, compared with DynamoDB's TTL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from local.iam.credentials import LocalCredentials
 from local.services.database import Database
-from local.services.dynamodb_calls import DatabaseError, DynamoDbCalls
+from local.services.dynamodb_client import DatabaseError, DynamoDbClient
 from local.services.expiry import Expiry
 from local.template.model import AwsEnvironment, KeyAttribute, Table
 from tests.helpers.virtual_time import T0, VirtualTime
@@ -29,73 +29,73 @@ KEPT, EXPIRING = _table("kept", None), _table("expiring", "expires")
 
 
 @pytest.fixture
-async def calls(tmp_path: Path) -> AsyncIterator[DynamoDbCalls]:
+async def client(tmp_path: Path) -> AsyncIterator[DynamoDbClient]:
     database = await Database.start(tmp_path / "tables", tmp_path, report=lambda line: None)
-    await database.create([KEPT, EXPIRING], REGION, LocalCredentials())
-    made = DynamoDbCalls(database.port, REGION, LocalCredentials())
+    await database.create_tables([KEPT, EXPIRING], REGION, LocalCredentials())
+    made = DynamoDbClient(database.port, REGION, LocalCredentials())
     yield made
     made.close()
     await database.stop()
 
 
-async def _put(calls: DynamoDbCalls, table: Table, name: str, expires: object) -> None:
+async def _put(client: DynamoDbClient, table: Table, name: str, expires: object) -> None:
     item = {"id": {"S": name}, "at": {"N": "1"}, "expires": expires}
-    await calls.call("PutItem", {"TableName": table.name, "Item": item})
+    await client.call("PutItem", {"TableName": table.name, "Item": item})
 
 
-async def _names(calls: DynamoDbCalls, table: Table) -> set[str]:
-    found = await calls.call("Scan", {"TableName": table.name})
+async def _names(client: DynamoDbClient, table: Table) -> set[str]:
+    found = await client.call("Scan", {"TableName": table.name})
     return {item["id"]["S"] for item in found["Items"]}
 
 
-async def test_rows_end_when_their_time_is_over(calls: DynamoDbCalls) -> None:
-    await _put(calls, EXPIRING, "over", {"N": str(NOW - 1)})
-    await _put(calls, EXPIRING, "now", {"N": str(NOW)})
-    await _put(calls, EXPIRING, "later", {"N": str(NOW + 1)})
-    await _put(calls, EXPIRING, "in ms", {"N": str(T0)})
-    await _put(calls, EXPIRING, "six years ago", {"N": str(NOW - 6 * 365 * 86_400)})
-    await _put(calls, EXPIRING, "no number", {"S": str(NOW - 1)})
-    await _put(calls, KEPT, "over", {"N": str(NOW - 1)})
+async def test_only_expired_rows_are_deleted(client: DynamoDbClient) -> None:
+    await _put(client, EXPIRING, "over", {"N": str(NOW - 1)})
+    await _put(client, EXPIRING, "now", {"N": str(NOW)})
+    await _put(client, EXPIRING, "later", {"N": str(NOW + 1)})
+    await _put(client, EXPIRING, "in ms", {"N": str(T0)})
+    await _put(client, EXPIRING, "six years ago", {"N": str(NOW - 6 * 365 * 86_400)})
+    await _put(client, EXPIRING, "no number", {"S": str(NOW - 1)})
+    await _put(client, KEPT, "over", {"N": str(NOW - 1)})
 
-    assert await Expiry([KEPT, EXPIRING], calls, VirtualTime()).sweep() == 1
+    assert await Expiry([KEPT, EXPIRING], client, VirtualTime()).sweep() == 1
 
     kept = {"now", "later", "in ms", "six years ago", "no number"}
-    assert await _names(calls, EXPIRING) == kept
-    assert await _names(calls, KEPT) == {"over"}
+    assert await _names(client, EXPIRING) == kept
+    assert await _names(client, KEPT) == {"over"}
 
 
-async def test_more_rows_than_a_page_end_in_one_sweep(calls: DynamoDbCalls) -> None:
+async def test_one_sweep_deletes_several_pages(client: DynamoDbClient) -> None:
     for number in range(450):
-        await _put(calls, EXPIRING, f"row{number}", {"N": str(NOW - 1 - number)})
-    assert await Expiry([EXPIRING], calls, VirtualTime()).sweep() == 450
-    assert await _names(calls, EXPIRING) == set()
+        await _put(client, EXPIRING, f"row{number}", {"N": str(NOW - 1 - number)})
+    assert await Expiry([EXPIRING], client, VirtualTime()).sweep() == 450
+    assert await _names(client, EXPIRING) == set()
 
 
-async def test_a_row_that_is_given_more_time_meanwhile_stays(calls: DynamoDbCalls) -> None:
-    await _put(calls, EXPIRING, "over", {"N": str(NOW - 1)})
+async def test_a_row_whose_time_is_extended_during_the_sweep_stays(client: DynamoDbClient) -> None:
+    await _put(client, EXPIRING, "over", {"N": str(NOW - 1)})
 
-    class Meanwhile:
+    class Extending:
         async def call(self, operation: str, content: Any) -> dict[str, Any]:
-            found = await calls.call(operation, content)
+            found = await client.call(operation, content)
             if operation == "Scan":
-                await _put(calls, EXPIRING, "over", {"N": str(NOW + 60)})
+                await _put(client, EXPIRING, "over", {"N": str(NOW + 60)})
             return found
 
-    assert await Expiry([EXPIRING], Meanwhile(), VirtualTime()).sweep() == 0
-    assert await _names(calls, EXPIRING) == {"over"}
+    assert await Expiry([EXPIRING], Extending(), VirtualTime()).sweep() == 0
+    assert await _names(client, EXPIRING) == {"over"}
 
 
 async def test_it_sweeps_every_minute_and_survives_an_outage() -> None:
-    time, asked = VirtualTime(), list[float]()
+    time, attempts = VirtualTime(), list[float]()
 
     class Away:
         async def call(self, operation: str, content: Any) -> dict[str, Any]:
-            asked.append(time.monotonic())
+            attempts.append(time.monotonic())
             raise DatabaseError("away")
 
     expiry = Expiry([EXPIRING], Away(), time, time.sleep)
     expiry.start()
     await time.advance(185)
     await expiry.stop()
-    assert asked == [60, 120, 180]
+    assert attempts == [60, 120, 180]
     await asyncio.sleep(0)

@@ -124,7 +124,7 @@ def line_with(text: str, stream: IO[str]) -> str:
     return next(line for line in stream if text in line)
 
 
-def test_a_database_that_is_killed_is_told_of_and_comes_back(fixture_path: Path) -> None:
+def test_a_killed_database_is_reported_and_restarts(fixture_path: Path) -> None:
     process = start(fixture_path, "--ready-json")
     try:
         assert process.stdout is not None
@@ -138,7 +138,7 @@ def test_a_database_that_is_killed_is_told_of_and_comes_back(fixture_path: Path)
         with connect(ready["websocketUrl"], compression=None) as client:
             os.kill(database.pid, signal.SIGKILL)
             told = line_with("DynamoDB", process.stderr)
-            assert "ended with signal 9; starting it again in 2 s" in told
+            assert "ended with signal 9; restarting it in 2 s" in told
             line_with("DynamoDB is back", process.stderr)
             client.send(json.dumps({"action": "store", "id": "first"}))
             assert client.recv(PATIENCE_SECONDS) == "first"

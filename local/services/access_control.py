@@ -1,4 +1,4 @@
-"""Least privilege in one run: the guards of all services, over one set of callers and policies."""
+"""Access control of all services: who called, and what their role allows."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from local.template.model import Stack
 from local.template.policy import allows
 from shared.utils.clock import Clock
 
-# A call to the local database takes a millisecond; a stack that hangs shall say so soon.
+# A call to the local database takes a millisecond; a hung database must show soon.
 _DATABASE_TIMEOUT_SECONDS = 8.0
-# Longer than callers wait.
+# Longer than the timeouts of the callers.
 _SPEECH_TIMEOUT_SECONDS = 30.0
-# What Lambda's pollers do with a queue.
+# The operations that Lambda's pollers call on a queue.
 _POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
-class Access:
-    """Makes the guards; with `verify` off they let everybody in."""
+class AccessControl:
+    """Creates the check of each service; without `verify` every check admits all requests."""
 
     def __init__(self, stack: Stack, clock: Clock, *, verify: bool, report: Report) -> None:
         self._stack = stack
@@ -55,56 +55,56 @@ class Access:
         self._clock = clock
         self._verify = verify
         self._principals = Principals(stack.functions.values(), stack.aws)
-        #: What the functions' roles allow; may be changed while the stack runs.
+        #: The policies of the functions' roles; can be changed while the stack runs.
         self.policies = RolePolicies(stack.functions.values(), report)
 
     def credentials(self, function: str) -> LocalCredentials:
-        """A function's own credentials. Raises KeyError."""
+        """The credentials of a function. Raises KeyError."""
         return self._principals.of_function(function).credentials
 
     def connections(self) -> RequestCheck:
-        """Before @connections."""
+        """The check for @connections."""
         mapper = connections_permissions(self._aws, self._stack.websocket)
         return self._authorizer("execute-api", mapper, ConnectionsErrors())
 
     def invocations(self) -> RequestCheck:
-        """Before Lambda's Invoke."""
+        """The check for Lambda's Invoke."""
         return self._authorizer("lambda", lambda_permissions(self._aws), LambdaErrors())
 
     def database(self, port: int) -> ServiceProxy:
-        """Before the DynamoDB on a port of this machine."""
+        """A checking proxy for the DynamoDB at a local port."""
         errors = DynamoDbErrors()
         check = self._authorizer("dynamodb", dynamodb_permissions(self._aws), errors)
         upstream = Upstream(port, _DATABASE_TIMEOUT_SECONDS)
         return ServiceProxy(check, upstream, errors.unavailable)
 
     def queues(self) -> RequestCheck:
-        """Before SQS."""
+        """The check for SQS."""
         return self._authorizer("sqs", sqs_permissions(self._aws), SqsErrors())
 
     def secrets(self) -> RequestCheck:
-        """Before Secrets Manager."""
+        """The check for Secrets Manager."""
         mapper = secrets_permissions(self._aws, self._stack.secrets)
         return self._authorizer("secretsmanager", mapper, SecretsErrors())
 
     def translate(self, port: int) -> ServiceProxy:
-        """Before what stands in Translate's place on a port of this machine."""
+        """A checking proxy for a Translate substitute at a local port."""
         errors = TranslateErrors()
         check = self._authorizer("translate", translate_permissions, errors)
         return ServiceProxy(check, Upstream(port, _SPEECH_TIMEOUT_SECONDS), errors.unavailable)
 
     def polly(self, port: int) -> ServiceProxy:
-        """Before what stands in Polly's place on a port of this machine."""
+        """A checking proxy for a Polly substitute at a local port."""
         errors = PollyErrors()
         check = self._authorizer("polly", polly_permissions, errors)
         return ServiceProxy(check, Upstream(port, _SPEECH_TIMEOUT_SECONDS), errors.unavailable)
 
     def check_event_sources(self) -> None:
-        """Refuse event source mappings whose function may not do with the queue what Lambda does
-        on its behalf. Raises StartError.
+        """Check that each event source mapping's function has permission to poll its queue.
 
-        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; words as in
-        https://github.com/anomalyco/sst/issues/5737.
+        Raises StartError. Rules:
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; text of the
+        error: https://github.com/anomalyco/sst/issues/5737.
         """
         if not self._verify:
             return

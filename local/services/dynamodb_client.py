@@ -1,6 +1,7 @@
-"""Calls of the local DynamoDB by the stack itself, without an SDK and its settings.
+"""A DynamoDB client for the stack itself, without an SDK.
 
-The database takes whatever is signed in form; see `local.services.proxy` for who else may call it.
+dynalite accepts any well-formed signature. Functions call it through `local.services.proxy`, which
+checks signatures and permissions.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ _DAY = "20260101"
 
 
 class DatabaseError(Exception):
-    """The database refused a call, or did not answer; `kind` is its name for that, if any."""
+    """A call failed; `kind` is the type of the database's error, if it answered."""
 
     def __init__(self, message: str, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
 
 
-class DynamoDbCalls:
-    """Calls operations of the database at a port of this machine."""
+class DynamoDbClient:
+    """Calls the database at a port of this machine."""
 
     def __init__(self, port: int, region: str, credentials: LocalCredentials) -> None:
         self._upstream = Upstream(port, _TIMEOUT_SECONDS)
@@ -47,13 +48,13 @@ class DynamoDbCalls:
         ]
 
     async def call(self, operation: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The operation's result. Raises DatabaseError."""
+        """Call an operation and return its result. Raises DatabaseError."""
         target = (b"x-amz-target", f"DynamoDB_20120810.{operation}".encode())
         request = Request("POST", "/", [*self._headers, target], json.dumps(content).encode())
         try:
             response = await self._upstream.forward(request)
-        except UnavailableError as away:
-            raise DatabaseError(f"{operation}: {away.__cause__ or 'no answer'}") from away
+        except UnavailableError as error:
+            raise DatabaseError(f"{operation}: {error.__cause__ or 'no answer'}") from error
         try:
             result = msgspec.json.decode(response.body, type=dict[str, Any])
         except msgspec.MsgspecError:
@@ -64,5 +65,5 @@ class DynamoDbCalls:
         return result
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._upstream.close()
