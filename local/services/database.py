@@ -21,6 +21,7 @@ from local.services.dynamodb_client import DatabaseError, DynamoDbClient
 from local.template.model import KeyAttribute, Table
 
 _CREATE_TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.01
 #: Delays before consecutive restarts (s); the first is long enough for an outage to show.
 RESTART_DELAYS = (2.0, 4.0, 8.0, 16.0, *(30.0,) * 6)
 # After a run of this length (s) the delays start again with the first.
@@ -71,12 +72,15 @@ class Database:
     async def create_tables(
         self, tables: Sequence[Table], region: str, credentials: LocalCredentials
     ) -> None:
-        """Create the tables with their indexes. Raises StartError."""
+        """Create the tables and wait until they are active. Raises StartError."""
         client = DynamoDbClient(self.port, region, credentials)
         try:
             async with asyncio.timeout(_CREATE_TIMEOUT_SECONDS):
                 for table in tables:
                     await client.call("CreateTable", create_table_request(table))
+                for table in tables:
+                    while not await _is_active(client, table.name):  # noqa: ASYNC110 - in another process
+                        await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             raise StartError("the local DynamoDB did not create the tables in time") from None
         except DatabaseError as error:
@@ -122,6 +126,11 @@ class Database:
             # The old process has ended, so `ended` returns at once and the next delay follows.
             return False
         return True
+
+
+async def _is_active(client: DynamoDbClient, table: str) -> bool:
+    description = await client.call("DescribeTable", {"TableName": table})
+    return bool(description["Table"]["TableStatus"] == "ACTIVE")
 
 
 def create_table_request(table: Table) -> dict[str, Any]:

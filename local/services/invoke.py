@@ -63,9 +63,8 @@ class LambdaApi:
                 self._functions.start_invocation(name, payload)
                 return Response(202, headers=[request_id])
             if kind != "RequestResponse":
-                return _error(
-                    400, "InvalidParameterValueException", f"unknown invocation type: {kind}"
-                )
+                message = f"unknown invocation type: {kind}"
+                return _error(400, "InvalidParameterValueException", message)
             outcome = await self._functions.invoke(name, payload)
         except UnknownFunctionError as error:
             return _error(404, "ResourceNotFoundException", str(error))

@@ -40,9 +40,8 @@ class SecretsApi:
         """Answer one request."""
         operation = operation_of(request)
         if operation != _OPERATION:
-            return _error(
-                "UnknownOperationException", f"the local stack does not support {operation!r}"
-            )
+            message = f"the local stack does not support {operation!r}"
+            return _error("UnknownOperationException", message)
         try:
             return self._get_value(self._decoder.decode(request.body))
         except msgspec.ValidationError as error:
