@@ -1,1 +1,1 @@
-"""API Gateway on this machine: WebSocket, @connections and HTTP APIs."""
+"""Local API Gateway: WebSocket APIs, HTTP APIs and @connections."""

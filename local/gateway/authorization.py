@@ -1,4 +1,4 @@
-"""What a Lambda authorizer's answer means for a handshake.
+"""Evaluates a Lambda authorizer's result for a handshake.
 
 Rules: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 """
@@ -13,26 +13,26 @@ from typing import Any
 
 from local.runtime.invocation import Outcome
 
-# Larger answers are errors of the authorizer (API Gateway's quota).
+# API Gateway's quota; a larger result is an error of the authorizer.
 MAX_RESULT_BYTES = 8 * 1024
 _ACTION = "execute-api:invoke"
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerDecision:
-    """200 with the context for the routes, or the status that the handshake is refused with."""
+    """Status of the handshake: 200 with the authorizer's context, or an error status."""
 
     status: int
     context: Mapping[str, str]
 
     @property
     def allowed(self) -> bool:
-        """Whether the handshake may go on."""
+        """Whether the handshake may continue."""
         return self.status == 200
 
 
 def decide(outcome: Outcome, method_arn: str) -> AuthorizerDecision:
-    """401 for an exception that says "Unauthorized", 500 for other failures, 403 for a denial."""
+    """Return 401 for the exception "Unauthorized", 500 for other failures, 403 for a denial."""
     if outcome.error is not None:
         return AuthorizerDecision(401 if outcome.error_message == "Unauthorized" else 500, {})
     try:
@@ -48,22 +48,22 @@ def decide(outcome: Outcome, method_arn: str) -> AuthorizerDecision:
 
 
 def _allows(statements: list[Mapping[str, Any]], method_arn: str) -> bool:
-    """As in IAM: a denial wins, and what nothing allows is denied."""
+    """As in IAM: an explicit denial wins, and the default is to deny."""
     effects = {
         statement["Effect"]
-        for statement in _listed(statements)
-        if any(fnmatchcase(_ACTION, action.lower()) for action in _listed(statement["Action"]))
-        and any(fnmatchcase(method_arn, pattern) for pattern in _listed(statement["Resource"]))
+        for statement in _as_list(statements)
+        if any(fnmatchcase(_ACTION, action.lower()) for action in _as_list(statement["Action"]))
+        and any(fnmatchcase(method_arn, pattern) for pattern in _as_list(statement["Resource"]))
     }
     return effects == {"Allow"}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def _string(value: object) -> str:
-    """Context values are strings, numbers or booleans; the routes see strings."""
+    """Convert a context value, a string, number or boolean, to the string that routes get."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):

@@ -1,4 +1,4 @@
-"""The open WebSocket connections, and what may be done to them from outside."""
+"""The open WebSocket connections: post to them, reply to them, close them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from websockets.protocol import OPEN
 from local.gateway.websocket_events import WebSocketEventFactory
 from shared.utils.clock import Clock
 
-# What a listener that stopped reading may hold up before posts to it fail. API Gateway does not
-# document its own limit; 1 MiB is some 20 s of the default audio.
+# Send buffer of a client that stopped reading; beyond it, posts fail. API Gateway's own limit is
+# undocumented; 1 MiB is about 20 s of the default audio.
 DEFAULT_MAX_BUFFER_BYTES = 1024 * 1024
-# Both for the closing handshake and for a reply to a client that does not read.
-_PATIENCE_SECONDS = 5.0
+# Timeout of the closing handshake, and of a reply to a client that does not read.
+_TIMEOUT_SECONDS = 5.0
 
 
 class PostResult(Enum):
-    """What became of a message to a connection."""
+    """Result of posting a message to a connection."""
 
     SENT = "sent"
     GONE = "gone"
@@ -30,7 +30,7 @@ class PostResult(Enum):
 
 
 class ClientConnection:
-    """One connection after its handshake; `last_active` and `opened` in monotonic seconds."""
+    """A connection after its handshake; `last_active` and `opened` in monotonic seconds."""
 
     __slots__ = (
         "_clock",
@@ -38,47 +38,47 @@ class ClientConnection:
         "_protocol",
         "_socket",
         "_transport",
+        "events",
         "last_active",
         "opened",
         "pending",
         "removed",
-        "source",
     )
 
     def __init__(
-        self, socket: ServerConnection, source: WebSocketEventFactory, clock: Clock, max_buffer: int
+        self, socket: ServerConnection, events: WebSocketEventFactory, clock: Clock, max_buffer: int
     ) -> None:
         self._socket = socket
-        # Looked up once: `post` runs for every listener and chunk.
+        # Bound here because `post` runs for every listener and chunk.
         self._protocol = socket.protocol
         self._transport = socket.transport
         self._clock = clock
         self._max_buffer = max_buffer
-        self.source = source
-        #: Whether it cannot be reached any more, because it is being closed.
+        self.events = events
+        #: Whether it is closing or closed, and so out of reach for posts.
         self.removed = False
-        #: What is done about its messages at the moment.
+        #: Tasks that serve its messages.
         self.pending: set[asyncio.Task[None]] = set()
         self.opened = self.last_active = clock.monotonic()
 
     @property
     def connection_id(self) -> str:
-        """The id that clients and functions know it by."""
-        return self.source.connection_id
+        """The connection id in events and in @connections calls."""
+        return self.events.connection_id
 
     @property
     def last_active_ms(self) -> int:
-        """When something was last sent or received, in ms since the epoch."""
+        """Time of the last message in either direction, in ms since the epoch."""
         return self._clock.now_ms() - int((self._clock.monotonic() - self.last_active) * 1000)
 
     def touch(self) -> None:
-        """Remember that the connection is in use."""
+        """Restart the idle timeout."""
         self.last_active = self._clock.monotonic()
 
     def post(self, data: bytes) -> PostResult:
-        """Send `data`, which must be UTF-8, without waiting for anything.
+        """Send `data`, which must be UTF-8, without waiting.
 
-        Waiting here for one listener that does not read would hold up everybody's audio.
+        To wait for a listener that does not read would delay the audio of all others.
         """
         protocol, transport = self._protocol, self._transport
         if protocol.state is not OPEN or transport.is_closing():
@@ -92,9 +92,9 @@ class ClientConnection:
         return PostResult.SENT
 
     async def reply(self, text: str) -> None:
-        """Send a reply as soon as the client takes it; drop a client that never does."""
+        """Send a reply and wait until it is written; drop a client that does not read."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await self._socket.send(text)
             self.touch()
         except TimeoutError:
@@ -103,16 +103,16 @@ class ClientConnection:
             pass
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Close it; a client that does not answer in time loses its connection anyway."""
+        """Close the connection; abort it if the closing handshake times out."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await self._socket.close(code, reason)
         except TimeoutError:
             self._transport.abort()
 
 
 class Connections:
-    """All links by connection id. One that is being closed is not among them any more."""
+    """Open connections by id; a closing connection is no longer included."""
 
     def __init__(self) -> None:
         self._connections: dict[str, ClientConnection] = {}
@@ -125,31 +125,29 @@ class Connections:
         return len(self._connections)
 
     def add(self, connection: ClientConnection) -> None:
-        """The handshake is over: it can be reached."""
+        """Make a connection reachable after its handshake."""
         self._connections[connection.connection_id] = connection
 
     def find(self, connection_id: str) -> ClientConnection | None:
-        """The link, if it is open."""
+        """The open connection with this id, or None."""
         return self._connections.get(connection_id)
 
     def remove(self, connection: ClientConnection) -> None:
-        """It cannot be reached any more."""
+        """Make a connection unreachable."""
         connection.removed = True
         self._connections.pop(connection.connection_id, None)
 
     def close(self, connection: ClientConnection, code: int, reason: str) -> None:
-        """Start closing it; nothing reaches it from now on, and its messages that wait for a
-        worker wait no longer.
-        """
+        """Start closing a connection: make it unreachable and cancel its pending messages."""
         self.remove(connection)
-        for waiting in tuple(connection.pending):
-            waiting.cancel()
+        for pending in tuple(connection.pending):
+            pending.cancel()
         task = asyncio.get_running_loop().create_task(connection.close(code, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def stop(self) -> None:
-        """Stop waiting for those that are being closed."""
+        """Stop waiting for closing connections."""
         for task in self._closing:
             task.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""The events that API Gateway sends to the functions of an HTTP API: payload format 2.0.
+"""Events of an HTTP API for Lambda functions: payload format 2.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -19,29 +19,30 @@ from local.template.model import AwsEnvironment, HttpApi, HttpRoute
 
 Event = dict[str, Any]
 
-# What is of one connection, and what has a field of its own.
-_NOT_PASSED = frozenset({"connection", "cookie", "expect", "keep-alive", "transfer-encoding"})
-# Bodies of other types come in base64, forms too: https://github.com/middyjs/middy/pull/603 and
+# Hop-by-hop headers, and cookies, which have a field of their own.
+_OMITTED_HEADERS = frozenset({"connection", "cookie", "expect", "keep-alive", "transfer-encoding"})
+# Bodies of other types, including forms, are base64-encoded:
+# https://github.com/middyjs/middy/pull/603 and
 # https://aws.amazon.com/blogs/compute/handling-binary-data-using-amazon-api-gateway-http-apis/
 _TEXT = re.compile(r"text/.+|application/(json|javascript|xml|[^;]+\+(json|xml))", re.IGNORECASE)
 
 
 def decoded_path(request: Request) -> str:
-    """The path as routes and functions see it: decoded, and nothing after a `?` that was encoded.
+    """The path as routes and functions see it: decoded, and cut at an encoded `?`.
 
-    Captured on AWS: https://github.com/hotsock/voker/pull/8
+    Recorded on AWS: https://github.com/hotsock/voker/pull/8
     """
     return unquote(request.path).partition("?")[0]
 
 
 class HttpEventFactory:
-    """Makes the events of one API."""
+    """Builds the events of one API."""
 
     def __init__(self, api: HttpApi, aws: AwsEnvironment) -> None:
         self._api = api
         self._aws = aws
 
-    def of(
+    def build(
         self,
         request: Request,
         route: HttpRoute,
@@ -50,7 +51,7 @@ class HttpEventFactory:
         request_id: str,
         now_ms: int,
     ) -> Event:
-        """What the route's function gets; `claims` of the token that let the request in."""
+        """Build the event for a route's function; `claims` are those of the verified token."""
         headers = request.headers
         cookies = headers.get("cookie")
         query = request.target.partition("?")[2]
@@ -59,7 +60,7 @@ class HttpEventFactory:
             "routeKey": route.key,
             "rawPath": decoded_path(request),
             "rawQueryString": query,
-            "headers": _passed(headers, now_ms),
+            "headers": _event_headers(headers, now_ms),
             "requestContext": {
                 **self._context(request, route, now_ms),
                 "requestId": request_id,
@@ -67,14 +68,14 @@ class HttpEventFactory:
             "isBase64Encoded": False,
         }
         if claims is not None:
-            # Without scopes of the route there are none:
+            # A route without authorization scopes has null here:
             # https://github.com/floci-io/floci/issues/2010
             jwt = {"claims": as_texts(claims), "scopes": None}
             event["requestContext"]["authorizer"] = {"jwt": jwt}
         if cookies is not None:
             event["cookies"] = [part.strip() for part in cookies.split(";") if part.strip()]
         if query:
-            event["queryStringParameters"] = _combined(query)
+            event["queryStringParameters"] = _query_parameters(query)
         if request.body:
             event["body"], event["isBase64Encoded"] = _body(request.body, headers)
         return event
@@ -100,10 +101,10 @@ class HttpEventFactory:
         }
 
 
-def _passed(headers: dict[str, str], now_ms: int) -> dict[str, str]:
+def _event_headers(headers: dict[str, str], now_ms: int) -> dict[str, str]:
     trace = f"Root=1-{now_ms // 1000:08x}-{secrets.token_hex(12)}"
     return {
-        **{name: value for name, value in headers.items() if name not in _NOT_PASSED},
+        **{name: value for name, value in headers.items() if name not in _OMITTED_HEADERS},
         "x-amzn-trace-id": trace,
         "x-forwarded-for": HOST,
         "x-forwarded-port": "443",
@@ -111,8 +112,8 @@ def _passed(headers: dict[str, str], now_ms: int) -> dict[str, str]:
     }
 
 
-def _combined(query: str) -> dict[str, str]:
-    """Decoded; of a parameter that comes more than once all values, with commas."""
+def _query_parameters(query: str) -> dict[str, str]:
+    """Decoded parameters; the values of a repeated one are joined with commas."""
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         found[name] = f"{found[name]},{value}" if name in found else value
@@ -120,8 +121,10 @@ def _combined(query: str) -> dict[str, str]:
 
 
 def _body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
-    """The body, and whether it is in base64. What says that it is text but is none cannot stand in
-    JSON, so it is in base64 too; nobody says what AWS does with it.
+    """The body, and whether it is base64-encoded.
+
+    A text type whose body is not UTF-8 is base64-encoded too, since JSON cannot contain it; AWS's
+    behaviour is undocumented.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip()
     if _TEXT.fullmatch(kind):

@@ -1,4 +1,4 @@
-"""What a function's result is to the client of an HTTP API: the rules of payload format 2.0.
+"""Converts a function's result to an HTTP API's response: payload format 2.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -12,62 +12,62 @@ import re
 from typing import Any
 
 from local.base.errors import ThrottledError
+from local.gateway.integration import TIMED_OUT
 from local.http.server import Response
 from local.runtime.invocation import Outcome
 
-#: What an integration's time-out is called here.
-TIMED_OUT = "Endpoint.Timedout"
-
 _JSON = "application/json"
-# If the function says nothing: seen in answers of AWS, documented nowhere.
+# Default content type: seen in AWS's responses, undocumented.
 _PLAIN = "text/plain;charset=UTF-8"
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# How the answer travels is between server and client.
-_OF_THE_CONNECTION = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+# Set by the server, not by the function.
+_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _WITHOUT_BODY = frozenset({204, 304})
 
 
 class MalformedResultError(Exception):
-    """A result with a status that is no answer."""
+    """A result that is not a valid response."""
 
 
-def message(status: int, text: str, request_id: str, *headers: tuple[str, str]) -> Response:
-    """What API Gateway itself tells a client."""
-    return Response.json(status, {"message": text}, [("apigw-requestid", request_id), *headers])
+def gateway_response(
+    status: int, message: str, request_id: str, *headers: tuple[str, str]
+) -> Response:
+    """A response of API Gateway itself."""
+    return Response.json(status, {"message": message}, [("apigw-requestid", request_id), *headers])
 
 
-def response_of(outcome: Outcome, request_id: str) -> Response:
-    """The answer to the client.
+def to_response(outcome: Outcome, request_id: str) -> Response:
+    """Convert an outcome to the client's response.
 
-    A time-out of the integration is 503 (https://github.com/cortexlabs/cortex/issues/1225), as is
-    a function that is throttled (assumed); an error of the function, its own time-out and a
-    malformed result are 500, none of whose words are told.
+    An integration timeout is 503 (https://github.com/cortexlabs/cortex/issues/1225), and so is a
+    throttled function (assumed). An error of the function, its own timeout and a malformed result
+    are 500, without detail.
     """
     if outcome.error in {TIMED_OUT, ThrottledError.__name__}:
-        return message(503, "Service Unavailable", request_id)
+        return gateway_response(503, "Service Unavailable", request_id)
     try:
         if outcome.error is None:
-            return _answer(json.loads(outcome.payload), outcome.payload, request_id)
+            return _from_result(json.loads(outcome.payload), outcome.payload, request_id)
     except (MalformedResultError, ValueError):
         pass
-    return message(500, "Internal Server Error", request_id)
+    return gateway_response(500, "Internal Server Error", request_id)
 
 
-def _answer(result: Any, payload: bytes, request_id: str) -> Response:
+def _from_result(result: Any, payload: bytes, request_id: str) -> Response:
     headers = [("apigw-requestid", request_id)]
     if not isinstance(result, dict) or "statusCode" not in result:
-        # Any other JSON is the body of a 200.
+        # JSON without a status code is the body of a 200.
         body = result.encode() if isinstance(result, str) else payload
         return Response(200, body, [("content-type", _JSON), *headers])
     status = result["statusCode"]
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
         raise MalformedResultError
-    given = _headers(result.get("headers"))
-    if not any(name == "content-type" for name, _ in given):
-        given.append(("content-type", _PLAIN))
-    given += [("set-cookie", cookie) for cookie in _cookies(result.get("cookies"))]
+    function_headers = _headers(result.get("headers"))
+    if not any(name == "content-type" for name, _ in function_headers):
+        function_headers.append(("content-type", _PLAIN))
+    function_headers += [("set-cookie", cookie) for cookie in _cookies(result.get("cookies"))]
     body = b"" if status in _WITHOUT_BODY else _body(result)
-    return Response(status, body, [*given, *headers])
+    return Response(status, body, [*function_headers, *headers])
 
 
 def _headers(value: object) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def _headers(value: object) -> list[tuple[str, str]]:
     found = [(name.lower(), _header_text(text)) for name, text in value.items()]
     if not all(_HEADER_NAME.fullmatch(name) for name, _ in found):
         raise MalformedResultError
-    return [(name, text) for name, text in found if name not in _OF_THE_CONNECTION]
+    return [(name, text) for name, text in found if name not in _HOP_BY_HOP]
 
 
 def _cookies(value: object) -> list[str]:

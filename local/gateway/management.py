@@ -1,6 +1,6 @@
-"""The @connections endpoint: post to a connection, ask about it, close it.
+"""The @connections endpoint: post to a connection, describe it, close it.
 
-Statuses, error types and the form of the path as in
+Statuses, error types and paths as in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
 
@@ -16,7 +16,7 @@ from local.gateway.websocket_events import is_id
 from local.http.server import Request, Response
 from local.iam.request_authorizer import RequestCheck
 
-# More than a message may have, so that what is too large is answered as AWS does.
+# Larger than the message quota, so that a message over it gets AWS's error.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
 
 
@@ -26,8 +26,8 @@ def _error(status: int, kind: str, message: str) -> Response:
 
 _POSTED = {
     PostResult.SENT: Response(200),
-    PostResult.GONE: _error(410, "GoneException", "the connection is over or not open yet"),
-    PostResult.BUFFER_FULL: _error(429, "LimitExceededException", "the client does not keep up"),
+    PostResult.GONE: _error(410, "GoneException", "the connection is closed or not open yet"),
+    PostResult.BUFFER_FULL: _error(429, "LimitExceededException", "the client reads too slowly"),
 }
 _THROTTLED = _error(429, "LimitExceededException", TOO_MANY)
 _CLOSED = Response(204)
@@ -47,14 +47,14 @@ class ManagementApi:
         check: RequestCheck,
         throttles: Throttles | None = None,
     ) -> None:
-        # The @ may be encoded or not; clients of AWS do either.
+        # AWS's clients differ in whether they encode the @.
         self._prefixes = tuple(f"/{stage}/{at}connections/" for at in ("@", "%40"))
         self._connections = connections
         self._check = check
         self._throttles = throttles
 
     def handle(self, request: Request) -> Response:
-        """Answer at once: nothing here waits for a client."""
+        """Serve a call without waiting for any client."""
         error = self._check(request)
         if error is not None:
             return error
@@ -84,19 +84,20 @@ class ManagementApi:
     def _post(body: bytes, connection: ClientConnection | None) -> Response:
         if len(body) > MAX_MESSAGE_BYTES:
             return _TOO_LARGE
-        # ASCII is by far the most frequent, and the fastest to check.
+        # Most messages are ASCII, which is faster to check.
         if not body.isascii():
             try:
                 body.decode()
             except UnicodeDecodeError:
-                # As a text frame it would make the client drop its connection.
+                # A text frame with invalid UTF-8 would make the client close its connection.
                 return _NOT_TEXT
         return _POSTED[PostResult.GONE if connection is None else connection.post(body)]
 
 
 def _not_found(request: Request) -> Response:
-    """For another stage, path or method, as in
-    https://github.com/aws-samples/simple-websockets-chat-app/issues/40.
+    """Error for an unknown stage, path or method.
+
+    https://github.com/aws-samples/simple-websockets-chat-app/issues/40
     """
     path = request.target.partition("?")[0].strip("/")
     text = f"No method found matching route {path} for http method {request.method}."
@@ -104,14 +105,14 @@ def _not_found(request: Request) -> Response:
 
 
 def _describe(connection: ClientConnection) -> Response:
-    source = connection.source
-    identity = {"sourceIp": source.handshake.source_ip}
-    if agent := source.handshake.header("User-Agent"):
+    events = connection.events
+    identity = {"sourceIp": events.handshake.source_ip}
+    if agent := events.handshake.header("User-Agent"):
         identity["userAgent"] = agent
     return Response.json(
         200,
         {
-            "connectedAt": _timestamp(source.connected_at),
+            "connectedAt": _timestamp(events.connected_at),
             "identity": identity,
             "lastActiveAt": _timestamp(connection.last_active_ms),
         },

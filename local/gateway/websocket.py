@@ -1,4 +1,4 @@
-"""API Gateway's WebSocket side: handshakes, routes, quotas and limits, over real sockets."""
+"""Local API Gateway for WebSocket APIs: handshakes, routes and quotas over real sockets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from websockets.http11 import Request, Response
 from websockets.protocol import CONNECTING
 from websockets.typing import Subprotocol
 
-from local.base.errors import LocalError, PortTakenError
+from local.base.errors import PortTakenError
 from local.gateway import routing
 from local.gateway.authorization import AuthorizerDecision, decide
 from local.gateway.connections import DEFAULT_MAX_BUFFER_BYTES, ClientConnection, Connections
+from local.gateway.integration import invoke_integration
 from local.gateway.throttles import TOO_MANY, Throttles
 from local.gateway.websocket_events import HandshakeRequest, WebSocketEventFactory, encode, new_id
 from local.runtime.fair_queue import SENDER
@@ -29,11 +30,11 @@ from local.runtime.invocation import Invoker, Outcome
 from local.template.model import Stack
 from shared.utils.clock import Clock
 
-# Message and frame: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+# Sizes of a message and of a frame: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 _MAX_SIZES = (routing.MAX_MESSAGE_BYTES, 32 * 1024)
-# How long a client may take to answer a closing frame (s).
+# Timeout of the closing handshake.
 _CLOSE_SECONDS = 4.0
-# API Gateway's words for a closing frame that is empty:
+# API Gateway's close reason for a close frame without status:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html
 _NO_STATUS = "Client-side close frame status not set"
 _LOGGER = logging.getLogger("local.gateway.websocket")
@@ -47,14 +48,14 @@ class GatewayLimits:
     lifetime: float = 7_200.0
     integration: float = 29.0
     max_buffer_bytes: int = DEFAULT_MAX_BUFFER_BYTES
-    # Invocations of one connection at a time; then its messages wait in the network.
+    # Concurrent invocations of one connection; further messages wait unread.
     in_flight: int = 32
-    # How often idle time and lifetime are looked at.
+    # Interval between checks of idle time and lifetime.
     sweep: float = 1.0
 
 
 class _Socket(ServerConnection):
-    """A connection that knows its link once $connect has accepted it."""
+    """A server connection with its ClientConnection once $connect has accepted it."""
 
     connection: ClientConnection | None = None
 
@@ -86,10 +87,10 @@ class Gateway:
     async def listen(self, *listeners: socket.socket) -> None:
         """Open the API on bound sockets. Raises PortTakenError."""
         for listener in listeners:
-            self._servers.append(await self._serving(listener))
-        self._spawn(self._sweep())
+            self._servers.append(await self._start_server(listener))
+        self._start_task(self._sweep())
 
-    async def _serving(self, listener: socket.socket) -> Server:
+    async def _start_server(self, listener: socket.socket) -> Server:
         try:
             return await serve(
                 self._run,
@@ -98,9 +99,9 @@ class Gateway:
                 create_connection=_Socket,
                 compression=None,
                 max_size=_MAX_SIZES,
-                # Authorizer and $connect may both take what an integration may take.
+                # The authorizer and $connect each have the integration timeout.
                 open_timeout=3 * self._limits.integration,
-                # API Gateway sends no pings of its own.
+                # API Gateway sends no pings.
                 ping_interval=None,
                 close_timeout=_CLOSE_SECONDS,
                 server_header=None,
@@ -112,7 +113,7 @@ class Gateway:
             raise PortTakenError(host, port) from error
 
     async def stop(self) -> None:
-        """Close all connections with 1001; what functions still do does not matter any more."""
+        """Close all connections with 1001 and stop waiting for functions."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -128,56 +129,56 @@ class Gateway:
                 for client in tuple(server.all_connections):
                     client.transport.abort()
 
-    # Opening
+    # Handshake
 
     async def _handshake(self, client: ServerConnection, request: Request) -> Response | None:
-        """The response to the opening request: 101 as soon as authorizer and $connect agree."""
+        """Respond to a handshake request: 101 if the authorizer and $connect accept it."""
         assert isinstance(client, _Socket)
         response = client.protocol.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return response
         path, _, query = request.path.partition("?")
         if path.removesuffix("/") != f"/{self._stack.websocket.stage}":
-            return _refuse(client, 403, "Forbidden", new_id())
-        # There is no address any more if the client has left already.
+            return _reject(client, 403, "Forbidden", new_id())
+        # A client that has already disconnected has no address.
         address = (client.remote_address or ("",))[0]
         handshake = HandshakeRequest(tuple(request.headers.raw_items()), query, address)
-        source = WebSocketEventFactory(self._stack, new_id(), self._clock.now_ms(), handshake)
-        verdict = await self._authorize(source)
-        if not verdict.allowed:
-            return _refuse(client, verdict.status, "", source.connection_id)
-        source.authorizer = verdict.context or None
-        if client.protocol.state is not CONNECTING:  # the client left meanwhile
+        events = WebSocketEventFactory(self._stack, new_id(), self._clock.now_ms(), handshake)
+        decision = await self._authorize(events)
+        if not decision.allowed:
+            return _reject(client, decision.status, "", events.connection_id)
+        events.authorizer = decision.context or None
+        if client.protocol.state is not CONNECTING:  # the client disconnected meanwhile
             return response
         subprotocol = None
         if (connect := self._stack.websocket.routes.get("$connect")) is not None:
-            event = source.connect(self._clock.now_ms())
+            event = events.connect(self._clock.now_ms())
             outcome = await self._invoke(connect.function, event)
             status = routing.connect_status(outcome)
             if status >= 300:
-                return _refuse(client, status, "", source.connection_id)
+                return _reject(client, status, "", events.connection_id)
             subprotocol = routing.chosen_subprotocol(outcome)
         if subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
             client.protocol.subprotocol = Subprotocol(subprotocol)
-        connection = ClientConnection(client, source, self._clock, self._limits.max_buffer_bytes)
+        connection = ClientConnection(client, events, self._clock, self._limits.max_buffer_bytes)
         client.connection = connection
-        # From here on there is something to clean up, whether or not the client is still there.
+        # From here on $disconnect must run, even if the client has already disconnected.
         client.connection_lost_waiter.add_done_callback(lambda _: self._lost(client, connection))
         return response
 
-    async def _authorize(self, source: WebSocketEventFactory) -> AuthorizerDecision:
+    async def _authorize(self, events: WebSocketEventFactory) -> AuthorizerDecision:
         if not self._throttles.admit_connection():
             return AuthorizerDecision(HTTPStatus.TOO_MANY_REQUESTS, {})
         authorizer = self._stack.websocket.authorizer
         if authorizer is None:
             return AuthorizerDecision(200, {})
-        if not source.handshake.has_identity(self._stack.websocket.identity_sources):
+        if not events.handshake.has_identity(self._stack.websocket.identity_sources):
             return AuthorizerDecision(401, {})
-        outcome = await self._invoke(authorizer, source.authorize(self._clock.now_ms()))
-        return decide(outcome, source.method_arn("$connect"))
+        outcome = await self._invoke(authorizer, events.authorize(self._clock.now_ms()))
+        return decide(outcome, events.method_arn("$connect"))
 
-    # While it is open
+    # Messages
 
     async def _run(self, client: ServerConnection) -> None:
         assert isinstance(client, _Socket)
@@ -185,24 +186,22 @@ class Gateway:
         connection = client.connection
         self._connections.add(connection)
         slots = asyncio.Semaphore(self._limits.in_flight)
-        client_throttle = self._throttles.of_client()
+        client_throttle = self._throttles.client_throttle()
         try:
             while True:
                 await slots.acquire()
-                # Ends at the latest when the connection's lifetime is over.
+                # Raises ConnectionClosed at the latest when the connection's lifetime ends.
                 message = await client.recv()
                 connection.touch()
                 if isinstance(message, bytes):
                     await connection.close(1003, "binary messages are not supported")
                     return
                 if connection.removed:
-                    # It is being closed, and what it still sends reaches nobody: reading on would
-                    # only take time from the others.
-                    return
+                    return  # it is closing; ignore further messages
                 if not client_throttle.admit():
                     await connection.close(1008, TOO_MANY)
                     return
-                task = self._spawn(self._serve(connection, message))
+                task = self._start_task(self._serve(connection, message))
                 connection.pending.add(task)
                 task.add_done_callback(connection.pending.discard)
                 task.add_done_callback(lambda _: slots.release())
@@ -212,7 +211,7 @@ class Gateway:
             self._connections.remove(connection)
 
     async def _serve(self, connection: ClientConnection, body: str) -> None:
-        """One message: its route's function, and what the client gets of its result."""
+        """Invoke the function of a message's route and send the reply."""
         SENDER.set(connection.connection_id)
         request_id = new_id()
         route = self._routes.find(body)
@@ -224,32 +223,32 @@ class Gateway:
             message = routing.gateway_message(TOO_MANY, connection.connection_id, request_id)
             await connection.reply(message)
             return
-        event = connection.source.message(route.key, body, request_id, self._clock.now_ms())
+        event = connection.events.message(route.key, body, request_id, self._clock.now_ms())
         outcome = await self._invoke(route.function, event)
-        answer = routing.answer(outcome)
-        if answer.failure is not None:
-            message = routing.gateway_message(answer.failure, connection.connection_id, request_id)
+        reply = routing.route_reply(outcome)
+        if reply.error is not None:
+            message = routing.gateway_message(reply.error, connection.connection_id, request_id)
             await connection.reply(message)
         elif route.replies:
-            await connection.reply(answer.body)
+            await connection.reply(reply.body)
 
-    # The end
+    # Disconnection
 
     def _lost(self, client: _Socket, connection: ClientConnection) -> None:
         self._connections.remove(connection)
         if not self._stopping:
-            # 1006: there was no closing frame.
+            # 1006: closed without a close frame.
             code = client.protocol.close_code or 1006
             reason = client.protocol.close_reason or ("" if code != 1005 else _NO_STATUS)
-            self._spawn(self._disconnect(connection, code, reason))
+            self._start_task(self._disconnect(connection, code, reason))
 
     async def _disconnect(self, connection: ClientConnection, code: int, reason: str) -> None:
         if (route := self._stack.websocket.routes.get("$disconnect")) is not None:
-            event = connection.source.disconnect(code, reason, self._clock.now_ms())
+            event = connection.events.disconnect(code, reason, self._clock.now_ms())
             await self._invoke(route.function, event)
 
     async def _sweep(self) -> None:
-        """Close what was idle or open for too long."""
+        """Close connections that reached their idle timeout or lifetime."""
         while True:
             now = self._clock.monotonic()
             for connection in self._connections:
@@ -259,22 +258,18 @@ class Gateway:
             await asyncio.sleep(self._limits.sweep)
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> Outcome:
-        try:
-            async with asyncio.timeout(self._limits.integration):
-                return await self._invoker.invoke(function, encode(event))
-        except TimeoutError:
-            return Outcome.failure(routing.TIMED_OUT, "Endpoint request timed out")
-        except LocalError as error:
-            return Outcome.failure(type(error).__name__, str(error))
+        return await invoke_integration(
+            self._invoker, function, encode(event), self._limits.integration
+        )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-def _refuse(client: ServerConnection, status: int, message: str, connection_id: str) -> Response:
+def _reject(client: ServerConnection, status: int, message: str, connection_id: str) -> Response:
     with suppress(ValueError):
         message = message or HTTPStatus(status).phrase
     body = {"message": message, "connectionId": connection_id, "requestId": new_id()}

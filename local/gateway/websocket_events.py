@@ -1,6 +1,6 @@
-"""The events that API Gateway sends to the functions of a WebSocket API.
+"""Events of a WebSocket API for Lambda functions.
 
-Shapes as in
+Formats as in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html.
@@ -24,34 +24,34 @@ from local.template.model import IdentitySource, Stack
 
 Event = dict[str, Any]
 
-# API Gateway's ids: 11 bytes in the base64 that is safe in URLs. They end in "=" and may hold "-"
-# and "_", as those in https://github.com/aws/aws-sdk-net/issues/3132 and in AWS's examples do.
+# API Gateway's ids: 11 bytes in URL-safe base64. They end in "=" and may contain "-" and "_", as in
+# https://github.com/aws/aws-sdk-net/issues/3132 and in AWS's examples.
 _ID_BYTES = 11
-# What ids are made of. AWS may be stricter: somebody saw `6sdf` refused, see docs/parity.md.
+# Characters of an id. AWS may be stricter: a report says it rejects `6sdf`, see docs/parity.md.
 _ID = re.compile(r"[A-Za-z0-9_\-+/=]{1,64}")
 
-# Of the opening request, the integration is not told what was for the connection alone.
+# Headers of the handshake that API Gateway does not pass to the integration.
 _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
 
 
 def new_id() -> str:
-    """A random id as API Gateway gives to connections, requests and messages."""
+    """Generate an id for a connection, request or message in API Gateway's format."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_ID_BYTES)).decode()
 
 
 def is_id(text: str) -> bool:
-    """Whether it could be an id of API Gateway's, whether or not there is such a connection."""
+    """Whether `text` has the format of a connection id."""
     return _ID.fullmatch(text) is not None
 
 
 def encode(event: Event) -> bytes:
-    """The event as a function gets it."""
+    """Encode an event as a function's payload."""
     return msgspec.json.encode(event)
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRequest:
-    """What a client sent to open its connection; names of headers as they came in."""
+    """A client's handshake request; header names as received."""
 
     headers: Sequence[tuple[str, str]]
     query: str
@@ -67,7 +67,7 @@ class HandshakeRequest:
         return parse_qsl(self.query, keep_blank_values=True)
 
     def has_identity(self, sources: Sequence[IdentitySource]) -> bool:
-        """Whether all of them are there and say something."""
+        """Whether all identity sources are present and not empty."""
         parameters = dict(self.parameters)
         return all(
             self.header(source.name) if source.kind == "header" else parameters.get(source.name)
@@ -77,7 +77,7 @@ class HandshakeRequest:
 
 @dataclass
 class WebSocketEventFactory:
-    """Makes the events of one connection. `authorizer` is its context: strings on every route."""
+    """Builds the events of one connection; `authorizer` is the context in all later events."""
 
     stack: Stack
     connection_id: str
@@ -94,7 +94,7 @@ class WebSocketEventFactory:
             self._identity["userAgent"] = agent
 
     def authorize(self, now_ms: int) -> Event:
-        """For the REQUEST authorizer of $connect."""
+        """Event for the REQUEST authorizer of $connect."""
         return {
             "type": "REQUEST",
             "methodArn": self.method_arn("$connect"),
@@ -103,22 +103,22 @@ class WebSocketEventFactory:
         }
 
     def connect(self, now_ms: int) -> Event:
-        """For $connect."""
-        passed = [pair for pair in self.handshake.headers if pair[0].lower() not in _HOP_BY_HOP]
+        """Event for $connect."""
+        headers = [pair for pair in self.handshake.headers if pair[0].lower() not in _HOP_BY_HOP]
         return {
-            **self._from_handshake(passed),
+            **self._from_handshake(headers),
             "requestContext": self._context("$connect", "CONNECT", new_id(), now_ms),
             "isBase64Encoded": False,
         }
 
     def message(self, route_key: str, body: str, request_id: str, now_ms: int) -> Event:
-        """For a message on any other route."""
+        """Event for a message on any other route."""
         context = self._context(route_key, "MESSAGE", request_id, now_ms)
         context["messageId"] = new_id()
         return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
     def disconnect(self, status: int, reason: str, now_ms: int) -> Event:
-        """For $disconnect; `status` and `reason` are those of the closing frame."""
+        """Event for $disconnect; `status` and `reason` are those of the close frame."""
         host = self.domain_name
         context = self._context("$disconnect", "DISCONNECT", new_id(), now_ms)
         context["disconnectStatusCode"] = status
@@ -136,7 +136,7 @@ class WebSocketEventFactory:
         }
 
     def method_arn(self, route_key: str) -> str:
-        """What the authorizer allows or denies."""
+        """ARN of a route, the resource in the authorizer's policy."""
         websocket = self.stack.websocket
         return self.stack.aws.arn(
             "execute-api", f"{websocket.api_id}/{websocket.stage}/{route_key}"
@@ -144,7 +144,7 @@ class WebSocketEventFactory:
 
     @property
     def domain_name(self) -> str:
-        """The deployed API's host."""
+        """Host of the deployed API."""
         return self.stack.aws.api_host(self.stack.websocket.api_id)
 
     def _context(self, route_key: str, event_type: str, request_id: str, now_ms: int) -> Event:
@@ -169,7 +169,7 @@ class WebSocketEventFactory:
         return context
 
     def _from_handshake(self, headers: Sequence[tuple[str, str]]) -> Event:
-        """Headers and query, each with the last value and with all of them; no query, no key."""
+        """Headers and query parameters, each with its last value and with all its values."""
         headers = [
             *headers,
             ("X-Amzn-Trace-Id", self._trace_id),

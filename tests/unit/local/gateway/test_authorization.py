@@ -1,4 +1,4 @@
-"""What an authorizer's answer means."""
+"""Evaluation of a Lambda authorizer's result."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def status(result: object) -> int:
         ([], 403),
     ],
 )
-def test_a_denial_wins_and_what_nothing_allows_is_denied(
+def test_an_explicit_denial_wins_and_the_default_is_to_deny(
     statements: list[tuple[str, str]], expected: int
 ) -> None:
     assert status(answer(*statements)) == expected
@@ -63,7 +63,7 @@ def test_a_single_statement_needs_no_list() -> None:
     assert status(result) == 200
 
 
-def test_context_values_become_strings_beside_the_principal() -> None:
+def test_context_values_become_strings_and_include_the_principal() -> None:
     result = answer(("Allow", "*"), context={"text": "a", "number": 1.5, "yes": True, "no": False})
     assert decide(Outcome(json.dumps(result).encode()), ARN).context == {
         "text": "a",
@@ -89,11 +89,11 @@ def test_context_values_become_strings_beside_the_principal() -> None:
         answer(("Allow", "*"), context={"big": "x" * MAX_RESULT_BYTES}),
     ],
 )
-def test_a_malformed_answer_is_a_failure_of_the_authorizer(result: object) -> None:
+def test_a_malformed_result_is_a_500(result: object) -> None:
     assert status(result) == 500
 
 
-def test_an_exception_that_says_unauthorized_is_a_401() -> None:
+def test_the_exception_unauthorized_is_a_401() -> None:
     assert decide(Outcome.failure("Exception", "Unauthorized"), ARN).status == 401
 
 
@@ -102,5 +102,5 @@ def test_any_other_exception_is_a_500(message: str) -> None:
     assert decide(Outcome.failure("Exception", message), ARN).status == 500
 
 
-def test_an_answer_that_is_no_json_is_a_500() -> None:
+def test_a_result_that_is_not_json_is_a_500() -> None:
     assert decide(Outcome(b"{"), ARN).status == 500

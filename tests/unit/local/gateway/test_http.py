@@ -1,4 +1,4 @@
-"""The HTTP gateway with whatever clients send and functions return: an answer, and a whole one."""
+"""The HTTP gateway under arbitrary requests and function results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.gateway.http_events import HttpEventFactory
-from local.gateway.http_results import response_of
+from local.gateway.http_results import to_response
 from local.http.server import Request, Response
 from local.identity.jwt_authorizer import as_texts
 from local.runtime.invocation import Outcome
@@ -23,7 +23,7 @@ TOKEN = WEB.token()
 EVENTS = HttpEventFactory(HttpApi("web", "$default", {}), AwsEnvironment())
 ROUTE = HttpRoute("ANY /notes", "web")
 
-# What a header's value may be on the wire.
+# Header values that are valid on the wire.
 values = st.binary(max_size=40).filter(lambda value: not {10, 13, 0} & set(value))
 names = st.sampled_from([b"authorization", b"content-type", b"cookie", b"x-one", b"user-agent"])
 targets = st.one_of(
@@ -43,7 +43,7 @@ json_values = st.recursive(
     headers=st.lists(st.tuples(names, values), max_size=5),
     body=st.binary(max_size=100),
 )
-def test_whatever_is_sent_is_answered(
+def test_every_request_gets_a_response(
     method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
     response = asyncio.run(WEB.gateway.handle(Request(method, target, headers, body)))
@@ -52,7 +52,7 @@ def test_whatever_is_sent_is_answered(
 
 
 @given(parts=st.lists(st.binary(max_size=60), min_size=1, max_size=4))
-def test_no_token_but_the_issuers_lets_in(parts: list[bytes]) -> None:
+def test_a_token_of_another_issuer_is_rejected(parts: list[bytes]) -> None:
     token = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
     request = Request("POST", "/private", [(b"authorization", b"Bearer " + token)], b"")
 
@@ -62,12 +62,12 @@ def test_no_token_but_the_issuers_lets_in(parts: list[bytes]) -> None:
 @given(
     position=st.integers(min_value=0, max_value=len(TOKEN) - 1), letter=st.sampled_from("Ab9-_.")
 )
-def test_a_token_that_is_changed_anywhere_lets_nobody_in(position: int, letter: str) -> None:
+def test_a_token_with_a_changed_letter_is_rejected(position: int, letter: str) -> None:
     changed = TOKEN[:position] + letter + TOKEN[position + 1 :]
     request = Request("POST", "/private", [(b"authorization", changed.encode())], b"")
     status = asyncio.run(WEB.gateway.handle(request)).status
 
-    # The last letter of a signature has bits that mean nothing.
+    # The last letter of a signature has unused bits.
     unchanged = changed == TOKEN or position == len(TOKEN) - 1
     assert status == 401 or (unchanged and status == 200)
 
@@ -75,25 +75,25 @@ def test_a_token_that_is_changed_anywhere_lets_nobody_in(position: int, letter: 
 @given(
     body=st.binary(min_size=1, max_size=100), kind=st.sampled_from(["application/json", "", "x/y"])
 )
-def test_a_body_reaches_the_function_whole(body: bytes, kind: str) -> None:
+def test_a_body_reaches_the_function_unchanged(body: bytes, kind: str) -> None:
     headers = [(b"content-type", kind.encode())] if kind else []
     request = Request("POST", "/notes", headers, body)
-    event = EVENTS.of(request, ROUTE, None, request_id="r", now_ms=1)
+    event = EVENTS.build(request, ROUTE, None, request_id="r", now_ms=1)
     sent = event["body"]
 
     assert (base64.b64decode(sent) if event["isBase64Encoded"] else sent.encode()) == body
 
 
 @given(claims=st.dictionaries(st.text(max_size=9), json_values))
-def test_all_claims_become_texts(claims: dict[str, Any]) -> None:
+def test_all_claims_become_strings(claims: dict[str, Any]) -> None:
     texts = as_texts(claims)
 
     assert texts.keys() == claims.keys()
     assert all(isinstance(value, str) for value in texts.values())
 
 
-def is_whole(response: Response) -> bool:
-    """One head, as many bytes of body as it says, and nothing of the function's in between."""
+def is_well_formed(response: Response) -> bool:
+    """Whether it is one head and a body of the announced length."""
     head, _, body = response.wire.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     lengths = [line for line in lines if line.lower().startswith(b"content-length: ")]
@@ -116,8 +116,8 @@ def is_whole(response: Response) -> bool:
         ),
     )
 )
-def test_whatever_is_returned_becomes_one_whole_answer(result: object) -> None:
-    response = response_of(Outcome(json.dumps(result).encode()), "r")
+def test_every_result_becomes_a_well_formed_response(result: object) -> None:
+    response = to_response(Outcome(json.dumps(result).encode()), "r")
 
-    assert is_whole(response)
+    assert is_well_formed(response)
     assert 200 <= response.status <= 599

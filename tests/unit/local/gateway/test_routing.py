@@ -1,4 +1,4 @@
-"""Which route a message takes, and what a result means."""
+"""Route selection and the interpretation of function results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.gateway import routing
+from local.gateway.integration import TIMED_OUT
 from local.runtime.invocation import Outcome
 from tests.unit.local.stacks import stack
 
@@ -48,16 +49,16 @@ def result(**content: object) -> Outcome:
         ('{"action": "say\\ud800"}', "$default"),
     ],
 )
-def test_the_selected_field_names_the_route_or_default_takes_it(body: str, key: str) -> None:
+def test_the_selected_field_names_the_route_with_default_as_fallback(body: str, key: str) -> None:
     assert route(body) == key
 
 
 @given(st.text())
-def test_any_text_finds_some_route(body: str) -> None:
+def test_arbitrary_text_finds_a_route(body: str) -> None:
     assert route(body) in ROUTES
 
 
-def test_without_default_nothing_takes_it() -> None:
+def test_an_api_without_default_has_no_route_for_other_messages() -> None:
     assert route("{}", {"say": True}) is None
 
 
@@ -79,7 +80,7 @@ def test_gateway_messages_name_connection_and_request() -> None:
         ('{"action": 1.5}', "$default"),
     ],
 )
-def test_what_is_no_text_is_turned_into_text(body: str, key: str) -> None:
+def test_selected_values_of_other_types_become_strings(body: str, key: str) -> None:
     routes = dict.fromkeys(("$default", "7", "true", "[a, 1]"), True)
     assert route(body, routes) == key
 
@@ -95,7 +96,7 @@ def test_what_is_no_text_is_turned_into_text(body: str, key: str) -> None:
     ],
 )
 def test_the_body_of_a_result_is_the_reply(outcome: Outcome, body: str) -> None:
-    assert routing.answer(outcome) == routing.Answer(body)
+    assert routing.route_reply(outcome) == routing.RouteReply(body)
 
 
 @pytest.mark.parametrize(
@@ -114,20 +115,20 @@ def test_the_body_of_a_result_is_the_reply(outcome: Outcome, body: str) -> None:
         Outcome(b"{"),
     ],
 )
-def test_errors_malformed_results_and_what_no_frame_can_carry_are_failures(
+def test_failed_malformed_and_oversized_results_are_internal_server_errors(
     outcome: Outcome,
 ) -> None:
-    assert routing.answer(outcome).failure == "Internal server error"
+    assert routing.route_reply(outcome).error == "Internal server error"
 
 
-def test_an_integrations_timeout_is_called_by_its_name() -> None:
-    outcome = Outcome.failure(routing.TIMED_OUT, "x")
-    assert routing.answer(outcome).failure == "Endpoint request timed out"
+def test_an_integration_timeout_has_its_own_error() -> None:
+    outcome = Outcome.failure(TIMED_OUT, "x")
+    assert routing.route_reply(outcome).error == "Endpoint request timed out"
 
 
-def test_a_reply_may_be_as_long_as_the_quota() -> None:
+def test_a_reply_may_fill_the_message_quota() -> None:
     text = "x" * routing.MAX_MESSAGE_BYTES
-    assert routing.answer(result(statusCode=200, body=text)).body == text
+    assert routing.route_reply(result(statusCode=200, body=text)).body == text
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,12 @@ def test_a_reply_may_be_as_long_as_the_quota() -> None:
         (Outcome(b"null"), 502),
         (Outcome(b"{"), 502),
         (Outcome.failure("Exception", "x"), 502),
-        (Outcome.failure(routing.TIMED_OUT, "x"), 504),
+        (Outcome.failure(TIMED_OUT, "x"), 504),
     ],
 )
-def test_connects_status_is_the_handshakes(outcome: Outcome, status: int) -> None:
+def test_the_status_of_connect_is_the_status_of_the_handshake(
+    outcome: Outcome, status: int
+) -> None:
     assert routing.connect_status(outcome) == status
 
 
@@ -161,7 +164,7 @@ def test_connects_status_is_the_handshakes(outcome: Outcome, status: int) -> Non
         ("text", None),
     ],
 )
-def test_a_subprotocol_is_chosen_in_the_response_headers(
+def test_connect_chooses_the_subprotocol_in_its_response_headers(
     headers: object, chosen: str | None
 ) -> None:
     assert routing.chosen_subprotocol(result(statusCode=200, headers=headers)) == chosen

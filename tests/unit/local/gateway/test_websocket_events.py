@@ -1,4 +1,4 @@
-"""The events that functions get."""
+"""Events of WebSocket APIs for Lambda functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from local.gateway.websocket_events import (
 from local.template.model import IdentitySource
 from tests.unit.local.stacks import stack
 
-OPENING = HandshakeRequest(
+HANDSHAKE = HandshakeRequest(
     headers=(("Host", "example"), ("User-Agent", "test/1"), ("X-Two", "a"), ("X-Two", "b")),
     query="token=a%2Bb&lang=es&lang=fr&empty=",
     source_ip="127.0.0.1",
@@ -27,17 +27,17 @@ CONNECTED_AT = 1_700_000_000_000
 NOW = CONNECTED_AT + 1_500
 
 
-def source(handshake: HandshakeRequest = OPENING) -> WebSocketEventFactory:
+def events(handshake: HandshakeRequest = HANDSHAKE) -> WebSocketEventFactory:
     return WebSocketEventFactory(stack(), "abc=", CONNECTED_AT, handshake)
 
 
-def test_every_event_says_which_connection_and_route() -> None:
-    one = source()
+def test_every_event_names_its_connection_and_route() -> None:
+    factory = events()
     for event, key, kind in (
-        (one.authorize(NOW), "$connect", "CONNECT"),
-        (one.connect(NOW), "$connect", "CONNECT"),
-        (one.message("say", "{}", "r=", NOW), "say", "MESSAGE"),
-        (one.disconnect(1000, "", NOW), "$disconnect", "DISCONNECT"),
+        (factory.authorize(NOW), "$connect", "CONNECT"),
+        (factory.connect(NOW), "$connect", "CONNECT"),
+        (factory.message("say", "{}", "r=", NOW), "say", "MESSAGE"),
+        (factory.disconnect(1000, "", NOW), "$disconnect", "DISCONNECT"),
     ):
         context = event["requestContext"]
         assert context["routeKey"] == key
@@ -55,28 +55,28 @@ def test_every_event_says_which_connection_and_route() -> None:
         assert "authorizer" not in context
 
 
-def test_the_opening_has_headers_and_decoded_query_both_single_and_multiple() -> None:
-    for event in (source().authorize(NOW), source().connect(NOW)):
+def test_handshake_events_have_single_and_multi_value_headers_and_parameters() -> None:
+    for event in (events().authorize(NOW), events().connect(NOW)):
         assert event["headers"]["X-Two"] == "b"
         assert event["multiValueHeaders"]["X-Two"] == ["a", "b"]
         assert event["queryStringParameters"] == {"token": "a+b", "lang": "fr", "empty": ""}
         assert event["multiValueQueryStringParameters"]["lang"] == ["es", "fr"]
 
 
-def test_without_a_query_there_is_no_key_for_it() -> None:
-    event = source(replace(OPENING, query="")).connect(NOW)
+def test_an_event_without_query_string_omits_the_parameters() -> None:
+    event = events(replace(HANDSHAKE, query="")).connect(NOW)
     assert "queryStringParameters" not in event
     assert "multiValueQueryStringParameters" not in event
 
 
-def test_the_authorizer_is_asked_about_the_connect_route() -> None:
-    event = source().authorize(NOW)
+def test_the_authorizer_event_names_the_connect_route() -> None:
+    event = events().authorize(NOW)
     assert event["type"] == "REQUEST"
     assert event["methodArn"] == ("arn:aws:execute-api:eu-central-1:000000000000:api/dev/$connect")
 
 
 def test_a_message_has_its_body_and_no_headers() -> None:
-    event = source().message("say", '{"action":"say","text":"é"}', "request=", NOW)
+    event = events().message("say", '{"action":"say","text":"é"}', "request=", NOW)
     assert event["body"] == '{"action":"say","text":"é"}'
     assert event["isBase64Encoded"] is False
     assert event["requestContext"]["requestId"] == "request="
@@ -84,34 +84,34 @@ def test_a_message_has_its_body_and_no_headers() -> None:
     assert "headers" not in event
 
 
-def test_a_disconnect_says_how_it_ended() -> None:
-    context = source().disconnect(1006, "gone", NOW)["requestContext"]
+def test_a_disconnect_event_has_status_and_reason() -> None:
+    context = events().disconnect(1006, "gone", NOW)["requestContext"]
     assert context["disconnectStatusCode"] == 1006
     assert context["disconnectReason"] == "gone"
 
 
-def test_the_authorizers_context_reaches_every_later_event() -> None:
-    one = source()
-    one.authorizer = {"userId": "alice", "principalId": "alice"}
+def test_the_authorizers_context_is_in_every_later_event() -> None:
+    factory = events()
+    factory.authorizer = {"userId": "alice", "principalId": "alice"}
     for event in (
-        one.connect(NOW),
-        one.message("say", "{}", "r=", NOW),
-        one.disconnect(1000, "", NOW),
+        factory.connect(NOW),
+        factory.message("say", "{}", "r=", NOW),
+        factory.disconnect(1000, "", NOW),
     ):
         assert event["requestContext"]["authorizer"]["userId"] == "alice"
 
 
-def test_a_client_without_user_agent_has_none() -> None:
-    identity = source(replace(OPENING, headers=())).connect(NOW)["requestContext"]["identity"]
+def test_the_identity_omits_a_missing_user_agent() -> None:
+    identity = events(replace(HANDSHAKE, headers=())).connect(NOW)["requestContext"]["identity"]
     assert identity == {"sourceIp": "127.0.0.1"}
 
 
 def test_events_are_encoded_as_json() -> None:
-    event = source().message("say", "ü\n", "r=", NOW)
+    event = events().message("say", "ü\n", "r=", NOW)
     assert msgspec.json.decode(encode(event)) == event
 
 
-def test_ids_look_like_api_gateways_and_differ() -> None:
+def test_ids_have_api_gateways_format_and_are_unique() -> None:
     ids = {new_id() for _ in range(100)}
     assert len(ids) == 100
     for each in ids:
@@ -122,18 +122,18 @@ def test_ids_look_like_api_gateways_and_differ() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no id", "a" * 65, "gone!", "@connections", "é="])
-def test_other_texts_are_no_ids(text: str) -> None:
+def test_text_in_another_format_is_not_an_id(text: str) -> None:
     assert not is_id(text)
 
 
-def test_functions_see_the_headers_of_a_proxy() -> None:
-    handshake = replace(OPENING, headers=(*OPENING.headers, ("Connection", "Upgrade")))
-    one = source(handshake)
-    for event in (one.authorize(NOW), one.connect(NOW)):
+def test_events_have_proxy_headers_and_connect_omits_hop_by_hop_headers() -> None:
+    handshake = replace(HANDSHAKE, headers=(*HANDSHAKE.headers, ("Connection", "Upgrade")))
+    factory = events(handshake)
+    for event in (factory.authorize(NOW), factory.connect(NOW)):
         assert event["headers"]["X-Forwarded-For"] == "127.0.0.1"
         assert event["multiValueHeaders"]["X-Amzn-Trace-Id"][0].startswith("Root=1-")
-    assert one.authorize(NOW)["headers"]["Connection"] == "Upgrade"
-    assert "Connection" not in one.connect(NOW)["headers"]
+    assert factory.authorize(NOW)["headers"]["Connection"] == "Upgrade"
+    assert "Connection" not in factory.connect(NOW)["headers"]
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_functions_see_the_headers_of_a_proxy() -> None:
         ([IdentitySource("querystring", "token"), IdentitySource("header", "token")], False),
     ],
 )
-def test_identity_sources_must_all_be_there(sources: list[IdentitySource], found: bool) -> None:
-    assert OPENING.has_identity(sources) is found
+def test_all_identity_sources_must_be_present(sources: list[IdentitySource], found: bool) -> None:
+    assert HANDSHAKE.has_identity(sources) is found
