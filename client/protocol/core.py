@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import replace
-from typing import get_args
 
 import msgspec
 
@@ -43,7 +42,7 @@ from shared.protocol.messages import (
     SessionJoined,
     SpeakerReconnected,
 )
-from shared.protocol.unions import AnyServerMessage
+from shared.protocol.server_messages import SERVER_MESSAGES
 
 _AUDIO_ID = "audio-"
 _CAPTION_ID = "caption"
@@ -60,10 +59,7 @@ class _Header(msgspec.Struct):
 
 
 def _decoders() -> dict[str, msgspec.json.Decoder[ServerMessage]]:
-    decoders = {}
-    for kind in get_args(AnyServerMessage):
-        decoders[kind.__struct_config__.tag] = msgspec.json.Decoder(kind)
-    return decoders
+    return {str(kind.__struct_config__.tag): msgspec.json.Decoder(kind) for kind in SERVER_MESSAGES}
 
 
 class SessionCore:

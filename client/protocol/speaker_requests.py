@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from client.protocol.requester import Requester
 from shared.protocol.messages import (
-    AnyControl,
+    BroadcastControl,
     BroadcastStateChanged,
     MuteBroadcast,
     PauseBroadcast,
@@ -19,7 +19,7 @@ class SpeakerRequests(Requester):
     then, and raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """
 
-    async def control(self, request: AnyControl) -> BroadcastStateChanged:
+    async def control(self, request: BroadcastControl) -> BroadcastStateChanged:
         """Ask for a change of the broadcast."""
         return await self.ask(request, BroadcastStateChanged)
 

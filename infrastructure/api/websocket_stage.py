@@ -12,7 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infrastructure.stage.config import GatewayLogRole, StageConfig, Throttle
+from infrastructure.stage.config import GatewayLogRole, StageConfig
+from infrastructure.stage.throttles import Throttle
 
 # One line per client request (deliveries are not logged), without the query string, which may hold
 # the token, the body, which may hold audio, and the client's address.

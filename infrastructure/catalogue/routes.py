@@ -1,6 +1,7 @@
-"""The table of the WebSocket API's routes: which function serves what.
+"""The routes of the WebSocket API: API Gateway's own, and one for each request.
 
-The functions, with their settings and rights, stand in `infrastructure.catalogue.function_table`.
+Requests come from the table in `shared.protocol.requests`, functions from
+`infrastructure.catalogue.function_table`.
 """
 
 from __future__ import annotations
@@ -8,62 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infrastructure.catalogue.function_spec import FunctionSpec
-from infrastructure.catalogue.function_table import (
-    ANNOUNCEMENTS,
-    AUDIO_PROCESSOR,
-    CONNECT,
-    CONTROL,
-    DEVICE_SYNC,
-    DISCONNECT,
-    SESSION_STATUS,
-)
-from shared.protocol import (
-    announcement_messages,
-    authentication_messages,
-    device_messages,
-    interpretation_messages,
-    messages,
-)
-from shared.protocol.message_base import action_of
+from infrastructure.catalogue.function_table import CONNECT, CONTROL, DISCONNECT, FUNCTIONS
+from shared.protocol.requests import REQUESTS, ThrottleClass
 
 
 @dataclass(frozen=True)
 class RouteSpec:
-    """One route of the WebSocket API; `replies` gives it a route response."""
+    """One route of the WebSocket API.
+
+    `replies` gives it a route response. Without a `throttle` class it has the stage's throttle.
+    """
 
     key: str
     function: FunctionSpec
     replies: bool = False
+    throttle: ThrottleClass | None = None
 
+
+_FUNCTIONS = {function.name: function for function in FUNCTIONS}
 
 ROUTES = (
-    RouteSpec("$connect", CONNECT),
+    RouteSpec("$connect", CONNECT, throttle=ThrottleClass.CONNECT),
     RouteSpec("$disconnect", DISCONNECT),
-    RouteSpec("$default", CONTROL, replies=True),
-    RouteSpec(action_of(messages.CreateSession), CONTROL, replies=True),
-    RouteSpec(action_of(messages.JoinSession), CONTROL, replies=True),
-    RouteSpec(action_of(messages.LeaveSession), CONTROL, replies=True),
-    RouteSpec(action_of(messages.ChangeLanguage), CONTROL, replies=True),
-    RouteSpec(action_of(messages.PauseBroadcast), CONTROL, replies=True),
-    RouteSpec(action_of(messages.ResumeBroadcast), CONTROL, replies=True),
-    RouteSpec(action_of(messages.MuteBroadcast), CONTROL, replies=True),
-    RouteSpec(action_of(messages.UnmuteBroadcast), CONTROL, replies=True),
-    RouteSpec(action_of(messages.SetVolume), CONTROL, replies=True),
-    RouteSpec(action_of(interpretation_messages.TakeOver), CONTROL, replies=True),
-    RouteSpec(action_of(interpretation_messages.HandOver), CONTROL, replies=True),
-    RouteSpec(action_of(messages.EndSession), CONTROL, replies=True),
-    RouteSpec(action_of(messages.GetSessionStatus), SESSION_STATUS, replies=True),
-    RouteSpec(action_of(messages.Heartbeat), CONTROL, replies=True),
-    RouteSpec(action_of(authentication_messages.Authenticate), CONTROL, replies=True),
-    RouteSpec(action_of(messages.SendAudio), AUDIO_PROCESSOR),
-    RouteSpec(action_of(interpretation_messages.SendCaption), AUDIO_PROCESSOR),
-    RouteSpec(action_of(device_messages.RegisterDevice), DEVICE_SYNC, replies=True),
-    RouteSpec(action_of(device_messages.GetSyncSnapshot), DEVICE_SYNC, replies=True),
-    RouteSpec(action_of(device_messages.Sync), DEVICE_SYNC, replies=True),
-    RouteSpec(action_of(announcement_messages.Announce), ANNOUNCEMENTS, replies=True),
-    RouteSpec(action_of(announcement_messages.ClearAnnouncement), ANNOUNCEMENTS, replies=True),
-    RouteSpec(
-        action_of(announcement_messages.AcknowledgeAnnouncement), ANNOUNCEMENTS, replies=True
+    RouteSpec("$default", CONTROL, replies=True, throttle=ThrottleClass.DEFAULT),
+    *(
+        RouteSpec(spec.action, _FUNCTIONS[spec.function], spec.reply is not None, spec.throttle)
+        for spec in REQUESTS
     ),
-    RouteSpec(action_of(announcement_messages.GetActiveAnnouncement), ANNOUNCEMENTS, replies=True),
 )

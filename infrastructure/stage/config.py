@@ -9,14 +9,10 @@ from enum import Enum
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from shared.protocol import (
-    announcement_messages,
-    authentication_messages,
-    device_messages,
-    interpretation_messages,
-    messages,
-)
-from shared.protocol.message_base import action_of
+from infrastructure.catalogue.routes import ROUTES
+from infrastructure.stage import throttles
+from infrastructure.stage.throttles import Throttle
+from shared.protocol.requests import ThrottleClass
 from shared.utils.settings import HANDSHAKE_DELAYS
 
 PROJECT = "lingocast"
@@ -83,14 +79,6 @@ class ConnectIdentity(Enum):
 
 
 @dataclass(frozen=True)
-class Throttle:
-    """A token bucket: `rate` requests a second on average, `burst` at once."""
-
-    rate: int
-    burst: int
-
-
-@dataclass(frozen=True)
 class CustomDomain:
     """Where clients find the WebSocket API, with a certificate of the same Region, and the zone of
     Route 53 that gets its records, if it is there.
@@ -113,10 +101,10 @@ class StageConfig:
     recovery_days: int
     # Tables, users and the stack itself refuse to be deleted until that is taken back.
     deletion_protection: bool
-    # For each route by itself, of either API, and for those that deserve another one, by route key.
+    # Of each route of the WebSocket and the HTTP API, unless its class has one in `throttles`.
     throttle: Throttle
     http_throttle: Throttle
-    route_throttles: Mapping[str, Throttle]
+    throttles: Mapping[ThrottleClass, Throttle]
     # Concurrent executions that belong to a function: nobody else gets them, and it gets no more.
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     # The account's quota of API Gateway requests a second in the Region: raise it with the quota.
@@ -141,6 +129,15 @@ class StageConfig:
         """The stack's name, also that of its template file."""
         return f"{PROJECT}-{self.stage}"
 
+    @property
+    def route_throttles(self) -> Mapping[str, Throttle]:
+        """The throttles of routes that differ from the stage's, by route key."""
+        return {
+            route.key: self.throttles[route.throttle]
+            for route in ROUTES
+            if route.throttle is not None and route.throttle in self.throttles
+        }
+
     def unprotected(self) -> StageConfig:
         """The stage as its first deployment needs it: one that fails can be rolled back.
 
@@ -154,106 +151,6 @@ class StageConfig:
         return f"{self.stack_name}-{name.replace('_', '-')}"
 
 
-# Where the limits come from. An account has 10 000 requests a second in a Region, @connections
-# calls included, and 500 new connections a second:
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-# The rates of all routes together stay below half of the first, so that no storm of requests takes
-# what deliveries need; dev's stay below a fifth, as it may share the account with prod.
-#
-# API Gateway throttles a route, not a client, so a stranger's requests come out of the same bucket
-# as the speaker's. A flooding connection is closed by its budgets (shared/admission/budgets.py),
-# and until that has happened the bucket must have something left. On `sendAudio` that takes 5
-# refusals or about 100 ms. A client gets some 1 000 messages a second through one connection, so
-# 100 before it is closed; eight such connections, each reopened twice before their address is
-# slowed, need 8 x 3 x 100 = 2 400 at once. The burst is that and half a second of honest audio.
-# What speakers do by hand, each for one session.
-_CONTROLS = tuple(
-    action_of(request)
-    for request in (
-        messages.EndSession,
-        messages.MuteBroadcast,
-        messages.PauseBroadcast,
-        messages.ResumeBroadcast,
-        messages.SetVolume,
-        messages.UnmuteBroadcast,
-    )
-)
-# What readers do by hand, each once an announcement.
-_READING = tuple(
-    action_of(request)
-    for request in (
-        announcement_messages.AcknowledgeAnnouncement,
-        announcement_messages.GetActiveAnnouncement,
-    )
-)
-# By hand too, and each one reaches everybody.
-_ANNOUNCING = tuple(
-    action_of(request)
-    for request in (announcement_messages.Announce, announcement_messages.ClearAnnouncement)
-)
-# What interpreters do by hand, each now and then.
-_INTERPRETING = tuple(
-    action_of(request)
-    for request in (interpretation_messages.TakeOver, interpretation_messages.HandOver)
-)
-_DEV_THROTTLES = {
-    **dict.fromkeys(_INTERPRETING, Throttle(rate=10, burst=50)),
-    **dict.fromkeys(_CONTROLS, Throttle(rate=20, burst=100)),
-    # Machines that interpret ask each second who listens.
-    action_of(messages.GetSessionStatus): Throttle(rate=50, burst=200),
-    **dict.fromkeys(_READING, Throttle(rate=20, burst=200)),
-    **dict.fromkeys(_ANNOUNCING, Throttle(rate=10, burst=50)),
-    # A hall of 500 comes at once.
-    "$connect": Throttle(rate=200, burst=500),
-    action_of(messages.JoinSession): Throttle(rate=200, burst=500),
-    # Once an hour or less often, by those who have a token.
-    action_of(authentication_messages.Authenticate): Throttle(rate=5, burst=50),
-    action_of(messages.CreateSession): Throttle(rate=20, burst=100),
-    # 500 listeners every 30 s are 17, 30 interpreters every second 30. Interpreters lose their
-    # language without: the burst is what strangers send until they are closed.
-    action_of(messages.Heartbeat): Throttle(rate=100, burst=2_500),
-    # 10 sources of 10 chunks a second (chunkMs 100) are 100; the rest is for strangers.
-    action_of(messages.SendAudio): Throttle(rate=250, burst=2_500),
-    # Of 10 interpreters, each two or three a second while somebody speaks.
-    action_of(interpretation_messages.SendCaption): Throttle(rate=50, burst=250),
-}
-_PROD_THROTTLES = {
-    **dict.fromkeys(_INTERPRETING, Throttle(rate=20, burst=40)),
-    **dict.fromkeys(_CONTROLS, Throttle(rate=60, burst=120)),
-    # Machines that interpret ask each second who listens: 100 sessions.
-    action_of(messages.GetSessionStatus): Throttle(rate=100, burst=200),
-    # Of an audience in a session some change the language or leave; all at once do neither.
-    **dict.fromkeys(
-        (action_of(messages.ChangeLanguage), action_of(messages.LeaveSession)),
-        Throttle(rate=200, burst=2_000),
-    ),
-    # What no route is for.
-    "$default": Throttle(rate=100, burst=2_000),
-    # Once a connection, by those who are devices.
-    action_of(device_messages.RegisterDevice): Throttle(rate=150, burst=500),
-    # After an absence, some pages each.
-    action_of(device_messages.GetSyncSnapshot): Throttle(rate=50, burst=200),
-    # 100 users who do something five times a second. The bus outside has a rate for itself.
-    action_of(device_messages.Sync): Throttle(rate=500, burst=500),
-    **dict.fromkeys(_READING, Throttle(rate=150, burst=500)),
-    **dict.fromkeys(_ANNOUNCING, Throttle(rate=10, burst=20)),
-    # Once an hour or less often, by those who have a token.
-    action_of(authentication_messages.Authenticate): Throttle(rate=20, burst=100),
-    # The quota of new connections.
-    "$connect": Throttle(rate=500, burst=500),
-    # Done by hand, and each one writes a row that lives for a day.
-    action_of(messages.CreateSession): Throttle(rate=10, burst=20),
-    # No more than can connect; one session's row takes as many, at 2 of its partition's 1 000
-    # write units a second each.
-    action_of(messages.JoinSession): Throttle(rate=500, burst=500),
-    # 10 000 listeners every 30 s are 333, 100 interpreters every second 100.
-    action_of(messages.Heartbeat): Throttle(rate=500, burst=2_500),
-    # 100 sources of 5 chunks a second (chunkMs 200) are 500; the rest is for strangers.
-    action_of(messages.SendAudio): Throttle(rate=650, burst=2_750),
-    # Of 60 interpreters, each two or three a second while somebody speaks. Captions are the first
-    # to go: what is heard comes before what is read.
-    action_of(interpretation_messages.SendCaption): Throttle(rate=150, burst=150),
-}
 # A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
 # 200. What a stranger sends there holds one for 2 ms. Thus an account's default pool of 1 000 keeps
 # its audio when joins storm, and 550 are left for everything else; 100 must be left:
@@ -276,7 +173,7 @@ STAGES: Mapping[str, StageConfig] = {
             deletion_protection=False,
             throttle=Throttle(rate=50, burst=2_000),
             http_throttle=Throttle(rate=5, burst=10),
-            route_throttles=_DEV_THROTTLES,
+            throttles=throttles.DEV,
             # Of ten concurrent executions one may wait.
             settings={HANDSHAKE_DELAYS: "1"},
             # Nothing is reserved: a new account has 10 concurrent executions in all, and reserving
@@ -294,7 +191,7 @@ STAGES: Mapping[str, StageConfig] = {
             throttle=Throttle(rate=500, burst=500),
             # What people and their tools do, each now and then.
             http_throttle=Throttle(rate=20, burst=40),
-            route_throttles=_PROD_THROTTLES,
+            throttles=throttles.PROD,
             reserved_concurrency=_PROD_CONCURRENCY,
             alarm_topic=True,
         ),

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from infrastructure.catalogue.http_routes import HTTP_ROUTES
 from infrastructure.catalogue.routes import ROUTES
-from infrastructure.stage.config import ConfigError, StageConfig, Throttle
+from infrastructure.stage.config import ConfigError, StageConfig
 from infrastructure.stage.regions import ANY_REGION, REGIONS, UNKNOWN_REGION, Region
+from infrastructure.stage.throttles import Throttle
 from shared.utils import settings
 from shared.utils.setting_values import NO_ENGINE, engines
 
@@ -97,7 +98,7 @@ def _with_quota(config: StageConfig, quota: int, where: str) -> StageConfig:
             f"the routes of {config.stage} may take {allowed} requests/s, but of the account's "
             f"{quota}{where} only {most} are for them, the rest for deliveries: raise the quota "
             "and say so (apiRequestsPerSecond=...), or lower the throttles in "
-            "infrastructure/stage/config.py"
+            "infrastructure/stage/throttles.py"
         )
     return config
 
@@ -113,7 +114,7 @@ def _scaled(config: StageConfig, quota: int, made_for: int) -> StageConfig:
         config,
         throttle=less(config.throttle),
         http_throttle=less(config.http_throttle),
-        route_throttles={key: less(item) for key, item in config.route_throttles.items()},
+        throttles={key: less(item) for key, item in config.throttles.items()},
     )
 
 

@@ -1,95 +1,80 @@
-"""How many requests of each kind one connection may make: the table of all routes.
+"""Budgets: how many requests one connection may make, by throttle class.
 
-These are the outer bounds, for each connection and instance. They are several times what honest
-clients do, so that only floods meet them; finer rules (real time, captions a second) are the
-services' own.
+They are outer bounds per connection and function instance, several times what honest clients send:
+only floods meet them. Services keep the finer rules, such as real-time pace and captions a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shared.protocol import (
-    announcement_messages,
-    authentication_messages,
-    device_messages,
-    interpretation_messages,
-    messages,
-)
 from shared.protocol.message_base import Request
+from shared.protocol.requests import SPECS, Sender, ThrottleClass
 from shared.utils.token_bucket import Budget
 
-# What no line below is for: what people do by hand, and every route that is added later.
-OTHERS = Budget(per_second=5, burst=100)
-# What is no request of the protocol; no honest client goes on sending it.
+# Classes without a row below: requests made by hand.
+DEFAULT = Budget(per_second=5, burst=100)
+# Messages that do not decode. No honest client goes on sending them.
 MALFORMED = Budget(per_second=1, burst=100)
-# Audio and captions, or what is neither on their routes, of connections that can never send any:
-# it comes out of the throttle that speakers need, whatever is wrong with it.
-STRANGERS_AUDIO = Budget(per_second=1, burst=10)
-# Controls and the like of connections without a token, which no session would let them do.
-ANONYMOUS_CONTROLS = Budget(per_second=0.5, burst=20)
 
-BUDGETS: Mapping[type[Request], Budget] = {
-    # Ten chunks a second (chunkMs 100). After a stall, clients that drop nothing send all that has
-    # piled up at once: 50 s of it are more than real time, but no reason to be closed.
-    messages.SendAudio: Budget(per_second=30, burst=500),
-    # The rule of ten a second refuses first; this one is for who does not listen to it.
-    interpretation_messages.SendCaption: Budget(per_second=30, burst=250),
-    # Interpreters send one a second, others one in 30.
-    messages.Heartbeat: Budget(per_second=4, burst=30),
-    # Machines ask once a second.
-    messages.GetSessionStatus: Budget(per_second=5, burst=60),
-    # Once a connection, and again if the answer was lost.
-    messages.JoinSession: Budget(per_second=1, burst=30),
-    messages.CreateSession: Budget(per_second=1, burst=30),
-    # Once an hour or so, and each one is verified.
-    authentication_messages.Authenticate: Budget(per_second=0.2, burst=20),
-    # As often as somebody can click, through all the languages of a session.
-    messages.ChangeLanguage: Budget(per_second=3, burst=120),
-    # Devices write what their user does, in pages after an absence.
-    device_messages.Sync: Budget(per_second=50, burst=500),
-    device_messages.GetSyncSnapshot: Budget(per_second=10, burst=200),
+BUDGETS: Mapping[ThrottleClass, Budget] = {
+    # Ten chunks a second (chunkMs 100). After a stall, some clients send their whole backlog at
+    # once: 50 s of it exceed real time, but are no reason to close the connection.
+    ThrottleClass.AUDIO: Budget(per_second=30, burst=500),
+    # The service refuses captions beyond ten a second first. This stops senders who ignore that.
+    ThrottleClass.CAPTION: Budget(per_second=30, burst=250),
+    # Interpreters send one a second, others one every 30 s.
+    ThrottleClass.HEARTBEAT: Budget(per_second=4, burst=30),
+    # Machine interpreters ask once a second.
+    ThrottleClass.STATUS: Budget(per_second=5, burst=60),
+    # Once a connection, and again if the reply was lost.
+    ThrottleClass.JOIN: Budget(per_second=1, burst=30),
+    ThrottleClass.CREATE: Budget(per_second=1, burst=30),
+    # About once an hour; each one costs a verification.
+    ThrottleClass.AUTHENTICATE: Budget(per_second=0.2, burst=20),
+    # As fast as somebody clicks through all the languages of a session.
+    ThrottleClass.LANGUAGE: Budget(per_second=3, burst=120),
+    # Devices report what their user does; after an absence they catch up in pages.
+    ThrottleClass.SYNC: Budget(per_second=50, burst=500),
+    ThrottleClass.SNAPSHOT: Budget(per_second=10, burst=200),
     # Each one reaches everybody.
-    announcement_messages.Announce: Budget(per_second=2, burst=50),
+    ThrottleClass.ANNOUNCE: Budget(per_second=2, burst=50),
 }
-# Heartbeats of listeners: one in 30 seconds.
-ANONYMOUS_HEARTBEATS = Budget(per_second=2, burst=20)
-# Requests of speakers and interpreters, by connections that can be neither.
-_OF_SOURCES = frozenset(
-    {
-        messages.CreateSession,
-        messages.EndSession,
-        messages.MuteBroadcast,
-        messages.PauseBroadcast,
-        messages.ResumeBroadcast,
-        messages.SetVolume,
-        messages.UnmuteBroadcast,
-        messages.GetSessionStatus,
-        interpretation_messages.HandOver,
-        interpretation_messages.TakeOver,
-    }
-)
-# What only a source sends.
-_SENT_BY_SOURCES = frozenset({messages.SendAudio, interpretation_messages.SendCaption})
 
-# Sessions that are not there, asked for by name: enough for typing errors, too few for guessing.
+# Listen-only connections, whose handshake brought neither a token nor a ticket. Their audio and
+# captions are always refused, but use up the throttle that speakers need.
+LISTEN_ONLY_STREAM = Budget(per_second=1, burst=10)
+LISTEN_ONLY_BUDGETS: Mapping[ThrottleClass, Budget] = {
+    ThrottleClass.AUDIO: LISTEN_ONLY_STREAM,
+    ThrottleClass.CAPTION: LISTEN_ONLY_STREAM,
+    # Listeners send one every 30 s.
+    ThrottleClass.HEARTBEAT: Budget(per_second=2, burst=20),
+}
+# Requests of a source, which are refused to them as well.
+LISTEN_ONLY_CONTROLS = Budget(per_second=0.5, burst=20)
+
+# Requests that name a missing session: enough for typing errors, too few for guessing.
 GUESSES = Budget(per_second=0.1, burst=10)
-# Refusals by a budget, and of what a connection can never do, before it is closed.
+# Refusals before the connection is closed: of requests over budget, and of requests that this
+# connection can never make.
 STRIKES = Budget(per_second=0.2, burst=5)
 NEVER_STRIKES = Budget(per_second=0.1, burst=4)
 
-
-def budget_of(kind: type[Request], *, never_sends: bool) -> Budget:
-    """The budget of a kind of request."""
-    if never_sends and kind in _OF_SOURCES:
-        return ANONYMOUS_CONTROLS
-    if never_sends and kind is messages.Heartbeat:
-        return ANONYMOUS_HEARTBEATS
-    if never_sends and kind in _SENT_BY_SOURCES:
-        return STRANGERS_AUDIO
-    return BUDGETS.get(kind, OTHERS)
+_STREAMS = frozenset({ThrottleClass.AUDIO, ThrottleClass.CAPTION})
 
 
-def malformed_budget_of(kinds: Collection[type[Request]], *, never_sends: bool) -> Budget:
-    """The budget of what is no request, where those of `kinds` are expected."""
-    return STRANGERS_AUDIO if never_sends and _SENT_BY_SOURCES.issuperset(kinds) else MALFORMED
+def budget_of(request: type[Request], *, listen_only: bool) -> Budget:
+    """The budget of one connection for a request type."""
+    spec = SPECS[request]
+    if listen_only:
+        if spec.throttle in LISTEN_ONLY_BUDGETS:
+            return LISTEN_ONLY_BUDGETS[spec.throttle]
+        if spec.sender is Sender.SOURCE:
+            return LISTEN_ONLY_CONTROLS
+    return BUDGETS.get(spec.throttle, DEFAULT)
+
+
+def malformed_budget_of(requests: Collection[type[Request]], *, listen_only: bool) -> Budget:
+    """The budget for messages that do not decode, on routes that take `requests`."""
+    streams = all(SPECS[request].throttle in _STREAMS for request in requests)
+    return LISTEN_ONLY_STREAM if listen_only and streams else MALFORMED

@@ -102,11 +102,10 @@ class RequestAdmission:
     def admit(self, caller: Caller, kind: type[Request] | None) -> None:
         """Let a request pass, before anything is read for it. Raises OverBudgetError."""
         account, now = self._account(caller), caller.received_at
-        never_sends = caller.never_sends
         if kind is None:
-            budget = malformed_budget_of(self._kinds, never_sends=never_sends)
+            budget = malformed_budget_of(self._kinds, listen_only=caller.listen_only)
         else:
-            budget = budget_of(kind, never_sends=never_sends)
+            budget = budget_of(kind, listen_only=caller.listen_only)
         bucket = account.buckets.get(kind)
         if bucket is None:
             bucket = account.buckets[kind] = TokenBucket.full(budget, now)

@@ -26,6 +26,6 @@ def caller_of(event: Event) -> Caller:
         connected_at=context["connectedAt"],
         client_id=authorized.get("clientId") or None,
         token_expires_at=int(token_expires_at) if token_expires_at else None,
-        never_sends=authorized.get(SENDS) == NEVER,
+        listen_only=authorized.get(SENDS) == NEVER,
         address=(context.get("identity") or {}).get("sourceIp") or None,
     )

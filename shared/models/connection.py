@@ -101,10 +101,9 @@ class Connection:
 class Caller:
     """Who sends a request, on which connection, and when it reached the gateway (ms).
 
-    Who has no token may have a `client_id`, by which their client is known again. `never_sends`:
-    the handshake brought neither a token nor a ticket, so that no request of this connection can
-    ever be audio or captions. It is False for what the authorizer said nothing about, such as
-    connections that were opened before it said so. `address` is the client's IP address.
+    Who has no token may have a `client_id`, by which their client is known again. `listen_only`:
+    the handshake brought neither a token nor a ticket, so this connection can never send audio or
+    captions. It is False if the authorizer did not say. `address` is the client's IP address.
     """
 
     connection_id: str
@@ -117,7 +116,7 @@ class Caller:
     token_expires_at: int | None = None
     # The token has expired and was not renewed: what is left is what needs no token.
     token_expired: bool = False
-    never_sends: bool = False
+    listen_only: bool = False
     address: str | None = field(default=None, repr=False)
 
     @property

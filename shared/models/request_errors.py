@@ -85,7 +85,7 @@ def require_source(caller: Caller, action: str, who: str) -> None:
 
     Raises FORBIDDEN, as for a listener.
     """
-    if caller.never_sends:
+    if caller.listen_only:
         raise NeverAllowedError(
             ErrorCode.FORBIDDEN, f"{action}: only {who} may; connect with a token (?token=...)"
         )

@@ -78,23 +78,27 @@ class EndSession(Request, frozen=True, kw_only=True):
     """The speaker ends the session for everyone."""
 
 
-class PauseBroadcast(Request, frozen=True, kw_only=True):
+class BroadcastControl(Request, frozen=True, kw_only=True):
+    """Base of the speaker's controls, which BroadcastStateChanged answers."""
+
+
+class PauseBroadcast(BroadcastControl, frozen=True, kw_only=True):
     """The speaker stops all audio of the session for a while."""
 
 
-class ResumeBroadcast(Request, frozen=True, kw_only=True):
+class ResumeBroadcast(BroadcastControl, frozen=True, kw_only=True):
     """The speaker goes on after a pause."""
 
 
-class MuteBroadcast(Request, frozen=True, kw_only=True):
+class MuteBroadcast(BroadcastControl, frozen=True, kw_only=True):
     """The speaker silences the session."""
 
 
-class UnmuteBroadcast(Request, frozen=True, kw_only=True):
+class UnmuteBroadcast(BroadcastControl, frozen=True, kw_only=True):
     """The speaker lets the session be heard again."""
 
 
-class SetVolume(Request, frozen=True, kw_only=True):
+class SetVolume(BroadcastControl, frozen=True, kw_only=True):
     """The speaker sets how loud receivers play, 0.0-1.0."""
 
     volume: float
@@ -249,6 +253,3 @@ class ConnectionTimeout(ServerMessage, frozen=True, kw_only=True):
     reason: CloseReason = "idle"
     idle_seconds: int
     timestamp: int
-
-
-AnyControl = PauseBroadcast | ResumeBroadcast | MuteBroadcast | UnmuteBroadcast | SetVolume

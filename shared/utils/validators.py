@@ -9,9 +9,8 @@ import msgspec
 from shared.models.audio_format import OPUS, PCM, AudioFormat
 from shared.models.broadcast_state import checked_volume
 from shared.models.errors import ErrorCode, ValidationError
-from shared.protocol.message_base import action_of
 from shared.protocol.messages import RequestedAudioFormat
-from shared.protocol.unions import AnyRequest
+from shared.protocol.requests import ACTIONS
 
 # API Gateway's own limit on a WebSocket message (128 KB); see
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -28,7 +27,6 @@ MAX_AUDIO_MESSAGE_BYTES = (MAX_AUDIO_CHUNK_BYTES + 2) // 3 * 4 + MAX_CONTROL_MES
 # Base64 and JSON around it must fit one 32 KB frame, which is all that a browser sends.
 MAX_PCM_CHUNK_BYTES = 24_000
 
-KNOWN_ACTIONS = frozenset(action_of(request) for request in AnyRequest.__args__)
 QUALITY_TIERS = ("standard", "premium")
 SAMPLE_RATES_HZ = range(8_000, 48_001)
 CHUNK_DURATIONS_MS = range(100, 1_001)
@@ -184,9 +182,9 @@ def validate_action(action: object) -> str:
     """The action, if there is such a one."""
     if not isinstance(action, str):
         raise ValidationError(ErrorCode.INVALID_MESSAGE, "action", "not a string")
-    if action not in KNOWN_ACTIONS:
+    if action not in ACTIONS:
         raise ValidationError(
-            ErrorCode.UNKNOWN_ACTION, "action", f"not one of {', '.join(sorted(KNOWN_ACTIONS))}"
+            ErrorCode.UNKNOWN_ACTION, "action", f"not one of {', '.join(sorted(ACTIONS))}"
         )
     return action
 

@@ -11,25 +11,13 @@ import json
 from abc import ABC, abstractmethod
 from typing import Any
 
+from shared.protocol.requests import ACTIONS
 from tests.helpers.doubles import ManualClock
 from tests.helpers.fake_connections import FakeConnections
 from tests.helpers.token_book import TokenBook
 
 Message = dict[str, Any]
 
-_SERVED_BY = {
-    "getSessionStatus": "session_status",
-    **dict.fromkeys(("registerDevice", "getSyncSnapshot", "sync"), "device_sync"),
-    **dict.fromkeys(
-        (
-            "announce",
-            "clearAnnouncement",
-            "acknowledgeAnnouncement",
-            "getActiveAnnouncement",
-        ),
-        "announcements",
-    ),
-}
 CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
@@ -80,8 +68,13 @@ class Clients(ABC):
 
     def ask(self, connection: str, action: str, **fields: Any) -> Message:
         """A control request and its reply."""
-        function = _SERVED_BY.get(action, "control")
-        return self.ask_text(connection, json.dumps({"action": action, **fields}), function)
+        spec = ACTIONS.get(action)
+        text = json.dumps({"action": action, **fields})
+        reply = self.ask_text(connection, text, spec.function if spec else "control")
+        if spec is not None and reply["type"] != "error":
+            assert spec.reply is not None
+            assert reply["type"] == spec.reply.__struct_config__.tag
+        return reply
 
     def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
         """Any text to a function that replies, and its reply."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import traceback
 from contextlib import suppress
-from typing import get_args
 
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.protocol.message_base import Request
-from shared.protocol.unions import AnyRequest
+from shared.protocol.requests import SPECS
 from tests.helpers.database.lossy import Fault
 from tests.helpers.database.lossy_scenarios import SCENARIOS
 from tests.helpers.database.lossy_stage import Scenario, Stage
@@ -27,7 +26,7 @@ TIMES = (1, 3)
 MOST_CALLS = 150
 
 
-@pytest.mark.parametrize("request_type", get_args(AnyRequest))
+@pytest.mark.parametrize("request_type", SPECS)
 def test_every_request_has_a_scenario(request_type: type[Request]) -> None:
     assert request_type in SCENARIOS, "add one to tests/helpers/database/lossy_scenarios.py"
 

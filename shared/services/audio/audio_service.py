@@ -54,7 +54,7 @@ class AudioService:
         Raises INVALID_MESSAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE, NOT_IN_SESSION, FORBIDDEN or
         RATE_LIMITED.
         """
-        if caller.never_sends:
+        if caller.listen_only:
             validate_audio_chunk_size(request.audio, None)
             _check_renders(request.renders)
             require_source(caller, "sendAudio", _WHO)

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from client.protocol.announcements import AnnouncementTracker
 from local.endpoints import Endpoints
-from shared.protocol.unions import AnyServerMessage
+from shared.protocol.server_messages import AnyServerMessage
 from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message, Wire, wire

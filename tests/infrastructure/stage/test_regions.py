@@ -11,10 +11,11 @@ import botocore.session
 import pytest
 
 from infrastructure.monitoring.alarms import quota_alarm_at
-from infrastructure.stage.config import STAGES, ConfigError, StageConfig, Throttle
+from infrastructure.stage.config import STAGES, ConfigError, StageConfig
 from infrastructure.stage.context import config_from
 from infrastructure.stage.region_limits import fit_to_region, routes_rate
 from infrastructure.stage.regions import REGIONS, SERVICES
+from infrastructure.stage.throttles import Throttle
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, run_app
 
 ENGINES = "INTERPRETATION_ENGINES"

@@ -9,7 +9,7 @@ import pytest
 
 from client.protocol.announcements import AnnouncementTracker
 from shared.models.delivery import Outcome
-from shared.protocol.unions import AnyServerMessage
+from shared.protocol.server_messages import AnyServerMessage
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
