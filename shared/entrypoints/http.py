@@ -93,16 +93,16 @@ def decoded(body: bytes, request_type: type[RequestType]) -> RequestType:
     try:
         return msgspec.json.decode(body, type=request_type)
     except msgspec.ValidationError as error:
-        fault = readable_fault(error, "body")
+        fault = readable_fault(error, [request_type], "body")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        fault = _unreadable(body, error)
+        fault = _unreadable(body, error, request_type)
     raise LingocastError(ErrorCode.INVALID_MESSAGE, fault)
 
 
-def _unreadable(body: bytes, error: Exception) -> str:
+def _unreadable(body: bytes, error: Exception, request_type: type[msgspec.Struct]) -> str:
     try:
         text = body.decode()
     except UnicodeError:
         return "body: not UTF-8"
     read = outline(text)
-    return text_fault(text, read, "body") or member_fault(read, error, "body")
+    return text_fault(text, read, "body") or member_fault(read, error, "body", [request_type])

@@ -116,4 +116,6 @@ def _decoded(event: Mapping[str, Any], request_type: type[RequestType]) -> Reque
     try:
         return msgspec.convert(event, request_type)
     except msgspec.ValidationError as error:
-        raise LingocastError(ErrorCode.INVALID_MESSAGE, readable_fault(error)) from error
+        raise LingocastError(
+            ErrorCode.INVALID_MESSAGE, readable_fault(error, [request_type])
+        ) from error

@@ -1,59 +1,44 @@
-"""From the text of a request to a typed request, or to the error that says what is wrong."""
+"""Decodes the text of a request, or explains what is wrong with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, Union, get_args
+from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
+from shared.entrypoints.allowed_values import allowed_values
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.terms import Role
-from shared.protocol.announcement_messages import MessageType, Scope
-from shared.protocol.device_messages import Operation, SyncKind
-from shared.protocol.message_base import MAX_REQUEST_ID_LENGTH, Request
-from shared.protocol.messages import SessionAccess
-from shared.protocol.webhook_messages import BUS_TYPES
+from shared.protocol.message_base import MAX_REQUEST_ID_LENGTH, Request, action_of
 from shared.utils.json_outline import Outline, is_whole, outline
 from shared.utils.validators import validate_action
 
 RequestType = TypeVar("RequestType", bound=Request)
 
+# msgspec's error texts.
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
-_BAD_WORD = re.compile(r"Invalid (?:enum )?value ('.*') - at `\$\.(.*)`", re.DOTALL)
-# The words of each field, of WebSocket requests and of HTTP bodies.
-_WORDS: Mapping[str, Sequence[str]] = {
-    "role": get_args(Role),
-    "access": get_args(SessionAccess),
-    "scope": get_args(Scope),
-    "messageType": get_args(MessageType),
-    "type": get_args(MessageType),
-    "kind": get_args(SyncKind),
-    "operation": get_args(Operation),
-    "message.operation": get_args(Operation),
-    "message.type": BUS_TYPES,
-}
+_BAD_VALUE = re.compile(r"Invalid (?:enum )?value ('.*') - at `\$\.(.*)`", re.DOTALL)
+_OTHER = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
 _HALVED = "half of a surrogate pair; send whole characters"
-# What an error repeats of a word that is none of them.
-_SHOWN = 40
-_ELSEWHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
-# Characters; action and id are among the first members, or are not given back.
-_BEGINNING = 1_024
+# An error repeats wrong values of at most this length, quotes included.
+_MAX_SHOWN = 40
+# How much of an oversized text is searched for `action` and `requestId` (characters).
+_HEAD_LENGTH = 1_024
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What can be told of a request that does not decode: for the error that answers it."""
+    """The parts of a request that its error repeats, as far as they could be read."""
 
     action: str | None = None
     request_id: str | None = None
 
 
 class MalformedRequestError(LingocastError):
-    """A text that is no request of the expected kind; `head` is what could be read of it."""
+    """The text is no request of the expected types."""
 
     def __init__(self, error: LingocastError, head: Head) -> None:
         super().__init__(error.code, error.message)
@@ -64,7 +49,8 @@ class RequestDecoder(Generic[RequestType]):
     """Decodes requests of the given types in one pass; explains failures by the text's outline."""
 
     def __init__(self, types: Iterable[type[RequestType]]) -> None:
-        union: Any = Union[tuple(types)]  # noqa: UP007 - built from values
+        self._types = {action_of(each): each for each in types}
+        union: Any = Union[tuple(self._types.values())]  # noqa: UP007 - built from values
         self._decoder: msgspec.json.Decoder[RequestType] = msgspec.json.Decoder(union)
 
     def decode(self, text: str) -> RequestType:
@@ -72,7 +58,19 @@ class RequestDecoder(Generic[RequestType]):
         try:
             return self._decoder.decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise _explained(text, error) from error
+            read = outline(text.removeprefix(_BYTE_ORDER_MARK))
+            raise MalformedRequestError(self._fault(text, read, error), _head(read)) from error
+
+    def _fault(self, text: str, read: Outline, error: Exception) -> LingocastError:
+        if reason := text_fault(text, read, "message") or _shape_fault(read, error):
+            return _invalid(reason)
+        action = read.members["action"]
+        try:
+            validate_action(action)
+        except ValidationError as unknown:
+            return unknown
+        types = [kind for name, kind in self._types.items() if name == action]
+        return _invalid(member_fault(read, error, "message", types))
 
 
 def _invalid(message: str) -> LingocastError:
@@ -80,27 +78,16 @@ def _invalid(message: str) -> LingocastError:
 
 
 def head_of(text: str) -> Head:
-    """What can be told of a request too large to be decoded, from its beginning alone."""
-    return _head(outline(text[:_BEGINNING]))
+    """The head of a request that is too large to be decoded."""
+    return _head(outline(text[:_HEAD_LENGTH]))
 
 
 def _head(read: Outline) -> Head:
     return Head(_short(read.members.get("action")), _short(read.members.get("requestId")))
 
 
-def _explained(text: str, error: Exception) -> MalformedRequestError:
-    read = outline(text.removeprefix(_BYTE_ORDER_MARK))
-    return MalformedRequestError(_fault(text, read, error), _head(read))
-
-
-def _fault(text: str, read: Outline, error: Exception) -> LingocastError:
-    if reason := text_fault(text, read, "message") or _shape_fault(read, error):
-        return _invalid(reason)
-    try:
-        validate_action(read.members["action"])
-    except ValidationError as unknown:
-        return unknown
-    return _invalid(member_fault(read, error, "message"))
+def _short(value: str | None) -> str | None:
+    return value if value is not None and len(value) <= MAX_REQUEST_ID_LENGTH else None
 
 
 def _shape_fault(read: Outline, error: Exception) -> str | None:
@@ -108,21 +95,23 @@ def _shape_fault(read: Outline, error: Exception) -> str | None:
         is_json = not isinstance(error, UnicodeError)
         return "message: not a JSON object" if is_json else "message: not JSON"
     if "action" not in read.members:
-        return "action: missing; name what you ask for"
+        return "action: missing; name the request"
     return f"action: {_HALVED}" if read.halved == "action" else None
 
 
 def text_fault(text: str, read: Outline, whole: str) -> str | None:
-    """Why the text, of which `read` is the outline, is no JSON; None if it is."""
+    """Why a text is not JSON, or None if it is. `read` is its outline, `whole` what to call it."""
     if text.startswith(_BYTE_ORDER_MARK):
         return f"{whole}: begins with a byte order mark; send the JSON without it"
     return None if read.is_json else f"{whole}: not JSON"
 
 
-def member_fault(read: Outline, error: Exception, whole: str) -> str:
-    """Which member a decoder minded in a text that is JSON, and why."""
+def member_fault(
+    read: Outline, error: Exception, whole: str, types: Iterable[type[msgspec.Struct]]
+) -> str:
+    """Which member of a JSON text the decoder of `types` rejected, and why."""
     if isinstance(error, msgspec.ValidationError):
-        return readable_fault(error, whole)
+        return readable_fault(error, types, whole)
     if read.halved is not None:
         return f"{read.halved if is_whole(read.halved) else whole}: {_HALVED}"
     if isinstance(error, RecursionError):
@@ -130,21 +119,17 @@ def member_fault(read: Outline, error: Exception, whole: str) -> str:
     return f"{whole}: cannot be read"
 
 
-def _short(value: str | None) -> str | None:
-    """What an error repeats of the request: strings that are no longer than an id may be."""
-    return value if value is not None and len(value) <= MAX_REQUEST_ID_LENGTH else None
-
-
-def readable_fault(error: Exception, whole: str = "message") -> str:
-    """msgspec's words with the field in front, as the client wrote it; `whole` names all of it."""
+def readable_fault(
+    error: Exception, types: Iterable[type[msgspec.Struct]], whole: str = "message"
+) -> str:
+    """msgspec's error with the field's wire name in front, or `whole` if it names no field."""
     fault = str(error)
     if missing := _MISSING.fullmatch(fault):
         field, parent = missing.groups()
         return f"{parent}.{field}: missing" if parent else f"{field}: missing"
-    # msgspec says what a word is not, but not which ones there are.
-    if (bad := _BAD_WORD.fullmatch(fault)) and (words := _WORDS.get(bad[2])):
-        word = bad[1] if len(bad[1]) <= _SHOWN else "this"
-        return f"{bad[2]}: {word} is not one of {', '.join(words)}"
-    reason, path = _ELSEWHERE.fullmatch(fault).groups()  # type: ignore[union-attr]
+    if (bad := _BAD_VALUE.fullmatch(fault)) and (allowed := allowed_values(types, bad[2])):
+        value = bad[1] if len(bad[1]) <= _MAX_SHOWN else "this"
+        return f"{bad[2]}: {value} is not one of {', '.join(allowed)}"
+    reason, path = _OTHER.fullmatch(fault).groups()  # type: ignore[union-attr]
     reason = reason.replace("`", "").replace("Expected", "expected", 1)
     return f"{path or whole}: {reason}"
