@@ -1,4 +1,8 @@
-"""One local stack for all end-to-end tests: every function, DynamoDB and sockets are real."""
+"""Local stacks for end-to-end tests: every function, DynamoDB and all sockets are real.
+
+Starting one takes about five CPU seconds, so tests share these unless their settings or their
+outages would disturb others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.support import short_limits
 from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage
 
@@ -15,6 +20,20 @@ from tests.e2e.support.stage import Stage
 def endpoints() -> Iterator[Endpoints]:
     """The stack as `make run` serves it, on ports of its own."""
     with launch_quiet() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def many_workers() -> Iterator[Endpoints]:
+    """A stack with three warm workers of each function: concurrent requests meet different ones."""
+    with launch_quiet("--workers=3") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def short_limited() -> Iterator[Endpoints]:
+    """A stack with small shards, a short grace period and short runs of the interpreter."""
+    with launch_quiet(settings=short_limits.SETTINGS) as running:
         yield running
 
 

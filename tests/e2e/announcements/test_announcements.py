@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -14,7 +13,6 @@ from websockets.exceptions import InvalidStatus
 from client.protocol.announcements import AnnouncementTracker
 from local.endpoints import Endpoints
 from shared.protocol.server_messages import AnyServerMessage
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message, Wire, wire
 
@@ -23,16 +21,9 @@ NEWS = {"announcement", "activeAnnouncement"}
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    """Requests at once meet different workers, of which none remembers what another has seen."""
-    with launch_quiet("--workers", "3") as running:
-        yield running
-
-
-@pytest.fixture
-def stage(endpoints: Endpoints) -> Stage:
-    """People with their tokens."""
-    return Stage(endpoints)
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """Concurrent requests meet different workers, which share no memory."""
+    return many_workers
 
 
 async def announce(connection: Wire, scope: str = "all", **fields: Any) -> Message:

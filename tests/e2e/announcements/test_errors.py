@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from local.endpoints import Endpoints
 from tests.e2e.support.announcement_scenarios import announced, cleared
 from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own: what is announced here nobody else is to hear."""
-    with launch_quiet() as running:
-        yield running
-
-
-@pytest.fixture
-def stage(endpoints: Endpoints) -> Stage:
-    """People with their tokens."""
-    return Stage(endpoints)
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """The stack of all tests of announcements: they clear what they announce to everyone."""
+    return many_workers
 
 
 @pytest.mark.parametrize("action", ["announce", "clearAnnouncement"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,8 @@ import pytest
 import requests
 
 from local.endpoints import Endpoints
-from tests.e2e.support.stacks import launch_quiet
+from tests.e2e.support.grant_scenarios import eventually
+from tests.e2e.support.operator import Operator
 from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message
 
@@ -19,16 +19,9 @@ _TIMEOUT_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own: what is announced here nobody else is to hear."""
-    with launch_quiet("--workers", "2") as running:
-        yield running
-
-
-@pytest.fixture
-def stage(endpoints: Endpoints) -> Stage:
-    """People with their tokens."""
-    return Stage(endpoints)
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """The stack of all tests of announcements: they clear what they announce to everyone."""
+    return many_workers
 
 
 class Tool:
@@ -61,8 +54,15 @@ class Tool:
         return content
 
 
+async def nobody_is_connected(rows: Operator) -> bool:
+    """Whether the connections of earlier tests are gone: those here are counted."""
+    return not await rows.open_connections()
+
+
 async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
     operator, rita = Tool(stage, "olga", "operators"), Tool(stage, "rita")
+    rows = Operator(stage.endpoints)
+    await eventually(lambda: nobody_is_connected(rows))
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "es") as spanish,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from infrastructure.stage.config import stage_config
@@ -14,7 +15,10 @@ from local.local_stack import LocalStack, Options
 from local.services.access_control import AccessControl
 from local.template.model import Statement
 from tests.e2e.support.announcement_scenarios import announced
+from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
 from tests.e2e.support.stage import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONTROL = stage_config("dev").resource_name("control")
 TABLE = ":table/lingocast-dev-announcements"
@@ -29,10 +33,22 @@ class Play:
     access: AccessControl
 
 
-@pytest_asyncio.fixture
-async def play(tmp_path: Path) -> AsyncIterator[Play]:
-    """Whose policies can be changed while it runs."""
-    stack = LocalStack(Options(state=tmp_path, schedule_seconds=3_600))
+@pytest.fixture(scope="module")
+def template() -> Path:
+    return template_with({})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
+    """A stack in this process, so that its policies can be changed while it runs."""
+    stack = LocalStack(
+        Options(
+            state=tmp_path_factory.mktemp("stack"),
+            template=template,
+            reload=False,
+            schedule_seconds=NO_SCHEDULES_SECONDS,
+        )
+    )
     endpoints = await stack.start()
     assert stack.access is not None
     try:
@@ -73,6 +89,7 @@ async def test_joins_and_audio_go_on_and_the_greeting_comes_by_the_queue(play: P
 async def test_without_the_queue_too_joins_go_on(play: Play) -> None:
     async with play.stage.session() as (speaker, session_id):
         await announced(speaker)
+        play.access.policies.denials.clear()
         with denied(play.access, TABLE, QUEUE):
             async with play.stage.listener(session_id) as listener:
                 await speaker.send_audio(1)

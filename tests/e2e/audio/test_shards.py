@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 
-from tests.e2e.support.stacks import launch_quiet
+from local.endpoints import Endpoints
+from tests.e2e.support.short_limits import SHARD_SIZE
 from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage
 from tests.helpers.wire import Wire
 
-LISTENERS = 35
+# Several shards, the last one half full.
+LISTENERS = 7 * SHARD_SIZE // 2
 CHUNKS = 5
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """A stack of its own, with small shards."""
-    with launch_quiet("--set", "SHARD_SIZE=10") as endpoints:
-        yield Stage(endpoints)
+@pytest.fixture
+def stage(short_limited: Endpoints) -> Stage:
+    """People with their tokens, on a stack with small shards."""
+    return Stage(short_limited)
 
 
 def burst_session(stage: Stage) -> AbstractAsyncContextManager[tuple[Wire, str]]:

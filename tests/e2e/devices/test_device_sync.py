@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -23,7 +22,6 @@ from tests.e2e.support.device_wires import (
 )
 from tests.e2e.support.envelopes import assert_error, still_works
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message
 
@@ -40,10 +38,9 @@ ID = str(uuid.UUID(int=7))
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    """A stack of several workers."""
-    with launch_quiet("--workers", "3") as running:
-        yield running
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """Concurrent requests meet different workers."""
+    return many_workers
 
 
 async def devices_of(stage: Stage, opened: AsyncExitStack, user: str, count: int) -> list[Device]:

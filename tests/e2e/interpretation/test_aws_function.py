@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import pytest
-
-from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import Stage
+from tests.e2e.interpretation.conftest import AwsStack
 from tests.e2e.support.talking import talking
-from tests.helpers.aws_speech import SENTENCES, AwsSpeech, Refused
+from tests.helpers.aws_speech import SENTENCES, Refused
 
 INTERPRETATION = {"engine": "aws", "languages": ["es", "ca"]}
 FORMAT = {"chunkMs": 200}
 
 
-@dataclass
-class Scene:
-    """A stack whose functions find the services."""
-
-    stage: Stage
-    aws: AwsSpeech
-
-
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    # The functions' roles have keys that nobody knows before.
-    with AwsSpeech(credentials=None) as aws, pytest.MonkeyPatch.context() as environment:
-        for name, value in aws.environment.items():
-            if name.startswith("AWS_ENDPOINT_URL_"):
-                environment.setenv(name, value)
-        with launch_quiet() as running:
-            yield Scene(Stage(running), aws)
-
-
-async def test_a_premium_session_is_spoken_by_neural_voices(scene: Scene) -> None:
-    before = len(scene.aws.served)
+async def test_a_premium_session_is_spoken_by_neural_voices(aws_stack: AwsStack) -> None:
+    before = len(aws_stack.aws.served)
     async with (
-        scene.stage.session(
+        aws_stack.stage.session(
             interpretation=INTERPRETATION, audioFormat=FORMAT, qualityTier="premium"
         ) as (speaker, session_id),
-        scene.stage.listener(session_id, "es") as listener,
+        aws_stack.stage.listener(session_id, "es") as listener,
     ):
         await listener.expect("channelSourceChanged")
         async with talking(speaker):
@@ -54,28 +29,28 @@ async def test_a_premium_session_is_spoken_by_neural_voices(scene: Scene) -> Non
     assert read["text"] in {f"[es] {sentence}" for sentence in SENTENCES}
     voices = {
         (request.members["Engine"], request.members["VoiceId"])
-        for request in scene.aws.served[before:]
+        for request in aws_stack.aws.served[before:]
         if request.service == "polly"
     }
     assert voices == {("neural", "Lucia")}
 
 
-async def test_a_right_that_is_missing_leaves_listeners_with_the_floor(scene: Scene) -> None:
-    scene.aws.stream_trouble(*[Refused("AccessDeniedException", 403)] * 50)
+async def test_a_right_that_is_missing_leaves_listeners_with_the_floor(aws_stack: AwsStack) -> None:
+    aws_stack.aws.stream_trouble(*[Refused("AccessDeniedException", 403)] * 50)
     try:
         async with (
-            scene.stage.session(interpretation=INTERPRETATION, audioFormat=FORMAT) as (
+            aws_stack.stage.session(interpretation=INTERPRETATION, audioFormat=FORMAT) as (
                 speaker,
                 session_id,
             ),
-            scene.stage.listener(session_id, "ca") as listener,
+            aws_stack.stage.listener(session_id, "ca") as listener,
         ):
             came = await listener.expect("channelSourceChanged")
             left = await listener.expect("channelSourceChanged")
             async with talking(speaker):
                 heard = await listener.expect("audio")
     finally:
-        scene.aws.forget_troubles()
+        aws_stack.aws.forget_troubles()
 
     assert (came["from"], came["to"]) == ("floor", "machine")
     assert (left["from"], left["to"]) == ("machine", "floor")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -18,8 +18,6 @@ from tests.e2e.support.stage import Stage
 from tests.e2e.support.talking import talking
 from tests.helpers.wire import Message, Wire
 
-# So short that a test sees several runs.
-RUN_SECONDS = 3
 INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 FORMAT = {"chunkMs": 200}
 PATIENCE_SECONDS = 60
@@ -28,14 +26,9 @@ MANY = 6
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    with launch_quiet("--set", f"INTERPRETER_RUN_SECONDS={RUN_SECONDS}") as running:
-        yield running
-
-
-@pytest.fixture
-def stage(endpoints: Endpoints) -> Stage:
-    return Stage(endpoints)
+def endpoints(short_limited: Endpoints) -> Endpoints:
+    """The interpreter's runs are so short that a test sees several."""
+    return short_limited
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from local.endpoints import Endpoints
 from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message, Wire
 
@@ -23,10 +23,9 @@ LIMIT_MS = 3_000
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """A stack of its own: requests at once meet different workers."""
-    with launch_quiet("--workers", "3") as endpoints:
-        yield Stage(endpoints)
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """Concurrent requests meet different workers."""
+    return many_workers
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from tests.e2e.support.stacks import launch_quiet
+from local.launch import launch
+from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS
 from tests.unit.local.base.test_aws_settings import AWS_SETTINGS
 
 
@@ -22,7 +23,7 @@ def test_a_stack_reads_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(folder / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.fspath(folder / "credentials"))
-    with launch_quiet() as endpoints:
+    with launch(extra_args=[f"--schedule-seconds={NO_SCHEDULES_SECONDS}"]) as endpoints:
         assert endpoints.token_url is not None
         arguments = ["smoke", "--url", endpoints.websocket_url, "--token-url", endpoints.token_url]
         smoke = CliRunner().invoke(app, arguments)

@@ -29,6 +29,7 @@ from tests.e2e.support.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenari
 from tests.e2e.support.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.support.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RUN_SECONDS
 from tests.e2e.support.operator import Operator
+from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.status_scenarios import STATUS_SCENARIOS
 from tests.helpers.aws_speech import AwsSpeech
@@ -170,23 +171,27 @@ class Play:
         assert self.denied(right), f"failed for another reason: {result!r}"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
-    """A stack in this process, so that its policies can be changed while it runs."""
-    state: Path = tmp_path_factory.mktemp("stack")
+@pytest.fixture(scope="module")
+def template() -> Path:
     settings = {
         "SHARD_SIZE": str(SHARD_SIZE),
         "SPEAKER_GRACE_SECONDS": "1",
         "INTERPRETER_RUN_SECONDS": str(RUN_SECONDS),
     }
-    # Rules run when a scenario says so.
+    return template_with(settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
+    """A stack in this process, so that its policies can be changed while it runs."""
     with AwsSpeech(credentials=None) as aws:
         stack = LocalStack(
             Options(
-                state=state,
-                settings=settings,
+                state=tmp_path_factory.mktemp("stack"),
+                template=template,
+                reload=False,
                 endpoints=service_endpoints(aws.environment),
-                schedule_seconds=3_600,
+                schedule_seconds=NO_SCHEDULES_SECONDS,
             )
         )
         endpoints = await stack.start()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
 from local.endpoints import Endpoints
 from tests.e2e.support.crowd import PATIENCE_SECONDS, Crowd
 from tests.e2e.support.operator import Operator, Row
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage
 
 LISTENERS = 500
@@ -43,10 +41,9 @@ FATES = (
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own: what is found in its tables is this crowd's."""
-    with launch_quiet() as running:
-        yield running
+def endpoints(many_workers: Endpoints) -> Endpoints:
+    """Concurrent requests meet different workers."""
+    return many_workers
 
 
 def counted(row: Row) -> dict[str, int]:

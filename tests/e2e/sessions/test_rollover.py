@@ -33,8 +33,8 @@ ROLLED_OVER = ("rolled over", True)
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """A stack of its own, which tells clients that their connections live for seconds."""
-    setting = f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}"
-    with launch_quiet("--set", setting) as running:
+    settings = {"CONNECTION_LIFETIME_SECONDS": str(LIFETIME_SECONDS)}
+    with launch_quiet(settings=settings) as running:
         yield running
 
 

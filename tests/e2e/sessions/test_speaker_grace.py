@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from local.endpoints import Endpoints
 from tests.e2e.support.grant_scenarios import timer
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message, Wire
 
-GRACE_SECONDS = 3
 
-
-@pytest.fixture(scope="module")
-def impatient() -> Iterator[Stage]:
-    """A stack of its own, whose grace is short."""
-    with launch_quiet("--set", f"SPEAKER_GRACE_SECONDS={GRACE_SECONDS}") as endpoints:
-        yield Stage(endpoints)
+@pytest.fixture
+def impatient(short_limited: Endpoints) -> Stage:
+    """People with their tokens, on a stack with a short grace period."""
+    return Stage(short_limited)
 
 
 async def come_back(speaker: Wire, session_id: str) -> Message:

@@ -55,13 +55,12 @@ FETCH = (
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     """A stack of its own, which gives out short-lived tokens."""
-    settings = (
-        f"TOKEN_TOLERANCE_SECONDS={TOLERANCE_SECONDS}",
-        f"CONNECTION_LIFETIME_SECONDS={LIFETIME_SECONDS}",
-        f"ALLOWED_ORIGINS={OURS}",
-    )
-    given = [part for setting in settings for part in ("--set", setting)]
-    with launch_quiet(f"--token-seconds={LIFE_SECONDS}", *given) as running:
+    settings = {
+        "TOKEN_TOLERANCE_SECONDS": str(TOLERANCE_SECONDS),
+        "CONNECTION_LIFETIME_SECONDS": str(LIFETIME_SECONDS),
+        "ALLOWED_ORIGINS": OURS,
+    }
+    with launch_quiet(f"--token-seconds={LIFE_SECONDS}", settings=settings) as running:
         yield running
 
 

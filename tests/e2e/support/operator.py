@@ -124,6 +124,11 @@ class Operator:
         """All connections that have a row."""
         return {row["connectionId"] for row in await self._scan(CONNECTIONS)}
 
+    async def open_connections(self) -> set[str]:
+        """All connections that the service takes for open."""
+        rows = await self._scan(CONNECTIONS)
+        return {row["connectionId"] for row in rows if "connectedAt" in row}
+
     async def marks(self) -> int:
         """How many abusive connections are held against addresses."""
         rows = await self._scan(CONNECTIONS)

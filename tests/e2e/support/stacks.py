@@ -1,30 +1,63 @@
-"""Running stacks whose rules of time run when a test says so, not in the middle of it.
+"""Local stacks for end-to-end tests, over templates that are synthesized once.
 
-A periodic status between a join and the status that the join brings about says first what that
-would have said; then no status follows.
+Scheduled rules run when a test invokes them, not by the clock: otherwise a periodic status could
+come between a join and the status that the join causes, and replace it.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 from local.endpoints import Endpoints
 from local.launch import launch
+from local.overrides import LOCAL_SETTINGS
+from tests.infrastructure.assembly import NO_BUNDLING, synthesize
 
-# Longer than any test.
-_NEVER_SECONDS = 3_600
+#: Longer than any test (s).
+NO_SCHEDULES_SECONDS = 3_600
 
 
-def launch_quiet(*arguments: str) -> AbstractContextManager[Endpoints]:
-    """As `launch`, with more of its arguments."""
-    return launch(extra_args=[f"--schedule-seconds={_NEVER_SECONDS}", *arguments])
+def launch_quiet(
+    *arguments: str, settings: Mapping[str, str] | None = None
+) -> AbstractContextManager[Endpoints]:
+    """Launch a stack with more arguments of the command line, and settings of its functions."""
+    template = template_with(settings or {})
+    return launch(
+        extra_args=[
+            f"--template={template}",
+            f"--schedule-seconds={NO_SCHEDULES_SECONDS}",
+            *arguments,
+        ]
+    )
+
+
+def template_with(settings: Mapping[str, str]) -> Path:
+    """The template that `python -m local` synthesizes with these settings; one synthesis each."""
+    return _synthesized(tuple(sorted({**LOCAL_SETTINGS, **settings}.items())))
+
+
+@cache
+def _synthesized(settings: tuple[tuple[str, str], ...]) -> Path:
+    # Deep enough in a folder of its own that the app may write beside its output.
+    output = Path(tempfile.mkdtemp(dir=_folder().name)) / "cdk.out"
+    context = {**NO_BUNDLING, "settings": dict(settings)}
+    return synthesize(output, "dev", context).template_file
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Removed when this process ends."""
+    return tempfile.TemporaryDirectory(prefix="lingocast-templates-")
 
 
 def runner_of(endpoints: Endpoints) -> psutil.Process:
-    """The process of a stack that this one has launched."""
+    """The process of a stack that this process has launched."""
     port = endpoints.websocket_url.rpartition(":")[2].partition("/")[0]
     (runner,) = (
         process
