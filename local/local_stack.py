@@ -181,7 +181,7 @@ class LocalStack:
         self._start_pollers(stack, queues, functions)
         self._start_schedules(stack, queues, functions)
         if live is not None:
-            self._cleanup.callback(live.follow(functions, self._report))
+            self._cleanup.callback(live.start_reloading(functions, self._report))
 
         # Last, so that clients connect only when all parts are ready.
         gateway = Gateway(stack, connections, functions, self._clock, throttles=throttles)
@@ -215,8 +215,8 @@ class LocalStack:
         if not options.reload:
             return None
         if options.source is not None:
-            return live_code.of_folder(stack, options.source, state)
-        return live_code.of_repository(stack, state) if options.template is None else None
+            return live_code.from_folder(stack, options.source, state)
+        return live_code.from_repository(stack, state) if options.template is None else None
 
     async def _start_database(self, state: StateDir, logs: Path) -> Database:
         starting = Database.start(state.fresh_folder("tables"), logs, report=self._report)

@@ -1,6 +1,6 @@
-"""Issues access tokens that look like Cognito's, for whoever asks, and renews them as Cognito does.
+"""Issues access tokens like Cognito's to everyone, and renews them.
 
-The authorizer verifies them the same way as in AWS: RS256 against the issuer's public keys. Claims:
+Authorizers verify them as on AWS: RS256 with the issuer's public keys. Claims:
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 """
 
@@ -20,7 +20,7 @@ from local.http.server import Request, Response
 from shared.utils.clock import Clock
 
 MAX_BODY_BYTES = 64 * 1024
-# As Cognito: an hour by default, a day at most; refresh tokens 30 days.
+# As in Cognito: an hour by default, a day at most; refresh tokens last 30 days.
 DEFAULT_LIFETIME_SECONDS = 3_600
 MAX_LIFETIME_SECONDS = 86_400
 _REFRESH_SECONDS = 30 * 86_400
@@ -29,8 +29,9 @@ _TARGET = "AWSCognitoIdentityProviderService.InitiateAuth"
 
 
 class TokenRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What a token shall say; a negative lifetime makes one that is expired already. With `refresh`
-    there is a refresh token beside it.
+    """A request for an access token, with a refresh token if `refresh` is set.
+
+    A negative `expires_in` (s) issues an expired token.
     """
 
     sub: str
@@ -48,7 +49,7 @@ class _InitiateAuth(msgspec.Struct, rename="pascal"):
 
 
 class TokenIssuer:
-    """A signing key that lives as long as the run, and its endpoint."""
+    """A signing key for this run, and the endpoint that issues tokens."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class TokenIssuer:
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         jwk |= {"kid": self._key_id, "alg": "RS256", "use": "sig"}
         self._jwks = Response.json(200, {"keys": [jwk]})
-        #: What tokens are verified with, by the id that they name.
+        #: Public keys by key id.
         self.keys: Mapping[str, RSAPublicKey] = {self._key_id: self._key.public_key()}
-        #: The issuer's URL: known once the server listens.
+        #: The URL of the issuer; set once the server listens.
         self.url = ""
 
     def handle(self, request: Request) -> Response:
@@ -78,40 +79,42 @@ class TokenIssuer:
         if request.path == "/" and request.headers.get("x-amz-target") == _TARGET:
             return self._initiate_auth(request.body)
         if request.path != "/token":
-            return _error(404, "there are /token and the issuer's /.well-known/jwks.json")
+            return _error(404, "expected /token or the issuer's /.well-known/jwks.json")
         if request.method != "POST":
             return _error(405, "only POST")
         return self._issue(request.body)
 
     def _issue(self, body: bytes) -> Response:
         try:
-            wanted = msgspec.json.decode(body, type=TokenRequest)
+            request = msgspec.json.decode(body, type=TokenRequest)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _error(400, str(error))
-        fault = _fault(wanted)
+        fault = _find_fault(request)
         if fault is not None:
             return _error(400, fault)
-        return Response.json(200, self._issued(wanted))
+        return Response.json(200, self._issued(request))
 
-    def _issued(self, wanted: TokenRequest) -> dict[str, str]:
-        lifetime = self._lifetime_seconds if wanted.expires_in is None else wanted.expires_in
-        issued = {"token": self._token(wanted.sub, wanted.groups, lifetime)}
-        if wanted.refresh:
-            claims = {"groups": wanted.groups, "lifetime": lifetime, "token_use": "refresh"}
-            issued["refreshToken"] = self._signed(wanted.sub, _REFRESH_SECONDS, claims)
+    def _issued(self, request: TokenRequest) -> dict[str, str]:
+        lifetime = self._lifetime_seconds if request.expires_in is None else request.expires_in
+        issued = {"token": self._token(request.sub, request.groups, lifetime)}
+        if request.refresh:
+            claims = {"groups": request.groups, "lifetime": lifetime, "token_use": "refresh"}
+            issued["refreshToken"] = self._signed(request.sub, _REFRESH_SECONDS, claims)
         return issued
 
     def _initiate_auth(self, body: bytes) -> Response:
-        """Cognito's way to renew: REFRESH_TOKEN_AUTH, without another refresh token."""
+        """Renew a token with REFRESH_TOKEN_AUTH, without a new refresh token."""
         try:
-            wanted = msgspec.json.decode(body, type=_InitiateAuth)
+            request = msgspec.json.decode(body, type=_InitiateAuth)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            return _refused("SerializationException", str(error))
-        if wanted.auth_flow not in {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}:
-            return _refused("InvalidParameterException", "there is REFRESH_TOKEN_AUTH alone")
+            return _cognito_error("SerializationException", str(error))
+        if request.auth_flow not in {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}:
+            return _cognito_error(
+                "InvalidParameterException", "only REFRESH_TOKEN_AUTH is supported"
+            )
         try:
             claims = jwt.decode(
-                wanted.auth_parameters.get("REFRESH_TOKEN", ""),
+                request.auth_parameters.get("REFRESH_TOKEN", ""),
                 self._key.public_key(),
                 algorithms=["RS256"],
                 options={"verify_exp": False},
@@ -119,9 +122,9 @@ class TokenIssuer:
         except jwt.PyJWTError:
             claims = {}
         expired = claims.get("exp", 0) <= self._clock.now_ms() // 1000
-        known = claims.get("token_use") == "refresh" and wanted.client_id == self._client_id
+        known = claims.get("token_use") == "refresh" and request.client_id == self._client_id
         if expired or not known:
-            return _refused("NotAuthorizedException", "Invalid Refresh Token")
+            return _cognito_error("NotAuthorizedException", "Invalid Refresh Token")
         lifetime = claims["lifetime"]
         result = {
             "AccessToken": self._token(claims["sub"], claims["groups"], lifetime),
@@ -156,18 +159,18 @@ class TokenIssuer:
         )
 
 
-def _fault(wanted: TokenRequest) -> str | None:
-    if not wanted.sub or len(wanted.sub) > 128:
+def _find_fault(request: TokenRequest) -> str | None:
+    if not request.sub or len(request.sub) > 128:
         return "sub: expected 1 to 128 characters"
-    if len(wanted.groups) > _MAX_GROUPS or any(not group for group in wanted.groups):
+    if len(request.groups) > _MAX_GROUPS or any(not group for group in request.groups):
         return f"groups: expected at most {_MAX_GROUPS} names, none of them empty"
-    if abs(wanted.expires_in or 0) > MAX_LIFETIME_SECONDS:
+    if abs(request.expires_in or 0) > MAX_LIFETIME_SECONDS:
         return f"expiresIn: expected at most {MAX_LIFETIME_SECONDS} seconds"
     return None
 
 
-def _refused(kind: str, message: str) -> Response:
-    """As Cognito puts it (AWS's JSON 1.1 protocol)."""
+def _cognito_error(kind: str, message: str) -> Response:
+    """An error of Cognito (AWS's JSON 1.1 protocol)."""
     return Response.json(400, {"__type": kind, "message": message})
 
 

@@ -1,1 +1,1 @@
-"""Lambda on this machine: workers, invocations and code reload."""
+"""Lambda on this machine: workers, invocations and hot reload."""

@@ -1,4 +1,4 @@
-"""The files of a folder that rules in the syntax of a .dockerignore do not leave out.
+"""Selects the files of a folder with rules in the syntax of a .dockerignore.
 
 Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files
 """
@@ -12,32 +12,32 @@ from pathlib import Path
 
 
 class CodeFiles:
-    """The files below `root` but those that `left_out` names; the last rule that fits counts."""
+    """The files below `root` that `exclusions` do not match; the last matching rule wins."""
 
-    def __init__(self, root: Path, left_out: Sequence[str]) -> None:
+    def __init__(self, root: Path, exclusions: Sequence[str]) -> None:
         self.root = root.resolve()
-        # Each with whether it leaves out, or lets in again.
+        # Each rule, and whether it excludes or includes again.
         self._rules = [
             (re.compile(_regex(rule.removeprefix("!"))), not rule.startswith("!"))
-            for rule in left_out
+            for rule in exclusions
         ]
-        self._let_in = [rule[1:] for rule in left_out if rule.startswith("!")]
+        self._inclusions = [rule[1:] for rule in exclusions if rule.startswith("!")]
 
     def includes(self, relative: str) -> bool:
-        """Whether a file or folder belongs to it, by its path from the root."""
-        left_out = False
-        for rule, leaves_out in self._rules:
+        """Whether a file or folder is included, by its path from the root."""
+        excluded = False
+        for rule, excludes in self._rules:
             if rule.fullmatch(relative):
-                left_out = leaves_out
-        return not left_out
+                excluded = excludes
+        return not excluded
 
     def folders(self) -> Iterator[Path]:
-        """The root and every folder below it where a file may belong to it."""
+        """The root and every folder below it that can contain included files."""
         for path, _, _ in self._walk():
             yield Path(path)
 
     def files(self) -> Iterator[str]:
-        """The files, by their paths from the root."""
+        """The included files, as paths from the root."""
         for _, inside, names in self._walk():
             for name in names:
                 if self.includes(inside + name):
@@ -46,15 +46,17 @@ class CodeFiles:
     def _walk(self) -> Iterator[tuple[str, str, list[str]]]:
         for path, folders, names in os.walk(self.root):
             inside = "" if path == str(self.root) else f"{os.path.relpath(path, self.root)}/"
-            folders[:] = [name for name in folders if self._may_hold(inside + name)]
+            folders[:] = [name for name in folders if self._may_contain(inside + name)]
             yield path, inside, names
 
-    def _may_hold(self, folder: str) -> bool:
-        return self.includes(folder) or any(rule.startswith(f"{folder}/") for rule in self._let_in)
+    def _may_contain(self, folder: str) -> bool:
+        return self.includes(folder) or any(
+            rule.startswith(f"{folder}/") for rule in self._inclusions
+        )
 
 
 def _regex(rule: str) -> str:
-    """What a rule matches, and everything below that."""
+    """A pattern for the paths that a rule matches and everything below them."""
     parts = []
     for part in re.split(r"(\*\*/|\*|\?)", rule):
         parts.append({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(part) or re.escape(part))

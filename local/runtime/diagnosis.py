@@ -1,4 +1,4 @@
-"""Where and why a function's code fails when it is imported, in one line for people."""
+"""Finds out where and why the import of a function's code fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1])"
 _FRAME = re.compile(r'  File "(.+)", line (\d+)')
 
 
-async def import_failure(function: Function, environment: Mapping[str, str]) -> str | None:
-    """`shared/x.py:12: NameError: ...`, as a worker of `function` would fail; None if it does not.
+async def import_error(function: Function, environment: Mapping[str, str]) -> str | None:
+    """Import the code as a worker would; returns `shared/x.py:12: NameError: ...` or None.
 
-    The runtime client's own report names no place for a module that is not found.
+    The runtime client does not report the line of a failed import.
     """
     module = ".".join(function.modules[:-1])
     process = await processes.spawn(
@@ -30,7 +30,7 @@ async def import_failure(function: Function, environment: Mapping[str, str]) -> 
     try:
         _, errors = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
     except TimeoutError:
-        return f"{module}: the import took longer than {_TIMEOUT_SECONDS:g} s"
+        return f"{module}: the import took more than {_TIMEOUT_SECONDS:g} s"
     finally:
         await processes.kill(process)
     if process.returncode == 0:
@@ -39,9 +39,9 @@ async def import_failure(function: Function, environment: Mapping[str, str]) -> 
 
 
 def _summary(trace: str, code: str, module: str) -> str:
-    """The innermost place in the function's own code, and what the exception says."""
+    """The innermost line in the function's own code, and the exception."""
     lines = trace.splitlines()
     places = [match.groups() for line in lines if (match := _FRAME.match(line))]
     own = [f"{path[len(code) + 1 :]}:{line}" for path, line in places if path.startswith(code)]
-    said = lines[-1] if lines else "it ended without a word"
-    return f"{own[-1] if own else module}: {said}"
+    error = lines[-1] if lines else "it ended without an error message"
+    return f"{own[-1] if own else module}: {error}"

@@ -1,4 +1,4 @@
-"""What waits for a worker: each sender's in order, and the senders in turn."""
+"""A queue that is fair to senders: round-robin between them, in order for each."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-#: On whose behalf something is invoked: a connection; None for everybody else.
+#: The connection on whose behalf a function is invoked; None for other invocations.
 SENDER: ContextVar[str | None] = ContextVar("sender", default=None)
 
 
 class FairQueue(Generic[Item]):
-    """A queue in which nobody waits for more than one item of each other sender.
+    """A queue in which an item waits for at most one item of each other sender.
 
-    Lambda has no such queue: it starts more executions. Here workers are few, and a client with
-    many messages on the way must not hold up the others for longer than it would there.
+    Lambda has no such queue: it starts more executions. The local stack has few workers, and a
+    client that sends many messages must not delay the others more than on AWS.
     """
 
     def __init__(self) -> None:
@@ -27,13 +27,13 @@ class FairQueue(Generic[Item]):
         return self._length
 
     def append(self, item: Item) -> None:
-        """Add an item of the present sender."""
+        """Add an item of the current SENDER."""
         sender = SENDER.get()
         self._lanes.setdefault(sender, deque()).append((sender, item))
         self._length += 1
 
     def popleft(self) -> Item:
-        """The next item; the others of its sender go behind those of all others."""
+        """Take the next item; the sender's remaining items move behind those of all others."""
         sender, lane = next(iter(self._lanes.items()))
         _, item = lane.popleft()
         self._length -= 1

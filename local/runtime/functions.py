@@ -1,4 +1,4 @@
-"""All functions of the stack: one pool of workers each."""
+"""All functions of the stack, each with a pool of workers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from local.runtime.workers import worker_environment
 from local.template.model import Function
 from shared.utils.clock import Clock
 
-# Functions that many invocations reach at the same time: audio while rosters are read, joins of a
-# whole audience. Others start with one worker and get more on demand.
+# Functions with many concurrent invocations: audio while rosters are read, joins of a whole
+# audience. Others start with one worker and get more on demand.
 _BUSY_MODULES = frozenset({"audio_processor", "control"})
-# What of a function works for minutes, so that others have to work beside it: one of each session
-# that machines interpret, and its successor. Others have as many as a burst needs.
+# Functions whose invocations run for minutes: one for each session with machine interpretation,
+# and its successor. They can have more workers than others.
 _LONG_MODULES = frozenset({"interpreter"})
-_MOST_LONG = 32
+_MAX_LONG_WORKERS = 32
 
-# So many functions start at a time when all are replaced; those with work to do start at once.
-_LANES = 2
+# The number of functions that start at a time when all workers are replaced; functions with
+# waiting invocations do not count.
+_CONCURRENT_STARTS = 2
 
 
 class Functions:
     """The pools by name; an `Invoker`.
 
-    There are none until `start`: the environment of functions names addresses that are known only
-    when what serves them listens, and Invoke is among that.
+    Empty until `start`, because the environment of functions has the addresses of the services,
+    and the Invoke API, which needs this object, is one of them.
     """
 
     def __init__(self) -> None:
         self._pools: Mapping[str, FunctionPool] = {}
-        #: How often each was invoked.
+        #: Number of invocations by function.
         self.invocations: Counter[str] = Counter()
-        self._look: Callable[[], None] = _nothing
+        self._before_invocation: Callable[[], None] = lambda: None
 
     async def start(self, pools: Mapping[str, FunctionPool]) -> None:
         """Start the warm workers of all functions. Raises FunctionInitError."""
@@ -48,77 +49,73 @@ class Functions:
         await wait_for_all(*(loop.create_task(pool.start()) for pool in pools.values()))
 
     async def stop(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     async def invoke(self, function: str, payload: bytes) -> Outcome:
-        """The outcome of one invocation. Raises UnknownFunctionError, ThrottledError."""
-        self._look()
+        """Invoke a function. Raises UnknownFunctionError, ThrottledError."""
+        self._before_invocation()
         self.invocations[function] += 1
         return await self._pool(function).invoke(payload)
 
     def start_invocation(self, function: str, payload: bytes) -> None:
-        """Invoke without waiting. Raises UnknownFunctionError, ThrottledError."""
-        self._look()
+        """Invoke a function without waiting. Raises UnknownFunctionError, ThrottledError."""
+        self._before_invocation()
         self.invocations[function] += 1
         self._pool(function).submit(payload)
 
     def require(self, function: str) -> None:
-        """Raise UnknownFunctionError if there is no such function."""
+        """Raise UnknownFunctionError if the function does not exist."""
         self._pool(function)
 
-    # While the code changes
+    # Hot reload
 
-    def before_each(self, look: Callable[[], None]) -> None:
-        """Call `look` before every invocation; it may `hold` it."""
-        self._look = look
+    def before_invocation(self, callback: Callable[[], None]) -> None:
+        """Call `callback` before each invocation, which it can `hold`."""
+        self._before_invocation = callback
 
     def hold(self) -> None:
-        """Let invocations wait from now on."""
+        """Hold all invocations from now on."""
         for pool in self._pools.values():
             pool.hold()
 
     def resume(self) -> None:
-        """Let them go on."""
+        """Release held invocations."""
         for pool in self._pools.values():
             pool.resume()
 
-    async def renew(self, tell_broken: Callable[[str], None]) -> bool:
-        """Replace all workers by new ones, which also serve what was held.
+    async def replace_workers(self, report_error: Callable[[str], None]) -> bool:
+        """Replace all workers; the new ones serve the held invocations.
 
-        Returns once they are warm, whether they all are. The first reason why the code cannot be
-        used is told as soon as it is known, in one line.
+        Returns whether all functions started, once the new workers are warm. `report_error` gets
+        one line about the first function that fails, as soon as it does.
         """
-        # What nobody waits for shall not hold up what somebody does wait for.
-        lanes = asyncio.Semaphore(_LANES)
-        broken: list[FunctionPool] = []
+        # Functions without waiting invocations must not delay those with some.
+        slots = asyncio.Semaphore(_CONCURRENT_STARTS)
+        failed: list[FunctionPool] = []
 
         async def start(pool: FunctionPool) -> None:
-            async with contextlib.nullcontext() if pool.wanted else lanes:
+            async with contextlib.nullcontext() if pool.has_waiting else slots:
                 try:
                     await pool.start()
                 except FunctionInitError as error:
-                    broken.append(pool)
-                    if len(broken) == 1:
-                        tell_broken(await pool.why_broken() or str(error).partition("\n")[0])
+                    failed.append(pool)
+                    if len(failed) == 1:
+                        report_error(await pool.import_error() or str(error).partition("\n")[0])
 
         for pool in self._pools.values():
             pool.retire()
         await asyncio.gather(*map(start, self._pools.values()))
-        return not broken
+        return not failed
 
     def _pool(self, function: str) -> FunctionPool:
-        """The pool of a function, named by itself or as `name:alias`."""
+        """The pool of a function, by `name` or `name:alias`."""
         name, _, alias = function.partition(":")
         if name not in self._pools:
             raise UnknownFunctionError(f"no function is called {name}")
         if alias and alias not in self._pools[name].aliases:
             raise UnknownFunctionError(f"the function {name} has no alias {alias}")
         return self._pools[name]
-
-
-def _nothing() -> None:
-    """Nothing changes the code."""
 
 
 def build_pools(
@@ -130,15 +127,18 @@ def build_pools(
     warm: int | None,
     clock: Clock,
 ) -> dict[str, FunctionPool]:
-    """A pool for each function: its own variables, and those that all of them share.
+    """Build the pool of each function.
 
-    `warm` is how many workers each starts with; None leaves it to what the function does.
+    `variables` are those of each function, `shared` those of all. `warm` is the number of workers
+    to start; None depends on the function.
     """
     pools = {}
     for name, function in functions.items():
         busy = not _BUSY_MODULES.isdisjoint(function.modules)
         count = warm if warm is not None else 2 if busy else 1
-        most = PoolLimits().most if _LONG_MODULES.isdisjoint(function.modules) else _MOST_LONG
+        most = (
+            PoolLimits().most if _LONG_MODULES.isdisjoint(function.modules) else _MAX_LONG_WORKERS
+        )
         pools[name] = FunctionPool(
             function,
             worker_environment(function, variables[name], shared),

@@ -1,4 +1,4 @@
-"""Linux's inotify: what changes in folders, known as soon as the change is made.
+"""Linux's inotify: changes in folders, known as soon as the writing call returns.
 
 See https://man7.org/linux/man-pages/man7/inotify.7.html
 """
@@ -26,7 +26,7 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class Inotify:
-    """Watches folders, not what is below them. Raises OSError where the kernel's limits end."""
+    """Watches folders, not their subfolders. Raises OSError at the kernel's limits."""
 
     def __init__(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -35,13 +35,15 @@ class Inotify:
         self.descriptor = _checked(libc.inotify_init1(_NONBLOCK_CLOEXEC))
 
     def watch(self, folder: Path) -> None:
-        """Watch a folder; nothing changes if it is watched already."""
+        """Watch a folder; has no effect if it is watched already."""
         watch = self._add_watch(self.descriptor, os.fsencode(folder), _MASK)
         self._folders[_checked(watch)] = folder
 
     def read(self) -> set[Path]:
-        """The paths that have changed since the last call: written and closed, moved, removed, or
-        a folder made. If the kernel lost count, the folders that are watched. Never waits.
+        """Return the paths changed since the last call, without waiting.
+
+        These are files written and closed, moved or removed, and new folders. If the kernel's
+        queue overflowed, they are all watched folders.
         """
         changed: set[Path] = set()
         while True:
@@ -60,12 +62,12 @@ class Inotify:
                 elif mask & _IGNORED:
                     self._folders.pop(watch, None)
                 elif mask & _CREATE and not mask & _IS_FOLDER:
-                    continue  # it says more when it is written and closed
+                    continue  # another event follows when the file is closed
                 elif watch in self._folders:
                     changed.add(self._folders[watch] / os.fsdecode(name))
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         os.close(self.descriptor)
 
 

@@ -1,4 +1,4 @@
-"""One invocation of a function and its outcome, in Lambda's terms."""
+"""One invocation of a function and its outcome, as Lambda defines them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an invocation: the function's result, or the JSON that describes its error."""
+    """The result of an invocation: the function's result, or its error as JSON."""
 
     payload: bytes
-    # The error's type, as the runtime or Lambda itself names it.
+    # The type of the error, from the runtime or from Lambda.
     error: str | None = None
 
     @classmethod
     def failure(cls, error: str, message: str) -> Outcome:
-        """An error that Lambda itself reports."""
+        """An error reported by Lambda."""
         body = json.dumps({"errorType": error, "errorMessage": message})
         return cls(body.encode(), error)
 
     @property
     def error_message(self) -> str:
-        """What the exception said; empty for a result."""
+        """The message of the error; empty without an error."""
         if self.error is None:
             return ""
         try:
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Invocation:
-    """A payload on its way through a worker. Belongs to the running event loop."""
+    """A payload and the future of its outcome, in the running event loop."""
 
     payload: bytes
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -48,7 +48,7 @@ class Invocation:
     )
 
     def finish(self, outcome: Outcome) -> None:
-        """Tell whoever waits, if anybody still does; the first outcome counts."""
+        """Set the outcome; later ones and those of cancelled callers are ignored."""
         if not self.done.done():
             self.done.set_result(outcome)
 
@@ -57,4 +57,4 @@ class Invoker(Protocol):
     """Invokes functions of the stack by name."""
 
     async def invoke(self, function: str, payload: bytes) -> Outcome:
-        """The outcome. Raises UnknownFunctionError, ThrottledError."""
+        """Invoke a function. Raises UnknownFunctionError, ThrottledError."""

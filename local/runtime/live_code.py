@@ -1,4 +1,4 @@
-"""Which files a running stack's functions are made of, and what follows when they change."""
+"""The source of a running stack's functions, and its hot reload."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from local.template.model import Stack
 
 @dataclass(frozen=True)
 class LiveCode:
-    """A stack whose functions run from a copy of their source; `restart_only` as for Reloader."""
+    """A stack whose functions run from a copy of their source; see Reloader for `restart_only`."""
 
     stack: Stack
     code: CodeCopy
     restart_only: CodeCopy | None = None
 
-    def follow(self, functions: Functions, report: Callable[[str], None]) -> Callable[[], None]:
-        """Take changes over from now on; returns what ends that.
+    def start_reloading(
+        self, functions: Functions, report: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """Reload changes from now on; returns a function that stops this.
 
-        Where the kernel watches no more folders for this user, the stack runs on without.
+        If the kernel's limits prevent watching, the stack runs without reloading.
         """
         try:
             reloader = Reloader(self.code, self.restart_only, functions, report)
@@ -38,8 +40,8 @@ class LiveCode:
         return reloader.stop
 
 
-def of_repository(stack: Stack, state: StateDir) -> LiveCode:
-    """What this repository's own stack is made of."""
+def from_repository(stack: Stack, state: StateDir) -> LiveCode:
+    """The code of this repository's own stack."""
     live = _live(stack, CodeFiles(synthesis.ROOT, LEFT_OUT), state)
     template = CodeFiles(synthesis.ROOT, ALL_BUT_SYNTHESIS)
     restart_only = CodeCopy(template, state.fresh_folder("synthesized"))
@@ -47,13 +49,13 @@ def of_repository(stack: Stack, state: StateDir) -> LiveCode:
     return replace(live, restart_only=restart_only)
 
 
-def of_folder(stack: Stack, source: Path, state: StateDir) -> LiveCode:
-    """What any other stack is made of, if all its functions have their code in `source`."""
+def from_folder(stack: Stack, source: Path, state: StateDir) -> LiveCode:
+    """The code of another stack, all of whose functions are in `source`."""
     return _live(stack, CodeFiles(source, LITTER), state)
 
 
 def _live(stack: Stack, source: CodeFiles, state: StateDir) -> LiveCode:
-    # Not the asset itself: the next synthesis would take it for what it was made from.
+    # Not the asset itself: the next synthesis would reuse it with the changes in it.
     copy = CodeCopy(source, state.fresh_folder("code"))
     copy.update()
     functions = {

@@ -1,4 +1,4 @@
-"""The workers of one function: started before they are needed, more on demand, replaced if lost."""
+"""The workers of one function: warm ones, more on demand, and replacements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from local.base import processes
 from local.base.errors import FunctionInitError, ThrottledError
-from local.runtime.diagnosis import import_failure
+from local.runtime.diagnosis import import_error
 from local.runtime.fair_queue import FairQueue
 from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 from local.runtime.workers import Worker
@@ -21,18 +21,19 @@ from shared.utils.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How many workers and waiting invocations a function may have; times in seconds."""
+    """Limits of one function; times are in seconds."""
 
+    # Workers that are always running, and the maximum.
     warm: int = 1
     most: int = 4
+    # Waiting invocations.
     queue: int = 1_000
-    # A machine with few cores starts all workers of a stack at once.
+    # Long, because a machine with few cores starts all workers of a stack at once.
     init_timeout: float = 60.0
-    # Between attempts to start a worker whose predecessors failed before they were of any use;
-    # doubled each time up to the second value.
+    # Backoff between attempts to start a worker, doubled from the first to the last value.
     first_backoff: float = 0.5
     last_backoff: float = 30.0
-    # An idle worker that lived so long is replaced at once; dying sooner is a failure to start.
+    # A worker that ends unused within this time counts as a failed start.
     stable_after: float = 1.0
 
 
@@ -60,9 +61,9 @@ class FunctionPool:
         self._clock = clock
         self._report = report or _to_stderr
         self._workers: set[Worker] = set()
-        # Those of older code: they get no more work, and go when they have done what they have.
+        # Workers of older code: they finish their invocation and stop.
         self._outdated: set[Worker] = set()
-        # The last one used is the first to be used again, as Lambda does: its caches are warm.
+        # Last in, first out, as on Lambda: the last used worker has warm caches.
         self._idle: list[Worker] = []
         self._waiting: FairQueue[Invocation] = FairQueue()
         self._failures = 0
@@ -71,24 +72,24 @@ class FunctionPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._warm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held = False
-        self._renewed = False
+        self._retired = False
         self._stopping = False
 
     async def start(self) -> None:
-        """Start the warm workers; returns when all wait for work. Raises FunctionInitError."""
+        """Start the warm workers and wait until they are ready. Raises FunctionInitError."""
         self._fill()
-        # Each worker is ready, or has ended, within the limit of its init phase.
+        # Each worker is ready or has ended within the init timeout.
         try:
             await asyncio.wait_for(self._warm, self._limits.init_timeout + 10)
         except TimeoutError:
             raise FunctionInitError(f"{self._function.name} did not start in time") from None
 
     def hold(self) -> None:
-        """Let invocations wait from now on: the code is being changed."""
+        """Hold invocations from now on, because the code is changing."""
         self._held = True
 
     def resume(self) -> None:
-        """Go on with the workers that there are."""
+        """Release held invocations to the current workers."""
         self._held = False
         while self._waiting and self._idle:
             invocation = self._waiting.popleft()
@@ -97,11 +98,10 @@ class FunctionPool:
         self._grow()
 
     def retire(self) -> None:
-        """End all workers, idle ones now and busy ones when they are done, and take new ones for
-        what waits, also for what was held. `start` is to follow, for the others.
+        """Stop idle workers now and busy ones when they are done; release held invocations.
 
-        Until a worker is ready, nobody but the caller of `start` is told why none is, and
-        invocations fail.
+        Starts new workers for waiting invocations only; call `start` for the warm ones. Until a
+        worker is ready, only the caller of `start` learns of failures, and invocations fail.
         """
         idle, self._idle = self._idle, []
         for worker in self._workers:
@@ -114,20 +114,20 @@ class FunctionPool:
             self._retry = None
         self._failures, self._last_error = 0, None
         self._warm = asyncio.get_running_loop().create_future()
-        self._held, self._renewed = False, True
+        self._held, self._retired = False, True
         self._grow()
 
     @property
-    def wanted(self) -> bool:
+    def has_waiting(self) -> bool:
         """Whether invocations wait for a worker."""
         return bool(self._waiting)
 
-    async def why_broken(self) -> str | None:
-        """Where and why its code fails when it is imported, in one line; None if it does not."""
-        return await import_failure(self._function, self._environment)
+    async def import_error(self) -> str | None:
+        """Where and why importing the code fails, in one line; None if it does not."""
+        return await import_error(self._function, self._environment)
 
     async def stop(self) -> None:
-        """End all workers; whoever waits for an outcome is told."""
+        """Stop all workers; waiting invocations fail."""
         self._stopping = True
         if self._retry is not None:
             self._retry.cancel()
@@ -138,19 +138,19 @@ class FunctionPool:
         self._fail_waiting(Outcome.failure("Runtime.Stopped", "the local stack is stopping"))
 
     async def invoke(self, payload: bytes) -> Outcome:
-        """Run the function once. A caller that is cancelled before the start takes its place out.
+        """Run the function once. Cancelling a waiting invocation removes it.
 
-        Raises ThrottledError if too many wait already, ValueError for a payload over 6 MB.
+        Raises ThrottledError if the queue is full, ValueError for a payload over 6 MB.
         """
         invocation = self._submit(payload)
-        # Bounded: by the queue's length, the function's timeout, and the workers' init limit.
+        # The queue's length, the function's timeout and the init timeout bound the wait.
         return await invocation.done
 
     def submit(self, payload: bytes) -> None:
         """Run the function once without waiting for it. Raises as `invoke` does."""
         self._submit(payload)
 
-    # What workers tell
+    # WorkerOwner
 
     def worker_idle(self, worker: Worker) -> None:
         if worker in self._outdated:
@@ -159,7 +159,7 @@ class FunctionPool:
         if worker.used:
             self._failures = 0
         self._last_error = None
-        self._renewed = False
+        self._retired = False
         if sum(each.ready for each in self._workers) >= self._limits.warm and not self._warm.done():
             self._warm.set_result(None)
         while self._waiting and not self._held:
@@ -184,42 +184,42 @@ class FunctionPool:
         else:
             self._failed_unused(worker)
 
-    # Inside
+    # Internal
 
     def _submit(self, payload: bytes) -> Invocation:
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise ValueError(f"payload of {len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+            raise ValueError(f"payload of {len(payload)} bytes; the limit is {MAX_PAYLOAD_BYTES}")
         invocation = Invocation(payload)
-        invocation.done.add_done_callback(lambda done: self._tell(invocation, done))
-        broken = not self._workers and self._last_error is not None
-        if self._stopping or (broken and not self._held):
-            # Nothing serves it until the back-off is over: failing now is what Lambda does, too.
+        invocation.done.add_done_callback(lambda done: self._report_failure(invocation, done))
+        cannot_start = not self._workers and self._last_error is not None
+        if self._stopping or (cannot_start and not self._held):
+            # No worker starts before the backoff is over; Lambda fails at once, too.
             error = self._last_error or Outcome.failure("Runtime.Stopped", "stopping")
             invocation.finish(error)
         elif not self._held and self._assigned(invocation):
             pass
         elif len(self._waiting) >= self._limits.queue:
-            raise ThrottledError(f"{len(self._waiting)} wait for {self._function.name} already")
+            raise ThrottledError(f"{len(self._waiting)} invocations wait for {self._function.name}")
         else:
             self._waiting.append(invocation)
             self._grow()
         return invocation
 
     def _assigned(self, invocation: Invocation) -> bool:
-        """Whether an idle worker takes it. One that does not has died; its end is told soon."""
+        """Whether an idle worker takes it; one that does not has died and is removed soon."""
         while self._idle:
             if self._idle.pop().assign(invocation):
                 return True
         return False
 
     def _fill(self) -> None:
-        """As many workers as there shall always be, and one more if there is work for it."""
+        """Start the missing warm workers, and one more if an invocation waits."""
         while len(self._workers) < self._limits.warm:
             self._add_worker()
         self._grow()
 
     def _grow(self) -> None:
-        """One more worker if there is work for it, none is on its way and none has just failed."""
+        """Start one worker if an invocation waits, none is starting and none has just failed."""
         starting = any(not worker.ready for worker in self._workers)
         free = len(self._workers) < self._limits.most
         if self._waiting and free and not starting and self._retry is None:
@@ -236,7 +236,7 @@ class FunctionPool:
         except OSError as error:
             worker.init_error = Outcome.failure("Sandbox.StartFailed", str(error))
             self.worker_ended(worker)
-        if worker not in self._workers:  # outdated before there was a process to end
+        if worker not in self._workers:  # retired before its process existed
             await worker.stop()
 
     async def _retire(self, worker: Worker) -> None:
@@ -249,16 +249,16 @@ class FunctionPool:
         task.add_done_callback(self._tasks.discard)
 
     def _failed_unused(self, worker: Worker) -> None:
-        """The next one would probably end in the same way: not at once, then."""
+        """Handle a worker that ended before its first invocation: retry after a backoff."""
         error = worker.init_error or Outcome.failure("Runtime.ExitError", "ended while idle")
         self._last_error = error
         if not self._workers:
             self._fail_waiting(error)
         if not self._warm.done():
             self._warm.set_exception(FunctionInitError(self._init_failure(error)))
-            if not self._renewed:
+            if not self._retired:
                 return
-        elif not self._renewed:  # whoever renewed it has been told
+        elif not self._retired:  # the caller of `start` knows already
             self._report(self._init_failure(error))
         if self._retry is None:
             limits = self._limits
@@ -274,8 +274,8 @@ class FunctionPool:
         while self._waiting:
             self._waiting.popleft().finish(outcome)
 
-    def _tell(self, invocation: Invocation, done: asyncio.Future[Outcome]) -> None:
-        """One line about a failed invocation, never what was in it."""
+    def _report_failure(self, invocation: Invocation, done: asyncio.Future[Outcome]) -> None:
+        """Report a failed invocation in one line, without its payload."""
         if done.cancelled() or self._stopping:
             return
         error = done.result().error

@@ -1,8 +1,8 @@
-"""Hot reload: functions run what is saved, from the next message on, and connections stay.
+"""Hot reload: the next message runs the saved code, and connections stay open.
 
-An invocation that arrives after a file was saved runs the new code. It waits until nothing has
-changed for 50 ms, so that a burst of changes counts as one, and for a new worker of its function
-to start (about half a second). Nothing is asked of the disk while nothing changes.
+An invocation that arrives after a save waits until nothing has changed for 50 ms, so that a burst
+of changes counts as one, and until a new worker of its function has started (about half a second).
+Without changes the disk is not read.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from local.runtime.code_copy import CodeCopy
 from local.runtime.functions import Functions
 from local.runtime.inotify import Inotify
 
-# A burst is over when nothing has changed for so long; one without an end is cut (s).
+# A burst ends after this time without changes, or at its maximum length (s).
 _QUIET_SECONDS = 0.05
-_LONGEST_BURST_SECONDS = 1.0
+_MAX_BURST_SECONDS = 1.0
 
 Report = Callable[[str], None]
 
 
 class Reloader:
-    """Takes changes of the source over, and replaces the workers of all functions.
+    """Copies changes of the source and replaces the workers of all functions.
 
-    `restart_only` is what takes effect at the next start only; a change of it is told.
+    `restart_only` is code that takes effect only at the next start; its changes are reported.
     """
 
     def __init__(
@@ -44,32 +44,32 @@ class Reloader:
         self._inotify = Inotify()
         self._burst_began: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._renewal: asyncio.Task[None] | None = None
+        self._replacement: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Watch from now on. Raises OSError if the kernel watches no more for this user."""
+        """Start watching. Raises OSError at the kernel's limits for this user."""
         self._watch()
-        self._loop.add_reader(self._inotify.descriptor, self._look)
-        # What changed while the functions started.
-        self._changed()
-        self._functions.before_each(self._look)
+        self._loop.add_reader(self._inotify.descriptor, self._check)
+        # Files can have changed while the functions started.
+        self._hold()
+        self._functions.before_invocation(self._check)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._loop.remove_reader(self._inotify.descriptor)
         self._inotify.close()
-        self._functions.before_each(lambda: None)
+        self._functions.before_invocation(lambda: None)
         if self._timer is not None:
             self._timer.cancel()
-        if self._renewal is not None:
-            self._renewal.cancel()
+        if self._replacement is not None:
+            self._replacement.cancel()
 
-    def _look(self) -> None:
-        """Hold invocations if anything of importance has changed. Costs a microsecond if not."""
-        if any(self._matters(path) for path in self._inotify.read()):
-            self._changed()
+    def _check(self) -> None:
+        """Hold invocations if code has changed; takes a microsecond if not."""
+        if any(self._is_code(path) for path in self._inotify.read()):
+            self._hold()
 
-    def _matters(self, path: Path) -> bool:
+    def _is_code(self, path: Path) -> bool:
         for copy in self._copies():
             source = copy.source
             if path.is_relative_to(source.root) and source.includes(
@@ -78,35 +78,36 @@ class Reloader:
                 return True
         return False
 
-    def _changed(self) -> None:
+    def _hold(self) -> None:
+        """Hold invocations until the burst of changes ends."""
         now = self._loop.time()
         if self._burst_began is None:
             self._burst_began = now
             self._functions.hold()
         if self._timer is not None:
             self._timer.cancel()
-        at = min(now + _QUIET_SECONDS, self._burst_began + _LONGEST_BURST_SECONDS)
-        self._timer = self._loop.call_at(at, self._take_over)
+        at = min(now + _QUIET_SECONDS, self._burst_began + _MAX_BURST_SECONDS)
+        self._timer = self._loop.call_at(at, self._apply)
 
-    def _take_over(self) -> None:
+    def _apply(self) -> None:
         self._burst_began = self._timer = None
-        # First the watches: what is saved in a new folder before its watch is seen by the update.
+        # Watch first: the update then finds files saved in a new folder before it was watched.
         self._watch()
         if self._restart_only is not None and (changed := self._restart_only.update()):
-            self._report(f"{_named(changed)} changed: restart the stack for it to take effect")
+            self._report(f"{_summary(changed)} changed: restart the stack for it to take effect")
         changed = self._code.update()
         if not changed:
             self._functions.resume()
             return
-        if self._renewal is not None:
-            self._renewal.cancel()
-        self._renewal = self._loop.create_task(self._renew(changed))
+        if self._replacement is not None:
+            self._replacement.cancel()
+        self._replacement = self._loop.create_task(self._replace_workers(changed))
 
-    async def _renew(self, changed: Sequence[str]) -> None:
+    async def _replace_workers(self, changed: Sequence[str]) -> None:
         began = time.perf_counter()
-        what = f"{_named(changed)} changed"
-        if await self._functions.renew(
-            lambda why: self._report(f"{what}, functions fail until this is right: {why}")
+        what = f"{_summary(changed)} changed"
+        if await self._functions.replace_workers(
+            lambda error: self._report(f"{what}, functions fail until this is fixed: {error}")
         ):
             self._report(f"{what}, new workers after {time.perf_counter() - began:.1f} s")
 
@@ -115,13 +116,13 @@ class Reloader:
             for folder in copy.source.folders():
                 try:
                     self._inotify.watch(folder)
-                except FileNotFoundError:  # removed meanwhile
+                except FileNotFoundError:  # the folder was removed meanwhile
                     continue
 
     def _copies(self) -> list[CodeCopy]:
         return [self._code] if self._restart_only is None else [self._code, self._restart_only]
 
 
-def _named(paths: Sequence[str]) -> str:
-    """The first path, and how many more there are."""
+def _summary(paths: Sequence[str]) -> str:
+    """The first path, and the number of others."""
     return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"

@@ -1,4 +1,4 @@
-"""Worker processes: AWS's own runtime client around a function's handler."""
+"""Worker processes, which run a handler under AWS's own runtime client."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from local.base.aws_settings import NO_AWS_SETTINGS
 from local.base.loopback import HOST
 from local.http.server import HttpServer
 from local.runtime.invocation import Invocation, Outcome
-from local.runtime.runtime import MAX_BODY_BYTES, RuntimeApi
+from local.runtime.runtime_api import MAX_BODY_BYTES, RuntimeApi
 from local.template.model import Function
 from shared.utils.clock import Clock
 
+_STOPPING = Outcome.failure("Runtime.Stopped", "the local stack is stopping")
+
 
 class WorkerOwner(Protocol):
-    """Who is told what becomes of a worker."""
+    """The pool that a worker belongs to."""
 
     def worker_idle(self, worker: Worker) -> None:
-        """It waits for work."""
+        """The worker waits for an invocation."""
 
     def worker_ended(self, worker: Worker) -> None:
-        """Its process is gone, and its last invocation has been finished."""
+        """The process has ended, and its last invocation is finished."""
 
 
 class Worker:
-    """One process of a function: at most one invocation at a time, killed when that takes too long.
+    """One process of a function, which runs one invocation at a time; a timeout kills it.
 
-    Its outputs go straight into the function's log.
+    Its output goes directly to the function's log.
     """
 
     def __init__(
@@ -54,10 +56,10 @@ class Worker:
         self._watch: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.init_error: Outcome | None = None
-        #: Whether it got as far as waiting for work, and since when (monotonic seconds).
+        #: Whether it has asked for its first invocation; and when (monotonic seconds).
         self.ready = False
         self._ready_at = 0.0
-        #: Whether it was given any.
+        #: Whether it has received an invocation.
         self.used = False
         self._api = RuntimeApi(
             function.arn,
@@ -67,7 +69,7 @@ class Worker:
         )
 
     async def start(self, init_timeout_seconds: float) -> None:
-        """Start the process; the owner hears when it is idle, or that it ended."""
+        """Start the process; the owner learns when it is idle or has ended."""
         self._server = await HttpServer.listen(self._api.handle, max_body_bytes=MAX_BODY_BYTES)
         environment = {
             **self._environment,
@@ -86,11 +88,11 @@ class Worker:
 
     @property
     def ready_seconds(self) -> float:
-        """How long ago it first waited for work; it must be `ready`."""
+        """The time since it became `ready`."""
         return self._clock.monotonic() - self._ready_at
 
     def assign(self, invocation: Invocation) -> bool:
-        """Give work to it if it is idle still."""
+        """Hand over an invocation; returns False if the worker is not idle."""
         limit = self._function.timeout_seconds
         if not self._api.assign(invocation, self._clock.now_ms() + limit * 1000):
             return False
@@ -99,13 +101,13 @@ class Worker:
         return True
 
     async def stop(self) -> None:
-        """End it, without telling the owner."""
+        """Kill the process without informing the owner."""
         if self._watch is not None:
             self._watch.cancel()
         if self._process is not None:
             await processes.kill(self._process)
         if self._api.current is not None:
-            self._api.current.finish(Outcome.failure("Runtime.Stopped", "the local stack stops"))
+            self._api.current.finish(_STOPPING)
         self._cleanup()
 
     def _on_idle(self) -> None:
@@ -165,12 +167,11 @@ class Worker:
 def worker_environment(
     function: Function, variables: Mapping[str, str], shared: Mapping[str, str]
 ) -> dict[str, str]:
-    """All that a worker of `function` sees, beside its Runtime API's address.
+    """The environment of a worker of `function`, without the address of the Runtime API.
 
-    `variables` are its own: those that the template gives it, and its credentials. `shared` is what
-    all functions of this run share: region, endpoints. Nothing of the environment of whoever
-    started the stack; see
-    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+    `variables` are the function's own: those of the template, and credentials. `shared` are those
+    of all functions: Region and endpoints. Workers inherit nothing from the stack's environment.
+    See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
     """
     return {
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -186,7 +187,7 @@ def worker_environment(
         "TZ": ":UTC",
         "PYTHONPATH": str(function.code),
         "PYTHONUNBUFFERED": "1",
-        # Without HOME, SDKs find the home of whoever started the stack in the password file.
+        # Without HOME, SDKs would look up the user's home in the password file.
         **NO_AWS_SETTINGS,
         **shared,
         **variables,

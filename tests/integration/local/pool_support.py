@@ -1,4 +1,4 @@
-"""Pools of real workers around one small function, for tests."""
+"""Pools of real workers with one small function."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def do(event, context):
     if what == "sleep":
         print("sleeping", flush=True)
         time.sleep(event["seconds"])
-    elif what == "meet":  # until so many are here at the same time
+    elif what == "meet":  # wait until `count` workers have met
         folder = pathlib.Path(event["folder"])
         (folder / str(os.getpid())).touch()
         while len(list(folder.iterdir())) < event["count"]:
@@ -52,7 +52,7 @@ def do(event, context):
 
 
 class Pools:
-    """Builds pools; `reported` is what whoever runs the stack would read."""
+    """Builds pools; `reported` has the lines that the stack would print."""
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "do.log"
@@ -63,13 +63,13 @@ class Pools:
         self.write_code(CODE)
 
     def write_code(self, code: str) -> None:
-        """Replace the function's code for workers that start from now on."""
+        """Replace the code; workers started later run it."""
         (self.folder / "functions.py").write_text(code)
 
     def __call__(
         self, handler: str = "functions.do", *, timeout: int = 10, code: str = CODE, **limits: Any
     ) -> FunctionPool:
-        """A pool that is not started yet; `limits` are those of PoolLimits."""
+        """A pool that is not started; `limits` are fields of PoolLimits."""
         self.write_code(code)
         function = Function(
             "Do",
@@ -100,7 +100,7 @@ class Pools:
 
 
 def workers() -> list[psutil.Process]:
-    """Running worker processes of this process; those of a launched stack are its runner's."""
+    """Running worker processes of this process, without those of a launched stack."""
     found = []
     for child in psutil.Process().children():
         try:
@@ -112,7 +112,7 @@ def workers() -> list[psutil.Process]:
 
 
 def over(process: psutil.Process) -> bool:
-    """Whether a process has ended, waited for or not."""
+    """Whether a process has ended, including zombies."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

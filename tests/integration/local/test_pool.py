@@ -1,4 +1,4 @@
-"""A pool of real workers: how it starts, grows, recovers, refuses and stops."""
+"""A pool of real workers: start, growth, recovery, throttling and stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.integration.local.pool_support import CODE, Pools, invoke, result, wo
 from tests.integration.local.support import PATIENCE_SECONDS, eventually
 
 
-async def test_no_invocation_is_lost_around_a_workers_death(pools: Pools) -> None:
+async def test_no_invocation_hangs_when_workers_die(pools: Pools) -> None:
     pool = pools(warm=2, stable_after=0.0)
     await pool.start()
     for turns in range(12):
@@ -21,7 +21,7 @@ async def test_no_invocation_is_lost_around_a_workers_death(pools: Pools) -> Non
             worker.kill()
         for _ in range(turns):
             await asyncio.sleep(0)
-        # Given to a dead worker, it fails; given to a new one, it succeeds; it never hangs.
+        # An invocation fails on a dead worker and succeeds on a new one; it never hangs.
         assert (await invoke(pool)).error in {None, "Runtime.ExitError"}
 
 
@@ -33,7 +33,7 @@ async def test_no_invocation_is_lost_around_a_workers_death(pools: Pools) -> Non
         ("do", "Runtime.MalformedHandlerName"),
     ],
 )
-async def test_a_wrong_handler_is_told_at_the_start_with_the_log(
+async def test_a_wrong_handler_fails_the_start_and_shows_the_log(
     pools: Pools, handler: str, error: str
 ) -> None:
     pool = pools(handler)
@@ -43,14 +43,14 @@ async def test_a_wrong_handler_is_told_at_the_start_with_the_log(
     assert "[ERROR]" in str(told.value)
 
 
-async def test_code_that_ends_its_process_at_import_is_told_at_the_start(pools: Pools) -> None:
+async def test_code_that_exits_during_import_fails_the_start(pools: Pools) -> None:
     pool = pools(code="import os\nprint('so far', flush=True)\nos._exit(5)")
     with pytest.raises(FunctionInitError, match="ended with 5 before it was ready") as told:
         await pool.start()
     assert "so far" in str(told.value)
 
 
-async def test_an_init_phase_that_takes_too_long_is_ended(pools: Pools) -> None:
+async def test_the_init_phase_has_a_timeout(pools: Pools) -> None:
     pool = pools(code="import time\ntime.sleep(60)", init_timeout=0.3)
     with pytest.raises(FunctionInitError, match="init phase took too long"):
         await pool.start()
@@ -78,11 +78,11 @@ async def test_code_that_breaks_while_running_fails_fast_and_recovers(pools: Poo
         await asyncio.sleep(0.02)
     else:
         pytest.fail("it never recovered")
-    # Doubled each time: in the seconds that this took, a loop would have tried hundreds of times.
+    # The backoff doubles; without it there would have been hundreds of attempts in this time.
     assert len(complaints()) < 10
 
 
-async def test_a_pool_grows_when_invocations_wait_and_not_beyond_its_limit(
+async def test_a_pool_grows_up_to_its_limit_while_invocations_wait(
     pools: Pools, tmp_path: Path
 ) -> None:
     pool = pools(most=2)
@@ -96,18 +96,18 @@ async def test_a_pool_grows_when_invocations_wait_and_not_beyond_its_limit(
     assert len(workers()) == 2
 
 
-async def test_the_worker_used_last_is_used_again_first(pools: Pools) -> None:
+async def test_the_last_used_worker_is_reused_first(pools: Pools) -> None:
     pool = pools(warm=3)
     await pool.start()
     pids = set()
     for _ in range(5):
-        # A result comes a moment before its worker asks for more.
+        # A result arrives just before its worker asks for the next invocation.
         await eventually(lambda: len(pool._idle) == 3)
         pids.add((await result(pool))["pid"])
     assert len(pids) == 1
 
 
-async def test_more_than_the_queue_holds_is_throttled(pools: Pools, tmp_path: Path) -> None:
+async def test_a_full_queue_throttles(pools: Pools, tmp_path: Path) -> None:
     pool = pools(most=1, queue=1)
     await pool.start()
     meeting = tmp_path / "meeting"
@@ -122,7 +122,7 @@ async def test_more_than_the_queue_holds_is_throttled(pools: Pools, tmp_path: Pa
     assert [(await each).error for each in (running, waiting)] == [None, None]
 
 
-async def test_who_gives_up_waiting_is_not_served(pools: Pools, tmp_path: Path) -> None:
+async def test_a_cancelled_invocation_does_not_run(pools: Pools, tmp_path: Path) -> None:
     pool = pools(most=1)
     await pool.start()
     meeting = tmp_path / "meeting"
@@ -138,7 +138,7 @@ async def test_who_gives_up_waiting_is_not_served(pools: Pools, tmp_path: Path) 
     assert pools.reported == []
 
 
-async def test_stopping_ends_what_runs_and_what_waits(pools: Pools) -> None:
+async def test_stopping_ends_running_and_waiting_invocations(pools: Pools) -> None:
     pool = pools(most=1)
     await pool.start()
     work = [asyncio.ensure_future(invoke(pool, do="sleep", seconds=60)) for _ in range(3)]

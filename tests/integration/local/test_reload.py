@@ -1,4 +1,4 @@
-"""Hot reload: what is saved runs with the next message, and who is connected stays so."""
+"""Hot reload: the next message runs the saved code, and connections stay open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Running:
-    """A stack with its source, and a connection that is open all the time."""
+    """A stack with its source, and a client that stays connected."""
 
     def __init__(self, source: Path, client: ClientConnection, errors: Path) -> None:
         self.source = source
@@ -40,26 +40,26 @@ class Running:
         (self.source / path).write_text(text)
 
     def answer(self, action: str = "show") -> dict[str, object]:
-        """What the next message is answered with."""
+        """The answer to the next message."""
         reply: dict[str, object] = ask(self.client, action)
         return reply
 
     def worker(self) -> str:
-        """Which worker answers: each has an address of its own."""
+        """The address of the worker that answers; each has its own."""
         environment = self.answer()["environment"]
         assert isinstance(environment, dict)
         return str(environment["AWS_LAMBDA_RUNTIME_API"])
 
-    def wait_until_told(self, text: str, count: int) -> list[str]:
-        """So many lines with `text` in them."""
+    def wait_for_lines(self, text: str, count: int) -> list[str]:
+        """Wait for `count` lines that contain `text`."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(told := self.told(text)) < count:
+        while len(lines := self.lines_with(text)) < count:
             assert time.monotonic() < deadline, text
             time.sleep(0.01)
-        return told
+        return lines
 
-    def told(self, text: str) -> list[str]:
-        """The lines on standard error that have `text` in them."""
+    def lines_with(self, text: str) -> list[str]:
+        """The lines on standard error that contain `text`."""
         return [line for line in self._errors.read_text().splitlines() if text in line]
 
 
@@ -87,7 +87,7 @@ def running(template: Path, folder: Path, *options: str) -> Iterator[Running]:
         process.communicate(timeout=PATIENCE_SECONDS)
 
 
-def test_the_next_message_runs_what_was_saved_on_the_same_connection(
+def test_the_next_message_on_an_open_connection_runs_the_saved_code(
     fixture_path: Path, tmp_path: Path
 ) -> None:
     with running(fixture_path, tmp_path) as stack:
@@ -110,7 +110,7 @@ def test_the_next_message_runs_what_was_saved_on_the_same_connection(
         assert after["me"] == before["me"]
 
 
-def test_code_that_cannot_be_imported_is_told_with_its_place_and_the_next_good_one_runs(
+def test_an_import_error_is_reported_with_its_line_until_it_is_fixed(
     fixture_path: Path, tmp_path: Path
 ) -> None:
     with running(fixture_path, tmp_path) as stack:
@@ -121,16 +121,16 @@ def test_code_that_cannot_be_imported_is_told_with_its_place_and_the_next_good_o
         for count, (text, fault) in enumerate(faults.items(), start=1):
             stack.save(f"{CODE}\n{text}\n")
             assert stack.answer()["message"] == "Internal server error"
-            told = stack.wait_until_told("until this is right", count)
-            assert f"fail until this is right: functions.py:{line}: {fault}" in told[-1]
+            lines = stack.wait_for_lines("until this is fixed", count)
+            assert f"fail until this is fixed: functions.py:{line}: {fault}" in lines[-1]
             assert stack.answer()["message"] == "Internal server error"
-            assert len(stack.told(fault)) == 1
+            assert len(stack.lines_with(fault)) == 1
         stack.save(CODE)
 
         assert stack.answer()["me"] == me
 
 
-def test_what_is_no_code_replaces_nobody(fixture_path: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_code_replace_no_worker(fixture_path: Path, tmp_path: Path) -> None:
     with running(fixture_path, tmp_path) as stack:
         worker = stack.worker()
 
@@ -144,7 +144,7 @@ def test_what_is_no_code_replaces_nobody(fixture_path: Path, tmp_path: Path) -> 
         stack.save(CODE)  # saved, but as it was
 
         assert stack.worker() == worker
-        assert stack.told("changed") == []
+        assert stack.lines_with("changed") == []
 
 
 def test_without_reload_the_code_stays_as_it_was(fixture_path: Path, tmp_path: Path) -> None:
@@ -155,10 +155,10 @@ def test_without_reload_the_code_stays_as_it_was(fixture_path: Path, tmp_path: P
 
 
 class Followed:
-    """A function whose source is followed, and what would be told."""
+    """A function whose source is watched, and the reported lines."""
 
     def __init__(self, folder: Path, pools: Pools) -> None:
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.source = folder / "source"
         self.synthesized = folder / "synthesized"
         for path in (self.source, self.synthesized, folder / "kept"):
@@ -174,7 +174,7 @@ class Followed:
         other = CodeCopy(CodeFiles(self.synthesized, LITTER), self._kept)
         code.update()
         other.update()
-        reloader = Reloader(code, other, self.functions, self.told.append)
+        reloader = Reloader(code, other, self.functions, self.reported.append)
         reloader.start()
         return reloader
 
@@ -204,9 +204,9 @@ async def test_a_burst_of_changes_replaces_the_workers_once(followed: Followed) 
     answer = await followed.invoke()
 
     assert answer["pid"] not in old
-    await eventually(lambda: followed.told)
-    assert followed.told[0].startswith("more0.py and 19 more changed, new workers after")
-    assert len(followed.told) == 1
+    await eventually(lambda: followed.reported)
+    assert followed.reported[0].startswith("more0.py and 19 more changed, new workers after")
+    assert len(followed.reported) == 1
 
 
 async def test_an_invocation_during_a_burst_waits_for_its_end(followed: Followed) -> None:
@@ -219,11 +219,13 @@ async def test_an_invocation_during_a_burst_waits_for_its_end(followed: Followed
     assert "me" in await answer
 
 
-async def test_what_synthesis_alone_reads_is_told_and_replaces_nobody(followed: Followed) -> None:
+async def test_a_change_that_needs_synthesis_is_reported_and_replaces_no_worker(
+    followed: Followed,
+) -> None:
     before = {worker.pid for worker in workers()}
     (followed.synthesized / "routes.py").write_text("x = 1")
-    await eventually(lambda: followed.told)
+    await eventually(lambda: followed.reported)
 
-    assert followed.told == ["routes.py changed: restart the stack for it to take effect"]
+    assert followed.reported == ["routes.py changed: restart the stack for it to take effect"]
     await followed.invoke()
     assert {worker.pid for worker in workers()} == before

@@ -1,4 +1,4 @@
-"""A pool of real workers whose code changes: who is replaced when, and what invocations see."""
+"""Replacing the workers of a pool when its code changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_busy_worker_finishes_its_invocation_and_gets_no_other(
     await eventually(lambda: [worker.pid for worker in workers()] == [after["pid"]])
 
 
-async def test_what_is_held_waits_and_runs_the_new_code(pools: Pools) -> None:
+async def test_held_invocations_run_the_new_code(pools: Pools) -> None:
     pool = pools(warm=2)
     await pool.start()
 
@@ -69,7 +69,7 @@ async def test_what_is_held_waits_and_runs_the_new_code(pools: Pools) -> None:
     assert [(await each)["event"] for each in held] == ["of the new code"] * 5
 
 
-async def test_what_is_held_goes_on_if_nothing_changed_after_all(pools: Pools) -> None:
+async def test_held_invocations_resume_on_the_old_workers_without_a_change(pools: Pools) -> None:
     pool = pools(warm=2, most=2)
     await pool.start()
     old = {worker.pid for worker in workers()}
@@ -84,10 +84,10 @@ async def test_what_is_held_goes_on_if_nothing_changed_after_all(pools: Pools) -
     assert {worker.pid for worker in workers()} == old
 
 
-async def test_broken_code_is_told_to_who_renews_and_a_good_change_recovers_at_once(
+async def test_broken_code_fails_the_start_and_a_fix_recovers_at_once(
     pools: Pools,
 ) -> None:
-    # A back-off that nobody here would wait for.
+    # A backoff longer than the test.
     pool = pools(first_backoff=1_000.0, last_backoff=1_000.0)
     await pool.start()
     pools.write_code("x = (")
@@ -112,22 +112,20 @@ async def test_broken_code_is_told_to_who_renews_and_a_good_change_recovers_at_o
         ("x = (", "functions.py:1: SyntaxError: '(' was never closed"),
         ("\nimport nonsense", "functions.py:2: ModuleNotFoundError: No module named 'nonsense'"),
         ("import json\njson.loads(1)", "functions.py:2: TypeError: the JSON object must be"),
-        ("raise SystemExit(3)", "functions: it ended without a word"),
+        ("raise SystemExit(3)", "functions: it ended without an error message"),
     ],
 )
-async def test_why_code_is_broken_is_told_with_file_and_line(
-    pools: Pools, code: str, why: str
-) -> None:
+async def test_an_import_error_has_file_and_line(pools: Pools, code: str, why: str) -> None:
     pool = pools(code=code)
 
-    assert (await pool.why_broken() or "").startswith(why)
+    assert (await pool.import_error() or "").startswith(why)
 
 
-async def test_code_that_is_not_broken_is_not_explained(pools: Pools) -> None:
-    assert await pools().why_broken() is None
+async def test_working_code_has_no_import_error(pools: Pools) -> None:
+    assert await pools().import_error() is None
 
 
-async def test_renewals_one_upon_the_other_leave_no_old_worker(pools: Pools) -> None:
+async def test_replacements_in_quick_succession_leave_no_old_worker(pools: Pools) -> None:
     pool = pools(warm=2)
     await pool.start()
     for _ in range(5):

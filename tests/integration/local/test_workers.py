@@ -1,4 +1,4 @@
-"""Real workers: results, errors, time limits, crashes, payload limits."""
+"""Real workers: results, errors, timeouts, crashes and payload limits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from tests.integration.local.pool_support import Pools, invoke, over, result, wo
 from tests.integration.local.support import eventually
 
 
-async def test_a_result_comes_from_the_function_with_lambdas_context(
-    pools: Pools, tmp_path: Path
-) -> None:
+async def test_a_function_gets_the_context_of_lambda(pools: Pools, tmp_path: Path) -> None:
     pool = pools(timeout=7)
     await pool.start()
     got = await result(pool, key="value")
@@ -27,7 +25,7 @@ async def test_a_result_comes_from_the_function_with_lambdas_context(
     assert pools.reported == []
 
 
-async def test_a_worker_sees_its_own_environment_only(
+async def test_a_worker_sees_only_its_own_environment(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OF_WHOEVER_STARTED_IT", "leaked")
@@ -40,14 +38,14 @@ async def test_a_worker_sees_its_own_environment_only(
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert "OF_WHOEVER_STARTED_IT" not in environment
     assert "HOME" not in environment
-    # No SDK finds a profile of theirs by itself, either.
+    # SDKs find no profile of the user either.
     assert (
         environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     )
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
-async def test_an_exception_is_a_function_error_and_is_logged_but_not_repeated(
+async def test_an_exception_is_a_function_error_and_its_text_stays_in_the_log(
     pools: Pools,
 ) -> None:
     pool = pools()
@@ -63,7 +61,7 @@ async def test_an_exception_is_a_function_error_and_is_logged_but_not_repeated(
     assert (await result(pool))["event"] == {}
 
 
-async def test_a_function_that_takes_too_long_is_killed_and_replaced(pools: Pools) -> None:
+async def test_a_function_past_its_timeout_is_killed_and_replaced(pools: Pools) -> None:
     pool = pools(timeout=1)
     await pool.start()
     before = (await result(pool))["pid"]
@@ -75,7 +73,7 @@ async def test_a_function_that_takes_too_long_is_killed_and_replaced(pools: Pool
     assert "sleeping" in (pools.log).read_text()
 
 
-async def test_what_a_killed_function_started_is_killed_with_it(pools: Pools) -> None:
+async def test_child_processes_of_a_killed_function_are_killed(pools: Pools) -> None:
     pool = pools(timeout=2)
     await pool.start()
     work = asyncio.ensure_future(invoke(pool, do="spawn"))
@@ -93,7 +91,7 @@ async def test_what_a_killed_function_started_is_killed_with_it(pools: Pools) ->
     await eventually(lambda: over(sleeper))
 
 
-async def test_a_worker_that_dies_in_the_middle_is_replaced(pools: Pools) -> None:
+async def test_a_worker_that_dies_during_an_invocation_is_replaced(pools: Pools) -> None:
     pool = pools()
     await pool.start()
     for _ in range(2):
@@ -103,7 +101,7 @@ async def test_a_worker_that_dies_in_the_middle_is_replaced(pools: Pools) -> Non
     assert (await result(pool))["event"] == {}
 
 
-async def test_a_worker_that_dies_idle_is_replaced(pools: Pools) -> None:
+async def test_an_idle_worker_that_dies_is_replaced(pools: Pools) -> None:
     pool = pools()
     await pool.start()
     pid = (await result(pool))["pid"]
@@ -123,5 +121,5 @@ async def test_a_result_over_the_limit_is_a_function_error(pools: Pools) -> None
 
 async def test_a_payload_over_the_limit_is_refused(pools: Pools) -> None:
     pool = pools()
-    with pytest.raises(ValueError, match="are allowed"):
+    with pytest.raises(ValueError, match="the limit is"):
         await pool.invoke(b"x" * (MAX_PAYLOAD_BYTES + 1))

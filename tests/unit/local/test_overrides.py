@@ -1,4 +1,4 @@
-"""Settings of the functions for a local run: where they come from, and who wins."""
+"""Settings of functions for a local run: sources, precedence and validation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from local.overrides import LOCAL_SETTINGS, function_settings, service_endpoints
 from shared.utils.settings import SettingsError, check_tunable
 
 
-def test_the_environment_counts_with_the_names_that_functions_use() -> None:
-    environment = {"MAX_LISTENERS": "5", "HOME": "/root", "SESSIONS_TABLE": "not to be tuned"}
+def test_the_environment_sets_only_tunable_settings() -> None:
+    environment = {"MAX_LISTENERS": "5", "HOME": "/root", "SESSIONS_TABLE": "not tunable"}
 
     assert function_settings([], environment) == {"MAX_LISTENERS": "5"}
 
 
-def test_an_argument_beats_the_environment_and_the_last_one_the_others() -> None:
+def test_arguments_override_the_environment_and_earlier_arguments() -> None:
     arguments = ["MAX_LISTENERS=6", "MAX_LISTENERS=7", "FANOUT_CONCURRENCY = 3"]
 
     assert function_settings(arguments, {"MAX_LISTENERS": "5"}) == {
@@ -35,12 +35,12 @@ def test_an_argument_beats_the_environment_and_the_last_one_the_others() -> None
         ("=6", ": no such setting"),
     ],
 )
-def test_what_is_wrong_is_told_with_what_is_allowed(argument: str, told: str) -> None:
+def test_an_invalid_argument_is_explained(argument: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         function_settings([argument], {})
 
 
-def test_a_bad_value_of_the_environment_is_told_too() -> None:
+def test_an_invalid_variable_is_explained() -> None:
     with pytest.raises(SettingsError, match="FANOUT_CONCURRENCY: must be"):
         function_settings([], {"FANOUT_CONCURRENCY": "0"})
 
@@ -60,11 +60,11 @@ def test_bytes_of_an_argument_that_are_not_utf_8_are_refused(
     assert f"argument {option}: holds bytes that are not UTF-8" in capsys.readouterr().err
 
 
-def test_what_every_local_run_has_is_what_may_be_set() -> None:
+def test_the_local_settings_are_tunable() -> None:
     check_tunable(LOCAL_SETTINGS)
 
 
-def test_services_that_are_not_here_are_where_the_environment_says() -> None:
+def test_endpoints_of_missing_services_come_from_the_environment() -> None:
     environment = {
         "AWS_ENDPOINT_URL_TRANSLATE": "http://127.0.0.1:1",
         "AWS_ENDPOINT_URL_POLLY": "",

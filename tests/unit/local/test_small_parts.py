@@ -1,4 +1,4 @@
-"""Addresses, endpoints, folders, table requests: small things with one rule each."""
+"""Addresses, endpoints, state folders, table requests and outcomes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESSES = Addresses(
 )
 
 
-def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None:
+def test_only_deployed_addresses_become_local() -> None:
     one = stack()
     deployed = one.aws.management_url("api", "dev")
     environment = {
@@ -45,14 +45,14 @@ def test_deployed_addresses_become_local_ones_and_nothing_else_changes() -> None
     }
 
 
-def test_endpoints_survive_the_ready_line() -> None:
+def test_endpoints_round_trip_through_the_ready_line() -> None:
     endpoints = Endpoints("ws://a", "http://b", None, "http://c", "http://d")
     assert Endpoints.from_json(endpoints.as_json()) == endpoints
     assert endpoints.as_json()["websocketUrl"] == "ws://a"
     assert endpoints.as_json()["webUrl"] is None
 
 
-def test_runs_at_the_same_time_have_folders_of_their_own(tmp_path: Path) -> None:
+def test_concurrent_runs_have_their_own_folders(tmp_path: Path) -> None:
     first = StateDir.acquire(tmp_path / "state")
     second = StateDir.acquire(tmp_path / "state")
     assert first.path == tmp_path / "state"
@@ -71,14 +71,14 @@ def test_too_many_runs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     held.close()
 
 
-def test_a_run_starts_without_the_logs_of_the_one_before(tmp_path: Path) -> None:
+def test_a_run_starts_without_old_logs(tmp_path: Path) -> None:
     state = StateDir.acquire(tmp_path)
     (state.fresh_logs() / "old.log").write_text("x")
     assert list(state.fresh_logs().iterdir()) == []
     state.close()
 
 
-def test_a_table_is_asked_for_in_dynamodbs_words() -> None:
+def test_the_create_table_request_of_a_table() -> None:
     key = KeyAttribute("id", "HASH")
     table = Table("t", (key,), {"id": "S"}, (Index("i", (key,), "INCLUDE", ("a",)),))
     assert create_table_request(table) == {
@@ -97,7 +97,7 @@ def test_a_table_is_asked_for_in_dynamodbs_words() -> None:
     assert "GlobalSecondaryIndexes" not in create_table_request(Table("t", (key,), {"id": "S"}, ()))
 
 
-def test_an_outcome_knows_what_the_exception_said() -> None:
+def test_an_outcome_has_the_message_of_the_error() -> None:
     assert Outcome.failure("Kind", "why").error_message == "why"
     assert Outcome(b"{}").error_message == ""
     assert Outcome(b"not json", "Kind").error_message == ""

@@ -1,4 +1,4 @@
-"""Tokens are what Cognito would issue, and wrong requests are told why."""
+"""Tokens are like Cognito's, and invalid requests are explained."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def public_key(issuer: TokenIssuer, token: str) -> Any:
     return keys[jwt.get_unverified_header(token)["kid"]]
 
 
-def test_a_token_verifies_with_the_published_key_and_has_cognitos_claims(
+def test_a_token_has_the_claims_of_cognito_and_verifies_with_the_published_key(
     issuer: TokenIssuer,
 ) -> None:
     status, answer = ask(issuer, {"sub": "alice", "groups": ["speakers", "operators"]})
@@ -58,7 +58,7 @@ def test_without_groups_the_claim_is_missing_as_in_cognito(issuer: TokenIssuer) 
     assert "cognito:groups" not in claims
 
 
-def test_a_token_may_be_expired_from_the_start(issuer: TokenIssuer) -> None:
+def test_a_token_can_be_issued_expired(issuer: TokenIssuer) -> None:
     _, answer = ask(issuer, {"sub": "alice", "groups": [], "expiresIn": -10})
     with pytest.raises(jwt.ExpiredSignatureError):
         jwt.decode(
@@ -67,7 +67,7 @@ def test_a_token_may_be_expired_from_the_start(issuer: TokenIssuer) -> None:
 
 
 def renew(issuer: TokenIssuer, **changes: Any) -> tuple[int, Any]:
-    """Ask as Cognito's clients do; `changes` by the names of InitiateAuth's fields."""
+    """Call InitiateAuth; `changes` are fields of the request."""
     asked = {"ClientId": "client", "AuthFlow": "REFRESH_TOKEN_AUTH", **changes}
     headers = [(b"x-amz-target", b"AWSCognitoIdentityProviderService.InitiateAuth")]
     response = issuer.handle(Request("POST", "/", headers, json.dumps(asked).encode()))
@@ -78,7 +78,7 @@ def claims_of(token: str) -> Any:
     return jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
 
 
-def test_the_run_says_how_long_tokens_last_unless_one_asks() -> None:
+def test_the_default_lifetime_can_be_overridden_per_token() -> None:
     short = TokenIssuer("pool", "client", SystemClock(), lifetime_seconds=5)
     short.url = URL
 
@@ -90,7 +90,7 @@ def test_the_run_says_how_long_tokens_last_unless_one_asks() -> None:
     assert lasting == [5, 60]
 
 
-def test_a_refresh_token_gives_access_tokens_alike_time_and_again() -> None:
+def test_a_refresh_token_issues_equal_access_tokens_repeatedly() -> None:
     clock = ManualClock()
     issuer = TokenIssuer("pool", "client", clock, lifetime_seconds=5)
     issuer.url = URL
@@ -103,7 +103,7 @@ def test_a_refresh_token_gives_access_tokens_alike_time_and_again() -> None:
         assert status == 200
         result = answer["AuthenticationResult"]
         assert (result["ExpiresIn"], result["TokenType"]) == (5, "Bearer")
-        assert "RefreshToken" not in result, "as without rotation"
+        assert "RefreshToken" not in result, "no rotation"
         claims = claims_of(result["AccessToken"])
         assert claims["cognito:groups"] == ["speakers"]
         assert claims["exp"] == clock.now_ms() // 1000 + 5
@@ -112,7 +112,7 @@ def test_a_refresh_token_gives_access_tokens_alike_time_and_again() -> None:
         assert claims["sub"] == before["sub"] == "alice"
 
 
-def test_only_refresh_tokens_of_this_run_renew_and_only_for_a_month() -> None:
+def test_only_refresh_tokens_of_this_run_renew_and_only_for_30_days() -> None:
     clock = ManualClock()
     issuer, other = TokenIssuer("pool", "client", clock), TokenIssuer("pool", "client", clock)
     given = ask(issuer, {"sub": "alice", "refresh": True})[1]
@@ -138,7 +138,7 @@ def test_only_refresh_tokens_of_this_run_renew_and_only_for_a_month() -> None:
     assert renew(issuer, **good)[1]["__type"] == "NotAuthorizedException"
 
 
-def test_a_refresh_token_is_no_access_token(issuer: TokenIssuer) -> None:
+def test_a_refresh_token_is_not_an_access_token(issuer: TokenIssuer) -> None:
     given = ask(issuer, {"sub": "alice", "refresh": True})[1]
 
     assert claims_of(given["refreshToken"])["token_use"] == "refresh"
@@ -146,7 +146,7 @@ def test_a_refresh_token_is_no_access_token(issuer: TokenIssuer) -> None:
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "86401", "soon"])
-def test_a_lifetime_out_of_range_is_told(capsys: pytest.CaptureFixture[str], given: str) -> None:
+def test_a_lifetime_out_of_range_is_refused(capsys: pytest.CaptureFixture[str], given: str) -> None:
     with pytest.raises(SystemExit):
         main([f"--token-seconds={given}"])
 
@@ -171,7 +171,7 @@ def test_a_lifetime_out_of_range_is_told(capsys: pytest.CaptureFixture[str], giv
         ({"sub": "a", "group": ["speakers"]}, "group"),
     ],
 )
-def test_a_wrong_request_is_told_why(issuer: TokenIssuer, body: object, named: str) -> None:
+def test_an_invalid_request_is_explained(issuer: TokenIssuer, body: object, named: str) -> None:
     status, answer = ask(issuer, body)
     assert status == 400
     assert named in answer["message"]

@@ -26,7 +26,7 @@ RESOURCES: Mapping[str, Mapping[str, Any]] = {
 
 
 class Pool:
-    """A pool of which only the names matter."""
+    """A pool without workers."""
 
     aliases = ("live",)
 
@@ -34,7 +34,7 @@ class Pool:
         """Nothing to start."""
 
 
-async def test_an_alias_that_there_is_names_the_function() -> None:
+async def test_a_function_can_be_named_by_its_alias() -> None:
     functions = Functions()
     await functions.start({"talk": cast("FunctionPool", Pool())})
 
@@ -47,7 +47,7 @@ async def test_an_alias_that_there_is_names_the_function() -> None:
 
 
 def joined(value: Any) -> str:
-    """What Fn::Join makes of texts, as the resolver does."""
+    """Resolve Fn::Join of texts."""
     return str(value) if isinstance(value, str) else "".join(map(joined, value["Fn::Join"][1]))
 
 
@@ -59,7 +59,7 @@ def joined(value: Any) -> str:
         ("Live", "AliasArn", f"{ARN}:live"),
     ],
 )
-def test_versions_and_aliases_have_arns_of_their_own(
+def test_versions_and_aliases_have_their_own_arns(
     logical_id: str, attribute: str, text: str
 ) -> None:
     references = References("fixture", AWS, RESOURCES, {})
@@ -67,6 +67,6 @@ def test_versions_and_aliases_have_arns_of_their_own(
     assert joined(references.attribute(logical_id, attribute)) == text
 
 
-def test_an_attribute_that_there_is_not_is_told() -> None:
+def test_an_unknown_attribute_is_an_error() -> None:
     with pytest.raises(TemplateError, match=r"Fn::GetAtt of Live\.Version .* is not supported"):
         References("fixture", AWS, RESOURCES, {}).attribute("Live", "Version")

@@ -1,4 +1,4 @@
-"""Which files are code, and the copy of them that functions run from."""
+"""The files that are code, and the copy that functions run from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write(root: Path, *paths: str, text: str = "") -> None:
         ("shared/x.py.tmp", False),
     ],
 )
-def test_the_code_is_two_packages_without_litter(path: str, *, included: bool) -> None:
+def test_the_code_is_its_packages_without_litter(path: str, *, included: bool) -> None:
     assert CodeFiles(Path(), LEFT_OUT).includes(path) is included
 
 
@@ -45,7 +45,7 @@ def test_the_code_is_two_packages_without_litter(path: str, *, included: bool) -
     ("path", "included"),
     [("app.py", True), ("infrastructure/catalogue/routes.py", True), ("shared/x.py", False)],
 )
-def test_what_only_synthesis_reads_is_told_apart(path: str, *, included: bool) -> None:
+def test_files_that_only_synthesis_reads(path: str, *, included: bool) -> None:
     assert CodeFiles(Path(), ALL_BUT_SYNTHESIS).includes(path) is included
 
 
@@ -66,7 +66,7 @@ def test_rules_are_those_of_a_dockerignore(
     assert [path for path in not_matched if not files.includes(path)] == []
 
 
-def test_folders_that_can_hold_nothing_are_not_walked(tmp_path: Path) -> None:
+def test_excluded_folders_are_not_walked(tmp_path: Path) -> None:
     write(tmp_path, "a/b/kept.py", "a/c/lost.py", "node_modules/x/y.py", "top.py")
     files = CodeFiles(tmp_path, ["*", "!a/b"])
 
@@ -86,7 +86,7 @@ class Copied:
         self.copy = CodeCopy(CodeFiles(self.source, LITTER), self.target)
 
     def contents(self) -> dict[str, str]:
-        """What is in the copy, by path."""
+        """The contents of the copied files by path."""
         return {
             path.relative_to(self.target).as_posix(): path.read_text()
             for path in self.target.rglob("*")
@@ -99,7 +99,7 @@ def copied(tmp_path: Path) -> Copied:
     return Copied(tmp_path)
 
 
-def test_new_changed_and_removed_files_are_taken_over(copied: Copied) -> None:
+def test_new_changed_and_removed_files_are_copied(copied: Copied) -> None:
     write(copied.source, "a.py", "p/b.py", "p/.hidden", text="one")
     assert copied.copy.update() == ["a.py", "p/b.py"]
     assert copied.copy.update() == []
@@ -111,7 +111,7 @@ def test_new_changed_and_removed_files_are_taken_over(copied: Copied) -> None:
     assert copied.contents() == {"a.py": "two", "q/c.py": "two"}
 
 
-def test_a_file_that_was_saved_without_a_change_has_not_changed(copied: Copied) -> None:
+def test_saving_the_same_content_is_not_a_change(copied: Copied) -> None:
     write(copied.source, "a.py", text="one")
     copied.copy.update()
     os.utime(copied.source / "a.py", (1, 1))
@@ -119,7 +119,7 @@ def test_a_file_that_was_saved_without_a_change_has_not_changed(copied: Copied) 
     assert copied.copy.update() == []
 
 
-def test_a_package_that_is_gone_leaves_no_folder(copied: Copied) -> None:
+def test_a_removed_package_leaves_no_folder(copied: Copied) -> None:
     write(copied.source, "p/q/a.py", "p/b.py")
     copied.copy.update()
     write(copied.target, "p/q/__pycache__/a.cpython-313.pyc")
@@ -130,7 +130,7 @@ def test_a_package_that_is_gone_leaves_no_folder(copied: Copied) -> None:
     assert copied.contents() == {"p/b.py": ""}
 
 
-def test_python_sees_every_change_by_its_time_however_quick(copied: Copied) -> None:
+def test_quick_changes_have_distinct_modification_times(copied: Copied) -> None:
     times = set()
     for text in ("one", "two", "six"):
         write(copied.source, "a.py", text=text)

@@ -1,4 +1,4 @@
-"""Nobody waits for more than one message of each other connection."""
+"""An item waits for at most one item of each other sender."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(queue: FairQueue[tuple[str, int]], sender: str, number: int) -> None:
     copy_context().run(run)
 
 
-def test_a_speaker_waits_for_one_message_of_each_stranger() -> None:
+def test_an_item_waits_for_one_item_of_each_other_sender() -> None:
     queue: FairQueue[tuple[str, int]] = FairQueue()
     for number in range(1_000):
         for stranger in ("a", "b"):
@@ -32,7 +32,7 @@ def test_a_speaker_waits_for_one_message_of_each_stranger() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=200))
-def test_nothing_is_lost_and_each_senders_order_is_kept(steps: list[tuple[str, bool]]) -> None:
+def test_no_item_is_lost_and_each_sender_stays_in_order(steps: list[tuple[str, bool]]) -> None:
     queue: FairQueue[tuple[str, int]] = FairQueue()
     taken: list[tuple[str, int]] = []
     for number, (sender, takes) in enumerate(steps):
@@ -51,6 +51,6 @@ def test_nothing_is_lost_and_each_senders_order_is_kept(steps: list[tuple[str, b
         assert numbers == sorted(numbers)
 
 
-def test_an_empty_queue_has_nothing() -> None:
+def test_an_empty_queue_raises() -> None:
     with pytest.raises(StopIteration):
         FairQueue[int]().popleft()

@@ -1,7 +1,7 @@
-"""The Lambda Runtime API as one worker process sees it.
+"""The Lambda Runtime API of one worker process.
 
-Every process has an endpoint of its own, so a pending `/next` belongs to exactly one process and no
-invocation can be handed to one that has ended. See
+Each process has its own endpoint, so a pending `/next` belongs to exactly one process, and no
+invocation goes to a process that has ended. See
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -21,15 +21,15 @@ _RESULT = re.compile(re.escape(_BASE) + r"/invocation/([^/]+)/(response|error)")
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ACCEPTED = Response.json(202, {"status": "OK"})
 
-# Larger than what Lambda takes, so that the excess is seen here and reported as Lambda does.
+# Above Lambda's limit, so that this API itself refuses larger results as Lambda does.
 MAX_BODY_BYTES = 4 * MAX_PAYLOAD_BYTES
 
 
 class RuntimeApi:
-    """Hands invocations to one process and takes its results.
+    """Hands invocations to one process and receives its results.
 
-    `on_idle` is called whenever the process waits for work, `on_init_error` with the type and the
-    text of an error that keeps it from starting.
+    `on_idle` is called whenever the process waits for an invocation, `on_init_error` with the error
+    of a failed start.
     """
 
     def __init__(
@@ -48,9 +48,10 @@ class RuntimeApi:
         self.current: Invocation | None = None
 
     def assign(self, invocation: Invocation, deadline_ms: int) -> bool:
-        """Give work to the process if it waits for any; `deadline_ms` since the epoch.
+        """Hand over an invocation; returns False if the process does not wait for one.
 
-        A process that has just died waits no more, even if nobody has noticed its end yet.
+        `deadline_ms` is since the epoch. A process that has just died does not wait, even before
+        its end is noticed.
         """
         if self._next is None or self._next.done():
             return False
@@ -69,30 +70,30 @@ class RuntimeApi:
         """Answer one request of the process."""
         match request.method, request.path:
             case "GET", "/2018-06-01/runtime/invocation/next":
-                return await self._wait_for_work()
+                return await self._next_invocation()
             case "POST", "/2018-06-01/runtime/init/error":
-                self._on_init_error(_reported(request))
+                self._on_init_error(_error(request))
                 return _ACCEPTED
             case "POST", path if match := _RESULT.fullmatch(path):
-                return self._take_result(unquote(match[1]), match[2], request)
+                return self._receive_result(unquote(match[1]), match[2], request)
         return Response.json(404, {"errorType": "NotFound", "errorMessage": request.path})
 
-    async def _wait_for_work(self) -> Response:
+    async def _next_invocation(self) -> Response:
         self._next = asyncio.get_running_loop().create_future()
-        waiting = self._next
+        future = self._next
         self._on_idle()
-        # No limit in time: an idle worker waits for as long as the stack runs.
-        return await waiting
+        # Without a timeout: an idle worker waits as long as the stack runs.
+        return await future
 
-    def _take_result(self, request_id: str, kind: str, request: Request) -> Response:
+    def _receive_result(self, request_id: str, kind: str, request: Request) -> Response:
         invocation = self.current
         if invocation is None or invocation.request_id != request_id:
             return Response.json(
-                400, {"errorType": "InvalidRequestID", "errorMessage": "not the current one"}
+                400, {"errorType": "InvalidRequestID", "errorMessage": "not the current invocation"}
             )
         self.current = None
         if kind == "error":
-            self._on_done(invocation, _reported(request))
+            self._on_done(invocation, _error(request))
         elif len(request.body) > MAX_PAYLOAD_BYTES:
             message = f"Response payload size exceeded maximum allowed of {MAX_PAYLOAD_BYTES} bytes"
             self._on_done(invocation, Outcome.failure("Function.ResponseSizeTooLarge", message))
@@ -102,8 +103,8 @@ class RuntimeApi:
         return _ACCEPTED
 
 
-def _reported(request: Request) -> Outcome:
-    """The error in the body of a request, of the type that its header or its body names."""
+def _error(request: Request) -> Outcome:
+    """The error in a request; its type is in the body or in a header."""
     named = [value.decode("latin-1") for name, value in request.raw_headers if name == _ERROR_TYPE]
     try:
         kind = str(json.loads(request.body)["errorType"])
