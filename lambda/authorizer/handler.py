@@ -79,7 +79,7 @@ def _described(identity: Identity) -> dict[str, str]:
 
 def _check_ticket(ticket: str, session: str, ticket_hash: TicketHash) -> None:
     session_id = validate_session_id(session)
-    if len(ticket) > _LONGEST_TICKET or not hashed_secret.fits(ticket, ticket_hash(session_id)):
+    if len(ticket) > _LONGEST_TICKET or not hashed_secret.matches(ticket, ticket_hash(session_id)):
         raise _WrongTicketError
 
 

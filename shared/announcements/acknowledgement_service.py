@@ -11,7 +11,7 @@ from shared.announcements.announcement_service import may_announce
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.recipients import Recipients
 from shared.announcements.views import active_announcement
-from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_READER, Caller
+from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_RECIPIENT, Caller
 from shared.models.request_errors import announcement_not_found, not_in_session
 from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
@@ -108,6 +108,6 @@ class AcknowledgementService:
 
     def _until(self, reader: Recipient) -> int | None:
         """Until when (s since the epoch) what is known only of a connection can be of use."""
-        if not reader.key.startswith(CONNECTION_READER):
+        if not reader.key.startswith(CONNECTION_RECIPIENT):
             return None
         return (self._clock.now_ms() + CONNECTION_LIFETIME_MS) // 1000

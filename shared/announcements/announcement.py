@@ -42,7 +42,7 @@ class AnnouncementRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody to be told: `key` is `Caller.reader`; the seat is that in the session, if any.
+    """One recipient. `key` is `Caller.recipient_key`; `seat` is the one in the session, if any.
     `has_floor`: the session's speaker, not away.
     """
 

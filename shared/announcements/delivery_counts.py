@@ -75,7 +75,7 @@ class DeliveryCounts:
             shard_of(reader),
             _ACKNOWLEDGED,
             {language: 1},
-            once=f"{announced.announcement_id} {reader}",
+            write_id=f"{announced.announcement_id} {reader}",
         )
 
     def coverage(self, announcement_id: str) -> Coverage:
@@ -100,7 +100,7 @@ class DeliveryCounts:
 
     def count_today(self, now_ms: int) -> None:
         """One more was announced to everybody on this day, by UTC."""
-        self._table.count(
+        self._table.upsert(
             _day_key(now_ms),
             "ADD #count :one SET #expires = :expires",
             names={"#count": _COUNT, "#expires": schema.EXPIRES_AT},
@@ -124,17 +124,17 @@ class DeliveryCounts:
         by_language: Mapping[str, int],
         told: Collection[str] = (),
         *,
-        once: str | None = None,
+        write_id: str | None = None,
     ) -> None:
         counted = {language: number for language, number in by_language.items() if number}
         if len(counted) == 1:
             try:
-                self._write(announced, shard, what, counted, told, fits=True, once=once)
+                self._write(announced, shard, what, counted, told, fits=True, write_id=write_id)
             except ConditionFailedError:
                 unknown = {UNKNOWN_LANGUAGE: sum(counted.values())}
                 # Refused under no other condition than its mark, it has been counted before.
                 with suppress(ConditionFailedError):
-                    self._write(announced, shard, what, unknown, told, once=once)
+                    self._write(announced, shard, what, unknown, told, write_id=write_id)
         else:
             self._write(announced, shard, what, _most(counted), told)
 
@@ -147,7 +147,7 @@ class DeliveryCounts:
         told: Collection[str],
         *,
         fits: bool = False,
-        once: str | None = None,
+        write_id: str | None = None,
     ) -> None:
         """Add to a row. Raises ConditionFailedError if it `fits` one language and no other."""
         added: list[tuple[str, int | set[str]]] = [
@@ -164,7 +164,7 @@ class DeliveryCounts:
             if fits:
                 names["#languages"] = _LANGUAGES
                 values |= {":language": next(iter(by_language)), ":most": _MOST_LANGUAGES}
-            self._table.count(
+            self._table.upsert(
                 count_key(announced.announcement_id, shard),
                 "ADD "
                 + ", ".join(f"#a{index} :a{index}" for index, _ in some)
@@ -172,7 +172,7 @@ class DeliveryCounts:
                 names={"#expires": schema.EXPIRES_AT, **names},
                 values={":expires": expires_at(announced), **values},
                 condition=_FITS if fits else None,
-                once=once,
+                write_id=write_id,
             )
 
 

@@ -13,7 +13,7 @@ from shared.announcements.recipients import Recipients
 from shared.announcements.views import announcement, announcement_cleared
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.presence import Presence, Present
+from shared.data_access.presence import Presence, PresentConnection
 from shared.fanout.audience import RecipientsAudience
 from shared.models.delivery import Outcome
 from shared.protocol.message_base import encode
@@ -118,7 +118,9 @@ class AnnouncementFanout:
                     yield _Reading(connection_id, language_of(seat, source_language))
                 return
         present = (
-            self._presence.everyone() if session_id is None else self._presence.members(session_id)
+            self._presence.connections()
+            if session_id is None
+            else self._presence.members(session_id)
         )
         for each in present:
             if late_after is None or _is_missed(each, late_after):
@@ -134,7 +136,7 @@ class AnnouncementFanout:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 
 
-def _is_missed(present: Present, then: int) -> bool:
+def _is_missed(present: PresentConnection, then: int) -> bool:
     """Whether they may have come just before `then`, and no index had them. Who sat down later has
     been greeted, and who only connects is not told what was announced before; perhaps they have
     acknowledged it on another connection, which is not known of who has no token.
@@ -143,7 +145,7 @@ def _is_missed(present: Present, then: int) -> bool:
     return then - INDEX_LAG_MS <= _came(present) <= until
 
 
-def _came(present: Present) -> int:
+def _came(present: PresentConnection) -> int:
     return max(present.connected_at, present.seated_at or 0)
 
 

@@ -134,7 +134,7 @@ class AnnouncementHttpService:
                 ("connection", present.connection_id)
                 if present.user_id is None
                 else ("user", present.user_id)
-                for present in self._presence.everyone()
+                for present in self._presence.connections()
             }
         )
 

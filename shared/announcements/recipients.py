@@ -6,7 +6,7 @@ from shared.announcements.announcement import Recipient
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Connection
-from shared.models.request_errors import registered
+from shared.models.request_errors import require_registered
 from shared.models.session import Session
 
 
@@ -19,8 +19,8 @@ class Recipients:
 
     def calling(self, caller: Caller) -> Recipient:
         """The caller, as they sit now. Raises CONNECTION_NOT_FOUND."""
-        connection = registered(self._connections.get(caller.connection_id))
-        return self._reader(connection, caller.reader)
+        connection = require_registered(self._connections.get(caller.connection_id))
+        return self._reader(connection, caller.recipient_key)
 
     def find(self, connection_id: str, key: str) -> Recipient | None:
         """Whoever has that connection; None if it is over, or another one has its seat."""

@@ -149,5 +149,5 @@ def _reader(caller: Caller, reply: SessionCreated | SessionJoined) -> Recipient:
     if isinstance(reply, SessionJoined) and reply.role != "speaker":
         seat = Seat(reply.role, reply.target_language)
     return Recipient(
-        caller.connection_id, caller.reader, reply.session_id, seat, reply.source_language
+        caller.connection_id, caller.recipient_key, reply.session_id, seat, reply.source_language
     )

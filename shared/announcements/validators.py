@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.models.errors import ErrorCode, ValidationError
 from shared.protocol.announcement_messages import MessageType
-from shared.utils.text_normalisation import trimmed
+from shared.utils.text_normalisation import trim
 from shared.utils.validators import validate_language_code
 
 #: Of a text, in code points, after trimming; and what fits into a banner.
@@ -47,7 +47,7 @@ def validate_announcement(
 
 
 def _text(text: str, field: str) -> str:
-    kept = trimmed(text)
+    kept = trim(text)
     if not kept:
         raise _invalid(field, "empty; say something")
     if len(kept) > MAX_CHARACTERS:

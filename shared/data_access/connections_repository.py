@@ -132,7 +132,7 @@ class ConnectionsRepository:
             connection_id, session_id, "#leftSession = #session, #leftSeat = #seat, "
         )
 
-    def undo_seat(self, connection_id: str, session_id: str) -> None:
+    def undo_take_seat(self, connection_id: str, session_id: str) -> None:
         """Stand up from a seat that was taken in vain: nothing is to follow from it."""
         self._stand_up(connection_id, session_id, "")
 
@@ -156,7 +156,7 @@ class ConnectionsRepository:
                     **names,
                 },
                 values={":session": session_id, ":zero": 0, ":one": 1},
-                undone=_seated_again if note else dict,
+                revert=_seated_again if note else dict,
             )
         except ConditionFailedError:
             return None

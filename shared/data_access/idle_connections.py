@@ -18,7 +18,7 @@ _CLAIMED_AT = "claimedAt"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClaimLimits:
     """Which connections may be claimed, each bound in ms since the epoch: last active by
     `active_until`; if replaced, by `replaced_until`; if claimed before, by `claimed_until`.
     """
@@ -64,7 +64,7 @@ class IdleConnections:
         )
         return (item[schema.CONNECTION_ID] for item in items)
 
-    def claim(self, connection_id: str, limits: Limits, now_ms: int) -> Claim | None:
+    def claim(self, connection_id: str, limits: ClaimLimits, now_ms: int) -> Claim | None:
         """Take a connection to close it; None if it is alive, gone, or somebody else's."""
         try:
             item = self._table.update(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.pending_notifications import channel_subject, notification_attribute
 from shared.data_access.session_items import CHANNELS_EPOCH, channel_item, from_item, standby_item
-from shared.data_access.session_news import attribute_of, channel_subject
 from shared.data_access.table import Table
-from shared.data_access.unused_channels import forget_unused_channels
+from shared.data_access.unused_channels import remove_unused_channels
 from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
 from shared.models.succession_rules import MAX_STANDBYS
 
@@ -21,19 +21,20 @@ _FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
 
 
 @dataclass(frozen=True, slots=True)
-class Unless:
-    """What else keeps a change from being written, if it happened since the channel was read:
-    the interpreter renewed the lease, or was heard; anybody came or went among those who wait;
-    as many wait already as may.
+class ChannelConditions:
+    """Further conditions of a change, compared with the channel as it was read.
+
+    `not_renewed`: the interpreter has not renewed the lease. `not_heard`: it has not sent audio.
+    `standbys_unchanged`: no stand-by has come or gone. `standby_room`: there is room for one more.
     """
 
-    renewed: bool = False
-    heard: bool = False
-    others_wait: bool = False
-    full: bool = False
+    not_renewed: bool = False
+    not_heard: bool = False
+    standbys_unchanged: bool = False
+    standby_room: bool = False
 
 
-_NOTHING_ELSE = Unless()
+_NO_FURTHER_CONDITIONS = ChannelConditions()
 
 
 class InterpreterLeases:
@@ -48,18 +49,19 @@ class InterpreterLeases:
         language: str,
         before: Channel | None,
         after: Channel,
-        unless: Unless = _NOTHING_ELSE,
+        conditions: ChannelConditions = _NO_FURTHER_CONDITIONS,
         *,
-        is_news: bool = False,
+        notify_members: bool = False,
     ) -> bool:
-        """Let the channel be `after`, which was `before` when it was read; False if another one
-        interprets by now, or nobody, or under another epoch, `unless` applies, or the session has
-        ended. Whoever is taken from among those who wait must still wait there. `is_news` if the
-        members are to be told.
+        """Replace `before`, the channel as it was read, with `after`.
+
+        False if the interpreter or its epoch has changed, a condition does not hold, the stand-by
+        to be promoted has left, or the session has ended. `notify_members` also writes a pending
+        notification.
         """
         update = _Update(language)
-        if is_news:
-            update.names["#news"] = attribute_of(channel_subject(language))
+        if notify_members:
+            update.names["#news"] = notification_attribute(channel_subject(language))
             update.set("#news", after.epoch)
         if before is None:
             update.must(f"attribute_not_exists({update.channel})")
@@ -75,13 +77,13 @@ class InterpreterLeases:
                 update.must(f"attribute_not_exists({update.path('leaseUntil')})")
                 update.set(update.channel, channel_item(after))
             else:
-                _guard(update, before, after, unless)
+                _guard(update, before, after, conditions)
                 _differences(update, before, after)
         return self._write(session_id, update) is not None
 
-    def forget_unused(self, session: Session) -> bool:
+    def remove_unused_channels(self, session: Session) -> bool:
         """Make room for a channel; False if all channels of the session, just read, are in use."""
-        return forget_unused_channels(self._table, session)
+        return remove_unused_channels(self._table, session)
 
     def renew(
         self,
@@ -107,7 +109,7 @@ class InterpreterLeases:
             update.set(update.path("heardAt"), heard_at)
         return self._write(session_id, update)
 
-    def keep_waiting(
+    def renew_standby(
         self, session_id: str, language: str, connection_id: str, *, until: int
     ) -> Session | None:
         """Who waits is alive until `until`; returns the session as it was, None if this connection
@@ -119,7 +121,7 @@ class InterpreterLeases:
         update.set(lease, until)
         return self._write(session_id, update)
 
-    def stop_waiting(self, session_id: str, language: str, connection_id: str) -> bool:
+    def remove_standby(self, session_id: str, language: str, connection_id: str) -> bool:
         """Wait no more; False if this connection does not wait for the language."""
         update = _Update(language)
         place = update.standby(connection_id)
@@ -219,18 +221,20 @@ def _hold(update: _Update, before: Channel) -> None:
     update.must(f"{update.path('epoch')} = {update.value('epoch', before.epoch)}")
 
 
-def _guard(update: _Update, before: Channel, after: Channel, unless: Unless) -> None:
-    if unless.renewed:
+def _guard(update: _Update, before: Channel, after: Channel, conditions: ChannelConditions) -> None:
+    if conditions.not_renewed:
         update.must(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
-    if unless.heard:
+    if conditions.not_heard:
         update.must(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
-    standbys = update.path("standbys") if unless.others_wait or unless.full else ""
-    if unless.others_wait:
+    standbys = (
+        update.path("standbys") if conditions.standbys_unchanged or conditions.standby_room else ""
+    )
+    if conditions.standbys_unchanged:
         update.must(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
         for who in before.standbys:
             if who in after.standbys:
                 update.must(f"attribute_exists({update.standby(who)})")
-    if unless.full:
+    if conditions.standby_room:
         leave = len(before.standbys.keys() - after.standbys.keys())
         update.must(f"size({standbys}) < {update.value('room', MAX_STANDBYS + leave)}")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shared.data_access.session_items import LANGUAGES_FORGOTTEN, told_of
+from shared.data_access.session_items import REMOVED_LANGUAGES, sent_status
 from shared.data_access.table import Item, Table
 from shared.models import schema
-from shared.models.audience_counts import CountsChange, languages_heard
+from shared.models.audience_counts import AudienceChange, languages_heard
 from shared.models.session import MAX_LANGUAGES, SessionStatus
 
 ACTIVE = "#status = :active"
@@ -22,7 +22,7 @@ _LANGUAGE_FITS = (
 # no amount of coming and going can keep all of them.
 _REMOVED_AT_ONCE = (64, 8, 1)
 
-OnCounted = Callable[[CountsChange], None]
+OnCounted = Callable[[AudienceChange], None]
 
 
 class ListenerCounts:
@@ -31,9 +31,8 @@ class ListenerCounts:
     `on_counted` hears of each change that was made. What it is told comes with the write's own
     answer, so it costs no read.
 
-    Counts of the same name (`once`) are one: a request that is repeated counts nobody twice. The
-    session's row remembers some of the latest names, as `shared.data_access.write_marks` says; what
-    it has forgotten by then, reconciliation puts right.
+    Writes with the same `write_id` count once, so a repeated request counts nobody twice. The row
+    remembers only some of the latest IDs (`write_marks`); reconciliation corrects the rest.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class ListenerCounts:
         self._on_counted = on_counted
         self._most_languages = most_languages
 
-    def count_in(self, session_id: str, language: str, *, once: str | None = None) -> bool:
+    def count_in(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
         """Count a listener in; False if the session is not active, is full, or has 100 other
         languages in use.
         """
@@ -58,10 +57,10 @@ class ListenerCounts:
             "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition=f"{ACTIVE} AND #count < #limit AND {_LANGUAGE_FITS}",
             names={"#count": "listenerCount", "#limit": "maxListeners"},
-            once=once,
+            write_id=write_id,
         )
 
-    def count_out(self, session_id: str, language: str, *, once: str | None = None) -> bool:
+    def count_out(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
         """Count a listener out; also of an ended session. False if there is no such session."""
         return self._count(
             session_id,
@@ -71,10 +70,12 @@ class ListenerCounts:
             condition="attribute_exists(#counts)",
             names={"#count": "listenerCount", "#counts": "languageCounts", "#out": language},
             values={":one": 1, ":zero": 0},
-            once=once,
+            write_id=write_id,
         )
 
-    def count_moved(self, session_id: str, old: str, new: str, *, once: str | None = None) -> bool:
+    def count_moved(
+        self, session_id: str, old: str, new: str, *, write_id: str | None = None
+    ) -> bool:
         """Count a listener from one language to another; False if the session is not active, or
         has 100 other languages in use.
         """
@@ -86,10 +87,12 @@ class ListenerCounts:
             " #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
             condition=f"{ACTIVE} AND {_LANGUAGE_FITS}",
             names={"#out": old},
-            once=once,
+            write_id=write_id,
         )
 
-    def count_back(self, session_id: str, new: str, old: str, *, once: str | None = None) -> bool:
+    def count_back(
+        self, session_id: str, new: str, old: str, *, write_id: str | None = None
+    ) -> bool:
         """Undo `count_moved` from `old` to `new`; False if there is no such session."""
         return self._count(
             session_id,
@@ -100,7 +103,7 @@ class ListenerCounts:
             condition="attribute_exists(#counts)",
             names={"#counts": "languageCounts", "#out": new, "#in": old},
             values={":one": 1, ":zero": 0},
-            once=once,
+            write_id=write_id,
         )
 
     def _fitted(
@@ -112,7 +115,7 @@ class ListenerCounts:
         *,
         condition: str,
         names: dict[str, str],
-        once: str | None,
+        write_id: str | None,
     ) -> bool:
         """A count that needs room for its language. If there is none, counters of languages that
         nobody listens to any more make way.
@@ -139,7 +142,7 @@ class ListenerCounts:
                     ":language": language,
                     ":most": self._most_languages,
                 },
-                once=once,
+                write_id=write_id,
             ):
                 return True
             if not most or not self._make_room(session_id, most, listeners=difference):
@@ -168,7 +171,7 @@ class ListenerCounts:
             session_id,
             f"SET #forgotten = if_not_exists(#forgotten, :zero) + :heard REMOVE {', '.join(paths)}",
             condition=" AND ".join(f"{path} = :zero" for path in paths),
-            names={"#counts": "languageCounts", "#forgotten": LANGUAGES_FORGOTTEN, **aliases},
+            names={"#counts": "languageCounts", "#forgotten": REMOVED_LANGUAGES, **aliases},
             values={":zero": 0, ":heard": heard},
         )
         return True
@@ -183,7 +186,7 @@ class ListenerCounts:
         condition: str,
         names: dict[str, str],
         values: dict[str, Any],
-        once: str | None,
+        write_id: str | None,
     ) -> bool:
         before = self._table.update_if(
             session_id,
@@ -191,8 +194,8 @@ class ListenerCounts:
             condition=condition,
             names=names,
             values=values,
-            once=once,
-            undone=lambda after: {**after, "listenerCount": after["listenerCount"] - difference},
+            write_id=write_id,
+            revert=lambda after: {**after, "listenerCount": after["listenerCount"] - difference},
         )
         if before is None:
             return False
@@ -215,15 +218,15 @@ class ListenerCounts:
         return before is not None
 
 
-def _change(before: Item, language: str, difference: int) -> CountsChange:
-    return CountsChange(
+def _change(before: Item, language: str, difference: int) -> AudienceChange:
+    return AudienceChange(
         session_id=before[schema.SESSION_ID],
         is_active=before.get("status") == SessionStatus.ACTIVE,
         listener_count=before["listenerCount"] + difference,
         languages=languages_heard(
             {*before["languageCounts"], language}, before.get("sourceLanguage", "")
         )
-        + before.get(LANGUAGES_FORGOTTEN, 0),
-        told=told_of(before),
+        + before.get(REMOVED_LANGUAGES, 0),
+        sent=sent_status(before),
         pending_since=before.get(schema.STATUS_PENDING),
     )

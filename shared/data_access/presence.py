@@ -12,7 +12,7 @@ from shared.models.connection import Seat
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class PresentConnection:
     """A connection with what the index says of it; times in ms since the epoch.
 
     `seated_at` is when it sat down in its session.
@@ -33,7 +33,7 @@ class Presence:
     def __init__(self, connections: Table) -> None:
         self._connections = connections
 
-    def everyone(self, active_since: int = 0) -> Iterator[Present]:
+    def connections(self, active_since: int = 0) -> Iterator[PresentConnection]:
         """All connections that were active since then (ms), but for those whose seat another one
         has taken over. One that ended without a word is among them until the sweep finds it.
 
@@ -50,7 +50,7 @@ class Presence:
                 if schema.REPLACED_AT not in item:
                     yield _present(item)
 
-    def members(self, session_id: str) -> list[Present]:
+    def members(self, session_id: str) -> list[PresentConnection]:
         """All who sit in a session, but for those who were replaced: found by the index, and read
         strongly consistent, a request for each hundred of them. Raises StoreUnavailableError.
         """
@@ -68,9 +68,9 @@ class Presence:
         ]
 
 
-def _present(item: Item) -> Present:
+def _present(item: Item) -> PresentConnection:
     seat = item.get(schema.SEAT)
-    return Present(
+    return PresentConnection(
         connection_id=item[schema.CONNECTION_ID],
         user_id=item.get(schema.USER_ID),
         connected_at=item[schema.CONNECTED_AT],

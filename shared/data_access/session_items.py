@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from shared.data_access.session_news import news_in
+from shared.data_access.pending_notifications import pending_in
 from shared.data_access.table import Item
 from shared.models import schema
-from shared.models.audience_counts import ToldStatus
+from shared.models.audience_counts import SentStatus
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import InterpreterRun
-from shared.models.session import Channel, Former, Session, SessionStatus, Standby
+from shared.models.session import Channel, FormerSource, Session, SessionStatus, Standby
 
 # Attributes that more than one module names.
 BROADCAST_STATE = "broadcastState"
@@ -25,7 +25,7 @@ ENDED_AT = "endedAt"
 TICKET_HASH = "ticketHash"
 _SECRET_HASH = "secretHash"
 # How many languages were listened to whose counters have been removed since.
-LANGUAGES_FORGOTTEN = "languagesForgotten"
+REMOVED_LANGUAGES = "languagesForgotten"
 # The highest epoch of the channels that have been removed.
 CHANNELS_EPOCH = "channelsEpoch"
 _INTERPRETATION = "interpretation"
@@ -69,7 +69,7 @@ def standby_item(standby: Standby) -> Item:
     }
 
 
-def former_item(former: Former) -> Item:
+def former_item(former: FormerSource) -> Item:
     """A connection that was rolled over from, inside the session's item."""
     return {
         "connectionId": former.connection_id,
@@ -78,8 +78,8 @@ def former_item(former: Former) -> Item:
     }
 
 
-def _former(item: Item | None) -> Former | None:
-    return Former(item["connectionId"], item["epoch"], item["until"]) if item else None
+def _former(item: Item | None) -> FormerSource | None:
+    return FormerSource(item["connectionId"], item["epoch"], item["until"]) if item else None
 
 
 def _channel(item: Item) -> Channel:
@@ -148,7 +148,7 @@ def from_item(item: Item) -> Session:
         listener_count=item["listenerCount"],
         language_counts=item["languageCounts"],
         channels_epoch=item.get(CHANNELS_EPOCH, 0),
-        languages_forgotten=item.get(LANGUAGES_FORGOTTEN, 0),
+        removed_languages=item.get(REMOVED_LANGUAGES, 0),
         channels={language: _channel(channel) for language, channel in item["channels"].items()},
         grace_until=item.get("graceUntil"),
         former_speaker=_former(item.get("formerSpeaker")),
@@ -157,7 +157,7 @@ def from_item(item: Item) -> Session:
         ticket_hash=item.get(TICKET_HASH),
         interpreter_run=_run(item.get(RUN)),
         secret_hash=item.get(_SECRET_HASH),
-        news=news_in(item),
+        pending_notifications=pending_in(item),
     )
 
 
@@ -191,6 +191,6 @@ def _broadcast_state(item: Item) -> BroadcastState:
     return state.end(item.get(ENDED_AT, 0))
 
 
-def told_of(item: Item) -> ToldStatus:
+def sent_status(item: Item) -> SentStatus:
     """What the speaker was last told of the audience, of a session's item."""
-    return ToldStatus(item.get(schema.STATUS_COUNT, 0), item.get(schema.STATUS_LANGUAGES, 0))
+    return SentStatus(item.get(schema.STATUS_COUNT, 0), item.get(schema.STATUS_LANGUAGES, 0))

@@ -9,10 +9,10 @@ import msgspec
 
 from shared.data_access.active_sessions import ActiveSessions
 from shared.data_access.listener_counts import ACTIVE
-from shared.data_access.session_items import from_item, told_of
+from shared.data_access.session_items import from_item, sent_status
 from shared.data_access.table import Item, Table
 from shared.models import schema
-from shared.models.audience_counts import ToldStatus, languages_heard
+from shared.models.audience_counts import SentStatus, languages_heard
 from shared.models.session import Session, SessionStatus
 
 
@@ -21,16 +21,16 @@ class SessionAudience:
     """A session with what its last status said."""
 
     session: Session
-    told: ToldStatus
+    sent: SentStatus
 
     @property
-    def current(self) -> ToldStatus:
+    def current(self) -> SentStatus:
         """What a status of this moment says."""
         session = self.session
-        return ToldStatus(
+        return SentStatus(
             max(session.listener_count, 0),
             languages_heard(session.language_counts, session.source_language)
-            + session.languages_forgotten,
+            + session.removed_languages,
         )
 
 
@@ -69,29 +69,30 @@ class SessionStatuses:
             names={"#status": "status", "#pending": schema.STATUS_PENDING},
             values={":active": SessionStatus.ACTIVE.value, ":armed": armed_at},
         )
-        return None if item is None else SessionAudience(from_item(item), told_of(item))
+        return None if item is None else SessionAudience(from_item(item), sent_status(item))
 
-    def told(self, session_id: str, status: ToldStatus, now_ms: int) -> None:
+    def record_sent(self, session_id: str, status: SentStatus, now_ms: int) -> None:
         """Note what the speaker was told, unless a later status is noted already."""
         self._note(session_id, status, now_ms, "")
 
-    def told_and_armed(self, session_id: str, status: ToldStatus, now_ms: int) -> bool:
-        """As `told`, and let the session await one more status, in the same write; False if it
-        awaits one already, or is not active.
+    def record_sent_and_arm(self, session_id: str, status: SentStatus, now_ms: int) -> bool:
+        """Record as `record_sent` does and arm the next status, in one write.
+
+        False if a status is armed already, or the session is not active.
         """
         before = self._note(
             session_id, status, now_ms, ", #pending = if_not_exists(#pending, :now)"
         )
         return before is not None and schema.STATUS_PENDING not in before
 
-    def everyone(self) -> Iterator[list[SessionAudience | None]]:
+    def audiences(self) -> Iterator[list[SessionAudience | None]]:
         """All active sessions, a hundred at a time, as `ActiveSessions` reads them; None is a row
         that is damaged.
         """
         for rows in ActiveSessions(self._table).rows():
             yield [_readable(row) for row in rows]
 
-    def _note(self, session_id: str, status: ToldStatus, now_ms: int, more: str) -> Item | None:
+    def _note(self, session_id: str, status: SentStatus, now_ms: int, more: str) -> Item | None:
         names = {
             "#status": "status",
             "#count": schema.STATUS_COUNT,
@@ -111,7 +112,7 @@ class SessionStatuses:
                 ":languages": status.languages,
                 ":now": now_ms,
             },
-            undone=lambda after: {
+            revert=lambda after: {
                 name: value
                 for name, value in after.items()
                 if name != schema.STATUS_PENDING or value != now_ms
@@ -121,6 +122,6 @@ class SessionStatuses:
 
 def _readable(item: Item) -> SessionAudience | None:
     try:
-        return SessionAudience(from_item(item), told_of(item))
+        return SessionAudience(from_item(item), sent_status(item))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE, ListenerCounts
+from shared.data_access.pending_notifications import END, SPEAKER, notification_attribute
 from shared.data_access.session_items import ENDED_AT, from_item, to_item
-from shared.data_access.session_news import END, SPEAKER, attribute_of
 from shared.data_access.table import ConditionFailedError
 from shared.models import schema
 from shared.models.session import Session, SessionStatus
@@ -58,7 +58,7 @@ class SessionsRepository(ListenerCounts):
                 "#speaker": "speakerConnectionId",
                 "#epoch": "speakerEpoch",
                 "#grace": "graceUntil",
-                "#news": attribute_of(SPEAKER),
+                "#news": notification_attribute(SPEAKER),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -80,7 +80,7 @@ class SessionsRepository(ListenerCounts):
                 "#status": "status",
                 "#speaker": "speakerConnectionId",
                 "#grace": "graceUntil",
-                "#news": attribute_of(SPEAKER),
+                "#news": notification_attribute(SPEAKER),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -135,7 +135,7 @@ class SessionsRepository(ListenerCounts):
                 "#reason": "endReason",
                 "#endedAt": ENDED_AT,
                 "#expires": schema.EXPIRES_AT,
-                "#news": attribute_of(END),
+                "#news": notification_attribute(END),
                 "#grace": "graceUntil",
                 **names,
             },

@@ -42,9 +42,9 @@ class Table:
     Every call raises StoreUnavailableError when DynamoDB refuses or is out of reach; how long it
     is waited for is the client's configuration.
 
-    A write whose answer is lost is tried once more, beside what the client library tries, and
-    recognises its own earlier success by the mark that it leaves in the row. With `once`, a name,
-    so do all writes of that name: only the first one is applied.
+    If the answer to a write is lost, the table tries once more, beside the retries of botocore. A
+    mark in the row tells a retry that the write was applied (`write_marks`). Writes with the same
+    `write_id` share a mark, so only the first one is applied.
     """
 
     def __init__(
@@ -108,16 +108,16 @@ class Table:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
-        once: str | None = None,
-        undone: Callable[[Item], Item] = _as_it_is,
+        write_id: str | None = None,
+        revert: Callable[[Item], Item] = _as_it_is,
     ) -> Item:
         """Change a row if `condition` holds; returns the row as it was before.
 
         Raises ConditionFailedError otherwise. An update never creates a row: the condition gets
         `attribute_exists` of the key added. If the change had been applied by an earlier try, only
-        the row after it is known: `undone` leads back from it, as far as the caller needs that.
+        the row after it is known: `revert` leads back from it, as far as the caller needs that.
         """
-        mark = Mark.new() if once is None else Mark.named(once)
+        mark = Mark.new() if write_id is None else Mark.for_id(write_id)
         conditions = f"attribute_exists(#key) AND ({condition}) AND {write_marks.ABSENT}"
         answer, applied = self._calls.marked(
             "update_item",
@@ -136,7 +136,7 @@ class Table:
             ),
             ReturnValues="ALL_OLD",
         )
-        return _row(answer.get("Attributes", {})) if applied is None else undone(applied)
+        return _row(answer.get("Attributes", {})) if applied is None else revert(applied)
 
     def update_if(
         self,
@@ -146,8 +146,8 @@ class Table:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
-        once: str | None = None,
-        undone: Callable[[Item], Item] = _as_it_is,
+        write_id: str | None = None,
+        revert: Callable[[Item], Item] = _as_it_is,
     ) -> Item | None:
         """As `update`, but None if the condition does not hold."""
         try:
@@ -157,13 +157,13 @@ class Table:
                 condition=condition,
                 names=names,
                 values=values,
-                once=once,
-                undone=undone,
+                write_id=write_id,
+                revert=revert,
             )
         except ConditionFailedError:
             return None
 
-    def count(
+    def upsert(
         self,
         key: Key,
         expression: str,
@@ -171,13 +171,10 @@ class Table:
         names: Mapping[str, str],
         values: Mapping[str, Any],
         condition: str | None = None,
-        once: str | None = None,
+        write_id: str | None = None,
     ) -> None:
-        """Change a row, or make it by that: for counters, which are there once they count.
-
-        Raises ConditionFailedError if there is a `condition` that does not hold.
-        """
-        mark = Mark.new() if once is None else Mark.named(once)
+        """Update a row, or create it. Raises ConditionFailedError if `condition` does not hold."""
+        mark = Mark.new() if write_id is None else Mark.for_id(write_id)
         self._calls.marked(
             "update_item",
             mark,
@@ -187,30 +184,6 @@ class Table:
             ConditionExpression=f"({condition}) AND {write_marks.ABSENT}"
             if condition
             else write_marks.ABSENT,
-            ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
-            ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
-        )
-
-    def upsert(
-        self,
-        key: Key,
-        expression: str,
-        *,
-        condition: str,
-        names: Mapping[str, str],
-        values: Mapping[str, Any],
-    ) -> None:
-        """Change a row, or make it by that, if `condition` holds of what there is, which may be
-        nothing. Raises ConditionFailedError otherwise.
-        """
-        mark = Mark.new()
-        self._calls.marked(
-            "update_item",
-            mark,
-            self._key_of(key),
-            Key=self._key_of(key),
-            UpdateExpression=mark.set_by(expression),
-            ConditionExpression=f"({condition}) AND {write_marks.ABSENT}",
             ExpressionAttributeNames={write_marks.ALIAS: mark.attribute, **names},
             ExpressionAttributeValues=to_wire({write_marks.PLACEHOLDER: mark.value, **values}),
         )
@@ -248,7 +221,7 @@ class Table:
         """All rows of an index that match, page by page; eventually consistent."""
         return self._pages(condition, names, values, IndexName=index)
 
-    def partition(
+    def query_partition(
         self,
         condition: str,
         *,

@@ -59,7 +59,7 @@ class TableCalls:
             row = refused.row
             if row is None and (uncertain or refused.retried):
                 row = self.read(key)
-            elif row is None and mark.is_named:
+            elif row is None and mark.has_id:
                 with contextlib.suppress(StoreUnavailableError):
                     row = self.read(key)
             if row is None or not mark.is_in(row):

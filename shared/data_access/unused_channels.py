@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.session_items import CHANNELS_EPOCH
-from shared.data_access.session_news import channel_subject
 from shared.data_access.table import Table
 from shared.models.session import Session, SessionStatus
 
@@ -14,7 +14,7 @@ from shared.models.session import Session, SessionStatus
 _AT_ONCE = 10
 
 
-def forget_unused_channels(table: Table, session: Session) -> bool:
+def remove_unused_channels(table: Table, session: Session) -> bool:
     """Remove channels without an interpreter, without anybody who waits, and without listeners.
 
     `session` was just read. False if it has none; True also if others were faster: then it is to
@@ -65,5 +65,5 @@ def _unused(session: Session) -> list[str]:
         if channel.connection_id is None
         and not channel.standbys
         and session.language_counts.get(language, 0) <= 0
-        and channel_subject(language) not in session.news
+        and channel_subject(language) not in session.pending_notifications
     ]

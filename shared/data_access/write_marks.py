@@ -45,13 +45,13 @@ class Mark:
         return cls(f"{_PREFIX}{_slot(value, _SLOTS)}", value)
 
     @classmethod
-    def named(cls, name: str) -> Mark:
+    def for_id(cls, name: str) -> Mark:
         """The mark of every call that has this name: only one of them is applied."""
         value = _text(hashlib.sha256(name.encode()).digest()[:_NAME_BYTES])
         return cls(f"{_NAMED_PREFIX}{_slot(value, _NAMED_SLOTS)}", value)
 
     @property
-    def is_named(self) -> bool:
+    def has_id(self) -> bool:
         """Whether another call may have left it."""
         return self.attribute.startswith(_NAMED_PREFIX)
 

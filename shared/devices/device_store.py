@@ -34,7 +34,7 @@ class DeviceStore:
 
     def of(self, user_id: str) -> list[KnownDevice]:
         """All devices of a user, by id; one query, strongly consistent."""
-        items = self._table.partition(
+        items = self._table.query_partition(
             "#user = :user AND begins_with(#item, :prefix)",
             names={"#user": schema.USER_ID, "#item": schema.DEVICE_ITEM},
             values={":user": user_id, ":prefix": _PREFIX},

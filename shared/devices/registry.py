@@ -15,7 +15,7 @@ from shared.devices.validators import validate_device
 from shared.models.connection import Caller
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.request_errors import registered, require_user
+from shared.models.request_errors import require_registered, require_user
 from shared.protocol.device_messages import DeviceRegistered, DeviceReplaced, RegisterDevice
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
@@ -52,13 +52,13 @@ class DeviceRegistry:
         """
         request = validate_device(request)
         user_id = require_user(caller, "registerDevice")
-        registered(self._connections.get(caller.connection_id))
+        require_registered(self._connections.get(caller.connection_id))
         known = self._devices.of(user_id)
         self._make_room(user_id, known, request.device_id)
         device = _named(request, known, caller.connection_id)
         replaced = self._devices.come_online(user_id, device)
         try:
-            registered(self._connections.get(caller.connection_id))
+            require_registered(self._connections.get(caller.connection_id))
         except LingocastError:
             # Its farewell may have come before the device was on it, and found nothing to do.
             self._offline(user_id, device)

@@ -6,7 +6,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.devices.cursor import Cursor
 from shared.devices.state_store import SyncStateStore
 from shared.models.connection import Caller
-from shared.models.request_errors import registered, require_user
+from shared.models.request_errors import require_registered, require_user
 from shared.protocol.device_messages import GetSyncSnapshot, SyncMessage, SyncSnapshot
 from shared.protocol.message_base import encode
 from shared.utils.clock import Clock
@@ -45,7 +45,7 @@ class SyncSnapshots:
         """
         cursor = None if request.cursor is None else Cursor.parse(request.cursor)
         user_id = require_user(caller, "getSyncSnapshot")
-        registered(self._connections.get(caller.connection_id))
+        require_registered(self._connections.get(caller.connection_id))
         if cursor is None:
             return self.first_page(user_id, request.since)
         return self._page(user_id, cursor)

@@ -59,7 +59,7 @@ class SyncStateStore:
         """All of a user's state after a place, each with its own, in the order of places; strongly
         consistent, some hundred rows at a time. The place before all is "".
         """
-        items = self._table.partition(
+        items = self._table.query_partition(
             "#user = :user AND #item > :after",
             names={"#user": schema.USER_ID, "#item": schema.DEVICE_ITEM},
             values={":user": user_id, ":after": _PREFIX + place},

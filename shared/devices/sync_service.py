@@ -10,7 +10,7 @@ from shared.devices.relay import SyncRelay
 from shared.devices.validators import validate_clock, validate_sync
 from shared.models.connection import Caller
 from shared.models.errors import LingocastError
-from shared.models.request_errors import registered, require_user
+from shared.models.request_errors import require_registered, require_user
 from shared.protocol.device_messages import Sync, SyncAccepted
 from shared.utils.clock import Clock
 
@@ -37,7 +37,7 @@ class SyncService:
         message = validate_sync(request, caller.received_at)
         validate_clock(message.hlc, self._clock.now_ms())
         user_id = require_user(caller, "sync")
-        registered(self._connections.get(caller.connection_id))
+        require_registered(self._connections.get(caller.connection_id))
         origin = self._origins.of(user_id, caller.connection_id)
         try:
             accepted = self._relay.accept(

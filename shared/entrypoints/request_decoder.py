@@ -12,7 +12,7 @@ import msgspec
 from shared.entrypoints.allowed_values import allowed_values
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.protocol.message_base import MAX_REQUEST_ID_LENGTH, Request, action_of
-from shared.utils.json_outline import Outline, is_whole, outline
+from shared.utils.json_outline import Outline, is_valid_unicode, outline
 from shared.utils.validators import validate_action
 
 RequestType = TypeVar("RequestType", bound=Request)
@@ -113,7 +113,7 @@ def member_fault(
     if isinstance(error, msgspec.ValidationError):
         return readable_fault(error, types, whole)
     if read.halved is not None:
-        return f"{read.halved if is_whole(read.halved) else whole}: {_HALVED}"
+        return f"{read.halved if is_valid_unicode(read.halved) else whole}: {_HALVED}"
     if isinstance(error, RecursionError):
         return f"{read.deepest or whole}: nested too deeply"
     return f"{whole}: cannot be read"

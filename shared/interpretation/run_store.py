@@ -64,7 +64,7 @@ class RunStore:
                 ":before": generation - 1,
                 ":now": now_ms,
             },
-            undone=_with_previous_generation,
+            revert=_with_previous_generation,
         )
         if before is None:
             return None
@@ -116,7 +116,7 @@ class RunStore:
         condition: str,
         names: Mapping[str, str],
         values: Mapping[str, Any],
-        undone: Callable[[Item], Item] = dict,
+        revert: Callable[[Item], Item] = dict,
     ) -> Item | None:
         return self._sessions.update_if(
             session_id,
@@ -124,7 +124,7 @@ class RunStore:
             condition=f"{ACTIVE} AND {condition}",
             names={**_NAMES, **names},
             values={":active": SessionStatus.ACTIVE.value, **values},
-            undone=undone,
+            revert=revert,
         )
 
 

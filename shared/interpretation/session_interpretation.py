@@ -40,7 +40,7 @@ class SessionInterpretation:
 
     def release(self, session_id: str) -> None:
         """Free the session's slot."""
-        self._slots.give_back(session_id)
+        self._slots.undo_replace(session_id)
 
     def start(self, session_id: str, ticket: str, generation: int) -> bool:
         """Request a run of the interpreter; False if that failed, which the sweep repairs."""

@@ -42,7 +42,7 @@ class SlotStore:
             self._write(key, before, session_id, now_ms) for key, before in self._free(now_ms)
         )
 
-    def give_back(self, session_id: str) -> None:
+    def undo_replace(self, session_id: str) -> None:
         """Free the slot of a session that could not be created, if it holds one."""
         for row in self._sessions.batch_get(self._keys, consistent=True):
             if row[_HOLDER] == session_id:

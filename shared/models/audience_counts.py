@@ -10,7 +10,7 @@ from shared.models.terms import UpdateReason
 
 
 @dataclass(frozen=True, slots=True)
-class ToldStatus:
+class SentStatus:
     """What a session's last status said: the listeners, and how many languages beside the
     speaker's had ever been listened to. A session starts with a status of nobody.
     """
@@ -20,7 +20,7 @@ class ToldStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class CountsChange:
+class AudienceChange:
     """A session's audience after somebody came, went or changed language.
 
     `pending_since` (ms) is there while a status is on its way.
@@ -30,17 +30,17 @@ class CountsChange:
     is_active: bool
     listener_count: int
     languages: int
-    told: ToldStatus
+    sent: SentStatus
     pending_since: int | None = None
 
 
-def reason_to_tell(told: ToldStatus, listener_count: int, languages: int) -> UpdateReason | None:
+def update_reason(sent: SentStatus, listener_count: int, languages: int) -> UpdateReason | None:
     """Why an audience is worth a status of its own: a language was never listened to before, or
     the count differs by more than a tenth from the one that was told.
     """
-    if languages > told.languages:
+    if languages > sent.languages:
         return "newLanguage"
-    if 10 * abs(max(listener_count, 0) - told.listener_count) > told.listener_count:
+    if 10 * abs(max(listener_count, 0) - sent.listener_count) > sent.listener_count:
         return "listenerCountChange"
     return None
 
@@ -52,7 +52,7 @@ def languages_heard(counted: Iterable[str], source_language: str) -> int:
     return len(set(counted) - {source_language})
 
 
-def distribution(language_counts: Mapping[str, int]) -> dict[str, int]:
+def language_distribution(language_counts: Mapping[str, int]) -> dict[str, int]:
     """Listeners by language, most first, without languages of none.
 
     Counters are off by a moment's work at times, so one may be negative: it counts as none. Who

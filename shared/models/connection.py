@@ -13,7 +13,7 @@ CONNECTION_LIFETIME_MS = 2 * 60 * 60 * 1000
 
 UNKNOWN_LANGUAGE = "unknown"
 # What the key of a reader begins with who has neither a token nor a client id.
-CONNECTION_READER = "connection#"
+CONNECTION_RECIPIENT = "connection#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Connection:
     turn: int = 0
     left: LeftSeat | None = None
 
-    def write_name(self, what: str) -> str:
+    def write_id(self, what: str) -> str:
         """The name of a write to a session's counters, the same whenever a request is repeated."""
         return f"{what} {self.connection_id} {self.turn}"
 
@@ -120,13 +120,13 @@ class Caller:
     address: str | None = field(default=None, repr=False)
 
     @property
-    def reader(self) -> str:
+    def recipient_key(self) -> str:
         """Who has read something: the user; without a token the client, else the connection."""
         if self.user_id is not None:
             return f"user#{self.user_id}"
         if self.client_id is not None:
             return f"client#{self.client_id}"
-        return f"{CONNECTION_READER}{self.connection_id}"
+        return f"{CONNECTION_RECIPIENT}{self.connection_id}"
 
     def connection_expires_at(self, lifetime_ms: int) -> int:
         """When the caller's connection is over, in ms since the epoch."""

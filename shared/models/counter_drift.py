@@ -25,7 +25,7 @@ class CounterDrift:
         return self.listeners == other.listeners and dict(self.languages) == dict(other.languages)
 
 
-def difference(
+def compute_drift(
     found_at: int, listeners: int, languages: Mapping[str, int], members: Mapping[str, int]
 ) -> CounterDrift | None:
     """What the counters lack, compared with the members that were counted; None if nothing."""

@@ -14,7 +14,7 @@ def connection_not_found() -> LingocastError:
     )
 
 
-def registered(connection: Connection | None) -> Connection:
+def require_registered(connection: Connection | None) -> Connection:
     """The connection, if it is known and no other one has its seat. Raises CONNECTION_NOT_FOUND.
 
     Every request of a connection that was replaced is refused by this, except for the chunks that
@@ -66,7 +66,7 @@ def session_ended() -> LingocastError:
     return LingocastError(ErrorCode.SESSION_ENDED, "the session is over; join or create another")
 
 
-def active(session: Session | None) -> Session:
+def require_active(session: Session | None) -> Session:
     """The session, if there is one and it is not over. Raises SESSION_NOT_FOUND, SESSION_ENDED."""
     if session is None:
         raise session_not_found()

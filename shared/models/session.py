@@ -31,7 +31,7 @@ OVERLAP_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class FormerSource:
     """The connection that a source has just rolled over from, with the epoch that it had."""
 
     connection_id: str
@@ -74,7 +74,7 @@ class Channel:
     epoch: int
     source: InterpreterSource = "human"
     connection_id: str | None = None
-    former: Former | None = None
+    former: FormerSource | None = None
     lease_until: int = 0
     heard_at: int = 0
     standbys: Mapping[str, Standby] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Session:
 
     `grace_until` is there while the speaker is away: until then the owner may come back.
     `audible_since` is when audio last began to be delivered after a pause or a mute.
-    `language_counts` has the languages in use, and others at zero; `languages_forgotten` is how
+    `language_counts` has the languages in use, and others at zero; `removed_languages` is how
     many were removed from it to make room. `channels_epoch` is the highest epoch of the channels
     that were.
     """
@@ -113,12 +113,12 @@ class Session:
     interpreters: frozenset[str] | None = None
     listener_count: int = 0
     language_counts: Mapping[str, int] = field(default_factory=dict)
-    languages_forgotten: int = 0
+    removed_languages: int = 0
     channels: Mapping[str, Channel] = field(default_factory=dict)
     channels_epoch: int = 0
     audible_since: int = 0
     grace_until: int | None = None
-    former_speaker: Former | None = None
+    former_speaker: FormerSource | None = None
     end_reason: EndReason | None = None
     # Of sessions that machines interpret; whoever has the ticket of this hash may interpret them.
     interpretation: Interpretation | None = None
@@ -127,7 +127,7 @@ class Session:
     # Of sessions by link: the hash of the secret in their link.
     secret_hash: str | None = field(default=None, repr=False)
     # What may not have been told to the members yet: of each subject which version.
-    news: Mapping[str, int] = field(default_factory=dict)
+    pending_notifications: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:
@@ -183,9 +183,9 @@ class Session:
             self, speaker_connection_id=connection_id, speaker_epoch=epoch, grace_until=None
         )
 
-    def with_news(self, subject: str, version: int) -> Session:
+    def with_pending_notification(self, subject: str, version: int) -> Session:
         """The session with something that its members are to be told."""
-        return replace(self, news={**self.news, subject: version})
+        return replace(self, pending_notifications={**self.pending_notifications, subject: version})
 
     def interpreted(self) -> dict[str, ChannelSource]:
         """The languages that have an interpreter now, with its kind."""

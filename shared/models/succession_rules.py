@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.models.interpretation import InterpreterSource, Lease
-from shared.models.session import LEASE_MS, OVERLAP_MS, Channel, Former, Standby
+from shared.models.session import LEASE_MS, OVERLAP_MS, Channel, FormerSource, Standby
 
 # So many may wait for a language. Each takes some 80 B of the session's item, which is read for
 # every chunk.
@@ -36,7 +36,7 @@ def is_expired(channel: Channel, now: int) -> bool:
     return channel.connection_id is not None and not is_alive(channel.lease_until, now)
 
 
-def waiting(channel: Channel, now: int) -> list[str]:
+def live_standbys(channel: Channel, now: int) -> list[str]:
     """Who waits and is alive, the next one first: people before machines, the longest waiting
     before the others.
     """
@@ -44,7 +44,7 @@ def waiting(channel: Channel, now: int) -> list[str]:
     return sorted(alive, key=lambda who: (alive[who].source == "machine", alive[who].since, who))
 
 
-def taken(
+def acquire(
     channel: Channel | None,
     connection_id: str,
     source: InterpreterSource,
@@ -63,14 +63,14 @@ def taken(
     )
 
 
-def passed_on(channel: Channel, now: int, *, stays_until: int | None = None) -> Channel:
+def promote_next(channel: Channel, now: int, *, stays_until: int | None = None) -> Channel:
     """The interpreter is lost: the next one who waits takes their place, or nobody.
 
     With `stays_until` the one who is lost waits behind the others, with that lease. Who waited and
     is not alive does not wait any more.
     """
     standbys = _alive(channel.standbys, now)
-    ahead = waiting(channel, now)
+    ahead = live_standbys(channel, now)
     if stays_until is not None and channel.connection_id is not None:
         standbys[channel.connection_id] = Standby(
             channel.source, _behind(standbys, now), stays_until
@@ -88,9 +88,7 @@ def passed_on(channel: Channel, now: int, *, stays_until: int | None = None) -> 
     return _held_by(channel, ahead[0], chosen.source, standbys, now)
 
 
-def taken_over(
-    channel: Channel, connection_id: str, source: InterpreterSource, now: int
-) -> Channel:
+def take_over(channel: Channel, connection_id: str, source: InterpreterSource, now: int) -> Channel:
     """Somebody takes the place of the present interpreter, who waits from now on if alive."""
     standbys = _without(channel.standbys, connection_id)
     former = channel.connection_id
@@ -99,13 +97,15 @@ def taken_over(
     return _held_by(channel, connection_id, source, standbys, now)
 
 
-def joined_by(channel: Channel, connection_id: str, source: InterpreterSource, now: int) -> Channel:
+def add_standby(
+    channel: Channel, connection_id: str, source: InterpreterSource, now: int
+) -> Channel:
     """Somebody waits from now on; who waited and is not alive does not any more."""
     newcomer = Standby(source, _behind(channel.standbys, now), now + LEASE_MS)
     return replace(channel, standbys={**_alive(channel.standbys, now), connection_id: newcomer})
 
 
-def rolled_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
+def roll_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
     """A new connection has the place of an old one, which as the interpreter is heard beside it for
     a while; None if the old one has none.
     """
@@ -114,7 +114,7 @@ def rolled_over(channel: Channel, old: str, new: str, now: int) -> Channel | Non
             channel,
             epoch=channel.epoch + 1,
             connection_id=new,
-            former=Former(old, channel.epoch, now + OVERLAP_MS),
+            former=FormerSource(old, channel.epoch, now + OVERLAP_MS),
             lease_until=now + LEASE_MS,
         )
     place = channel.standbys.get(old)
@@ -128,7 +128,7 @@ def lease_of(language: str, channel: Channel | None, connection_id: str, now: in
     """What an interpreter has of a language; None without a place in it."""
     if channel is None:
         return None
-    others = sum(who != connection_id for who in waiting(channel, now))
+    others = sum(who != connection_id for who in live_standbys(channel, now))
     if channel.connection_id == connection_id:
         return Lease(
             language=language,

@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.session_news import END, SPEAKER, SessionNews, channel_subject
+from shared.data_access.pending_notifications import (
+    END,
+    SPEAKER,
+    PendingNotifications,
+    channel_subject,
+)
 from shared.fanout.audience import Audience, ListenersAudience, MemberAudience, MembersAudience
 from shared.fanout.rosters import RosterSource
 from shared.models.broadcast_state import BroadcastState
@@ -41,7 +46,7 @@ class SessionNotifier:
         broadcasts: BroadcastHandler,
         rosters: RosterSource,
         connections: ConnectionsRepository,
-        news: SessionNews,
+        news: PendingNotifications,
         clock: Clock,
     ) -> None:
         self._news = news
@@ -105,7 +110,7 @@ class SessionNotifier:
 
         Whoever turns out to be gone is removed while that goes on, which may come here again.
         """
-        version = session.news.get(subject)
+        version = session.pending_notifications.get(subject)
         key = (session.session_id, subject, version)
         if key in self._in_progress:
             return True
@@ -117,7 +122,7 @@ class SessionNotifier:
             self._in_progress.discard(key)
         if version is not None:
             with contextlib.suppress(StoreUnavailableError):  # it is told once more
-                self._news.told(session.session_id, subject, version)
+                self._news.mark_sent(session.session_id, subject, version)
         return True
 
     def _push(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> bool:

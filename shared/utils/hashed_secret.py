@@ -32,7 +32,7 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def fits(text: str | None, kept: str | None) -> bool:
+def matches(text: str | None, kept: str | None) -> bool:
     """Whether `kept` is the hash of that text. The time it takes does not depend on how much of
     the text is right.
     """

@@ -7,7 +7,7 @@ import re
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.interpretation import Renders
 from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
-from shared.utils.text_normalisation import trimmed
+from shared.utils.text_normalisation import trim
 
 # All of Unicode's category Cc but the newline, which breaks a caption into its lines.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -18,7 +18,7 @@ def validate_caption(request: SendCaption) -> str:
     """The caption's text, trimmed: 1 to 1 000 characters (code points), without control characters
     but for newlines. Raises INVALID_CAPTION.
     """
-    text = trimmed(request.text)
+    text = trim(request.text)
     if not text:
         raise _invalid_caption("text", "empty; send nothing where nothing is said")
     if len(text) > MAX_CAPTION_LENGTH:

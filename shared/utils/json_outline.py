@@ -83,14 +83,14 @@ def outline(text: str) -> Outline:
     return read
 
 
-def is_whole(text: str) -> bool:
+def is_valid_unicode(text: str) -> bool:
     """Whether the text has no half of a surrogate pair, so that UTF-8 can hold it."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked(read: Outline, token: str, name: str) -> str | None:
     """A string as it is written, None with half of a surrogate pair, which is noted."""
-    if _SUSPECT.search(token) is None or is_whole(json.loads(token)):
+    if _SUSPECT.search(token) is None or is_valid_unicode(json.loads(token)):
         return token
     if read.halved is None:
         read.halved = name

@@ -34,7 +34,7 @@ def new_resume_token(identifiers: Identifiers, connection_id: str) -> NewResumeT
     return NewResumeToken(f"{secret}.{connection_id}", _hash_of(secret))
 
 
-def read_resume_token(text: str | None) -> ResumeToken | None:
+def parse_resume_token(text: str | None) -> ResumeToken | None:
     """What a token says; None if it is none: whoever brings it joins like anybody else."""
     secret, _, connection_id = (text or "").partition(".")
     if not secret or not connection_id:

@@ -10,6 +10,6 @@ _WHITE_SPACE = (
 )
 
 
-def trimmed(text: str) -> str:
+def trim(text: str) -> str:
     """The text without white space at both ends."""
     return text.strip(_WHITE_SPACE)

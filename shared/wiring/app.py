@@ -11,7 +11,7 @@ from shared.admission.address_store import AbusiveAddressStore
 from shared.admission.handshake_delays import HandshakeDelays
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_leases import InterpreterLeases
-from shared.data_access.session_news import SessionNews
+from shared.data_access.pending_notifications import PendingNotifications
 from shared.data_access.session_statuses import SessionStatuses
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.fanout.rosters import RosterCache, Rosters, RosterSource
@@ -182,7 +182,7 @@ class App:
             self._broadcasts(self._rosters, self._aws.sender),
             self._rosters,
             self._connections,
-            SessionNews(self._aws.sessions),
+            PendingNotifications(self._aws.sessions),
             self.clock,
         )
 

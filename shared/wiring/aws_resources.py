@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from shared.data_access.interpreter_leases import InterpreterLeases
+    from shared.data_access.rollovers import Rollovers
     from shared.data_access.sessions_repository import SessionsRepository
-    from shared.data_access.takeovers import Takeovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Overrides:
     verify: Verify | None = None
     pause: Callable[[float], None] | None = None
     sessions: SessionsRepository | None = None
-    takeovers: Takeovers | None = None
+    rollovers: Rollovers | None = None
     leases: InterpreterLeases | None = None
 
 

@@ -9,7 +9,7 @@ from shared.announcements.active_announcements import ActiveAnnouncements
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.replay import AnnouncementReplay
 from shared.data_access.broadcast_states import BroadcastStates
-from shared.data_access.takeovers import Takeovers
+from shared.data_access.rollovers import Rollovers
 from shared.interpretation.session_interpretation import SessionInterpretation
 from shared.interpretation.slot_store import SlotStore
 from shared.services.sessions.authentication import Authentication
@@ -126,7 +126,7 @@ class ControlApp(App):
     @cached_property
     def _connection_rollover(self) -> ConnectionRollover:
         return ConnectionRollover(
-            self._overrides.takeovers or Takeovers(self._aws.sessions, self._aws.connections),
+            self._overrides.rollovers or Rollovers(self._aws.sessions, self._aws.connections),
             self._leases,
             self._sessions,
             self._connections,

@@ -181,9 +181,9 @@ class World(Clients):
         """Let the control function work on other sessions than the table's own."""
         self._use(sessions=sessions)
 
-    def use_takeovers(self, takeovers: Any) -> None:
+    def use_rollovers(self, rollovers: Any) -> None:
         """Let the control function take seats over by other means than the tables' own."""
-        self._use(takeovers=takeovers)
+        self._use(rollovers=rollovers)
 
     def use_leases(self, leases: Any) -> None:
         """Let the control function write interpreters' leases by other means."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.models.audience_counts import distribution
+from shared.models.audience_counts import language_distribution
 from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.clients import Message
 from tests.helpers.database.counting import CountingClient
@@ -316,23 +316,23 @@ class TestDistribution:
     """How listeners are counted by language."""
 
     def test_the_most_listened_to_comes_first(self) -> None:
-        assert list(distribution({"fr": 1, "de": 3, "es": 3}).items()) == [
+        assert list(language_distribution({"fr": 1, "de": 3, "es": 3}).items()) == [
             ("de", 3),
             ("es", 3),
             ("fr", 1),
         ]
 
     def test_a_language_of_nobody_is_left_out(self) -> None:
-        assert distribution({"es": 0, "fr": 2}) == {"fr": 2}
+        assert language_distribution({"es": 0, "fr": 2}) == {"fr": 2}
 
     def test_a_count_below_nothing_is_nothing(self) -> None:
-        assert distribution({"es": -1, "fr": 2}) == {"fr": 2}
+        assert language_distribution({"es": -1, "fr": 2}) == {"fr": 2}
 
     def test_an_empty_language_counts_as_unknown(self) -> None:
-        assert distribution({"": 2, "es": 1}) == {"unknown": 2, "es": 1}
+        assert language_distribution({"": 2, "es": 1}) == {"unknown": 2, "es": 1}
 
     def test_all_without_a_language_are_counted_together(self) -> None:
-        assert distribution({"": 2, "unknown": 3}) == {"unknown": 5}
+        assert language_distribution({"": 2, "unknown": 3}) == {"unknown": 5}
 
     def test_a_total_below_nothing_is_shown_as_nobody(self, world: World) -> None:
         speaker, session_id = world.create_session()

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
-from shared.models.request_errors import forbidden, not_in_session, registered
+from shared.models.request_errors import forbidden, not_in_session, require_registered
 from shared.models.session import AudioSource, Session
 from shared.utils.clock import Clock
 
@@ -46,7 +46,7 @@ class AudioSources:
         source = session.source_of(caller.connection_id, caller.received_at) if session else None
         if session is None or source is None:
             # Within the overlap a connection that was replaced is a source.
-            registered(connection)
+            require_registered(connection)
             return session, None
         # Only sources have hints: no number of listeners who send can push one of theirs out.
         self._session_hints[caller.connection_id] = session.session_id

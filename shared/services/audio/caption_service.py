@@ -14,7 +14,7 @@ from shared.services.audio.audio_sources import AudioSources, entitled
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.interpretation_values import validate_caption
-from shared.utils.token_buckets import TokenBuckets
+from shared.utils.keyed_rate_limiter import KeyedRateLimiter
 from shared.utils.validators import validate_language_code
 
 CAPTIONS_A_SECOND = 10
@@ -38,7 +38,7 @@ class CaptionService:
         self._sources = sources
         self._broadcasts = broadcasts
         self._rosters = rosters
-        self._buckets = TokenBuckets(per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
+        self._buckets = KeyedRateLimiter(per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
 
     def send_caption(self, caller: Caller, request: SendCaption) -> None:
         """Deliver a caption, or drop it silently: while nothing is broadcast, and of the floor

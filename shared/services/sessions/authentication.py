@@ -8,7 +8,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Membership
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.request_errors import connection_not_found, registered, require_group
+from shared.models.request_errors import connection_not_found, require_group, require_registered
 from shared.protocol.authentication_messages import Authenticate, Authenticated
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.utils.clock import Clock
@@ -47,7 +47,7 @@ class Authentication:
             raise _forbidden("the connection was opened without a token; connect again with this")
         if identity.user_id != caller.user_id:
             raise _forbidden("the token is another user's; connect again with it")
-        connection = registered(self._connections.get(caller.connection_id))
+        connection = require_registered(self._connections.get(caller.connection_id))
         if connection.membership is not None:
             renewed = replace(caller, groups=identity.groups, token_expired=False)
             self._check_seat(renewed, connection.membership)

@@ -13,18 +13,18 @@ import contextlib
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases
-from shared.data_access.session_news import SPEAKER
+from shared.data_access.pending_notifications import SPEAKER
+from shared.data_access.rollovers import RolloverCandidate, Rollovers
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.data_access.takeovers import Offer, Takeovers
 from shared.models.connection import Caller, Connection, Membership, Seat
 from shared.models.request_errors import connection_not_found
 from shared.models.session import OVERLAP_MS, Channel, Session
-from shared.models.succession_rules import rolled_over
+from shared.models.succession_rules import roll_over
 from shared.services.session_notifier import SessionNotifier
 from shared.services.sessions.leave_service import LeaveService
 from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
-from shared.utils.resume_token import ResumeToken, read_resume_token
+from shared.utils.resume_token import ResumeToken, parse_resume_token
 
 # How often the place of one who waits may change between a read and a write of it.
 _ATTEMPTS = 3
@@ -35,7 +35,7 @@ class ConnectionRollover:
 
     def __init__(
         self,
-        takeovers: Takeovers,
+        rollovers: Rollovers,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
@@ -45,7 +45,7 @@ class ConnectionRollover:
         notifier: SessionNotifier,
         clock: Clock,
     ) -> None:
-        self._takeovers = takeovers
+        self._rollovers = rollovers
         self._leases = leases
         self._sessions = sessions
         self._connections = connections
@@ -63,18 +63,18 @@ class ConnectionRollover:
         may have changed it on the way. `new_hash` is of the token that replaces the one used.
         Raises CONNECTION_NOT_FOUND or ALREADY_IN_SESSION if the caller cannot sit down.
         """
-        token = read_resume_token(token_text)
+        token = parse_resume_token(token_text)
         if token is None:
             return None
-        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        if offer is None or offer.replaced_by not in {None, caller.connection_id}:
+        candidate = self._rollovers.candidate(token.connection_id, token.resume_hash)
+        if candidate is None or candidate.replaced_by not in {None, caller.connection_id}:
             return None
-        if not _is_same_seat(offer.connection, caller, session, seat):
+        if not _is_same_seat(candidate.connection, caller, session, seat):
             return None
         if seat.role == "listener":
-            return self._take_over_listener(caller, token, offer, new_hash)
+            return self._take_over_listener(caller, token, candidate, new_hash)
         if seat.role == "interpreter":
-            seated = offer.connection.membership
+            seated = candidate.connection.membership
             assert seated is not None  # it fits
             taken = self._take_over_interpreter(caller, token, session, seated, new_hash)
         else:
@@ -85,54 +85,56 @@ class ConnectionRollover:
         """Whether the caller has taken over by that token before. The mark on the former row comes
         last, and is made good here.
         """
-        token = read_resume_token(token_text)
+        token = parse_resume_token(token_text)
         if token is None:
             return False
-        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        if offer is None:
+        candidate = self._rollovers.candidate(token.connection_id, token.resume_hash)
+        if candidate is None:
             return _is_successor(session, token.connection_id, caller)
-        if offer.replaced_by is None and _is_successor(session, token.connection_id, caller):
+        if candidate.replaced_by is None and _is_successor(session, token.connection_id, caller):
             with contextlib.suppress(StoreUnavailableError):
                 self._mark_replaced(caller, token)
             return True
-        return offer.replaced_by == caller.connection_id
+        return candidate.replaced_by == caller.connection_id
 
     def can_take_over(
         self, caller: Caller, token_text: str | None, session: Session, seat: Seat
     ) -> bool:
         """Whether an interpreter's place is still that of the connection which the token names."""
-        token = read_resume_token(token_text)
+        token = parse_resume_token(token_text)
         channel = session.channels.get(seat.language)
         if token is None or token.connection_id == caller.connection_id:
             return False
         if self._channel_after(channel, token.connection_id, caller.connection_id) is None:
             return False
-        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        return offer is not None and _is_same_seat(offer.connection, caller, session, seat)
+        candidate = self._rollovers.candidate(token.connection_id, token.resume_hash)
+        return candidate is not None and _is_same_seat(candidate.connection, caller, session, seat)
 
     def proves_membership(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
         """Whether the token is of somebody, of the caller's name, who was let into that session."""
-        token = read_resume_token(token_text)
+        token = parse_resume_token(token_text)
         if token is None:
             return False
-        offer = self._takeovers.offered(token.connection_id, token.resume_hash)
-        if offer is None or offer.connection.membership is None:
+        candidate = self._rollovers.candidate(token.connection_id, token.resume_hash)
+        if candidate is None or candidate.connection.membership is None:
             return False
         return (
-            offer.connection.membership.session_id == session_id
-            and offer.connection.user_id == caller.user_id
+            candidate.connection.membership.session_id == session_id
+            and candidate.connection.user_id == caller.user_id
         )
 
     def renew_token(self, caller: Caller, session: Session, new_hash: str) -> None:
         """Give the caller's seat a new token, in place of the one before."""
-        if not self._takeovers.offer(caller.connection_id, session.session_id, new_hash):
+        if not self._rollovers.set_resume_hash(caller.connection_id, session.session_id, new_hash):
             raise self._seat_lookup.seat_error(caller)
 
     def _take_over_listener(
-        self, caller: Caller, token: ResumeToken, offer: Offer, new_hash: str
+        self, caller: Caller, token: ResumeToken, candidate: RolloverCandidate, new_hash: str
     ) -> Seat | None:
         # An earlier request of the caller may have got as far as the mark.
-        before = offer.connection if offer.replaced_by else self._mark_replaced(caller, token)
+        before = (
+            candidate.connection if candidate.replaced_by else self._mark_replaced(caller, token)
+        )
         membership = before.membership if before else None
         if membership is None:
             return None
@@ -156,12 +158,14 @@ class ConnectionRollover:
 
     def _return_seat(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
         now = self._clock.now_ms()
-        if not self._takeovers.give_back(token.connection_id, by=caller.connection_id, now_ms=now):
+        if not self._rollovers.undo_replace(
+            token.connection_id, by=caller.connection_id, now_ms=now
+        ):
             # It has ended meanwhile, and was not counted out because its seat had passed on.
             self._sessions.count_out(
                 membership.session_id,
                 membership.seat.language,
-                once=f"given back {token.connection_id} {caller.connection_id}",
+                write_id=f"given back {token.connection_id} {caller.connection_id}",
             )
 
     def _take_over_speaker(
@@ -172,15 +176,15 @@ class ConnectionRollover:
         membership = Membership(session.session_id, seat, session.speaker_epoch + 1)
         self._take_seat(caller, membership, new_hash)
         until = self._clock.now_ms() + OVERLAP_MS
-        before = self._takeovers.hand_floor(session, caller.connection_id, until)
+        before = self._rollovers.roll_over_floor(session, caller.connection_id, until)
         if before is None:
-            self._connections.undo_seat(caller.connection_id, session.session_id)
+            self._connections.undo_take_seat(caller.connection_id, session.session_id)
             return False
         self._complete(caller, token, membership)
         if before.grace_until is not None:  # it was away, and everyone had been told so
             epoch = before.speaker_epoch + 1
             present = before.with_speaker(caller.connection_id, epoch)
-            self._notifier.speaker_reconnected(present.with_news(SPEAKER, epoch))
+            self._notifier.speaker_reconnected(present.with_pending_notification(SPEAKER, epoch))
         return True
 
     def _take_over_interpreter(
@@ -207,11 +211,11 @@ class ConnectionRollover:
                 return True
             # Who waits may have been promoted meanwhile, or whoever they wait for have changed.
             latest = self._sessions.get(session.session_id)
-        self._connections.undo_seat(new, session.session_id)
+        self._connections.undo_take_seat(new, session.session_id)
         return False
 
     def _channel_after(self, channel: Channel | None, old: str, new: str) -> Channel | None:
-        return None if channel is None else rolled_over(channel, old, new, self._clock.now_ms())
+        return None if channel is None else roll_over(channel, old, new, self._clock.now_ms())
 
     def _write_channel(
         self,
@@ -244,7 +248,7 @@ class ConnectionRollover:
             raise connection_not_found()
 
     def _mark_replaced(self, caller: Caller, token: ResumeToken) -> Connection | None:
-        return self._takeovers.replace(
+        return self._rollovers.replace(
             token.connection_id,
             token.resume_hash,
             by=caller.connection_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
-from shared.models.request_errors import registered
+from shared.models.request_errors import require_registered
 from shared.protocol.messages import Heartbeat, HeartbeatAck
 from shared.services.sessions.connection_service import ConnectionService
 from shared.services.sessions.lease_renewals import LeaseRenewals
@@ -35,6 +35,6 @@ class HeartbeatService:
         if lease is not None:
             self._activity.record(caller)
         else:
-            connection = registered(self._connections.touch(caller.connection_id, now))
+            connection = require_registered(self._connections.touch(caller.connection_id, now))
             lease = self._leases.renew_for(connection)
         return HeartbeatAck(timestamp=now, client_time=request.client_time, lease=lease)

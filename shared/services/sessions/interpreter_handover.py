@@ -5,21 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.interpreter_leases import InterpreterLeases, Unless
-from shared.data_access.session_news import channel_subject
+from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import InterpreterSource
-from shared.models.request_errors import active, forbidden, not_in_session
+from shared.models.request_errors import forbidden, not_in_session, require_active
 from shared.models.session import Session
-from shared.models.succession_rules import is_expired, taken, taken_over, waiting
+from shared.models.succession_rules import acquire, is_expired, live_standbys, take_over
 from shared.protocol.interpretation_messages import HandOver, InterpreterLease, TakeOver
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import (
     ChannelHandover,
     InterpreterSuccession,
-    with_channel_news,
+    with_pending_channel,
 )
 from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.clock import Clock
@@ -71,7 +71,7 @@ class InterpreterHandover:
                 return self._succession.lease_message(
                     handover.session, language, caller.connection_id, "asked"
                 )
-            session = active(self._sessions.get(session.session_id))
+            session = require_active(self._sessions.get(session.session_id))
         raise _keeps_changing(language)
 
     def hand_over(self, caller: Caller, _request: HandOver) -> InterpreterLease:
@@ -85,11 +85,12 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is None or channel.connection_id != caller.connection_id:
-                if channel_subject(language) in session.news:  # by a request that was cut short
+                # Handed over already, by a request that did not finish.
+                if channel_subject(language) in session.pending_notifications:
                     self._seats.notify_again(session, language, caller.connection_id)
                     return self._handed_over_reply(session, language, caller.connection_id)
                 raise forbidden("handOver", "who interprets the language now")
-            if not waiting(channel, self._clock.now_ms()):
+            if not live_standbys(channel, self._clock.now_ms()):
                 raise LingocastError(
                     ErrorCode.NO_STANDBY,
                     f"handOver: nobody waits for {language}; leaveSession gives it to the floor",
@@ -100,9 +101,9 @@ class InterpreterHandover:
                 # Whoever was next may have been gone, and the caller next after them.
                 session = handover.session
                 with suppress(StoreUnavailableError):
-                    session = active(self._sessions.get(session.session_id))
+                    session = require_active(self._sessions.get(session.session_id))
                 return self._handed_over_reply(session, language, caller.connection_id)
-            session = active(self._sessions.get(session.session_id))
+            session = require_active(self._sessions.get(session.session_id))
         raise _keeps_changing(language)
 
     def _handed_over_reply(
@@ -129,17 +130,18 @@ class InterpreterHandover:
                 self._succession.notify(lost)
             return None
         if before is None or before.connection_id is None:
-            after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
+            after = acquire(before, connection_id, source, now, first_epoch=session.first_epoch)
         elif source == "machine" and before.source == "human":
             raise forbidden("takeOver from a person", "people")
         else:
-            after = taken_over(before, connection_id, source, now)
-        unless = Unless(full=before is not None and connection_id not in before.standbys)
+            after = take_over(before, connection_id, source, now)
+        is_newcomer = before is not None and connection_id not in before.standbys
+        conditions = ChannelConditions(standby_room=is_newcomer)
         if not self._leases.change(
-            session.session_id, language, before, after, unless, is_news=True
+            session.session_id, language, before, after, conditions, notify_members=True
         ):
             return None
-        present = with_channel_news(session, language, after)
+        present = with_pending_channel(session, language, after)
         return ChannelHandover(present, language, before, after, "takenOver")
 
 

@@ -18,7 +18,7 @@ def require_interpreter(
     """
     if ticket is not None:
         # Of a session that there is not, the caller learns that, and nothing of the ticket.
-        if session is not None and not hashed_secret.fits(ticket, session.ticket_hash):
+        if session is not None and not hashed_secret.matches(ticket, session.ticket_hash):
             raise forbidden(f"{action} with a ticket", "the session's own interpreter")
         return
     require_user(caller, action)

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.interpreter_leases import InterpreterLeases, Unless
-from shared.data_access.session_news import channel_subject
+from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Membership, Seat
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.interpretation import InterpreterSource
-from shared.models.request_errors import active, too_many_channels
+from shared.models.request_errors import require_active, too_many_channels
 from shared.models.session import MAX_LANGUAGES, Session
-from shared.models.succession_rules import MAX_STANDBYS, is_expired, joined_by, taken
+from shared.models.succession_rules import MAX_STANDBYS, acquire, add_standby, is_expired
 from shared.protocol.messages import JoinSession
 from shared.services.sessions.interpreter_succession import (
     ChannelHandover,
     InterpreterSuccession,
-    with_channel_news,
+    with_pending_channel,
 )
 from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
@@ -103,7 +103,7 @@ class InterpreterSeats:
             if mine is not None:
                 return mine
             if before is None and len(session.channels) >= MAX_LANGUAGES:
-                if not self._leases.forget_unused(session):
+                if not self._leases.remove_unused_channels(session):
                     raise too_many_channels()
             elif before is not None and is_expired(before, now):
                 # Who waits has been there before whoever comes.
@@ -111,9 +111,11 @@ class InterpreterSeats:
                 if lost is not None:
                     self._succession.notify(lost)
             elif before is None or before.connection_id is None:
-                after = taken(before, connection_id, source, now, first_epoch=session.first_epoch)
-                if self._leases.change(session.session_id, language, before, after, is_news=True):
-                    present = with_channel_news(session, language, after)
+                after = acquire(before, connection_id, source, now, first_epoch=session.first_epoch)
+                if self._leases.change(
+                    session.session_id, language, before, after, notify_members=True
+                ):
+                    present = with_pending_channel(session, language, after)
                     return InterpreterPlace(
                         present, ChannelHandover(present, language, before, after, "asked")
                     )
@@ -122,15 +124,15 @@ class InterpreterSeats:
                     language, "has an interpreter; joinSession with standby waits"
                 )
             else:
-                after = joined_by(before, connection_id, source, now)
+                after = add_standby(before, connection_id, source, now)
                 if len(after.standbys) > MAX_STANDBYS:
                     raise _language_taken(
                         language, f"has an interpreter, and {MAX_STANDBYS} wait already"
                     )
-                unless = Unless(full=True)
-                if self._leases.change(session.session_id, language, before, after, unless):
+                conditions = ChannelConditions(standby_room=True)
+                if self._leases.change(session.session_id, language, before, after, conditions):
                     return InterpreterPlace(session.with_channel(language, after))
-            session = active(self._sessions.get(session.session_id))
+            session = require_active(self._sessions.get(session.session_id))
         raise LingocastError(
             ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
         )
@@ -139,7 +141,9 @@ class InterpreterSeats:
         """Tell who interprets a language, if an earlier request was cut short before that. Raises
         StoreUnavailableError.
         """
-        if channel_subject(language) in session.news and not self._succession.notify_again(
+        if channel_subject(
+            language
+        ) in session.pending_notifications and not self._succession.notify_again(
             session, language, except_for=connection_id
         ):
             raise _listeners_unread()

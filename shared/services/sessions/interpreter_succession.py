@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.data_access.interpreter_leases import InterpreterLeases, Unless
-from shared.data_access.session_news import channel_subject
+from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
 from shared.models.session import LEASE_MS, Channel, Session
-from shared.models.succession_rules import is_expired, lease_of, passed_on, waiting
+from shared.models.succession_rules import is_expired, lease_of, live_standbys, promote_next
 from shared.models.terms import ChannelSource
 from shared.protocol.interpretation_messages import InterpreterLease
 from shared.protocol.messages import ChannelSourceChanged
@@ -32,11 +32,11 @@ _LEASE_REASONS: dict[Cause, LeaseReason] = {
     "handedOver": "handedOver",
     "takenOver": "takenOver",
 }
-_UNLESS: dict[Loss, Unless] = {
-    "expired": Unless(others_wait=True, renewed=True),
-    "silent": Unless(others_wait=True, heard=True),
-    "left": Unless(others_wait=True),
-    "handedOver": Unless(others_wait=True),
+_CONDITIONS: dict[Loss, ChannelConditions] = {
+    "expired": ChannelConditions(standbys_unchanged=True, not_renewed=True),
+    "silent": ChannelConditions(standbys_unchanged=True, not_heard=True),
+    "left": ChannelConditions(standbys_unchanged=True),
+    "handedOver": ChannelConditions(standbys_unchanged=True),
 }
 # Each lost race was somebody else's step forward; this many at once are a fault, and a lease that
 # nobody renews runs out by itself.
@@ -81,9 +81,9 @@ class InterpreterSuccession:
         before = session.channels[language]
         now = self._clock.now_ms()
         stays_until = {"silent": before.lease_until, "handedOver": now + LEASE_MS}.get(loss)
-        after = passed_on(before, now, stays_until=stays_until)
+        after = promote_next(before, now, stays_until=stays_until)
         if not self._leases.change(
-            session.session_id, language, before, after, _UNLESS[loss], is_news=True
+            session.session_id, language, before, after, _CONDITIONS[loss], notify_members=True
         ):
             return None
         if loss == "expired":
@@ -92,7 +92,7 @@ class InterpreterSuccession:
             self._telemetry.count("InterpreterSilent")
         if after.connection_id is not None:
             self._telemetry.count("InterpreterPromoted")
-        present = with_channel_news(session, language, after)
+        present = with_pending_channel(session, language, after)
         return ChannelHandover(present, language, before, after, loss)
 
     def pass_on_expired(self, session: Session) -> bool:
@@ -127,10 +127,10 @@ class InterpreterSuccession:
                     self.notify(handover)
                     return
             elif channel is None or connection_id not in channel.standbys:
-                if channel_subject(language) in session.news:
+                if channel_subject(language) in session.pending_notifications:
                     self.notify_again(session, language)
                 return
-            elif self._leases.stop_waiting(session_id, language, connection_id):
+            elif self._leases.remove_standby(session_id, language, connection_id):
                 return
 
     def notify(self, handover: ChannelHandover, *, except_for: str | None = None) -> bool:
@@ -181,14 +181,14 @@ class InterpreterSuccession:
         channel = session.channels[language]
         lease = lease_of(language, channel, connection_id, now)
         if lease is None:
-            others = len(waiting(channel, now))
+            others = len(live_standbys(channel, now))
             lease = Lease(language=language, holds=False, standbys=others, lease_until=now)
         return InterpreterLease(session_id=session.session_id, lease=lease, reason=reason)
 
 
-def with_channel_news(session: Session, language: str, channel: Channel) -> Session:
+def with_pending_channel(session: Session, language: str, channel: Channel) -> Session:
     """The session with another interpreter of a language, of whom the members are to be told."""
-    return session.with_channel(language, channel).with_news(
+    return session.with_channel(language, channel).with_pending_notification(
         channel_subject(language), channel.epoch
     )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.session_news import SPEAKER
+from shared.data_access.pending_notifications import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.request_errors import (
-    active,
     already_in_session,
     connection_not_found,
     forbidden,
+    require_active,
     require_group,
     require_user,
     session_ended,
@@ -95,7 +95,7 @@ class JoinService:
             if again is not None:
                 return again
             # It was cut short between the seat and what makes a source of it: from the beginning.
-            self._connections.undo_seat(caller.connection_id, session_id)
+            self._connections.undo_take_seat(caller.connection_id, session_id)
             connection = self._seat_lookup.connection(caller)
         taken = self._rollover.take_over(
             caller, request.resume_token, session, seat, token.resume_hash
@@ -121,7 +121,7 @@ class JoinService:
         session = self._visible_session(caller, request, session_id)
         if request.role == "interpreter":
             require_interpreter(caller, session, "joinSession", request.ticket)
-        session = active(session)
+        session = require_active(session)
         if self._grace.end_if_overdue(session):
             raise session_ended()
         return session
@@ -158,7 +158,7 @@ class JoinService:
         if has.role == "speaker":
             if session.speaker_connection_id != caller.connection_id:
                 return None
-            if SPEAKER in session.news:
+            if SPEAKER in session.pending_notifications:
                 self._notifier.speaker_reconnected(session)
         elif has.role == "interpreter":
             if not resumed and self._rollover.can_take_over(
@@ -178,19 +178,19 @@ class JoinService:
         token: NewResumeToken,
     ) -> None:
         session_id, connection_id = session.session_id, connection.connection_id
-        counted = connection.write_name(f"in {seat.language}")
-        if not self._sessions.count_in(session_id, seat.language, once=counted):
+        counted = connection.write_id(f"in {seat.language}")
+        if not self._sessions.count_in(session_id, seat.language, write_id=counted):
             raise self._count_error(session_id)
         membership = Membership(session_id, seat)
         if not self._connections.take_seat(
             connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
         ):
-            undo = connection.write_name(f"undo {seat.language}")
+            undo = connection.write_id(f"undo {seat.language}")
             if self._seat_lookup.has_changed_seat(connection):
                 # Another request of this kind may have counted and left the seat: that is one
                 # count, and its end is one.
-                undo = connection.write_name("out")
-            self._sessions.count_out(session_id, seat.language, once=undo)
+                undo = connection.write_id("out")
+            self._sessions.count_out(session_id, seat.language, write_id=undo)
             raise self._seat_lookup.seat_error(caller)
 
     def _count_error(self, session_id: str) -> LingocastError:
@@ -219,14 +219,14 @@ class JoinService:
                     self._leave_service.release_source(caller.connection_id, membership)
                     raise connection_not_found()
                 return
-            self._connections.undo_seat(caller.connection_id, session.session_id)
+            self._connections.undo_take_seat(caller.connection_id, session.session_id)
             session = self._read(session.session_id)
         raise LingocastError(ErrorCode.UNAVAILABLE, "the floor keeps changing hands; try again")
 
     def _displace(self, session: Session, caller: Caller, epoch: int) -> None:
         present = session.with_speaker(caller.connection_id, epoch)
         try:
-            self._notifier.speaker_reconnected(present.with_news(SPEAKER, epoch))
+            self._notifier.speaker_reconnected(present.with_pending_notification(SPEAKER, epoch))
         finally:  # a repeated request does not know whom it has displaced
             if session.speaker_connected:
                 # Its $disconnect starts no grace: the session no longer names it as the speaker.
@@ -235,7 +235,7 @@ class JoinService:
                 )
 
     def _read(self, session_id: str) -> Session:
-        return active(self._sessions.get(session_id))
+        return require_active(self._sessions.get(session_id))
 
     def _reply(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from shared.data_access.interpreter_leases import InterpreterLeases
-from shared.data_access.session_news import channel_subject
+from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Connection
 from shared.models.errors import ErrorCode, LingocastError
@@ -119,7 +119,7 @@ class LeaseRenewals:
         now = self._clock.now_ms()
         until = now + LEASE_MS
         if place.epoch is None:
-            before = self._leases.keep_waiting(
+            before = self._leases.renew_standby(
                 place.session_id, place.language, connection_id, until=until
             )
         else:
@@ -128,7 +128,10 @@ class LeaseRenewals:
             )
         if before is None:
             return None
-        if channel_subject(place.language) in before.news and place.epoch is not None:
+        if (
+            channel_subject(place.language) in before.pending_notifications
+            and place.epoch is not None
+        ):
             self._succession.notify_again(before, place.language, except_for=connection_id)
         lease = lease_of(place.language, before.channels.get(place.language), connection_id, now)
         return None if lease is None else msgspec.structs.replace(lease, lease_until=until)

@@ -132,8 +132,8 @@ class LeaveService:
 
     def _count_out(self, connection_id: str, turn: int, session_id: str, seat: Seat) -> None:
         if seat.role == "listener":
-            once = f"out {connection_id} {turn}"
-            self._sessions.count_out(session_id, seat.language, once=once)
+            write_id = f"out {connection_id} {turn}"
+            self._sessions.count_out(session_id, seat.language, write_id=write_id)
 
     def release_source(self, connection_id: str, membership: Membership) -> None:
         """What a source held is nobody's now, unless it is somebody else's already. Repeatable."""

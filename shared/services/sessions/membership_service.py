@@ -9,9 +9,9 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Seat
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.request_errors import (
-    active,
     forbidden,
     not_in_session,
+    require_active,
     session_ended,
     too_many_languages,
 )
@@ -81,14 +81,14 @@ class MembershipService:
         """
         session, old = seated.session, seated.membership.seat
         session_id = session.session_id
-        moved = seated.connection.write_name(f"move {language}")
-        if not self._sessions.count_moved(session_id, old.language, language, once=moved):
-            raise too_many_languages(active(self._sessions.get(session_id)))
+        moved = seated.connection.write_id(f"move {language}")
+        if not self._sessions.count_moved(session_id, old.language, language, write_id=moved):
+            raise too_many_languages(require_active(self._sessions.get(session_id)))
         new = Seat("listener", language)
         if self._connections.change_seat(caller.connection_id, session_id, old, new):
             return True
         if not self._seat_lookup.has_seat(caller, replace(seated.membership, seat=new)):
-            self._sessions.count_back(session_id, language, old.language, once=f"undo {moved}")
+            self._sessions.count_back(session_id, language, old.language, write_id=f"undo {moved}")
         return False
 
     def _reply(self, session_id: str, language: str) -> LanguageChanged:

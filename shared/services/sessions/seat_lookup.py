@@ -13,7 +13,7 @@ from shared.models.request_errors import (
     connection_not_found,
     forbidden,
     not_in_session,
-    registered,
+    require_registered,
     session_ended,
     session_not_found,
 )
@@ -111,4 +111,4 @@ class SeatLookup:
 
     def connection(self, caller: Caller) -> Connection:
         """The caller's row. Raises CONNECTION_NOT_FOUND."""
-        return registered(self._connections.get(caller.connection_id))
+        return require_registered(self._connections.get(caller.connection_id))

@@ -21,8 +21,8 @@ def visible(
     if session is None or session.secret_hash is None:
         return session
     if (
-        hashed_secret.fits(secret, session.secret_hash)
-        or hashed_secret.fits(ticket, session.ticket_hash)
+        hashed_secret.matches(secret, session.secret_hash)
+        or hashed_secret.matches(ticket, session.ticket_hash)
         or _is_named(caller, session)
     ):
         return session

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.session_news import END
+from shared.data_access.pending_notifications import END
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
@@ -175,7 +175,7 @@ class SessionService:
             session = self._seat_lookup.require_floor(caller, "endSession")
             now = self._clock.now_ms()
             if self._sessions.end(session.session_id, caller.connection_id, now):
-                return session.ended("ended").with_news(END, now)
+                return session.ended("ended").with_pending_notification(END, now)
             raise session_ended()
         except LingocastError as refused:
             if refused.code is not ErrorCode.SESSION_ENDED:
@@ -187,7 +187,7 @@ class SessionService:
                 before is None
                 or before.end_reason != "ended"
                 or before.speaker_connection_id != caller.connection_id
-                or END not in before.news
+                or END not in before.pending_notifications
             ):
                 raise
             return before

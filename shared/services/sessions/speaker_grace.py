@@ -6,7 +6,7 @@ end is conditional on the one that the timer was set for.
 
 from __future__ import annotations
 
-from shared.data_access.session_news import SPEAKER
+from shared.data_access.pending_notifications import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.models.timers import GraceOver, Timers
@@ -87,7 +87,7 @@ class GraceStarter:
             or session.grace_until is None
         ):
             return
-        if started or SPEAKER in session.news:
+        if started or SPEAKER in session.pending_notifications:
             self._notifier.speaker_disconnected(session, self._grace_seconds)
         self._timers.set(
             GraceOver(session_id=session_id, speaker_epoch=session.speaker_epoch),

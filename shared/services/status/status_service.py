@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.audience_counts import distribution
+from shared.models.audience_counts import language_distribution
 from shared.models.connection import Caller, Membership
 from shared.models.request_errors import forbidden, session_ended, session_not_found
 from shared.models.session import Session
@@ -91,7 +91,7 @@ def status_of(session: Session, now_ms: int, reason: UpdateReason) -> messages.S
     return messages.SessionStatus(
         session_id=session.session_id,
         listener_count=max(session.listener_count, 0),
-        language_distribution=distribution(session.language_counts),
+        language_distribution=language_distribution(session.language_counts),
         session_duration=max(now_ms - session.created_at, 0) // 1000,
         broadcast_state=session.broadcast_state,
         timestamp=now_ms,

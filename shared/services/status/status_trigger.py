@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
-from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
+from shared.models.audience_counts import AudienceChange, SentStatus, update_reason
 from shared.models.timers import StatusDue, Timers
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
@@ -37,10 +37,10 @@ class StatusTrigger:
         self._clock = clock
         self._telemetry = telemetry
 
-    def on_counts_changed(self, change: CountsChange) -> None:
+    def on_counts_changed(self, change: AudienceChange) -> None:
         """Somebody came, went or changed language. Costs one write if a status becomes due."""
-        if not change.is_active or not reason_to_tell(
-            change.told, change.listener_count, change.languages
+        if not change.is_active or not update_reason(
+            change.sent, change.listener_count, change.languages
         ):
             return
         now = self._clock.now_ms()
@@ -53,12 +53,12 @@ class StatusTrigger:
         except StoreUnavailableError as error:
             self._telemetry.warn("status not triggered", cause=error.cause)
 
-    def status_sent(self, session_id: str, status: ToldStatus, read_at: int) -> None:
+    def status_sent(self, session_id: str, status: SentStatus, read_at: int) -> None:
         """A triggered status of that moment (ms) was sent. One more becomes due, for what changes
         meanwhile by less than is worth telling at once: so the last state is always told. Raises
         StoreUnavailableError.
         """
-        if self._statuses.told_and_armed(session_id, status, read_at):
+        if self._statuses.record_sent_and_arm(session_id, status, read_at):
             self._set_timer(session_id, read_at)
 
     def _set_timer(self, session_id: str, armed_at: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionAudience, SessionStatuses
-from shared.models.audience_counts import reason_to_tell
+from shared.models.audience_counts import update_reason
 from shared.models.timers import StatusDue, StatusTick
 from shared.services.status.status_sender import StatusSender
 from shared.services.status.status_trigger import StatusTrigger
@@ -52,7 +52,7 @@ class StatusUpdates:
         sent = 0
         try:
             read_at = self._clock.now_ms()
-            for audiences in self._statuses.everyone():
+            for audiences in self._statuses.audiences():
                 if self._clock.monotonic() >= enough:
                     self._telemetry.warn("periodic statuses cut short", sent=sent)
                     break
@@ -73,13 +73,13 @@ class StatusUpdates:
                 reachable.append(audience)
         results = self._sender.send([(audience.session, "periodic") for audience in reachable])
         for audience, sent in zip(reachable, results, strict=True):
-            if sent and audience.current != audience.told:
+            if sent and audience.current != audience.sent:
                 self._record(audience, read_at)
         return sum(results)
 
     def _record(self, audience: SessionAudience, read_at: int) -> None:
         try:
-            self._statuses.told(audience.session.session_id, audience.current, read_at)
+            self._statuses.record_sent(audience.session.session_id, audience.current, read_at)
         except StoreUnavailableError as error:
             # The next change is then measured against an older status.
             self._telemetry.warn("status not noted", cause=error.cause)
@@ -87,14 +87,14 @@ class StatusUpdates:
     def _send_due(self, timer: StatusDue) -> None:
         read_at = self._clock.now_ms()
         audience = self._statuses.take_due(timer.session_id, timer.armed_at)
-        if audience is None or audience.current == audience.told:
+        if audience is None or audience.current == audience.sent:
             return
         if not audience.session.speaker_connected:
             return
         current = audience.current
         # What has changed by less than is worth a status of its own comes after one that was.
         reason = (
-            reason_to_tell(audience.told, current.listener_count, current.languages)
+            update_reason(audience.sent, current.listener_count, current.languages)
             or "listenerCountChange"
         )
         (sent,) = self._sender.send([(audience.session, reason)])

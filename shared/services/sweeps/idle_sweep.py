@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.idle_connections import Claim, IdleConnections, Limits
+from shared.data_access.idle_connections import Claim, ClaimLimits, IdleConnections
 from shared.fanout.sharded_sender import FunctionInvoker
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.protocol.message_base import encode
@@ -81,7 +81,7 @@ class IdleSweep:
     def run(self, until_ms: int) -> SweepResult:
         """One sweep over all that is idle now, or what of it can be done by `until_ms`."""
         now = self._clock.now_ms()
-        limits = Limits(
+        limits = ClaimLimits(
             active_until=now - self._idle_ms,
             replaced_until=now - REPLACED_MS,
             claimed_until=now - CLAIM_MS,
@@ -113,7 +113,7 @@ class IdleSweep:
             except StoreUnavailableError as error:
                 self._telemetry.warn("idle connections not read", bucket=bucket, cause=error.cause)
 
-    def _claims(self, ids: Sequence[str], limits: Limits) -> Iterable[Claim | None]:
+    def _claims(self, ids: Sequence[str], limits: ClaimLimits) -> Iterable[Claim | None]:
         now = self._clock.now_ms()
 
         def claim(connection_id: str) -> Claim | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.session_news import END, SPEAKER, language_of
+from shared.data_access.pending_notifications import END, SPEAKER, language_of
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.session import Session
 from shared.services.session_notifier import SessionNotifier
@@ -36,14 +36,14 @@ class MissedNotifications:
 
         Raises StoreUnavailableError.
         """
-        if not session.news:
+        if not session.pending_notifications:
             return False
         present = self._sessions.get(session.session_id)
         if present is None:
             return False
-        for subject in present.news:
+        for subject in present.pending_notifications:
             self._resend(present, subject)
-        return bool(present.news)
+        return bool(present.pending_notifications)
 
     def _resend(self, session: Session, subject: str) -> None:
         language = language_of(subject)

@@ -14,7 +14,7 @@ from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.counter_drift_store import CounterDriftStore
 from shared.data_access.member_rows import MemberRows, listeners_by_language
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.counter_drift import CounterDrift, difference
+from shared.models.counter_drift import CounterDrift, compute_drift
 from shared.models.errors import LingocastError
 from shared.models.session import Session
 from shared.utils.clock import Clock
@@ -86,7 +86,7 @@ class Reconciliation:
         now = self._clock.now_ms()
         roster = self._connections.roster(session_id)
         seats = Counter(seat.language for _, seat in roster if seat.role == "listener")
-        if difference(now, session.listener_count, session.language_counts, seats) is None:
+        if compute_drift(now, session.listener_count, session.language_counts, seats) is None:
             return None
         # The index lags behind, and has those who were replaced.
         members = self._rows.read([connection_id for connection_id, _ in roster])
@@ -94,7 +94,7 @@ class Reconciliation:
         again = self._sessions.get(session_id)
         if again is None or _counters(again) != _counters(session):
             return None
-        return difference(now, session.listener_count, session.language_counts, seats)
+        return compute_drift(now, session.listener_count, session.language_counts, seats)
 
 
 def _counters(session: Session) -> tuple[int, dict[str, int]]:

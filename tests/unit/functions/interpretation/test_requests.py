@@ -44,7 +44,7 @@ def test_the_function_is_invoked_once_with_a_ticket_of_that_session(world: World
     (event,) = world.interpreter_starts.asked
     assert event.keys() == {"sessionId", "ticket", "generation"}
     assert (event["sessionId"], event["generation"]) == (reply["sessionId"], 1)
-    assert hashed_secret.fits(event["ticket"], world.session(reply["sessionId"]).ticket_hash)
+    assert hashed_secret.matches(event["ticket"], world.session(reply["sessionId"]).ticket_hash)
 
 
 def test_nobody_else_is_told_the_ticket_and_it_is_nowhere_in_clear(world: World) -> None:
@@ -139,8 +139,8 @@ def test_the_sweep_starts_what_is_missed_with_another_ticket(world: World) -> No
     first, again = world.interpreter_starts.asked
     assert (again["sessionId"], again["generation"]) == (session_id, 1)
     ticket_hash = world.session(session_id).ticket_hash
-    assert hashed_secret.fits(again["ticket"], ticket_hash)
-    assert not hashed_secret.fits(first["ticket"], ticket_hash)
+    assert hashed_secret.matches(again["ticket"], ticket_hash)
+    assert not hashed_secret.matches(first["ticket"], ticket_hash)
     assert world.telemetry.counts["InterpretersRestarted"] == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.data_access.session_items import channel_item
 from shared.models.session import MAX_LANGUAGES, Channel
-from shared.models.succession_rules import passed_on, taken
+from shared.models.succession_rules import acquire, promote_next
 from shared.utils.settings import MAX_LISTENERS
 from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.database.interleaved import Interleaved
@@ -219,7 +219,7 @@ def leave_behind(world: World, session_id: str, channels: int) -> None:
     add_channels(
         session_id,
         {
-            code(number): passed_on(held(f"i{number}", world), world.clock.now_ms())
+            code(number): promote_next(held(f"i{number}", world), world.clock.now_ms())
             for number in range(channels)
         },
     )
@@ -239,7 +239,7 @@ def add_channels(session_id: str, channels: Mapping[str, Channel]) -> None:
 
 
 def held(connection: str, world: World) -> Channel:
-    return taken(None, connection, "human", world.clock.now_ms())
+    return acquire(None, connection, "human", world.clock.now_ms())
 
 
 class TestNewLanguage:

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
-from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from tests.helpers.clients import Message
 from tests.helpers.database.meddled import Meddled
@@ -44,12 +44,12 @@ class Seats(RuleBasedStateMachine):
         self.world: World = self._opened.enter_context(new_world())
         client = dynamodb()
         self.meddled = Meddled(
-            Takeovers(
+            Rollovers(
                 Table(client, SESSIONS, schema.SESSION_ID),
                 Table(client, CONNECTIONS, schema.CONNECTION_ID),
             )
         )
-        self.world.use_takeovers(self.meddled)
+        self.world.use_rollovers(self.meddled)
         self.speaker, self.session_id = self.world.create_session()
         #: The model; and connections whose seat has moved on, tokens that were used or void.
         self.listeners: list[Listener] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
-from shared.models.audience_counts import CountsChange, ToldStatus, reason_to_tell
+from shared.models.audience_counts import AudienceChange, SentStatus, update_reason
 from shared.services.status.status_trigger import StatusTrigger
 from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.database.tables import dynamodb
@@ -33,20 +33,20 @@ class TestReasons:
     """When a change is worth a status."""
 
     def test_more_than_a_tenth_either_way(self) -> None:
-        before = ToldStatus(listener_count=100, languages=1)
-        worth = {count for count in range(200) if reason_to_tell(before, count, 1)}
+        before = SentStatus(listener_count=100, languages=1)
+        worth = {count for count in range(200) if update_reason(before, count, 1)}
         assert worth == {*range(90), *range(111, 200)}
 
     def test_the_first_listener_and_the_last(self) -> None:
-        assert reason_to_tell(ToldStatus(), 0, 0) is None
-        assert reason_to_tell(ToldStatus(), 1, 0) == "listenerCountChange"
-        assert reason_to_tell(ToldStatus(1, 1), 0, 1) == "listenerCountChange"
+        assert update_reason(SentStatus(), 0, 0) is None
+        assert update_reason(SentStatus(), 1, 0) == "listenerCountChange"
+        assert update_reason(SentStatus(1, 1), 0, 1) == "listenerCountChange"
 
     def test_a_counter_below_nothing_is_nobody(self) -> None:
-        assert reason_to_tell(ToldStatus(), -1, 0) is None
+        assert update_reason(SentStatus(), -1, 0) is None
 
     def test_a_new_language_whatever_the_count(self) -> None:
-        assert reason_to_tell(ToldStatus(100, 1), 101, 2) == "newLanguage"
+        assert update_reason(SentStatus(100, 1), 101, 2) == "newLanguage"
 
 
 def test_a_join_is_told_a_second_later(world: World) -> None:
@@ -253,7 +253,7 @@ def test_a_session_that_cannot_be_written_fails_nobody() -> None:
     statuses = Broken(sessions_table())
     trigger = StatusTrigger(statuses, timers, ManualClock(), telemetry)
 
-    trigger.on_counts_changed(CountsChange("golden-eagle-001", True, 5, 1, ToldStatus()))
+    trigger.on_counts_changed(AudienceChange("golden-eagle-001", True, 5, 1, SentStatus()))
 
     assert telemetry.warnings == ["status not triggered"]
     assert timers.set_ == []

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.data_access.interpreter_leases import InterpreterLeases, Unless
+from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource
 from shared.models.session import LEASE_MS, Channel, Session, Standby
-from shared.models.succession_rules import joined_by, passed_on, rolled_over, taken, taken_over
+from shared.models.succession_rules import acquire, add_standby, promote_next, roll_over, take_over
 from tests.helpers.database.tables import (
     SESSIONS,
     dynamodb,
@@ -60,11 +60,11 @@ def stored(sessions: SessionsRepository) -> Channel:
 @pytest.fixture
 def held(leases: InterpreterLeases, sessions: SessionsRepository) -> Channel:
     """The channel with a holder and two who wait."""
-    assert leases.change(ID, "es", None, taken(None, "holder", "human", NOW))
+    assert leases.change(ID, "es", None, acquire(None, "holder", "human", NOW))
     waiting: dict[str, InterpreterSource] = {"person": "human", "machine": "machine"}
     for who, source in waiting.items():
         present = stored(sessions)
-        assert leases.change(ID, "es", present, joined_by(present, who, source, NOW))
+        assert leases.change(ID, "es", present, add_standby(present, who, source, NOW))
     return stored(sessions)
 
 
@@ -74,11 +74,11 @@ class TestChange:
     ) -> None:
         later = NOW + 1_000
         steps: list[Callable[[Channel], Channel | None]] = [
-            lambda channel: taken_over(channel, "machine", "machine", later),
-            lambda channel: rolled_over(channel, "machine", "machine2", later),
-            lambda channel: passed_on(channel, later, stays_until=later + LEASE_MS),
-            lambda channel: passed_on(channel, later + 10 * LEASE_MS),
-            lambda channel: taken(channel, "another", "human", later),
+            lambda channel: take_over(channel, "machine", "machine", later),
+            lambda channel: roll_over(channel, "machine", "machine2", later),
+            lambda channel: promote_next(channel, later, stays_until=later + LEASE_MS),
+            lambda channel: promote_next(channel, later + 10 * LEASE_MS),
+            lambda channel: acquire(channel, "another", "human", later),
         ]
         channel = held
         for step in steps:
@@ -92,62 +92,67 @@ class TestChange:
     def test_of_two_who_saw_the_same_one_writes(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
-        assert leases.change(ID, "es", held, taken_over(held, "person", "human", NOW))
-        assert not leases.change(ID, "es", held, taken_over(held, "machine", "machine", NOW))
-        assert not leases.change(ID, "es", held, passed_on(held, NOW))
-        assert not leases.change(ID, "es", None, taken(None, "new", "human", NOW))
-        assert not leases.change(ID, "es", held, joined_by(held, "new", "human", NOW))
+        assert leases.change(ID, "es", held, take_over(held, "person", "human", NOW))
+        assert not leases.change(ID, "es", held, take_over(held, "machine", "machine", NOW))
+        assert not leases.change(ID, "es", held, promote_next(held, NOW))
+        assert not leases.change(ID, "es", None, acquire(None, "new", "human", NOW))
+        assert not leases.change(ID, "es", held, add_standby(held, "new", "human", NOW))
 
     def test_those_who_wait_renew_and_go_beside_it(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
-        leases.keep_waiting(ID, "es", "person", until=NOW + 9_000)
-        assert leases.change(ID, "es", held, joined_by(held, "new", "human", NOW))
+        leases.renew_standby(ID, "es", "person", until=NOW + 9_000)
+        assert leases.change(ID, "es", held, add_standby(held, "new", "human", NOW))
 
         assert stored(sessions).standbys["person"].lease_until == NOW + 9_000
         assert set(stored(sessions).standbys) == {"person", "machine", "new"}
 
     @pytest.mark.parametrize(
-        ("unless", "happens"),
+        ("condition", "happens"),
         [
-            ("renewed", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + 1)),
-            ("heard", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + LEASE_MS, heard_at=1)),
-            ("others_wait", lambda of: of.stop_waiting(ID, "es", "machine")),
+            ("not_renewed", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + 1)),
+            (
+                "not_heard",
+                lambda of: of.renew(ID, "es", "holder", 1, until=NOW + LEASE_MS, heard_at=1),
+            ),
+            ("standbys_unchanged", lambda of: of.remove_standby(ID, "es", "machine")),
         ],
     )
     def test_what_it_relied_on_has_changed(
-        self, leases: InterpreterLeases, held: Channel, unless: str, happens: Any
+        self, leases: InterpreterLeases, held: Channel, condition: str, happens: Any
     ) -> None:
-        after = replace(passed_on(held, NOW), standbys=held.standbys, connection_id="holder")
+        after = replace(promote_next(held, NOW), standbys=held.standbys, connection_id="holder")
         happens(leases)
 
-        assert not leases.change(ID, "es", held, after, Unless(**{unless: True}))
+        assert not leases.change(ID, "es", held, after, ChannelConditions(**{condition: True}))
         assert leases.change(ID, "es", held, after)
 
     def test_one_who_comes_for_one_who_goes_is_a_change_too(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
-        leases.stop_waiting(ID, "es", "machine")
-        leases.change(ID, "es", stored(sessions), joined_by(stored(sessions), "new", "human", NOW))
+        leases.remove_standby(ID, "es", "machine")
+        leases.change(
+            ID, "es", stored(sessions), add_standby(stored(sessions), "new", "human", NOW)
+        )
         assert len(stored(sessions).standbys) == len(held.standbys)
 
-        after = taken_over(held, "person", "human", NOW)
-        assert not leases.change(ID, "es", held, after, Unless(others_wait=True))
+        after = take_over(held, "person", "human", NOW)
+        assert not leases.change(ID, "es", held, after, ChannelConditions(standbys_unchanged=True))
 
     def test_who_is_promoted_must_still_wait(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
-        leases.stop_waiting(ID, "es", "person")
+        leases.remove_standby(ID, "es", "person")
 
-        assert not leases.change(ID, "es", held, passed_on(held, NOW))
+        assert not leases.change(ID, "es", held, promote_next(held, NOW))
 
     def test_the_dead_who_wake_up_are_not_removed(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
         long_after = NOW + 10 * LEASE_MS
-        after = passed_on(held, long_after)
+        after = promote_next(held, long_after)
         assert after.standbys == {}
-        leases.keep_waiting(ID, "es", "person", until=long_after + 1)
+        leases.renew_standby(ID, "es", "person", until=long_after + 1)
 
         assert not leases.change(ID, "es", held, after)
 
@@ -156,18 +161,18 @@ class TestChange:
     ) -> None:
         sessions.end(ID, "speaker", NOW)
 
-        assert not leases.change(ID, "es", held, passed_on(held, NOW))
+        assert not leases.change(ID, "es", held, promote_next(held, NOW))
         assert leases.renew(ID, "es", "holder", 1, until=NOW) is None
-        assert leases.keep_waiting(ID, "es", "person", until=NOW) is None
+        assert leases.renew_standby(ID, "es", "person", until=NOW) is None
         assert stored(sessions) == held
 
     def test_the_hundredth_language_is_the_last(
         self, leases: InterpreterLeases, sessions: SessionsRepository
     ) -> None:
         for number in range(100):
-            assert leases.change(ID, f"l{number}", None, taken(None, "c", "human", NOW))
+            assert leases.change(ID, f"l{number}", None, acquire(None, "c", "human", NOW))
 
-        assert not leases.change(ID, "one-more", None, taken(None, "c", "human", NOW))
+        assert not leases.change(ID, "one-more", None, acquire(None, "c", "human", NOW))
 
 
 class TestSigns:
@@ -186,8 +191,8 @@ class TestSigns:
     def test_who_does_not_wait_cannot_go_on_waiting(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
-        assert leases.keep_waiting(ID, "es", "holder", until=NOW) is None
-        assert not leases.stop_waiting(ID, "es", "holder")
+        assert leases.renew_standby(ID, "es", "holder", until=NOW) is None
+        assert not leases.remove_standby(ID, "es", "holder")
         assert not leases.move_standby(ID, "es", "nobody", "new", Standby("human", NOW, NOW))
         assert stored(sessions) == held
 
@@ -227,11 +232,17 @@ class TestFormerVersion:
         before = stored(sessions)
 
         assert leases.change(
-            ID, "es", before, passed_on(before, NOW), Unless(renewed=True, others_wait=True)
+            ID,
+            "es",
+            before,
+            promote_next(before, NOW),
+            ChannelConditions(not_renewed=True, standbys_unchanged=True),
         )
 
         assert stored(sessions).connection_id is None
-        assert leases.change(ID, "es", stored(sessions), taken(stored(sessions), "c", "human", NOW))
+        assert leases.change(
+            ID, "es", stored(sessions), acquire(stored(sessions), "c", "human", NOW)
+        )
 
     def test_their_first_sign_of_life_gives_them_one(
         self, leases: InterpreterLeases, sessions: SessionsRepository
@@ -240,6 +251,10 @@ class TestFormerVersion:
 
         present = stored(sessions)
         assert leases.change(
-            ID, "es", present, joined_by(present, "new", "human", NOW), Unless(full=True)
+            ID,
+            "es",
+            present,
+            add_standby(present, "new", "human", NOW),
+            ChannelConditions(standby_room=True),
         )
         assert set(stored(sessions).standbys) == {"new"}

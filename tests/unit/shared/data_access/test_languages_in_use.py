@@ -18,7 +18,7 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.session import Session
-from shared.models.succession_rules import taken
+from shared.models.succession_rules import acquire
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
 
@@ -102,7 +102,7 @@ class Languages(RuleBasedStateMachine):
     @rule(language=CODES)
     def one_interprets(self, language: str) -> None:
         if language not in self.always_open:
-            channel = taken(None, f"i-{language}", "human", NOW)
+            channel = acquire(None, f"i-{language}", "human", NOW)
             assert interpreter_leases().change(ID, language, None, channel)
             self.always_open.add(language)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from shared.data_access.session_statuses import SessionStatuses
-from shared.models.audience_counts import ToldStatus
+from shared.models.audience_counts import SentStatus
 from tests.helpers.database.lossy import Fault
 from tests.helpers.database.lossy_stage import Stage
 
-TOLD = ToldStatus(2, 2)
+SENT = SentStatus(2, 2)
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -20,12 +20,12 @@ def test_each_step_is_taken_once(fault: Fault) -> None:
     assert statuses.take_due(stage.session_id, world.clock.now_ms()) is not None
 
     world.faults.plan(fault, 0)
-    assert statuses.told_and_armed(stage.session_id, TOLD, now), "it has to set a timer"
-    assert not statuses.told_and_armed(stage.session_id, TOLD, now), "another has set it"
+    assert statuses.record_sent_and_arm(stage.session_id, SENT, now), "it has to set a timer"
+    assert not statuses.record_sent_and_arm(stage.session_id, SENT, now), "another has set it"
     world.faults.plan(fault, 0)
     audience = statuses.take_due(stage.session_id, now)
     assert audience is not None
-    assert audience.told == TOLD
+    assert audience.sent == SENT
     assert statuses.take_due(stage.session_id, now) is None
     world.faults.plan(fault, 0)
     assert statuses.arm(stage.session_id, now + 1, now)

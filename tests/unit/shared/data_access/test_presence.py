@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
-from shared.data_access.presence import Presence, Present
+from shared.data_access.presence import Presence, PresentConnection
+from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
-from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from shared.models.connection import Connection, Membership, Seat
 from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
@@ -28,8 +28,8 @@ def connect(table: Table, name: str, user: str | None = None, at: int = NOW) -> 
     ConnectionsRepository(table).register(Connection(name, user, at, at))
 
 
-def everyone(table: Table, active_since: int = 0) -> list[Present]:
-    found = Presence(table).everyone(active_since)
+def everyone(table: Table, active_since: int = 0) -> list[PresentConnection]:
+    found = Presence(table).connections(active_since)
     return sorted(found, key=lambda present: present.connection_id)
 
 
@@ -43,8 +43,8 @@ def test_who_is_connected_and_where_they_sit(table: Table) -> None:
     ConnectionsRepository(table).take_seat("c2", MEMBER, now_ms=NOW + 5)
 
     assert everyone(table) == [
-        Present("c1", None, NOW, NOW),
-        Present("c2", "alice", NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5),
+        PresentConnection("c1", None, NOW, NOW),
+        PresentConnection("c2", "alice", NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5),
     ]
 
 
@@ -69,14 +69,14 @@ def test_who_has_left_sits_nowhere(table: Table) -> None:
     connections.take_seat("c1", MEMBER, now_ms=NOW)
     connections.leave("c1", MEMBER.session_id)
 
-    assert everyone(table) == [Present("c1", None, NOW, NOW)]
+    assert everyone(table) == [PresentConnection("c1", None, NOW, NOW)]
 
 
 def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
     connect(table, "c1")
     ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
     sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)
-    Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
+    Rollovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
 
     assert everyone(table) == []
 
@@ -89,7 +89,7 @@ def test_the_members_of_a_session(table: Table) -> None:
     connections.take_seat("c2", Membership("calm-otter-001", MEMBER.seat), now_ms=NOW)
 
     assert Presence(table).members(MEMBER.session_id) == [
-        Present("c1", None, NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5)
+        PresentConnection("c1", None, NOW, NOW, MEMBER.session_id, MEMBER.seat, NOW + 5)
     ]
 
 
@@ -97,6 +97,6 @@ def test_a_member_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
     connect(table, "c1")
     ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
     sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)
-    Takeovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
+    Rollovers(sessions, table).replace("c1", "hash", by="c2", now_ms=NOW)
 
     assert Presence(table).members(MEMBER.session_id) == []

@@ -10,7 +10,7 @@ import pytest
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.session_news import END, SessionNews
+from shared.data_access.pending_notifications import END, PendingNotifications
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
@@ -152,14 +152,14 @@ class TestSessions:
             answer = dynamodb().scan(TableName=SESSIONS, IndexName="active")
             return answer["Count"]
 
-        news = SessionNews(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+        news = PendingNotifications(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
         assert indexed() == 1
         sessions.end(ID, "c1", NOW + 1)
-        news.told(ID, END, NOW)
+        news.mark_sent(ID, END, NOW)
         assert indexed() == 1, "until everybody has been told"
-        news.told(ID, END, NOW + 1)
+        news.mark_sent(ID, END, NOW + 1)
         assert indexed() == 0
-        assert stored(sessions).news == {}
+        assert stored(sessions).pending_notifications == {}
 
 
 class TestConnections:

@@ -77,7 +77,7 @@ def test_a_partition_is_read_in_order_and_no_other(devices: Table) -> None:
     for user, item in (("alice", "b#1"), ("alice", "a#2"), ("alice", "a#1"), ("bob", "a#3")):
         devices.put_new(row(user, item))
 
-    found = devices.partition(
+    found = devices.query_partition(
         "#user = :user AND begins_with(#item, :prefix)",
         names={"#user": schema.USER_ID, "#item": schema.DEVICE_ITEM},
         values={":user": "alice", ":prefix": "a#"},
@@ -88,6 +88,6 @@ def test_a_partition_is_read_in_order_and_no_other(devices: Table) -> None:
 
 def test_a_counter_is_there_once_it_counts(announcements: Table) -> None:
     for _ in range(2):
-        announcements.count("day", "ADD #n :one", names={"#n": "n"}, values={":one": 1})
+        announcements.upsert("day", "ADD #n :one", names={"#n": "n"}, values={":one": 1})
 
     assert announcements.get("day") == {"announcementKey": "day", "n": 2}

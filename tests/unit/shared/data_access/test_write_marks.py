@@ -33,15 +33,15 @@ def row(**more: object) -> Item:
     return {"announcementKey": "a", **more}
 
 
-def step(table: Table, once: str | None = None) -> Item:
+def step(table: Table, write_id: str | None = None) -> Item:
     return table.update(
         "a",
         "SET #n = #n + :one",
         condition="#n = :before",
         names={"#n": "n"},
         values={":one": 1, ":before": 1},
-        once=once,
-        undone=lambda after: {**after, "n": after["n"] - 1},
+        write_id=write_id,
+        revert=lambda after: {**after, "n": after["n"] - 1},
     )
 
 
@@ -98,16 +98,16 @@ def test_a_row_is_replaced_once(client: Lossy, table: Table, fault: Fault) -> No
 def test_a_counter_counts_once(client: Lossy, table: Table, fault: Fault, key: str) -> None:
     client.plan(fault, 0)
 
-    table.count(key, "ADD #hits :one", names={"#hits": "hits"}, values={":one": 1})
+    table.upsert(key, "ADD #hits :one", names={"#hits": "hits"}, values={":one": 1})
 
     assert (table.get(key) or {})["hits"] == 1
 
 
 def test_writes_of_one_name_are_one_write(table: Table) -> None:
     for _ in range(3):
-        table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once="x")
+        table.upsert("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, write_id="x")
     assert table.get("a") == row(n=2)
-    table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once="y")
+    table.upsert("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, write_id="y")
     assert table.get("a") == row(n=3)
 
 
@@ -134,8 +134,8 @@ def test_a_database_that_does_not_say_why_it_refuses_is_asked(client: Lossy, fau
     table.put_new(row(n=1))
 
     lossy.plan(fault, 0)
-    assert step(table, once="a step") == row(n=1)
-    assert step(table, once="a step") == row(n=1), "the request is repeated"
+    assert step(table, write_id="a step") == row(n=1)
+    assert step(table, write_id="a step") == row(n=1), "the request is repeated"
 
     assert table.get("a") == row(n=2)
     with pytest.raises(ConditionFailedError):
@@ -148,9 +148,9 @@ def test_a_request_that_is_repeated_finds_what_its_first_write_did(
 ) -> None:
     client.plan(fault, 0, times=2)
     with pytest.raises(StoreUnavailableError):
-        step(table, once="a step")
+        step(table, write_id="a step")
 
-    assert step(table, once="a step") == row(n=1)
+    assert step(table, write_id="a step") == row(n=1)
 
     assert table.get("a") == row(n=2)
 
@@ -164,8 +164,10 @@ def test_marks_are_nobody_elses_business(table: Table) -> None:
 
 def test_marks_take_a_bounded_place_in_a_row(client: Lossy, table: Table) -> None:
     for number in range(100):
-        for once in (None, f"write {number}"):
-            table.count("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, once=once)
+        for write_id in (None, f"write {number}"):
+            table.upsert(
+                "a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, write_id=write_id
+            )
 
     stored = dynamodb().get_item(TableName=ANNOUNCEMENTS, Key={"announcementKey": {"S": "a"}})
     marks = {name: value for name, value in stored["Item"].items() if name.startswith("~")}

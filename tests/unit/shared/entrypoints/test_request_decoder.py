@@ -14,7 +14,7 @@ from shared.entrypoints.request_decoder import Head, MalformedRequestError, Requ
 from shared.protocol.message_base import Request, action_of, encode
 from shared.protocol.messages import Heartbeat, JoinSession, SendAudio
 from shared.protocol.requests import ACTIONS, SPECS
-from shared.utils.json_outline import is_whole
+from shared.utils.json_outline import is_valid_unicode
 
 decoder: RequestDecoder[Request] = RequestDecoder(SPECS)
 
@@ -222,6 +222,6 @@ def test_every_fault_of_a_json_object_is_told_with_its_action_and_request_id(
     if isinstance(outcome, MalformedRequestError):
         assert outcome.head == Head(action, request_id)
         assert "not JSON" not in outcome.message
-        assert is_whole(outcome.message)
+        assert is_valid_unicode(outcome.message)
     else:
         assert (action_of(type(outcome)), outcome.request_id) == (action, request_id)

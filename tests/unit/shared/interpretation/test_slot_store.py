@@ -94,8 +94,8 @@ def test_a_session_that_was_never_written_leaves_it_after_a_minute() -> None:
 def test_a_slot_can_be_given_back_before_that() -> None:
     opened("golden-eagle-001")
     slots().take("golden-eagle-002", T0)
-    slots().give_back("golden-eagle-002")
-    slots().give_back("golden-eagle-009")
+    slots().undo_replace("golden-eagle-002")
+    slots().undo_replace("golden-eagle-009")
 
     assert opened("golden-eagle-003")
     assert not opened("golden-eagle-004")

@@ -13,20 +13,20 @@ def test_a_new_secret_fits_its_own_hash_alone_and_is_not_shown() -> None:
     identifiers = RandomIdentifiers()
     ticket, other = hashed_secret.new_secret(identifiers), hashed_secret.new_secret(identifiers)
 
-    assert hashed_secret.fits(ticket.text, ticket.hash)
-    assert not hashed_secret.fits(ticket.text, other.hash)
-    assert not hashed_secret.fits(ticket.hash, ticket.hash)
+    assert hashed_secret.matches(ticket.text, ticket.hash)
+    assert not hashed_secret.matches(ticket.text, other.hash)
+    assert not hashed_secret.matches(ticket.hash, ticket.hash)
     assert ticket.text not in repr(ticket)
     assert ticket.hash not in repr(ticket)
 
 
 def test_neither_no_ticket_nor_a_session_without_one_fits() -> None:
-    assert not hashed_secret.fits(None, hashed_secret.hash_of("x"))
-    assert not hashed_secret.fits("x", None)
-    assert not hashed_secret.fits(None, None)
+    assert not hashed_secret.matches(None, hashed_secret.hash_of("x"))
+    assert not hashed_secret.matches("x", None)
+    assert not hashed_secret.matches(None, None)
 
 
 @given(st.text(st.characters(), max_size=300))
 def test_whatever_text_comes_is_compared(text: str) -> None:
-    assert hashed_secret.fits(text, hashed_secret.hash_of(text))
-    assert not hashed_secret.fits(text, hashed_secret.hash_of(text + "x"))
+    assert hashed_secret.matches(text, hashed_secret.hash_of(text))
+    assert not hashed_secret.matches(text, hashed_secret.hash_of(text + "x"))

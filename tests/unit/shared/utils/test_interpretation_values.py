@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.models.errors import ErrorCode, ValidationError
 from shared.protocol.interpretation_messages import SendCaption
 from shared.utils.interpretation_values import validate_caption
-from shared.utils.text_normalisation import trimmed
+from shared.utils.text_normalisation import trim
 
 
 def checked(text: str) -> str | ErrorCode:
@@ -28,7 +28,7 @@ def checked(text: str) -> str | ErrorCode:
     )
 )
 def test_a_text_is_taken_if_and_only_if_it_is_one(text: str) -> None:
-    kept = trimmed(text)
+    kept = trim(text)
     controls = [c for c in kept if unicodedata.category(c) == "Cc" and c != "\n"]
     fine = 1 <= len(kept) <= 1_000 and not controls
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
+from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
-from shared.data_access.takeovers import Takeovers
 from shared.models import schema
 from tests.helpers.clients import Message
 from tests.helpers.database.meddled import Meddled
@@ -16,16 +16,16 @@ from tests.helpers.world import World
 
 @pytest.fixture
 def meddled(world: World) -> Meddled:
-    """The takeovers that the control function works with from now on."""
+    """The rollovers that the control function works with from now on."""
     client = dynamodb()
-    takeovers = Meddled(
-        Takeovers(
+    rollovers = Meddled(
+        Rollovers(
             Table(client, SESSIONS, schema.SESSION_ID),
             Table(client, CONNECTIONS, schema.CONNECTION_ID),
         )
     )
-    world.use_takeovers(takeovers)
-    return takeovers
+    world.use_rollovers(rollovers)
+    return rollovers
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ class TestSpeaker:
     ) -> None:
         """Of those who come, the last one has the floor."""
         roll = Roll(world, "speaker")
-        meddled.before["hand_floor"] = lambda: world.ask(
+        meddled.before["roll_over_floor"] = lambda: world.ask(
             roll.third,
             "joinSession",
             sessionId=roll.session_id,
@@ -191,7 +191,7 @@ class TestSpeaker:
 
     def test_the_session_ends_on_the_way(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "speaker")
-        meddled.before["hand_floor"] = lambda: world.ask(roll.old, "endSession")
+        meddled.before["roll_over_floor"] = lambda: world.ask(roll.old, "endSession")
 
         assert roll.over()["code"] == "SESSION_ENDED"
         assert world.ask(roll.new, "createSession", sourceLanguage="en")["type"] == "sessionCreated"
@@ -200,7 +200,7 @@ class TestSpeaker:
         """It was away for a moment: whoever heard that hears that it is back."""
         roll = Roll(world, "speaker")
         listener = world.listener(roll.session_id)
-        meddled.before["hand_floor"] = lambda: world.disconnect(roll.old)
+        meddled.before["roll_over_floor"] = lambda: world.disconnect(roll.old)
 
         assert roll.over()["resumed"] is True
 
@@ -215,7 +215,7 @@ class TestSpeaker:
     ) -> None:
         """The grace begins: nobody takes a connection that is over for the speaker."""
         roll = Roll(world, "speaker")
-        getattr(meddled, when)["hand_floor"] = lambda: world.disconnect(roll.new)
+        getattr(meddled, when)["roll_over_floor"] = lambda: world.disconnect(roll.new)
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 

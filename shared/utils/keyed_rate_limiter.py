@@ -10,7 +10,7 @@ from shared.utils.leaky_bucket import LeakyBucket
 _BUCKETS_KEPT = 1_024
 
 
-class TokenBuckets:
+class KeyedRateLimiter:
     """A bucket of `burst` tokens for each key, refilled with `per_second` of them, at most 1 000.
 
     The caller says when something happened (ms): a clock that is set back or forward starves

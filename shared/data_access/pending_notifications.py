@@ -16,7 +16,7 @@ SPEAKER = "speaker"
 _CHANNEL = "channel#"
 
 
-def attribute_of(subject: str) -> str:
+def notification_attribute(subject: str) -> str:
     """The attribute of a session's row that says that there is news of a subject."""
     return _PREFIX + subject
 
@@ -31,7 +31,7 @@ def language_of(subject: str) -> str | None:
     return subject.removeprefix(_CHANNEL) if subject.startswith(_CHANNEL) else None
 
 
-def news_in(item: dict[str, object]) -> dict[str, int]:
+def pending_in(item: dict[str, object]) -> dict[str, int]:
     """What is news in a session's row: of each subject which version."""
     return {
         name.removeprefix(_PREFIX): version
@@ -40,15 +40,15 @@ def news_in(item: dict[str, object]) -> dict[str, int]:
     }
 
 
-class SessionNews:
+class PendingNotifications:
     """Removes the notes. Raises StoreUnavailableError."""
 
     def __init__(self, sessions: Table) -> None:
         self._sessions = sessions
 
-    def told(self, session_id: str, subject: str, version: int) -> None:
+    def mark_sent(self, session_id: str, subject: str, version: int) -> None:
         """That version has been told to everybody; nothing if there is a later one."""
-        names = {"#news": attribute_of(subject)}
+        names = {"#news": notification_attribute(subject)}
         expression = "REMOVE #news"
         if subject == END:
             # It stands in the index of what the sweep looks at until its end has been told.

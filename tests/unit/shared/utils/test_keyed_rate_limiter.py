@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.utils.token_buckets import TokenBuckets
+from shared.utils.keyed_rate_limiter import KeyedRateLimiter
 
 T0 = 1_700_000_000_000
 
 
-def buckets() -> TokenBuckets:
-    return TokenBuckets(per_second=10, burst=20)
+def buckets() -> KeyedRateLimiter:
+    return KeyedRateLimiter(per_second=10, burst=20)
 
 
 def test_a_burst_and_then_the_rate() -> None:

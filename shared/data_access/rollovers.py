@@ -12,12 +12,12 @@ from typing import Any
 
 from shared.data_access.connections_repository import NOT_REPLACED, connection_of
 from shared.data_access.listener_counts import ACTIVE
+from shared.data_access.pending_notifications import SPEAKER, notification_attribute
 from shared.data_access.session_items import former_item, from_item
-from shared.data_access.session_news import SPEAKER, attribute_of
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.connection import Connection
-from shared.models.session import Former, Session, SessionStatus
+from shared.models.session import FormerSource, Session, SessionStatus
 
 _REPLACED_BY = "replacedBy"
 # The sweep looks for connections by their last activity: a replaced one comes first.
@@ -25,28 +25,28 @@ _LONG_AGO = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class RolloverCandidate:
     """A connection whose seat may be taken over, and by whom it was, if it has been."""
 
     connection: Connection
     replaced_by: str | None
 
 
-class Takeovers:
+class Rollovers:
     """Reads and writes of a seat that changes connections."""
 
     def __init__(self, sessions: Table, connections: Table) -> None:
         self._sessions = sessions
         self._connections = connections
 
-    def offered(self, connection_id: str, resume_hash: str) -> Offer | None:
+    def candidate(self, connection_id: str, resume_hash: str) -> RolloverCandidate | None:
         """The connection with that hash, strongly consistent; None if there is none."""
         item = self._connections.get(connection_id)
         if item is None or item.get(schema.RESUME_HASH) != resume_hash:
             return None
-        return Offer(connection_of(item), item.get(_REPLACED_BY))
+        return RolloverCandidate(connection_of(item), item.get(_REPLACED_BY))
 
-    def offer(self, connection_id: str, session_id: str, resume_hash: str) -> bool:
+    def set_resume_hash(self, connection_id: str, session_id: str, resume_hash: str) -> bool:
         """Let the seat be taken over by this hash from now on, and by no earlier one; False if
         the connection does not sit in that session any more.
         """
@@ -80,7 +80,7 @@ class Takeovers:
         )
         return None if before is None else connection_of(before)
 
-    def give_back(self, connection_id: str, *, by: str, now_ms: int) -> bool:
+    def undo_replace(self, connection_id: str, *, by: str, now_ms: int) -> bool:
         """Undo `replace`; False if the connection is gone meanwhile."""
         changed = self._change(
             connection_id,
@@ -91,14 +91,14 @@ class Takeovers:
         )
         return changed is not None
 
-    def hand_floor(self, session: Session, connection_id: str, until: int) -> Session | None:
+    def roll_over_floor(self, session: Session, connection_id: str, until: int) -> Session | None:
         """Make `connection_id` the speaker with the next epoch, while the one before is heard until
         `until` (ms); returns the session as it was.
 
         None if the floor has changed hands since `session` was read, or the session has ended.
         That is news if the one before was away; what nobody has heard of yet stays so.
         """
-        former = Former(session.speaker_connection_id, session.speaker_epoch, until)
+        former = FormerSource(session.speaker_connection_id, session.speaker_epoch, until)
         away = session.grace_until is not None
         before = self._sessions.update_if(
             session.session_id,
@@ -111,7 +111,7 @@ class Takeovers:
                 "#epoch": "speakerEpoch",
                 "#former": "formerSpeaker",
                 "#grace": "graceUntil",
-                **({"#news": attribute_of(SPEAKER)} if away else {}),
+                **({"#news": notification_attribute(SPEAKER)} if away else {}),
             },
             values={
                 ":active": SessionStatus.ACTIVE.value,
@@ -121,7 +121,7 @@ class Takeovers:
                 ":next": former.epoch + 1,
                 ":former": former_item(former),
             },
-            undone=lambda after: {
+            revert=lambda after: {
                 **after,
                 "speakerConnectionId": former.connection_id,
                 "speakerEpoch": former.epoch,
