@@ -21,7 +21,7 @@ from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb
 from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])
-CALLS = st.sampled_from(["offered", "replace"])
+CALLS = st.sampled_from(["candidate", "replace"])
 WHEN = st.sampled_from(["before", "after"])
 PICK = st.integers(0, 99)
 

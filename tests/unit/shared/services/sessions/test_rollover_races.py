@@ -72,7 +72,7 @@ def unavailable() -> None:
 
 
 class TestListener:
-    @pytest.mark.parametrize("call", ["offered", "replace"])
+    @pytest.mark.parametrize("call", ["candidate", "replace"])
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_the_old_one_disconnects_on_the_way(
         self, world: World, meddled: Meddled, call: str, when: str
