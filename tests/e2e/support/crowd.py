@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.frame_client import FrameClient
-from shared.utils.resume_token import read_resume_token
+from shared.utils.resume_token import parse_resume_token
 from tests.e2e.support.operator import Operator, Row
 from tests.helpers.wire import Message
 
@@ -78,7 +78,7 @@ class Guest:
     @property
     def connection_id(self) -> str:
         """The connection that has the seat, or had it last."""
-        token = read_resume_token(self.token)
+        token = parse_resume_token(self.token)
         assert token is not None
         return token.connection_id
 
