@@ -154,7 +154,7 @@ def progress_command(
     Example, two minutes of an hour: `python -m cli devices progress ALIEN 120 3600`
     """
     machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
-    act(machine, lambda replica, household: replica.watched(content, position, duration))
+    act(machine, lambda replica, household: replica.set_progress(content, position, duration))
 
 
 @devices_app.command("command")

@@ -1,13 +1,18 @@
-"""Python client of Lingocast, for code and for the command line: speak, listen and interpret,
-announce, and keep devices in step.
+"""Python client of Lingocast: speak, listen, interpret, announce and sync devices.
 
     async with connect("ws://127.0.0.1:8765/dev", token=token) as connection:
         session = await connection.create_session("en")
 
-The pieces, from the wire up: `protocol`, `announcements`, `devices`, `reconnection` and `jitter`
-decide without any input or output; `connection` moves bytes, and `lasting` is one that comes back
-by itself; `speaker`, `listener` and `interpreter` are whole flows over either (a machine that
-interprets is a package of its own, `interpreter`, over this one); `device_sync` keeps
-one of a user's devices in step; `smoke` tries a stack; `cli` is for people. Run
-`python -m cli --help`.
+Packages, from the wire up:
+
+- `protocol`: requests, events and session state, without I/O.
+- `connection`: WebSocket connections, reconnection, rollover and token renewal.
+- `sound`: sound files, pipes and devices as input, conversion, and outputs.
+- `playback`: capture, jitter buffer, latency and recording.
+- `tokens`: where tokens come from and how long they live.
+- `flows`: complete speaker, listener, interpreter and device-sync flows.
+
+`connect` is in `client.connection.websocket`; `reconnecting`, which survives lost connections, is
+in `client.connection.reconnecting`. The machine interpreter is the package `interpreter`, and the
+command line is `cli`: run `python -m cli --help`.
 """

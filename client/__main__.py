@@ -1,4 +1,4 @@
-"""`python -m client`, the former name of `python -m cli`."""
+"""`python -m client`, an alias of `python -m cli`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a change without losing one that happens before the wait begins."""
+"""A change counter to wait on without missing a change."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _Value = TypeVar("_Value")
 
 
 class Changes:
-    """Counts changes; tasks wait for the count to move on from a value they have read.
+    """Counts changes; tasks wait until the count differs from a version they have read.
 
-    Read `version` before the state that the decision to wait depends on. A change after that
-    reading ends the wait, even when the wait itself starts later, in another task:
+    Read `version` before the state that the decision to wait depends on. A later change ends the
+    wait, even if it happens before the wait begins or in another task:
 
         seen = changes.version
         if not ready():
             await changes.since(seen)
 
-    `asyncio.Event` cannot promise that, because `clear` discards a change that `set` has
-    announced to nobody yet. Any number of tasks may wait. Belongs to one event loop.
+    `asyncio.Event` cannot guarantee that: `clear` discards a `set` that no task has observed yet.
+    Any number of tasks may wait. An instance belongs to one event loop.
     """
 
     def __init__(self) -> None:
@@ -33,18 +33,18 @@ class Changes:
         return self._version
 
     def notify(self) -> None:
-        """Count a change and wake every task that waits for one."""
+        """Count a change and wake all waiting tasks."""
         self._version += 1
         self._next.set()
         self._next = asyncio.Event()
 
     async def since(self, seen: int) -> None:
-        """Wait for a change later than version `seen`; return at once if there was one."""
+        """Wait for a change after version `seen`; return at once if one has happened."""
         while self._version == seen:
             await self._next.wait()
 
     async def until(self, ready: Callable[[], _Value | None]) -> _Value:
-        """The first true value of `ready`, which is called now and after each change."""
+        """Call `ready` now and after each change; return its first true value."""
         while True:
             seen = self._version
             if value := ready():

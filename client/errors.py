@@ -1,24 +1,24 @@
-"""What can go wrong for a client, as exceptions.
+"""Exceptions of the client.
 
 ClientError
 ├── UnreachableError          no WebSocket server answers at the address
-├── HandshakeRefusedError     a server answers, but refuses the connection (403: the token)
-├── ConnectionLostError       the connection ended while it was in use
-│   ├── DisplacedError        another connection of the same person has the floor now
-│   ├── DeviceReplacedError   another connection is this device now
-│   ├── FellBehindError       sound came ever later, and a new connection is better
-│   └── ReconnectTimeoutError           it was lost, and could not be opened again in time
-├── UnavailableError                 the connection is lost at the moment, and may come back
-│   ├── StalledError          the network holds back what was sent
-│   └── OffAirError           another interpreter is the voice of the language at the moment
-├── RequestTimeoutError       no reply came in time
-├── RequestRefusedError       the service answered a request with an error
-├── UnknownDeviceError        the user has no device of that name, or several
-├── DeviceFileError           a file that should say which device this is says something else
-├── TokenError                no token could be had
-│   ├── RenewalError          a command or a refresh token gave none
-│   └── UnknownUserError      nothing tells whom to fetch one for
-├── MachineError              a machine cannot interpret here, or not this session
+├── HandshakeRefusedError     the server refuses the handshake (403: the token)
+├── ConnectionLostError       the connection ended while in use
+│   ├── DisplacedError        another connection of the same user took the floor
+│   ├── DeviceReplacedError   another connection registered as the same device
+│   ├── FellBehindError       audio arrives too late; a new connection is needed
+│   └── ReconnectTimeoutError the lost connection could not be reopened in time
+├── UnavailableError          the connection is down and may come back
+│   ├── StalledError          the network does not deliver what was sent
+│   └── OffAirError           another interpreter holds the language's channel
+├── RequestTimeoutError       no reply arrived in time
+├── RequestRefusedError       the service replied with an error
+├── UnknownDeviceError        the device name matches no device, or several
+├── DeviceFileError           the device file has unexpected content
+├── TokenError                no token is available
+│   ├── RenewalError          the token command or refresh token yields no token
+│   └── UnknownUserError      the user name is unknown
+├── MachineError              a machine cannot interpret here, or not in this session
 └── SoundError                a sound file cannot be read or written
 """
 
@@ -30,11 +30,11 @@ GATEWAY_FAULT = "GATEWAY_FAULT"
 
 
 class ClientError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base class of all exceptions that the client raises deliberately."""
 
 
 class UnreachableError(ClientError):
-    """There is no WebSocket server at the address, or the network does not lead to it."""
+    """No WebSocket server answers at the address, or the network is down."""
 
 
 class HandshakeRefusedError(ClientError):
@@ -46,7 +46,7 @@ class HandshakeRefusedError(ClientError):
 
 
 class ConnectionLostError(ClientError):
-    """The connection ended without our doing; `code` is the WebSocket's, if the server gave one."""
+    """The connection ended unexpectedly; `code` is the server's close code, if it sent one."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -54,8 +54,9 @@ class ConnectionLostError(ClientError):
 
 
 class DisplacedError(ConnectionLostError):
-    """The owner of the session took the floor on another connection. Coming back would take it
-    away from there again.
+    """The session's owner took the floor on another connection.
+
+    Reconnecting would take the floor away from that connection.
     """
 
     def __init__(self) -> None:
@@ -63,14 +64,14 @@ class DisplacedError(ConnectionLostError):
 
 
 class DeviceReplacedError(ConnectionLostError):
-    """A newer connection registered as the same device. Coming back would replace that one."""
+    """A newer connection registered as the same device; reconnecting would replace it."""
 
     def __init__(self) -> None:
         super().__init__("another program is this device now")
 
 
 class FellBehindError(ConnectionLostError):
-    """What arrived was too old to be live, because the network is slower than the sound."""
+    """Received audio was too old to be live: the network is slower than the audio."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the network is too slow: sound came {seconds:.1f} s late")
@@ -78,45 +79,45 @@ class FellBehindError(ConnectionLostError):
 
 
 class ReconnectTimeoutError(ConnectionLostError):
-    """The connection was lost, and `last` is why it could not be had again in time."""
+    """A lost connection could not be reopened in time; `last` is the last attempt's error."""
 
     def __init__(self, seconds: float, last: ClientError) -> None:
         super().__init__(
-            f"the connection was lost and could not be had again within {seconds:g} s ({last})"
+            f"the connection was lost and could not be reopened within {seconds:g} s ({last})"
         )
         self.last = last
 
 
 class UnavailableError(ClientError):
-    """Nothing can be sent at the moment, because the connection is lost."""
+    """Nothing can be sent for now, because the connection is down."""
 
-    def __init__(self, message: str = "the connection is lost at the moment") -> None:
+    def __init__(self, message: str = "the connection is down for now") -> None:
         super().__init__(message)
 
 
 class StalledError(UnavailableError):
-    """The network holds back what was sent: more would arrive late, and all at once."""
+    """The network does not deliver what was sent; more would arrive late, in one burst."""
 
     def __init__(self) -> None:
-        super().__init__("the network holds back what was sent")
+        super().__init__("the network does not deliver what was sent")
 
 
 class OffAirError(UnavailableError):
-    """Nothing can be sent at the moment, because somebody else is the voice of the language."""
+    """Nothing can be sent for now, because another interpreter holds the channel."""
 
     def __init__(self) -> None:
-        super().__init__("another interpreter is the voice at the moment")
+        super().__init__("another interpreter holds the language's channel for now")
 
 
 class RequestTimeoutError(ClientError):
-    """A request got no reply in time; whether it took effect is unknown."""
+    """No reply arrived in time; whether the request took effect is unknown."""
 
 
 class RequestRefusedError(ClientError):
     """The service refused a request.
 
-    `code` is of the catalogue in `shared.models.errors`, or GATEWAY_FAULT when the gateway in
-    front of the service failed; `retryable` says whether the same request may work later.
+    `code` comes from the catalogue in `shared.models.errors`, or is GATEWAY_FAULT when the gateway
+    in front of the service failed. `retryable` says whether the same request may succeed later.
     """
 
     def __init__(
@@ -131,33 +132,33 @@ class RequestRefusedError(ClientError):
 
     @classmethod
     def from_message(cls, error: ErrorMessage) -> RequestRefusedError:
-        """The exception for an `error` message of the server."""
+        """Build the exception for an `error` message of the server."""
         return cls(
             error.code, error.status, error.message, retryable=error.retryable, action=error.action
         )
 
     def as_retryable(self) -> RequestRefusedError:
-        """The same refusal where its cause is being removed, so that it may pass."""
+        """Return a retryable copy, for a refusal whose cause is being fixed."""
         return RequestRefusedError(
             self.code, self.status, self.message, retryable=True, action=self.action
         )
 
     @classmethod
     def from_gateway(cls, message: str) -> RequestRefusedError:
-        """The exception for an object that the gateway sent by itself, which has no `type`."""
+        """Build the exception for the gateway's own error object, which has no `type`."""
         return cls(GATEWAY_FAULT, 500, message, retryable=True)
 
 
 class UnknownDeviceError(ClientError):
-    """What a person called a device is the name of none, or of several."""
+    """A device name matches no device, or several."""
 
 
 class DeviceFileError(ClientError):
-    """A file is there, but no device's: it is left as it is."""
+    """The device file exists but holds something else; it is left unchanged."""
 
 
 class TokenError(ClientError):
-    """No token could be had; `status` is the HTTP status of the service that refused it."""
+    """No token is available; `status` is the token service's HTTP status, if it refused."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -165,19 +166,19 @@ class TokenError(ClientError):
 
 
 class UnknownUserError(TokenError):
-    """This process's user has no name here."""
+    """The login name of this process's user is unknown."""
 
     def __init__(self) -> None:
         super().__init__("your login name is not known here; name one with --user")
 
 
 class RenewalError(TokenError):
-    """A command or a refresh token gave no token; the message says what to do."""
+    """The token command or refresh token yields no token; the message says what to do."""
 
 
 class MachineError(ClientError):
-    """A machine cannot interpret; the message says what is missing."""
+    """The machine cannot interpret; the message says what is missing."""
 
 
 class SoundError(ClientError):
-    """A sound file is missing, no sound, or of a kind that cannot be read."""
+    """A sound file is missing, is not sound, or has an unsupported format."""

@@ -1,4 +1,4 @@
-"""URLs of services, as far as clients tell them apart."""
+"""Classification of service URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_local(url: str) -> bool:
-    """Whether the URL's host is this machine."""
+    """Return whether the URL's host is this machine."""
     try:
         host = urlsplit(url).hostname or ""
         if host == "localhost":

@@ -56,7 +56,7 @@ class Seat:
     role: Role
     expired: bool = False
     resume_token: str | None = field(default=None, repr=False)
-    claim: JoinCredentials = field(default_factory=JoinCredentials)
+    credentials: JoinCredentials = field(default_factory=JoinCredentials)
 
     @classmethod
     def of(cls, state: SessionState, now_ms: float) -> Seat:
@@ -68,7 +68,7 @@ class Seat:
             state.role,
             expired,
             state.resume_token,
-            state.claim,
+            state.credentials,
         )
 
 

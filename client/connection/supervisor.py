@@ -353,7 +353,7 @@ async def _join(link: _Link, seat: Seat) -> SessionJoined:
         seat.role,
         seat.resume_token,
         standby=seat.role == "interpreter",  # somebody may be the language's voice meanwhile
-        source=seat.claim.source,
-        ticket=seat.claim.ticket,
-        secret=seat.claim.secret,
+        source=seat.credentials.source,
+        ticket=seat.credentials.ticket,
+        secret=seat.credentials.secret,
     )

@@ -208,10 +208,10 @@ class DeviceSync:
                     continue
                 if refused.retryable or refused.code == ErrorCode.DEVICE_NOT_REGISTERED:
                     raise
-                self.replica.refused(change)
+                self.replica.discard(change)
                 self._hooks.on_refused(change, refused)
             else:
-                self.replica.accepted(change, reply)
+                self.replica.confirm(change, reply)
                 self._hooks.on_accepted(change, reply)
             self._hooks.on_change()
 

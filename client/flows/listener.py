@@ -78,7 +78,7 @@ class PlaybackLoop:
                     self._heard_any = True
                     self.on_first_chunk()
             case CaptionReceived(caption=caption):
-                if self.captions.push(caption) is not CaptionOutcome.OLD:
+                if self.captions.push(caption) is not CaptionOutcome.STALE:
                     self.hooks.on_caption(caption)
             case AudioRefused():
                 self.on_refused(event)

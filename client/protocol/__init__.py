@@ -1,1 +1,1 @@
-"""The protocol without any I/O: requests, events, and the state they describe."""
+"""The protocol without I/O: requests, events and the session state they describe."""

@@ -1,4 +1,4 @@
-"""Requests about announcements, for whatever can ask."""
+"""Requests about announcements."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from shared.protocol.announcement_messages import (
 
 
 class AnnouncementRequests(Requester):
-    """To everyone connected (`all`) an operator announces, to a session its speaker. Each raises
-    RequestRefusedError, RequestTimeoutError or ConnectionLostError.
+    """Announce, clear, acknowledge and read announcements.
+
+    Operators announce to everyone connected (`all`), speakers to their session (`session`). Each
+    request raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """
 
     async def announce(
@@ -33,11 +35,11 @@ class AnnouncementRequests(Requester):
         translations: dict[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Announcement:
-        """Show a text of 1-280 characters; it replaces what is shown in that scope.
+        """Announce a text of 1-280 characters; it replaces the scope's current announcement.
 
-        `translations` are texts by language code, for whoever listens in that language. With the
-        same `idempotency_key` (1-128 characters) it is announced once in 24 h, however often
-        this is called; without one, once a call.
+        `translations` maps language codes to texts for listeners of that language. Calls with the
+        same `idempotency_key` (1-128 characters) announce once in 24 h; without a key, each call
+        announces.
         """
         request = Announce(
             scope=scope,
@@ -49,16 +51,18 @@ class AnnouncementRequests(Requester):
         return await self.ask(request, Announcement)
 
     async def clear_announcement(self, scope: Scope = "all") -> AnnouncementCleared:
-        """Take back what is shown in that scope; the reply has no id if there was nothing."""
+        """Clear the scope's announcement; the reply has no id if none was active."""
         return await self.ask(ClearAnnouncement(scope=scope), AnnouncementCleared)
 
     async def acknowledge_announcement(self, announcement_id: str) -> AnnouncementAcknowledged:
-        """Say that the reader has seen it: it is not shown to them again. May be repeated."""
+        """Confirm that the reader has seen it, so that it is not shown again. Idempotent."""
         request = AcknowledgeAnnouncement(announcement_id=announcement_id)
         return await self.ask(request, AnnouncementAcknowledged)
 
     async def get_active_announcement(self, scope: Scope | None = None) -> ActiveAnnouncement:
-        """What is announced now; without a scope, the newest of both. The reply has no id if there
-        is nothing for this reader, and `coverage` for whoever may announce.
+        """Return the active announcement of a scope; without a scope, the newest of both.
+
+        The reply has no id if nothing is active for this reader. It has `coverage` for those who
+        may announce in that scope.
         """
         return await self.ask(GetActiveAnnouncement(scope=scope), ActiveAnnouncement)

@@ -1,6 +1,4 @@
-"""Which announcements a client shows: one a scope, from messages that may overtake each other, or
-come twice. No input or output.
-"""
+"""The active announcement of each scope, from reordered or repeated messages. No I/O."""
 
 from __future__ import annotations
 
@@ -18,46 +16,51 @@ from shared.protocol.announcement_messages import (
 from shared.protocol.message_base import ServerMessage
 from shared.protocol.messages import SessionCreated, SessionEnded, SessionJoined, SessionLeft
 
-# News of an announcement that is over may come late, but not by more than so many others.
-_REMEMBERED = 256
+# Ids of ended announcements to remember: a late message must not revive one of them.
+_MAX_ENDED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Newest:
-    """The newest announcement that was told in a scope; of two at the same ms the greater id."""
+class _Version:
+    """Order of a scope's announcements: by creation time (ms), then by id."""
 
     session_id: str | None
     created_at: int
     announcement_id: str
 
     @classmethod
-    def of(cls, announcement: Announcement) -> _Newest:
+    def of(cls, announcement: Announcement) -> _Version:
         return cls(announcement.session_id, announcement.created_at, announcement.announcement_id)
 
-    def precedes(self, other: _Newest) -> bool:
-        """Whether the other one takes its place: newer, or of another session altogether."""
+    def precedes(self, other: _Version) -> bool:
+        """Return whether `other` replaces this: it is newer, or belongs to another session."""
         if self.session_id != other.session_id:
             return True
         return (self.created_at, self.announcement_id) < (other.created_at, other.announcement_id)
 
 
 class AnnouncementTracker:
-    """What is announced now, as far as is known. An id that was cleared or acknowledged never
-    comes back, the same id is told once, and only what is newer replaces what is shown.
+    """Tracks the active announcements.
+
+    A cleared or acknowledged announcement never returns, each id is news once, and only a newer
+    announcement replaces the active one.
     """
 
     def __init__(self) -> None:
         self._active: dict[Scope, Announcement] = {}
-        self._newest: dict[Scope, _Newest] = {}
-        self._over: OrderedDict[str, None] = OrderedDict()
+        self._newest: dict[Scope, _Version] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
 
     @property
     def active(self) -> Mapping[Scope, Announcement]:
-        """The announcements that hold now, by scope."""
+        """Active announcements by scope."""
         return dict(self._active)
 
     def apply(self, message: ServerMessage) -> bool:
-        """Take a message in; whether it is news to people. What is no announcement always is."""
+        """Apply a message and return whether to show it to the user.
+
+        Always true for messages that concern no announcement.
+        """
         match message:
             case Announcement() | ActiveAnnouncement():
                 announcement = to_announcement(message)
@@ -65,68 +68,71 @@ class AnnouncementTracker:
             case AnnouncementCleared(announcement_id=str(announcement_id)):
                 return self._clear(announcement_id, message)
             case AnnouncementCleared():
-                return False  # there was none
+                return False  # none was active
             case AnnouncementAcknowledged(announcement_id=announcement_id):
                 self._end(announcement_id)
             case SessionCreated(session_id=session_id) | SessionJoined(session_id=session_id):
-                self._sit(session_id)
+                self._enter_session(session_id)
             case SessionEnded() | SessionLeft():
-                self._sit(None)
+                self._enter_session(None)
         return True
 
     def connection_lost(self) -> None:
-        """The connection is lost, so nobody says what is over. What still holds is told again to
-        the next one, and is then shown without being news.
+        """Forget the active announcements, because their end may go unnoticed while away.
+
+        The service repeats active announcements on the next connection; repeats are no news.
         """
         self._active.clear()
 
     def _show(self, announcement: Announcement) -> bool:
-        if announcement.announcement_id in self._over:
+        if announcement.announcement_id in self._ended:
             return False
-        told, newest = self._newest.get(announcement.scope), _Newest.of(announcement)
-        if told == newest:
+        known, version = self._newest.get(announcement.scope), _Version.of(announcement)
+        if known == version:
             self._active[announcement.scope] = announcement
             return False
-        if told is not None and not told.precedes(newest):
+        if known is not None and not known.precedes(version):
             return False
-        self._newest[announcement.scope] = newest
+        self._newest[announcement.scope] = version
         self._active[announcement.scope] = announcement
         return True
 
     def _clear(self, announcement_id: str, message: AnnouncementCleared) -> bool:
-        """What was made before it is over too: it was replaced by what has not been heard of."""
-        known = announcement_id in self._over
+        """End an announcement and every older one, which it had replaced."""
+        already_ended = announcement_id in self._ended
         self._end(announcement_id)
-        told = self._newest.get(message.scope)
-        if told is not None and told.announcement_id == announcement_id:
-            return not known
+        known = self._newest.get(message.scope)
+        if known is not None and known.announcement_id == announcement_id:
+            return not already_ended
         if message.created_at is None:
             return False
-        until = _Newest(message.session_id, message.created_at, announcement_id)
-        if told is not None and (told.session_id != until.session_id or not told.precedes(until)):
+        cleared = _Version(message.session_id, message.created_at, announcement_id)
+        if known is not None and (
+            known.session_id != cleared.session_id or not known.precedes(cleared)
+        ):
             return False
-        self._newest[message.scope] = until
+        self._newest[message.scope] = cleared
         return self._active.pop(message.scope, None) is not None
 
     def _end(self, announcement_id: str) -> None:
-        self._over[announcement_id] = None
-        self._over.move_to_end(announcement_id)
-        if len(self._over) > _REMEMBERED:
-            self._over.popitem(last=False)
+        self._ended[announcement_id] = None
+        self._ended.move_to_end(announcement_id)
+        if len(self._ended) > _MAX_ENDED:
+            self._ended.popitem(last=False)
         self._active = {
             scope: active
             for scope, active in self._active.items()
             if active.announcement_id != announcement_id
         }
 
-    def _sit(self, session_id: str | None) -> None:
+    def _enter_session(self, session_id: str | None) -> None:
         active = self._active.get("session")
         if active is not None and active.session_id != session_id:
             del self._active["session"]
 
 
 def to_announcement(message: Announcement | ActiveAnnouncement) -> Announcement | None:
-    """What is announced, however the reader came to know of it; None if nothing is."""
+    """Return the announcement in a push or in a reply; None if there is none."""
     if isinstance(message, Announcement):
         return message
     match message:
@@ -147,5 +153,5 @@ def to_announcement(message: Announcement | ActiveAnnouncement) -> Announcement 
                 language=message.language,
                 coverage=message.coverage,
             )
-        case _:  # nothing, or half of an announcement, which cannot be shown
+        case _:  # none, or an incomplete one
             return None

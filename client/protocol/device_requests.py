@@ -1,4 +1,4 @@
-"""Requests of a device that keeps step with its user's other devices. They need a token."""
+"""Requests of a device that syncs with its user's other devices. They need a token."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from shared.protocol.device_messages import (
 
 
 class DeviceRequests(Requester):
-    """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError. What makes a
-    replica of it, `client.flows.device_sync` does.
+    """Register a device, read the sync state and publish changes.
+
+    `client.flows.device_sync` maintains a replica with them. Each request raises
+    RequestRefusedError, RequestTimeoutError or ConnectionLostError.
     """
 
     async def register_device(
         self, device_id: str, name: str | None = None, kind: str | None = None
     ) -> DeviceRegistered:
-        """Make this connection that device (a UUID); the one that was it before is closed."""
+        """Register this connection as a device (a UUID); its former connection is closed."""
         return await self.ask(
             RegisterDevice(device_id=device_id, name=name, kind=kind), DeviceRegistered
         )
 
     async def get_sync_snapshot(self, since: int = 0, cursor: str | None = None) -> SyncSnapshot:
-        """A page of what has changed since then (ms, the service's clock); the next one by the
-        page's `cursor`.
+        """Return a page of changes since a time (ms, the service's clock).
+
+        Pass the page's `cursor` to get the next one.
         """
         return await self.ask(GetSyncSnapshot(since=since, cursor=cursor), SyncSnapshot)
 
     async def sync(self, change: Sync) -> SyncAccepted:
-        """Tell the user's other devices; may be repeated."""
+        """Publish a change to the user's other devices. Idempotent."""
         return await self.ask(change, SyncAccepted)

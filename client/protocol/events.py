@@ -1,4 +1,4 @@
-"""What a client hears of: the values that the protocol core and the connection yield."""
+"""Events that the protocol core and the connections yield."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.protocol.messages import Audio, SessionJoined
 
 @dataclass(frozen=True, slots=True)
 class AudioReceived:
-    """A chunk of what this client listens to, and when it arrived (ms, the receiver's clock)."""
+    """An audio chunk for this client and its arrival time (ms, the receiver's clock)."""
 
     audio: Audio
     received_at_ms: float
@@ -20,14 +20,14 @@ class AudioReceived:
 
 @dataclass(frozen=True, slots=True)
 class CaptionReceived:
-    """A caption of what this client listens to."""
+    """A caption for this client."""
 
     caption: Caption
 
 
 @dataclass(frozen=True, slots=True)
 class AudioRefused:
-    """A chunk that the service did not take; `seq` is its number, None if that is not known."""
+    """The service refused a chunk; `seq` is its number, None if unknown."""
 
     seq: int | None
     error: RequestRefusedError
@@ -35,21 +35,21 @@ class AudioRefused:
 
 @dataclass(frozen=True, slots=True)
 class CaptionRefused:
-    """A caption that the service did not take."""
+    """The service refused a caption."""
 
     error: RequestRefusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something happened in the session without our asking; already applied to the state."""
+    """A message that the service pushed; already applied to the session state."""
 
     message: ServerMessage
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
-    """The reply to the request of that id."""
+    """The reply to the request `request_id`."""
 
     request_id: str
     reply: Reply
@@ -57,7 +57,7 @@ class ReplyReceived:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The request of that id got an error."""
+    """The service refused the request `request_id`."""
 
     request_id: str
     error: RequestRefusedError
@@ -65,7 +65,7 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection is lost; for `seconds` at most it will be tried to have it again."""
+    """The connection is lost; reconnection is attempted for up to `seconds`."""
 
     reason: str
     seconds: float
@@ -73,7 +73,7 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The connection is there again, after `seconds`, and has its seat back as `reply` says."""
+    """A new connection has the seat again, after `seconds`; `reply` describes the seat."""
 
     reply: SessionJoined
     seconds: float
@@ -81,8 +81,9 @@ class Reconnected:
 
 @dataclass(frozen=True, slots=True)
 class RolledOver:
-    """Another connection has the seat now, before the one before was over; `reply` is what that
-    got. Nothing was missed, so there is nothing to tell people.
+    """A new connection took over the seat before the former one expired.
+
+    Nothing was missed, so user interfaces need not show it. `reply` is the new connection's.
     """
 
     reply: SessionJoined
@@ -90,8 +91,9 @@ class RolledOver:
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """Another connection has the seat now, because on the one before sound came `seconds` late;
-    what was said meanwhile is not heard.
+    """A new connection took over because audio arrived `seconds` late on the former one.
+
+    The audio in between is skipped.
     """
 
     seconds: float

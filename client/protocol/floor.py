@@ -1,11 +1,11 @@
-"""Whether the speaker is there, from messages and audio that may overtake each other. Immutable."""
+"""The speaker's presence, from reordered messages and audio. Immutable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# PROTOCOL rule 1: so long audio of a connection that is gone may still arrive.
-_STRAGGLING_MS = 2_000
+# PROTOCOL rule 1: audio of a lost connection may still arrive for this long.
+_STRAGGLER_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,27 +13,28 @@ class Floor:
     """The speaker's presence; times are ms since the epoch, by the receiver's clock."""
 
     connected: bool = True
-    audio_epoch: int = -1  # the newest one of which a chunk was heard
-    reported_epoch: int = -1  # the newest one whose speaker was found to be back by its sound
+    audio_epoch: int = -1  # newest epoch with a received chunk
+    reported_epoch: int = -1  # newest epoch whose audio showed that the speaker is back
     disconnected_at_ms: float = 0.0
 
     def disconnected(self, now_ms: float) -> Floor:
-        """The service says that the speaker's connection is lost."""
+        """Apply the service's report that the speaker's connection is lost."""
         return replace(self, connected=False, disconnected_at_ms=now_ms)
 
     def reconnected(self) -> Floor:
-        """The service says that the speaker is back."""
+        """Apply the service's report that the speaker is back."""
         return replace(self, connected=True)
 
     def audio_received(self, epoch: int, now_ms: float) -> Floor:
-        """A chunk arrived. Of a newer epoch, or too long after the loss to be a straggler, it
-        tells that the speaker is back.
+        """Apply a received chunk.
+
+        The speaker is back if its epoch is newer, or if it arrives too late to be a straggler.
         """
         newer = epoch > self.audio_epoch
-        if not self.connected and (newer or now_ms - self.disconnected_at_ms > _STRAGGLING_MS):
+        if not self.connected and (newer or now_ms - self.disconnected_at_ms > _STRAGGLER_MS):
             return replace(self, connected=True, audio_epoch=epoch, reported_epoch=epoch)
         return replace(self, audio_epoch=epoch) if newer else self
 
     def has_reported(self, epoch: int) -> bool:
-        """Whether the speaker's return with that epoch is no news."""
+        """Return whether the speaker's return in `epoch` has been reported already."""
         return self.connected and epoch <= self.reported_epoch

@@ -1,4 +1,4 @@
-"""Requests of those who interpret: whose turn it is, and who listens."""
+"""Requests of interpreters: channel handover and session status."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from shared.protocol.messages import GetSessionStatus, SessionStatus
 
 
 class InterpreterRequests(Requester):
-    """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
+    """Take over, hand over and read the status.
+
+    Each request raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
+    """
 
     async def take_over(self) -> InterpreterLease:
-        """Be the voice of one's language from now on; whoever was it waits. A machine may not take
-        it from a person.
+        """Take over the language's channel; its former interpreter becomes a stand-by.
+
+        A machine cannot take over from a human.
         """
         return await self.ask(TakeOver(), InterpreterLease)
 
     async def hand_over(self) -> InterpreterLease:
-        """Let the next who waits be the voice, and wait oneself; refused with NO_STANDBY if nobody
-        does.
+        """Hand the channel over to the next stand-by and become a stand-by.
+
+        Refused with NO_STANDBY if there is none.
         """
         return await self.ask(HandOver(), InterpreterLease)
 
     async def session_status(
         self, session_id: str | None = None, ticket: str | None = None
     ) -> SessionStatus:
-        """Who listens. Who has no seat names the session, if by link by its join code, and may have
-        its `ticket` for a right.
+        """Return the session's audience.
+
+        A caller without a seat passes `session_id` (for a session by link, the join code), and may
+        pass the session's `ticket` as authorization.
         """
         code = JoinCode.parse(session_id) if session_id is not None else None
         request = GetSessionStatus(

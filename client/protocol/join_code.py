@@ -1,4 +1,4 @@
-"""The join code of a session: its id, and for a session by link its secret, `SESSION#SECRET`."""
+"""Join code of a session: its id, or `SESSION#SECRET` for a session by link."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _SEPARATOR = "#"
 
 @dataclass(frozen=True, slots=True)
 class JoinCode:
-    """What gets somebody into a session; `str` of it is secret if it has a secret."""
+    """Session id and optional secret; keep `str(code)` private if it has a secret."""
 
     session_id: str
     secret: str | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> JoinCode:
-        """The code that `str` wrote, or a mere id. Nothing is checked: the service does that."""
+        """Parse a join code or a session id; the service validates it."""
         session_id, separator, secret = text.strip().partition(_SEPARATOR)
         return cls(session_id, secret if separator else None)
 

@@ -1,7 +1,7 @@
-"""What one device knows of what its user watches, kept in step with the user's other devices.
+"""One device's replica of its user's watchlist and progress. No I/O.
 
-No input or output: local operations become requests, and whatever the service says is merged, in
-any order and however often it comes. `client.flows.device_sync` moves the bytes.
+Local operations become requests. Messages of the service are merged, in any order and any number
+of times. `client.flows.device_sync` does the I/O.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import msgspec
 from shared.models.hlc import Hlc, HybridClock
 from shared.protocol.device_messages import Operation, Sync, SyncAccepted, SyncMessage, SyncSnapshot
 
-# A command that comes twice does so soon: the service forgets its id after a day.
-_REMEMBERED_COMMANDS = 1_024
+# Command ids to remember, to recognise repeats; the service forgets an id after a day.
+_MAX_COMMANDS = 1_024
 
-_Place = tuple[str, str]  # the kind, and the content's or the command's id
+_Key = tuple[str, str]  # kind, and content or command id
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a content has been watched."""
+    """Playback progress of a content."""
 
     position_seconds: float
     duration_seconds: float
 
 
 class SavedReplica(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A replica as it is kept in a file; commands that were not sent are not sent later."""
+    """A replica's file format. Unsent commands are not saved."""
 
     device_id: str
     since: int = 0
@@ -43,11 +43,11 @@ class SavedReplica(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class DeviceReplica:
-    """One device's copy of its user's state. Of each content the message with the greater clock
-    counts, here as in the service, so all copies come to the same.
+    """One device's copy of its user's state.
 
-    What was said here and has not been accepted yet is `pending`, and counts already; if it is
-    refused, what the service knows counts again.
+    For each content, the message with the greater clock wins, as in the service, so all replicas
+    converge. Local changes that the service has not accepted yet are `pending`; they apply at
+    once, and are rolled back if the service refuses them.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DeviceReplica:
         saved: SavedReplica | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        """`now_ms` is the time (ms since the epoch), best by the service's clock; `new_id` makes
+        """`now_ms` is the time in ms since the epoch, preferably the service's; `new_id` makes
         UUIDs.
         """
         self.device_id = device_id
@@ -67,44 +67,46 @@ class DeviceReplica:
         saved = saved or SavedReplica(device_id=device_id)
         self.since = saved.since
         self._clock = HybridClock(device_id, saved.latest)
-        self._accepted: dict[_Place, SyncMessage] = {_place(item): item for item in saved.items}
-        self._pending: dict[_Place, Sync] = {_place(change): change for change in saved.pending}
+        self._accepted: dict[_Key, SyncMessage] = {_key(item): item for item in saved.items}
+        self._pending: dict[_Key, Sync] = {_key(change): change for change in saved.pending}
         self._commands = OrderedDict.fromkeys(saved.commands)
 
     @property
     def watchlist(self) -> frozenset[str]:
-        """The contents on the watchlist."""
+        """Contents on the watchlist."""
         return frozenset(
             content_id
-            for (kind, content_id), message in self._counting().items()
+            for (kind, content_id), message in self._effective().items()
             if kind == "watchlistUpdate" and message.operation == "add"
         )
 
     @property
     def progress(self) -> Mapping[str, Progress]:
-        """How far each content has been watched."""
+        """Playback progress by content."""
         return {
             content_id: Progress(message.position_seconds, message.duration_seconds)
-            for (_, content_id), message in self._counting().items()
+            for (_, content_id), message in self._effective().items()
             if message.position_seconds is not None and message.duration_seconds is not None
         }
 
     @property
     def pending(self) -> list[Sync]:
-        """What has not been accepted yet, in the order in which it was said."""
+        """Changes not accepted yet, oldest first."""
         return sorted(self._pending.values(), key=lambda change: change.hlc)
 
     def add(self, content_id: str) -> Sync:
-        """Put a content (1-128 characters) on the watchlist."""
-        return self._watch(content_id, "add")
+        """Add a content id (1-128 characters) to the watchlist."""
+        return self._update_watchlist(content_id, "add")
 
     def remove(self, content_id: str) -> Sync:
-        """Take a content from the watchlist."""
-        return self._watch(content_id, "remove")
+        """Remove a content from the watchlist."""
+        return self._update_watchlist(content_id, "remove")
 
-    def watched(self, content_id: str, position_seconds: float, duration_seconds: float) -> Sync:
-        """Say how far a content has been watched: 0 <= position <= duration."""
-        return self._say(
+    def set_progress(
+        self, content_id: str, position_seconds: float, duration_seconds: float
+    ) -> Sync:
+        """Set a content's playback progress: 0 <= position <= duration."""
+        return self._enqueue(
             Sync(
                 kind="progressUpdate",
                 hlc=self._tick(),
@@ -117,8 +119,8 @@ class DeviceReplica:
     def command(
         self, target_device_id: str, command: str, arguments: dict[str, Any] | None = None
     ) -> Sync:
-        """Tell another device to do something, such as play, pause, seek or handoff. Once."""
-        return self._say(
+        """Send a command to another device, such as play, pause, seek or handoff."""
+        return self._enqueue(
             Sync(
                 kind="deviceCommand",
                 hlc=self._tick(),
@@ -130,52 +132,56 @@ class DeviceReplica:
         )
 
     def apply(self, message: SyncMessage) -> bool:
-        """Merge what another device said. Whether it is news: a state that counts now, or a
-        command that this device has not had yet.
+        """Merge another device's message and return whether it is news.
+
+        News is a state that now applies, or a command that this device has not received before.
         """
         self._clock.merge(message.hlc, round(self._now_ms()))
         if message.kind == "deviceCommand":
-            return self._take_command(message)
-        place = _place(message)
-        before = self._pending.get(place) or self._accepted.get(place)
+            return self._is_new_command(message)
+        key = _key(message)
+        before = self._pending.get(key) or self._accepted.get(key)
         self._accept(message)
         return before is None or message.hlc > before.hlc
 
     def apply_snapshot(self, page: SyncSnapshot) -> list[SyncMessage]:
-        """Merge a page of the service's state; what of it is news. Once the last page is merged,
-        `since` is what to ask the next time.
+        """Merge a page of the service's state and return its news.
+
+        After the last page, `since` is the time to pass to the next snapshot request.
         """
         news = [item for item in page.items if self.apply(item)]
         if page.cursor is None:
             self.since = page.timestamp
         return news
 
-    def accepted(self, change: Sync, reply: SyncAccepted) -> None:
-        """The service has answered a pending change: it counts, or what it says does."""
-        self.refused(change)
+    def confirm(self, change: Sync, reply: SyncAccepted) -> None:
+        """Apply the service's reply to a pending change: the change, or the newer state in it."""
+        self.discard(change)
         if reply.current is not None:
             self.apply(reply.current)
         elif change.kind != "deviceCommand":
-            self._accept(_as_told(change, self.device_id))
+            self._accept(_to_message(change, self.device_id))
 
-    def refused(self, change: Sync) -> None:
-        """A pending change is pending no more, and never was."""
-        place = _place(change)
-        waiting = self._pending.get(place)
-        if waiting is not None and waiting.hlc == change.hlc:
-            del self._pending[place]
+    def discard(self, change: Sync) -> None:
+        """Roll back a pending change."""
+        key = _key(change)
+        pending = self._pending.get(key)
+        if pending is not None and pending.hlc == change.hlc:
+            del self._pending[key]
 
     def restamp(self) -> None:
-        """Say all that is pending anew, at the time that it is now: the service has refused a clock
-        that was ahead, so nobody has seen those stamps.
+        """Give all pending changes new timestamps.
+
+        For use after the service refused a clock that was ahead: no other device has seen the old
+        timestamps.
         """
         seen = max((item.hlc for item in self._accepted.values()), default=None)
         self._clock = HybridClock(self.device_id, seen)
         for change in self.pending:
-            self._pending[_place(change)] = msgspec.structs.replace(change, hlc=self._tick())
+            self._pending[_key(change)] = msgspec.structs.replace(change, hlc=self._tick())
 
     def saved(self) -> SavedReplica:
-        """All of it, for the next start."""
+        """Return the replica in its file format."""
         return SavedReplica(
             device_id=self.device_id,
             since=self.since,
@@ -188,8 +194,8 @@ class DeviceReplica:
     def _tick(self) -> Hlc:
         return self._clock.tick(round(self._now_ms()))
 
-    def _watch(self, content_id: str, operation: Operation) -> Sync:
-        return self._say(
+    def _update_watchlist(self, content_id: str, operation: Operation) -> Sync:
+        return self._enqueue(
             Sync(
                 kind="watchlistUpdate",
                 hlc=self._tick(),
@@ -198,42 +204,42 @@ class DeviceReplica:
             )
         )
 
-    def _say(self, change: Sync) -> Sync:
-        # Of one content only the last word counts, so what it was to be before need not be sent.
-        self._pending[_place(change)] = change
+    def _enqueue(self, change: Sync) -> Sync:
+        # The last change of a content wins, so an earlier pending one need not be sent.
+        self._pending[_key(change)] = change
         return change
 
-    def _counting(self) -> dict[_Place, SyncMessage | Sync]:
-        """What counts of each content."""
+    def _effective(self) -> dict[_Key, SyncMessage | Sync]:
+        """Return the winning message of each content."""
         return {**self._accepted, **self._pending}
 
     def _accept(self, message: SyncMessage) -> None:
-        place = _place(message)
-        before, waiting = self._accepted.get(place), self._pending.get(place)
+        key = _key(message)
+        before, pending = self._accepted.get(key), self._pending.get(key)
         if before is None or message.hlc >= before.hlc:
-            self._accepted[place] = message
-        # Of the same clock it is this very change: kept, the others may not have been told yet.
-        if waiting is not None and waiting.hlc < message.hlc:
-            del self._pending[place]
+            self._accepted[key] = message
+        # An equal clock means the same change: keep it pending, others may not have received it.
+        if pending is not None and pending.hlc < message.hlc:
+            del self._pending[key]
 
-    def _take_command(self, message: SyncMessage) -> bool:
+    def _is_new_command(self, message: SyncMessage) -> bool:
         command_id = message.command_id
         if command_id is None or command_id in self._commands:
             return False
         if message.target_device_id != self.device_id:
             return False
         self._commands[command_id] = None
-        if len(self._commands) > _REMEMBERED_COMMANDS:
+        if len(self._commands) > _MAX_COMMANDS:
             self._commands.popitem(last=False)
         return True
 
 
-def _place(message: SyncMessage | Sync) -> _Place:
+def _key(message: SyncMessage | Sync) -> _Key:
     return message.kind, message.content_id or message.command_id or ""
 
 
-def _as_told(change: Sync, device_id: str) -> SyncMessage:
-    """What this device said, as the others are told of it."""
+def _to_message(change: Sync, device_id: str) -> SyncMessage:
+    """Convert this device's change to the message that other devices receive."""
     return SyncMessage(
         kind=change.kind,
         hlc=change.hlc,

@@ -1,4 +1,4 @@
-"""Requester the service something: what every group of requests is built on."""
+"""Base of all groups of requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ReplyType = TypeVar("ReplyType", bound=Reply)
 
 
 class Requester(ABC):
-    """Whatever sends a request and waits for its reply: a Connection, or one that lasts."""
+    """Sends a request and waits for its reply: a Connection or a ReconnectingConnection."""
 
     @abstractmethod
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
-        """The reply to a request.
+        """Send a request and return its reply.
 
         Raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
         """

@@ -1,4 +1,4 @@
-"""Requests about a session: opening, joining, leaving and ending one."""
+"""Requests to create, join, leave and end a session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from shared.protocol.messages import (
 
 
 class SessionRequests(Requester):
-    """Each raises RequestRefusedError, RequestTimeoutError or ConnectionLostError."""
+    """Create, join, leave and end sessions, and change language.
+
+    Each request raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
+    """
 
     async def create_session(
         self,
@@ -39,10 +42,10 @@ class SessionRequests(Requester):
         interpretation: RequestedInterpretation | None = None,
         access: SessionAccess = "code",
     ) -> SessionCreated:
-        """Open a session and become its speaker. Needs a token of the group `speakers`.
+        """Create a session and become its speaker. Needs a token of the group `speakers`.
 
-        With `interpretation` the service interprets by machine. With `access` link the reply has
-        a secret that whoever joins must bring.
+        With `interpretation`, the service interprets by machine. With `access="link"`, the reply
+        has a secret that everyone needs to join.
         """
         request = CreateSession(
             source_language=source_language.lower(),
@@ -67,10 +70,12 @@ class SessionRequests(Requester):
         ticket: str | None = None,
         secret: str | None = None,
     ) -> SessionJoined:
-        """Join a session in a language; as interpreter with a token of `interpreters`, or with the
-        session's `ticket`. With `standby` an interpreter waits if the language has one already.
+        """Join a session in a language.
 
-        A session by link needs its `secret`, which may also be part of `session_id`: the join code
+        An interpreter needs a token of the group `interpreters`, or the session's `ticket`. With
+        `standby`, an interpreter becomes a stand-by if the language already has one.
+
+        A session by link needs its `secret`, either here or in `session_id` as the join code
         `SESSION#SECRET`.
         """
         code = JoinCode.parse(session_id)
@@ -87,7 +92,7 @@ class SessionRequests(Requester):
         return await self.ask(request, SessionJoined)
 
     async def end_session(self) -> SessionEnded:
-        """End the session for everyone; only its speaker may."""
+        """End the session for everyone. Only its speaker may do that."""
         return await self.ask(EndSession(), SessionEnded)
 
     async def leave(self) -> SessionLeft:
@@ -95,12 +100,12 @@ class SessionRequests(Requester):
         return await self.ask(LeaveSession(), SessionLeft)
 
     async def change_language(self, language: str) -> LanguageChanged:
-        """Listen in another language from now on."""
+        """Switch to another language."""
         return await self.ask(ChangeLanguage(target_language=language.lower()), LanguageChanged)
 
 
 def _requested(audio_format: AudioFormat | None) -> RequestedAudioFormat | None:
-    """A format as one asks for it; None for the default."""
+    """Convert a format to its request form; None for the default."""
     if audio_format is None:
         return None
     return RequestedAudioFormat(**msgspec.structs.asdict(audio_format))

@@ -1,4 +1,4 @@
-"""What a client knows of the session that it is in, and how messages change that. Immutable."""
+"""A client's view of its session, and how messages change it. Immutable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from shared.protocol.messages import (
 
 @dataclass(frozen=True, slots=True)
 class JoinCredentials:
-    """By which right one joined, beside a token's, and as which kind of interpreter."""
+    """How a client joined, besides its token: the kind of interpreter, ticket and secret."""
 
     source: InterpreterSource | None = None
     ticket: str | None = field(default=None, repr=False)
@@ -48,26 +48,25 @@ class SessionState:
     audio_format: AudioFormat
     broadcast_state: BroadcastState
     connection_expires_at: int
-    resume_token: str = field(repr=False)  # a secret, which must not get into a log
+    resume_token: str = field(repr=False)  # secret: keep out of logs
     channel_source: ChannelSource = "floor"
     channels: Mapping[str, ChannelSource] = field(default_factory=dict)
     floor: Floor = field(default_factory=Floor)
     epoch: int | None = None
-    lease: Lease | None = None  # an interpreter's; None if the service has not told
-    claim: JoinCredentials = field(default_factory=JoinCredentials)
-    # The latest change of each language: the epoch of its channel, and whether that fell to the
-    # floor, which comes after the interpreter of that epoch. Whoever has a lower epoch, from one
-    # person to another too, is heard no more.
+    lease: Lease | None = None  # an interpreter's; None if the service has sent none
+    credentials: JoinCredentials = field(default_factory=JoinCredentials)
+    # Latest change of each language's channel: its epoch, and whether it fell back to the floor.
+    # Within an epoch the floor follows the interpreter. Audio of a lower epoch is dropped.
     changes: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
 
     @property
     def speaker_connected(self) -> bool:
-        """Whether the speaker is there, as far as is known."""
+        """Whether the speaker is connected, as far as known."""
         return self.floor.connected
 
     @property
     def audio_language(self) -> str | None:
-        """The language of the sound that this client should get; a speaker gets none."""
+        """Language of the audio that this client receives; None for a speaker."""
         if self.role == "speaker":
             return None
         if self.role == "interpreter" or self.channel_source == "floor":
@@ -76,20 +75,20 @@ class SessionState:
 
     @property
     def holds(self) -> bool:
-        """Whether this client is the voice of its language, as far as is known."""
+        """Whether this client holds its language's channel, as far as known."""
         return self.role == "interpreter" and (self.lease is None or self.lease.holds)
 
     def with_lease(self, lease: Lease) -> SessionState:
-        """The state with what the service says of this client's lease."""
+        """Return the state with this client's lease updated."""
         if self.role != "interpreter" or lease.language != self.target_language:
             return self
         return replace(self, lease=lease, epoch=lease.epoch)
 
     def accepts(self, message: Audio | Caption) -> bool:
-        """Whether a chunk or a caption is meant for us as we are now (PROTOCOL rule 5).
+        """Return whether a chunk or caption is for this client's present seat (PROTOCOL rule 5).
 
-        It need not be of the newest epoch: for two seconds two are heard, which is for the jitter
-        buffer to sort out, and for the track of captions.
+        It need not be of the newest epoch: two epochs overlap for two seconds. The jitter buffer
+        and the caption track sort them out.
         """
         return (
             message.session_id == self.session_id
@@ -98,31 +97,31 @@ class SessionState:
         )
 
     def is_stale(self, state: BroadcastState) -> bool:
-        """Whether this state is known, or older than what is known."""
+        """Return whether a broadcast state is not newer than the known one."""
         return state.last_state_change <= self.broadcast_state.last_state_change
 
     def with_broadcast(self, state: BroadcastState) -> SessionState:
-        """The state after the speaker paused, muted or set the volume."""
+        """Return the state after a pause, mute or volume change."""
         return self if self.is_stale(state) else replace(self, broadcast_state=state)
 
     def with_source(self, change: ChannelSourceChanged) -> SessionState:
-        """The state after someone else took over a language."""
-        place = (change.epoch, change.to_source == "floor")
-        if place <= self.changes.get(change.language, (0, False)):
-            return self  # overtaken by a later change, or known
+        """Return the state after a language's channel changed its source."""
+        version = (change.epoch, change.to_source == "floor")
+        if version <= self.changes.get(change.language, (0, False)):
+            return self  # known, or older than the known change
         ours = change.language == self.target_language
         return replace(
             self,
             channels={**self.channels, change.language: change.to_source},
             channel_source=change.to_source if ours else self.channel_source,
-            changes={**self.changes, change.language: place},
+            changes={**self.changes, change.language: version},
         )
 
 
 def next_state(
     state: SessionState | None, message: ServerMessage, received_at_ms: float
 ) -> SessionState | None:
-    """The state that follows from a message that concerns it."""
+    """Return the state after a message."""
     match message:
         case SessionCreated():
             return _created(message)
@@ -131,7 +130,7 @@ def next_state(
         case SessionEnded() | SessionLeft():
             return None
         case ConnectionTimeout(timestamp=timestamp) if state:
-            # It is closed next, and for the same reason as in the end: its time is up.
+            # The service closes the connection next, as it does when its time is up.
             return replace(state, connection_expires_at=timestamp)
         case _:
             return _changed(state, message, received_at_ms) if state else None
@@ -156,7 +155,7 @@ def _changed(state: SessionState, message: ServerMessage, at_ms: float) -> Sessi
 
 
 def _with_floor(state: SessionState, message: ServerMessage, at_ms: float) -> SessionState:
-    """What a message says of whether the speaker is there."""
+    """Apply what a message says about the speaker's presence."""
     match message:
         case Audio() if message.language == state.source_language:
             floor = state.floor.audio_received(message.epoch, at_ms)

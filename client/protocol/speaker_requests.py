@@ -1,4 +1,4 @@
-"""The speaker's controls, for whatever can ask for them."""
+"""Requests of speakers: pause, mute and volume."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from shared.protocol.messages import (
 
 
 class SpeakerRequests(Requester):
-    """Only the session's speaker may. Each may be repeated, answers with the state that holds
-    then, and raises RequestRefusedError, RequestTimeoutError or ConnectionLostError.
+    """Control the broadcast. Only the session's speaker may do that.
+
+    Each request is idempotent, returns the resulting state, and raises RequestRefusedError,
+    RequestTimeoutError or ConnectionLostError.
     """
 
     async def control(self, request: BroadcastControl) -> BroadcastStateChanged:
-        """Ask for a change of the broadcast."""
+        """Send a control request."""
         return await self.ask(request, BroadcastStateChanged)
 
     async def pause(self) -> BroadcastStateChanged:
-        """Let nothing be heard until `resume`; one may go on sending."""
+        """Pause the broadcast until `resume`. Audio may still be sent, but is not delivered."""
         return await self.control(PauseBroadcast())
 
     async def resume(self) -> BroadcastStateChanged:
-        """Go on after a pause."""
+        """Resume a paused broadcast."""
         return await self.control(ResumeBroadcast())
 
     async def mute(self) -> BroadcastStateChanged:
-        """Let nothing be heard until `unmute`; independent of pausing."""
+        """Mute the broadcast until `unmute`; independent of pausing."""
         return await self.control(MuteBroadcast())
 
     async def unmute(self) -> BroadcastStateChanged:
-        """Let the session be heard again."""
+        """Unmute the broadcast."""
         return await self.control(UnmuteBroadcast())
 
     async def set_volume(self, volume: float) -> BroadcastStateChanged:
-        """Let receivers play at `volume`, 0.0-1.0."""
+        """Set the playback volume of all receivers, 0.0-1.0."""
         return await self.control(SetVolume(volume=volume))

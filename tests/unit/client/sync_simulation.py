@@ -73,7 +73,7 @@ class Simulation:
                 if other != number:
                     inbox.append(relayed)
         if reply_arrives:
-            device.accepted(change, reply)
+            device.confirm(change, reply)
 
     def reconnect(self, number: int) -> None:
         """All pages since the last time; what was on its way is lost."""
@@ -142,7 +142,7 @@ def _catch_up(device: DeviceReplica, service: Service) -> None:
 def _operate(device: DeviceReplica, action: str, content: str) -> None:
     """What a person does counts on the own device at once."""
     if action == "watched":
-        change = device.watched(content, float(len(device.pending)), 1_000.0)
+        change = device.set_progress(content, float(len(device.pending)), 1_000.0)
         assert device.progress[content].position_seconds == change.position_seconds
     elif action == "add":
         device.add(content)

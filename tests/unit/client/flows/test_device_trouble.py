@@ -32,7 +32,7 @@ async def test_what_is_refused_for_good_is_told_and_holds_nothing_up() -> None:
     service = SyncService()
     service.refusals = [refusal("INVALID_SYNC", 400, "positionSeconds: too far")]
     async with serving(service.handle) as url, running(device(url, "phone")) as phone:
-        phone.replica.watched("film", 200, 100)
+        phone.replica.set_progress("film", 200, 100)
         phone.replica.add("film")
         phone.sync.changed()
         await phone.until("accepted")

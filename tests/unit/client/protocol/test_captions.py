@@ -64,25 +64,25 @@ class TestTrack:
         track.push(partial("Bueno"))
 
         assert track.push(partial("Buenos")) is CaptionOutcome.PARTIAL
-        assert track.push(partial("Buenos")) is CaptionOutcome.OLD
+        assert track.push(partial("Buenos")) is CaptionOutcome.STALE
 
     def test_what_comes_twice_is_shown_once(self) -> None:
         track = CaptionTrack()
 
         assert track.push(caption("Hola.")) is CaptionOutcome.FINAL
-        assert track.push(caption("Hola.")) is CaptionOutcome.OLD
+        assert track.push(caption("Hola.")) is CaptionOutcome.STALE
         assert texts(track) == ["Hola."]
 
     def test_a_partial_one_that_was_overtaken_is_not_shown(self) -> None:
         track = CaptionTrack()
         track.push(partial("uno dos", end=800))
 
-        assert track.push(partial("uno", end=400)) is CaptionOutcome.OLD
+        assert track.push(partial("uno", end=400)) is CaptionOutcome.STALE
         track.push(caption("Uno dos.", 0, 1_000))
         assert (
-            track.push(partial("uno dos tres", 0, 1_100)) is CaptionOutcome.OLD
+            track.push(partial("uno dos tres", 0, 1_100)) is CaptionOutcome.STALE
         )  # its final one is there
-        assert track.push(partial("algo", 100, 900)) is CaptionOutcome.OLD
+        assert track.push(partial("algo", 100, 900)) is CaptionOutcome.STALE
         assert track.partial is None
         # Silence around words belongs to both neighbours for some recognisers.
         assert track.push(partial("cuatro", 900, 1_300)) is CaptionOutcome.PARTIAL
@@ -110,7 +110,7 @@ class TestTrack:
 
         assert track.push(caption("of the second", epoch=2)) is CaptionOutcome.FINAL
         assert track.partial is None
-        assert track.push(caption("late", 1_000, 2_000)) is CaptionOutcome.OLD
+        assert track.push(caption("late", 1_000, 2_000)) is CaptionOutcome.STALE
         assert texts(track) == ["of the first", "of the second"]
 
     def test_floor_and_language_have_nothing_to_do_with_each_other(self) -> None:
@@ -120,22 +120,24 @@ class TestTrack:
 
         assert track.push(caption("Hello.", language="en", epoch=2)) is CaptionOutcome.FINAL
         assert track.partial is None
-        assert track.push(partial("world", 900, 950, language="en", epoch=2)) is CaptionOutcome.OLD
+        assert (
+            track.push(partial("world", 900, 950, language="en", epoch=2)) is CaptionOutcome.STALE
+        )
         assert track.push(caption("Otra vez.", 3_000, 4_000, epoch=8)) is CaptionOutcome.FINAL
-        assert track.push(caption("Tarde.", 3_000, 4_000, epoch=7)) is CaptionOutcome.OLD
+        assert track.push(caption("Tarde.", 3_000, 4_000, epoch=7)) is CaptionOutcome.STALE
         assert texts(track) == ["Hola.", "Hello.", "Otra vez."]
 
     def test_it_is_bounded_and_what_is_forgotten_does_not_return(self) -> None:
-        track = CaptionTrack(remembered=3)
+        track = CaptionTrack(max_finals=3)
         for number in range(5):
             track.push(caption(str(number), number * 1_000, number * 1_000 + 900))
 
         assert texts(track) == ["2", "3", "4"]
-        assert track.push(caption("0", 0, 900)) is CaptionOutcome.OLD
+        assert track.push(caption("0", 0, 900)) is CaptionOutcome.STALE
         assert texts(track) == ["2", "3", "4"]
 
     def test_a_speaker_with_another_clock_is_read_on(self) -> None:
-        track = CaptionTrack(remembered=3)
+        track = CaptionTrack(max_finals=3)
         hour = 3_600_000
         for number in range(4):
             track.push(caption(str(number), hour + number * 1_000, hour + number * 1_000 + 900))
@@ -146,7 +148,7 @@ class TestTrack:
         assert texts(track) == ["2", "3", "Then."]
 
     def test_of_languages_long_gone_nothing_is_kept(self) -> None:
-        track = CaptionTrack(remembered=3)
+        track = CaptionTrack(max_finals=3)
         track.push(caption("first", epoch=5))
         for number in range(40):
             track.push(caption("other", language=f"x-{number:02}"))
@@ -197,16 +199,16 @@ def test_in_order_all_is_shown_and_the_last_is_on_top(said: list[Caption]) -> No
 
 @given(speech(), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_memory_is_bounded_and_in_order_whatever_comes(
-    said: list[Caption], remembered: int, chance: random.Random
+    said: list[Caption], max_finals: int, chance: random.Random
 ) -> None:
-    track = CaptionTrack(remembered)
+    track = CaptionTrack(max_finals)
     arriving = [*said, *said]
     chance.shuffle(arriving)
     for item in arriving:
         track.push(item)
         times = [final.timestamp for final in track.finals]
         assert times == sorted(times)
-        assert len(times) <= remembered
+        assert len(times) <= max_finals
 
 
 class TestCore:

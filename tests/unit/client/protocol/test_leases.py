@@ -170,7 +170,7 @@ def test_the_right_to_interpret_is_remembered_but_not_shown() -> None:
     )
     receive(core, {**JOINED, "role": "interpreter", "requestId": request_id})
     assert core.state is not None
-    assert core.state.claim.ticket == "secret-t"
+    assert core.state.credentials.ticket == "secret-t"
     assert "secret-t" not in repr(core.state)
 
 

@@ -48,7 +48,7 @@ def test_the_order_in_which_messages_come_does_not_matter(
     phone, clock = replica("phone"), SyncModel()
     said = []
     for number, content in enumerate(contents):
-        said.append(told(phone.watched(content, number, 1_000), timestamp=clock.now_ms))
+        said.append(told(phone.set_progress(content, number, 1_000), timestamp=clock.now_ms))
         said.append(told([phone.add, phone.remove][number % 2](content)))
     shuffled = [*said, *chance.sample(said, len(said) // 2)]
     chance.shuffle(shuffled)
@@ -70,8 +70,8 @@ def test_what_is_said_after_hearing_something_wins_whatever_the_clocks_show() ->
 
 def test_a_change_that_lost_is_replaced_by_what_won_and_not_sent_again() -> None:
     phone, laptop = replica("phone", T0 + 1_000), replica("laptop")
-    change, winner = laptop.watched("film", 10, 100), told(phone.watched("film", 50, 100))
-    laptop.accepted(change, accepted(change, current=winner))
+    change, winner = laptop.set_progress("film", 10, 100), told(phone.set_progress("film", 50, 100))
+    laptop.confirm(change, accepted(change, current=winner))
     assert laptop.pending == []
     assert laptop.progress == {"film": Progress(50, 100)}
 
@@ -85,11 +85,11 @@ def test_news_of_something_newer_makes_ones_own_change_needless() -> None:
 
 def test_what_is_refused_was_never_said() -> None:
     laptop = replica()
-    first = laptop.watched("film", 10, 100)
-    laptop.accepted(first, accepted(first))
-    refused = laptop.watched("film", 200, 100)
+    first = laptop.set_progress("film", 10, 100)
+    laptop.confirm(first, accepted(first))
+    refused = laptop.set_progress("film", 200, 100)
     assert laptop.progress["film"].position_seconds == 200
-    laptop.refused(refused)
+    laptop.discard(refused)
     assert laptop.progress["film"].position_seconds == 10
     assert laptop.pending == []
 
@@ -98,7 +98,7 @@ def test_the_answer_to_an_older_change_leaves_the_newer_one_pending() -> None:
     laptop = replica()
     older = laptop.add("film")
     newer = laptop.remove("film")
-    laptop.accepted(older, accepted(older))
+    laptop.confirm(older, accepted(older))
     assert laptop.pending == [newer]
     assert laptop.watchlist == frozenset()
 
@@ -163,5 +163,5 @@ def test_of_the_same_moment_what_the_service_says_counts(winner: str) -> None:
     change = laptop.add("film") if winner == "remove" else laptop.remove("film")
     other = copy.remove("film") if winner == "remove" else copy.add("film")
     assert change.hlc == other.hlc
-    laptop.accepted(change, accepted(change, current=told(other, "laptop")))
+    laptop.confirm(change, accepted(change, current=told(other, "laptop")))
     assert ("film" in laptop.watchlist) == (winner == "add")

@@ -80,7 +80,7 @@ def test_a_command_reaches_its_target_and_is_obeyed_once() -> None:
         del request["action"]
         for _ in range(2):
             reply = msgspec.convert(world.ask(laptop.connection, "sync", **request), SyncAccepted)
-            sender.accepted(command, reply)
+            sender.confirm(command, reply)
         (relayed,) = [msgspec.convert(message, SyncMessage) for message in tv.heard()]
         assert target.apply(relayed)
         assert not target.apply(relayed)
