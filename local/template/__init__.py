@@ -1,1 +1,1 @@
-"""The synthesized template, read into what this machine can run."""
+"""Reads the synthesized CloudFormation template into the model of a stack."""

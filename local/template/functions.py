@@ -1,4 +1,4 @@
-"""The Lambda functions in a template, each with the code of its asset."""
+"""Reads the Lambda functions of a template and locates their code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT_MEMORY_MB = 128
 
 
 class FunctionReader:
-    """Reads the functions of a template; `assets` are the folders of code by their keys."""
+    """Reads the functions of a template; `assets` maps S3 keys to code folders."""
 
     def __init__(
         self, resources: Resources, aws: AwsEnvironment, assets: Mapping[str, Path]
@@ -27,13 +27,13 @@ class FunctionReader:
         self._roles = RoleReader(resources)
 
     def read(self) -> dict[str, Function]:
-        """The functions by name. Raises TemplateError for what this package does not run."""
+        """Read the functions, by name. Raises TemplateError for unsupported ones."""
         found = map(self._function, self._resources.all("Lambda::Function"))
         functions = {item.name: item for item in found}
         for version in self._resources.all("Lambda::Version"):
             version.expect("FunctionName", *functions)
         for alias in self._resources.all("Lambda::Alias"):
-            # There is one version of the code here, whichever the alias names.
+            # All aliases lead to the only version of the code.
             alias.expect("FunctionName", *functions)
             function = functions[alias.text("FunctionName")]
             aliases = (*function.aliases, alias.text("Name"))
@@ -68,8 +68,8 @@ class FunctionReader:
     def _code(self, resource: Resource) -> Path:
         key = resource.get("Code", {}).get("S3Key")
         if key not in self._assets:
-            raise resource.error("Code is no asset of this assembly")
+            raise resource.error("Code is not an asset of this cloud assembly")
         folder = self._assets[key]
         if not folder.is_dir():
-            raise resource.error(f"its code {folder} is no folder")
+            raise resource.error(f"the code {folder} is not a folder")
         return folder

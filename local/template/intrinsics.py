@@ -1,7 +1,7 @@
-"""CloudFormation's intrinsic functions, as far as the CDK writes them for this stack.
+"""CloudFormation's intrinsic functions that the CDK writes for this stack.
 
-Ref, Fn::GetAtt, Fn::Join, Fn::Sub, Fn::Select and Fn::Split, and pseudo parameters. Any other one
-raises TemplateError: a value that is silently wrong is worse than none. See
+Supports Ref, Fn::GetAtt, Fn::Join, Fn::Sub, Fn::Select, Fn::Split and pseudo parameters. Any other
+function raises TemplateError: an error is better than a wrong value. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from local.base.errors import TemplateError
 
-# `${Name}`, `${Name.Attribute}`; `${!Name}` stands for a literal `${Name}`.
+# `${Name}` or `${Name.Attribute}`; `${!Name}` is a literal `${Name}`.
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
 _NO_VALUE = "AWS::NoValue"
 
 
 class _NoValue:
-    """What Ref AWS::NoValue gives: the property as if it were not there."""
+    """Value of Ref AWS::NoValue, which removes the property."""
 
 
 NO_VALUE = _NoValue()
@@ -28,10 +28,9 @@ AttributeLookup = Callable[[str, str], object]
 
 
 class Resolver:
-    """Turns values of the template into plain JSON values.
+    """Resolves values of a template to plain JSON values.
 
-    `ref` answers Ref of a name, `attribute` answers GetAtt of a resource's attribute; both raise
-    TemplateError for what they do not know.
+    `ref` resolves Ref, `attribute` resolves Fn::GetAtt; both raise TemplateError for unknown names.
     """
 
     def __init__(self, ref: Lookup, attribute: AttributeLookup) -> None:
@@ -47,7 +46,7 @@ class Resolver:
         }
 
     def resolve(self, value: object) -> object:
-        """`value` with every intrinsic in it replaced."""
+        """Replace all intrinsic functions in `value`."""
         if isinstance(value, Mapping):
             function = self._function_of(value)
             if function is not None:
@@ -60,7 +59,7 @@ class Resolver:
         return value
 
     def text(self, value: object, what: str) -> str:
-        """`value` resolved, as text; numbers and booleans are written as AWS writes them."""
+        """Resolve `value` to text; numbers and booleans are formatted as by AWS."""
         resolved = self.resolve(value)
         if isinstance(resolved, bool):
             return "true" if resolved else "false"
@@ -73,10 +72,10 @@ class Resolver:
             if key == "Ref" or key.startswith("Fn::") or key == "Condition":
                 if len(value) == 1 and key in self._functions:
                     return self._functions[key]
-                # `Condition` is also an ordinary key, of a policy statement for instance.
+                # `Condition` is also an ordinary key, for example in a policy statement.
                 if key == "Condition" and (len(value) > 1 or not isinstance(value[key], str)):
                     continue
-                raise TemplateError(f"intrinsic {key} is not supported here")
+                raise TemplateError(f"intrinsic function {key} is not supported")
         return None
 
     def _resolve_ref(self, name: object) -> object:

@@ -1,4 +1,4 @@
-"""The stack as this package runs it: what the template says, resolved and typed."""
+"""The model of a stack: the template's resources, resolved and typed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.utils.token_bucket import Budget
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a role allows: exact actions, on resources whose ARNs may hold `*` and `?`."""
+    """Actions that a role allows on resources; both may contain the wildcards `*` and `?`."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -20,7 +20,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a function may do, by the name that errors of AWS give it."""
+    """A function's role; AWS's error messages contain its name."""
 
     name: str
     statements: tuple[Statement, ...] = ()
@@ -28,7 +28,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Lambda function."""
+    """A Lambda function."""
 
     logical_id: str
     name: str
@@ -39,23 +39,23 @@ class Function:
     timeout_seconds: int
     memory_mb: int
     role: Role
-    #: Other names of it, each of its one version: `<name>:<alias>`, and its ARN likewise.
+    #: Alias names; callers use `<name>:<alias>` or `<arn>:<alias>`.
     aliases: tuple[str, ...] = ()
 
     @property
     def arns(self) -> tuple[str, ...]:
-        """What callers may name it by: its own ARN, and those of its aliases."""
+        """The ARNs of the function and of its aliases."""
         return (self.arn, *(f"{self.arn}:{alias}" for alias in self.aliases))
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The handler's parts: packages, module, attribute."""
+        """The components of the handler: packages, module, attribute."""
         return tuple(self.handler.replace("/", ".").split("."))
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route of the WebSocket API; `replies` if the function's result goes to the client."""
+    """A route of the WebSocket API; `replies` if the client gets the function's result."""
 
     key: str
     function: str
@@ -64,7 +64,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySource:
-    """What a handshake must have before the authorizer is asked: a header, or a query parameter."""
+    """A header or query parameter without which API Gateway does not call the authorizer."""
 
     kind: str
     name: str
@@ -72,23 +72,23 @@ class IdentitySource:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketApi:
-    """The WebSocket API with its one stage. Functions are named by their names."""
+    """The WebSocket API with its only stage; `authorizer` is a function's name."""
 
     api_id: str
     stage: str
-    # The field of a message's body that names the route.
+    # The field of a message that selects the route.
     action_field: str
     routes: Mapping[str, Route]
     authorizer: str | None
     identity_sources: tuple[IdentitySource, ...] = ()
-    # Requests a second and at once: of single routes by key, and of each of the others.
+    # Rate and burst limits: of some routes, by key, and the default for all others.
     throttles: Mapping[str, Budget] = field(default_factory=dict)
     default_throttle: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JwtAuthorizer:
-    """Whose tokens a route of the HTTP API takes, and for whom they must be."""
+    """The token issuer and the audiences that a route of the HTTP API accepts."""
 
     issuer: str
     audiences: tuple[str, ...]
@@ -96,7 +96,7 @@ class JwtAuthorizer:
 
 @dataclass(frozen=True, slots=True)
 class HttpRoute:
-    """One route of the HTTP API; without an authorizer it takes any request."""
+    """A route of the HTTP API; without an authorizer it accepts any request."""
 
     key: str
     function: str
@@ -105,7 +105,7 @@ class HttpRoute:
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
-    """The HTTP API with its one stage; routes by key (`POST /path`, `ANY /path`, `$default`)."""
+    """The HTTP API with its only stage; routes by key (`POST /path`, `ANY /path`, `$default`)."""
 
     api_id: str
     stage: str
@@ -114,7 +114,7 @@ class HttpApi:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret with the value that it has on this machine."""
+    """A secret with its local value."""
 
     name: str
     arn: str
@@ -147,12 +147,12 @@ class Table:
     keys: tuple[KeyAttribute, ...]
     attributes: Mapping[str, str]
     indexes: tuple[Index, ...]
-    expires_at: str | None = None  # the attribute that says when a row may be deleted
+    expires_at: str | None = None  # the time-to-live attribute
 
 
 @dataclass(frozen=True, slots=True)
 class RedrivePolicy:
-    """Where a queue's message goes after it was received `max_receive_count` times."""
+    """The dead-letter queue for messages received `max_receive_count` times."""
 
     queue: str
     max_receive_count: int
@@ -160,9 +160,10 @@ class RedrivePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A standard SQS queue; `delay_seconds` is for messages that name none themselves.
+    """A standard SQS queue.
 
-    A message is dropped `retention_seconds` after it was sent.
+    `delay_seconds` is the default of messages without their own delay. Messages expire
+    `retention_seconds` after they were sent.
     """
 
     name: str
@@ -177,8 +178,8 @@ class Queue:
 class EventSourceMapping:
     """A queue whose messages invoke a function, both by name.
 
-    `report_failures`: the function says which messages of a batch are to come again.
-    `max_concurrency`: how many batches are with the function at a time.
+    `report_failures`: the function reports which messages of a batch to retry.
+    `max_concurrency`: maximum number of concurrent batches.
     """
 
     queue: str
@@ -191,7 +192,7 @@ class EventSourceMapping:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleTarget:
-    """What a rule invokes or sends to, by name; `constant` is JSON in place of the rule's event."""
+    """A rule's target function or queue, by name; `constant` is JSON that replaces the event."""
 
     kind: Literal["function", "queue"]
     name: str
@@ -200,7 +201,7 @@ class ScheduleTarget:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rule that runs by the clock."""
+    """An EventBridge rule with a fixed rate."""
 
     name: str
     arn: str
@@ -210,7 +211,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class UserPool:
-    """The user pool as tokens show it."""
+    """The Cognito user pool: its id and its client's id, as in tokens."""
 
     pool_id: str
     client_id: str
@@ -218,7 +219,7 @@ class UserPool:
 
 @dataclass(frozen=True, slots=True)
 class AwsEnvironment:
-    """Where the stack pretends to be: the values of CloudFormation's pseudo parameters."""
+    """The simulated account, Region and partition: CloudFormation's pseudo parameters."""
 
     region: str = "eu-central-1"
     account: str = "000000000000"
@@ -226,29 +227,29 @@ class AwsEnvironment:
     url_suffix: str = "amazonaws.com"
 
     def management_url(self, api_id: str, stage: str) -> str:
-        """The deployed address of @connections and, with wss, of the WebSocket API."""
+        """Deployed URL of @connections and, with the scheme wss, of the WebSocket API."""
         return f"https://{self.api_host(api_id)}/{stage}"
 
     def issuer_url(self, pool_id: str) -> str:
-        """The deployed issuer of a user pool's tokens."""
+        """Deployed issuer URL of a user pool's tokens."""
         return f"https://cognito-idp.{self.region}.{self.url_suffix}/{pool_id}"
 
     def queue_url(self, name: str) -> str:
-        """The deployed address of a queue, which SQS knows it by."""
+        """Deployed URL of a queue, by which SQS identifies it."""
         return f"https://sqs.{self.region}.{self.url_suffix}/{self.account}/{name}"
 
     def api_host(self, api_id: str) -> str:
-        """The deployed host of an API."""
+        """Deployed host of an API."""
         return f"{api_id}.execute-api.{self.region}.{self.url_suffix}"
 
     def arn(self, service: str, resource: str) -> str:
-        """An ARN in this account and region."""
+        """An ARN in this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything there is to run."""
+    """All resources of a stack that the local stack runs."""
 
     name: str
     aws: AwsEnvironment

@@ -1,4 +1,4 @@
-"""Who may invoke the functions of a template: API Gateway, and the rules of EventBridge."""
+"""Permissions of API Gateway and EventBridge to invoke the functions of a template."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ EVENTS = "events.amazonaws.com"
 
 
 class PermissionReader:
-    """Reads AWS::Lambda::Permission; `functions` are the names by their ARNs, an alias has its own.
+    """Reads AWS::Lambda::Permission; `functions` maps ARNs, including aliases', to names.
 
-    What lets a function be invoked does not let its alias be.
+    A permission for a function does not apply to its aliases.
     """
 
     def __init__(self, resources: Resources, functions: Mapping[str, str]) -> None:
-        # The last part of an ARN is the name, or the name and an alias.
+        # An ARN ends with the function's name, or with name and alias.
         self._arns = {arn.partition(":function:")[2]: arn for arn in functions}
         self._permissions = list(resources.all("Lambda::Permission"))
         for permission in self._permissions:
@@ -26,7 +26,7 @@ class PermissionReader:
             permission.expect("Principal", API_GATEWAY, EVENTS)
 
     def of_api(self, arn: str) -> Set[str]:
-        """The ARNs that API Gateway may invoke for a route or an authorizer, named by ARN."""
+        """Function ARNs that API Gateway may invoke for the route or authorizer `arn`."""
         return {
             self._function(permission)
             for permission in self._permissions
@@ -35,7 +35,7 @@ class PermissionReader:
         }
 
     def of_rule(self, arn: str) -> Set[str]:
-        """The ARNs that a rule may invoke."""
+        """Function ARNs that the rule `arn` may invoke."""
         return {
             self._function(permission)
             for permission in self._permissions

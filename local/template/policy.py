@@ -1,9 +1,9 @@
-"""Whether statements of IAM policies allow an action on a resource. Pure; nothing is looked up.
+"""Evaluates IAM policy statements; pure.
 
-Rules, as far as statements that only allow, without conditions, need them:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html (names of
-actions are case-insensitive) and .../reference_policies_elements_resource.html (`*` and `?` stand
-for characters within a segment of an ARN; the last segment may hold colons itself).
+Supports only Allow statements without conditions. Rules:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html (action
+names are case-insensitive) and .../reference_policies_elements_resource.html (`*` and `?` match
+characters within a segment of an ARN; the last segment may contain colons).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _ARN_SEGMENTS = 6
 
 
 def allows(statements: Iterable[Statement], action: str, resource: str) -> bool:
-    """Whether a statement names both; what none names is denied.
+    """Whether any statement allows the action on the resource; the default is to deny.
 
-    `resource` is an ARN, or `*` for calls that concern no resource: those need a statement on `*`.
+    `resource` is an ARN, or `*` for actions without a resource, which require a statement on `*`.
     """
     return any(
         any(_action(pattern).fullmatch(action) for pattern in statement.actions)
@@ -31,12 +31,12 @@ def allows(statements: Iterable[Statement], action: str, resource: str) -> bool:
 
 
 def resource_matches(pattern: str, resource: str) -> bool:
-    """Whether an ARN that may hold `*` and `?` names `resource`."""
+    """Whether the ARN pattern, with `*` and `?`, matches `resource`."""
     return _resource(pattern).fullmatch(resource) is not None
 
 
 def is_resource(pattern: str) -> bool:
-    """Whether `pattern` is what a statement's Resource may be here: `*`, or a whole ARN."""
+    """Whether a statement's Resource has a supported format: `*` or a complete ARN."""
     return pattern == "*" or (
         pattern.startswith("arn:") and pattern.count(":") >= _ARN_SEGMENTS - 1
     )

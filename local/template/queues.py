@@ -1,4 +1,4 @@
-"""The queues in a template, and the functions that their messages invoke."""
+"""Reads the queues of a template and their event source mappings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from local.template.model import EventSourceMapping, Function, Queue, RedrivePolicy
 from local.template.resources import Resource, Resources
 
-# SQS's ranges and defaults, in seconds:
+# Minimum, maximum and default of SQS's attributes, in seconds:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 _DELAY = (0, 900, 0)
 _VISIBILITY = (0, 43_200, 30)
 _RETENTION = (60, 1_209_600, 345_600)
 _MAX_RECEIVES = (1, 1_000, 10)
-# Lambda's for standard queues; it starts with five batches at a time:
+# Lambda's for standard queues; its pollers start with five concurrent batches:
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _BATCH = (1, 10_000, 10)
 _WINDOW = (0, 300, 0)
 _CONCURRENCY = (2, 1_000, 5)
-# A larger batch is not filled by one call of ReceiveMessage, and so needs a batching window.
-_ONE_CALL = 10
+# Maximum of one ReceiveMessage call; a larger batch requires a batching window.
+_MAX_RECEIVE_BATCH = 10
 _REPORT_FAILURES = "ReportBatchItemFailures"
 
 
@@ -37,11 +37,11 @@ class QueueReader:
         }
 
     def queues(self) -> tuple[Queue, ...]:
-        """The queues. Raises TemplateError for what this package does not run."""
+        """Read the queues. Raises TemplateError for unsupported ones."""
         return tuple(map(self._queue, self._resources.all("SQS::Queue")))
 
     def event_source_mappings(self, queues: tuple[Queue, ...]) -> tuple[EventSourceMapping, ...]:
-        """The mappings that are enabled. Raises TemplateError for those that AWS refuses, too."""
+        """Read the enabled mappings. Raises TemplateError for those that AWS would reject."""
         by_name = {queue.name: queue for queue in queues}
         return tuple(self._enabled_sources(by_name))
 
@@ -49,9 +49,9 @@ class QueueReader:
         return Queue(
             name=self._resources.attribute(resource, "QueueName"),
             arn=self._resources.attribute(resource, "Arn"),
-            delay_seconds=resource.whole("DelaySeconds", *_DELAY),
-            visibility_timeout_seconds=resource.whole("VisibilityTimeout", *_VISIBILITY),
-            retention_seconds=resource.whole("MessageRetentionPeriod", *_RETENTION),
+            delay_seconds=resource.integer("DelaySeconds", *_DELAY),
+            visibility_timeout_seconds=resource.integer("VisibilityTimeout", *_VISIBILITY),
+            retention_seconds=resource.integer("MessageRetentionPeriod", *_RETENTION),
             dead_letters=self._dead_letters(resource),
         )
 
@@ -68,17 +68,17 @@ class QueueReader:
             )
         target = policy["deadLetterTargetArn"]
         if target not in self._names:
-            raise resource.error(f"RedrivePolicy: {target} is no queue of this stack")
-        if target in self._redriven():
+            raise resource.error(f"RedrivePolicy: {target} is not a queue of this stack")
+        if target in self._with_redrive_policy():
             raise resource.error(
-                "RedrivePolicy: a queue of dead letters that has dead letters of its own "
+                "RedrivePolicy: a dead-letter queue with a dead-letter queue of its own "
                 "is not supported"
             )
-        count = resource.whole("RedrivePolicy", *_MAX_RECEIVES, part="maxReceiveCount")
+        count = resource.integer("RedrivePolicy", *_MAX_RECEIVES, key="maxReceiveCount")
         return RedrivePolicy(self._names[target], count)
 
-    def _redriven(self) -> set[str]:
-        """The ARNs of the queues that have dead letters."""
+    def _with_redrive_policy(self) -> set[str]:
+        """ARNs of the queues that have a dead-letter queue."""
         return {
             self._resources.attribute(item, "Arn")
             for item in self._resources.all("SQS::Queue")
@@ -95,39 +95,39 @@ class QueueReader:
     def _source(self, resource: Resource, queues: Mapping[str, Queue]) -> EventSourceMapping:
         arn = resource.text("EventSourceArn")
         if arn not in self._names:
-            raise resource.error(f"EventSourceArn: {arn} is no queue of this stack")
+            raise resource.error(f"EventSourceArn: {arn} is not a queue of this stack")
         queue, function = queues[self._names[arn]], self._function(resource)
         if queue.visibility_timeout_seconds < function.timeout_seconds:
-            # AWS refuses such a mapping in these words.
+            # AWS rejects such a mapping with this message.
             raise resource.error(
                 f"Queue visibility timeout: {queue.visibility_timeout_seconds} seconds is less "
                 f"than Function timeout: {function.timeout_seconds} seconds; raise "
                 f"VisibilityTimeout of {queue.name} or lower Timeout of {function.name}"
             )
-        size = resource.whole("BatchSize", *_BATCH)
-        window = resource.whole("MaximumBatchingWindowInSeconds", *_WINDOW)
-        if size > _ONE_CALL and window < 1:
+        size = resource.integer("BatchSize", *_BATCH)
+        window = resource.integer("MaximumBatchingWindowInSeconds", *_WINDOW)
+        if size > _MAX_RECEIVE_BATCH and window < 1:
             raise resource.error(
-                f"BatchSize {size} is more than {_ONE_CALL}, which needs a "
+                f"BatchSize {size} is more than {_MAX_RECEIVE_BATCH} and requires a "
                 f"MaximumBatchingWindowInSeconds of at least 1"
             )
-        answers = resource.get("FunctionResponseTypes", [])
-        if answers not in ([], [_REPORT_FAILURES]):
-            raise resource.error(f"FunctionResponseTypes: supported is {_REPORT_FAILURES}")
+        response_types = resource.get("FunctionResponseTypes", [])
+        if response_types not in ([], [_REPORT_FAILURES]):
+            raise resource.error(f"FunctionResponseTypes: only {_REPORT_FAILURES} is supported")
         return EventSourceMapping(
             queue=queue.name,
             function=function.name,
             batch_size=size,
             batching_window_seconds=window,
-            report_failures=bool(answers),
-            max_concurrency=resource.whole(
-                "ScalingConfig", *_CONCURRENCY, part="MaximumConcurrency"
+            report_failures=bool(response_types),
+            max_concurrency=resource.integer(
+                "ScalingConfig", *_CONCURRENCY, key="MaximumConcurrency"
             ),
         )
 
     def _function(self, resource: Resource) -> Function:
-        given = resource.text("FunctionName")
-        function = self._by_arn.get(given) or self._functions.get(given)
+        name_or_arn = resource.text("FunctionName")
+        function = self._by_arn.get(name_or_arn) or self._functions.get(name_or_arn)
         if function is None:
-            raise resource.error(f"FunctionName: {given} is no function of this stack")
+            raise resource.error(f"FunctionName: {name_or_arn} is not a function of this stack")
         return function

@@ -1,7 +1,7 @@
-"""What Ref and Fn::GetAtt of this stack's resources give: names and ids made up for this machine.
+"""Resolves Ref and Fn::GetAtt to physical names and ids.
 
-Physical names that the template leaves to CloudFormation are derived from the logical ids, so that
-they are the same in every run.
+Names that the template leaves to CloudFormation are derived from the logical ids, so they are the
+same in every run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from local.template.model import AwsEnvironment
 
 Resource = Mapping[str, object]
 
-# The property that names a resource, for the types where Ref gives that name.
+# The name property of types whose Ref returns the name.
 _NAME_PROPERTIES = {
     "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::DynamoDB::Table": "TableName",
@@ -24,7 +24,7 @@ _NAME_PROPERTIES = {
     "AWS::Cognito::UserPoolGroup": "GroupName",
     "AWS::Events::Rule": "Name",
 }
-# Types where Ref gives an id that AWS makes up.
+# Types whose Ref returns a generated id.
 _IDS = frozenset(
     {
         "AWS::ApiGatewayV2::Authorizer",
@@ -43,12 +43,12 @@ _ARN_RESOURCES = {
     "AWS::Logs::LogGroup": ("logs", "log-group:"),
     "AWS::Events::Rule": ("events", "rule/"),
 }
-# Ref gives its URL.
+# Ref returns its URL.
 _QUEUE = "AWS::SQS::Queue"
-# Ref gives its ARN, whose end AWS makes up: six characters after the name.
+# Ref returns its ARN, which ends with six generated characters after the name.
 _SECRET = "AWS::SecretsManager::Secret"
 _SECRET_SUFFIX = "-a1b2c3"
-# The number of every version (there is one), and the attribute that is the ARN, as Ref is.
+# The version number (the stack has one version), and the attribute with the ARN, as Ref.
 _QUALIFIED = {
     "AWS::Lambda::Version": ("1", "FunctionArn"),
     "AWS::Lambda::Alias": ("", "AliasArn"),
@@ -59,9 +59,9 @@ _WITH_ATTRIBUTES = frozenset(
 
 
 class References:
-    """Answers Ref and Fn::GetAtt for the resources, parameters and pseudo parameters of a template.
+    """Looks up Ref and Fn::GetAtt for resources, parameters and pseudo parameters.
 
-    Names given in the template may hold intrinsics themselves: what is returned is unresolved.
+    Names in the template may contain intrinsic functions; the values are returned unresolved.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class References:
         }
 
     def ref(self, name: str) -> object:
-        """What `Ref` of `name` gives; a value with intrinsics is returned unresolved."""
+        """Value of `Ref`, with its own intrinsic functions unresolved."""
         if name in self._pseudo:
             return self._pseudo[name]
         if name in self._parameters:
@@ -96,13 +96,13 @@ class References:
         if kind in _NAME_PROPERTIES:
             return self._name(name, _NAME_PROPERTIES[kind])
         if kind == _QUEUE:
-            beginning = self._aws.queue_url("")
-            return {"Fn::Join": ["", [beginning, self._name(name, "QueueName")]]}
+            prefix = self._aws.queue_url("")
+            return {"Fn::Join": ["", [prefix, self._name(name, "QueueName")]]}
         if kind == _SECRET:
             prefix = self._aws.arn("secretsmanager", "secret:")
             return {"Fn::Join": ["", [prefix, self._name(name, "Name"), _SECRET_SUFFIX]]}
         identifier = re.sub(r"[^a-z0-9]", "", name.lower())
-        made_up = {
+        generated = {
             "AWS::ApiGatewayV2::Api": identifier[:10],
             "AWS::Cognito::UserPool": f"{self._aws.region}_{identifier}",
             "AWS::Lambda::Version": {"Fn::GetAtt": [name, "FunctionArn"]},
@@ -110,15 +110,15 @@ class References:
             "AWS::Lambda::LayerVersion": self._aws.arn("lambda", f"layer:{identifier}:1"),
             **dict.fromkeys(_IDS, identifier),
         }
-        if kind not in made_up:
+        if kind not in generated:
             raise TemplateError(f"Ref of {name} ({kind}) is not supported")
-        return made_up[kind]
+        return generated[kind]
 
     def attribute(self, name: str, attribute: str) -> object:
-        """What `Fn::GetAtt` gives; its parts may hold intrinsics still."""
+        """Value of `Fn::GetAtt`, with its own intrinsic functions unresolved."""
         kind = self._type(name)
         if attribute == "Arn" and kind == "AWS::IAM::Role":
-            # IAM's ARNs name no region.
+            # IAM ARNs contain no Region.
             prefix = f"arn:{self._aws.partition}:iam::{self._aws.account}:role/"
             return {"Fn::Join": ["", [prefix, {"Ref": name}]]}
         if attribute == "Arn" and kind in _ARN_RESOURCES:
@@ -137,7 +137,7 @@ class References:
         return known[attribute]
 
     def _qualified(self, name: str, kind: str, attribute: str) -> object:
-        """Of a version or an alias: the function's ARN with what it is called at its end."""
+        """Attribute of a version or alias, whose ARN ends with the version or alias name."""
         number, arn = _QUALIFIED[kind]
         end = number or self._property(name, "Name")
         if attribute == "Version" and number:
@@ -166,7 +166,7 @@ class References:
 
     def _type(self, name: str) -> str:
         if name not in self._resources:
-            raise TemplateError(f"the template refers to {name}, which it does not define")
+            raise TemplateError(f"the template refers to the undefined resource {name}")
         return str(self._resources[name].get("Type"))
 
     def _name(self, name: str, key: str) -> object:

@@ -1,4 +1,4 @@
-"""What the roles in a template allow. What is not understood is refused: it might deny."""
+"""Reads the roles of a template; unsupported elements are errors, since they might deny."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LAMBDA = "lambda.amazonaws.com"
 
 
 class RoleReader:
-    """Reads the roles of functions: inline policies, and AWS::IAM::Policy attached to them.
+    """Reads the roles of functions: inline policies and attached AWS::IAM::Policy resources.
 
-    Roles that something else assumes are without effect here, whatever they say.
+    Ignores roles that other services assume.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -26,17 +26,17 @@ class RoleReader:
         }
 
     def of(self, function: Resource) -> Role:
-        """A function's role. Raises TemplateError for what this package does not enforce."""
+        """Read a function's role. Raises TemplateError for elements that are not enforced."""
         arn = function.text("Role")
         if arn not in self._roles:
-            raise function.error(f"Role {arn} is no role of this template")
+            raise function.error(f"Role {arn} is not a role of this template")
         return self._role(self._roles[arn])
 
     def _role(self, resource: Resource) -> Role:
-        for name in _listed(resource.get("ManagedPolicyArns", [])):
+        for name in _as_list(resource.get("ManagedPolicyArns", [])):
             raise resource.error(
-                f"managed policy {name} is not supported: what it allows is not in the template; "
-                f"write its statements into Policies"
+                f"managed policy {name} is not supported, since the template does not contain its "
+                f"statements; copy them into Policies"
             )
         if resource.get("PermissionsBoundary") is not None:
             raise resource.error("PermissionsBoundary is not supported")
@@ -50,45 +50,45 @@ class RoleReader:
         attached = [
             statement
             for policy in self._resources.all("IAM::Policy")
-            if name in _listed(policy.get("Roles", []))
+            if name in _as_list(policy.get("Roles", []))
             for statement in _statements(policy, policy.get("PolicyDocument"))
         ]
         return Role(name, (*inline, *attached))
 
 
 def _expect_lambda(resource: Resource) -> None:
-    """Refuse a role that Lambda could not assume."""
+    """Raise TemplateError for a role that Lambda cannot assume."""
     document = resource.get("AssumeRolePolicyDocument", {})
-    for statement in _listed(document.get("Statement", [])):
+    for statement in _as_list(document.get("Statement", [])):
         principal = statement.get("Principal", {})
-        if isinstance(principal, Mapping) and _LAMBDA in _listed(principal.get("Service", [])):
+        if isinstance(principal, Mapping) and _LAMBDA in _as_list(principal.get("Service", [])):
             return
-    raise resource.error(f"AssumeRolePolicyDocument does not let {_LAMBDA} assume it")
+    raise resource.error(f"AssumeRolePolicyDocument does not allow {_LAMBDA} to assume the role")
 
 
 def _statements(resource: Resource, document: Mapping[str, Any]) -> Iterator[Statement]:
-    for content in _listed(document.get("Statement", [])):
+    for content in _as_list(document.get("Statement", [])):
         if unknown := content.keys() - {"Sid", "Effect", "Action", "Resource"}:
             raise resource.error(f"{min(unknown)} of a policy statement is not supported")
         if content.get("Effect") != "Allow":
-            raise resource.error(f"Effect {content.get('Effect')!r} is not supported, only Allow")
+            raise resource.error(f"Effect {content.get('Effect')!r}: only Allow is supported")
         actions = _texts(resource, content, "Action")
         resources = _texts(resource, content, "Resource")
         for action in actions:
             if action != "*" and ":" not in action:
-                raise resource.error(f"Action {action!r} is not in the form service:Operation")
+                raise resource.error(f"Action {action!r}: expected the form service:Operation")
         for pattern in resources:
             if not is_resource(pattern) or "${" in pattern:
-                raise resource.error(f"Resource {pattern!r} is neither * nor an ARN without ${{}}")
+                raise resource.error(f"Resource {pattern!r}: expected * or an ARN without ${{}}")
         yield Statement(actions, resources)
 
 
 def _texts(resource: Resource, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    texts = _listed(content.get(name, []))
+    texts = _as_list(content.get(name, []))
     if not texts or not all(isinstance(text, str) for text in texts):
         raise resource.error(f"{name} of a policy statement must be a text or a list of texts")
     return tuple(texts)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""The rules in a template that run by the clock, and what they are for.
+"""Reads the scheduled rules of a template and their targets.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
 """
@@ -17,13 +17,13 @@ from local.template.resources import Resource, Resources
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 _RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)(?P<plural>s?)\)")
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
-# What a target may say; what keeps delivery going in AWS has nothing to do here.
+# Supported properties of a target; retries and dead-letter queues have no local effect.
 _TARGET_KEYS = frozenset({"Id", "Arn", "Input", "RetryPolicy", "DeadLetterConfig"})
 _SEND = "sqs:SendMessage"
 
 
 class ScheduleReader:
-    """Reads the rules of a template; `functions` are the names by their ARNs."""
+    """Reads the rules of a template; `functions` maps ARNs to names."""
 
     def __init__(
         self,
@@ -38,8 +38,9 @@ class ScheduleReader:
         self._permissions = permissions
 
     def read(self) -> tuple[Schedule, ...]:
-        """The rules that are enabled. Raises TemplateError for what this package does not run, and
-        for what AWS would not deliver.
+        """Read the enabled rules.
+
+        Raises TemplateError for unsupported rules and for targets to which AWS would not deliver.
         """
         return tuple(self._enabled())
 
@@ -54,7 +55,7 @@ class ScheduleReader:
         arn = self._resources.attribute(resource, "Arn")
         targets = resource.get("Targets", [])
         if not targets:
-            raise resource.error("Targets: a rule without targets does nothing")
+            raise resource.error("Targets: the rule has no targets")
         return Schedule(
             name=self._resources.ref(resource),
             arn=arn,
@@ -68,18 +69,20 @@ class ScheduleReader:
         arn, constant = str(target.get("Arn")), target.get("Input")
         if constant is not None and not _is_json(constant):
             raise resource.error("Targets.Input: not JSON")
-        lost = target.get("DeadLetterConfig", {}).get("Arn")
-        # Nothing is lost here; but in AWS it would be dropped, and nobody told.
-        if lost is not None and not self._may_send(rule, str(lost)):
-            raise resource.error(f"no AWS::SQS::QueuePolicy lets it send to {lost}")
+        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        # Without the policy AWS would silently drop undeliverable events.
+        if dead_letters is not None and not self._may_send(rule, str(dead_letters)):
+            raise resource.error(
+                f"no AWS::SQS::QueuePolicy allows the rule to send to {dead_letters}"
+            )
         if arn in self._functions:
             name = self._functions[arn]
             if arn not in self._permissions.of_rule(rule):
-                raise resource.error(f"no AWS::Lambda::Permission lets it invoke {name}")
+                raise resource.error(f"no AWS::Lambda::Permission allows the rule to invoke {name}")
             return ScheduleTarget("function", name, constant)
         if arn in self._queues:
             if not self._may_send(rule, arn):
-                raise resource.error(f"no AWS::SQS::QueuePolicy lets it send to {arn}")
+                raise resource.error(f"no AWS::SQS::QueuePolicy allows the rule to send to {arn}")
             return ScheduleTarget("queue", self._queues[arn], constant)
         raise resource.error(f"Targets: {arn} is neither a function nor a queue of this stack")
 
@@ -93,30 +96,30 @@ class ScheduleReader:
 
 
 def _period(resource: Resource) -> int:
-    """The seconds of a rate; "1 minutes" and "5 minute" are refused, as by EventBridge."""
+    """Period of a rate in seconds; rejects "1 minutes" and "5 minute", as EventBridge does."""
     expression = resource.text("ScheduleExpression")
     rate = _RATE.fullmatch(expression)
     if rate is None or (rate["count"] == "1") == bool(rate["plural"]):
         raise resource.error(
-            f"ScheduleExpression {expression!r}: supported is rate(1 minute) or rate(n minutes), "
-            f"likewise of hours and days"
+            f"ScheduleExpression {expression!r}: only rate(1 minute), rate(n minutes) and the "
+            f"same for hours and days are supported"
         )
     return int(rate["count"]) * _UNITS[rate["unit"]]
 
 
 def _allows(statement: Mapping[str, Any], rule: str, queue: str) -> bool:
-    """Whether a statement is what a rule needs, in the form that the CDK and AWS's guide give it.
+    """Whether a statement allows the rule to send, in the form of the CDK and AWS's guide.
 
-    Others may be of effect in AWS; whoever writes one is told by the refusal.
+    AWS accepts other forms too; the local stack rejects them with an error.
     """
     principal = statement.get("Principal")
     condition = statement.get("Condition")
     return (
         statement.get("Effect") == "Allow"
         and isinstance(principal, Mapping)
-        and EVENTS in _listed(principal.get("Service"))
-        and _SEND in _listed(statement.get("Action"))
-        and queue in _listed(statement.get("Resource"))
+        and EVENTS in _as_list(principal.get("Service"))
+        and _SEND in _as_list(statement.get("Action"))
+        and queue in _as_list(statement.get("Resource"))
         and condition in (None, {"ArnEquals": {"aws:SourceArn": rule}})
     )
 
@@ -129,5 +132,5 @@ def _is_json(text: object) -> bool:
     return True
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,6 +1,6 @@
-"""The secrets in a template. Their values are the same in every run, so that people can use them.
+"""Reads the secrets of a template, with values that are the same in every run.
 
-A generated secret has the text `local-<name>-secret`, its name without the stack's in front.
+The value of a generated secret is `local-<name>-secret`; the name omits the stack's prefix.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from local.template.resources import Resource, Resources
 
 
 class SecretReader:
-    """Reads the secrets of a stack."""
+    """Reads the secrets of a template."""
 
     def __init__(self, resources: Resources, stack_name: str) -> None:
         self._resources = resources
         self._stack_name = stack_name
 
     def read(self) -> tuple[Secret, ...]:
-        """The secrets. Raises TemplateError for what this package does not serve."""
+        """Read the secrets. Raises TemplateError for unsupported ones."""
         return tuple(map(self._secret, self._resources.all("SecretsManager::Secret")))
 
     def _secret(self, resource: Resource) -> Secret:
@@ -27,5 +27,5 @@ class SecretReader:
         if template := {"SecretStringTemplate", "GenerateStringKey"} & generated.keys():
             raise resource.error(f"GenerateSecretString.{min(template)} is not supported")
         name = resource.text("Name", f"{self._stack_name}-{resource.id}")
-        plain = name.removeprefix(f"{self._stack_name}-")
-        return Secret(name, self._resources.ref(resource), f"local-{plain}-secret")
+        short_name = name.removeprefix(f"{self._stack_name}-")
+        return Secret(name, self._resources.ref(resource), f"local-{short_name}-secret")

@@ -1,4 +1,4 @@
-"""From the synthesized template to the stack that it describes."""
+"""Reads a synthesized template into a Stack."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from local.base.errors import TemplateError
-from local.template.apis import ApiParts, apis, check_parts
+from local.template.apis import ApiResources, apis_of_protocol, check_children
 from local.template.functions import FunctionReader
-from local.template.http_api import HttpReader
+from local.template.http_api import HttpApiReader
 from local.template.intrinsics import Resolver
 from local.template.model import (
     AwsEnvironment,
@@ -29,11 +29,11 @@ from local.template.resources import Resource, Resources
 from local.template.schedules import ScheduleReader
 from local.template.secrets import SecretReader
 from local.template.support_matrix import check_resource, check_section
-from local.template.websocket_api import WebSocketReader
+from local.template.websocket_api import WebSocketApiReader
 
 
 def read_stack(template: Path, aws: AwsEnvironment | None = None) -> Stack:
-    """The stack in `template`, `<stack name>.template.json`; its assets manifest lies beside it.
+    """Read the stack in `<stack name>.template.json` and in the assets manifest beside it.
 
     Raises TemplateError.
     """
@@ -44,16 +44,16 @@ def read_stack(template: Path, aws: AwsEnvironment | None = None) -> Stack:
     except (OSError, ValueError) as error:
         raise TemplateError(f"cannot read {template} or its assets manifest: {error}") from error
     if not isinstance(content, dict):
-        raise TemplateError(f"{template} is no CloudFormation template")
+        raise TemplateError(f"{template} is not a CloudFormation template")
     assets = {
         destination["objectKey"]: template.parent.resolve() / item["source"]["path"]
         for item in manifest["files"].values()
         for destination in item["destinations"].values()
     }
-    return _Reader(name, aws or AwsEnvironment(), content, assets).stack()
+    return _StackReader(name, aws or AwsEnvironment(), content, assets).read()
 
 
-class _Reader:
+class _StackReader:
     def __init__(
         self, name: str, aws: AwsEnvironment, content: Mapping[str, Any], assets: Mapping[str, Path]
     ) -> None:
@@ -75,14 +75,14 @@ class _Reader:
             resolver,
         )
 
-    def stack(self) -> Stack:
+    def read(self) -> Stack:
         resources = self._resources
         functions = FunctionReader(resources, self._aws, self._assets).read()
         queue_reader = QueueReader(resources, functions)
         queues = queue_reader.queues()
         by_arn = {arn: item.name for item in functions.values() for arn in item.arns}
         permissions = PermissionReader(resources, by_arn)
-        check_parts(resources)
+        check_children(resources)
         websocket, http = self._apis(by_arn, permissions)
         return Stack(
             self._name,
@@ -101,22 +101,23 @@ class _Reader:
     def _apis(
         self, by_arn: Mapping[str, str], permissions: PermissionReader
     ) -> tuple[WebSocketApi, HttpApi | None]:
-        """The one WebSocket API that there must be, and the HTTP API if there is one."""
-        resources, identity = self._resources, self._user_pool()
-        issuers = (self._aws.issuer_url(identity.pool_id),) if identity else ()
+        """Read the only WebSocket API and the optional HTTP API."""
+        resources, user_pool = self._resources, self._user_pool()
+        issuers = (self._aws.issuer_url(user_pool.pool_id),) if user_pool else ()
 
-        def parts(api: Resource) -> ApiParts:
-            return ApiParts(resources, api, self._aws, by_arn, permissions)
+        def children(api: Resource) -> ApiResources:
+            return ApiResources(resources, api, self._aws, by_arn, permissions)
 
-        websockets, https = (apis(resources, protocol) for protocol in ("WEBSOCKET", "HTTP"))
-        if len(websockets) != 1 or len(https) > 1:
+        websocket_apis = apis_of_protocol(resources, "WEBSOCKET")
+        http_apis = apis_of_protocol(resources, "HTTP")
+        if len(websocket_apis) != 1 or len(http_apis) > 1:
             raise TemplateError(
                 f"expected one WebSocket API and at most one HTTP API in the template, found "
-                f"{len(websockets)} and {len(https)}"
+                f"{len(websocket_apis)} and {len(http_apis)}"
             )
-        (api,) = websockets
-        websocket = WebSocketReader(resources, api, parts(api)).read()
-        http = [HttpReader(api, parts(api), issuers).read() for api in https]
+        (api,) = websocket_apis
+        websocket = WebSocketApiReader(resources, api, children(api)).read()
+        http = [HttpApiReader(api, children(api), issuers).read() for api in http_apis]
         return websocket, http[0] if http else None
 
     def _table(self, resource: Resource) -> Table:

@@ -1,7 +1,7 @@
-"""What of CloudFormation this package understands, resource type by resource type.
+"""Supported CloudFormation resource types and properties.
 
-A property is either used or ignored for a stated reason; any other one stops the start, because
-running on without it would mean to test something else than what gets deployed.
+Each property is either used, or ignored for a stated reason. Any other property is an error:
+without it the local stack would differ from the deployed one.
 """
 
 from __future__ import annotations
@@ -11,25 +11,30 @@ from dataclasses import dataclass, field
 
 from local.base.errors import TemplateError
 
-_NAME_ONLY = "a name for people"
-_TAGS = "tags change nothing at run time"
-_LOGS = "functions log into files here"
-_ALARMS = "there are no alarms here to tell anybody of"
+_NAME_ONLY = "a descriptive name"
+_TAGS = "tags have no effect at run time"
+_LOGS = "functions log to files"
+_ALARMS = "the local stack has no alarms"
 _USERS = "tokens are issued without users, passwords or sign-in flows"
-_ONE_RUN = "messages live in memory for one run"
-_EVENTS = "an event is tried once here, as soon as there is a worker"
-_ADDRESS = "this machine has an address of its own"
-_ONE_VERSION = "new code takes the place of the old one at once"
-_DURABILITY = "the tables live for one run"
+_ONE_RUN = "messages are kept in memory for one run"
+_EVENTS = "asynchronous events are tried once, as soon as a worker is free"
+_ADDRESS = "the local stack has an address of its own"
+_ONE_VERSION = "new code replaces the old code at once"
+_DURABILITY = "tables are kept for one run"
+_NO_CLOUDWATCH = "the local stack has no CloudWatch"
+_DEPLOYMENT = "the template always runs as it is"
+_LAYER = "the virtual environment contains the same pinned packages"
+_BILLING = "the local stack has no billing"
+_CAPACITY = "the local database has no capacity limit"
 
 
 @dataclass(frozen=True)
 class Support:
-    """The properties of one resource type: those used, and those ignored with the reason."""
+    """The used and the ignored properties of a resource type, the latter with the reason."""
 
     used: frozenset[str] = frozenset()
     ignored: Mapping[str, str] = field(default_factory=dict)
-    # All that this type says is without effect here.
+    # Reason why the whole resource is ignored, or empty.
     ignored_whole: str = ""
 
 
@@ -47,13 +52,13 @@ SUPPORT: Mapping[str, Support] = {
     ),
     "AWS::ApiGatewayV2::Stage": _support(
         "ApiId StageName DefaultRouteSettings RouteSettings",
-        AutoDeploy="the template as it stands is what runs",
-        DeploymentId="the template as it stands is what runs",
+        AutoDeploy=_DEPLOYMENT,
+        DeploymentId=_DEPLOYMENT,
         AccessLogSettings=_LOGS,
         Description=_NAME_ONLY,
         Tags=_TAGS,
     ),
-    "AWS::ApiGatewayV2::Deployment": _ignore("the template as it stands is what runs"),
+    "AWS::ApiGatewayV2::Deployment": _ignore(_DEPLOYMENT),
     "AWS::ApiGatewayV2::Route": _support(
         "ApiId RouteKey Target AuthorizationType AuthorizerId RouteResponseSelectionExpression",
         OperationName=_NAME_ONLY,
@@ -71,18 +76,18 @@ SUPPORT: Mapping[str, Support] = {
     ),
     "AWS::Lambda::Function": _support(
         "FunctionName Handler Code Environment Timeout MemorySize Runtime LoggingConfig Role",
-        Architectures="the functions run on this machine's processor",
-        Layers="the virtual environment holds the same pinned packages",
+        Architectures="functions run on this machine's processor",
+        Layers=_LAYER,
         Description=_NAME_ONLY,
-        TracingConfig="there is no X-Ray here",
-        RecursiveLoop="loop detection is not imitated",
+        TracingConfig="the local stack has no X-Ray",
+        RecursiveLoop="loop detection is not simulated",
         ReservedConcurrentExecutions="the number of workers is a setting of the local run",
         Tags=_TAGS,
     ),
     "AWS::Lambda::Version": _support("FunctionName", Description=_NAME_ONLY),
     "AWS::Lambda::Alias": _support(
         "FunctionName Name",
-        FunctionVersion="one version of the code is there at a time",
+        FunctionVersion="the code has one version at a time",
         Description=_NAME_ONLY,
     ),
     "AWS::CodeDeploy::Application": _ignore(_ONE_VERSION),
@@ -93,23 +98,23 @@ SUPPORT: Mapping[str, Support] = {
         Qualifier=_EVENTS,
         MaximumRetryAttempts=_EVENTS,
         MaximumEventAgeInSeconds=_EVENTS,
-        DestinationConfig="what a function fails on is in its log here",
+        DestinationConfig="failed events are in the function's log",
     ),
     "AWS::Lambda::Permission": _support(
         "Action FunctionName Principal SourceArn",
-        SourceAccount="one API is the only caller here",
+        SourceAccount="the local stack has only one account",
     ),
-    "AWS::Lambda::LayerVersion": _ignore("the virtual environment holds the same pinned packages"),
+    "AWS::Lambda::LayerVersion": _ignore(_LAYER),
     "AWS::DynamoDB::Table": _support(
         "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes TimeToLiveSpecification",
-        BillingMode="nothing is billed here",
-        ProvisionedThroughput="the local database has no capacity limit",
-        OnDemandThroughput="the local database has no capacity limit",
+        BillingMode=_BILLING,
+        ProvisionedThroughput=_CAPACITY,
+        OnDemandThroughput=_CAPACITY,
         PointInTimeRecoverySpecification=_DURABILITY,
         DeletionProtectionEnabled=_DURABILITY,
         SSESpecification=_DURABILITY,
-        TableClass="nothing is billed here",
-        ContributorInsightsSpecification="there is no CloudWatch here",
+        TableClass=_BILLING,
+        ContributorInsightsSpecification=_NO_CLOUDWATCH,
         Tags=_TAGS,
     ),
     "AWS::SQS::Queue": _support(
@@ -117,12 +122,12 @@ SUPPORT: Mapping[str, Support] = {
         SqsManagedSseEnabled=_ONE_RUN,
         Tags=_TAGS,
     ),
-    # It counts for rules; functions need grants of their own, and nobody else is here.
+    # Enforced for rules only: functions need permissions in their roles.
     "AWS::SQS::QueuePolicy": _support("PolicyDocument Queues"),
     "AWS::SecretsManager::Secret": _support(
         "Name GenerateSecretString",
         Description=_NAME_ONLY,
-        KmsKeyId="nothing is encrypted here",
+        KmsKeyId="local secrets are not encrypted",
         Tags=_TAGS,
     ),
     "AWS::Events::Rule": _support(
@@ -131,10 +136,10 @@ SUPPORT: Mapping[str, Support] = {
     "AWS::Lambda::EventSourceMapping": _support(
         "EventSourceArn FunctionName BatchSize MaximumBatchingWindowInSeconds Enabled"
         " FunctionResponseTypes ScalingConfig",
-        MetricsConfig="there is no CloudWatch here",
+        MetricsConfig=_NO_CLOUDWATCH,
         Tags=_TAGS,
     ),
-    # Enforced; what a role may not say here is refused by its reader.
+    # Enforced; the role reader rejects unsupported elements of policies.
     "AWS::IAM::Role": _support(
         "RoleName AssumeRolePolicyDocument Policies ManagedPolicyArns PermissionsBoundary",
         Description=_NAME_ONLY,
@@ -151,9 +156,9 @@ SUPPORT: Mapping[str, Support] = {
     "AWS::SNS::Topic": _ignore(_ALARMS),
     "AWS::SNS::TopicPolicy": _ignore(_ALARMS),
     "AWS::SNS::Subscription": _ignore(_ALARMS),
-    "AWS::KMS::Key": _ignore("it encrypts what alarms say, and nothing else"),
-    "AWS::CloudWatch::Alarm": _ignore("there is no CloudWatch here"),
-    "AWS::CloudWatch::Dashboard": _ignore("there is no CloudWatch here"),
+    "AWS::KMS::Key": _ignore("the key encrypts only alarm notifications"),
+    "AWS::CloudWatch::Alarm": _ignore(_NO_CLOUDWATCH),
+    "AWS::CloudWatch::Dashboard": _ignore(_NO_CLOUDWATCH),
     "AWS::Cognito::UserPool": _ignore(_USERS),
     "AWS::Cognito::UserPoolClient": _support(
         "UserPoolId",
@@ -173,11 +178,11 @@ SUPPORT: Mapping[str, Support] = {
         SupportedIdentityProviders=_USERS,
         TokenValidityUnits=_USERS,
     ),
-    "AWS::Cognito::UserPoolGroup": _ignore("tokens name any groups that they are asked for"),
-    "AWS::CDK::Metadata": _ignore("statistics for AWS"),
+    "AWS::Cognito::UserPoolGroup": _ignore("a token contains any groups that are requested"),
+    "AWS::CDK::Metadata": _ignore("usage statistics for AWS"),
 }
 
-# What may stand beside Type and Properties. A Condition may not: it is not evaluated.
+# Supported attributes of a resource. Condition is not: conditions are not evaluated.
 _RESOURCE_ATTRIBUTES = frozenset(
     {
         "Type",
@@ -189,7 +194,7 @@ _RESOURCE_ATTRIBUTES = frozenset(
         "Metadata",
     }
 )
-# Parameters are read where something refers to them; Rules and Outputs concern deployment.
+# Parameters are read on reference; Rules and Outputs matter only for deployment.
 _SECTIONS = frozenset(
     {
         "AWSTemplateFormatVersion",
@@ -204,13 +209,13 @@ _SECTIONS = frozenset(
 
 
 def check_section(name: str) -> None:
-    """Refuse a section of the template whose meaning would be lost."""
+    """Raise TemplateError for an unsupported section of the template."""
     if name not in _SECTIONS:
         raise TemplateError(f"section {name!r} of the template is not supported")
 
 
 def check_resource(logical_id: str, resource: Mapping[str, object]) -> None:
-    """Refuse what this package neither uses nor ignores for a reason."""
+    """Raise TemplateError for an unsupported type, attribute or property."""
     kind = resource.get("Type")
     support = SUPPORT.get(str(kind))
     if support is None:
@@ -220,12 +225,12 @@ def check_resource(logical_id: str, resource: Mapping[str, object]) -> None:
             raise TemplateError(f"{logical_id} ({kind}): attribute {attribute} is not supported")
     properties = resource.get("Properties", {})
     if not isinstance(properties, Mapping):
-        raise TemplateError(f"{logical_id} ({kind}): Properties is no object")
+        raise TemplateError(f"{logical_id} ({kind}): Properties is not an object")
     if support.ignored_whole:
         return
     for name in properties:
         if name not in support.used and name not in support.ignored:
             raise TemplateError(
-                f"{logical_id} ({kind}): property {name} is neither used nor known to be without "
-                f"effect on this machine; see local/template/support_matrix.py"
+                f"{logical_id} ({kind}): property {name} is not supported; add it to "
+                f"local/template/support_matrix.py, as used or with the reason to ignore it"
             )

@@ -1,4 +1,4 @@
-"""Runs the CDK app to get the template of a stage."""
+"""Synthesizes the template of a stage by running the CDK app."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ async def synthesize(
     app: Path = ROOT / "app.py",
     settings: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the cloud assembly to `outdir`; returns the stage's template. Raises SynthesisError.
+    """Write the cloud assembly to `outdir` and return the stage's template. Raises SynthesisError.
 
-    `settings` are of the functions, by environment name, in place of the stage's own values.
-    Dependencies are not bundled into a layer: the functions run in this virtual environment.
+    `settings`, by environment name, override the stage's function settings. Dependencies are not
+    bundled into a layer: the functions run in this virtual environment.
     """
     context = {
         "stage": stage,
@@ -37,7 +37,7 @@ async def synthesize(
     }
     environment = without_aws_settings(os.environ) | {
         "PATH": processes.venv_path(),
-        # jsii starts Node by this name; the one in PATH is a wrapper that costs half a second.
+        # jsii starts this Node; the one in PATH is a wrapper that costs half a second.
         "JSII_NODE": processes.node_binary(),
         "CDK_OUTDIR": str(outdir),
         "CDK_VALIDATION": "false",
@@ -62,12 +62,12 @@ async def synthesize(
     template = outdir / f"{_PROJECT}-{stage}.template.json"
     if not template.exists():
         raise SynthesisError(f"{app.name} wrote no {template.name} to {outdir}")
-    _remove_old_assets(outdir, template)
+    _remove_stale_assets(outdir, template)
     return template
 
 
-def _remove_old_assets(outdir: Path, template: Path) -> None:
-    """Every version of the code leaves its own folder behind."""
+def _remove_stale_assets(outdir: Path, template: Path) -> None:
+    """Delete the asset folders of earlier versions of the code."""
     manifest = template.with_name(template.name.replace(".template.", ".assets."))
     current = {
         item["source"]["path"] for item in json.loads(manifest.read_text())["files"].values()

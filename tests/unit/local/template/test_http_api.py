@@ -1,4 +1,4 @@
-"""An HTTP API and secrets in a template; what is not understood stops the start."""
+"""Reading an HTTP API and secrets from a template; unsupported elements are errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(folder: Path, template: Template) -> Stack:
     return read_stack(assembly.write(folder, template))
 
 
-def test_routes_name_functions_and_whose_tokens_they_take(tmp_path: Path) -> None:
+def test_routes_have_a_function_and_an_optional_jwt_authorizer(tmp_path: Path) -> None:
     stack = read(tmp_path, example())
 
     assert stack.http is not None
@@ -40,16 +40,16 @@ def test_routes_name_functions_and_whose_tokens_they_take(tmp_path: Path) -> Non
         "POST /notes": HttpRoute("POST /notes", "fixture-dev-Show", users),
         "ANY /open": HttpRoute("ANY /open", "fixture-dev-Show"),
     }
-    # Each API has what names it.
+    # The WebSocket API keeps its own resources.
     assert stack.websocket.routes.keys() == {"$connect"}
     assert (stack.websocket.api_id, stack.websocket.stage) == ("api", "dev")
 
 
-def test_there_need_be_no_http_api(tmp_path: Path) -> None:
+def test_the_http_api_is_optional(tmp_path: Path) -> None:
     assert read(tmp_path, assembly.base()).http is None
 
 
-def test_an_invocation_uri_names_a_function_too(tmp_path: Path) -> None:
+def test_an_integration_may_use_an_invocation_uri(tmp_path: Path) -> None:
     template = example()
     uri = assembly.invocation_uri("Show")
     change(template["Resources"], "WebShow.Properties.IntegrationUri", uri)
@@ -59,7 +59,7 @@ def test_an_invocation_uri_names_a_function_too(tmp_path: Path) -> None:
     assert stack.http.routes["POST /notes"].function == "fixture-dev-Show"
 
 
-def test_generated_secrets_have_a_text_that_people_can_guess(tmp_path: Path) -> None:
+def test_generated_secrets_have_predictable_values(tmp_path: Path) -> None:
     template = example()
     del template["Resources"]["Key"]["Properties"]["Name"]
     template["Resources"]["Other"] = assembly.secret("elsewhere")
@@ -83,7 +83,7 @@ def test_generated_secrets_have_a_text_that_people_can_guess(tmp_path: Path) -> 
         ("WebShow.Properties.PayloadFormatVersion", "1.0", "PayloadFormatVersion"),
         ("WebShow.Properties.TimeoutInMillis", 1_000, "TimeoutInMillis"),
         ("WebShow.Properties.IntegrationType", "HTTP_PROXY", "HTTP_PROXY"),
-        ("WebShow.Properties.IntegrationUri", "https://example.org", "invokes no function"),
+        ("WebShow.Properties.IntegrationUri", "https://example.org", "is not a function"),
         ("WebRoute0.Properties.RouteKey", "POST /notes/{id}", "only METHOD /plain/path"),
         ("WebRoute0.Properties.RouteKey", "POST /others", "Lambda::Permission"),
         ("WebRoute0.Properties.RouteKey", "PUT /notes", "Lambda::Permission"),
@@ -102,7 +102,7 @@ def test_generated_secrets_have_a_text_that_people_can_guess(tmp_path: Path) -> 
         ("Key.Properties", {"Name": "x"}, "GenerateSecretString"),
     ],
 )
-def test_what_is_not_understood_fails_by_name(
+def test_an_unsupported_element_is_named_in_the_error(
     tmp_path: Path, path: str, value: object, named: str
 ) -> None:
     template = example()
@@ -113,7 +113,7 @@ def test_what_is_not_understood_fails_by_name(
 
 
 @pytest.mark.parametrize("missing", ["WebStage", "WebShow", "WebAuthorizer", "WebRoute1Permission"])
-def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, missing: str) -> None:
+def test_a_missing_resource_is_an_error(tmp_path: Path, missing: str) -> None:
     template = example()
     del template["Resources"][missing]
 
@@ -121,26 +121,26 @@ def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, mis
         read(tmp_path, template)
 
 
-def test_a_permission_for_any_method_is_one_for_each(tmp_path: Path) -> None:
+def test_an_any_route_needs_a_permission_for_all_methods(tmp_path: Path) -> None:
     template = example()
     arn = template["Resources"]["WebRoute1Permission"]["Properties"]["SourceArn"]
     arn["Fn::Sub"] = arn["Fn::Sub"].replace("/*/*/", "/*/GET/")
 
-    with pytest.raises(TemplateError, match="Lambda::Permission lets it invoke"):
+    with pytest.raises(TemplateError, match="no AWS::Lambda::Permission allows"):
         read(tmp_path, template)
 
 
-def test_an_api_without_routes_is_none(tmp_path: Path) -> None:
+def test_an_api_without_routes_is_an_error(tmp_path: Path) -> None:
     template = assembly.with_http(assembly.base(), {})
 
     with pytest.raises(TemplateError, match="no routes"):
         read(tmp_path, template)
 
 
-def test_a_permission_of_the_other_api_is_none(tmp_path: Path) -> None:
+def test_a_permission_for_the_other_api_does_not_count(tmp_path: Path) -> None:
     template = example()
     arn = template["Resources"]["WebRoute0Permission"]["Properties"]["SourceArn"]
     arn["Fn::Sub"] = arn["Fn::Sub"].replace("${Web}", "${Api}")
 
-    with pytest.raises(TemplateError, match="Lambda::Permission lets it invoke"):
+    with pytest.raises(TemplateError, match="no AWS::Lambda::Permission allows"):
         read(tmp_path, template)

@@ -14,7 +14,7 @@ from local.template.intrinsics import NO_VALUE, Resolver
 REFS = {"Name": "value", "Port": 8080, "Flag": True}
 
 texts = st.text(max_size=12)
-# What Fn::Sub leaves alone.
+# Text without placeholders of Fn::Sub.
 plain = texts.filter(lambda text: "${" not in text)
 delimiters = st.text(min_size=1, max_size=3)
 
@@ -63,13 +63,13 @@ def test_select_outside_the_list_fails(items: list[str], index: int) -> None:
 
 
 @given(plain, plain, texts)
-def test_sub_replaces_variables_and_nothing_else(before: str, after: str, value: str) -> None:
+def test_sub_replaces_only_variables(before: str, after: str, value: str) -> None:
     pattern = before + "${x}" + after
     assert resolve({"Fn::Sub": [pattern, {"x": value}]}) == before + value + after
 
 
 @given(plain)
-def test_sub_leaves_plain_text_alone(text: str) -> None:
+def test_sub_does_not_change_plain_text(text: str) -> None:
     assert resolve({"Fn::Sub": text}) == text
 
 
@@ -88,15 +88,15 @@ def test_sub_leaves_plain_text_alone(text: str) -> None:
         ({"a": [{"Ref": "Name"}, {"b": {"Ref": "Port"}}]}, {"a": ["value", {"b": 8080}]}),
         ({"a": {"Ref": "AWS::NoValue"}, "b": 1}, {"b": 1}),
         ([1, {"Ref": "AWS::NoValue"}], [1]),
-        # A policy statement's Condition is no intrinsic.
+        # A policy statement's Condition is not an intrinsic function.
         ({"Condition": {"StringEquals": {}}}, {"Condition": {"StringEquals": {}}}),
     ],
 )
-def test_values_are_resolved_wherever_they_stand(value: object, expected: object) -> None:
+def test_nested_values_are_resolved(value: object, expected: object) -> None:
     assert resolve(value) == expected
 
 
-def test_no_value_at_the_top_is_told_apart_from_null() -> None:
+def test_no_value_at_the_top_differs_from_null() -> None:
     assert resolve({"Ref": "AWS::NoValue"}) is NO_VALUE
 
 
@@ -125,7 +125,7 @@ def test_no_value_at_the_top_is_told_apart_from_null() -> None:
         ({"Fn::Sub": ["${x}", {"x": ["list"]}]}, "Fn::Sub"),
     ],
 )
-def test_what_is_not_understood_fails_by_name(value: Any, named: str) -> None:
+def test_an_unsupported_value_is_named_in_the_error(value: Any, named: str) -> None:
     with pytest.raises(TemplateError, match=named):
         resolve(value)
 
@@ -133,10 +133,10 @@ def test_what_is_not_understood_fails_by_name(value: Any, named: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "true"), (False, "false"), (3, "3"), ("x", "x")]
 )
-def test_text_writes_scalars_as_aws_does(value: object, text: str) -> None:
+def test_text_formats_scalars_as_aws_does(value: object, text: str) -> None:
     assert make().text(value, "here") == text
 
 
-def test_text_refuses_what_is_none() -> None:
+def test_text_rejects_other_types() -> None:
     with pytest.raises(TemplateError, match=r"here: expected text"):
         make().text({"a": 1}, "here")

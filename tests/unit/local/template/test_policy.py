@@ -1,4 +1,4 @@
-"""What statements allow: examples, and properties of wildcards."""
+"""Evaluation of policy statements: examples, and properties of wildcards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def statement(action: str, resource: str) -> Statement:
         ("dynamodb:GetItem", "*", False),
     ],
 )
-def test_an_exact_statement_allows_what_it_names(action: str, resource: str, allowed: bool) -> None:
+def test_an_exact_statement_allows_only_its_action_and_resource(
+    action: str, resource: str, allowed: bool
+) -> None:
     assert allows([statement("dynamodb:GetItem", TABLE)], action, resource) is allowed
 
 
@@ -50,7 +52,7 @@ def test_an_exact_statement_allows_what_it_names(action: str, resource: str, all
         (TABLE + "?", TABLE + "2", True),
         (TABLE + "?", TABLE, False),
         ("arn:aws:dynamodb:*:*:table/*", TABLE, True),
-        # A wildcard does not reach into the next segment, but in the last one over colons.
+        # A wildcard matches within its segment; only in the last segment it matches colons.
         ("arn:aws:dynamodb:*:table/sessions", TABLE, False),
         ("arn:aws:*:table/sessions", TABLE, False),
         ("arn:aws:logs:r:a:log-group:*", "arn:aws:logs:r:a:log-group:x:log-stream:y", True),
@@ -64,13 +66,13 @@ def test_wildcards_in_resources(pattern: str, resource: str, allowed: bool) -> N
 
 
 @given(letters, letters, letters)
-def test_a_star_stands_for_any_letters(before: str, between: str, after: str) -> None:
+def test_a_star_matches_any_characters(before: str, between: str, after: str) -> None:
     pattern = f"arn:aws:s:r:a:{before}*{after}"
     assert allows([statement("x:Y", pattern)], "x:Y", f"arn:aws:s:r:a:{before}{between}{after}")
 
 
 @given(letters, letters, letters)
-def test_a_question_mark_stands_for_one_letter(before: str, between: str, after: str) -> None:
+def test_a_question_mark_matches_one_character(before: str, between: str, after: str) -> None:
     pattern = f"arn:aws:s:r:a:{before}?{after}"
     resource = f"arn:aws:s:r:a:{before}{between}{after}"
     longer = len(resource) != len(pattern)
@@ -78,21 +80,19 @@ def test_a_question_mark_stands_for_one_letter(before: str, between: str, after:
 
 
 @given(arns, arns)
-def test_without_wildcards_a_resource_allows_itself_alone(first: str, second: str) -> None:
+def test_a_resource_without_wildcards_matches_only_itself(first: str, second: str) -> None:
     assert allows([statement("x:Y", first)], "x:Y", second) is (first == second)
 
 
 @given(st.lists(st.tuples(arns, st.booleans()), max_size=5), arns)
-def test_any_statement_is_enough_and_none_denies(
-    others: list[tuple[str, bool]], wanted: str
-) -> None:
+def test_one_matching_statement_is_enough(others: list[tuple[str, bool]], wanted: str) -> None:
     statements = [statement("x:Y" if same else "x:Z", arn) for arn, same in others]
-    alone = any(allows([one], "x:Y", wanted) for one in statements)
-    assert allows(statements, "x:Y", wanted) is alone
+    any_allows = any(allows([one], "x:Y", wanted) for one in statements)
+    assert allows(statements, "x:Y", wanted) is any_allows
     assert allows([*statements, statement("x:Y", wanted)], "x:Y", wanted)
 
 
-def test_nothing_is_allowed_by_nothing() -> None:
+def test_empty_statements_allow_nothing() -> None:
     assert not allows([], "dynamodb:GetItem", TABLE)
     assert not allows([Statement((), (TABLE,))], "dynamodb:GetItem", TABLE)
 
@@ -100,5 +100,5 @@ def test_nothing_is_allowed_by_nothing() -> None:
 @pytest.mark.parametrize(
     ("pattern", "whole"), [("*", True), (TABLE, True), ("table/sessions", False), ("arn:*", False)]
 )
-def test_a_resource_is_an_arn_or_everything(pattern: str, whole: bool) -> None:
+def test_a_resource_is_a_complete_arn_or_a_star(pattern: str, whole: bool) -> None:
     assert is_resource(pattern) is whole

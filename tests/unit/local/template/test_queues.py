@@ -1,4 +1,4 @@
-"""Queues and event source mappings in a template; what AWS refuses stops the start, too."""
+"""Reading queues and event source mappings; what AWS would reject is an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(folder: Path, template: Template) -> Stack:
     return read_stack(assembly.write(folder, template))
 
 
-def test_a_queue_has_its_attributes_and_dead_letters(tmp_path: Path) -> None:
+def test_a_queue_has_its_attributes_and_redrive_policy(tmp_path: Path) -> None:
     assert read(tmp_path, example()).queues == (
         Queue("fixture-dev-BellsDead", f"{ARN}fixture-dev-BellsDead", retention_seconds=1_209_600),
         Queue(
@@ -53,7 +53,7 @@ def test_a_mapping_names_queue_and_function(tmp_path: Path) -> None:
     )
 
 
-def test_a_mapping_may_say_how_much_at_a_time(tmp_path: Path) -> None:
+def test_a_mapping_may_set_batch_size_window_and_concurrency(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["BellsSource"]["Properties"] |= {
         "BatchSize": 25,
@@ -68,14 +68,14 @@ def test_a_mapping_may_say_how_much_at_a_time(tmp_path: Path) -> None:
     )
 
 
-def test_a_mapping_that_is_not_enabled_does_nothing(tmp_path: Path) -> None:
+def test_a_disabled_mapping_is_ignored(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["BellsSource"]["Properties"]["Enabled"] = False
 
     assert read(tmp_path, template).event_source_mappings == ()
 
 
-def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
+def test_functions_get_the_queues_url_and_name(tmp_path: Path) -> None:
     environment = read(tmp_path, example()).functions["fixture-dev-Ring"].environment
 
     assert environment == {
@@ -89,7 +89,7 @@ def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
     [
         ("Bells", "FifoQueue", True, "FifoQueue"),
         ("Bells", "KmsMasterKeyId", "alias/x", "KmsMasterKeyId"),
-        ("Bells", "DelaySeconds", 901, "DelaySeconds is 901; allowed are 0 to 900"),
+        ("Bells", "DelaySeconds", 901, "DelaySeconds is 901; expected 0 to 900"),
         ("Bells", "VisibilityTimeout", 43_201, "VisibilityTimeout"),
         ("Bells", "MessageRetentionPeriod", 59, "MessageRetentionPeriod"),
         ("Bells", "MessageRetentionPeriod", "long", "whole number"),
@@ -99,7 +99,7 @@ def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
             "Bells",
             "RedrivePolicy",
             {"deadLetterTargetArn": "arn:other", "maxReceiveCount": 1},
-            "arn:other is no queue",
+            "arn:other is not a queue",
         ),
         (
             "Bells",
@@ -114,11 +114,11 @@ def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
             "Bells",
             "RedrivePolicy",
             {"deadLetterTargetArn": f"{ARN}fixture-bells", "maxReceiveCount": 1},
-            "dead letters of its own",
+            "dead-letter queue of its own",
         ),
         ("Bells", "VisibilityTimeout", 4, "4 seconds is less than Function timeout: 5 seconds"),
         ("BellsSource", "EventSourceArn", "arn:aws:kinesis:x", "EventSourceArn"),
-        ("BellsSource", "FunctionName", "nobody", "nobody is no function"),
+        ("BellsSource", "FunctionName", "nobody", "nobody is not a function"),
         ("BellsSource", "FilterCriteria", {}, "FilterCriteria"),
         ("BellsSource", "BatchSize", 11, "MaximumBatchingWindowInSeconds"),
         ("BellsSource", "FunctionResponseTypes", ["Other"], "ReportBatchItemFailures"),
@@ -129,7 +129,7 @@ def test_functions_get_the_url_and_the_name(tmp_path: Path) -> None:
         ("Ring", "Handler", {"Fn::GetAtt": ["Bells", "Size"]}, "Bells.Size"),
     ],
 )
-def test_what_is_not_understood_or_refused_by_aws_fails_by_name(
+def test_an_unsupported_or_invalid_property_is_named_in_the_error(
     tmp_path: Path, logical_id: str, name: str, value: Any, named: str
 ) -> None:
     template = example()

@@ -1,4 +1,4 @@
-"""What roles in a template allow; and what of them is refused."""
+"""Reading roles from a template; unsupported elements are errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def role(folder: Path, template: Template) -> Role:
     return read_stack(assembly.write(folder, template)).functions["fixture-dev-Talk"].role
 
 
-def test_inline_policies_are_read_with_their_intrinsics_resolved(tmp_path: Path) -> None:
+def test_inline_policies_are_read_with_resolved_intrinsics(tmp_path: Path) -> None:
     template = example(
         allow("dynamodb:GetItem", NOTES),
         allow(["dynamodb:Query", "dynamodb:Scan"], [{"Fn::Sub": "${Notes.Arn}/index/*"}, "*"]),
@@ -47,7 +47,7 @@ def test_a_role_without_policies_allows_nothing(tmp_path: Path) -> None:
     assert role(tmp_path, example()).statements == ()
 
 
-def test_attached_policies_count_for_the_roles_that_they_name(tmp_path: Path) -> None:
+def test_attached_policies_apply_to_the_roles_they_name(tmp_path: Path) -> None:
     template = example(allow("dynamodb:GetItem", NOTES))
     template["Resources"]["More"] = {
         "Type": "AWS::IAM::Policy",
@@ -82,12 +82,12 @@ def test_attached_policies_count_for_the_roles_that_they_name(tmp_path: Path) ->
         (allow("dynamodb:GetItem", "arn:aws:s3:::home/${aws:username}"), "aws:username"),
     ],
 )
-def test_statements_that_would_be_misread_are_refused(
+def test_an_unsupported_statement_is_an_error(
     tmp_path: Path, statement: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(TemplateError, match="Role") as refused:
+    with pytest.raises(TemplateError, match="Role") as error:
         role(tmp_path, example(statement))
-    assert named in str(refused.value)
+    assert named in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_statements_that_would_be_misread_are_refused(
         ({"Novelty": 1}, "Novelty"),
     ],
 )
-def test_roles_that_would_be_misread_are_refused(
+def test_an_unsupported_role_is_an_error(
     tmp_path: Path, properties: dict[str, Any], named: str
 ) -> None:
     template = example()
@@ -108,14 +108,14 @@ def test_roles_that_would_be_misread_are_refused(
         role(tmp_path, template)
 
 
-def test_a_managed_policy_of_the_stack_is_refused(tmp_path: Path) -> None:
+def test_a_managed_policy_of_the_stack_is_an_error(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["Shared"] = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {}}
     with pytest.raises(TemplateError, match="AWS::IAM::ManagedPolicy"):
         role(tmp_path, template)
 
 
-def test_roles_of_other_services_are_left_alone(tmp_path: Path) -> None:
+def test_roles_of_other_services_are_ignored(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["Logging"] = {
         "Type": "AWS::IAM::Role",
@@ -134,7 +134,7 @@ def test_a_function_must_have_a_role_of_the_template(tmp_path: Path) -> None:
         role(tmp_path, template)
 
 
-def test_a_role_that_only_api_gateway_takes_is_none_of_a_functions(tmp_path: Path) -> None:
+def test_a_role_of_api_gateway_does_not_affect_functions(tmp_path: Path) -> None:
     template = example(allow("dynamodb:GetItem", NOTES))
     logs = assembly.role()
     (trust,) = logs["Properties"]["AssumeRolePolicyDocument"]["Statement"]

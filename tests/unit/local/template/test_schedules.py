@@ -1,4 +1,4 @@
-"""Rules in a template; what AWS would not run or not deliver stops the start, too."""
+"""Reading scheduled rules; what AWS would not run or deliver is an error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_rule_has_its_period_and_its_targets(tmp_path: Path) -> None:
     )
 
 
-def test_a_target_may_have_an_input_of_its_own_and_retries(tmp_path: Path) -> None:
+def test_a_target_may_have_a_constant_input_and_retries(tmp_path: Path) -> None:
     template = example()
     (target, _) = template["Resources"]["Every"]["Properties"]["Targets"]
     target |= {"Input": '{"task": "count"}', "RetryPolicy": {"MaximumRetryAttempts": 0}}
@@ -50,7 +50,7 @@ def test_a_target_may_have_an_input_of_its_own_and_retries(tmp_path: Path) -> No
     )
 
 
-def test_a_queue_of_lost_events_must_let_the_rule_send(tmp_path: Path) -> None:
+def test_a_dead_letter_queue_must_allow_the_rule_to_send(tmp_path: Path) -> None:
     template = example()
     (function, queue) = template["Resources"]["Every"]["Properties"]["Targets"]
     function["DeadLetterConfig"] = {"Arn": queue["Arn"]}
@@ -71,11 +71,11 @@ def test_periods_are_minutes_hours_or_days(tmp_path: Path, expression: str, seco
     assert schedule.period_seconds == seconds
 
 
-def test_a_rule_that_is_disabled_does_nothing(tmp_path: Path) -> None:
+def test_a_disabled_rule_is_ignored(tmp_path: Path) -> None:
     assert read(tmp_path, example(State="DISABLED")) == ()
 
 
-def test_the_name_of_a_rule_is_what_the_template_says(tmp_path: Path) -> None:
+def test_a_rule_has_the_name_in_the_template(tmp_path: Path) -> None:
     (schedule,) = read(tmp_path, example(Name="sweep"))
 
     assert (schedule.name, schedule.arn.rpartition(":")[2]) == ("sweep", "rule/sweep")
@@ -106,7 +106,7 @@ def test_the_name_of_a_rule_is_what_the_template_says(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_understood_fails_by_name(
+def test_an_unsupported_property_is_named_in_the_error(
     tmp_path: Path, name: str, value: Any, named: str
 ) -> None:
     with pytest.raises(TemplateError, match=named):
@@ -117,7 +117,7 @@ def test_what_is_not_understood_fails_by_name(
     ("missing", "named"),
     [("EveryPermission", "AWS::Lambda::Permission"), ("EveryMaySend", "AWS::SQS::QueuePolicy")],
 )
-def test_what_aws_would_not_deliver_fails(tmp_path: Path, missing: str, named: str) -> None:
+def test_a_target_without_permission_is_an_error(tmp_path: Path, missing: str, named: str) -> None:
     template = example()
     del template["Resources"][missing]
 
@@ -125,17 +125,17 @@ def test_what_aws_would_not_deliver_fails(tmp_path: Path, missing: str, named: s
         read(tmp_path, template)
 
 
-def test_a_permission_of_another_rule_does_not_count(tmp_path: Path) -> None:
+def test_a_permission_for_another_rule_does_not_count(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["EveryPermission"]["Properties"]["SourceArn"] = "arn:other"
 
-    with pytest.raises(TemplateError, match="lets it invoke fixture-dev-Ring"):
+    with pytest.raises(TemplateError, match="allows the rule to invoke fixture-dev-Ring"):
         read(tmp_path, template)
 
 
-def test_a_rules_permission_is_not_that_of_the_api(tmp_path: Path) -> None:
+def test_a_rules_permission_does_not_count_for_the_api(tmp_path: Path) -> None:
     template = example()
     del template["Resources"]["RingPermission"]
 
-    with pytest.raises(TemplateError, match="lets it invoke fixture-dev-Ring"):
+    with pytest.raises(TemplateError, match=r"allows arn:\S+ to invoke fixture-dev-Ring"):
         read(tmp_path, template)

@@ -1,4 +1,4 @@
-"""From a template to a stack; and what is not understood stops the start."""
+"""Reading a template into a stack; unsupported elements are errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(folder: Path, template: Template) -> Stack:
     return read_stack(assembly.write(folder, template))
 
 
-def test_functions_have_name_handler_code_and_resolved_environment(tmp_path: Path) -> None:
+def test_functions_have_handler_code_limits_and_resolved_environment(tmp_path: Path) -> None:
     stack = read(tmp_path, example())
 
     talk = stack.functions["fixture-dev-Talk"]
@@ -52,7 +52,7 @@ def test_functions_have_name_handler_code_and_resolved_environment(tmp_path: Pat
     }
 
 
-def test_routes_name_functions_and_say_whether_they_reply(tmp_path: Path) -> None:
+def test_routes_have_a_function_and_reply_or_not(tmp_path: Path) -> None:
     websocket = read(tmp_path, example()).websocket
 
     assert websocket.stage == "dev"
@@ -77,7 +77,7 @@ def test_tables_have_keys_and_indexes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("enabled", "attribute"), [(True, "expires"), (False, None)])
-def test_a_table_says_by_which_attribute_rows_expire(
+def test_a_table_has_its_time_to_live_attribute_if_enabled(
     tmp_path: Path, enabled: bool, attribute: str | None
 ) -> None:
     template = example()
@@ -88,7 +88,7 @@ def test_a_table_says_by_which_attribute_rows_expire(
     assert table.expires_at == attribute
 
 
-def test_the_user_pool_gives_issuer_and_client(tmp_path: Path) -> None:
+def test_the_user_pool_has_its_client_and_issuer(tmp_path: Path) -> None:
     stack = read(tmp_path, example())
 
     assert stack.user_pool == UserPool("eu-central-1_pool", "client")
@@ -96,13 +96,13 @@ def test_the_user_pool_gives_issuer_and_client(tmp_path: Path) -> None:
     assert issuer == stack.aws.issuer_url("eu-central-1_pool")
 
 
-def test_a_place_changes_what_pseudo_parameters_give(tmp_path: Path) -> None:
+def test_the_aws_environment_determines_the_pseudo_parameters(tmp_path: Path) -> None:
     stack = read_stack(assembly.write(tmp_path, example()), AwsEnvironment(region="us-east-1"))
 
     assert stack.functions["fixture-dev-Talk"].environment["URL"].endswith("us-east-1")
 
 
-def test_a_stack_without_user_pool_has_no_identity(tmp_path: Path) -> None:
+def test_the_user_pool_is_optional(tmp_path: Path) -> None:
     template = example()
     del template["Resources"]["Client"], template["Resources"]["Pool"]
     del template["Resources"]["Guard"]["Properties"]["Environment"]["Variables"]["ISSUER"]
@@ -147,7 +147,7 @@ def change(resources: dict[str, Any], path: str, value: object) -> None:
         ("Notes.Properties.TableName", {"Fn::GetAtt": ["Role", "RoleId"]}, "RoleId"),
     ],
 )
-def test_what_is_not_understood_fails_by_name(
+def test_an_unsupported_element_is_named_in_the_error(
     tmp_path: Path, path: str, value: object, named: str
 ) -> None:
     template = example()
@@ -158,7 +158,7 @@ def test_what_is_not_understood_fails_by_name(
 
 
 @pytest.mark.parametrize("section", ["Conditions", "Mappings", "Transform"])
-def test_sections_that_change_meaning_fail(tmp_path: Path, section: str) -> None:
+def test_an_unsupported_section_is_an_error(tmp_path: Path, section: str) -> None:
     with pytest.raises(TemplateError, match=section):
         read(tmp_path, example() | {section: {}})
 
@@ -166,7 +166,7 @@ def test_sections_that_change_meaning_fail(tmp_path: Path, section: str) -> None
 @pytest.mark.parametrize(
     "missing", ["TalkPermission", "Route1Response", "Stage", "TalkIntegration"]
 )
-def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, missing: str) -> None:
+def test_a_missing_resource_is_an_error(tmp_path: Path, missing: str) -> None:
     template = example()
     del template["Resources"][missing]
 
@@ -174,7 +174,7 @@ def test_a_part_that_is_missing_in_the_stack_is_missing_here(tmp_path: Path, mis
         read(tmp_path, template)
 
 
-def test_a_response_without_selection_expression_fails(tmp_path: Path) -> None:
+def test_a_route_response_without_selection_expression_is_an_error(tmp_path: Path) -> None:
     template = example()
     del template["Resources"]["Route1"]["Properties"]["RouteResponseSelectionExpression"]
 
@@ -182,7 +182,7 @@ def test_a_response_without_selection_expression_fails(tmp_path: Path) -> None:
         read(tmp_path, template)
 
 
-def test_an_authorizer_belongs_to_connect_only(tmp_path: Path) -> None:
+def test_an_authorizer_on_another_route_than_connect_is_an_error(tmp_path: Path) -> None:
     template = example()
     change(template["Resources"], "Route1.Properties.AuthorizationType", "CUSTOM")
     change(template["Resources"], "Route1.Properties.AuthorizerId", {"Ref": "Authorizer"})
@@ -191,7 +191,7 @@ def test_an_authorizer_belongs_to_connect_only(tmp_path: Path) -> None:
         read(tmp_path, template)
 
 
-def test_what_lets_a_function_be_invoked_does_not_let_its_alias_be(tmp_path: Path) -> None:
+def test_a_permission_for_a_function_does_not_apply_to_its_alias(tmp_path: Path) -> None:
     template = example()
     resources = template["Resources"]
     resources["Live"] = {
@@ -202,7 +202,7 @@ def test_what_lets_a_function_be_invoked_does_not_let_its_alias_be(tmp_path: Pat
     behind_alias = json.loads(json.dumps(uri).replace('{"Fn::GetAtt": ["Talk", "Arn"]}', LIVE))
     resources["TalkIntegration"]["Properties"]["IntegrationUri"] = behind_alias
 
-    with pytest.raises(TemplateError, match="no AWS::Lambda::Permission lets it invoke"):
+    with pytest.raises(TemplateError, match="no AWS::Lambda::Permission allows"):
         read(tmp_path, template)
 
     resources["TalkPermission"]["Properties"]["FunctionName"] = json.loads(LIVE)
@@ -212,7 +212,7 @@ def test_what_lets_a_function_be_invoked_does_not_let_its_alias_be(tmp_path: Pat
     assert stack.functions[talk].aliases == ("live",)
 
 
-def test_parameters_give_their_default(tmp_path: Path) -> None:
+def test_a_reference_to_a_parameter_is_its_default(tmp_path: Path) -> None:
     template = example() | {"Parameters": {"Size": {"Default": "9"}, "Bare": {"Type": "String"}}}
     change(template["Resources"], "Talk.Properties.Timeout", {"Ref": "Size"})
     assert read(tmp_path, template).functions["fixture-dev-Talk"].timeout_seconds == 9
@@ -223,7 +223,7 @@ def test_parameters_give_their_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
-def test_a_file_that_is_no_template_fails(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_template_is_an_error(tmp_path: Path, content: str) -> None:
     path = assembly.write(tmp_path, example())
     path.write_text(content)
 
@@ -231,18 +231,18 @@ def test_a_file_that_is_no_template_fails(tmp_path: Path, content: str) -> None:
         read_stack(path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"none\.template\.json"):
         read_stack(tmp_path / "none.template.json")
 
 
-def test_every_ignored_property_has_its_reason() -> None:
+def test_every_ignored_property_has_a_reason() -> None:
     for kind, support in SUPPORT.items():
         assert not support.used & support.ignored.keys(), kind
         assert all(len(reason) > 10 for reason in support.ignored.values()), kind
 
 
-def test_limits_are_those_of_the_stage(tmp_path: Path) -> None:
+def test_throttles_are_the_stages_route_settings(tmp_path: Path) -> None:
     template = example()
     template["Resources"]["Stage"]["Properties"] |= {
         "DefaultRouteSettings": {"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 100},
@@ -258,13 +258,13 @@ def test_limits_are_those_of_the_stage(tmp_path: Path) -> None:
     assert websocket.default_throttle == Budget(50, 100)
 
 
-def test_without_limits_the_accounts_are_left(tmp_path: Path) -> None:
+def test_a_stage_without_route_settings_has_no_throttles(tmp_path: Path) -> None:
     websocket = read(tmp_path, example()).websocket
 
     assert (websocket.throttles, websocket.default_throttle) == ({}, None)
 
 
-def test_a_limit_that_is_no_number_stops_the_start(tmp_path: Path) -> None:
+def test_a_limit_that_is_not_a_number_is_an_error(tmp_path: Path) -> None:
     template = example()
     limits = {"ThrottlingRateLimit": "many", "ThrottlingBurstLimit": 1}
     template["Resources"]["Stage"]["Properties"]["RouteSettings"] = {"say": limits}
