@@ -1,4 +1,4 @@
-"""A small assembly for the tests of the whole local stack: a template, and its functions' code."""
+"""A small assembly for tests of the complete local stack: its template and code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import json, os, time
 import boto3
 
 def guard(event, context):
-    """Anonymous without a token; the token is the user otherwise."""
+    """The token is the user; without a token the user is anonymous."""
     token = (event.get("queryStringParameters") or {}).get("token")
     if token == "bad":
         raise Exception("Unauthorized")
@@ -78,7 +78,7 @@ def other(event, context):
 
 
 def template() -> assembly.Template:
-    """An authorizer, a function of each kind of route, and one that is only invoked."""
+    """An authorizer, a function for each kind of route, and one without a route."""
     endpoint = {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"}
     template = assembly.with_routes(
         {"$connect": "Life", "$disconnect": "Life", "$default": "Talk", "quiet": "Talk"},
@@ -111,6 +111,6 @@ def template() -> assembly.Template:
 
 
 def ask(client: ClientConnection, action: str, **fields: object) -> Any:
-    """Send a request, and get the next message."""
+    """Send a request and return the next message."""
     client.send(json.dumps({"action": action, **fields}))
     return json.loads(client.recv(PATIENCE_SECONDS))

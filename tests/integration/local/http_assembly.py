@@ -1,4 +1,4 @@
-"""A small assembly with an HTTP API and secrets: a template, and its functions' code."""
+"""A small assembly with an HTTP API and secrets: its template and code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json, os, time
 import boto3
 
 def web(event, context):
-    """Shows its event, or does what the query says."""
+    """Return the event, or do what the query says."""
     wanted = event.get("queryStringParameters", {}).get("do")
     if wanted == "fail":
         raise ValueError("words of the function")
@@ -29,7 +29,7 @@ def web(event, context):
 
 
 def template() -> assembly.Template:
-    """One function behind a route that asks for a token, and one that does not."""
+    """One function with two routes; only the first needs a token."""
     template = assembly.base()
     resources = template["Resources"]
     resources |= {

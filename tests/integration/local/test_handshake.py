@@ -1,4 +1,4 @@
-"""Opening a connection: authorizer, $connect, and who may not come in."""
+"""The handshake: authorizer, $connect, and refusals."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ async def refusal(served: Served, query: str = "", path: str = "/dev") -> int:
 
 
 @pytest.mark.parametrize("path", ["/", "/prod", "/dev/more", "/devil"])
-async def test_other_paths_than_the_stages_are_refused_before_anything_runs(
-    served: Served, path: str
-) -> None:
+async def test_other_paths_are_refused_without_an_invocation(served: Served, path: str) -> None:
     assert await refusal(served, path=path) == 403
     assert not served.invoker.events
 
 
-async def test_the_stage_may_end_in_a_slash(served: Served) -> None:
+async def test_the_path_can_end_with_a_slash(served: Served) -> None:
     served.invoker.scripts["guard"] = lambda _: allow()
     await served.connect(path="/dev/")
 
 
-async def test_what_is_no_websocket_handshake_runs_nothing(served: Served) -> None:
+async def test_a_request_without_an_upgrade_is_refused_without_an_invocation(
+    served: Served,
+) -> None:
     answer = await call(served.port, "GET", "/dev")
     assert answer.status == 426
     assert not served.invoker.events
@@ -54,7 +54,7 @@ async def test_compression_is_never_negotiated(serve: ServeFactory) -> None:
     assert "Sec-WebSocket-Extensions" not in client.response.headers
 
 
-async def test_routes_of_the_api_itself_may_be_missing(serve: ServeFactory) -> None:
+async def test_predefined_routes_are_optional(serve: ServeFactory) -> None:
     served = await serve(stack({"$default": True}))
     client = await served.connect()
     await client.close()
@@ -106,7 +106,7 @@ async def test_a_client_that_leaves_while_the_authorizer_runs_is_never_connected
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
 
-    # A later client's handshake is over: by then the server has seen the first one leave.
+    # Once a later handshake is over, the server has seen the first client leave.
     served.invoker.scripts["guard"] = lambda _: allow()
     later = await served.connect()
     gate.set()

@@ -1,4 +1,4 @@
-"""The HTTP API and the secrets of a whole local stack, over a small assembly."""
+"""The HTTP API and the secrets of a complete local stack, with a small assembly."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ask(
         return error.code, json.load(error), error.headers
 
 
-def test_a_user_reaches_a_function_with_the_claims_of_the_token(endpoints: Endpoints) -> None:
+def test_a_function_gets_the_claims_of_the_token(endpoints: Endpoints) -> None:
     headers = {
         "Authorization": f"Bearer {token(endpoints)}",
         "Content-Type": "application/json",
@@ -79,14 +79,14 @@ def test_a_user_reaches_a_function_with_the_claims_of_the_token(endpoints: Endpo
     assert claims["exp"].isdecimal()
 
 
-def test_without_a_token_there_is_no_way_in(endpoints: Endpoints) -> None:
+def test_a_missing_token_is_refused(endpoints: Endpoints) -> None:
     status, body, headers = ask(endpoints, "/notes", b"{}")
 
     assert (status, body) == (401, {"message": "Unauthorized"})
     assert headers["www-authenticate"] == "Bearer"
 
 
-def test_a_route_without_authorizer_is_open_to_any_method(endpoints: Endpoints) -> None:
+def test_a_route_without_authorizer_needs_no_token(endpoints: Endpoints) -> None:
     status, event, _ = ask(endpoints, "/open")
 
     assert (status, event["routeKey"]) == (201, "ANY /open")
@@ -96,13 +96,13 @@ def test_a_route_without_authorizer_is_open_to_any_method(endpoints: Endpoints) 
 
 
 @pytest.mark.parametrize("wanted", ["fail", "slow"])
-def test_a_function_that_fails_tells_nobody_why(endpoints: Endpoints, wanted: str) -> None:
+def test_a_failure_of_a_function_has_no_details(endpoints: Endpoints, wanted: str) -> None:
     status, body, _ = ask(endpoints, f"/open?do={wanted}")
 
     assert (status, body) == (500, {"message": "Internal Server Error"})
 
 
-def test_a_function_reads_its_own_secret_and_no_other(endpoints: Endpoints) -> None:
+def test_a_function_reads_only_its_own_secret(endpoints: Endpoints) -> None:
     assert ask(endpoints, "/open?do=tell")[1] == {"secret": "local-mine-secret"}
 
     refused = ask(endpoints, "/open?do=steal")[1]["refused"]
@@ -111,7 +111,7 @@ def test_a_function_reads_its_own_secret_and_no_other(endpoints: Endpoints) -> N
     assert "secret:fixture-dev-others-a1b2c3" in refused["Message"]
 
 
-def test_whoever_runs_the_stack_reads_all_secrets(endpoints: Endpoints) -> None:
+def test_the_operator_reads_all_secrets(endpoints: Endpoints) -> None:
     keys = LocalCredentials()
     session = boto3.Session(keys.access_key, keys.secret_key, keys.token, AwsEnvironment().region)
     client: Any = session.client(
@@ -127,7 +127,7 @@ def test_whoever_runs_the_stack_reads_all_secrets(endpoints: Endpoints) -> None:
     assert unknown.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_a_connection_serves_one_request_after_another(endpoints: Endpoints) -> None:
+def test_a_connection_serves_several_requests(endpoints: Endpoints) -> None:
     host = urlsplit(str(endpoints.http_url)).netloc
     connection = http.client.HTTPConnection(host, timeout=_PATIENCE_SECONDS)
     connection.connect()

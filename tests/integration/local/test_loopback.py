@@ -1,4 +1,4 @@
-"""Both loopback addresses: the same port, the same gateway; a machine without IPv6 has one."""
+"""Both loopback addresses serve the same gateway; a machine without IPv6 has one."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def test_a_machine_without_ipv6_has_one_address(number: int) -> None:
         assert [item.getsockname()[0] for item in sockets] == ["127.0.0.1"]
 
 
-def test_a_port_that_is_taken_in_ipv6_alone_is_taken() -> None:
+def test_a_port_taken_only_in_ipv6_is_taken() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTakenError, match=f"port {port} of ::1 is taken"):
             loopback.bind(port)
 
 
-def test_a_free_port_is_free_in_both() -> None:
+def test_a_free_port_is_free_at_both_addresses() -> None:
     made: list[int] = []
 
     class Taken(socket.socket):
-        """The first IPv6 port that is asked for is somebody else's."""
+        """A socket for which the first IPv6 port is taken."""
 
         def bind(self, address: tuple[str, int]) -> None:  # type: ignore[override]
             if self.family == socket.AF_INET6:
@@ -69,13 +69,13 @@ def test_a_free_port_is_free_in_both() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-async def test_the_gateway_is_at_both(serve: ServeFactory, host: str) -> None:
+async def test_the_gateway_listens_at_both_addresses(serve: ServeFactory, host: str) -> None:
     served = await serve(stack({}))
     async with connect(f"ws://{host}:{served.port}/dev", compression=None) as client:
         assert client.state.name == "OPEN"
 
 
-async def test_an_http_server_is_at_both_if_it_is_to() -> None:
+async def test_an_http_server_can_listen_at_both_addresses() -> None:
     server = await HttpServer.listen(lambda _: Response(200), max_body_bytes=1, ipv6=True)
     try:
         for host in ("127.0.0.1", "::1"):

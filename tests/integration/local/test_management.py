@@ -1,4 +1,4 @@
-"""@connections: who can be reached, and what happens to who cannot."""
+"""@connections: posting to connections and deleting them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def served(serve: ServeFactory) -> Served:
     return await serve(stack({"$connect": False, "$disconnect": False}))
 
 
-async def test_what_is_no_text_is_refused_and_breaks_nobody(served: Served) -> None:
+async def test_data_that_is_not_text_is_refused(served: Served) -> None:
     client = await served.connect()
     assert (await served.manage("POST", served.connection_id(), b"\xff\xfe")).status == 400
     await served.manage("POST", served.connection_id(), b"text")
@@ -41,7 +41,7 @@ async def test_other_paths_and_methods_are_not_found(
     assert (await served.manage_path(method, path)).status == 404
 
 
-async def test_delete_closes_a_connection_at_once_for_whoever_posts(served: Served) -> None:
+async def test_a_deleted_connection_is_gone_at_once(served: Served) -> None:
     client = await served.connect()
     client.transport.pause_reading()  # it answers the closing frame later
     assert (await served.manage("DELETE", served.connection_id())).status == 204
@@ -56,7 +56,7 @@ async def test_delete_closes_a_connection_at_once_for_whoever_posts(served: Serv
     await eventually(lambda: served.invoker.seen("$disconnect"))
 
 
-async def test_a_listener_that_does_not_read_costs_nobody_else_anything(served: Served) -> None:
+async def test_a_listener_that_does_not_read_does_not_affect_others(served: Served) -> None:
     slow = await served.connect(max_queue=1, max_size=None)
     slow_id = served.connection_id()
     quick = await served.connect(max_queue=None, max_size=None)
@@ -67,7 +67,7 @@ async def test_a_listener_that_does_not_read_costs_nobody_else_anything(served: 
     statuses: list[int] = []
     delivered = 0
     async with asyncio.timeout(PATIENCE_SECONDS):
-        # Until the socket buffers of both ends and the limit are full; then some more.
+        # Posts until the socket buffers and the limit are full, and a few more.
         while statuses.count(429) < 5:
             answer = await served.manage("POST", slow_id, body)
             statuses.append(answer.status)
@@ -93,7 +93,7 @@ async def test_posts_keep_their_order(served: Served) -> None:
     assert [await client.recv() for _ in range(20)] == [str(number) for number in range(20)]
 
 
-async def test_a_malformed_request_hurts_nobody(served: Served) -> None:
+async def test_a_malformed_request_does_no_harm(served: Served) -> None:
     client = await served.connect()
     port = served.management_port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""Messages of an open connection: quotas, routes, replies, errors, limits in time."""
+"""Messages of an open connection: quotas, routes, replies, errors and timeouts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def action(name: str, **fields: object) -> str:
         ok("x" * 129 * KIB),
     ],
 )
-async def test_a_failure_reaches_the_client_as_one_message_without_its_text(
+async def test_a_failure_is_one_message_without_details(
     served: Served, route: str, outcome: Outcome
 ) -> None:
     served.invoker.scripts[route] = lambda _: outcome
@@ -62,7 +62,7 @@ async def test_a_failure_reaches_the_client_as_one_message_without_its_text(
     }
 
 
-async def test_too_many_invocations_at_a_time_hold_the_client_up(serve: ServeFactory) -> None:
+async def test_a_client_with_too_many_invocations_is_held(serve: ServeFactory) -> None:
     served = await serve(stack(ROUTES), limits=GatewayLimits(in_flight=2))
     gate = asyncio.Event()
 
@@ -81,7 +81,7 @@ async def test_too_many_invocations_at_a_time_hold_the_client_up(serve: ServeFac
     await eventually(lambda: len(served.invoker.seen("tell")) == 5)
 
 
-async def test_a_client_that_reads_no_replies_is_dropped_and_nobody_else_notices(
+async def test_a_client_that_does_not_read_is_dropped_and_others_are_not_affected(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.gateway.connections._PATIENCE_SECONDS", 0.2)

@@ -1,4 +1,4 @@
-"""What a function may not do is refused by each service in its own words."""
+"""Each service refuses calls that the role does not allow, with its own error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from local.launch import launch
 TALK = "fixture-dev-Talk"
 USER = f"User: arn:aws:sts::000000000000:assumed-role/fixture-dev-Role/{TALK}"
 TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/fixture-notes"
-# A connection that is over.
+# A closed connection.
 NOBODY = new_id()
 KEY = {"id": {"S": "one"}}
 ITEM = {"id": {"S": "one"}, "when": {"N": "1"}}
@@ -69,7 +69,7 @@ def denial(action: str, resource: str) -> str:
     )
 
 
-def test_dynamodb_allows_what_the_role_names(endpoints: Endpoints) -> None:
+def test_dynamodb_allows_the_actions_of_the_role(endpoints: Endpoints) -> None:
     database = dynamodb(endpoints)
     database.put_item(TableName="fixture-notes", Item=ITEM)
     assert database.query(IndexName="recent", **QUERY)["Items"] == [ITEM]
@@ -80,7 +80,7 @@ def test_dynamodb_allows_what_the_role_names(endpoints: Endpoints) -> None:
     [
         ("get_item", {"TableName": "fixture-notes", "Key": KEY}, "GetItem", TABLE),
         ("put_item", {"TableName": "other", "Item": ITEM}, "PutItem", TABLE[:-13] + "other"),
-        # The index is granted, its table is not.
+        # The role grants the index, not its table.
         ("query", QUERY, "Query", TABLE),
         (
             "query",
@@ -114,7 +114,7 @@ def test_dynamodb_allows_what_the_role_names(endpoints: Endpoints) -> None:
         ("list_tables", {}, "ListTables", "*"),
     ],
 )
-def test_dynamodb_refuses_what_the_role_does_not_name(
+def test_dynamodb_refuses_other_actions(
     endpoints: Endpoints, operation: str, arguments: dict[str, Any], action: str, resource: str
 ) -> None:
     response = refusal(lambda: getattr(dynamodb(endpoints), operation)(**arguments))
@@ -123,7 +123,7 @@ def test_dynamodb_refuses_what_the_role_does_not_name(
     assert response["Error"]["Message"] == denial(f"dynamodb:{action}", resource)
 
 
-def test_the_operator_may_do_everything(endpoints: Endpoints) -> None:
+def test_the_operator_has_all_permissions(endpoints: Endpoints) -> None:
     database = dynamodb(endpoints, LocalCredentials())
     assert database.list_tables()["TableNames"] == ["fixture-notes"]
     assert "Item" not in database.get_item(TableName="fixture-notes", Key={"id": {"S": "no"}})
@@ -147,7 +147,7 @@ def test_dynamodb_refuses_wrong_signatures(
     )
 
 
-def test_dynamodb_refuses_what_is_not_signed(endpoints: Endpoints) -> None:
+def test_dynamodb_refuses_unsigned_requests(endpoints: Endpoints) -> None:
     response = refusal(dynamodb(endpoints, signature_version=UNSIGNED).list_tables)
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert response["Error"] == {
@@ -156,23 +156,23 @@ def test_dynamodb_refuses_what_is_not_signed(endpoints: Endpoints) -> None:
     }
 
 
-def test_connections_refuses_another_method_than_the_roles(endpoints: Endpoints) -> None:
+def test_connections_refuses_other_methods(endpoints: Endpoints) -> None:
     api = client("apigatewaymanagementapi", endpoints.management_url, None)
-    # Allowed, and over.
+    # The call is allowed, and the connection closed.
     with pytest.raises(api.exceptions.GoneException):
         api.post_to_connection(ConnectionId=NOBODY, Data=b"x")
 
     response = refusal(lambda: api.delete_connection(ConnectionId=NOBODY))
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert response["Error"]["Code"] == "AccessDeniedException"
-    # As API Gateway shows it: not the whole account, not the connection.
+    # API Gateway masks the account and the connection.
     resource = (
         "arn:aws:execute-api:eu-central-1:********0000:api/dev/DELETE/@connections/{connectionId}"
     )
     assert response["Error"]["Message"] == denial("execute-api:ManageConnections", resource)
 
 
-def test_invoke_refuses_another_function_than_the_roles(endpoints: Endpoints) -> None:
+def test_invoke_refuses_other_functions(endpoints: Endpoints) -> None:
     functions = client("lambda", endpoints.lambda_url, None)
     answer = functions.invoke(FunctionName="fixture-dev-Other", Payload=b'{"n": 1}')
     assert json.load(answer["Payload"])["got"] == {"n": 1}
@@ -184,12 +184,12 @@ def test_invoke_refuses_another_function_than_the_roles(endpoints: Endpoints) ->
     assert response["Error"]["Message"] == denial("lambda:InvokeFunction", arn)
 
 
-def test_whoever_measures_needs_no_signature(endpoints: Endpoints) -> None:
+def test_request_counts_need_no_signature(endpoints: Endpoints) -> None:
     with urllib.request.urlopen(f"{endpoints.dynamodb_url}/_requests") as answer:
         assert json.load(answer)["CreateTable"] == 1
 
 
-def test_without_verification_everybody_may_do_everything(fixture_path: Path) -> None:
+def test_without_verification_every_call_is_allowed(fixture_path: Path) -> None:
     arguments = ["--template", str(fixture_path), "--workers", "1"]
     with launch(verify_signatures=False, extra_args=arguments) as endpoints:
         stranger = LocalCredentials("ASIAELSEWHERE", "other", "other")

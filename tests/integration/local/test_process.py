@@ -1,4 +1,4 @@
-"""The local stack as a process: ready, told to stop, killed, unable to start."""
+"""The local stack as a process: readiness, signals, and failed starts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)]
 )
-def test_no_process_is_left_however_the_stack_ends(
+def test_no_process_outlives_the_stack(
     fixture_path: Path, number: signal.Signals, status: int
 ) -> None:
     process = start(fixture_path, "--ready-json")
@@ -74,13 +74,13 @@ def test_no_process_is_left_however_the_stack_ends(
             process.send_signal(number)
             assert process.wait(PATIENCE_SECONDS) == status
         eventually(lambda: not alive(children), f"children end after {number.name}")
-        assert process.stdout.read() == "", "one line is all that stands on standard output"
+        assert process.stdout.read() == "", "standard output has one line"
     finally:
         process.kill()
         process.communicate()
 
 
-def test_a_stop_while_it_starts_leaves_nothing_either(fixture_path: Path) -> None:
+def test_a_signal_during_the_start_leaves_no_process(fixture_path: Path) -> None:
     process = start(fixture_path, "--ready-json")
     try:
         parent = psutil.Process(process.pid)
@@ -94,7 +94,7 @@ def test_a_stop_while_it_starts_leaves_nothing_either(fixture_path: Path) -> Non
         process.communicate()
 
 
-def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> None:
+def test_without_ready_json_the_stack_prints_commands_to_try(fixture_path: Path) -> None:
     process = start(fixture_path)
     try:
         assert process.stdout is not None
@@ -106,7 +106,7 @@ def test_without_ready_json_people_are_told_what_to_do(fixture_path: Path) -> No
     assert "4 functions" in progress
 
 
-def test_people_are_told_where_the_http_api_is(tmp_path: Path) -> None:
+def test_the_stack_prints_the_address_of_the_http_api(tmp_path: Path) -> None:
     process = start(assembly.write(tmp_path, http_assembly.template(), http_assembly.CODE))
     try:
         assert process.stdout is not None
@@ -120,7 +120,7 @@ def test_people_are_told_where_the_http_api_is(tmp_path: Path) -> None:
 
 
 def line_with(text: str, stream: IO[str]) -> str:
-    """The next line of a stream that has `text` in it; the test's time limit is its end."""
+    """Wait for the next line that contains `text`; the test's timeout bounds the wait."""
     return next(line for line in stream if text in line)
 
 
@@ -148,19 +148,19 @@ def test_a_killed_database_is_reported_and_restarts(fixture_path: Path) -> None:
 
 
 def failure(*arguments: str) -> str:
-    """What the stack has to say when it cannot start."""
+    """The error output of a stack that cannot start."""
     with pytest.raises(StartError) as told, launch(extra_args=arguments):
         pass
     return str(told.value)
 
 
-def test_a_taken_port_is_told_at_once(fixture_path: Path) -> None:
+def test_a_taken_port_is_reported(fixture_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port} of 127.0.0.1 is taken" in failure("--port", str(port))
 
 
-def test_a_template_that_is_not_understood_is_told(tmp_path: Path) -> None:
+def test_an_unsupported_template_is_reported(tmp_path: Path) -> None:
     template = fixture_assembly.template()
     template["Resources"]["Bucket"] = {"Type": "AWS::S3::Bucket"}
     told = failure("--template", str(assembly.write(tmp_path, template, fixture_assembly.CODE)))
@@ -168,7 +168,7 @@ def test_a_template_that_is_not_understood_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in told
 
 
-def test_a_function_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
+def test_a_function_that_cannot_start_is_reported_with_its_log(tmp_path: Path) -> None:
     path = assembly.write(
         tmp_path, fixture_assembly.template(), "raise RuntimeError('no settings')"
     )
@@ -187,7 +187,7 @@ def test_a_function_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> No
         ["--set", "MAX_LISTENERS=5", "--template", "some.template.json"],
     ],
 )
-def test_wrong_arguments_are_told(arguments: list[str]) -> None:
+def test_wrong_arguments_are_reported(arguments: list[str]) -> None:
     assert "usage:" in failure(*arguments)
 
 

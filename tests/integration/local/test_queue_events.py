@@ -1,4 +1,4 @@
-"""Messages invoke a function of a running stack: batches, failures, dead letters, order of stop."""
+"""Messages invoke a function of a running stack: batches, failures and dead letters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.launch import launch
 from tests.integration.local.support import eventually
 from tests.unit.local import assembly
 
-# Leaves what it saw in the folder that a message names; fails as the message wishes.
+# Writes each record to the folder that the message names, and fails as the message says.
 CODE = """
 import json, os, pathlib
 
@@ -40,7 +40,7 @@ def ring(event, context):
 
 
 class Bells:
-    """The queue of a running stack, and the folder where its function leaves what it saw."""
+    """The queue of a running stack, and the folder to which its function writes records."""
 
     def __init__(self, url: str, folder: Path) -> None:
         keys = LocalCredentials()
@@ -54,7 +54,7 @@ class Bells:
         self.folder = folder
 
     async def send(self, *names: str, **wish: object) -> None:
-        """Messages by name, in one batch."""
+        """Send messages by name, in one batch."""
         entries: list[Any] = [
             {
                 "Id": name,
@@ -66,7 +66,7 @@ class Bells:
         await asyncio.to_thread(self._client.send_message_batch, QueueUrl=self.url, Entries=entries)
 
     async def dead_letter(self) -> Any:
-        """A message from the dead letters, waited for."""
+        """Wait for a dead letter."""
         answer = await asyncio.to_thread(
             self._client.receive_message, QueueUrl=self.dead, WaitTimeSeconds=20
         )
@@ -75,17 +75,17 @@ class Bells:
         return json.loads(message["Body"])
 
     def left(self) -> int:
-        """How many messages are in the queue, in whatever state."""
+        """The number of messages in the queue, in any state."""
         told = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         numbers = [int(n) for key, n in told["Attributes"].items() if "NumberOfMessages" in key]
         return sum(numbers)
 
     def seen(self) -> set[str]:
-        """What the function has seen: name of the message, and the how manieth time."""
+        """The records that the function got, as `name-delivery`."""
         return {path.stem for path in self.folder.glob("*.json")}
 
     def about(self, name: str) -> Any:
-        """What it saw of a message."""
+        """A record that the function got."""
         return json.loads((self.folder / f"{name}.json").read_text())
 
 
@@ -126,21 +126,21 @@ async def test_a_message_becomes_an_event_and_is_deleted(bells: Bells) -> None:
     assert seen["record"]["eventSourceARN"].endswith(":sqs:eu-central-1:000000000000:fixture-bells")
 
 
-async def test_what_is_sent_together_comes_together(bells: Bells) -> None:
+async def test_messages_sent_together_arrive_in_one_batch(bells: Bells) -> None:
     await bells.send("one", "two", "three")
     await eventually(saw(bells, "one-1", "two-1", "three-1"), "the function is invoked")
     assert {bells.about(name)["batch"] for name in bells.seen()} == {3}
     await eventually(lambda: bells.left() == 0, "all are deleted")
 
 
-async def test_only_what_failed_comes_again(bells: Bells) -> None:
+async def test_only_failed_messages_are_redelivered(bells: Bells) -> None:
     await bells.send("well")
     await bells.send("badly", failures=1)
     await eventually(saw(bells, "well-1", "badly-1", "badly-2"), "the second attempt")
     await eventually(lambda: bells.left() == 0, "all are deleted")
 
 
-async def test_what_keeps_failing_becomes_a_dead_letter(bells: Bells) -> None:
+async def test_a_message_that_keeps_failing_becomes_a_dead_letter(bells: Bells) -> None:
     await bells.send("never", **{"raise": True})
     assert (await bells.dead_letter())["name"] == "never"
     assert bells.seen() == {"never-1", "never-2", "never-3"}

@@ -1,4 +1,4 @@
-"""Rules of a running stack invoke its functions and send to its queues, in a shorter period."""
+"""Scheduled rules of a running stack invoke functions and send to queues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.launch import launch
 from tests.integration.local.support import eventually
 from tests.unit.local import assembly
 
-# Leaves every event that it gets in a folder.
+# Writes every event to a folder.
 CODE = """
 import json, os, pathlib, uuid
 

@@ -1,4 +1,4 @@
-"""Secrets Manager as clients of AWS see it: this package's and moto's agree on everything here."""
+"""Secrets Manager's API through boto3: the local stack and moto pass the same tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGET = "secretsmanager"
 
 
 class Secrets:
-    """A client that leaves the event loop to whoever serves it."""
+    """A boto3 client that runs in threads, so that the event loop can serve it."""
 
     def __init__(self, **where: Any) -> None:
         self.arn = KEY.arn
@@ -35,11 +35,11 @@ class Secrets:
         )
 
     async def get(self, secret_id: str, **more: Any) -> Any:
-        """What GetSecretValue answers."""
+        """The result of GetSecretValue."""
         return await asyncio.to_thread(self.client.get_secret_value, SecretId=secret_id, **more)
 
     async def error(self, secret_id: str, **more: Any) -> tuple[str, str]:
-        """Code and message of the error that it ends with."""
+        """Code and message of the error of a failed call."""
         with pytest.raises(ClientError) as raised:
             await self.get(secret_id, **more)
         error = raised.value.response["Error"]
@@ -70,7 +70,7 @@ def secrets(request: pytest.FixtureRequest) -> Secrets:
     return found
 
 
-async def test_a_secret_is_told_by_name_and_by_arn(secrets: Secrets) -> None:
+async def test_a_secret_is_found_by_name_and_by_arn(secrets: Secrets) -> None:
     for secret_id in (KEY.name, secrets.arn):
         answer = await secrets.get(secret_id)
         assert (answer["Name"], answer["SecretString"]) == (KEY.name, KEY.value)
@@ -80,7 +80,7 @@ async def test_a_secret_is_told_by_name_and_by_arn(secrets: Secrets) -> None:
         assert answer["CreatedDate"].year >= 2024
 
 
-async def test_the_current_version_is_the_one_there_is(secrets: Secrets) -> None:
+async def test_the_only_version_is_the_current_one(secrets: Secrets) -> None:
     version = (await secrets.get(KEY.name))["VersionId"]
 
     for more in ({"VersionId": version}, {"VersionStage": "AWSCURRENT"}):
@@ -90,14 +90,16 @@ async def test_the_current_version_is_the_one_there_is(secrets: Secrets) -> None
 @pytest.mark.parametrize(
     ("secret_id", "more"), [("nobody", {}), (KEY.name, {"VersionStage": "AWSPENDING"})]
 )
-async def test_there_are_no_others(secrets: Secrets, secret_id: str, more: dict[str, str]) -> None:
+async def test_unknown_secrets_and_versions_are_not_found(
+    secrets: Secrets, secret_id: str, more: dict[str, str]
+) -> None:
     code, message = await secrets.error(secret_id, **more)
 
     assert code == "ResourceNotFoundException"
     assert message.startswith("Secrets Manager can't find the specified secret")
 
 
-async def test_what_is_not_served_is_named(ours: Secrets) -> None:
+async def test_an_unsupported_operation_is_named(ours: Secrets) -> None:
     kind = "application/x-amz-json-1.1"
     for target, body, expected in (
         (f"{TARGET}.DeleteSecret", b"{}", b"UnknownOperationException"),

@@ -1,4 +1,4 @@
-"""The proxy before a service: what is admitted gets through whole; a service that is gone shows."""
+"""The proxy of a service: it forwards requests unchanged and reports outages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNAVAILABLE = "com.amazon.coral.service#ServiceUnavailableException"
 
 @asynccontextmanager
 async def proxy(port: int, timeout_seconds: float = 5.0) -> AsyncIterator[int]:
-    """A proxy before what listens on a port."""
+    """A proxy of the service at `port`."""
     service = ServiceProxy(allow_all, Upstream(port, timeout_seconds), DynamoDbErrors().unavailable)
     server = await HttpServer.listen(service.handle, max_body_bytes=MAX_BODY_BYTES)
     try:
@@ -31,8 +31,8 @@ async def proxy(port: int, timeout_seconds: float = 5.0) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def before(serve: Serve, timeout_seconds: float = 5.0) -> AsyncIterator[int]:
-    """A proxy before a server of which each connection is handled by `serve`."""
+async def proxied(serve: Serve, timeout_seconds: float = 5.0) -> AsyncIterator[int]:
+    """A proxy of a server that handles each connection with `serve`."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         async with proxy(server.sockets[0].getsockname()[1], timeout_seconds) as port:
@@ -46,7 +46,7 @@ def assert_unavailable(answer: Answer) -> None:
     assert answer.json()["__type"] == UNAVAILABLE
 
 
-async def test_requests_and_answers_get_through_whole() -> None:
+async def test_requests_and_responses_are_forwarded_unchanged() -> None:
     seen: list[Request] = []
 
     def echo(request: Request) -> Response:
@@ -69,7 +69,7 @@ async def test_requests_and_answers_get_through_whole() -> None:
     assert "connection" not in seen[0].headers
 
 
-async def test_connections_to_the_service_are_kept_and_bounded() -> None:
+async def test_connections_to_the_service_are_reused_and_limited() -> None:
     open_now = most = 0
     together = asyncio.Event()
 
@@ -83,7 +83,7 @@ async def test_connections_to_the_service_are_kept_and_bounded() -> None:
             await together.wait()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    async with before(serve) as port:
+    async with proxied(serve) as port:
         answers = await asyncio.gather(
             *(call(port, "GET", "/") for _ in range(2 * MAX_CONNECTIONS))
         )
@@ -91,22 +91,22 @@ async def test_connections_to_the_service_are_kept_and_bounded() -> None:
     assert most == MAX_CONNECTIONS
 
 
-async def test_nobody_there_is_said_at_once() -> None:
+async def test_a_missing_service_is_unavailable_at_once() -> None:
     server = await HttpServer.listen(lambda _: Response(200), max_body_bytes=1)
     server.close()
     async with proxy(server.port, timeout_seconds=3600) as port:
         assert_unavailable(await call(port, "POST", "/", b"{}"))
 
 
-async def test_a_service_that_never_answers_is_given_up() -> None:
+async def test_a_service_that_does_not_answer_times_out() -> None:
     async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with before(hang, timeout_seconds=0.05) as port:
+    async with proxied(hang, timeout_seconds=0.05) as port:
         assert_unavailable(await call(port, "POST", "/", b"{}"))
 
 
-async def test_a_service_that_breaks_off_or_talks_nonsense_is_unavailable() -> None:
+async def test_a_broken_response_is_unavailable() -> None:
     for words in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"220 smtp\r\n\r\n"):
 
         async def break_off(
@@ -116,11 +116,11 @@ async def test_a_service_that_breaks_off_or_talks_nonsense_is_unavailable() -> N
             writer.write(words)
             writer.close()
 
-        async with before(break_off) as port:
+        async with proxied(break_off) as port:
             assert_unavailable(await call(port, "POST", "/", b"{}"))
 
 
-async def test_it_recovers_by_itself_when_the_service_is_back() -> None:
+async def test_the_proxy_recovers_with_the_service() -> None:
     def serve(_request: Request) -> Response:
         return Response.json(200, {"ok": True})
 

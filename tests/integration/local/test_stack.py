@@ -1,4 +1,4 @@
-"""The whole local stack as a process of its own, over a small assembly."""
+"""The complete local stack in its own process, with a small assembly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def environment_of_talk(client: ClientConnection) -> dict[str, str]:
 
 
 def operator() -> dict[str, str]:
-    """What whoever runs the stack calls with; they may do everything."""
+    """The credentials of the user who runs the stack, which allow everything."""
     return LocalCredentials().environment() | {"AWS_REGION": AwsEnvironment().region}
 
 
@@ -68,9 +68,7 @@ def test_the_handshake_goes_through_authorizer_and_connect(endpoints: Endpoints)
     assert refused.value.response.status_code == 401
 
 
-def test_functions_see_local_addresses_in_place_of_deployed_ones(
-    endpoints: Endpoints, client: ClientConnection
-) -> None:
+def test_functions_see_local_addresses(endpoints: Endpoints, client: ClientConnection) -> None:
     environment = environment_of_talk(client)
     assert environment["API_GATEWAY_ENDPOINT"] == endpoints.management_url
     assert environment["AWS_ENDPOINT_URL_DYNAMODB"] == endpoints.dynamodb_url
@@ -78,7 +76,7 @@ def test_functions_see_local_addresses_in_place_of_deployed_ones(
     assert environment["TOKEN_ISSUER"].startswith("http://127.0.0.1:")
 
 
-def test_a_function_reaches_a_connection_with_a_signature_that_is_verified(
+def test_a_function_posts_to_a_connection_with_a_verified_signature(
     client: ClientConnection,
 ) -> None:
     me = ask(client, "show")["me"]
@@ -86,7 +84,7 @@ def test_a_function_reaches_a_connection_with_a_signature_that_is_verified(
     assert client.recv(PATIENCE_SECONDS) == "for me"
 
 
-def test_whoever_signs_with_other_keys_reaches_nobody(
+def test_wrong_and_missing_signatures_are_refused(
     endpoints: Endpoints, client: ClientConnection
 ) -> None:
     mine = environment_of_talk(client)
@@ -119,9 +117,7 @@ def test_boto3_understands_every_answer_of_the_management_endpoint(
         api.post_to_connection(ConnectionId=shown["me"], Data=b"x")
 
 
-def test_the_tables_and_their_indexes_are_there(
-    endpoints: Endpoints, client: ClientConnection
-) -> None:
+def test_tables_and_indexes_exist(endpoints: Endpoints, client: ClientConnection) -> None:
     def counts() -> dict[str, int]:
         with urllib.request.urlopen(f"{endpoints.dynamodb_url}/_requests") as answer:
             counted: dict[str, int] = json.load(answer)
@@ -172,14 +168,14 @@ def test_invoke_answers_as_lambda_does(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.parametrize("action", ["fail", "exit", "slow"])
-def test_a_function_that_fails_dies_or_hangs_is_an_internal_error_once(
+def test_a_function_that_fails_crashes_or_hangs_is_one_internal_error(
     client: ClientConnection, action: str
 ) -> None:
     assert ask(client, action)["message"] == "Internal server error"
     assert ask(client, "show")["action"] == "show"
 
 
-def test_tokens_verify_with_the_keys_at_their_issuer(
+def test_tokens_verify_with_the_keys_of_their_issuer(
     endpoints: Endpoints, client: ClientConnection
 ) -> None:
     assert endpoints.token_url is not None

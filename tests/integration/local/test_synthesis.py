@@ -1,4 +1,4 @@
-"""Synthesis: the template of a stage, or the end of what went wrong."""
+"""Synthesis: the template of a stage, or the end of the error output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def app(folder: Path, code: str) -> Path:
     return path
 
 
-async def test_the_app_gets_stage_folder_and_flags_and_old_assets_go(tmp_path: Path) -> None:
+async def test_the_app_gets_stage_folder_and_flags_and_old_assets_are_removed(
+    tmp_path: Path,
+) -> None:
     code = """
         import json, os, pathlib
         out = pathlib.Path(os.environ["CDK_OUTDIR"])
@@ -42,21 +44,19 @@ async def test_the_app_gets_stage_folder_and_flags_and_old_assets_go(tmp_path: P
     assert [asset.name for asset in out.glob("asset.*")] == ["asset.new"]
 
 
-async def test_an_app_that_fails_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
+async def test_a_failed_app_is_reported_with_the_end_of_its_output(tmp_path: Path) -> None:
     path = app(tmp_path, "print('so far')\nraise SystemExit('unknown stage')")
     with pytest.raises(SynthesisError, match=r"(?s)status 1.*so far.*unknown stage") as told:
         await synthesize(tmp_path / "out", "dev", path)
     assert path.name in str(told.value)
 
 
-async def test_an_app_that_writes_no_template_is_told(tmp_path: Path) -> None:
+async def test_an_app_without_a_template_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SynthesisError, match=r"wrote no lingocast-dev\.template\.json"):
         await synthesize(tmp_path / "out", "dev", app(tmp_path, "pass"))
 
 
-async def test_an_app_that_does_not_end_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_app_has_a_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.template.synthesis._TIMEOUT_SECONDS", 0.2)
     with pytest.raises(SynthesisError, match="did not finish"):
         await synthesize(tmp_path / "out", "dev", app(tmp_path, "import time; time.sleep(60)"))
