@@ -1,1 +1,1 @@
-"""What invokes functions besides requests: queues and schedules."""
+"""Triggers that invoke functions without a request: queues and schedules."""

@@ -1,4 +1,4 @@
-"""A batch of messages as Lambda shows it to a function, and what the function's result means.
+"""Encodes batches of SQS messages as events and decodes the failures that functions report.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
@@ -15,12 +15,12 @@ from local.services import sqs_attributes
 from local.services.queues import Delivery
 
 
-class _Failure(msgspec.Struct):
+class _ItemFailure(msgspec.Struct):
     message_id: str = msgspec.field(name="itemIdentifier")
 
 
-class _Report(msgspec.Struct):
-    failures: list[_Failure] | None = msgspec.field(name="batchItemFailures", default=None)
+class _BatchResult(msgspec.Struct):
+    failures: list[_ItemFailure] | None = msgspec.field(name="batchItemFailures", default=None)
 
 
 _HEAD, _TAIL = b'{"Records":[', b"]}"
@@ -29,7 +29,7 @@ _HEAD, _TAIL = b'{"Records":[', b"]}"
 def events(
     deliveries: Sequence[Delivery], arn: str, region: str
 ) -> Iterator[tuple[list[Delivery], bytes]]:
-    """The batch as one event, or as several if one were larger than a payload may be."""
+    """Encode a batch as one event, or as several if one would exceed the payload quota."""
     batch: list[Delivery] = []
     records: list[bytes] = []
     size = len(_HEAD) + len(_TAIL)
@@ -46,7 +46,7 @@ def events(
 
 
 def record(delivery: Delivery, arn: str, region: str) -> dict[str, object]:
-    """A message in an event."""
+    """The record of one message in an event."""
     content: dict[str, object] = {
         "messageId": delivery.message_id,
         "receiptHandle": delivery.receipt,
@@ -71,14 +71,14 @@ def record(delivery: Delivery, arn: str, region: str) -> dict[str, object]:
 
 
 def failed_ids(result: bytes, ids: set[str]) -> set[str]:
-    """Which messages of a batch the function reports as failed.
+    """The ids of the messages that a function reports as failed.
 
-    A result that is not understood, or that names a message outside of the batch, fails them all.
+    A malformed result, or one with an unknown message id, fails the whole batch.
     """
     try:
-        reported = msgspec.json.decode(result, type=_Report | None)
+        decoded = msgspec.json.decode(result, type=_BatchResult | None)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ids
-    failures = reported.failures if reported is not None else None
-    named = {failure.message_id for failure in failures or ()}
-    return named if named <= ids else ids
+    failures = decoded.failures if decoded is not None else None
+    failed = {failure.message_id for failure in failures or ()}
+    return failed if failed <= ids else ids

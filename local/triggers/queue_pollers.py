@@ -1,4 +1,4 @@
-"""Event source mappings: queues whose messages invoke functions, as Lambda's pollers do it.
+"""Event source mappings: pollers that invoke functions with the messages of queues.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
@@ -17,9 +17,9 @@ from local.template.model import EventSourceMapping
 from local.triggers.batches import events, failed_ids
 from shared.utils.clock import Clock
 
-# The longest that ReceiveMessage waits.
+# Maximum wait of ReceiveMessage (long polling).
 _WAIT_SECONDS = 20
-# Between attempts to invoke a function that is throttled; doubled each time.
+# Backoff while a function is throttled; doubles with each attempt.
 _FIRST_BACKOFF_SECONDS = 0.05
 _LAST_BACKOFF_SECONDS = 2.0
 
@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What a poller works with."""
+    """Dependencies of a poller."""
 
     queue: MessageQueue
     invoker: Invoker
@@ -38,7 +38,7 @@ class _Context:
 
 
 class QueuePollers:
-    """All pollers of a stack."""
+    """The pollers of all event source mappings of a stack."""
 
     def __init__(
         self,
@@ -59,18 +59,21 @@ class QueuePollers:
         ]
 
     def start(self) -> None:
-        """Begin to poll; the functions must be ready."""
+        """Start polling; the functions must be ready."""
         for poller in self._pollers:
             poller.start()
 
     async def stop(self) -> None:
-        """Poll no more. What is with a function comes again, as if it had failed."""
+        """Stop polling. Batches in progress are redelivered, as after a failure."""
         await asyncio.gather(*(poller.stop() for poller in self._pollers))
 
 
 class _Poller:
-    """Takes messages only when a batch more may be with the function: a message that waits here
-    would use its visibility timeout up."""
+    """The poller of one mapping.
+
+    Receives messages only when another concurrent batch is allowed: a message that waited here
+    would use up its visibility timeout.
+    """
 
     def __init__(self, source: EventSourceMapping, context: _Context) -> None:
         self._source = source
@@ -79,7 +82,7 @@ class _Poller:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self._spawn(self._poll())
+        self._start_task(self._poll())
 
     async def stop(self) -> None:
         tasks = tuple(self._tasks)
@@ -90,25 +93,25 @@ class _Poller:
     async def _poll(self) -> None:
         while True:
             await self._slots.acquire()
-            batch = await self._batch()
+            batch = await self._receive_batch()
             if batch:
-                self._spawn(self._serve(batch))
+                self._start_task(self._process(batch))
             else:
                 self._slots.release()
 
-    async def _batch(self) -> list[Delivery]:
-        """What there is, as soon as there is anything; with a batching window, what comes in it."""
+    async def _receive_batch(self) -> list[Delivery]:
+        """Receive a batch: the first messages, and more until it is full or its window ends."""
         source, context = self._source, self._context
         batch = await context.queue.receive(source.batch_size, _WAIT_SECONDS)
         end = context.clock.monotonic() + source.batching_window_seconds
         while batch and len(batch) < source.batch_size:
-            left = end - context.clock.monotonic()
-            if left <= 0:
+            remaining = end - context.clock.monotonic()
+            if remaining <= 0:
                 break
-            batch += await context.queue.receive(source.batch_size - len(batch), left)
+            batch += await context.queue.receive(source.batch_size - len(batch), remaining)
         return batch
 
-    async def _serve(self, deliveries: list[Delivery]) -> None:
+    async def _process(self, deliveries: list[Delivery]) -> None:
         arn = self._context.queue.settings.arn
         try:
             for batch, payload in events(deliveries, arn, self._context.region):
@@ -117,9 +120,9 @@ class _Poller:
             self._slots.release()
 
     async def _invoke(self, batch: list[Delivery], payload: bytes) -> None:
-        """Give a batch to the function; what did not fail is deleted."""
+        """Invoke the function with a batch and delete the messages that did not fail."""
         source, queue = self._source, self._context.queue
-        outcome = await self._outcome(payload)
+        outcome = await self._invoke_with_backoff(payload)
         if outcome is None or outcome.error is not None:
             return
         failed: set[str] = set()
@@ -132,12 +135,15 @@ class _Poller:
             seconds = queue.settings.visibility_timeout_seconds
             self._context.report(
                 f"{source.function}: {len(failed)} of {len(batch)} messages of {source.queue} "
-                f"failed; they are visible again {seconds} s after they were received"
+                f"failed; they become visible again {seconds} s after they were received"
             )
 
-    async def _outcome(self, payload: bytes) -> Outcome | None:
-        """The function's outcome, or None if it cannot take the batch within the time that the
-        batch stays invisible; it comes again then."""
+    async def _invoke_with_backoff(self, payload: bytes) -> Outcome | None:
+        """Invoke the function, with retries while it is throttled.
+
+        Returns None if it stays throttled for the visibility timeout; the batch then becomes
+        visible again.
+        """
         source, context = self._source, self._context
         end = context.clock.monotonic() + context.queue.settings.visibility_timeout_seconds
         backoff = _FIRST_BACKOFF_SECONDS
@@ -150,10 +156,10 @@ class _Poller:
             except (LocalError, ValueError) as error:
                 context.report(f"{source.function} was not invoked for {source.queue}: {error}")
                 return None
-        context.report(f"{source.function} is throttled; a batch of {source.queue} has to wait")
+        context.report(f"{source.function} is throttled; a batch of {source.queue} will be retried")
         return None
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -161,4 +167,6 @@ class _Poller:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._context.report(f"fault of the local stack with {self._source.queue}: {error!r}")
+            self._context.report(
+                f"internal error of the local stack with queue {self._source.queue}: {error!r}"
+            )

@@ -1,7 +1,7 @@
-"""Rules that run by the clock: functions invoked and messages sent every so many minutes.
+"""Scheduled rules: invoke functions and send messages at fixed rates.
 
-A rule runs for the first time one period after the start, and then every period. What it missed,
-because the machine slept say, it does not make up for; nor does EventBridge.
+A rule runs one period after the start and then every period. It skips missed runs, for example
+while the machine was asleep, as EventBridge does.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from local.services.queues import MessageQueue
 from local.template.model import AwsEnvironment, Schedule, ScheduleTarget
 from shared.utils.clock import Clock
 
-# Timers may ring a little early; waiting less than this (s) would be spinning.
-_SHORTEST_WAIT = 0.001
+# Minimum wait in seconds: timers may fire slightly early, and a shorter wait would busy-loop.
+_MIN_WAIT_SECONDS = 0.001
 
 Report = Callable[[str], None]
 
 
-class Starter(Protocol):
-    """Invokes functions without waiting for them, as EventBridge does."""
+class AsyncInvoker(Protocol):
+    """Invokes functions asynchronously, as EventBridge does."""
 
     def start_invocation(self, function: str, payload: bytes) -> None:
-        """Raises UnknownFunctionError, ThrottledError."""
+        """Start an invocation. Raises UnknownFunctionError, ThrottledError."""
 
 
 @dataclass(slots=True)
-class _Plan:
+class _Timer:
     schedule: Schedule
     period: float
-    # By the monotonic clock, in seconds.
+    # Monotonic time of the next run, in seconds.
     due: float
 
 
 class Schedules:
-    """All rules of a stack; `period_seconds` replaces their own periods, for whoever cannot wait.
+    """Runs all rules of a stack; `period_seconds` overrides their periods, for tests and demos.
 
-    A target that fails is reported, and the others run as if it had not.
+    Reports a failed target; the other targets still run.
     """
 
     def __init__(
         self,
         schedules: Sequence[Schedule],
-        functions: Starter,
+        functions: AsyncInvoker,
         queues: Mapping[str, MessageQueue],
         *,
         aws: AwsEnvironment,
@@ -64,39 +64,39 @@ class Schedules:
         self._clock = clock
         self._report = report
         now = clock.monotonic()
-        self._plans = [
-            _Plan(schedule, period, now + period)
+        self._timers = [
+            _Timer(schedule, period, now + period)
             for schedule in schedules
             for period in [period_seconds or schedule.period_seconds]
         ]
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Follow the clock from now on; functions and queues must be ready."""
-        if self._plans:
-            self._task = asyncio.get_running_loop().create_task(self._follow())
+        """Start the timers; functions and queues must be ready."""
+        if self._timers:
+            self._task = asyncio.get_running_loop().create_task(self._run_timers())
 
     async def stop(self) -> None:
-        """Run nothing any more."""
+        """Stop the timers."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def run_due(self) -> float:
-        """Run what is due by now, each rule once; returns the seconds until the next is due."""
+        """Run each due rule once; returns the seconds until the next one is due."""
         now = self._clock.monotonic()
-        for plan in self._plans:
-            if plan.due <= now:
-                plan.due += ((now - plan.due) // plan.period + 1) * plan.period
-                self._run(plan.schedule)
-        return max(_SHORTEST_WAIT, min(plan.due for plan in self._plans) - now)
+        for timer in self._timers:
+            if timer.due <= now:
+                timer.due += ((now - timer.due) // timer.period + 1) * timer.period
+                self._run(timer.schedule)
+        return max(_MIN_WAIT_SECONDS, min(timer.due for timer in self._timers) - now)
 
-    async def _follow(self) -> None:
-        while True:  # noqa: ASYNC110 - it waits for the time, not for a change
+    async def _run_timers(self) -> None:
+        while True:  # noqa: ASYNC110 - it waits for a time, not for an event
             await asyncio.sleep(self.run_due())
 
     def _run(self, schedule: Schedule) -> None:
-        # All targets of a rule get the same event.
+        # All targets of a run get the same event.
         event = msgspec.json.encode(scheduled_event(schedule, self._aws, self._clock.now_ms()))
         for target in schedule.targets:
             payload = event if target.constant is None else target.constant.encode()
@@ -113,7 +113,7 @@ class Schedules:
 
 
 def scheduled_event(schedule: Schedule, aws: AwsEnvironment, now_ms: int) -> dict[str, object]:
-    """What EventBridge sends for a rule that runs by the clock.
+    """EventBridge's event for a scheduled rule.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-scheduled-events.html
     """

@@ -1,4 +1,4 @@
-"""Events of SQS as functions see them, and what their results mean."""
+"""SQS events, and the failures that functions report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def delivery(
     return Delivery(message_id, f"receipt of {message_id}", body, attributes or {}, 1_000, 2, 1_500)
 
 
-def test_a_record_has_every_field_that_lambda_sends() -> None:
+def test_a_record_has_all_fields_of_lambda() -> None:
     ((batch, payload),) = events([delivery()], ARN, "eu-central-1")
 
     assert [item.message_id for item in batch] == ["m1"]
@@ -45,7 +45,7 @@ def test_a_record_has_every_field_that_lambda_sends() -> None:
     }
 
 
-def test_message_attributes_are_written_in_lambdas_way() -> None:
+def test_message_attributes_have_lambdas_format() -> None:
     attributes = {
         "kind": {"DataType": "String", "StringValue": "bell"},
         "raw": {"DataType": "Binary", "BinaryValue": "AAEC"},
@@ -61,7 +61,7 @@ def test_message_attributes_are_written_in_lambdas_way() -> None:
     assert len(record["md5OfMessageAttributes"]) == 32
 
 
-def test_a_batch_that_is_too_large_for_one_event_becomes_several() -> None:
+def test_a_batch_over_the_payload_quota_becomes_several_events() -> None:
     deliveries = [delivery(f"m{number}", "x" * 1_000_000) for number in range(10)]
 
     parts = list(events(deliveries, ARN, "here"))
@@ -73,24 +73,24 @@ def test_a_batch_that_is_too_large_for_one_event_becomes_several() -> None:
     ]
 
 
-def test_no_messages_are_no_event() -> None:
+def test_an_empty_batch_makes_no_event() -> None:
     assert list(events([], ARN, "here")) == []
 
 
 @pytest.mark.parametrize(
     ("result", "failed"),
     [
-        # All well, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-        # lists it.
+        # Complete success, as listed in
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
         ("null", ""),
         ("{}", ""),
         ('{"batchItemFailures": []}', ""),
         ('{"batchItemFailures": null}', ""),
         ('{"statusCode": 200}', ""),
-        # Some of them.
+        # Partial failure.
         ('{"batchItemFailures": [{"itemIdentifier": "b"}]}', "b"),
         ('{"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]}', "ab"),
-        # What fails the whole batch.
+        # Complete failure.
         ("no json", "abc"),
         ("[]", "abc"),
         ('"ok"', "abc"),
@@ -102,5 +102,5 @@ def test_no_messages_are_no_event() -> None:
         ('{"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "z"}]}', "abc"),
     ],
 )
-def test_a_result_says_which_messages_failed(result: str, failed: str) -> None:
+def test_a_result_determines_the_failed_messages(result: str, failed: str) -> None:
     assert failed_ids(result.encode(), {"a", "b", "c"}) == set(failed)

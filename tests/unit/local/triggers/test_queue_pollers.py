@@ -1,4 +1,4 @@
-"""What a poller does with messages and outcomes: the functions are scripts."""
+"""Queue pollers with a scripted function."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from local.template.model import EventSourceMapping, Queue
 from local.triggers.queue_pollers import QueuePollers
 from tests.helpers.doubles import ManualClock
 
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
 EMPTY = Counts(0, 0, 0)
 Script = Callable[[list[str]], Awaitable[object]]
 
 
 class Polled:
-    """A queue whose messages invoke a script, which gets their bodies.
+    """A queue whose messages invoke a script with their bodies, on a manual clock.
 
-    What the script returns is the function's result; time passes when the test says so.
+    The script's return value is the function's result.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Polled:
         self.reported: list[str] = []
         self.batches: list[list[str]] = []
         self.ids: dict[str, str] = {}
-        self._sources: QueuePollers | None = None
+        self._pollers: QueuePollers | None = None
 
     def start(self, script: Script, **settings: Any) -> None:
         self._script = script
-        self._sources = QueuePollers(
+        self._pollers = QueuePollers(
             [EventSourceMapping("bells", "ring", **settings)],
             {"bells": self.queue},
             self,
@@ -45,11 +45,11 @@ class Polled:
             clock=self.clock,
             report=self.reported.append,
         )
-        self._sources.start()
+        self._pollers.start()
 
     async def stop(self) -> None:
-        if self._sources is not None:
-            await self._sources.stop()
+        if self._pollers is not None:
+            await self._pollers.stop()
 
     async def invoke(self, function: str, payload: bytes) -> Outcome:
         assert function == "ring"
@@ -61,17 +61,17 @@ class Polled:
         return result if isinstance(result, Outcome) else Outcome(json.dumps(result).encode())
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Let the poller work until the condition holds."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition():  # noqa: ASYNC110 - nothing tells when a poller has finished
+        """Run the poller until the condition holds."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not condition():  # noqa: ASYNC110 - a poller signals no event
                 await asyncio.sleep(0)
 
     def failures(self, *bodies: str) -> dict[str, object]:
-        """The report that these failed."""
+        """A result that reports these messages as failed."""
         return {"batchItemFailures": [{"itemIdentifier": self.ids[body]} for body in bodies]}
 
-    async def come_again(self) -> list[str]:
-        """What is received when the visibility timeout is over."""
+    async def redelivered(self) -> list[str]:
+        """Bodies received after the visibility timeout."""
         self.clock.advance(30_000)
         return [item.body for item in await self.queue.receive(10)]
 
@@ -96,7 +96,7 @@ def send(polled: Polled, *bodies: str) -> None:
         polled.queue.send(body)
 
 
-async def test_messages_that_are_there_come_in_batches_and_are_deleted(polled: Polled) -> None:
+async def test_waiting_messages_are_delivered_in_batches_and_deleted(polled: Polled) -> None:
     send(polled, "a", "b", "c", "d", "e")
     polled.start(succeed, batch_size=2)
     await polled.until(lambda: polled.queue.counts() == EMPTY)
@@ -104,14 +104,14 @@ async def test_messages_that_are_there_come_in_batches_and_are_deleted(polled: P
     assert polled.reported == []
 
 
-async def test_a_message_that_comes_later_is_delivered_at_once(polled: Polled) -> None:
+async def test_a_new_message_is_delivered_at_once(polled: Polled) -> None:
     polled.start(succeed)
     await polled.until(lambda: True)
     send(polled, "a")
     await polled.until(lambda: polled.batches == [["a"]])
 
 
-async def test_reported_failures_come_again_and_the_rest_is_deleted(polled: Polled) -> None:
+async def test_reported_failures_are_redelivered_and_the_rest_is_deleted(polled: Polled) -> None:
     async def fail_b(_bodies: list[str]) -> object:
         return polled.failures("b")
 
@@ -120,14 +120,16 @@ async def test_reported_failures_come_again_and_the_rest_is_deleted(polled: Poll
     await polled.until(lambda: polled.reported)
     await polled.stop()
     assert polled.queue.counts() == Counts(0, 1, 0)
-    assert await polled.come_again() == ["b"]
+    assert await polled.redelivered() == ["b"]
     assert polled.reported == [
         "ring: 1 of 3 messages of bells failed; "
-        "they are visible again 30 s after they were received"
+        "they become visible again 30 s after they were received"
     ]
 
 
-async def test_a_report_counts_only_if_the_mapping_says_so(polled: Polled) -> None:
+async def test_reported_failures_are_ignored_unless_the_mapping_enables_them(
+    polled: Polled,
+) -> None:
     async def fail(bodies: list[str]) -> object:
         return polled.failures(*bodies)
 
@@ -147,10 +149,10 @@ async def test_an_error_of_the_function_fails_the_whole_batch(
     polled.start(fail, report_failures=report_failures)
     await polled.until(lambda: polled.batches)
     await polled.stop()
-    assert await polled.come_again() == ["a", "b"]
+    assert await polled.redelivered() == ["a", "b"]
 
 
-async def test_a_function_that_is_throttled_gets_the_same_batch_again(polled: Polled) -> None:
+async def test_a_throttled_batch_is_retried(polled: Polled) -> None:
     async def throttle_once(_bodies: list[str]) -> object:
         if len(polled.batches) == 1:
             raise ThrottledError("too many")
@@ -162,7 +164,7 @@ async def test_a_function_that_is_throttled_gets_the_same_batch_again(polled: Po
     assert polled.batches == [["a"], ["a"]]
 
 
-async def test_a_batch_is_given_up_when_its_visibility_timeout_is_over(polled: Polled) -> None:
+async def test_a_throttled_batch_is_dropped_after_its_visibility_timeout(polled: Polled) -> None:
     async def throttle(_bodies: list[str]) -> object:
         polled.clock.advance(30_000)
         raise ThrottledError("too many")
@@ -171,21 +173,21 @@ async def test_a_batch_is_given_up_when_its_visibility_timeout_is_over(polled: P
     polled.start(throttle, max_concurrency=1)
     await polled.until(lambda: polled.reported)
     await polled.stop()
-    assert polled.reported[0] == "ring is throttled; a batch of bells has to wait"
+    assert polled.reported[0] == "ring is throttled; a batch of bells will be retried"
     assert polled.queue.counts().in_flight + polled.queue.counts().visible == 1
 
 
-async def test_no_more_batches_than_allowed_are_with_the_function(polled: Polled) -> None:
+async def test_the_number_of_concurrent_batches_is_limited(polled: Polled) -> None:
     send(polled, *"abcdef")
     polled.start(hang, batch_size=1, max_concurrency=2)
     await polled.until(lambda: len(polled.batches) == 2)
     for _ in range(10):
         await asyncio.sleep(0)
     assert polled.batches == [["a"], ["b"]]
-    assert polled.queue.counts() == Counts(4, 2, 0), "what waits is not taken"
+    assert polled.queue.counts() == Counts(4, 2, 0), "waiting messages stay visible"
 
 
-async def test_a_batching_window_collects_what_comes_in_it(polled: Polled) -> None:
+async def test_a_batching_window_collects_messages(polled: Polled) -> None:
     polled.start(succeed, batch_size=2, batching_window_seconds=300)
     send(polled, "a")
     await polled.until(lambda: polled.queue.counts() == Counts(0, 1, 0))
@@ -195,17 +197,17 @@ async def test_a_batching_window_collects_what_comes_in_it(polled: Polled) -> No
     assert polled.batches == [["a", "b"]]
 
 
-async def test_what_is_with_the_function_at_a_stop_comes_again(polled: Polled) -> None:
+async def test_a_batch_in_progress_at_a_stop_is_redelivered(polled: Polled) -> None:
     send(polled, "a")
     polled.start(hang)
     await polled.until(lambda: polled.batches)
     await polled.stop()
     send(polled, "b")
     assert [item.body for item in await polled.queue.receive(10)] == ["b"]
-    assert await polled.come_again() == ["a", "b"]
+    assert await polled.redelivered() == ["a", "b"]
 
 
-async def test_a_payload_that_nobody_takes_is_told_and_the_poller_goes_on(polled: Polled) -> None:
+async def test_a_rejected_payload_is_reported_and_polling_continues(polled: Polled) -> None:
     async def refuse_large(bodies: list[str]) -> object:
         if bodies == ["large"]:
             raise ValueError("payload of many bytes")

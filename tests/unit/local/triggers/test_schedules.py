@@ -1,4 +1,4 @@
-"""When rules run, and what they deliver; time passes when the test says so."""
+"""Scheduled rules on a manual clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rule(name: str, period_seconds: int, *targets: ScheduleTarget) -> Schedule:
 
 
 class Scheduled:
-    """A function `ring` and a queue `bells` that rules may have as targets."""
+    """A function `ring` and a queue `bells` as targets of rules."""
 
     def __init__(self, *schedules: Schedule, period_seconds: float | None = None) -> None:
         self.clock = ManualClock(1_700_000_000_123)
@@ -46,7 +46,7 @@ class Scheduled:
         self.invoked.append((function, json.loads(payload)))
 
     def after(self, seconds: float) -> int:
-        """How many invocations there have been when so much more time has passed."""
+        """Advance the clock, run due rules and return the total number of invocations."""
         self.clock.advance(round(seconds * 1000))
         self.schedules.run_due()
         return len(self.invoked)
@@ -56,16 +56,16 @@ RING = ScheduleTarget("function", "ring")
 BELLS = ScheduleTarget("queue", "bells")
 
 
-def test_a_rule_runs_a_period_after_the_start_and_then_every_period() -> None:
+def test_a_rule_runs_one_period_after_the_start_and_then_every_period() -> None:
     scheduled = Scheduled(rule("sweep", 60, RING))
 
     assert [scheduled.after(s) for s in (0, 59.9, 0.1, 59.9, 0.1, 60)] == [0, 0, 1, 1, 2, 3]
 
 
-def test_what_was_missed_is_not_made_up_for() -> None:
+def test_missed_runs_are_skipped() -> None:
     scheduled = Scheduled(rule("sweep", 60, RING))
 
-    # The rhythm stays: what is late does not put off what comes next.
+    # A late run does not delay the next one.
     assert [scheduled.after(s) for s in (605, 54.9, 0.1)] == [1, 1, 2]
 
 
@@ -80,7 +80,7 @@ def test_each_rule_has_its_own_period() -> None:
     assert [name for name, _ in scheduled.invoked] == ["ring"] * 5 + ["r"]
 
 
-def test_it_says_how_long_to_wait_for_the_next() -> None:
+def test_run_due_returns_the_seconds_until_the_next_run() -> None:
     scheduled = Scheduled(rule("fast", 60, RING), rule("slow", 300, RING))
 
     assert scheduled.schedules.run_due() == pytest.approx(60)
@@ -88,13 +88,13 @@ def test_it_says_how_long_to_wait_for_the_next() -> None:
     assert scheduled.schedules.run_due() == pytest.approx(15)
 
 
-def test_periods_may_be_replaced_by_one() -> None:
+def test_one_period_may_override_all() -> None:
     scheduled = Scheduled(rule("fast", 60, RING), rule("slow", 300, RING), period_seconds=0.5)
 
     assert scheduled.after(0.5) == 2
 
 
-async def test_all_targets_get_the_same_event_in_eventbridges_shape() -> None:
+async def test_all_targets_get_the_same_event_in_eventbridges_format() -> None:
     scheduled = Scheduled(rule("sweep", 60, RING, BELLS))
 
     scheduled.after(60)
@@ -116,7 +116,7 @@ async def test_all_targets_get_the_same_event_in_eventbridges_shape() -> None:
     }
 
 
-def test_every_run_has_an_id_of_its_own() -> None:
+def test_every_run_has_a_unique_event_id() -> None:
     scheduled = Scheduled(rule("sweep", 60, RING))
 
     scheduled.after(60)
@@ -126,7 +126,7 @@ def test_every_run_has_an_id_of_its_own() -> None:
     assert first["id"] != second["id"]
 
 
-async def test_an_input_replaces_the_event() -> None:
+async def test_a_constant_input_replaces_the_event() -> None:
     given = '{"task": "reconcile"}'
     scheduled = Scheduled(
         rule("r", 60, ScheduleTarget("function", "ring", given), ScheduleTarget("queue", "bells"))
@@ -139,7 +139,7 @@ async def test_an_input_replaces_the_event() -> None:
     assert json.loads(message.body)["source"] == "aws.events"
 
 
-async def test_a_target_that_fails_is_told_and_stops_neither_others_nor_the_next_run() -> None:
+async def test_a_failed_target_is_reported_and_stops_neither_others_nor_the_next_run() -> None:
     scheduled = Scheduled(rule("sweep", 60, RING, BELLS))
     scheduled.throttled.add("ring")
 
@@ -152,7 +152,7 @@ async def test_a_target_that_fails_is_told_and_stops_neither_others_nor_the_next
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.05", "3601", "-5"])
-def test_a_period_that_makes_no_sense_is_refused(
+def test_an_invalid_period_is_a_usage_error(
     seconds: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -161,7 +161,7 @@ def test_a_period_that_makes_no_sense_is_refused(
     assert "--schedule-seconds: expected 0.1 to 3600" in capsys.readouterr().err
 
 
-async def test_without_rules_there_is_nothing_to_follow() -> None:
+async def test_a_stack_without_rules_starts_no_timer() -> None:
     scheduled = Scheduled()
     scheduled.schedules.start()
     await scheduled.schedules.stop()
