@@ -1,1 +1,1 @@
-"""Fan-out: audiences, rosters, shards, and the posts to @connections."""
+"""Fan-out: audiences, rosters, shards and posts to @connections."""

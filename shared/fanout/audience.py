@@ -1,15 +1,15 @@
-"""Who hears or reads something. Every fan-out is to one of these audiences, and all of them go
-through `shared.services.broadcast_handler`:
+"""Audiences of a fan-out.
 
-* LanguageAudience: whoever hears a language of a session, for audio and captions;
-* MembersAudience: everyone in a session, for what happens to it;
-* ListenersAudience: the listeners of a language, for what happens to that;
-* MemberAudience: one member, for what happens to them alone;
-* RecipientsAudience: those of a crowd (everyone connected, or in a session) who read one language,
-  for announcements;
+`shared.services.broadcast_handler` sends to these audiences:
+
+* LanguageAudience: everyone who hears a language of a session, for audio and captions;
+* MembersAudience: all members of a session, for changes of the session;
+* ListenersAudience: the listeners of one language, for changes of its channel;
+* MemberAudience: one member, for a change of their own place;
+* RecipientsAudience: connections that read one language, for announcements;
 * DevicesAudience: a user's devices.
 
-An audience yields connection ids; the fan-out asks for nothing else.
+An audience yields connection ids; the fan-out needs nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shared.models.session import Session
 
 
 class Audience(Protocol):
-    """Somebody to send to; `label` names them in results and logs."""
+    """Recipients of a message, with a `label` for results and logs."""
 
     @property
     def session_id(self) -> str:
@@ -41,7 +41,10 @@ class Audience(Protocol):
 
 @dataclass(frozen=True)
 class LanguageAudience:
-    """Whoever hears a language of a session, the floor's fallback included, less who sends."""
+    """Everyone who hears a language of a session, except the sender.
+
+    The floor includes listeners whose language has no interpreter.
+    """
 
     session: Session
     label: str
@@ -54,14 +57,14 @@ class LanguageAudience:
         return self.session.session_id
 
     def connection_ids(self) -> Sequence[str]:
-        """From the roster, by what the session says of its channels."""
-        hearing = self.rosters.of(self.session_id).recipients(self.session, self.label)
-        return [member for member in hearing if member != self.except_for]
+        """Select from the roster according to the session's channels."""
+        recipients = self.rosters.of(self.session_id).recipients(self.session, self.label)
+        return [member for member in recipients if member != self.except_for]
 
 
 @dataclass(frozen=True)
 class MembersAudience:
-    """Everyone in a session, less whoever caused the message."""
+    """All members of a session, except the one who caused the message."""
 
     session_id: str
     rosters: RosterSource
@@ -69,40 +72,41 @@ class MembersAudience:
     label: str = "everyone"
 
     def connection_ids(self) -> Sequence[str]:
-        """All members but one."""
+        """Return all members but one."""
         return self.rosters.of(self.session_id).members_except(self.except_for)
 
 
 @dataclass(frozen=True)
 class ListenersAudience:
-    """The listeners of one language, by the index alone: for what only they need to know."""
+    """The listeners of one language, read from the index instead of the roster."""
 
     session_id: str
     label: str
     connections: ConnectionsRepository
 
     def connection_ids(self) -> Sequence[str]:
-        """One query of the language's seats."""
+        """Query the seats of the language."""
         return self.connections.seated(self.session_id, Seat("listener", self.label))
 
 
 @dataclass(frozen=True)
 class MemberAudience:
-    """One member, who is told something of their own."""
+    """A single member of a session."""
 
     session_id: str
     connection_id: str
     label: str = "one"
 
     def connection_ids(self) -> Sequence[str]:
-        """That one."""
+        """Return the one connection."""
         return [self.connection_id]
 
 
 @dataclass(frozen=True)
 class RecipientsAudience:
-    """Those of a crowd whose texts are in one language. The crowd was looked up once for all its
-    languages: what everybody is told at the same time goes to one crowd.
+    """Connections that read one language, looked up beforehand.
+
+    One lookup serves all languages of an announcement.
     """
 
     session_id: str
@@ -110,18 +114,18 @@ class RecipientsAudience:
     readers: Sequence[str]
 
     def connection_ids(self) -> Sequence[str]:
-        """As they were found."""
+        """Return the connections as they were looked up."""
         return self.readers
 
 
 @dataclass(frozen=True)
 class DevicesAudience:
-    """Connections of one user's devices, which belong to no session."""
+    """The connections of one user's devices. They belong to no session."""
 
     online: Callable[[], Sequence[str]]
     session_id: str = ""
     label: str = "devices"
 
     def connection_ids(self) -> Sequence[str]:
-        """One query, strongly consistent."""
+        """Run one strongly consistent query."""
         return self.online()

@@ -1,9 +1,9 @@
-"""The only caller of API Gateway's @connections: sends to connections, looks at them, closes them.
+"""Client for API Gateway's @connections: posts to, inspects and closes connections.
 
-One audio chunk goes to hundreds of connections several times a second, so all requests of a call
-share one thread, one payload hash and kept-alive connections. What happens when is decided by
-`fanout_plan`, how bytes move by `curl_multi`; here are the addresses, the signatures and the port
-that services know (`shared.models.delivery.ConnectionSender`).
+An audio chunk goes to hundreds of connections several times a second, so all requests of a call
+share one thread, one payload hash and kept-alive connections. `fanout_plan` schedules requests
+and `curl_multi` transfers them. This module adds addresses and signatures, and implements
+`shared.models.delivery.ConnectionSender`. Nothing else calls @connections.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from shared.utils.rate_limited_log import RateLimitedLog
 
 _logger = logging.getLogger(__name__)
 
-#: A signature is used for this long in ms; AWS would accept it for five minutes.
+#: Maximum age of a signature (ms). AWS accepts it for five minutes.
 _SIGNATURE_AGE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """What `get` found: SENT with the details, or GONE, FAILED or DROPPED without."""
+    """Result of `get`: SENT with details, or GONE, FAILED or DROPPED without."""
 
     outcome: Outcome
     #: `connectedAt`, `lastActiveAt` (ISO 8601) and `identity` (`sourceIp`, `userAgent`).
@@ -40,15 +40,20 @@ class ConnectionInfo:
 
 
 class ConnectionGateway:
-    """Sends to connections of one API. Belongs to one thread; starts none.
+    """Sends to connections of one API. Not thread-safe; starts no threads.
 
-    Outcomes of a request: 2xx SENT, 410 GONE, 429 and 5xx FAILED after two retries, any other
-    status and any trouble of the network FAILED, DROPPED what the deadline cut off, which may
-    have arrived nevertheless. A recipient can get a message twice if its connection was reset.
+    Outcomes of a request:
 
-    `credentials` is asked once a call, so that temporary ones may change (botocore's
-    `get_frozen_credentials`); what it raises, callers get. Nothing else is raised for what the
-    network or a recipient does. Neither payloads nor credentials are logged.
+    * SENT: 2xx;
+    * GONE: 410;
+    * FAILED: 429 and 5xx after two retries, any other status, any network error;
+    * DROPPED: cut off by the deadline; the message may have arrived nevertheless.
+
+    A recipient can get a message twice if its connection was reset.
+
+    `credentials` is called once per call, so temporary credentials may rotate (botocore's
+    `get_frozen_credentials`). Its exceptions propagate; network and recipient errors are outcomes,
+    never exceptions. Payloads and credentials are not logged.
     """
 
     def __init__(
@@ -63,15 +68,16 @@ class ConnectionGateway:
         connect_timeout_ms: int = 2_000,
         request_timeout_ms: int = 5_000,
     ) -> None:
-        """`endpoint` is the API's management address with its stage, `https://…/prod`.
+        """Create a gateway for an endpoint.
 
-        `ca_bundle` is a file of trusted certificate authorities, by default the system's.
+        `endpoint` is the API's management address with its stage, `https://…/prod`. `ca_bundle` is
+        a file of trusted certificate authorities, by default the system's.
         """
         self._address = _Address.of(endpoint)
         self._signers = SignerSource(credentials, region, "execute-api")
         self._clock = clock
         self._concurrency = concurrency
-        # A connection that reads nothing fails with each message that is sent to it.
+        # A connection that stops reading fails every post, so warnings are rate-limited.
         self._warnings = RateLimitedLog(clock.monotonic)
         self._curl = CurlMulti(
             clock=clock,
@@ -84,13 +90,13 @@ class ConnectionGateway:
     def post_many(
         self, connection_ids: Sequence[str], data: bytes, deadline_at: int
     ) -> dict[str, Outcome]:
-        """See `ConnectionSender.post_many`; an id that occurs twice is sent to once."""
+        """See `ConnectionSender.post_many`. Duplicate ids are sent to once."""
         return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
 
     def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
-        """See `ConnectionSender.post_batches`; ids are unique within a batch, not across them.
+        """See `ConnectionSender.post_batches`. Duplicate ids within a batch are sent to once.
 
-        Batches take turns, so that a deadline that comes too early hits all of them alike.
+        Batches take turns, so an early deadline affects all of them equally.
         """
         signer = self._signers.current()
         messages = [self._message(signer, "POST", batch.data) for batch in batches]
@@ -117,14 +123,14 @@ class ConnectionGateway:
         return self.delete_many([connection_id], deadline_at)[connection_id]
 
     def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> dict[str, Outcome]:
-        """See `ConnectionSender.delete_many`; an id that occurs twice is closed once."""
+        """See `ConnectionSender.delete_many`. Duplicate ids are closed once."""
         message = self._message(self._signers.current(), "DELETE")
         ids = list(dict.fromkeys(connection_ids))
         outcomes = self._run([(message, connection_id) for connection_id in ids], deadline_at)
         return dict(zip(ids, outcomes, strict=True))
 
     def get(self, connection_id: str, deadline_at: int) -> ConnectionInfo:
-        """Look at one connection; `deadline_at` in ms since the epoch."""
+        """Get details of one connection. `deadline_at` is in ms since the epoch."""
         bodies: list[bytes] = []
         message = self._message(self._signers.current(), "GET")
         outcome = self._run(
@@ -138,7 +144,7 @@ class ConnectionGateway:
             return ConnectionInfo(Outcome.FAILED)
 
     def close(self) -> None:
-        """Close all connections to the API; the gateway is of no use after this."""
+        """Close all connections to the API. The gateway cannot be used afterwards."""
         self._curl.close()
 
     def _run(
@@ -154,7 +160,7 @@ class ConnectionGateway:
             message, connection_id = requests[number]
             return message.to(connection_id)
 
-        troubles = self._curl.run(plan, request_of, on_accepted)
+        errors = self._curl.run(plan, request_of, on_accepted)
         outcomes = plan.outcomes()
         failed = outcomes.count(Outcome.FAILED)
         if failed and (left_out := self._warnings.due("failed")) is not None:
@@ -162,7 +168,7 @@ class ConnectionGateway:
                 "%d of %d requests to connections failed",
                 failed,
                 len(outcomes),
-                extra={"troubles": dict(troubles), "leftOut": left_out},
+                extra={"errors": dict(errors), "leftOut": left_out},
             )
         return outcomes
 
@@ -172,7 +178,7 @@ class ConnectionGateway:
 
 @lru_cache(maxsize=16_384)
 def _encode(connection_id: str) -> str:
-    """As a part of a path. The same connections come up with every chunk."""
+    """Quote an id for a path. Cached, since each chunk goes to the same connections."""
     return quote(connection_id, safe="")
 
 
@@ -183,14 +189,14 @@ class _Address(NamedTuple):
 
     @classmethod
     def of(cls, endpoint: str) -> _Address:
-        # The origin is rebuilt from the host, so that the Host header is the one that was signed.
+        # Rebuild the origin from the host, so that the Host header is the one that was signed.
         parts, host = urlsplit(endpoint), host_of(endpoint)
         path = f"{parts.path.rstrip('/')}/{quote('@connections', safe='')}/"
         return cls(f"{parts.scheme}://{host}", host, path)
 
 
 class _Message:
-    """One method and body for any connection, signed anew when the signature ages."""
+    """One method and body for any connection, signed again when the signature ages."""
 
     def __init__(
         self, signer: Signer, clock: Clock, address: _Address, method: str, body: bytes
@@ -203,7 +209,7 @@ class _Message:
         self._prepare(clock.now_ms())
 
     def to(self, connection_id: str) -> Request:
-        """The signed request to one connection."""
+        """Return the signed request to one connection."""
         now_ms = self._clock.now_ms()
         if now_ms - self._prepared_at > _SIGNATURE_AGE_MS:
             self._prepare(now_ms)

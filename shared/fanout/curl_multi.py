@@ -1,8 +1,8 @@
-"""Many HTTP requests at once in one thread: libcurl's multi interface behind a fan-out plan.
+"""Concurrent HTTP requests in one thread: libcurl's multi interface, driven by a fan-out plan.
 
-libcurl tells which sockets to watch and epoll watches them, so that a round costs what has happened
-and not what is in flight: at 100 in flight two thirds of the CPU time of libcurl's own `perform`.
-epoll means Linux, which is where functions run.
+libcurl names the sockets and epoll watches them, so a round costs as much as has happened, not as
+much as is in flight. With 100 requests in flight this takes two thirds of the CPU time of libcurl's
+own `perform`. epoll requires Linux, which Lambda runs on.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from shared.utils.clock import Clock
 
 _SYSTEM_CA_BUNDLE = Path("/etc/pki/tls/certs/ca-bundle.crt")
 
-# What libcurl reports when a connection ends under a request. It repeats by itself what fails so on
-# a reused connection, but gives up after some attempts if many connections have died.
+# Errors libcurl reports when a connection ends during a request. libcurl retries these itself on a
+# reused connection, but gives up after a few attempts if many connections have died.
 _RESETS = frozenset((pycurl.E_GOT_NOTHING, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR))
 
 
 class Request(NamedTuple):
-    """What to send; header lines as `Name: value`, a body only with POST."""
+    """A request to send. Header lines are `Name: value`; only POST has a body."""
 
     method: str
     url: str
@@ -37,9 +37,9 @@ class Request(NamedTuple):
 
 
 def default_ca_bundle() -> str:
-    """A file of certificate authorities: the one of Lambda's own system, else botocore's.
+    """Return the certificate authorities of Lambda's operating system, else botocore's.
 
-    pycurl's wheel knows only the former, which Debian among others lacks.
+    pycurl's wheel knows only the former path, which for example Debian lacks.
     """
     if _SYSTEM_CA_BUNDLE.exists():
         return str(_SYSTEM_CA_BUNDLE)
@@ -47,10 +47,10 @@ def default_ca_bundle() -> str:
 
 
 def reply_to(status: int) -> Reply:
-    """What an HTTP status means for the request that got it.
+    """Map an HTTP status to the reply it stands for.
 
-    PostToConnection throttles with 429, be it the account or one slow recipient, and says 410 for
-    a connection that is over; see
+    PostToConnection answers 429 when it throttles the account or a slow recipient, and 410 for a
+    closed connection; see
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html.
     """
     if 200 <= status < 300:
@@ -63,7 +63,7 @@ def reply_to(status: int) -> Reply:
 
 
 class CurlMulti:
-    """Connections stay open from one `run` to the next. Belongs to one thread."""
+    """Runs fan-out plans, keeping connections open between runs. Not thread-safe."""
 
     def __init__(
         self,
@@ -94,31 +94,31 @@ class CurlMulti:
         request_of: Callable[[int], Request],
         on_accepted: Callable[[int, bytes], None] | None = None,
     ) -> Counter[str]:
-        """Carry `plan` out; returns why attempts did not succeed, and how often.
+        """Execute `plan`. Returns the errors of failed attempts and their counts.
 
-        `request_of` gives the request of a number, anew for each attempt; `on_accepted` gets the
-        bodies of successful responses. What either raises ends the run, and leaves it ready for
-        the next one.
+        `request_of` returns the request for a number and is called for each attempt;
+        `on_accepted` receives the bodies of successful responses. An exception in either ends the
+        run and propagates; the next run works as usual.
         """
-        troubles: Counter[str] = Counter()
+        errors: Counter[str] = Counter()
         try:
             while not plan.done:
                 self._start_all(plan, request_of)
                 self._wait(plan.wake_at())
-                self._collect(plan, troubles, on_accepted)
+                self._collect(plan, errors, on_accepted)
                 if plan.expire(self._clock.monotonic()):
                     break
         finally:
-            # A handle left behind would be in the way of every later run. Taking it out while it
-            # is in flight closes its connection.
+            # A handle left behind would disturb later runs. Removing it while in flight closes its
+            # connection.
             for transfer in self._in_flight.values():
                 self._multi.remove_handle(transfer.curl)
                 self._idle.append(transfer)
             self._in_flight.clear()
-        return troubles
+        return errors
 
     def close(self) -> None:
-        """Close all connections; no `run` after this."""
+        """Close all connections. `run` cannot be called afterwards."""
         self._multi.close()
         for transfer in self._idle:
             transfer.curl.close()
@@ -133,7 +133,7 @@ class CurlMulti:
             self._in_flight[transfer.curl] = transfer
 
     def _wait(self, wake_at: float) -> None:
-        """Until something happens or `wake_at` (monotonic seconds), and let libcurl work on it."""
+        """Wait for events until `wake_at` (monotonic seconds) and let libcurl handle them."""
         if self._timer_at is not None:
             wake_at = min(wake_at, self._timer_at)
         for descriptor, events in self._epoll.poll(max(0.0, wake_at - self._clock.monotonic())):
@@ -145,7 +145,7 @@ class CurlMulti:
     def _collect(
         self,
         plan: FanoutPlan,
-        troubles: Counter[str],
+        errors: Counter[str],
         on_accepted: Callable[[int, bytes], None] | None,
     ) -> None:
         remaining = 1
@@ -159,14 +159,14 @@ class CurlMulti:
                 status: int = curl.getinfo(pycurl.RESPONSE_CODE)
                 reply = reply_to(status)
                 if reply is not Reply.ACCEPTED:
-                    troubles[f"HTTP {status}"] += 1
+                    errors[f"HTTP {status}"] += 1
                 elif on_accepted is not None:
                     on_accepted(transfer.number, bytes(transfer.response))
                 plan.finish(transfer.number, reply, now)
-            for curl, error, _ in failed:
+            for curl, code, _ in failed:
                 transfer = self._take_out(curl)
-                troubles[f"curl {error}"] += 1
-                reset = error in _RESETS and not curl.getinfo(pycurl.HEADER_SIZE)
+                errors[f"curl {code}"] += 1
+                reset = code in _RESETS and not curl.getinfo(pycurl.HEADER_SIZE)
                 plan.finish(transfer.number, Reply.RESET if reset else Reply.REFUSED, now)
 
     def _take_out(self, curl: pycurl.Curl) -> _Transfer:
@@ -182,20 +182,20 @@ class CurlMulti:
         curl.setopt(pycurl.CAINFO, self._ca_bundle)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, self._connect_timeout_ms)
         curl.setopt(pycurl.TIMEOUT_MS, self._request_timeout_ms)
-        # One request at a time on a connection, with any server: HTTP/2 would share connections,
-        # and what is measured would not be what is deployed.
+        # HTTP/2 would share connections where a server offers it, so that measurements would not
+        # match the deployment.
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.PATH_AS_IS, 1)  # as it was signed
-        curl.setopt(pycurl.PROXY, "")  # whatever the environment says
+        curl.setopt(pycurl.PATH_AS_IS, 1)  # the path is signed as it is
+        curl.setopt(pycurl.PROXY, "")  # ignore proxies in the environment
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.USERAGENT, "lingocast")
         return transfer
 
     def _watch(self, what: int, descriptor: int, *_: object) -> None:
-        """libcurl's socket callback."""
+        """Register a socket with epoll; libcurl's socket callback."""
         if what == pycurl.POLL_REMOVE:
             self._watched.discard(descriptor)
-            with suppress(OSError):  # closed already
+            with suppress(OSError):  # already closed
                 self._epoll.unregister(descriptor)
             return
         events = 0
@@ -210,7 +210,7 @@ class CurlMulti:
             self._watched.add(descriptor)
 
     def _set_timer(self, timeout_ms: int) -> None:
-        """libcurl's timer callback; most calls ask for its attention at once."""
+        """Set when libcurl must be called next; libcurl's timer callback. Most calls pass 0."""
         if timeout_ms < 0:
             self._timer_at = None
         elif timeout_ms == 0:
@@ -220,7 +220,7 @@ class CurlMulti:
 
 
 class _Transfer:
-    """A reusable easy handle; options that stay the same from one use to the next stay set."""
+    """A reusable easy handle. Options that do not change between uses stay set."""
 
     __slots__ = ("_body", "_fresh", "_method", "curl", "number", "response")
 
@@ -233,7 +233,7 @@ class _Transfer:
         self._fresh = False
 
     def load(self, number: int, request: Request, *, fresh: bool) -> None:
-        """Set the handle up for `request`; the body is shared with libcurl, not copied."""
+        """Prepare the handle for `request`. The body is shared with libcurl, not copied."""
         self.number = number
         self.response.clear()
         curl = self.curl

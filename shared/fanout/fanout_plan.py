@@ -1,8 +1,8 @@
-"""What to send next, when to look again and how each request ended: a fan-out without its sockets.
+"""Schedule of a fan-out: concurrency, retries and the deadline, without sockets.
 
-The plan knows requests only by number and time only by what it is told, in seconds of one monotonic
-clock, so that every rule about concurrency, retries and the deadline is tested without either.
-`shared.fanout.curl_multi` drives it.
+The plan knows requests by number, and gets the time as an argument, in seconds of one monotonic
+clock. Its rules can therefore be tested without sockets or waiting. `shared.fanout.curl_multi`
+drives it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from heapq import heappop, heappush
 
 from shared.models.delivery import Outcome
 
-#: Seconds before the first and before the second retry; after them a request has failed.
+#: Delays before the first and the second retry (s). A request fails after the last retry.
 RETRY_DELAYS = (0.1, 0.2)
 
 
 class Reply(Enum):
-    """How one attempt ended, as far as it decides what happens next."""
+    """Outcome of one attempt."""
 
     ACCEPTED = "accepted"
     GONE = "gone"
-    REFUSED = "refused"  # no use in trying again
-    TRY_LATER = "try later"  # throttled, or the far side is at fault
-    RESET = "reset"  # the connection ended before any byte of a response
+    REFUSED = "refused"  # permanent; a retry would not help
+    TRY_LATER = "try later"  # throttled, or a server error
+    RESET = "reset"  # the connection closed before the first byte of a response
 
 
 _FINAL = {
@@ -35,11 +35,11 @@ _FINAL = {
 
 
 class FanoutPlan:
-    """Requests 0 … `count` - 1, at most `concurrency` of them in flight, none after `deadline`.
+    """Plans requests 0 … `count` - 1, at most `concurrency` in flight, none after `deadline`.
 
-    Use: `take` until it returns None, wait until something ends or `wake_at`, `finish` what ended,
-    and so on until `done`; after the deadline `expire`. A request that waits for its retry is not
-    in flight, so it keeps nobody from being sent.
+    Call `take` until it returns None, wait for a reply or until `wake_at`, call `finish` for each
+    reply, and repeat until `done`. After the deadline, call `expire`. A request waiting for its
+    retry is not in flight and blocks no other request.
     """
 
     def __init__(self, count: int, concurrency: int, deadline: float) -> None:
@@ -55,11 +55,11 @@ class FanoutPlan:
 
     @property
     def done(self) -> bool:
-        """Whether every request has its outcome."""
+        """Whether every request has an outcome."""
         return not self._undecided
 
     def take(self, now: float) -> int | None:
-        """The request to send at once, if there is one; it is in flight from now on."""
+        """Return a request to send now and mark it in flight, or None."""
         if len(self._in_flight) >= self._concurrency or now >= self._deadline:
             return None
         if self._waiting and self._waiting[0][0] <= now:
@@ -72,11 +72,11 @@ class FanoutPlan:
         return request
 
     def needs_fresh_connection(self, request: int) -> bool:
-        """Whether `request` met a dead connection and should not risk another."""
+        """Whether `request` was reset and needs a new connection."""
         return request in self._were_reset
 
     def finish(self, request: int, reply: Reply, now: float) -> None:
-        """An attempt at `request` ended with `reply`. Raises KeyError if it was not in flight."""
+        """Record the reply to `request`. Raises KeyError if it was not in flight."""
         self._in_flight.remove(request)
         if reply is Reply.TRY_LATER:
             self._retry(request, now)
@@ -86,15 +86,15 @@ class FanoutPlan:
             self._decide(request, _FINAL[reply])
 
     def wake_at(self) -> float:
-        """When to come back even if nothing ended: a retry that could be sent, or the deadline."""
+        """When to call again if no reply arrives: the next retry or the deadline."""
         if self._waiting and len(self._in_flight) < self._concurrency:
             return min(self._waiting[0][0], self._deadline)
         return self._deadline
 
     def expire(self, now: float) -> bool:
-        """Drop all that is undecided if the deadline has come, in flight or not.
+        """Drop all undecided requests if the deadline has passed; returns whether it has.
 
-        True says that it has: whatever is in flight must be aborted and not be reported any more.
+        The caller must then abort the requests in flight and not report them any more.
         """
         if now < self._deadline:
             return False
@@ -107,7 +107,7 @@ class FanoutPlan:
         return True
 
     def outcomes(self) -> list[Outcome]:
-        """How each request ended, by number; only of use when `done`."""
+        """Return the outcomes by request number. Valid only when `done`."""
         return [outcome for outcome in self._outcomes if outcome is not None]
 
     def _retry(self, request: int, now: float) -> None:
@@ -123,7 +123,7 @@ class FanoutPlan:
         heappush(self._waiting, (due, request))
 
     def _renew(self, request: int, now: float) -> None:
-        """Once and at once: a kept-alive connection that died while the process was frozen."""
+        """Retry once without delay: a kept-alive connection died while the process was frozen."""
         if request in self._were_reset:
             self._decide(request, Outcome.FAILED)
         elif now >= self._deadline:

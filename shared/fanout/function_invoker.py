@@ -1,6 +1,6 @@
-"""Lambda's Invoke for the audio path: several invocations at once, in one thread, under a deadline.
+"""Client for Lambda's Invoke: parallel invocations in one thread, under a deadline.
 
-boto3 would take a thread for each and retry by rules that are not made for live audio. Invoke:
+boto3 would need a thread for each, and its retry rules do not suit live audio. Invoke:
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
 
@@ -20,15 +20,19 @@ _logger = logging.getLogger(__name__)
 
 
 class LambdaInvoker:
-    """Invokes one function and waits for its answers. Belongs to one thread; starts none.
+    """Invokes one function and waits for its answers. Not thread-safe; starts no threads.
 
-    With `asynchronous` it does not wait: SENT says that Lambda has taken the event, and will try it
-    up to three times.
+    With `asynchronous` it does not wait: SENT means that Lambda has accepted the event and will try
+    it up to three times.
 
-    Outcomes: SENT with the answer (which may be the function's error), FAILED for a refusal or
-    after two retries of throttling and faults, DROPPED what the deadline cut off; that may have
-    been carried out nevertheless. A dead connection is replaced once, which does not count. Neither
-    payloads nor credentials are logged. `endpoint` is the Lambda API's.
+    Outcomes:
+
+    * SENT: answered; the payload may be the function's error;
+    * FAILED: refused, or throttled or faulty after two retries;
+    * DROPPED: cut off by the deadline; the function may have run nevertheless.
+
+    A request on a dead connection is repeated once on a new one, not counted as a retry. Payloads
+    and credentials are not logged. `endpoint` is the address of the Lambda API.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class LambdaInvoker:
         self._type = "Event" if asynchronous else "RequestResponse"
         self._concurrency = concurrency
         self._signers = SignerSource(credentials, region, "lambda")
-        # Rebuilt from the host, so that the Host header is the one that was signed.
+        # Rebuild the URL from the host, so that the Host header is the one that was signed.
         self._host = host_of(endpoint)
         self._path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
         self._url = f"{urlsplit(endpoint).scheme}://{self._host}{self._path}"
@@ -62,8 +66,9 @@ class LambdaInvoker:
         )
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
-        """See `shared.fanout.sharded_sender.FunctionInvoker`. What the credentials' source
-        raises, callers get.
+        """See `shared.fanout.sharded_sender.FunctionInvoker`.
+
+        Exceptions of the credentials' source propagate.
         """
         signer = self._signers.current()
         answers: dict[int, bytes] = {}
@@ -76,21 +81,21 @@ class LambdaInvoker:
                 *prepared.headers,
                 "Content-Type: application/json",
                 f"X-Amz-Invocation-Type: {self._type}",
-                # libcurl would ask first whether the body may come.
+                # Keep libcurl from waiting for 100 Continue before it sends the body.
                 "Expect:",
             ]
             return Request("POST", self._url, headers, body)
 
         remaining = (deadline_at - self._clock.now_ms()) / 1000
         plan = FanoutPlan(len(payloads), self._concurrency, self._clock.monotonic() + remaining)
-        troubles = self._curl.run(plan, request_of, answers.__setitem__)
-        if troubles:
-            _logger.warning("invocations met trouble", extra={"troubles": dict(troubles)})
+        errors = self._curl.run(plan, request_of, answers.__setitem__)
+        if errors:
+            _logger.warning("invocations failed or were retried", extra={"errors": dict(errors)})
         return [
             InvocationResult(outcome, answers.get(number, b""))
             for number, outcome in enumerate(plan.outcomes())
         ]
 
     def close(self) -> None:
-        """Close all connections; of no use after this."""
+        """Close all connections. The invoker cannot be used afterwards."""
         self._curl.close()

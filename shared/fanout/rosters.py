@@ -1,4 +1,4 @@
-"""Who sits in a session: its roster, read afresh, or cached for a moment for the audio path."""
+"""Rosters of sessions, read from the index or cached for the audio path."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from shared.models.connection import Seat
 from shared.models.session import Session
 from shared.utils.clock import Clock
 
-# From this age on a roster is read again beside the fan-out that still uses it (s) ...
+# A roster older than this (s) is refreshed while the fan-out still uses it.
 REFRESH_AFTER = 1.0
-# ... and from this age on it is not used before it has been read again (s). Clients play audio for
-# a former audience for 2 s at most (protocol, rule 5), so an older roster may not be used at all.
+# A roster older than this (s) must be read again before use. Clients may play audio for a former
+# audience for 2 s at most (protocol, rule 5).
 EXPIRED_AFTER = 1.5
 _MAX_ROSTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Everyone who sat in a session at one moment."""
+    """The seats of a session at one moment, by connection id."""
 
     seats: tuple[tuple[str, Seat], ...]
 
     def floor_recipients(self, session: Session) -> list[str]:
-        """Listeners of the source language, all interpreters, and the listeners of languages
-        without an interpreter. Never the speaker.
+        """Return everyone who hears the floor.
+
+        These are the listeners of the source language, the listeners of languages without an
+        interpreter, and all interpreters; never the speaker.
         """
         interpreted = session.interpreted()
         return [
@@ -40,32 +42,32 @@ class Roster:
         ]
 
     def recipients(self, session: Session, language: str) -> list[str]:
-        """Whoever hears what is spoken in `language`; never the one who speaks it."""
+        """Return everyone who hears `language`, without its source."""
         if language == session.source_language:
             return self.floor_recipients(session)
         listeners = Seat("listener", language)
         return [connection_id for connection_id, seat in self.seats if seat == listeners]
 
     def members_except(self, connection_id: str | None) -> list[str]:
-        """All members, less one."""
+        """Return all members but one."""
         return [member for member, _ in self.seats if member != connection_id]
 
 
 class RosterSource(Protocol):
-    """Where rosters come from."""
+    """Provides rosters."""
 
     def of(self, session_id: str) -> Roster:
-        """The roster of a session. Raises StoreUnavailableError."""
+        """Return the roster of a session. Raises StoreUnavailableError."""
 
 
 class Rosters:
-    """Reads rosters afresh."""
+    """Reads rosters from the index, without a cache."""
 
     def __init__(self, connections: ConnectionsRepository) -> None:
         self._connections = connections
 
     def of(self, session_id: str) -> Roster:
-        """The roster now; one query whatever its size. Raises StoreUnavailableError."""
+        """Read the roster with one query. Raises StoreUnavailableError."""
         return Roster(tuple(self._connections.roster(session_id)))
 
 
@@ -83,9 +85,9 @@ class _Refresh:
 
 
 class RosterCache:
-    """Rosters for the audio path: one query a second and session, off the path of a chunk.
+    """Caches rosters for the audio path: about one query per second and session.
 
-    Bounded; belongs to one thread, but for the reading that it hands to `executor`.
+    Queries run in `executor`, beside the fan-out. The cache is bounded and not thread-safe.
     """
 
     def __init__(self, source: RosterSource, executor: Executor, clock: Clock) -> None:
@@ -96,37 +98,36 @@ class RosterCache:
         self._refreshes: list[_Refresh] = []
 
     def of(self, session_id: str) -> Roster:
-        """The roster for one chunk; if it is due, reading it again begins beside.
+        """Return the roster for one chunk, and start a refresh if it is due.
 
-        The caller must call `wait_for_refreshes` once the chunk is sent. Raises
-        StoreUnavailableError if there
-        is no usable roster and none can be read.
+        Call `wait_for_refreshes` once the chunk is sent. Raises StoreUnavailableError if no usable
+        roster is cached and none can be read.
         """
         now = self._clock.monotonic()
         cached = self._cached.get(session_id)
         if cached is None or now - cached.read_at >= EXPIRED_AFTER:
             return self._store(session_id, self._source.of(session_id), now)
         if now - cached.read_at >= REFRESH_AFTER:
-            reading = self._executor.submit(self._source.of, session_id)
-            self._refreshes.append(_Refresh(session_id, now, reading))
+            roster = self._executor.submit(self._source.of, session_id)
+            self._refreshes.append(_Refresh(session_id, now, roster))
         return cached.roster
 
     def wait_for_refreshes(self) -> None:
-        """Wait for what is being read (the database client's timeouts bound it).
+        """Wait for running refreshes, bounded by the timeouts of the database client.
 
-        A function that has answered is frozen: what it left running would wake up stale.
+        Lambda freezes a function once it has answered; a query left running would resume stale.
         """
         while self._refreshes:
             refresh = self._refreshes.pop()
             try:
                 self._store(refresh.session_id, refresh.roster.result(), refresh.started_at)
             except StoreUnavailableError:
-                # The roster in hand has served this chunk. The next one tries again, and once the
-                # roster is too old the failure is told.
+                # The cached roster has served this chunk. The next chunk tries again, and raises
+                # once the roster has expired.
                 continue
 
     def forget(self, session_id: str, connection_id: str) -> None:
-        """Leave a connection out that is known to be gone, without reading again."""
+        """Remove a gone connection from the cached roster."""
         cached = self._cached.get(session_id)
         if cached is not None:
             cached.roster = Roster(

@@ -1,9 +1,9 @@
-"""Large fan-outs, split among several functions so that their time does not grow with the audience.
+"""Sharded fan-out: splits a large audience among invocations of the `broadcast` function.
 
 One function sends as fast as one core can, to 100 connections at a time; a large audience would
-take longer than a chunk lasts. Above a size the recipients are therefore dealt out to as many
-invocations of the `broadcast` function as it takes. Their results come back, so that to the caller
-it is a `ConnectionSender` like any other.
+take longer than a chunk lasts. Above a limit, recipients are therefore split into shards, so that
+the time does not grow with the audience. The results come back to the caller, for whom this is a
+`ConnectionSender` like any other.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import msgspec
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.shard import ShardRequest, ShardResult
 
-# How long after the deadline a shard's result is waited for (ms): it stops at the deadline itself,
-# and has only to say so.
+# How long to wait for a shard's result after the deadline (ms). The shard itself stops at the
+# deadline and only has to return.
 _RESULT_MARGIN_MS = 250
 
 
 class InvocationResult(NamedTuple):
-    """How an invocation ended: with SENT there is the function's answer."""
+    """Result of an invocation; `payload` is the function's answer if SENT."""
 
     outcome: Outcome
     payload: bytes = b""
@@ -32,13 +32,14 @@ class FunctionInvoker(Protocol):
     """Invokes one function; see `shared.fanout.function_invoker`."""
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
-        """Invoke it once for each payload, in parallel, and wait for the answers; what has none by
-        `deadline_at` (ms since the epoch) is DROPPED.
+        """Invoke it once for each payload, in parallel, and wait for the answers.
+
+        Invocations without an answer by `deadline_at` (ms since the epoch) are DROPPED.
         """
 
 
 class _Answer(msgspec.Struct):
-    """What `shared.entrypoints.invocation` makes of the result; without one the shard failed."""
+    """A successful answer, as `shared.entrypoints.invocation` encodes it."""
 
     result: ShardResult
 
@@ -49,10 +50,11 @@ class _Shard(NamedTuple):
 
 
 class ShardedSender:
-    """Sends to up to `shard_size` recipients itself, and has more of them sent to by shards.
+    """Sends to up to `shard_size` recipients directly, and to more of them by shards.
 
-    If an invocation fails, so do the posts of its shard. One that was throttled or met a fault is
-    repeated as a post would be, so a recipient can get a message twice; sequence numbers tell.
+    If an invocation fails, all posts of its shard fail. Throttled and faulty invocations are
+    retried as posts are, so a recipient can get a message twice; receivers detect duplicates by
+    sequence number.
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class ShardedSender:
         try:
             result = self._decoder.decode(invocation.payload).result
         except msgspec.DecodeError:
-            # The function failed, or timed out: Lambda says so in the same place.
+            # The function failed or timed out: Lambda returns its error as the payload.
             return dict.fromkeys(shard.connection_ids, Outcome.FAILED)
         return {
             **dict.fromkeys(shard.connection_ids, Outcome.SENT),
@@ -129,6 +131,6 @@ class ShardedSender:
 
 
 def _shares(ids: list[str], most: int) -> list[list[str]]:
-    """`ids` in as few parts of at most `most` as there can be, of nearly the same size."""
+    """Split `ids` into the fewest shares of at most `most`, of nearly equal size."""
     count = -(-len(ids) // most)
     return [ids[number::count] for number in range(count)]

@@ -1,9 +1,9 @@
 """Signature Version 4 for many requests that differ only in their path.
 
-botocore signs each request from scratch, which costs more than sending it. Here the day's key is
-derived once, the payload hashed once, and what remains per request is one SHA-256 of the canonical
-request and one HMAC. Signed are the method, the host, the path, the time, the session token and the
-payload: what API Gateway and Lambda ask for.
+botocore signs each request from scratch, which costs more than sending it. This module derives the
+day's key once and hashes the payload once; each request then takes one SHA-256 of the canonical
+request and one HMAC. It signs what API Gateway and Lambda require: the method, the host, the path,
+the time, the session token and the payload.
 
 Rules: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 Property tests compare every signature with botocore's `SigV4Auth`.
@@ -25,7 +25,7 @@ _ENCODED_PATH = re.compile(r"[A-Za-z0-9\-._~/%]*")
 
 
 class Credentials(Protocol):
-    """AWS credentials as botocore freezes them; it types what it never leaves out as optional."""
+    """Frozen AWS credentials of botocore, which types all fields as optional."""
 
     @property
     def access_key(self) -> str | None:
@@ -41,7 +41,7 @@ class Credentials(Protocol):
 
 
 def host_of(url: str) -> str:
-    """The `Host` header a client sends to `url`: lower case, without the scheme's own port."""
+    """Return the Host header for `url`: lower case, without the scheme's default port."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if ":" in host:
@@ -52,7 +52,7 @@ def host_of(url: str) -> str:
 
 
 class PreparedRequests:
-    """All that requests with one method, host, time and body have in common."""
+    """The signature parts shared by requests with one method, host, time and body."""
 
     __slots__ = ("_after_path", "_authorization", "_before_path", "_key", "_to_sign", "headers")
 
@@ -65,19 +65,19 @@ class PreparedRequests:
         scope = credential.partition("/")[2]
         self._key = key
         self._before_path = f"{method}\n"
-        # The empty line is the query string, which no request here has.
+        # The empty line is the query string: these requests have none.
         self._after_path = f"\n\n{headers}\n{names}\n{sha256(body).hexdigest()}"
         self._to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n"
         self._authorization = (
             f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature="
         )
-        #: Header lines that go with every request, beside Host and Authorization.
+        #: Header lines of every request, besides Host and Authorization.
         self.headers = [f"{name}: {value}" for name, value in signed.items() if name != "host"]
 
     def authorization(self, path: str) -> str:
-        """The Authorization header's value for `path`, encoded as it stands in the URL.
+        """Return the value of the Authorization header for `path`, encoded as in the URL.
 
-        `path` must hold no empty, `.` or `..` segment: they would have to be normalised away.
+        `path` must not contain empty, `.` or `..` segments, which this does not normalise.
         """
         canonical = f"{self._before_path}{_encode_again(path)}{self._after_path}"
         to_sign = f"{self._to_sign}{sha256(canonical.encode()).hexdigest()}"
@@ -85,8 +85,8 @@ class PreparedRequests:
 
 
 def _encode_again(path: str) -> str:
-    """Every service but S3 wants the canonical path encoded a second time."""
-    # Nearly every path takes this way, seven times faster than `quote`.
+    """Encode a path a second time, as all services but S3 require."""
+    # Fast path for nearly all paths, seven times as fast as `quote`.
     if _ENCODED_PATH.fullmatch(path):
         return path.replace("%", "%25")
     return quote(path, safe="/~")
@@ -110,10 +110,10 @@ class Signer:
         self._key = b""
 
     def prepare(self, method: str, host: str, body: bytes, now_ms: int) -> PreparedRequests:
-        """Do once what does not depend on the path.
+        """Prepare the parts that do not depend on the path.
 
-        `host` is the Host header that will be sent (see `host_of`), `now_ms` the time in ms since
-        the epoch. AWS accepts a signature for five minutes around its time.
+        `host` is the Host header to be sent (see `host_of`); `now_ms` is in ms since the epoch. AWS
+        accepts a signature within five minutes of its time.
         """
         timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         day = timestamp[:8]
@@ -133,10 +133,10 @@ class Signer:
 
 
 class SignerSource:
-    """Gives the signer for the credentials of the moment, from a source where they may change.
+    """Provides a signer for the current credentials.
 
-    `credentials` is asked each time (botocore's `get_frozen_credentials`); what it raises, callers
-    get.
+    `credentials` is called each time (botocore's `get_frozen_credentials`), so credentials may
+    rotate. Its exceptions propagate.
     """
 
     def __init__(self, credentials: Callable[[], Credentials], region: str, service: str) -> None:
@@ -147,7 +147,7 @@ class SignerSource:
         self._keys: tuple[str | None, str | None, str | None] | None = None
 
     def current(self) -> Signer:
-        """The signer to use now; the same one as long as the credentials stay."""
+        """Return the current signer, a new one if the credentials have changed."""
         credentials = self._credentials()
         keys = (credentials.access_key, credentials.secret_key, credentials.token)
         if self._signer is None or keys != self._keys:

@@ -1,1 +1,4 @@
-"""What happens: one service a concern. Repositories remember, the connection gateway sends."""
+"""Services: the rules of sessions, audio, status and sweeps.
+
+Repositories store, the connection gateway sends.
+"""

@@ -158,7 +158,7 @@ class BroadcastHandler:
         if result.error:
             context = {"sessionId": result.session_id, "language": result.language}
             self._telemetry.count("FanoutLookupFailed")
-            self._telemetry.warn("fan-out without audience", cause=result.error, **context)
+            self._telemetry.warn("audience lookup failed", cause=result.error, **context)
 
 
 def measure_fanout(telemetry: Telemetry, result: BroadcastResult) -> None:

@@ -1,4 +1,4 @@
-"""What the members of a session are told when it changes: control pushes, each to its audience."""
+"""Control pushes that notify the members of a session of its changes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from shared.protocol.messages import (
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 
-# How long a control push may take before it is given up (ms).
+# Deadline of a control push (ms).
 CONTROL_DEADLINE_MS = 5_000
 
 
 class SessionNotifier:
-    """Pushes what has changed; who is gone by then is dealt with by the fan-out.
+    """Notifies the members of a session. Pushes may be repeated.
 
-    A push may be repeated. If it cannot be read who the members are, nobody hears of it: that is
-    raised as StoreUnavailableError, or False is returned; then it remains news, which the next
-    request of the same kind tells, or the sweep.
+    If the members cannot be read, nothing is sent: the method raises StoreUnavailableError or
+    returns False. The notification then stays pending in the session's news, and the next request
+    of the same kind or the sweep sends it. The fan-out removes members who are gone.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SessionNotifier:
         self._clock = clock
 
     def session_ended(self, session: Session, *, except_for: str | None = None) -> None:
-        """Everyone hears that the session is over, but for the one who ended it."""
+        """Notify all members but `except_for` that the session is over."""
         reason = session.end_reason or "ended"
         audience = MembersAudience(session.session_id, self._rosters, except_for)
         message = SessionEnded(session_id=session.session_id, reason=reason)
@@ -67,21 +67,22 @@ class SessionNotifier:
     def broadcast_state_changed(
         self, session_id: str, state: BroadcastState, *, except_for: str
     ) -> None:
-        """Everyone hears of the new state, but for the one who changed it."""
+        """Notify all members but `except_for` of a new broadcast state."""
         audience = MembersAudience(session_id, self._rosters, except_for)
         message = BroadcastStateChanged(session_id=session_id, broadcast_state=state)
         if not self._push([(audience, message)]):
             raise _members_unread()
 
     def speaker_disconnected(self, session: Session, grace_seconds: int) -> bool:
-        """Everyone hears that the speaker is away, and for how long that may be."""
+        """Notify all members that the speaker is away, and of the grace period."""
         audience = MembersAudience(session.session_id, self._rosters)
         message = SpeakerDisconnected(session_id=session.session_id, grace_seconds=grace_seconds)
         return self._notify(session, SPEAKER, [(audience, message)])
 
     def speaker_reconnected(self, session: Session) -> None:
-        """Everyone hears that the owner speaks on another connection, with this epoch. Raises
-        StoreUnavailableError.
+        """Notify all members but the speaker of the speaker's new connection and epoch.
+
+        Raises StoreUnavailableError.
         """
         speaker, epoch = session.speaker_connection_id, session.speaker_epoch
         audience = MembersAudience(session.session_id, self._rosters, speaker)
@@ -95,20 +96,23 @@ class SessionNotifier:
         change: ChannelSourceChanged,
         interpreters: Mapping[str, InterpreterLease],
     ) -> bool:
-        """The listeners of a language learn whom they hear now, and with which epoch; each of
-        these interpreters, by connection id, what became of them.
+        """Notify the listeners of a language of its new source.
+
+        `interpreters` holds the message to each interpreter concerned, by connection id.
         """
         session_id = change.session_id
         listeners = ListenersAudience(session_id, change.language, self._connections)
-        told = [(MemberAudience(session_id, who), news) for who, news in interpreters.items()]
-        return self._notify(session, channel_subject(change.language), [(listeners, change), *told])
+        private = [(MemberAudience(session_id, who), news) for who, news in interpreters.items()]
+        return self._notify(
+            session, channel_subject(change.language), [(listeners, change), *private]
+        )
 
     def _notify(
         self, session: Session, subject: str, messages: Sequence[tuple[Audience, ServerMessage]]
     ) -> bool:
-        """Push, and note that it is no news any more; False if nobody could be looked up.
+        """Push, then clear the pending news. Returns False if the members could not be read.
 
-        Whoever turns out to be gone is removed while that goes on, which may come here again.
+        Removing a gone member during the push may re-enter this method.
         """
         version = session.pending_notifications.get(subject)
         key = (session.session_id, subject, version)
@@ -121,12 +125,12 @@ class SessionNotifier:
         finally:
             self._in_progress.discard(key)
         if version is not None:
-            with contextlib.suppress(StoreUnavailableError):  # it is told once more
+            with contextlib.suppress(StoreUnavailableError):  # the notification is repeated later
                 self._news.mark_sent(session.session_id, subject, version)
         return True
 
     def _push(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> bool:
-        """False if it could not be read who some of them are for."""
+        """Push all messages. Returns False if a lookup failed."""
         deliveries = self._broadcasts.broadcast(
             [(audience, encode(message)) for audience, message in messages],
             self._clock.now_ms() + CONTROL_DEADLINE_MS,

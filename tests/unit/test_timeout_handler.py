@@ -162,7 +162,7 @@ class TestDisconnectTrigger:
         world.clean_ups.lost = True
         world.sweep()
         assert known(world, listener)
-        assert "clean-ups not started" in world.telemetry.warnings
+        assert "clean-up requests failed" in world.telemetry.warnings
 
         world.clean_ups.lost = False
         world.clock.advance(60_000)
@@ -217,7 +217,7 @@ class TestHandler:
 
         world.call("timeout", scheduled_event(), Context(2_000))
         assert known(world, listener)
-        assert "sweep cut short" in world.telemetry.warnings
+        assert "idle sweep cut short" in world.telemetry.warnings
 
         world.call("timeout", scheduled_event(), Context(30_000))
         assert not known(world, listener)

@@ -1,1 +1,1 @@
-"""Audio and captions: what may be heard, by whom, and until when."""
+"""Audio and captions: admission, pace and delivery."""

@@ -1,8 +1,8 @@
-"""Whether a source sends audio faster than real time: the rule of RATE_LIMITED.
+"""Rate limit of audio: sources may not send faster than real time (RATE_LIMITED).
 
-Two leaky buckets by the gateway's time of receipt: this instance's own, and an account in the
-source's connection row that all instances share. Sequence numbers play no part: what a client
-claims can neither earn credit nor cause debt. Why it is so: docs/decisions/0027.
+Two leaky buckets measure the gateway's time of receipt: one of this instance, and an account in the
+source's connection row, shared by all instances. Sequence numbers are ignored, so a client's claims
+neither earn credit nor cause debt. See docs/decisions/0027.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from shared.utils.clock import Clock
 from shared.utils.leaky_bucket import LeakyBucket
 from shared.utils.telemetry import Telemetry
 
-# How far a source may be ahead of real time: jitter, and catching up after a stall (ms).
+# How far a source may be ahead of real time (ms), for jitter and for catching up after a stall.
 ALLOWANCE_MS = 2_000
-# Sources may be fast by 1 %: a sound card's clock is off by 0.5 % at most.
+# Sources may run 1 % fast: a sound card's clock is off by 0.5 % at most.
 _PERMILLE = 1_010
-# An instance charges what it has accepted once in so long (ms). The account can lag behind by that
-# much, so it grants so much more after a silence.
+# Interval at which an instance charges accepted audio to the account (ms). The account lags behind
+# by up to this much, and so grants this much more after a silence.
 _CHARGE_EVERY_MS = 1_000
-# A chunk that came this much too early is no haste yet (ms).
+# Tolerance for a chunk that arrives early (ms).
 _EARLY_MS = 200
-# After the database has failed, the account is left alone for so long (ms).
+# Pause after a database failure before the account is charged again (ms).
 _PAUSE_MS = 1_000
-# How far the clocks of the gateway's hosts, and its machine's, may disagree (ms).
+# How far the clocks of the gateway's hosts and of this machine may disagree (ms).
 _DISORDER_MS = 100
 _STREAMS_KEPT = 1_024
 
 
 class Accounts(Protocol):
-    """What all instances together have accepted of each source: AudioAccounts."""
+    """Accounts of accepted audio, shared by all instances. See AudioAccounts."""
 
     def charge(
         self, connection_id: str, charge: Charge, last: Account | None = None
     ) -> Account | None:
-        """Charge audio; None if the connection is gone. Raises StoreUnavailableError."""
+        """Charge audio. None if the connection is gone. Raises StoreUnavailableError."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """What this instance knows of one source. Times are the gateway's, in ms."""
+    """State of one source in this instance. Times are the gateway's, in ms."""
 
     bucket: LeakyBucket = field(default_factory=LeakyBucket)
-    owed_ms: int = 0  # accepted, but not charged to the account yet
+    owed_ms: int = 0  # accepted but not yet charged to the account
     owed_since: int = 0
-    account: Account | None = None  # as it was answered last
+    account: Account | None = None  # as of the last charge
     charged_at: int | None = None
-    wary: bool = False  # the stream was far ahead: ask before accepting more
+    charge_first: bool = False  # the stream was far ahead: charge before accepting more
     failed_at: int | None = None
-    admitted: float = 0.0  # when the last chunk was, by this machine's monotonic clock (s)
+    admitted: float = 0.0  # time of the last chunk by this machine's monotonic clock (s)
 
     def owe(self, amount_ms: int, at: int) -> None:
         if not self.owed_ms:
@@ -64,7 +64,7 @@ class _Stream:
         self.owed_ms += amount_ms
 
     def ahead_ms(self, at: int, absurd_ms: int) -> int:
-        """How far the stream as a whole is ahead of real time, as far as this instance knows."""
+        """How far the whole stream is ahead of real time, by the last known account."""
         if self.account is None or self.account.covered_until is None:
             return 0
         ahead = self.account.covered_until - at
@@ -72,16 +72,16 @@ class _Stream:
 
     def note(self, account: Account, now: int) -> None:
         self.account = account
-        # Others may go on filling the account, so this does not wear off by itself.
-        self.wary = (account.covered_until or 0) - now > ALLOWANCE_MS // 2
+        # Other instances may keep filling the account, so this does not decay with time.
+        self.charge_first = (account.covered_until or 0) - now > ALLOWANCE_MS // 2
 
 
 class AudioPace:
-    """Admits chunks at real time, plus 1 % and `ALLOWANCE_MS`, for each connection.
+    """Admits chunks of each connection at real time, plus 1 % and `ALLOWANCE_MS`.
 
-    An instance that sees nothing unusual decides by itself and charges the account afterwards, now
-    and then. One that sees a stream far ahead charges it before each chunk, so that the bound
-    holds for any number of instances. Bounded; the least recently heard source is forgotten.
+    An instance normally decides by its own bucket and charges the account afterwards, about once a
+    second. If a stream is far ahead, it charges before each chunk, so that the limit holds for any
+    number of instances. State is bounded; the least recent source is evicted.
     """
 
     def __init__(self, accounts: Accounts, clock: Clock, telemetry: Telemetry) -> None:
@@ -91,7 +91,7 @@ class AudioPace:
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
 
     def admit(self, caller: Caller, audio_format: AudioFormat) -> None:
-        """Let a chunk pass, or raise RATE_LIMITED. Refusals cost nothing."""
+        """Admit a chunk or raise RATE_LIMITED. Refused chunks are not charged."""
         at, amount = caller.received_at, audio_format.chunk_ms * 1000 // _PERMILLE
         stream = self._stream(caller.connection_id)
         own = stream.bucket.advance(at)
@@ -99,7 +99,7 @@ class AudioPace:
         if ahead > ALLOWANCE_MS:
             raise _rate_limited(ahead, audio_format)
         stream.owe(amount, at)
-        if stream.wary or own > ALLOWANCE_MS // 2:
+        if stream.charge_first or own > ALLOWANCE_MS // 2:
             account = self._charge(caller, stream, audio_format, at)
             if account is not None and not account.charged:
                 raise _rate_limited(stream.ahead_ms(at, _absurd_ms(audio_format)), audio_format)
@@ -107,10 +107,10 @@ class AudioPace:
         stream.admitted = self._clock.monotonic()
 
     def settle(self, caller: Caller, audio_format: AudioFormat) -> None:
-        """Charge the account if that is due, once the admitted chunk is out. Never raises."""
+        """Charge the account if due, after the admitted chunk was sent. Never raises."""
         stream = self._stream(caller.connection_id)
         if stream.owed_ms and self._is_due(stream, caller.received_at, audio_format):
-            # Others may have gone on while the chunk was sent.
+            # Other instances may have accepted chunks while this one was sent.
             took_ms = int((self._clock.monotonic() - stream.admitted) * 1000)
             self._charge(caller, stream, audio_format, caller.received_at + took_ms)
 
@@ -123,9 +123,9 @@ class AudioPace:
     def _charge(
         self, caller: Caller, stream: _Stream, audio_format: AudioFormat, now: int
     ) -> Account | None:
-        """Charge what is owed; None if that failed. `now` is the time by the gateway's clock.
+        """Charge the owed audio. Returns None if that failed. `now` is by the gateway's clock.
 
-        What cannot be charged is forgiven: an account that is out of reach must silence nobody.
+        Audio that cannot be charged is written off: a database failure must not block a source.
         """
         at = caller.received_at
         if stream.failed_at is not None and 0 <= at - stream.failed_at < _PAUSE_MS:
@@ -156,8 +156,9 @@ class AudioPace:
 
 
 def _absurd_ms(audio_format: AudioFormat) -> int:
-    """Further ahead than any stream can get: only a clock that was set back explains it. Chunks
-    that wait for an instance, until their deadline, see what later ones have charged.
+    """Return a lead that no stream can reach unless a clock was set back.
+
+    It includes the deadline: a chunk that waits for an instance sees the charges of later chunks.
     """
     return ALLOWANCE_MS + audio_format.chunk_ms + audio_format.deadline_ms + _DISORDER_MS
 

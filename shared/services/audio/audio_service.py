@@ -1,4 +1,4 @@
-"""The audio path: one chunk in, gated by the session as it is now, out to whoever hears it."""
+"""The audio path: admits a chunk by the current session state and fans it out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.models.session import AudioSource, Session
 from shared.protocol.message_base import encode
 from shared.protocol.messages import Audio, SendAudio
 from shared.services.audio.audio_pace import AudioPace
-from shared.services.audio.audio_sources import AudioSources, entitled
+from shared.services.audio.audio_sources import AudioSources, require_audio_source
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.sessions.interpreter_succession import ChannelHandover
 from shared.services.sessions.lease_watch import LeaseWatch
@@ -22,11 +22,11 @@ from shared.utils.interpretation_values import validate_renders
 from shared.utils.telemetry import Telemetry
 from shared.utils.validators import validate_audio_chunk_size
 
-_WHO = "the session's speaker and the interpreter of a language"
+_ALLOWED = "the session's speaker and the interpreter of a language"
 
 
 class AudioService:
-    """Takes the chunks of speakers and interpreters."""
+    """Answers sendAudio from speakers and interpreters."""
 
     def __init__(
         self,
@@ -48,8 +48,10 @@ class AudioService:
         self._telemetry = telemetry
 
     def send_audio(self, caller: Caller, request: SendAudio) -> None:
-        """Deliver a chunk, or drop it silently: while nothing is broadcast, or when its deadline
-        has handovers already (protocol, rule 4), which says nothing about the source's pace.
+        """Deliver a chunk.
+
+        A chunk is dropped without an error while the session does not broadcast, or if its deadline
+        has passed (protocol, rule 4); a late chunk is not charged to the source's pace.
 
         Raises INVALID_MESSAGE, INVALID_AUDIO, MESSAGE_TOO_LARGE, NOT_IN_SESSION, FORBIDDEN or
         RATE_LIMITED.
@@ -57,12 +59,12 @@ class AudioService:
         if caller.listen_only:
             validate_audio_chunk_size(request.audio, None)
             _check_renders(request.renders)
-            require_source(caller, "sendAudio", _WHO)
+            require_source(caller, "sendAudio", _ALLOWED)
         session, source = self._sources.find(caller)
-        # Values are reported before membership and role, by the session's format if there is one.
+        # Report invalid values before membership and role, by the session's format if known.
         validate_audio_chunk_size(request.audio, session.audio_format if session else None)
         _check_renders(request.renders)
-        session, source = entitled(session, source, "sendAudio", _WHO)
+        session, source = require_audio_source(session, source, "sendAudio", _ALLOWED)
         check_rendered(request.renders, source.language, session)
         self._sources.touch(caller)
         if not self._sources.is_audible(session, caller):
@@ -92,7 +94,7 @@ def _check_renders(renders: Renders | None) -> None:
 
 
 def check_rendered(renders: Renders | None, language: str, session: Session) -> None:
-    """The floor is what is interpreted, and renders nothing itself. Raises INVALID_MESSAGE."""
+    """Refuse `renders` on the floor, which renders nothing. Raises INVALID_MESSAGE."""
     if renders is not None and language == session.source_language:
         raise ValidationError(
             ErrorCode.INVALID_MESSAGE, "renders", "the floor renders nothing; leave it out"

@@ -1,4 +1,4 @@
-"""Who sends into a session: a caller's session and channel, as they are now."""
+"""Lookup of the session and channel a caller sends into."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _HINTS_KEPT = 1_024
 
 
 class AudioSources:
-    """Finds what speakers and interpreters may send, for their audio and their captions.
+    """Finds the audio source of a caller, for audio and captions.
 
-    Which session a connection is in is remembered, but only as a hint: one strongly consistent
-    read of the session decides every time, so no cache can let a paused or displaced source
-    through.
+    The session of a connection is cached, but only as a hint: every call decides by one strongly
+    consistent read of the session, so a stale cache cannot admit a paused or displaced source.
     """
 
     def __init__(
@@ -32,12 +31,12 @@ class AudioSources:
         self._touched_at: OrderedDict[str, int] = OrderedDict()
 
     def find(self, caller: Caller) -> tuple[Session | None, AudioSource | None]:
-        """The session of the caller, and what it may send there. Raises CONNECTION_NOT_FOUND."""
+        """Return the caller's session and audio source. Raises CONNECTION_NOT_FOUND."""
         hint = self._session_hints.get(caller.connection_id)
         if hint is not None:
             session = self._sessions.get(hint)
             source = session and session.source_of(caller.connection_id, caller.received_at)
-            # After its session has ended the connection may have opened another one.
+            # After its session has ended, the connection may have opened another one.
             if session and source and session.is_active:
                 return session, source
         connection = self._connections.get(caller.connection_id)
@@ -45,19 +44,19 @@ class AudioSources:
         session = self._sessions.get(membership.session_id) if membership else None
         source = session.source_of(caller.connection_id, caller.received_at) if session else None
         if session is None or source is None:
-            # Within the overlap a connection that was replaced is a source.
+            # A replaced connection remains a source during the overlap and is refused otherwise.
             require_registered(connection)
             return session, None
-        # Only sources have hints: no number of listeners who send can push one of theirs out.
+        # Store hints of sources only, so that listeners cannot evict them by sending.
         self._session_hints[caller.connection_id] = session.session_id
         if len(self._session_hints) > _HINTS_KEPT:
             self._session_hints.popitem(last=False)
         return session, source
 
     def touch(self, caller: Caller) -> None:
-        """Note that the caller's connection is in use; written now and then."""
+        """Record the caller's activity, with few writes."""
         last = self._touched_at.get(caller.connection_id)
-        # A clock that was set back must not keep the row from being written.
+        # A negative difference means the clock was set back: write.
         if last is not None and 0 <= caller.received_at - last < ACTIVITY_INTERVAL_MS:
             return
         self._connections.touch(caller.connection_id, caller.received_at)
@@ -66,25 +65,25 @@ class AudioSources:
             self._touched_at.popitem(last=False)
 
     def is_audible(self, session: Session, caller: Caller) -> bool:
-        """Whether what the caller sends is delivered: the session broadcasts, and did so already
-        when this arrived. A time that is still to come is another instance's clock, and no reason
-        to drop anything.
+        """Whether the session delivers what the caller has sent.
+
+        The session must have been broadcasting already when the message arrived. An `audible_since`
+        in the future comes from another instance's clock and is ignored.
         """
         if not session.broadcast_state.is_broadcasting():
             return False
         return not caller.received_at < session.audible_since <= self._clock.now_ms()
 
 
-def entitled(
-    session: Session | None, source: AudioSource | None, action: str, who: str
+def require_audio_source(
+    session: Session | None, source: AudioSource | None, action: str, allowed: str
 ) -> tuple[Session, AudioSource]:
-    """Both, or the error that says that only `who` may. The sources of an ended session pass: what
-    they still send is dropped without an error, as nothing is broadcast by then.
+    """Return both, or raise NOT_IN_SESSION or FORBIDDEN (only `allowed` may).
 
-    Raises NOT_IN_SESSION or FORBIDDEN.
+    Sources of an ended session are accepted; their messages are later dropped without an error.
     """
     if session is not None and source is not None:
         return session, source
     if session is None or not session.is_active:
         raise not_in_session(action)
-    raise forbidden(action, who)
+    raise forbidden(action, allowed)

@@ -1,4 +1,4 @@
-"""The door for anyone on AWS who has audio to send: the `broadcast` function's service."""
+"""Service of the `broadcast` function, through which AWS callers send audio."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from shared.utils.validators import (
 
 
 class BroadcastRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A chunk of a language of a session. `epoch` is that of the channel, the floor's included:
-    whoever no longer holds the channel is refused. `deadline_at` is in ms since the epoch.
+    """An audio chunk in one language of a session.
+
+    `epoch` is the epoch of the channel or the floor; an outdated epoch is refused. `deadline_at` is
+    in ms since the Unix epoch.
     """
 
     session_id: str
@@ -38,7 +40,7 @@ class BroadcastRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True
 
 
 class BroadcastService:
-    """Fans a chunk out by the same gates and the same rosters as the audio path."""
+    """Fans out a chunk with the checks and rosters of the audio path."""
 
     def __init__(
         self, sessions: SessionsRepository, broadcasts: BroadcastHandler, clock: Clock
@@ -48,7 +50,7 @@ class BroadcastService:
         self._clock = clock
 
     def broadcast(self, request: BroadcastRequest) -> BroadcastResult:
-        """Look the audience up and send; nothing is sent while the session does not broadcast.
+        """Send a chunk to its audience. Nothing is sent while the session does not broadcast.
 
         Raises INVALID_SESSION_ID, INVALID_LANGUAGE, INVALID_MESSAGE, INVALID_AUDIO,
         MESSAGE_TOO_LARGE, SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN.

@@ -1,4 +1,4 @@
-"""Captions: what interpreters say as text, to whoever hears the sound that it is the text of."""
+"""Captions: interpreters' text, sent to the audience that hears the audio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.models.request_errors import forbidden, require_source
 from shared.models.session import AudioSource, Session
 from shared.protocol.interpretation_messages import Caption, SendCaption
 from shared.protocol.message_base import encode
-from shared.services.audio.audio_sources import AudioSources, entitled
+from shared.services.audio.audio_sources import AudioSources, require_audio_source
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.interpretation_values import validate_caption
@@ -20,13 +20,14 @@ from shared.utils.validators import validate_language_code
 CAPTIONS_A_SECOND = 10
 CAPTIONS_AT_ONCE = 20
 
-_WHO = "the interpreter of a language"
+_ALLOWED = "the interpreter of a language"
 
 
 class CaptionService:
-    """Takes the captions of interpreters, by the gates of their audio.
+    """Answers sendCaption, with the same checks as audio.
 
-    Each is an invocation and a fan-out of its own: none waits for a chunk, and no chunk for it.
+    Each caption has its own invocation and fan-out, so captions and chunks never wait for each
+    other.
     """
 
     def __init__(
@@ -41,25 +42,27 @@ class CaptionService:
         self._buckets = KeyedRateLimiter(per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
 
     def send_caption(self, caller: Caller, request: SendCaption) -> None:
-        """Deliver a caption, or drop it silently: while nothing is broadcast, and of the floor
-        unless the sender is who captions it.
+        """Deliver a caption.
+
+        A caption is dropped without an error while the session does not broadcast. A caption of the
+        floor is also dropped if the sender is not the floor's captioner.
 
         Raises INVALID_CAPTION, INVALID_LANGUAGE, CONNECTION_NOT_FOUND, NOT_IN_SESSION, FORBIDDEN
         or RATE_LIMITED.
         """
         text = validate_caption(request)
-        wanted = request.language
-        if wanted is not None:
-            wanted = validate_language_code(wanted, "language")
-        require_source(caller, "sendCaption", _WHO)
+        language = request.language
+        if language is not None:
+            language = validate_language_code(language, "language")
+        require_source(caller, "sendCaption", _ALLOWED)
         session, source = self._sources.find(caller)
-        session, source = entitled(session, source, "sendCaption", _WHO)
-        channel = _channel(session, source, wanted or source.language)
+        session, source = require_audio_source(session, source, "sendCaption", _ALLOWED)
+        channel = _channel(session, source, language or source.language)
         self._sources.touch(caller)
         if channel is None or not self._sources.is_audible(session, caller):
             return
         key = (session.session_id, channel.language, channel.epoch)
-        # By the arrival: what waited for a cold start together did not come together.
+        # Charge by time of receipt: captions that queue for a cold start did not arrive at once.
         if not self._buckets.take(key, caller.received_at):
             raise LingocastError(
                 ErrorCode.RATE_LIMITED,
@@ -75,25 +78,27 @@ class CaptionService:
             end_timestamp=request.end_timestamp,
             spoken=request.spoken,
         )
-        # A partial one is soon replaced; a final one is what stays to be read.
-        lasts_ms = CONTROL_DEADLINE_MS if request.final else session.audio_format.deadline_ms
+        # A partial caption is soon replaced; a final one stays.
+        deadline_ms = CONTROL_DEADLINE_MS if request.final else session.audio_format.deadline_ms
         audience = LanguageAudience(
             session, channel.language, self._rosters, except_for=caller.connection_id
         )
         try:
-            self._broadcasts.broadcast([(audience, encode(caption))], caller.received_at + lasts_ms)
+            self._broadcasts.broadcast(
+                [(audience, encode(caption))], caller.received_at + deadline_ms
+            )
         finally:
             self._rosters.wait_for_refreshes()
 
 
 def _channel(session: Session, source: AudioSource, language: str) -> AudioSource | None:
-    """The channel that a caption in `language` belongs to; None if another machine captions that.
+    """Return the channel of a caption in `language`, or None if another machine captions it.
 
     Raises FORBIDDEN.
     """
     floor = session.source_language
     if source.language == floor:
-        raise forbidden("sendCaption", _WHO)
+        raise forbidden("sendCaption", _ALLOWED)
     if language == source.language:
         return source
     if language != floor:

@@ -1,4 +1,4 @@
-"""The other end of a sharded fan-out: sends one shard."""
+"""Receiving end of a sharded fan-out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.models.shard import ShardRequest, ShardResult
 
 
 class ShardService:
-    """Sends what `shared.fanout.sharded_sender` hands out; clean-up is left to the sender."""
+    """Sends one shard of `shared.fanout.sharded_sender`, which removes gone connections."""
 
     def __init__(self, sender: ConnectionSender) -> None:
         self._sender = sender

@@ -1,1 +1,1 @@
-"""Sessions and their members: joining, leaving, speaking, interpreting."""
+"""Sessions and their members: joining, leaving, speaking and interpreting."""

@@ -1,4 +1,4 @@
-"""Answers authenticate: a newer token extends the rights of an open connection."""
+"""Answers authenticate: a new token extends the rights of an open connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.utils.identity import (
 
 
 class Authentication:
-    """Renews the rights of connections that were opened with a token."""
+    """Renews the rights of connections opened with a token."""
 
     def __init__(
         self,
@@ -37,16 +37,16 @@ class Authentication:
         self._clock = clock
 
     def authenticate(self, caller: Caller, request: Authenticate) -> Authenticated:
-        """Note the token's expiry and groups on the connection; safe to repeat.
+        """Store the token's expiry and groups on the connection. Idempotent.
 
         Raises AUTHENTICATION_REQUIRED, TOKEN_EXPIRED, FORBIDDEN, CONNECTION_NOT_FOUND and
         UNAVAILABLE.
         """
         identity = self._identity(request.token)
         if caller.user_id is None:
-            raise _forbidden("the connection was opened without a token; connect again with this")
+            raise _forbidden("the connection was opened without a token; reconnect with this one")
         if identity.user_id != caller.user_id:
-            raise _forbidden("the token is another user's; connect again with it")
+            raise _forbidden("the token belongs to another user; reconnect with it")
         connection = require_registered(self._connections.get(caller.connection_id))
         if connection.membership is not None:
             renewed = replace(caller, groups=identity.groups, token_expired=False)
@@ -67,7 +67,7 @@ class Authentication:
             return self._verify(token)
         except ExpiredTokenError as error:
             raise ValidationError(
-                ErrorCode.TOKEN_EXPIRED, "token", "expired already; get a new one"
+                ErrorCode.TOKEN_EXPIRED, "token", "already expired; get a new one"
             ) from error
         except InvalidTokenError as error:
             raise ValidationError(
@@ -77,11 +77,11 @@ class Authentication:
             ) from error
         except IssuerUnreachableError as error:
             raise LingocastError(
-                ErrorCode.UNAVAILABLE, "the token cannot be checked now; try again"
+                ErrorCode.UNAVAILABLE, "the token cannot be verified at the moment; try again"
             ) from error
 
     def _check_seat(self, caller: Caller, membership: Membership) -> None:
-        """Whether the token's groups give the right to the seat. Raises FORBIDDEN."""
+        """Check that the token's groups allow the seat. Raises FORBIDDEN."""
         if membership.seat.role == "speaker":
             require_group(caller, "speakers", "authenticate")
         elif membership.seat.role == "interpreter":

@@ -1,9 +1,9 @@
-"""Rolling over: a new connection takes over the seat of one that is soon to end, by its token.
+"""Rollover: a new connection takes over the seat of an expiring one by its resume token.
 
-Nothing is counted in or out, no channel is freed, no grace begins. A listener's seat passes with
-the mark on its row; a speaker's or interpreter's with the session, which names the former
-connection for as long as that is still heard. Whoever comes with a token that does not fit joins
-like anybody else.
+No counter changes, no channel is freed and no grace period starts. A listener's seat moves when the
+former row is marked as replaced. A speaker's or interpreter's seat moves with the session, which
+names the former connection while its audio is still accepted. A caller whose token does not match
+joins like any other.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 from shared.utils.resume_token import ResumeToken, parse_resume_token
 
-# How often the place of one who waits may change between a read and a write of it.
+# Attempts to move an interpreter's place if it changes between the read and the write.
 _ATTEMPTS = 3
 
 
 class ConnectionRollover:
-    """Takes seats over for joinSession."""
+    """Takes over seats for joinSession."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class ConnectionRollover:
     def take_over(
         self, caller: Caller, token_text: str | None, session: Session, seat: Seat, new_hash: str
     ) -> Seat | None:
-        """The seat that the token stood for, now the caller's; None if the token does not fit.
+        """Move the token's seat to the caller. Returns it, or None if the token does not match.
 
-        A listener gets the language that the former connection has now, whatever `seat` says: it
-        may have changed it on the way. `new_hash` is of the token that replaces the one used.
-        Raises CONNECTION_NOT_FOUND or ALREADY_IN_SESSION if the caller cannot sit down.
+        A listener gets the present language of the former connection, whatever `seat` says: it may
+        have changed meanwhile. `new_hash` is the hash of the caller's new token. Raises
+        CONNECTION_NOT_FOUND or ALREADY_IN_SESSION if the caller cannot take a seat.
         """
         token = parse_resume_token(token_text)
         if token is None:
@@ -75,15 +75,16 @@ class ConnectionRollover:
             return self._take_over_listener(caller, token, candidate, new_hash)
         if seat.role == "interpreter":
             seated = candidate.connection.membership
-            assert seated is not None  # it fits
+            assert seated is not None  # implied by _is_same_seat
             taken = self._take_over_interpreter(caller, token, session, seated, new_hash)
         else:
             taken = self._take_over_speaker(caller, token, session, seat, new_hash)
         return seat if taken else None
 
     def has_rolled_over(self, caller: Caller, token_text: str | None, session: Session) -> bool:
-        """Whether the caller has taken over by that token before. The mark on the former row comes
-        last, and is made good here.
+        """Whether the caller has already taken over by that token.
+
+        Also marks the former row as replaced, the last step of a rollover, if that is missing.
         """
         token = parse_resume_token(token_text)
         if token is None:
@@ -100,7 +101,7 @@ class ConnectionRollover:
     def can_take_over(
         self, caller: Caller, token_text: str | None, session: Session, seat: Seat
     ) -> bool:
-        """Whether an interpreter's place is still that of the connection which the token names."""
+        """Whether an interpreter's place still belongs to the token's connection."""
         token = parse_resume_token(token_text)
         channel = session.channels.get(seat.language)
         if token is None or token.connection_id == caller.connection_id:
@@ -111,7 +112,7 @@ class ConnectionRollover:
         return candidate is not None and _is_same_seat(candidate.connection, caller, session, seat)
 
     def proves_membership(self, caller: Caller, token_text: str | None, session_id: str) -> bool:
-        """Whether the token is of somebody, of the caller's name, who was let into that session."""
+        """Whether the token belongs to a member of that session with the caller's user id."""
         token = parse_resume_token(token_text)
         if token is None:
             return False
@@ -124,14 +125,14 @@ class ConnectionRollover:
         )
 
     def renew_token(self, caller: Caller, session: Session, new_hash: str) -> None:
-        """Give the caller's seat a new token, in place of the one before."""
+        """Replace the resume token of the caller's seat."""
         if not self._rollovers.set_resume_hash(caller.connection_id, session.session_id, new_hash):
             raise self._seat_lookup.seat_error(caller)
 
     def _take_over_listener(
         self, caller: Caller, token: ResumeToken, candidate: RolloverCandidate, new_hash: str
     ) -> Seat | None:
-        # An earlier request of the caller may have got as far as the mark.
+        # An earlier request of the caller may already have marked the row.
         before = (
             candidate.connection if candidate.replaced_by else self._mark_replaced(caller, token)
         )
@@ -161,7 +162,7 @@ class ConnectionRollover:
         if not self._rollovers.undo_replace(
             token.connection_id, by=caller.connection_id, now_ms=now
         ):
-            # It has ended meanwhile, and was not counted out because its seat had passed on.
+            # The former connection closed meanwhile and, being replaced, was not counted out.
             self._sessions.count_out(
                 membership.session_id,
                 membership.seat.language,
@@ -172,7 +173,7 @@ class ConnectionRollover:
         self, caller: Caller, token: ResumeToken, session: Session, seat: Seat, new_hash: str
     ) -> bool:
         if session.speaker_connection_id != token.connection_id:
-            return False  # the owner speaks elsewhere by now
+            return False  # the owner already speaks on another connection
         membership = Membership(session.session_id, seat, session.speaker_epoch + 1)
         self._take_seat(caller, membership, new_hash)
         until = self._clock.now_ms() + OVERLAP_MS
@@ -181,7 +182,7 @@ class ConnectionRollover:
             self._connections.undo_take_seat(caller.connection_id, session.session_id)
             return False
         self._complete(caller, token, membership)
-        if before.grace_until is not None:  # it was away, and everyone had been told so
+        if before.grace_until is not None:  # the members had been notified of the absence
             epoch = before.speaker_epoch + 1
             present = before.with_speaker(caller.connection_id, epoch)
             self._notifier.speaker_reconnected(present.with_pending_notification(SPEAKER, epoch))
@@ -195,21 +196,21 @@ class ConnectionRollover:
         seated: Membership,
         new_hash: str,
     ) -> bool:
-        """Of an interpreter, or of one who waits to be."""
+        """Move the place of an interpreter or a stand-by."""
         language, old, new = seated.seat.language, token.connection_id, caller.connection_id
         if self._channel_after(session.channels.get(language), old, new) is None:
             return False
         self._take_seat(caller, seated, new_hash)
         latest: Session | None = session
         for _ in range(_ATTEMPTS):
-            present = latest.channels.get(language) if latest and latest.is_active else None
-            then = self._channel_after(present, old, new)
-            if present is None or then is None:
+            before = latest.channels.get(language) if latest and latest.is_active else None
+            after = self._channel_after(before, old, new)
+            if before is None or after is None:
                 break
-            if self._write_channel(session.session_id, language, present, then, moved=(old, new)):
+            if self._write_channel(session.session_id, language, before, after, ids=(old, new)):
                 self._complete(caller, token, seated)
                 return True
-            # Who waits may have been promoted meanwhile, or whoever they wait for have changed.
+            # The stand-by may have been promoted, or the interpreter has changed.
             latest = self._sessions.get(session.session_id)
         self._connections.undo_take_seat(new, session.session_id)
         return False
@@ -221,15 +222,15 @@ class ConnectionRollover:
         self,
         session_id: str,
         language: str,
-        present: Channel,
-        then: Channel,
+        before: Channel,
+        after: Channel,
         *,
-        moved: tuple[str, str],
+        ids: tuple[str, str],
     ) -> bool:
-        old, new = moved
-        if then.connection_id == new:
-            return self._leases.change(session_id, language, present, then)
-        return self._leases.move_standby(session_id, language, old, new, then.standbys[new])
+        old, new = ids
+        if after.connection_id == new:
+            return self._leases.change(session_id, language, before, after)
+        return self._leases.move_standby(session_id, language, old, new, after.standbys[new])
 
     def _take_seat(self, caller: Caller, membership: Membership, new_hash: str) -> None:
         if not self._connections.take_seat(
@@ -238,12 +239,12 @@ class ConnectionRollover:
             raise self._seat_lookup.seat_error(caller)
 
     def _complete(self, caller: Caller, token: ResumeToken, membership: Membership) -> None:
-        """What is left once the session names the new connection as a source."""
-        # Without the mark the former connection is only closed later: when it falls silent.
+        """Finish a rollover once the session names the new connection as a source."""
+        # Without the mark, the former connection is closed only once it is idle.
         with contextlib.suppress(StoreUnavailableError):
             self._mark_replaced(caller, token)
         if self._connections.get(caller.connection_id) is None:
-            # It ended before the session named it, so its farewell had nothing to silence.
+            # It closed before the session named it, so its $disconnect released nothing.
             self._leave_service.release_source(caller.connection_id, membership)
             raise connection_not_found()
 
@@ -257,7 +258,7 @@ class ConnectionRollover:
 
 
 def _is_successor(session: Session, connection_id: str, caller: Caller) -> bool:
-    """Whether the session says that the caller's connection came after that one."""
+    """Whether the session names the caller as the successor of that connection."""
     sources = [(session.speaker_connection_id, session.former_speaker)]
     sources += [
         (channel.connection_id or "", channel.former) for channel in session.channels.values()
@@ -271,7 +272,7 @@ def _is_successor(session: Session, connection_id: str, caller: Caller) -> bool:
 
 
 def _is_same_seat(connection: Connection, caller: Caller, session: Session, seat: Seat) -> bool:
-    """Whether it is the seat that is asked for, and the caller's own."""
+    """Whether the connection has the requested seat and the caller's user id."""
     membership = connection.membership
     return (
         membership is not None

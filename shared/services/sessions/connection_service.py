@@ -1,4 +1,4 @@
-"""The life of a connection beside any session: it opens, and it shows that it is alive."""
+"""Connections outside of any session: registration and activity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, Conn
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import Caller, Connection
 
-# Beyond, the oldest note is forgotten, and may cost a write.
+# Above this, the oldest entry is evicted, which may cost a write.
 _MAX_RECORDED = 10_000
 
 _Request = TypeVar("_Request")
@@ -19,15 +19,15 @@ _Reply = TypeVar("_Reply")
 
 
 class ConnectionService:
-    """Registers connections and notes their signs of life."""
+    """Registers connections and records their activity."""
 
     def __init__(self, connections: ConnectionsRepository) -> None:
         self._connections = connections
-        # When each was last tracked by this instance (ms), so that few requests cost a write.
+        # Time of the last record per connection (ms), so that few requests cost a write.
         self._recorded_at: OrderedDict[str, int] = OrderedDict()
 
     def register(self, caller: Caller) -> None:
-        """Remember a new connection; safe to repeat. Raises StoreUnavailableError."""
+        """Store a new connection. Idempotent. Raises StoreUnavailableError."""
         self._connections.register(
             Connection(
                 connection_id=caller.connection_id,
@@ -40,9 +40,9 @@ class ConnectionService:
     def tracking_activity(
         self, service: Callable[[Caller, _Request], _Reply]
     ) -> Callable[[Caller, _Request], _Reply]:
-        """`service`, with its requests recorded as activity.
+        """Wrap `service` so that its requests count as activity, like heartbeats.
 
-        Not of a connection that is younger than the interval, as those of most who join.
+        Requests on a connection younger than the interval are not recorded.
         """
 
         def tracked(caller: Caller, request: _Request) -> _Reply:
@@ -54,7 +54,7 @@ class ConnectionService:
         return tracked
 
     def record(self, caller: Caller) -> None:
-        """The caller has shown that it is alive; few such notes cost a write."""
+        """Record that the caller is alive. Few calls cost a write."""
         last = self._recorded_at.get(caller.connection_id, caller.connected_at)
         if caller.received_at - last < ACTIVITY_INTERVAL_MS:
             return
@@ -62,5 +62,5 @@ class ConnectionService:
         self._recorded_at.move_to_end(caller.connection_id)
         if len(self._recorded_at) > _MAX_RECORDED:
             self._recorded_at.popitem(last=False)
-        with suppress(StoreUnavailableError):  # no reason to refuse the request
+        with suppress(StoreUnavailableError):  # not a reason to refuse the request
             self._connections.touch(caller.connection_id, caller.received_at)

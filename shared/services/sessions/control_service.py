@@ -1,4 +1,4 @@
-"""The speaker's controls: whether the session is heard, and how loud."""
+"""The speaker's controls: pause, mute and volume."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Change = Callable[[Session, str, int], BroadcastState | None]
 
 
 class ControlService:
-    """Answers the controls, and tells everyone else of the new state.
+    """Answers the speaker's controls and notifies all other members.
 
-    A control that finds nothing to change is told to everyone again, with the state as it was: it
-    may be the repetition of one whose news did not get through. All of them raise
-    CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
+    A control that changes nothing is still pushed with the current state: it may repeat a request
+    whose push failed. All methods raise CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED and
+    FORBIDDEN.
     """
 
     def __init__(
@@ -46,23 +46,23 @@ class ControlService:
         self._clock = clock
 
     def pause_broadcast(self, caller: Caller, _request: PauseBroadcast) -> BroadcastStateChanged:
-        """Deliver no audio until resumed."""
+        """Stop delivering audio until resumed."""
         return self._change(caller, "pauseBroadcast", self._states.pause_broadcast)
 
     def resume_broadcast(self, caller: Caller, _request: ResumeBroadcast) -> BroadcastStateChanged:
-        """Go on after a pause."""
+        """Resume delivery after a pause."""
         return self._change(caller, "resumeBroadcast", self._states.resume_broadcast)
 
     def mute_broadcast(self, caller: Caller, _request: MuteBroadcast) -> BroadcastStateChanged:
-        """Deliver no audio until unmuted."""
+        """Stop delivering audio until unmuted."""
         return self._change(caller, "muteBroadcast", self._states.mute_broadcast)
 
     def unmute_broadcast(self, caller: Caller, _request: UnmuteBroadcast) -> BroadcastStateChanged:
-        """Let the session be heard again."""
+        """Resume delivery after a mute."""
         return self._change(caller, "unmuteBroadcast", self._states.unmute_broadcast)
 
     def set_volume(self, caller: Caller, request: SetVolume) -> BroadcastStateChanged:
-        """Let receivers play at another volume. Raises INVALID_VOLUME too."""
+        """Set the playback volume of receivers. Also raises INVALID_VOLUME."""
         volume = validate_volume(request.volume)
 
         def change(session: Session, connection_id: str, at_ms: int) -> BroadcastState | None:
@@ -74,7 +74,7 @@ class ControlService:
         session = self._seat_lookup.require_floor(caller, action)
         state = change(session, caller.connection_id, self._clock.now_ms())
         if state is None:
-            # Meanwhile the session ended, or its owner took the floor on another connection.
+            # The session has ended, or the owner took the floor on another connection.
             self._seat_lookup.require_floor(caller, action)
             raise session_ended()
         self._notifier.broadcast_state_changed(

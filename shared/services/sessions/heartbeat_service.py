@@ -1,4 +1,4 @@
-"""Answers heartbeat: whoever sends it is alive, and an interpreter keeps what they have by it."""
+"""Answers heartbeat: records activity and renews interpreters' leases."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from shared.utils.clock import Clock
 
 
 class HeartbeatService:
-    """One conditional write each: of a listener or speaker to their row, and a read unless 30 s
-    have passed; of an interpreter, once known here, to the session.
+    """Answers heartbeat with one conditional write.
+
+    For listeners and speakers the write goes to the connection, followed by a read if the last
+    activity is less than 30 s old. For interpreters with a cached place it goes to the session.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class HeartbeatService:
         self._clock = clock
 
     def heartbeat(self, caller: Caller, request: Heartbeat) -> HeartbeatAck:
-        """Note that the client is alive. Raises CONNECTION_NOT_FOUND."""
+        """Record that the client is alive. Raises CONNECTION_NOT_FOUND."""
         now = self._clock.now_ms()
         lease = self._leases.renew_known(caller.connection_id)
         if lease is not None:

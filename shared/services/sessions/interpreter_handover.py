@@ -1,4 +1,4 @@
-"""An interpreter takes a language over, or hands it to the next one who waits."""
+"""Handover on request: an interpreter takes over, or hands over to a stand-by."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.services.sessions.interpreter_succession import (
 from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.clock import Clock
 
-# Each lost race was won by somebody else; this many at once are a fault.
+# Each lost race means that another write succeeded; this many in a row are a fault.
 _ATTEMPTS = 5
 
 
@@ -49,7 +49,9 @@ class InterpreterHandover:
         self._clock = clock
 
     def take_over(self, caller: Caller, _request: TakeOver) -> InterpreterLease:
-        """Interpret from now on; the one who did waits. Who does already is answered as it is.
+        """Make the caller the interpreter; the former one becomes a stand-by.
+
+        A caller who already interprets gets the present lease.
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, UNAVAILABLE.
         """
@@ -75,7 +77,7 @@ class InterpreterHandover:
         raise _keeps_changing(language)
 
     def hand_over(self, caller: Caller, _request: HandOver) -> InterpreterLease:
-        """Let the next one who waits interpret, and wait behind the others.
+        """Hand over to the first stand-by; the caller becomes the last one.
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, NO_STANDBY,
         UNAVAILABLE.
@@ -85,20 +87,21 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is None or channel.connection_id != caller.connection_id:
-                # Handed over already, by a request that did not finish.
-                if channel_subject(language) in session.pending_notifications:
+                if (
+                    channel_subject(language) in session.pending_notifications
+                ):  # by an interrupted request
                     self._seats.notify_again(session, language, caller.connection_id)
                     return self._handed_over_reply(session, language, caller.connection_id)
-                raise forbidden("handOver", "who interprets the language now")
+                raise forbidden("handOver", "the present interpreter of the language")
             if not live_standbys(channel, self._clock.now_ms()):
                 raise LingocastError(
                     ErrorCode.NO_STANDBY,
-                    f"handOver: nobody waits for {language}; leaveSession gives it to the floor",
+                    f"handOver: {language} has no stand-by; leaveSession returns it to the floor",
                 )
             handover = self._succession.pass_on(session, language, "handedOver")
             if handover is not None:
                 self._seats.notify(handover, caller.connection_id)
-                # Whoever was next may have been gone, and the caller next after them.
+                # The stand-by may be gone, and the caller promoted again.
                 session = handover.session
                 with suppress(StoreUnavailableError):
                     session = require_active(self._sessions.get(session.session_id))
@@ -120,11 +123,11 @@ class InterpreterHandover:
     def _try_take_over(
         self, session: Session, language: str, connection_id: str, source: InterpreterSource
     ) -> ChannelHandover | None:
-        """One try; None if something has changed meanwhile, or if it was to be changed first."""
+        """Try once; None if the channel changed meanwhile or an expired lease was passed on."""
         now = self._clock.now_ms()
         before = session.channels.get(language)
         if before is not None and is_expired(before, now):
-            # The ladder has the first word, so that no machine gets ahead of people who wait.
+            # Succession goes first, so that a machine does not get ahead of human stand-bys.
             lost = self._succession.pass_on(session, language, "expired")
             if lost is not None:
                 self._succession.notify(lost)

@@ -1,4 +1,4 @@
-"""Who may interpret a session."""
+"""Right to interpret a session."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from shared.utils import hashed_secret
 def require_interpreter(
     caller: Caller, session: Session | None, action: str, ticket: str | None = None
 ) -> None:
-    """The ticket decides where there is one, then the session's list, or the group where there is
-    no list, or no session either.
+    """Check that the caller may interpret the session.
 
-    Raises AUTHENTICATION_REQUIRED without a token and a ticket, FORBIDDEN for who may not.
+    A ticket alone decides if given. Otherwise the session's list of interpreters decides, or the
+    group `interpreters` if the session has no list or does not exist.
+
+    Raises AUTHENTICATION_REQUIRED without token and ticket, else FORBIDDEN.
     """
     if ticket is not None:
-        # Of a session that there is not, the caller learns that, and nothing of the ticket.
+        # For a missing session the caller gets SESSION_NOT_FOUND, whatever the ticket.
         if session is not None and not hashed_secret.matches(ticket, session.ticket_hash):
             raise forbidden(f"{action} with a ticket", "the session's own interpreter")
         return

@@ -1,4 +1,4 @@
-"""Interpreters sit down: one interprets a language, others may wait for it."""
+"""Seats of interpreters: one interprets a language, others are on stand-by."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from shared.services.sessions.interpreter_succession import (
 from shared.services.sessions.seat_lookup import SeatLookup
 from shared.utils.clock import Clock
 
-# Each lost race for a language was won by somebody else; this many at once are a fault.
+# Each lost race means that another write succeeded; this many in a row are a fault.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class InterpreterPlace:
-    """The session with somebody's place in it; `handover` if they interpret from now on, which
-    nobody has been told yet.
+    """A session with the place of a connection in it.
+
+    `handover` is set, and not yet notified, if the connection interprets from now on.
     """
 
     session: Session
@@ -39,7 +40,7 @@ class InterpreterPlace:
 
 
 class InterpreterSeats:
-    """Gives interpreters their place: first in the session, under its condition, then their row."""
+    """Seats interpreters: first in the session, by a conditional write, then in their row."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class InterpreterSeats:
         request: JoinSession,
         resume_hash: str,
     ) -> None:
-        """Let the caller interpret a language, or wait for it.
+        """Make the caller the interpreter of a language, or a stand-by.
 
         Raises LANGUAGE_TAKEN, INVALID_LANGUAGE, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION.
         """
@@ -91,8 +92,10 @@ class InterpreterSeats:
         *,
         wait: bool,
     ) -> InterpreterPlace:
-        """A place for a connection that has none in the channel: as the interpreter if there is
-        none who is alive, else, if it may `wait`, behind the others.
+        """Give a connection a place in a channel.
+
+        It becomes the interpreter if the channel has none with a valid lease. Otherwise it becomes
+        the last stand-by if it may `wait`.
 
         Raises LANGUAGE_TAKEN, INVALID_LANGUAGE, SESSION_ENDED, UNAVAILABLE.
         """
@@ -106,7 +109,7 @@ class InterpreterSeats:
                 if not self._leases.remove_unused_channels(session):
                     raise too_many_channels()
             elif before is not None and is_expired(before, now):
-                # Who waits has been there before whoever comes.
+                # Stand-bys come before the caller.
                 lost = self._succession.pass_on(session, language, "expired")
                 if lost is not None:
                     self._succession.notify(lost)
@@ -138,8 +141,9 @@ class InterpreterSeats:
         )
 
     def notify_again(self, session: Session, language: str, connection_id: str) -> None:
-        """Tell who interprets a language, if an earlier request was cut short before that. Raises
-        StoreUnavailableError.
+        """Send a channel's pending notification, left by an interrupted request.
+
+        Raises StoreUnavailableError.
         """
         if channel_subject(
             language
@@ -149,7 +153,7 @@ class InterpreterSeats:
             raise _listeners_unread()
 
     def notify(self, handover: ChannelHandover, connection_id: str) -> None:
-        """Tell everybody of what this connection has asked for. Raises StoreUnavailableError."""
+        """Notify all but the requesting connection. Raises StoreUnavailableError."""
         if not self._succession.notify(handover, except_for=connection_id):
             raise _listeners_unread()
 
@@ -157,7 +161,7 @@ class InterpreterSeats:
     def _existing_place(
         session: Session, language: str, connection_id: str
     ) -> InterpreterPlace | None:
-        """What an earlier request has given the connection, if it was cut short after that."""
+        """Return the place that an interrupted request has already given the connection."""
         channel = session.channels.get(language)
         if channel is None:
             return None
@@ -168,8 +172,9 @@ class InterpreterSeats:
         return InterpreterPlace(session) if connection_id in channel.standbys else None
 
     def confirm_seat(self, session_id: str, language: str, connection_id: str) -> bool:
-        """Whether a connection that has just been given a place sits there yet. If it has left or
-        ended meanwhile, its farewell found nothing to give up, and the place is given up here.
+        """Whether a connection with a new place still has its seat; gives up the place if not.
+
+        A connection that left or closed just before had no place to give up then.
         """
         connection = self._connections.get(connection_id)
         membership = connection.membership if connection else None

@@ -1,5 +1,6 @@
-"""A language passes from one interpreter to another one, or back to the floor: one conditional
-write, and whoever it concerns is told.
+"""Succession of interpreters: a channel passes to a stand-by or back to the floor.
+
+Each handover is one conditional write, followed by notifications.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from shared.services.session_notifier import SessionNotifier
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How an interpreter is lost to its language.
+# Why a channel loses its interpreter.
 Loss = Literal["expired", "silent", "left", "handedOver"]
-# Why a language has another interpreter, or none.
+# Why a channel changes hands.
 Cause = Loss | Literal["takenOver", "asked"]
 
-# What the former one is told; who has left knows.
+# The reason sent to the former interpreter; one who left needs none.
 _LEASE_REASONS: dict[Cause, LeaseReason] = {
     "expired": "expired",
     "silent": "silent",
@@ -38,14 +39,14 @@ _CONDITIONS: dict[Loss, ChannelConditions] = {
     "left": ChannelConditions(standbys_unchanged=True),
     "handedOver": ChannelConditions(standbys_unchanged=True),
 }
-# Each lost race was somebody else's step forward; this many at once are a fault, and a lease that
-# nobody renews runs out by itself.
+# Each lost race means that another write succeeded; this many in a row are a fault. The lease then
+# expires by itself.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelHandover:
-    """What has been written: the session as it is now, and the channel before and after."""
+    """A completed handover: the session afterwards, and the channel before and after."""
 
     session: Session
     language: str
@@ -55,7 +56,7 @@ class ChannelHandover:
 
 
 class InterpreterSuccession:
-    """Who is next: a person who waits, else a machine that waits, else the floor."""
+    """Passes channels on: to a human stand-by, else a machine stand-by, else the floor."""
 
     def __init__(
         self,
@@ -73,10 +74,10 @@ class InterpreterSuccession:
         self._telemetry = telemetry
 
     def pass_on(self, session: Session, language: str, loss: Loss) -> ChannelHandover | None:
-        """Let the next one interpret in place of the one in `session`; tells nobody.
+        """Pass the channel on from its interpreter in `session`, without notifications.
 
-        None if anything that matters has changed since the session was read: then nothing is
-        written. Raises StoreUnavailableError.
+        Returns None, and writes nothing, if the channel has changed since the session was read.
+        Raises StoreUnavailableError.
         """
         before = session.channels[language]
         now = self._clock.now_ms()
@@ -96,10 +97,10 @@ class InterpreterSuccession:
         return ChannelHandover(present, language, before, after, loss)
 
     def pass_on_expired(self, session: Session) -> bool:
-        """Pass on every language whose interpreter's lease has run out, and tell everybody; whether
-        there was one. The second way, for sessions whose floor is silent.
+        """Pass on all channels with expired leases and notify; whether there were any.
 
-        Raises StoreUnavailableError.
+        Fallback for sessions whose floor is silent: otherwise the next floor chunk detects expired
+        leases. Raises StoreUnavailableError.
         """
         found = False
         for language in session.channels if session.is_active else ():
@@ -112,7 +113,7 @@ class InterpreterSuccession:
         return found
 
     def leave(self, session_id: str, language: str, connection_id: str) -> None:
-        """Give up what a connection has of a language, if anything. Safe to repeat.
+        """Give up a connection's place as interpreter or stand-by. Idempotent.
 
         Raises StoreUnavailableError.
         """
@@ -134,24 +135,24 @@ class InterpreterSuccession:
                 return
 
     def notify(self, handover: ChannelHandover, *, except_for: str | None = None) -> bool:
-        """The listeners hear whom they hear now, who interprets and who did what became of them;
-        not who asked for it, and not who has left.
+        """Notify the listeners and both interpreters of a handover.
 
-        Whoever passes the language on meanwhile may have told so before. The epoch is that of the
-        channel, also where it falls to the floor, so that receivers know which word is the last.
-        False if it could not be read who the listeners are; then it remains news.
+        `except_for`, which has requested it, and an interpreter who has left get no message. The
+        message carries the channel's epoch even when the floor takes over, so that receivers can
+        order it among later handovers. Returns False if the listeners could not be read; the
+        notification then stays pending.
         """
         session, language = handover.session, handover.language
-        told: dict[str, InterpreterLease] = {}
+        messages: dict[str, InterpreterLease] = {}
         present = handover.after.connection_id
         if present is not None:
-            told[present] = self.lease_message(session, language, present, "promoted")
+            messages[present] = self.lease_message(session, language, present, "promoted")
         former = handover.before.connection_id if handover.before else None
         if former is not None and handover.cause in _LEASE_REASONS:
-            told[former] = self.lease_message(
+            messages[former] = self.lease_message(
                 session, language, former, _LEASE_REASONS[handover.cause]
             )
-        told.pop(except_for or "", None)
+        messages.pop(except_for or "", None)
         return self._notifier.channel_source_changed(
             session,
             ChannelSourceChanged(
@@ -161,21 +162,22 @@ class InterpreterSuccession:
                 to_source=_source_of(handover.after),
                 epoch=handover.after.epoch,
             ),
-            told,
+            messages,
         )
 
     def notify_again(
         self, session: Session, language: str, *, except_for: str | None = None
     ) -> bool:
-        """Tell who interprets a language, where whoever changed it may not have done so."""
+        """Repeat the notification of a channel's source, in case it was not sent."""
         present = ChannelHandover(session, language, None, session.channels[language], "asked")
         return self.notify(present, except_for=except_for)
 
     def lease_message(
         self, session: Session, language: str, connection_id: str, reason: LeaseReason
     ) -> InterpreterLease:
-        """What an interpreter has of a language in `session`: a lease that has run out by now, if
-        that is nothing any more.
+        """Build the lease message to an interpreter.
+
+        Without a place in the channel the message holds an expired lease.
         """
         now = self._clock.now_ms()
         channel = session.channels[language]
@@ -187,7 +189,7 @@ class InterpreterSuccession:
 
 
 def with_pending_channel(session: Session, language: str, channel: Channel) -> Session:
-    """The session with another interpreter of a language, of whom the members are to be told."""
+    """Return the session with a new channel state and a pending notification of it."""
     return session.with_channel(language, channel).with_pending_notification(
         channel_subject(language), channel.epoch
     )

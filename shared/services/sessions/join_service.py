@@ -1,4 +1,4 @@
-"""Joining a session: as a listener, as the interpreter of a language, as its owner coming back."""
+"""Joining a session: as a listener, an interpreter or the returning owner."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ from shared.utils.identifiers import Identifiers
 from shared.utils.resume_token import NewResumeToken, new_resume_token
 from shared.utils.validators import validate_language_code, validate_session_id
 
-# Each lost race for the floor was won by somebody else; this many at once are a fault.
+# Each lost race means that another write succeeded; this many in a row are a fault.
 _ATTEMPTS = 5
 
 
 class JoinService:
-    """Answers joinSession. First the session is changed under its condition, then the connection
-    under its own; if the second fails the first is undone, so neither needs a transaction.
+    """Answers joinSession.
+
+    A join writes the session first, then the connection, each conditionally. If the second write
+    fails, the first is undone, so no transaction is needed.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class JoinService:
         self._connection_lifetime_ms = connection_lifetime_ms
 
     def join_session(self, caller: Caller, request: JoinSession) -> SessionJoined:
-        """Sit down in a session, or take a seat over (`resumeToken`).
+        """Take a seat in a session, or take one over (`resumeToken`).
 
         Raises INVALID_SESSION_ID, INVALID_LANGUAGE, AUTHENTICATION_REQUIRED, FORBIDDEN,
         SESSION_NOT_FOUND, SESSION_ENDED, CONNECTION_NOT_FOUND, ALREADY_IN_SESSION,
@@ -85,7 +87,9 @@ class JoinService:
         session = self._admit(caller, request, session_id)
         if request.role == "interpreter" and language == session.source_language:
             raise ValidationError(
-                ErrorCode.INVALID_LANGUAGE, "targetLanguage", "the speaker's own; choose another"
+                ErrorCode.INVALID_LANGUAGE,
+                "targetLanguage",
+                "the speaker's own language; choose another",
             )
         seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
         connection = self._seat_lookup.current(caller)
@@ -94,7 +98,7 @@ class JoinService:
             again = self._repeat_answer(caller, request, connection, seat, token)
             if again is not None:
                 return again
-            # It was cut short between the seat and what makes a source of it: from the beginning.
+            # The earlier request was interrupted before it acquired the source: start over.
             self._connections.undo_take_seat(caller.connection_id, session_id)
             connection = self._seat_lookup.connection(caller)
         taken = self._rollover.take_over(
@@ -103,7 +107,7 @@ class JoinService:
         if taken is not None:
             return self._reply(caller, self._read(session_id), taken, token, resumed=True)
         if request.resume_token is not None:
-            session = self._read(session_id)  # it may have changed while that was tried
+            session = self._read(session_id)  # it may have changed during the attempt
         if seat.role == "listener":
             self._seat_listener(caller, connection, session, seat, token)
         elif seat.role == "interpreter":
@@ -113,7 +117,7 @@ class JoinService:
         return self._reply(caller, self._read(session_id), seat, token, resumed=False)
 
     def _admit(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
-        """The session, once token, group and session have been found fit, in this order."""
+        """Check token, group and session, in this order, and return the session."""
         if request.role == "speaker":
             require_group(caller, "speakers", "joinSession")
         elif request.role == "interpreter" and request.ticket is None:
@@ -129,8 +133,9 @@ class JoinService:
     def _visible_session(
         self, caller: Caller, request: JoinSession, session_id: str
     ) -> Session | None:
-        """The session, if there is one that the caller may know of. That there is none is found out
-        by the same calls, so that the time it takes does not tell the two apart.
+        """Return the session, or None if it does not exist or is hidden from the caller.
+
+        Both cases make the same calls, so that response times do not reveal hidden sessions.
         """
         session = self._sessions.get(session_id)
         known = visible(session, caller, request.secret, request.ticket)
@@ -148,10 +153,10 @@ class JoinService:
         seat: Seat,
         token: NewResumeToken,
     ) -> SessionJoined | None:
-        """What the caller has already; None if it sits there, but the session does not say so."""
+        """Answer a repeated join; None if the session does not name the caller as its source."""
         session, has = seated.session, seated.membership.seat
         resumed = self._rollover.has_rolled_over(caller, request.resume_token, session)
-        # Taking over, one gets the seat as it was, whichever language one asked for.
+        # A rollover keeps the former seat, whatever language was requested.
         same = has == seat or (resumed and has.role == seat.role)
         if session.session_id != request.session_id or not same:
             raise already_in_session()
@@ -187,8 +192,8 @@ class JoinService:
         ):
             undo = connection.write_id(f"undo {seat.language}")
             if self._seat_lookup.has_changed_seat(connection):
-                # Another request of this kind may have counted and left the seat: that is one
-                # count, and its end is one.
+                # A concurrent join may have counted and left the seat. Its leave has then
+                # counted out under this name, so use the same one.
                 undo = connection.write_id("out")
             self._sessions.count_out(session_id, seat.language, write_id=undo)
             raise self._seat_lookup.seat_error(caller)
@@ -198,11 +203,11 @@ class JoinService:
         if session.listener_count < session.max_listeners:
             return too_many_languages(session)
         return LingocastError(
-            ErrorCode.SESSION_FULL, f"the session has its {session.max_listeners} listeners"
+            ErrorCode.SESSION_FULL, f"the session already has {session.max_listeners} listeners"
         )
 
     def _take_floor(self, caller: Caller, session: Session, token: NewResumeToken) -> None:
-        """The owner's newest connection always wins; an older one is closed."""
+        """Give the floor to the owner's newest connection and close the older one."""
         if caller.user_id != session.owner:
             raise forbidden("joinSession as speaker", "the session's owner")
         for _ in range(_ATTEMPTS):
@@ -215,7 +220,7 @@ class JoinService:
             if self._sessions.take_floor(session, caller.connection_id):
                 self._displace(session, caller, epoch)
                 if self._connections.get(caller.connection_id) is None:
-                    # It ended before the session named it: its farewell had nothing to silence.
+                    # It closed before the session named it, so its $disconnect released nothing.
                     self._leave_service.release_source(caller.connection_id, membership)
                     raise connection_not_found()
                 return
@@ -227,9 +232,9 @@ class JoinService:
         present = session.with_speaker(caller.connection_id, epoch)
         try:
             self._notifier.speaker_reconnected(present.with_pending_notification(SPEAKER, epoch))
-        finally:  # a repeated request does not know whom it has displaced
+        finally:  # a repeated request no longer knows the displaced connection
             if session.speaker_connected:
-                # Its $disconnect starts no grace: the session no longer names it as the speaker.
+                # Its $disconnect starts no grace period: it is no longer the session's speaker.
                 self._sender.delete(
                     session.speaker_connection_id, self._clock.now_ms() + CONTROL_DEADLINE_MS
                 )
@@ -255,7 +260,7 @@ class JoinService:
             source_language=session.source_language,
             audio_format=session.audio_format,
             broadcast_state=session.broadcast_state,
-            # Interpreters and the speaker hear the floor, never themselves.
+            # Interpreters and the speaker hear the floor, not their own channel.
             channel_source=session.channel_source(language) if seat.role == "listener" else "floor",
             channels=session.interpreted(),
             speaker_connected=session.speaker_connected,
@@ -273,7 +278,7 @@ class JoinService:
 
 
 def _check_fields(request: JoinSession) -> None:
-    """Only interpreters wait, and say who they are."""
+    """Refuse `standby` and `source` for other roles than interpreter."""
     if request.role == "interpreter":
         return
     for field, given in (("standby", request.standby), ("source", request.source is not None)):

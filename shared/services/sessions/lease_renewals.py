@@ -1,4 +1,4 @@
-"""Heartbeats of interpreters: their leases are renewed, and who had lost theirs comes back."""
+"""Lease renewal by interpreters' heartbeats, including the return after a lost lease."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.utils.clock import Clock
 
-# Beyond, the oldest is forgotten, and its next heartbeat costs two reads and a write more.
+# Above this, the oldest entry is evicted, and its next heartbeat costs two reads and a write more.
 _MAX_PLACES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an interpreter was when last looked: with the epoch if it interprets."""
+    """Last known place of an interpreter; `epoch` is None for a stand-by."""
 
     session_id: str
     language: str
@@ -33,9 +33,9 @@ class _Place:
 
 
 class LeaseRenewals:
-    """Renews the leases of those whose place is known by one conditional write each.
+    """Renews leases, by one conditional write if the place is cached.
 
-    The place is a hint: the condition of the write says whether it is still true.
+    A cached place is a hint; the write's condition verifies it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LeaseRenewals:
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     def renew_known(self, connection_id: str) -> Lease | None:
-        """The lease, renewed; None unless the connection has the place that is remembered.
+        """Renew the lease of a cached place; None if none is cached or it has changed.
 
         Raises StoreUnavailableError.
         """
@@ -68,22 +68,24 @@ class LeaseRenewals:
         return lease
 
     def renew_for(self, connection: Connection) -> Lease | None:
-        """The lease of a connection that has just been read, renewed; None if it interprets
-        nothing, or has no place and finds none. Who has lost theirs interprets again if nobody
-        does, else waits. Raises StoreUnavailableError, UNAVAILABLE, SESSION_ENDED.
+        """Renew the lease of a connection that has just been read.
+
+        An interpreter without a place gets a new one: it interprets if the channel is free, and is
+        a stand-by otherwise. Returns None for other roles, or if no place is left. Raises
+        StoreUnavailableError, UNAVAILABLE, SESSION_ENDED.
         """
         membership, connection_id = connection.membership, connection.connection_id
         if membership is None or membership.seat.role != "interpreter":
             return None
         if connection.replaced_at is not None:
-            return None  # its place is another connection's
+            return None  # another connection has taken over its place
         session, language = self._sessions.get(membership.session_id), membership.seat.language
         if session is None or not session.is_active:
             return None
         channel = session.channels.get(language)
         if channel is None or not _has_place(channel, connection_id):
             if channel is not None and _was_rolled_over(channel, connection_id):
-                return None  # the mark on its row comes last
+                return None  # its row has not been marked yet
             session = self._reclaim(session, language, connection)
             if session is None:
                 return None
@@ -98,8 +100,9 @@ class LeaseRenewals:
         return lease
 
     def _reclaim(self, session: Session, language: str, connection: Connection) -> Session | None:
-        """Give somebody who sits without a place a new one; the session then, None if there is
-        none.
+        """Give a seated interpreter a new place.
+
+        Returns the session afterwards, or None if no place is left.
         """
         source = (connection.membership and connection.membership.source) or "human"
         connection_id = connection.connection_id
@@ -107,7 +110,7 @@ class LeaseRenewals:
             place = self._seats.claim(session, language, connection_id, source, wait=True)
         except LingocastError as error:
             if error.code is ErrorCode.LANGUAGE_TAKEN:
-                return None  # as many wait as may; the next heartbeat tries again
+                return None  # all stand-by places are taken; the next heartbeat tries again
             raise
         if not self._seats.confirm_seat(session.session_id, language, connection_id):
             return None

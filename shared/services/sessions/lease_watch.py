@@ -1,6 +1,4 @@
-"""Leases as the audio path sees them: one that has run out is noticed by the floor's next chunk,
-and whoever sends audio is alive.
-"""
+"""Leases on the audio path: floor chunks detect lost interpreters, audio renews leases."""
 
 from __future__ import annotations
 
@@ -23,10 +21,9 @@ from shared.utils.telemetry import Telemetry
 
 # An interpreter's audio renews its lease at most this often (ms).
 _RENEWAL_MS = 1_000
-# After the database has failed, this instance does not try again to write of the same lease
-# before (ms).
+# Pause after a database failure before this instance writes the same lease again (ms).
 _PAUSE_MS = 1_000
-# The floor speaks on while its chunks come this close (ms), as one instance sees them.
+# Maximum gap between chunks of a continuous floor, as one instance sees them (ms).
 _FLOOR_GAP_MS = 5_000
 _MAX_ENTRIES = 1_024
 
@@ -38,10 +35,10 @@ class _Floor:
 
 
 class LeaseWatch:
-    """Passes languages on whose interpreter is lost.
+    """Passes channels on when their interpreter is lost.
 
-    A person who has not been heard for `silence_ms` while the floor speaks is lost as well, unless
-    that is 0.
+    An interpreter is lost when its lease expires. A human interpreter is also lost after
+    `silence_ms` without audio while the floor speaks, unless `silence_ms` is 0.
     """
 
     def __init__(
@@ -64,11 +61,11 @@ class LeaseWatch:
         self._floors: OrderedDict[str, _Floor] = OrderedDict()
 
     def check_leases(self, session: Session) -> tuple[Session, Sequence[ChannelHandover]]:
-        """The session by which a chunk of the floor goes, and what `tell` has to tell once the
-        chunk is sent.
+        """Pass on channels of lost interpreters before a floor chunk is sent.
 
-        Costs nothing while nobody is lost. Who is lost is not heard from here on, whether or not
-        that could be written.
+        Returns the session to send the chunk by, and the handovers for `notify` afterwards. Makes
+        no calls while no interpreter is lost. A lost interpreter is unheard from here on, even if
+        the write fails.
         """
         now = self._clock.now_ms()
         floor_since = self._floor_since(session, now)
@@ -84,18 +81,19 @@ class LeaseWatch:
         return session, handovers
 
     def notify(self, handovers: Sequence[ChannelHandover]) -> None:
-        """Tell everybody concerned; bounded by the deadline of control pushes."""
+        """Notify the members of handovers, within the deadline of control pushes."""
         for handover in handovers:
             self._succession.notify(handover)
 
     def note_audio(self, session: Session, source: AudioSource, connection_id: str) -> None:
-        """An interpreter's chunk has been accepted: that is a sign of life. Writes once a second
-        at most; never raises, as the chunk is out.
+        """Renew the lease of an interpreter whose chunk was accepted.
+
+        Writes at most once a second. Never raises: the chunk has been sent.
         """
         channel = session.channels.get(source.language)
         now = self._clock.now_ms()
         if channel is None or channel.connection_id != connection_id:
-            return  # the floor, or who has rolled over
+            return  # the floor, or a connection that was rolled over
         if now - channel.heard_at < _RENEWAL_MS:
             return
         try:
@@ -117,7 +115,7 @@ class LeaseWatch:
             return "expired"
         if not self._silence_ms or channel.source == "machine":
             return None
-        # What was heard within a second of what is written was not written.
+        # `heard_at` lags behind by up to one renewal interval.
         silent_since = max(channel.heard_at + _RENEWAL_MS, floor_since)
         return "silent" if now - silent_since >= self._silence_ms else None
 
@@ -132,20 +130,20 @@ class LeaseWatch:
             handover = self._succession.pass_on(session, language, loss)
             if handover is not None:
                 return handover.session, handover
-            # Another instance was first, or the interpreter is back: one read says which.
+            # Another instance was faster, or the interpreter is back: read again.
             present = self._sessions.get(session.session_id)
         except StoreUnavailableError as error:
-            self._telemetry.warn("lost interpreter not written", cause=error.cause)
+            self._telemetry.warn("interpreter handover not written", cause=error.cause)
             self._retry_at[key] = now + _PAUSE_MS
             if len(self._retry_at) > _MAX_ENTRIES:
                 self._retry_at.popitem(last=False)
             return unheard, None
         if present is None or present.channels.get(language) == channel:
-            return unheard, None  # only who waits has changed; the next chunk tries again
+            return unheard, None  # only the stand-bys have changed; the next chunk tries again
         return session.with_channel(language, present.channels[language]), None
 
     def _floor_since(self, session: Session, now: int) -> int:
-        """Since when the floor has been speaking, as far as this instance knows."""
+        """Return when the floor began to speak, as seen by this instance."""
         if not self._silence_ms:
             return now
         floor = self._floors.get(session.session_id)

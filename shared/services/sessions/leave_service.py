@@ -1,9 +1,13 @@
-"""How a connection's place in a session is given up: left, disconnected, or found gone.
+"""Leaving a session: on request, on disconnect, or when a connection is found gone.
 
-All three are one operation. A source is silenced first, fenced by its connection id, so that this
-may be repeated; then its row changes, which notes what was left; then a listener is counted out,
-under a name that is the same for everyone who tries; then the note or the row is deleted. Wherever
-this is cut short, the next one who comes by goes on from there.
+All three are one operation, and each step is idempotent:
+
+1. Release the source, fenced by connection id.
+2. Clear the seat in the row, which records the seat that was left.
+3. Count a listener out, by a write name that is the same for every attempt.
+4. Delete the record, or the row.
+
+After an interruption the next caller continues from there.
 """
 
 from __future__ import annotations
@@ -17,17 +21,17 @@ from shared.models.connection import Connection, Membership, Seat
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.services.sessions.speaker_grace import GraceStarter
 
-# How long a handshake may take (ms): the authorizer and $connect have 29 s each.
+# Maximum duration of a handshake (ms): the authorizer and $connect have 29 s each.
 _HANDSHAKE_MS = 60_000
-# A connection may sit down while it is being removed; this often in a row is a fault.
+# A connection may join while it is being removed, but not this often in a row.
 _ATTEMPTS = 3
 
 
 class LeaveService:
-    """Ends memberships, with everything that follows for the session and its audience.
+    """Ends memberships and updates the session and its audience.
 
-    Without a `grace_starter` this function has no timer to set; it leaves a speaker's farewell to
-    those who have, `$disconnect` first of all.
+    Functions without a `grace_starter` cannot set timers and leave the removal of speakers to those
+    that can, mainly `$disconnect`.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class LeaveService:
         self._grace_starter = grace_starter
 
     def leave(self, connection_id: str, membership: Membership) -> bool:
-        """Leave a session, the connection stays; False if it was not in there any more."""
+        """Leave a session and keep the connection. False if it was not a member."""
         turn = self._vacate_seat(connection_id, membership)
         if turn is None:
             return False
@@ -51,7 +55,7 @@ class LeaveService:
         return True
 
     def complete(self, connection: Connection) -> None:
-        """Do what is still to follow from the seat that a connection has left. Repeatable."""
+        """Complete an interrupted leave, if there was one. Idempotent."""
         left = connection.left
         if left is None:
             return
@@ -61,24 +65,24 @@ class LeaveService:
         self._clear_left(connection.connection_id, connection.turn)
 
     def _clear_left(self, connection_id: str, turn: int) -> None:
-        with suppress(StoreUnavailableError):  # what follows is done, and may be done again
+        with suppress(StoreUnavailableError):  # all steps are done and may be repeated
             self._connections.settle(connection_id, turn)
 
     def remove(self, connection_id: str) -> bool:
-        """Forget a connection that is over; False if it had been forgotten before.
+        """Remove a closed connection. False if it was already removed.
 
-        If another one has taken its seat over there is nothing to give up: a source is fenced, as
-        the session names the new connection, and whom its row does not count is not counted out.
+        If another connection has taken over its seat, the session is unchanged: a source is fenced
+        by connection id, and a replaced listener is not counted out.
         """
         known = self._connections.get(connection_id)
         return known is not None and self._delete(known)
 
     def remove_gone(self, connection_id: str, now_ms: int) -> bool:
-        """As `remove`, of a connection that a post has found gone at `now_ms`.
+        """Remove a connection that answered 410 Gone at `now_ms`.
 
-        A connection is that also until its handshake is over, while its row is there already. One
-        that has just come and sits nowhere yet is kept: if it is gone indeed, $disconnect and the
-        sweep know. https://repost.aws/knowledge-center/410-gone-api-gateway
+        API Gateway also answers 410 until the handshake is complete, when the row already exists. A
+        new connection without a seat is therefore kept; if it is really gone, $disconnect or the
+        sweep removes it. https://repost.aws/knowledge-center/410-gone-api-gateway
         """
         known = self._connections.get(connection_id)
         if known is None:
@@ -88,8 +92,9 @@ class LeaveService:
         return self._delete(known)
 
     def _delete(self, known: Connection) -> bool:
-        """A row is deleted once nothing more is to follow from it: of one that is gone, nobody
-        could say whether its listener has been counted out.
+        """Release the seat, then delete the row.
+
+        The row goes last: without it, nothing would show whether its listener was counted out.
         """
         connection_id = known.connection_id
         for _ in range(_ATTEMPTS):
@@ -98,14 +103,14 @@ class LeaveService:
                 return False
             if self._connections.delete(connection_id):
                 return True
-            present = self._connections.get(connection_id)  # it has sat down meanwhile
+            present = self._connections.get(connection_id)  # it has joined meanwhile
             if present is None:
                 return True
             known = present
         return False
 
     def _release_seat(self, known: Connection, membership: Membership) -> bool:
-        """False of a speaker whose farewell others have the means for."""
+        """Release the seat. False if this function cannot remove speakers."""
         if membership.seat.role == "speaker" and self._grace_starter is None:
             return False
         if known.replaced_at is not None:
@@ -115,10 +120,10 @@ class LeaveService:
         return True
 
     def _vacate_seat(self, connection_id: str, membership: Membership) -> int | None:
-        """The turn that ended; None if there was no seat in that session to give up.
+        """Clear the seat and return its turn, or None if the connection had no seat there.
 
-        A source is silenced once more when its row says nothing of a seat: it can have become one
-        meanwhile, by a join or a heartbeat that was under way.
+        If the row named another seat, or an interpreter's, the source is released again: a
+        concurrent join or heartbeat may have re-acquired it.
         """
         self.release_source(connection_id, membership)
         before = self._connections.leave(connection_id, membership.session_id)
@@ -136,7 +141,7 @@ class LeaveService:
             self._sessions.count_out(session_id, seat.language, write_id=write_id)
 
     def release_source(self, connection_id: str, membership: Membership) -> None:
-        """What a source held is nobody's now, unless it is somebody else's already. Repeatable."""
+        """Release the floor or channel if this connection holds it. Idempotent."""
         if membership.seat.role == "speaker":
             if self._grace_starter is not None:
                 self._grace_starter.start(membership.session_id, connection_id)

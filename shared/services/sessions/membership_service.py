@@ -1,4 +1,4 @@
-"""What members of a session do beside sending: change language and leave."""
+"""Requests of members: change language and leave."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.services.sessions.leave_service import LeaveService
 from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.utils.validators import validate_language_code
 
-# A listener's own requests may overlap; more than this many at once are not one person's.
+# A listener's own requests may overlap, but not this often in a row.
 _ATTEMPTS = 3
 
 
@@ -40,7 +40,7 @@ class MembershipService:
         self._leave_service = leave_service
 
     def change_language(self, caller: Caller, request: ChangeLanguage) -> LanguageChanged:
-        """Hear another language from now on.
+        """Move the caller to another language.
 
         Raises INVALID_LANGUAGE, CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
@@ -54,7 +54,7 @@ class MembershipService:
             if old.language == language or self._move(caller, seated, language):
                 return self._reply(session.session_id, language)
         raise LingocastError(
-            ErrorCode.UNAVAILABLE, "several changes of language at once; send one at a time"
+            ErrorCode.UNAVAILABLE, "concurrent language changes; send one at a time"
         )
 
     def leave_session(self, caller: Caller, _request: LeaveSession) -> SessionLeft:
@@ -63,7 +63,7 @@ class MembershipService:
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN.
         """
         connection = self._seat_lookup.connection(caller)
-        if connection.left is not None:  # by a request that was cut short
+        if connection.left is not None:  # by an interrupted request
             self._leave_service.complete(connection)
             if connection.membership is None:
                 return SessionLeft(session_id=connection.left.session_id)
@@ -76,8 +76,10 @@ class MembershipService:
         return SessionLeft(session_id=session_id)
 
     def _move(self, caller: Caller, seated: OccupiedSeat, language: str) -> bool:
-        """Count first: what is counted but not moved yet, the same request finds when it comes
-        again.
+        """Move the seat. Returns False if the seat changed meanwhile.
+
+        The counters change first, by an idempotent write: a repeated request then completes the
+        move without counting twice.
         """
         session, old = seated.session, seated.membership.seat
         session_id = session.session_id
@@ -92,7 +94,7 @@ class MembershipService:
         return False
 
     def _reply(self, session_id: str, language: str) -> LanguageChanged:
-        # Read after the change: an interpreter who came meanwhile either shows here or tells.
+        # Read after the change: a handover meanwhile either shows here or is pushed to the caller.
         session = self._sessions.get(session_id)
         if session is None:
             raise session_ended()

@@ -1,4 +1,4 @@
-"""Where a caller sits now: the reading side of membership, with the errors that follow from it."""
+"""Lookup of a caller's seat, with the errors for callers without one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.services.sessions.leave_service import LeaveService
 
 @dataclass(frozen=True, slots=True)
 class OccupiedSeat:
-    """A membership with its session and connection, as they were read just now."""
+    """A membership with its session and connection, as just read."""
 
     membership: Membership
     session: Session
@@ -31,10 +31,10 @@ class OccupiedSeat:
 
 
 class SeatLookup:
-    """Looks up where a connection sits.
+    """Looks up the seats of connections.
 
-    A session that has ended leaves its mark on the rows of its members: writing to thousands of
-    them at once would be a storm. Such a mark counts for nothing and is wiped off on sight.
+    The end of a session does not update its members' rows, which may be thousands. Such a stale
+    membership is ignored, and removed when found.
     """
 
     def __init__(
@@ -48,8 +48,9 @@ class SeatLookup:
         self._leave_service = leave_service
 
     def current(self, caller: Caller) -> OccupiedSeat | Connection:
-        """The caller's seat in an active session, or the connection if it has none. What was left
-        to do of a seat before is done. Raises CONNECTION_NOT_FOUND.
+        """Return the caller's seat in an active session, or the connection if it has none.
+
+        Completes an interrupted leave first. Raises CONNECTION_NOT_FOUND.
         """
         connection = self.connection(caller)
         self._leave_service.complete(connection)
@@ -63,13 +64,14 @@ class SeatLookup:
         return self.connection(caller)
 
     def require(self, caller: Caller, action: str) -> OccupiedSeat:
-        """The caller's seat. Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or
-        SESSION_ENDED.
+        """Return the caller's seat.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_NOT_FOUND or SESSION_ENDED.
         """
         return self.require_of(self.connection(caller), action)
 
     def require_of(self, connection: Connection, action: str) -> OccupiedSeat:
-        """As `require`, of a connection that was read just now."""
+        """Like `require`, for a connection already read."""
         membership = connection.membership
         if membership is None:
             raise not_in_session(action)
@@ -81,8 +83,9 @@ class SeatLookup:
         return OccupiedSeat(membership, session, connection)
 
     def require_floor(self, caller: Caller, action: str) -> Session:
-        """The session that the caller is the speaker of, and not away. Raises CONNECTION_NOT_FOUND,
-        NOT_IN_SESSION, SESSION_ENDED or FORBIDDEN.
+        """Return the session whose floor the caller holds.
+
+        Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED or FORBIDDEN.
         """
         session = self.require(caller, action).session
         if not session.has_floor(caller.connection_id):
@@ -90,25 +93,25 @@ class SeatLookup:
         return session
 
     def seat_error(self, caller: Caller) -> LingocastError:
-        """Why a seat could not be taken: the connection is gone, or sat down elsewhere."""
+        """Return the error for a failed seat: connection not found or already in a session."""
         if self._connections.get(caller.connection_id) is None:
             return connection_not_found()
         return already_in_session()
 
     def has_seat(self, caller: Caller, membership: Membership) -> bool:
-        """Whether the caller has that seat: by another request of the same kind, perhaps."""
+        """Whether the caller has that seat, for example by a concurrent request."""
         connection = self._connections.get(caller.connection_id)
         return connection is not None and connection.membership == membership
 
     def has_changed_seat(self, before: Connection) -> bool:
-        """Whether a connection has given up or changed a seat since it was read, or is gone."""
+        """Whether a connection has left or changed a seat since it was read, or is gone."""
         present = self._connections.get(before.connection_id)
         return present is None or present.turn != before.turn
 
     def membership(self, caller: Caller) -> Membership | None:
-        """What the caller's row says of its seat. Raises CONNECTION_NOT_FOUND."""
+        """Return the caller's membership, possibly stale. Raises CONNECTION_NOT_FOUND."""
         return self.connection(caller).membership
 
     def connection(self, caller: Caller) -> Connection:
-        """The caller's row. Raises CONNECTION_NOT_FOUND."""
+        """Return the caller's connection. Raises CONNECTION_NOT_FOUND."""
         return require_registered(self._connections.get(caller.connection_id))

@@ -1,6 +1,7 @@
-"""Who may know of a session: of one by link only those who have its secret, or a right to it.
+"""Visibility of sessions by link.
 
-Everybody else is answered as if it did not exist, so that trying ids out finds none.
+Callers without the secret or another right get the same answer as for a missing session, so that
+ids cannot be probed.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from shared.utils import hashed_secret
 def visible(
     session: Session | None, caller: Caller, secret: str | None, ticket: str | None
 ) -> Session | None:
-    """The session; None if there is none, or none that the caller may know of.
+    """Return the session, or None if it does not exist or is hidden from the caller.
 
-    Its owner and the interpreters that it lists need no secret, nor does its own machine. The group
-    `interpreters` is no right to a session by link.
+    The owner, listed interpreters and the session's own machine (by ticket) need no secret. The
+    group `interpreters` alone gives no access to a session by link.
     """
     if session is None or session.secret_hash is None:
         return session

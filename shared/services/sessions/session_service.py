@@ -1,4 +1,4 @@
-"""The speaker's side of a session: opening it, coming back to it, ending it."""
+"""Creating and ending sessions."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from shared.utils.validators import (
     validate_quality_tier,
 )
 
-# With ten million ids and some thousand sessions alive, five collisions in a row do not happen.
+# With ten million ids and a few thousand sessions, five collisions in a row do not happen.
 _ID_ATTEMPTS = 5
 
 
 class MachineInterpretation(Protocol):
-    """Port: machine interpretation as far as opening a session needs it."""
+    """Port: machine interpretation as needed to create a session."""
 
     def validate(
         self,
@@ -50,11 +50,11 @@ class MachineInterpretation(Protocol):
         source_language: str,
         audio_format: AudioFormat,
     ) -> Interpretation | None:
-        """The request, normalised; raises ValidationError."""
+        """Return the normalised request. Raises ValidationError."""
         ...
 
     def reserve(self, session_id: str, now_ms: int) -> bool:
-        """Take one of the slots for interpreted sessions; False if all are taken."""
+        """Reserve a slot for interpreted sessions. False if all are taken."""
         ...
 
     def release(self, session_id: str) -> None:
@@ -62,7 +62,7 @@ class MachineInterpretation(Protocol):
         ...
 
     def start(self, session_id: str, ticket: str, generation: int) -> bool:
-        """Request a run of the interpreter; False if that failed, which the sweep repairs."""
+        """Request a run of the interpreter. False if that failed; the sweep then retries."""
         ...
 
 
@@ -93,7 +93,7 @@ class SessionService:
         self._connection_lifetime_ms = connection_lifetime_ms
 
     def create_session(self, caller: Caller, request: CreateSession) -> SessionCreated:
-        """Open a session with the caller as its speaker, and have it interpreted if that is asked.
+        """Create a session with the caller as its speaker, and start interpretation if requested.
 
         Raises INVALID_LANGUAGE, INVALID_QUALITY_TIER, INVALID_AUDIO_FORMAT, INVALID_AUDIO,
         INVALID_ENGINE, INVALID_MESSAGE (maxListeners), AUTHENTICATION_REQUIRED, FORBIDDEN,
@@ -170,7 +170,7 @@ class SessionService:
         return SessionEnded(session_id=session.session_id, reason="ended")
 
     def _end(self, caller: Caller) -> Session:
-        """The caller's session, which is over now, and whose members may not know it yet."""
+        """End the caller's session in the store and return it, before its members are notified."""
         try:
             session = self._seat_lookup.require_floor(caller, "endSession")
             now = self._clock.now_ms()
@@ -180,7 +180,7 @@ class SessionService:
         except LingocastError as refused:
             if refused.code is not ErrorCode.SESSION_ENDED:
                 raise
-            # By an earlier request of the same speaker, perhaps, that was cut short.
+            # The same speaker may have ended it by an interrupted request.
             membership = self._seat_lookup.membership(caller)
             before = self._sessions.get(membership.session_id) if membership else None
             if (
@@ -194,16 +194,16 @@ class SessionService:
 
     @contextmanager
     def _discarding(self, session: Session, caller: Caller) -> Iterator[None]:
-        """Remove a session if its speaker cannot be told of it: the next request makes another."""
+        """Remove a new session if the request fails; the next one creates another."""
         try:
             yield
         except StoreUnavailableError:
-            with suppress(StoreUnavailableError):  # the sweep ends what nobody enters
+            with suppress(StoreUnavailableError):  # the sweep ends it
                 self._discard(session, caller)
             raise
 
     def _discard(self, session: Session, caller: Caller) -> None:
-        """Remove a session that nobody knows of, and free its slot."""
+        """Remove a new session and free its slot."""
         self._sessions.discard(session.session_id, caller.connection_id)
         if session.interpretation is not None:
             self._interpretation.release(session.session_id)
@@ -216,7 +216,7 @@ class SessionService:
         return requested or self._max_listeners
 
     def _create(self, caller: Caller, draft: Callable[[str], Session]) -> Session:
-        """The session under an id that was free, with a slot if a machine is to interpret it."""
+        """Store a session under a free id, with a slot reserved if it is interpreted."""
         for _ in range(_ID_ATTEMPTS):
             session = draft(self._identifiers.session_id())
             interpreted = session.interpretation is not None

@@ -1,7 +1,7 @@
-"""The grace period: a speaker whose connection is over may come back, and else the session ends.
+"""Grace period: a disconnected speaker may return; otherwise the session ends.
 
-Nothing here can hurt a speaker who has come back: every return gives the floor a new epoch, and the
-end is conditional on the one that the timer was set for.
+Each return gives the floor a new epoch, and the end is conditional on the epoch the timer was set
+for, so an old timer cannot end the session of a speaker who has returned.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from shared.models.timers import GraceOver, Timers
 from shared.services.session_notifier import SessionNotifier
 from shared.utils.clock import Clock
 
-# A timer that should have rung by so much (ms) is not waited for any longer: whoever meets the
-# session ends it.
+# A timer this late (ms) counts as lost; the next request or sweep ends the session instead.
 _TIMER_LATE_MS = 10_000
 
 
 class SpeakerGrace:
-    """Ends sessions whose speaker stays away."""
+    """Ends sessions whose speaker has not returned."""
 
     def __init__(
         self, sessions: SessionsRepository, notifier: SessionNotifier, clock: Clock
@@ -29,8 +28,9 @@ class SpeakerGrace:
         self._clock = clock
 
     def end(self, timer: GraceOver) -> None:
-        """End the session if its speaker is still away in the timer's epoch. Safe to repeat: who
-        may not have been told the first time is told again.
+        """End the session if its speaker is still away in the timer's epoch.
+
+        Idempotent; a repetition also repeats the notification.
         """
         session_id, epoch = timer.session_id, timer.speaker_epoch
         self._sessions.end_abandoned(session_id, epoch, self._clock.now_ms())
@@ -43,9 +43,9 @@ class SpeakerGrace:
             self._notifier.session_ended(session)
 
     def end_if_overdue(self, session: Session) -> bool:
-        """End `session` if its grace is over and no timer came; True says that it is over now.
+        """End `session` if its grace period is over and its timer lost; whether it has ended.
 
-        The second way: a timer can be lost, and then whoever meets the session is the next.
+        Fallback for lost timers.
         """
         grace_until = session.grace_until
         if grace_until is None or self._clock.now_ms() < grace_until + _TIMER_LATE_MS:
@@ -55,7 +55,7 @@ class SpeakerGrace:
 
 
 class GraceStarter:
-    """Starts the grace period when a speaker's connection is over."""
+    """Starts the grace period when a speaker's connection has closed."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class GraceStarter:
         self._clock = clock
 
     def start(self, session_id: str, connection_id: str) -> None:
-        """Let the speaker be away, if this connection is the speaker. Safe to repeat.
+        """Start the grace period if this connection is the speaker. Idempotent.
 
-        Raises StoreUnavailableError; then the caller, or whoever finds the connection next, comes
-        again, and the timer gets set.
+        Raises StoreUnavailableError if the timer may not have been set. The caller then tries
+        again, or the next one who finds the connection gone.
         """
         until = self._clock.now_ms() + self._grace_seconds * 1000
         started = self._sessions.start_grace(session_id, connection_id, until)

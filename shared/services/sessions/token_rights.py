@@ -1,8 +1,8 @@
-"""Which rights a connection still has once the token that it was opened with has expired.
+"""Rights of a connection whose handshake token has expired.
 
-API Gateway keeps the authorizer's context for as long as a connection lives, so the context says
-who the caller is, but not whether the token is still valid. A newer token, sent over the open
-connection by `authenticate`, stands in the connection's row.
+API Gateway keeps the authorizer's context for the life of a connection, so the context identifies
+the caller but does not say whether the token is still valid. `authenticate` stores a newer token's
+expiry and groups in the connection's row.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from shared.protocol.authentication_messages import Authenticate
 from shared.protocol.message_base import Request, action_of
 from shared.protocol.messages import LeaveSession
 
-# Beyond, the oldest is forgotten, and its next request costs a read.
+# Above this, the oldest entry is evicted, and its next request costs a read.
 _MAX_RENEWED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _RenewedRights:
-    """What a connection's row says of its latest token."""
+    """Rights of the latest token in a connection's row."""
 
     until: int
     groups: frozenset[str]
 
 
 class TokenRights:
-    """Admits requests by the rights of a token that is valid, or expired within the tolerance.
+    """Admits requests while the token is valid, or expired within the tolerance.
 
-    A request costs no read while the handshake's token is valid, and then one read for each
-    newer token and instance. After that only listeners go on, with the rights of an anonymous one.
+    Requests cost no read while the handshake token is valid, then one read per newer token and
+    instance. After the tolerance only listeners may go on, with the rights of anonymous callers.
     """
 
     def __init__(self, connections: ConnectionsRepository, tolerance_seconds: int) -> None:
@@ -42,7 +42,7 @@ class TokenRights:
         self._renewed: OrderedDict[str, _RenewedRights] = OrderedDict()
 
     def admit(self, caller: Caller, request: Request) -> Caller:
-        """The caller, with the rights of the latest token.
+        """Return the caller with the rights of the latest token.
 
         Raises TOKEN_EXPIRED, CONNECTION_NOT_FOUND and StoreUnavailableError.
         """

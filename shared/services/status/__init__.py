@@ -1,1 +1,1 @@
-"""Audience statuses, asked for and pushed."""
+"""Session status: on request, periodic and triggered."""

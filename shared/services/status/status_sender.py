@@ -1,4 +1,4 @@
-"""Sending statuses: each to its session's speaker, and nobody's trouble is another's."""
+"""Sends statuses to speakers. Failures are isolated per speaker."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
 _ERRORS = (Outcome.GONE, Outcome.FAILED, Outcome.DROPPED)
-# How long the clean-up after one sending may take (s).
+# Time limit for removing gone speakers after one batch (s).
 _REMOVAL_SECONDS = 2.0
 
 
 class StatusSender:
-    """Posts statuses in parallel. `remove_gone(session_id, connection_id)` gives up the connection
-    of a speaker that turned out to be over, and with it the floor.
+    """Posts statuses in parallel.
+
+    `remove_gone(session_id, connection_id)` removes a speaker's connection that answered 410 Gone
+    and releases the floor.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class StatusSender:
         self._telemetry = telemetry
 
     def send(self, statuses: Sequence[tuple[Session, UpdateReason]]) -> list[bool]:
-        """Whether each session's speaker got the status. Raises nothing for a speaker."""
+        """Send each status to its speaker. Returns whether each one was delivered."""
         now = self._clock.now_ms()
         results = self._sender.post_batches(
             [
@@ -61,12 +63,12 @@ class StatusSender:
         return [outcome is Outcome.SENT for outcome in outcomes]
 
     def _remove(self, gone: Sequence[Session]) -> None:
-        enough = self._clock.monotonic() + _REMOVAL_SECONDS
+        give_up_at = self._clock.monotonic() + _REMOVAL_SECONDS
         for session in gone:
-            if self._clock.monotonic() >= enough:
+            if self._clock.monotonic() >= give_up_at:
                 return
             try:
                 self._remove_gone(session.session_id, session.speaker_connection_id)
             except StoreUnavailableError as error:
-                # The next status finds it again.
+                # The next status will find it again.
                 self._telemetry.warn("gone speaker not removed", cause=error.cause)

@@ -1,4 +1,4 @@
-"""The answer to a speaker, or to who interprets, who asks who listens."""
+"""Answers getSessionStatus for speakers and interpreters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from shared.utils.validators import validate_session_id
 
 
 class StatusService:
-    """Answers getSessionStatus: one read of the session, whatever its audience, after one of the
-    caller's connection, which says where the caller sits.
+    """Answers getSessionStatus.
+
+    Reads the caller's connection, then the session: two reads whatever the size of the audience.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class StatusService:
     def get_session_status(
         self, caller: Caller, request: GetSessionStatus
     ) -> messages.SessionStatus:
-        """Who listens now: to the caller's session, or to the one that is named.
+        """Return the status of the named session, or of the caller's own.
 
         Raises INVALID_SESSION_ID, AUTHENTICATION_REQUIRED, FORBIDDEN, CONNECTION_NOT_FOUND,
         NOT_IN_SESSION, SESSION_NOT_FOUND, SESSION_ENDED.
@@ -61,7 +62,7 @@ class StatusService:
         return seated.session
 
     def _named(self, caller: Caller, session_id: str, request: GetSessionStatus) -> Session:
-        """For who serves the session already, and for who may come to interpret it."""
+        """Return a session the caller speaks in, interprets or has the right to interpret."""
         membership = self._seat_lookup.membership(caller)
         session = self._sessions.get(session_id)
         if session is None or not _is_speaker_or_interpreter(caller, membership, session):
@@ -77,7 +78,7 @@ class StatusService:
 def _is_speaker_or_interpreter(
     caller: Caller, membership: Membership | None, session: Session
 ) -> bool:
-    """Whether the caller is the session's speaker, or sits there as an interpreter."""
+    """Whether the caller is the session's speaker or one of its interpreters."""
     if membership is None or membership.session_id != session.session_id:
         return False
     return (
@@ -87,7 +88,7 @@ def _is_speaker_or_interpreter(
 
 
 def status_of(session: Session, now_ms: int, reason: UpdateReason) -> messages.SessionStatus:
-    """A session's status: numbers of its audience, and nobody's name or id."""
+    """Build a session's status, without connection ids or personal data."""
     return messages.SessionStatus(
         session_id=session.session_id,
         listener_count=max(session.listener_count, 0),

@@ -1,8 +1,8 @@
-"""Statuses that a change of the audience brings about, about one a second a session at most.
+"""Triggers a status when the audience changes, at most about once a second per session.
 
-A change that is worth telling lets the session await a status, by a write that one change wins; the
-winner sets a timer of a second, which tells what there is by then. Changes meanwhile find that one
-is awaited, and do nothing.
+A significant change marks the status as pending by a conditional write. The change that wins sets a
+timer of one second, which sends the status of that moment. Changes in between find the status
+pending and do nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from shared.models.timers import StatusDue, Timers
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How long changes are collected before they are told.
+# Time for which changes are collected before a status is sent (s).
 DELAY_SECONDS = 1
-# A timer that has not rung for so long is lost; until then the periodic status is the second way.
+# A timer this late (ms) counts as lost. Until then the periodic status is the fallback.
 _TIMER_LOST_MS = 30_000
 
 
 class StatusTrigger:
-    """Sets timers of statuses. Never fails who comes or goes: a timer that could not be set is
-    logged, and the next periodic status tells what it would have told.
+    """Sets status timers.
+
+    Never fails the request that changed the audience: if a timer cannot be set, this is logged, and
+    the next periodic status makes up for it.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class StatusTrigger:
         self._telemetry = telemetry
 
     def on_counts_changed(self, change: AudienceChange) -> None:
-        """Somebody came, went or changed language. Costs one write if a status becomes due."""
+        """Handle a join, leave or language change. Costs one write if a status becomes due."""
         if not change.is_active or not update_reason(
             change.sent, change.listener_count, change.languages
         ):
@@ -54,9 +56,10 @@ class StatusTrigger:
             self._telemetry.warn("status not triggered", cause=error.cause)
 
     def status_sent(self, session_id: str, status: SentStatus, read_at: int) -> None:
-        """A triggered status of that moment (ms) was sent. One more becomes due, for what changes
-        meanwhile by less than is worth telling at once: so the last state is always told. Raises
-        StoreUnavailableError.
+        """Record a triggered status that was read at `read_at` (ms) and sent.
+
+        Schedules one more status, for small changes that do not trigger one themselves, so that the
+        last state is always sent. Raises StoreUnavailableError.
         """
         if self._statuses.record_sent_and_arm(session_id, status, read_at):
             self._set_timer(session_id, read_at)

@@ -1,4 +1,4 @@
-"""Statuses that nobody asked for: when the audience has changed, and every half minute."""
+"""Pushes statuses: after changes of the audience and every 30 seconds."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.services.status.status_trigger import StatusTrigger
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# A pass that takes longer stops, below its function's time (s); the next one is under way.
+# Time limit of a periodic pass (s), below the function's timeout.
 _PASS_SECONDS = 20.0
 
 
 class StatusUpdates:
-    """Tells speakers of their audiences."""
+    """Sends triggered and periodic statuses to speakers."""
 
     def __init__(
         self,
@@ -35,25 +35,25 @@ class StatusUpdates:
         self._telemetry = telemetry
 
     def on_timer(self, timer: StatusDue | StatusTick) -> None:
-        """A timer rang. Safe to repeat. Raises StoreUnavailableError."""
+        """Handle a timer. Idempotent. Raises StoreUnavailableError."""
         if isinstance(timer, StatusDue):
             self._send_due(timer)
         else:
             self.send_periodic()
 
     def send_periodic(self) -> None:
-        """Every active session's speaker hears who listens.
+        """Send a status to the speaker of every active session.
 
-        Costs a query for each bucket of active sessions, a read for each 100 of them, a post for
-        each, and a write for each whose audience differs from what its last status said. Raises
+        Costs one query per bucket of active sessions, one read per 100 sessions, one post per
+        session, and one write per session whose audience has changed since its last status. Raises
         StoreUnavailableError if sessions cannot be read.
         """
-        enough = self._clock.monotonic() + _PASS_SECONDS
+        give_up_at = self._clock.monotonic() + _PASS_SECONDS
         sent = 0
         try:
             read_at = self._clock.now_ms()
             for audiences in self._statuses.audiences():
-                if self._clock.monotonic() >= enough:
+                if self._clock.monotonic() >= give_up_at:
                     self._telemetry.warn("periodic statuses cut short", sent=sent)
                     break
                 sent += self._send(audiences, read_at)
@@ -62,11 +62,11 @@ class StatusUpdates:
             self._telemetry.count("PeriodicUpdatesSent", sent)
 
     def _send(self, audiences: Sequence[SessionAudience | None], read_at: int) -> int:
-        """How many of these sessions' speakers were told."""
+        """Send to the speakers of these sessions. Returns the number of statuses delivered."""
         reachable = []
         for audience in audiences:
             if audience is not None and not audience.session.is_active:
-                continue  # its end has not been told yet
+                continue  # ended, but the notification is still pending
             if audience is None:
                 self._telemetry.count("UnreadableSessions")
             elif audience.session.speaker_connected:
@@ -81,8 +81,8 @@ class StatusUpdates:
         try:
             self._statuses.record_sent(audience.session.session_id, audience.current, read_at)
         except StoreUnavailableError as error:
-            # The next change is then measured against an older status.
-            self._telemetry.warn("status not noted", cause=error.cause)
+            # The next change is then compared with an older status.
+            self._telemetry.warn("status not recorded", cause=error.cause)
 
     def _send_due(self, timer: StatusDue) -> None:
         read_at = self._clock.now_ms()
@@ -92,7 +92,7 @@ class StatusUpdates:
         if not audience.session.speaker_connected:
             return
         current = audience.current
-        # What has changed by less than is worth a status of its own comes after one that was.
+        # A change too small to trigger a status follows one that did.
         reason = (
             update_reason(audience.sent, current.listener_count, current.languages)
             or "listenerCountChange"

@@ -1,1 +1,1 @@
-"""Scheduled clean-ups: idle connections, lost notifications, counters."""
+"""Scheduled clean-up: idle connections, missed notifications, counter drift."""

@@ -1,4 +1,4 @@
-"""Cleaning up after connections that are over, by the function that has the rights to."""
+"""Requests the clean-up of closed connections from the `$disconnect` function."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.models.delivery import Outcome
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How long handing them over may take (ms).
+# Deadline of the invocations (ms).
 _DEADLINE_MS = 2_000
 
 
 class CleanupRequests:
-    """Hands connections over to the function of `$disconnect`, without waiting for it."""
+    """Invokes the `$disconnect` function asynchronously for closed connections."""
 
     def __init__(self, disconnect: FunctionInvoker, clock: Clock, telemetry: Telemetry) -> None:
         self._disconnect = disconnect
@@ -25,11 +25,14 @@ class CleanupRequests:
         self._telemetry = telemetry
 
     def send(self, connection_ids: Sequence[str]) -> None:
-        """`$disconnect` comes by itself, mostly. What is not taken here, the next sweep finds."""
+        """Request the clean-up of each connection.
+
+        Usually API Gateway invokes `$disconnect` as well. The next sweep repeats failed requests.
+        """
         payloads = [
             msgspec.json.encode(ClosedConnection(connection_id=item)) for item in connection_ids
         ]
         answers = self._disconnect.invoke_many(payloads, self._clock.now_ms() + _DEADLINE_MS)
         failed = sum(answer.outcome is not Outcome.SENT for answer in answers)
         if failed:
-            self._telemetry.warn("clean-ups not started", count=failed)
+            self._telemetry.warn("clean-up requests failed", count=failed)

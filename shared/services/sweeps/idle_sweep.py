@@ -1,8 +1,7 @@
-"""Closing connections that nobody uses any more: silent for too long, or replaced by a newer one.
+"""Closes idle and replaced connections.
 
-What a sweep does with a connection, it may do again: a claim holds for less than the time to the
-next sweep, so what is claimed and still there is tried once more. A connection that could not be
-closed keeps its row, and with it its seat.
+Every step may be repeated: a claim expires before the next sweep, which tries again if the
+connection still exists. A connection that could not be closed keeps its row and its seat.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from shared.services.sweeps.cleanup_requests import CleanupRequests
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# A claim holds for so long (ms): shorter than the minute between two sweeps.
+# Lifetime of a claim (ms): shorter than the minute between two sweeps.
 CLAIM_MS = 50_000
-# A client closes the connection that it has replaced itself, after two seconds (ms).
+# Age at which a replaced connection is closed (ms). Clients close it themselves after 2 s.
 REPLACED_MS = 10_000
-# So many connections are claimed, told and closed at a time, in at most this time (ms).
+# Connections per batch, and the time limits of a batch and of each step (ms).
 _BATCH = 100
 _BATCH_MS = 6_000
 _STEP_MS = 2_000
@@ -38,14 +37,14 @@ _Out = TypeVar("_Out")
 
 
 class ParallelMap(Protocol):
-    """`map`, or what does the same in several threads (`Executor.map`)."""
+    """`map`, or a parallel equivalent such as `Executor.map`."""
 
     def __call__(self, do: Callable[[_In], _Out], items: Iterable[_In], /) -> Iterable[_Out]:
-        """The results in order."""
+        """Return the results in order."""
 
 
 class SweepResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What one sweep met: rows that it read, connections that it claimed, those that are over."""
+    """Counts of one sweep: rows checked, connections claimed as idle, connections closed."""
 
     checked: int = 0
     idle: int = 0
@@ -54,9 +53,9 @@ class SweepResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class IdleSweep:
-    """Tells idle connections that their time is up, closes them, and has them cleaned up after.
+    """Notifies idle connections, closes them and requests their clean-up.
 
-    `disconnect` invokes the function of `$disconnect`, without waiting for it.
+    `disconnect` invokes the `$disconnect` function asynchronously.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class IdleSweep:
         self._parallel_map = parallel_map
 
     def run(self, until_ms: int) -> SweepResult:
-        """One sweep over all that is idle now, or what of it can be done by `until_ms`."""
+        """Sweep all idle connections, or as many as possible by `until_ms`."""
         now = self._clock.now_ms()
         limits = ClaimLimits(
             active_until=now - self._idle_ms,
@@ -93,7 +92,7 @@ class IdleSweep:
             checked += len(ids)
             if self._clock.now_ms() + _BATCH_MS > until_ms:
                 complete = False
-                self._telemetry.warn("sweep cut short", checked=checked, closed=closed)
+                self._telemetry.warn("idle sweep cut short", checked=checked, closed=closed)
                 break
             claims = [claim for claim in self._claims(ids, limits) if claim is not None]
             idle += len(claims)
@@ -105,7 +104,7 @@ class IdleSweep:
 
     def _idle_ids(self, active_until: int) -> Iterator[str]:
         buckets = self._connections.buckets()
-        # Whoever is cut short shall not always be cut short of the same ones.
+        # Rotate the first bucket so that truncated sweeps stay fair.
         first = self._clock.now_ms() // 60_000 % len(buckets)
         for bucket in (*buckets[first:], *buckets[:first]):
             try:
@@ -126,7 +125,7 @@ class IdleSweep:
         return self._parallel_map(claim, ids)
 
     def _close(self, claims: Sequence[Claim]) -> int:
-        """Tell, close, and leave the rest to `$disconnect`; how many are over now."""
+        """Notify and close the connections and request clean-up; returns how many are closed."""
         gone = self._send_timeouts(claims)
         waiting = [claim.connection_id for claim in claims if claim.connection_id not in gone]
         outcomes = self._sender.delete_many(waiting, self._clock.now_ms() + _STEP_MS)
@@ -146,8 +145,9 @@ class IdleSweep:
         return len(over)
 
     def _send_timeouts(self, claims: Sequence[Claim]) -> set[str]:
-        """Those that turn out to be gone. Whoever was replaced is told nothing: its client has
-        another connection.
+        """Send connectionTimeout and return the connections that are already gone.
+
+        Replaced connections get no message: their client has another connection.
         """
         now = self._clock.now_ms()
         by_seconds: defaultdict[int, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What the sweep makes up for in a session: news that nobody told, and a floor that nobody has."""
+"""Checks of the session sweep: missed notifications and lost speakers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from shared.services.session_notifier import SessionNotifier
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.utils.clock import Clock
 
-# A session that is younger may not have its speaker seated yet, a channel not its interpreter.
+# In a younger session the speaker may not be seated yet (ms).
 _SETTLED_MS = 60_000
-# How long the owner may be away whose farewell was lost, as the timers' default.
+# Grace period of a lost speaker (ms), as the default of the timers.
 _GRACE_MS = 60_000
 
 
 class MissedNotifications:
-    """Tells what a function that died has left untold."""
+    """Resends pending notifications, left by functions that crashed."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class MissedNotifications:
         self._clock = clock
 
     def resend(self, session: Session) -> bool:
-        """Tell the members of a session what they may not know; whether there was anything.
+        """Send the session's pending notifications; whether there were any.
 
         Raises StoreUnavailableError.
         """
@@ -62,10 +62,10 @@ class MissedNotifications:
 
 
 class LostSpeakers:
-    """Starts the grace of a speaker who is gone without a farewell, or has never been seated.
+    """Starts the grace period of a speaker without a $disconnect, or without a seat.
 
-    A function that dies while it creates a session, or hands one over, leaves it to a connection
-    that does not know of it; without this check it would stay active for days.
+    A function that crashes while it creates or takes over a session leaves it to a connection that
+    is not seated there. Without this check the session would stay active for days.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class LostSpeakers:
         self._clock = clock
 
     def start_grace(self, session: Session) -> bool:
-        """Whether the speaker turned out to be lost. Costs one read of a session that has one.
+        """Start the grace period if the speaker is lost; whether it was. Costs one read.
 
         Raises StoreUnavailableError.
         """

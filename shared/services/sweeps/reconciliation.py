@@ -1,8 +1,8 @@
-"""Putting right what a crash between two writes has left in the counters.
+"""Corrects listener counters after crashes.
 
-A counter and the seat that it counts are two rows, written one after the other. If a function dies
-between the two, they differ for good; while it is between them, they differ for a moment. Only a
-difference that two checks found alike, a minute or more apart, is the former.
+A seat and its counter are two rows, written one after the other. They differ for a moment between
+the two writes, and permanently if the function crashes there. A difference counts as permanent if
+two checks, a minute or more apart, find the same one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from shared.models.session import Session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# So long apart (ms) two checks must have found the same.
+# Minimum time between two checks that find the same drift (ms).
 CONFIRM_AFTER_MS = 60_000
 
 
 class Reconciliation:
-    """Checks the active sessions, one after the other.
+    """Checks the counters of all active sessions.
 
-    For a session it reads the roster, which costs a read unit for some sixty members, and, only if
-    that differs from the counters, the members' rows: one unit each.
+    Costs per session: the roster, about one read unit per sixty members, and, only if it differs
+    from the counters, the members' rows, one unit each.
     """
 
     def __init__(
@@ -51,17 +51,19 @@ class Reconciliation:
         self._telemetry = telemetry
 
     def run(self, until_ms: int) -> None:
-        """One check of everything, or of what can be checked by `until_ms`. A session that cannot
-        be checked keeps none of the others. Raises StoreUnavailableError if none can be read.
+        """Check all active sessions, or as many as possible by `until_ms`.
+
+        A failed check does not affect other sessions. Raises StoreUnavailableError if the sessions
+        cannot be listed.
         """
         for session_id in self._active.ids():
             if self._clock.now_ms() > until_ms:
-                self._telemetry.warn("sessions not all checked")
+                self._telemetry.warn("reconciliation cut short")
                 return
             try:
                 self._check_counters(session_id)
             except LingocastError as error:
-                self._telemetry.warn("session not checked", code=error.code)
+                self._telemetry.warn("counters not checked", code=error.code)
 
     def _check_counters(self, session_id: str) -> None:
         last, found = self._drift_store.last(session_id), self._difference(session_id)
@@ -79,7 +81,7 @@ class Reconciliation:
             )
 
     def _difference(self, session_id: str) -> CounterDrift | None:
-        """What the counters lack now; None also of a session that is in motion, or over."""
+        """Return the present drift. None if there is none, or the session changes or has ended."""
         session = self._sessions.get(session_id)
         if session is None or not session.is_active:
             return None
@@ -88,7 +90,7 @@ class Reconciliation:
         seats = Counter(seat.language for _, seat in roster if seat.role == "listener")
         if compute_drift(now, session.listener_count, session.language_counts, seats) is None:
             return None
-        # The index lags behind, and has those who were replaced.
+        # The index is eventually consistent and includes replaced connections.
         members = self._rows.read([connection_id for connection_id, _ in roster])
         seats = listeners_by_language(session_id, members)
         again = self._sessions.get(session_id)

@@ -1,4 +1,4 @@
-"""The second way to what should have happened to a session: for whatever was lost on the way."""
+"""Sweep of active sessions: repeats what lost timers and crashes have left undone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from shared.models.session import Session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# Looks at one session as it was read, and does what is due; True if something was.
+# Checks one session as read and repairs it; True if a repair was due.
 Check = Callable[[Session], bool]
 
 
 class SessionSweep:
-    """Looks at all active sessions: eight queries, and a batch for each hundred of them.
+    """Runs checks on all active sessions: eight queries, and one batch read per 100 sessions.
 
-    The rows are eventually consistent: what a check does must be conditional on what it saw.
+    The rows are eventually consistent, so a check must write conditionally on what it read.
     """
 
     def __init__(
@@ -33,14 +33,15 @@ class SessionSweep:
         self._telemetry = telemetry
 
     def run(self, until_ms: int) -> int:
-        """How often something was due. A check that fails keeps none of the others.
+        """Run all checks, or as many as possible by `until_ms`. Returns the number of repairs.
 
-        Raises StoreUnavailableError if the sessions cannot be read.
+        A failed check does not affect the others. Raises StoreUnavailableError if the sessions
+        cannot be read.
         """
         done = 0
         for session in self._active.sessions():
             if self._clock.now_ms() > until_ms:
-                self._telemetry.warn("sessions not all looked at")
+                self._telemetry.warn("session sweep cut short")
                 break
             done += sum(self._run_check(check, session) for check in self._checks)
         return done
@@ -49,5 +50,5 @@ class SessionSweep:
         try:
             return check(session)
         except LingocastError as error:
-            self._telemetry.warn("session not put right", code=error.code)
+            self._telemetry.warn("session check failed", code=error.code)
             return False

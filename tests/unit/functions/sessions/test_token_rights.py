@@ -306,7 +306,7 @@ def test_a_token_that_has_expired_already_is_said_to_be(world: World) -> None:
 
     assert (reply["code"], reply["message"]) == (
         "TOKEN_EXPIRED",
-        "token: expired already; get a new one",
+        "token: already expired; get a new one",
     )
 
 

@@ -86,10 +86,10 @@ def test_counts_what_went_wrong(multi: CurlMulti) -> None:
     with ConnectionsServer() as server:
         server.statuses["0"] = 403
         server.script("1", 503)
-        troubles = multi.run(
+        errors = multi.run(
             plan_for(3), lambda number: Request("POST", f"{server.endpoint}/{number}", [], b"a")
         )
-    assert troubles == {"HTTP 403": 1, "HTTP 503": 1}
+    assert errors == {"HTTP 403": 1, "HTTP 503": 1}
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,6 @@ def test_tells_why_posts_failed_but_neither_payload_nor_credentials(
         connect(server).post_many(["a", "b"], b"private audio", in_ms(5_000))
     (record,) = caplog.records
     assert record.message == "1 of 2 requests to connections failed"
-    assert record.__dict__["troubles"] == {"HTTP 403": 1}
+    assert record.__dict__["errors"] == {"HTTP 403": 1}
     for secret in ("private", "wJalrXUtnFEMI", "session-token", "AKIDEXAMPLE"):
         assert secret not in str(record.__dict__)
