@@ -1,7 +1,7 @@
-"""The rules of AWS's solutions (cdk-nag), and every finding that stays, each with its reason.
+"""Checks the AWS Solutions rules (cdk-nag), and acknowledges findings with their reasons.
 
-Only where asked for (`--context nag=true`): it takes time, and cdk-nag is installed with the tools
-for tests alone. https://github.com/cdklabs/cdk-nag/blob/main/RULES.md
+Enabled by `--context nag=true`, because it is slow and cdk-nag is installed with the tests' tools.
+https://github.com/cdklabs/cdk-nag/blob/main/RULES.md
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _PACK = "AwsSolutions"
 
 
 class StaleAcknowledgementError(ConfigError):
-    """A finding is acknowledged that there is not, or no longer; the message names it."""
+    """An acknowledged finding does not exist (any more); the message names it."""
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A rule that a construct breaks: its path below the stack, and the rule's full id."""
+    """A violated rule: the construct's path below the stack, and the rule's full ID."""
 
     construct: str
     rule: str
@@ -40,25 +40,27 @@ class Finding:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """A finding that stays."""
+    """An accepted finding and the reason."""
 
     finding: Finding
     reason: str
 
 
 def check(app: cdk.App, stack: cdk.Stack) -> None:
-    """Have the synthesis fail for every finding that is not acknowledged.
+    """Make synthesis fail for every finding that is not acknowledged.
 
-    Raises StaleAcknowledgementError, or ConfigError where CDK_VALIDATION=false turns the CDK's own
-    validation off, which applies the rules.
+    Raises StaleAcknowledgementError, or ConfigError if CDK_VALIDATION=false disables the CDK's
+    validation, which applies the rules.
     """
     if os.environ.get("CDK_VALIDATION") == "false":
-        raise ConfigError("nag: CDK_VALIDATION=false would skip its rules")
+        raise ConfigError("nag: CDK_VALIDATION=false would skip the rules; unset it")
     acknowledged = list(acknowledgements(stack))
     stale = {item.finding for item in acknowledged} - findings(app, stack)
     if stale:
         names = "; ".join(f"{item.construct} {item.rule}" for item in sorted(stale))
-        raise StaleAcknowledgementError(f"infrastructure/nag.py acknowledges what is not: {names}")
+        raise StaleAcknowledgementError(
+            f"infrastructure/nag.py acknowledges findings that do not exist: {names}"
+        )
     for item in acknowledged:
         construct: IConstruct = stack
         for name in item.finding.construct.split("/"):
@@ -70,7 +72,7 @@ def check(app: cdk.App, stack: cdk.Stack) -> None:
 
 
 def findings(app: cdk.App, stack: cdk.Stack) -> set[Finding]:
-    """Everything that the rules find in the stack, but for what is acknowledged by now."""
+    """The findings in the stack that are not acknowledged yet."""
     below = f"{stack.node.path}/"
     report = AwsSolutionsChecks(app).validate_scope(stack)
     return {
@@ -81,67 +83,67 @@ def findings(app: cdk.App, stack: cdk.Stack) -> set[Finding]:
 
 
 def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
-    """All that stay."""
+    """All accepted findings."""
     yield _of(
         "UserPool",
         "COG2",
-        "MFA is offered (authenticator app), not forced: an administrator makes each of the few "
-        "accounts, and a token gives no more than speaking in sessions of one's own for an hour.",
+        "MFA (authenticator app) is optional: an administrator creates each of the few accounts, "
+        "and a token allows no more than speaking or interpreting until it expires.",
     )
     yield _of(
         "UserPool",
         "COG8",
         "The Plus tier's risk scoring is billed per active user. There is no self-registration, "
-        "and a wrong name is answered as a wrong password is; whoever needs it sets the tier.",
+        "and unknown users get the same error as wrong passwords; set the tier if you need it.",
     )
     yield _of(
         "GatewayLogRole/Resource",
         "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
         "service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-        "This role is one for all APIs of the account and Region, so no narrower resource is "
-        "right; API Gateway checks that it may do exactly what AWS's policy for it says.",
+        "One role serves all APIs of the account and Region, so no narrower resource fits; API "
+        "Gateway checks that the role has exactly the permissions of AWS's policy.",
     )
     yield _of(
         f"{construct_id(LOST_EVENTS)}/Resource",
         "SQS3",
-        "It is the dead-letter queue of functions and rules, which the rule cannot see.",
+        "It is itself the dead-letter queue of functions and rules, which the check cannot see.",
     )
     if stack.node.try_find_child("DeliveryRole"):
         yield _of(
             "DeliveryRole/Resource",
             "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
             "service-role/AWSCodeDeployRoleForLambdaLimited]",
-            "AWS's own policy for what CodeDeploy does with Lambda; it grows with the service.",
+            "AWS's own policy for CodeDeploy with Lambda, which is updated with the service.",
         )
     for route in ROUTES:
         if route.key != CONNECT_ROUTE:
             yield _of(
                 construct_id(route.key, "Route"),
                 "APIG4",
-                "A WebSocket API authorizes the handshake ($connect) and no other route; its "
-                "result reaches every later request of the connection.",
+                "A WebSocket API authorizes only the handshake ($connect); its context reaches "
+                "every later request of the connection.",
             )
     for http_route in HTTP_ROUTES:
         if not http_route.authorized:
             yield _of(
                 construct_id(http_route.key, "Route"),
                 "APIG4",
-                "What a system outside sends bears no user's token: the function checks the "
-                "signature of each request before it reads it.",
+                "Requests of an external system have no user's token: the function verifies the "
+                "signature of each request first.",
             )
     yield _of(
         "SyncSecret",
         "SMG4",
-        "Who signs with it is outside and takes a new value by hand, so no function could rotate "
-        "it: docs/operations.md says how to.",
+        "The signer is an external system, where a new value is entered by hand, so no function "
+        "could rotate it: docs/operations.md explains how to.",
     )
     for spec in FUNCTIONS:
         role = f"{construct_id(spec.name, 'Role')}/Resource"
         yield _of(
             construct_id(spec.name, "Function"),
             "L1",
-            "Python 3.13 is supported by Lambda until June 2029. The runtime goes up when the "
-            "local one, AWS's client and all wheels of the layer have been tested on the next.",
+            "Lambda supports Python 3.13 until June 2029. The runtime is upgraded once the local "
+            "runtime, AWS's runtime client and all wheels of the layer pass the tests on the next.",
         )
         yield _of(
             role,
@@ -153,8 +155,8 @@ def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
             yield _of(
                 role,
                 "IAM5[Resource::*]",
-                "Transcribe's streams, Translate's texts and Polly's speech are no resources that "
-                "a policy could name; each is granted by the one action that is called: see "
+                "Transcribe, Translate and Polly have no resources for these actions that a policy "
+                "could name; only the actions in use are granted: see "
                 "https://docs.aws.amazon.com/service-authorization/latest/reference/.",
             )
         for grant in spec.grants:
@@ -163,8 +165,8 @@ def acknowledgements(stack: cdk.Stack) -> Iterator[Acknowledgement]:
                 yield _of(
                     role,
                     f"IAM5[Resource::{_arn('execute-api', path)}]",
-                    "The last part is a connection's id, which exists as long as the connection; "
-                    "API, stage and method are exact.",
+                    "The last part is a connection ID, known only at run time; API, stage and "
+                    "method are exact.",
                 )
 
 
@@ -173,7 +175,7 @@ def _of(construct: str, rule: str, reason: str) -> Acknowledgement:
 
 
 def _arn(service: str, resource: str) -> str:
-    """As the rules write what only a deployment knows."""
+    """An ARN as cdk-nag writes values that only a deployment knows."""
     return f"arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}"
 
 

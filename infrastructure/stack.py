@@ -1,4 +1,4 @@
-"""The stack: what there is, and what is told to whom."""
+"""The stack: creates every resource and connects them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from shared.utils import settings
 
 
 class LingocastStack(cdk.Stack):
-    """Everything of one stage, in whichever account and Region it is deployed to."""
+    """All resources of one stage."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class LingocastStack(cdk.Stack):
             stack_name=config.stack_name,
             description="Lingocast: live multilingual audio broadcast",
             termination_protection=config.deletion_protection,
-            # The command line checks the bootstrap stack's version itself before it deploys.
+            # The CDK's command line checks the bootstrap version itself before deploying.
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         tables = Tables(self, config)
@@ -67,7 +67,7 @@ class LingocastStack(cdk.Stack):
         statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
         announcements = Announcements(self, config, ANNOUNCEMENTS.timeout_seconds)
         lost_events = create_lost_events(self, config)
-        # By their names: roles name these functions, so they cannot refer to them.
+        # By name, because the roles that mention these functions are created before them.
         broadcast = invoked_name(config, BROADCAST.name)
         disconnect = invoked_name(config, DISCONNECT.name)
         interpreter = invoked_name(config, INTERPRETER.name)
@@ -88,7 +88,7 @@ class LingocastStack(cdk.Stack):
                 interpreter_arn=self._function_arn(interpreter),
             ),
             lost_events_arn=lost_events.queue_arn,
-            # The one place that knows where the functions' settings come from.
+            # The only place that maps resources to the functions' settings.
             settings={
                 settings.SESSIONS_TABLE: tables.sessions.table_name,
                 settings.CONNECTIONS_TABLE: tables.connections.table_name,
@@ -117,7 +117,7 @@ class LingocastStack(cdk.Stack):
         schedules.every_minute(functions[TIMEOUT])
         schedules.every_minute(functions[DEVICE_SYNC])
         schedules.every(5, functions[TIMEOUT], given={"task": RECONCILE})
-        # Twice a minute: the queue delays what it gets by half of one.
+        # Every half minute: the queue delays its message by 30 s.
         schedules.every(1, functions[SESSION_STATUS], statuses.queue, given={"type": STATUS_TICK})
         topic = create_topic(self, config) if config.alarm_topic else None
         metrics = StageMetrics(config, api_id=api.api_id, http_api_id=http.api_id if http else None)
@@ -126,7 +126,7 @@ class LingocastStack(cdk.Stack):
             Canary(self, config, alarms.all, functions)
         Dashboard(self, config, metrics, alarms, rules=schedules.names)
 
-        # What a client needs to find and enter this stage, and whoever signs users in.
+        # Everything that clients and sign-in need.
         cdk.CfnOutput(self, "Region", value=self.region)
         url = add_domain(self, config.domain, api) if config.domain else api.url
         cdk.CfnOutput(self, "WebSocketUrl", value=url)

@@ -2,9 +2,9 @@
 
     python -m infrastructure.commands.deploy --stage prod -- --require-approval never
 
-What stands after `--` goes to the CDK. A stage that protects its data is first deployed without
-the protections, so that CloudFormation can roll back a deployment that fails, and then with them.
-A stack that is in service is deployed with its protections, never without.
+Options after `--` go to the CDK. The first deployment of a stage that protects its data takes two
+steps: without protections, so that CloudFormation can roll a failure back, then with them. A stack
+in service keeps its protections.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from infrastructure.stage.context import NOBODY, cdk_json_context, config_from
 _ROOT = Path(__file__).parents[2]
 _CDK = _ROOT / "node_modules" / ".bin" / "cdk"
 _CONTEXT_OPTIONS = ("--context", "-c")
-# Of a stack that has never been in service. The CDK deletes it before it tries again:
+# States of a stack that was never in service. The CDK deletes such a stack before it deploys:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 _NEVER_CREATED = frozenset(
     {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
@@ -39,10 +39,10 @@ _IN_PROGRESS = "_IN_PROGRESS"
 
 
 class CloudFormation(Protocol):
-    """What is used of the client."""
+    """The operations of boto3's client in use."""
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
-        """The stack of that name in a list; ClientError if there is none."""
+        """Return a list with the stack; raises ClientError if there is none."""
 
     def update_termination_protection(
         self,
@@ -50,12 +50,12 @@ class CloudFormation(Protocol):
         StackName: str,  # noqa: N803
         EnableTerminationProtection: bool,  # noqa: N803
     ) -> Any:
-        """Let a stack be deleted, or not."""
+        """Enable or disable termination protection."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One run of `cdk deploy`, with context of its own."""
+    """One run of `cdk deploy` with additional context."""
 
     title: str
     context: Mapping[str, str] = field(default_factory=dict)
@@ -70,19 +70,19 @@ _PROTECTED = Deployment("Protecting what has been deployed")
 
 @dataclass(frozen=True)
 class StackState:
-    """A stack of this name in the account: its status, None if there is none."""
+    """The status of the stack, or None if the account has none of this name."""
 
     status: str | None = None
     termination_protection: bool = False
 
     @property
     def in_service(self) -> bool:
-        """Whether it was ever created in full."""
+        """Whether its creation ever completed."""
         return self.status is not None and self.status not in _NEVER_CREATED
 
 
 def state_of(name: str, client: CloudFormation) -> StackState:
-    """The stack as CloudFormation describes it. Raises ConfigError if it does not say."""
+    """Read the stack's state from CloudFormation. Raises ConfigError if that fails."""
     try:
         (stack,) = client.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -95,40 +95,41 @@ def state_of(name: str, client: CloudFormation) -> StackState:
 
 
 def check_watched(config: StageConfig, context: Mapping[str, object]) -> None:
-    """Raise ConfigError where the alarms of a stage that is watched would reach nobody.
+    """Raise ConfigError if the stage has an alarm topic but no subscriber.
 
-    A deployment without the address would take away the subscription of the one before.
+    Deploying without the address would remove an existing subscription.
     """
     if config.alarm_topic and not config.alarm_email and context.get("alarmEmail") != NOBODY:
         raise ConfigError(
-            f"alarmEmail: the alarms of {config.stage} would reach nobody; give "
+            f"alarmEmail: alarms of {config.stage} would have no recipient; set "
             f'ARGS="--context alarmEmail=ops@example.org", or alarmEmail={NOBODY} if something '
-            "else is subscribed to the topic"
+            "else subscribes to the topic"
         )
 
 
 def plan(config: StageConfig, state: StackState) -> tuple[Deployment, ...]:
-    """The deployments that bring a stage from `state` to what `config` asks for.
+    """The deployments that bring a stage from `state` to `config`.
 
-    Raises ConfigError where no deployment can work.
+    Raises ConfigError if no deployment can succeed.
     """
     name, status = config.stack_name, state.status or ""
     if status == _DELETE_FAILED:
         raise ConfigError(
-            f"the stack {name} is {status}: CloudFormation's events say what could not be deleted; "
-            f"finish with `make destroy STAGE={config.stage}`, then deploy"
+            f"the stack {name} is {status}: see CloudFormation's events for what could not be "
+            f"deleted; finish with `make destroy STAGE={config.stage}`, then deploy"
         )
     if status.endswith(_IN_PROGRESS) and status not in _NEVER_CREATED:
-        raise ConfigError(f"the stack {name} is {status}: wait until that is over, then deploy")
+        raise ConfigError(f"the stack {name} is {status}: wait until it has finished, then deploy")
     if config.deletion_protection and not state.in_service:
         return (_FIRST, _PROTECTED)
     return (_PLAIN,)
 
 
-def let_be_deleted(name: str, state: StackState, client: CloudFormation) -> bool:
-    """Take termination protection from a stack that was never in service; whether it had any.
+def remove_termination_protection(name: str, state: StackState, client: CloudFormation) -> bool:
+    """Disable termination protection of a stack that was never in service.
 
-    The CDK deletes such a stack before it deploys anew, and CloudFormation would refuse.
+    The CDK deletes such a stack before it deploys, which the protection would prevent. Returns
+    whether the stack was protected.
     """
     if state.in_service or not state.termination_protection:
         return False
@@ -137,7 +138,7 @@ def let_be_deleted(name: str, state: StackState, client: CloudFormation) -> bool
 
 
 def command(deployment: Deployment, stage: str, options: Sequence[str]) -> list[str]:
-    """The command line of one deployment. Our context comes last: the last one counts."""
+    """The command line of one deployment. Our context comes last, as the last value wins."""
     context = {**deployment.context, "stage": stage}
     return [
         str(_CDK),
@@ -152,12 +153,12 @@ def command(deployment: Deployment, stage: str, options: Sequence[str]) -> list[
 
 
 def context_of(options: Sequence[str]) -> dict[str, object]:
-    """The context of a deployment: that of `cdk.json`, and on top of it that of the options."""
+    """The context of a deployment: `cdk.json`, overridden by the options."""
     return {**cdk_json_context(), **dict(_given(options))}
 
 
 def profile_of(options: Sequence[str]) -> str | None:
-    """The AWS profile that the CDK is told to use, if any."""
+    """The AWS profile among the CDK's options, if any."""
     return dict(_values(options, ("--profile",))).get("--profile")
 
 
@@ -170,21 +171,23 @@ def deploy(
     tell: Callable[[str], None] = print,
     region: str | None = None,
 ) -> int:
-    """Deploy, once or twice, with `run` for the CDK; returns the first exit status that is not 0.
+    """Deploy in one or two steps; `run` runs the CDK. Returns the first exit status that is not 0.
 
-    Raises ConfigError, and ClientError where CloudFormation refuses.
+    Raises ConfigError, and ClientError if CloudFormation rejects a request.
     """
     context = {**context_of(options), "stage": stage}
     config = config_from(context.get, region)
     check_watched(config, context)
     state = state_of(config.stack_name, client)
     deployments = plan(config, state)
-    if let_be_deleted(config.stack_name, state, client):
-        tell(f"==> {config.stack_name} was never in service: it may be deleted again")
+    if remove_termination_protection(config.stack_name, state, client):
+        tell(
+            f"==> Removed termination protection of {config.stack_name}, which was never in service"
+        )
     for number, deployment in enumerate(deployments):
         if number and not state_of(config.stack_name, client).in_service:
-            # `--no-execute`, say: protected now, it could be neither rolled back nor tried again.
-            tell(f"==> {config.stack_name} is not in service yet, so it is not protected yet")
+            # For example with `--no-execute`. Protection would prevent rollback and retry.
+            tell(f"==> Left {config.stack_name} unprotected, because it is not in service yet")
             break
         tell(f"==> {deployment.title}: {config.stack_name}")
         if status := run(command(deployment, stage, options)):
@@ -200,7 +203,7 @@ def _given(options: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _values(options: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The options of these names with their values, after a space or an equals sign."""
+    """The options with these names and their values, after a space or an equals sign."""
     for option, next_one in pairwise((*options, "")):
         name, joined, value = option.partition("=")
         if name in names:
@@ -212,7 +215,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m infrastructure.commands.deploy", description="Deploy a stage with the CDK."
     )
@@ -223,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = session(profile_of(given.options)).client("cloudformation", config=CALLS)
         return deploy(given.stage, given.options, client, _run, region=client.meta.region_name)
     except BotoCoreError as error:
-        message = f"cannot ask AWS: {error}"
+        message = f"cannot reach AWS: {error}"
     except (ConfigError, ClientError) as error:
         message = str(error)
     print(f"deploy: {message}", file=sys.stderr)

@@ -1,6 +1,8 @@
-"""What a deployed stage says about itself: `python -m infrastructure.commands.outputs --stage dev`.
+"""Prints a deployed stage's outputs.
 
-Prints what `cdk deploy --outputs-file` writes, without deploying anything.
+    python -m infrastructure.commands.outputs --stage dev
+
+The format is that of `cdk deploy --outputs-file`; nothing is deployed.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.stage.config import STAGES, ConfigError
 
-# Operators wait for these calls, so they fail within seconds.
+# Operators wait for these calls, so they fail fast.
 CALLS = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
 
 
 class CloudFormation(Protocol):
-    """What is used of the client."""
+    """The operations of boto3's client in use."""
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
-        """The stack of that name in a list; ClientError if there is none."""
+        """Return a list with the stack; raises ClientError if there is none."""
 
 
 def outputs_of(stage: str, client: CloudFormation) -> dict[str, str]:
@@ -36,25 +38,25 @@ def outputs_of(stage: str, client: CloudFormation) -> dict[str, str]:
         (stack,) = client.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         raise ConfigError(
-            f"no stack {name} in this account and Region ({error}); `make deploy` makes it"
+            f"no stack {name} in this account and Region ({error}); create it with `make deploy`"
         ) from None
     return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
 
 
 def deployed(stage: str) -> dict[str, str]:
-    """The outputs, asked of AWS with the credentials at hand. Raises ConfigError."""
+    """Read the outputs from AWS with the default credentials. Raises ConfigError."""
     try:
         return outputs_of(stage, session().client("cloudformation", config=CALLS))
     except BotoCoreError as error:
-        raise ConfigError(f"cannot ask AWS: {error}") from None
+        raise ConfigError(f"cannot reach AWS: {error}") from None
 
 
 def session(profile: str | None = None) -> boto3.Session:
-    """AWS with the credentials at hand, in the Region that the CDK deploys to.
+    """A boto3 session in the Region to which the CDK deploys.
 
-    The CDK takes AWS_REGION; boto3 only AWS_DEFAULT_REGION and the profile's.
+    The CDK reads AWS_REGION; boto3 reads only AWS_DEFAULT_REGION and the profile.
     """
-    # Not boto3's own session, which keeps the credentials that somebody else has found.
+    # boto3's default session would keep credentials found earlier.
     return boto3.Session(region_name=os.environ.get("AWS_REGION"), profile_name=profile)
 
 

@@ -1,7 +1,7 @@
-"""Signing a user in to Cognito from a terminal, with a second factor, and giving them one.
+"""Signs users in to Cognito from a terminal, and registers a second factor.
 
-A user signs in by e-mail address, which Cognito takes for an alias. Challenges are answered under
-the user's own name, which the challenge tells as USER_ID_FOR_SRP, whatever the flow:
+Users sign in with their e-mail address, an alias. Challenges are answered with the user name,
+which the challenge contains as USER_ID_FOR_SRP in every flow:
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html
 """
 
@@ -15,7 +15,7 @@ from infrastructure.stage.config import ConfigError
 
 _CODE = "SOFTWARE_TOKEN_MFA"
 _SET_UP = "MFA_SETUP"
-# Cognito lets nobody try for long; after a password there are at most two challenges.
+# Cognito limits attempts; at most two challenges follow a password.
 _CHALLENGES = 3
 _TRIES = 3
 _ISSUER = "Lingocast"
@@ -24,10 +24,10 @@ _T = TypeVar("_T")
 
 
 class SignIn:
-    """Signs users in to one app client; `ask` gets a secret of the user, `tell` shows a text.
+    """Signs users in to one app client; `ask` prompts for a secret, `tell` shows a text.
 
-    Methods raise botocore's ClientError as Cognito puts it, which names what is wrong, and
-    ConfigError for a challenge that cannot be answered here.
+    Methods raise botocore's ClientError, whose message comes from Cognito, and ConfigError for an
+    unsupported challenge.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class SignIn:
                 break
             answer = self._answered(answer, email)
         if "AuthenticationResult" not in answer:
-            raise ConfigError(f"Cognito goes on asking for {answer.get('ChallengeName')}")
+            raise ConfigError(f"Cognito keeps sending the challenge {answer.get('ChallengeName')}")
         result: Mapping[str, Any] = answer["AuthenticationResult"]
         return result
 
     def enrol(self, email: str, access_token: str) -> None:
-        """Give the user an authenticator app as second factor, asked for from then on."""
+        """Register an authenticator app as second factor, required from then on."""
         secret = self._client.associate_software_token(AccessToken=access_token)["SecretCode"]
         self._show(email, secret)
         self._with_code(
@@ -67,7 +67,7 @@ class SignIn:
         )
 
     def _answered(self, asked: Mapping[str, Any], email: str) -> Mapping[str, Any]:
-        """Cognito's answer to ours."""
+        """Answer a challenge and return Cognito's response."""
         challenge = asked.get("ChallengeName")
         username = asked.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", email)
         if challenge == _CODE:
@@ -105,12 +105,12 @@ class SignIn:
             try:
                 return use(self._ask("code of the authenticator app: "))
             except (wrong.CodeMismatchException, wrong.EnableSoftwareTokenMFAException):
-                self._tell("that was not the code; take the next one that the app shows")
+                self._tell("wrong code; enter the next one that the app shows")
         return use(self._ask("code of the authenticator app: "))
 
     def _show(self, email: str, secret: str) -> None:
         label = quote(f"{_ISSUER}:{email}")
         self._tell(
-            "enter this key in an authenticator app, or make a QR code of the address:\n"
+            "enter this key in an authenticator app, or scan its URL as a QR code:\n"
             f"  {secret}\n  otpauth://totp/{label}?secret={secret}&issuer={_ISSUER}"
         )

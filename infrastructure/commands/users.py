@@ -1,11 +1,12 @@
-"""Users of a deployed stage: make one, and sign one in for a token.
+"""Users of a deployed stage: create one, or sign one in for a token.
 
-python -m infrastructure.commands.users create --stage dev --email ada@example.org \\
-    --group speakers --mfa
-python -m infrastructure.commands.users token --stage dev --email ada@example.org --file ada.json
+    python -m infrastructure.commands.users create --stage dev --email ada@example.org \\
+        --group speakers --mfa
+    python -m infrastructure.commands.users token --stage dev --email ada@example.org \\
+        --file ada.json
 
-The password is asked for, so that it is in no shell's history; with the refresh token in a file it
-is asked for once in 30 days.
+The password is prompted for, so that no shell history holds it. With `--file`, a refresh token
+replaces it for 30 days.
 """
 
 from __future__ import annotations
@@ -30,10 +31,9 @@ from shared.utils.identity import ROLE_GROUPS
 
 
 class Users:
-    """The users of one pool, through Cognito's client; `ask` gets a secret from whoever is there,
-    `tell` shows a text.
+    """The users of one pool; `ask` prompts for a secret, `tell` shows a text.
 
-    Methods raise botocore's ClientError as Cognito puts it, which names what is wrong.
+    Methods raise botocore's ClientError, whose message comes from Cognito.
     """
 
     def __init__(
@@ -51,10 +51,9 @@ class Users:
         self._ask = ask
 
     def create(self, email: str, group: str, *, mfa: bool = False) -> None:
-        """Make a user with a password that need not be changed, and put it into a group; with
-        `mfa` give it an authenticator app.
+        """Create a user with a permanent password in a group; `mfa` registers an authenticator app.
 
-        A user that exists already gets the password, the group and the app.
+        An existing user gets the password, the group and the app.
         """
         password = self._ask(f"password for {email}, at least 12 of a, A, 1 and !: ")
         with contextlib.suppress(self._client.exceptions.UsernameExistsException):
@@ -65,7 +64,7 @@ class Users:
                     {"Name": "email", "Value": email},
                     {"Name": "email_verified", "Value": "true"},
                 ],
-                # No mail with a password: it is set below.
+                # No invitation e-mail: the password is set below.
                 MessageAction="SUPPRESS",
             )
         self._client.admin_set_user_password(
@@ -77,10 +76,10 @@ class Users:
             self._sign_in.enrol(email, token)
 
     def token(self, email: str, file: Path | None = None) -> str:
-        """The access token of a user who signs in, with a code if that is asked for.
+        """Sign a user in, with a second factor if required, and return the access token.
 
-        With `file` by the refresh token in it; where there is none yet, or it is not accepted any
-        more, after signing in there is a new one. Raises TokenError for a file that is not fit.
+        With `file`, use the refresh token in it; if it is missing or rejected, sign in and write a
+        new one. Raises TokenError for an invalid file.
         """
         known = None if file is None else self._known(file, email)
         if known is not None and (renewed := self._renewed(known)):
@@ -94,7 +93,7 @@ class Users:
                 refresh_token=str(result["RefreshToken"]),
                 user=email,
             ).save(file)
-            self._tell(f"{file} renews the token for 30 days; keep it to yourself")
+            self._tell(f"{file} renews the token for 30 days; keep it secret")
         return str(result["AccessToken"])
 
     def _known(self, file: Path, email: str) -> TokenFile | None:
@@ -102,7 +101,7 @@ class Users:
             return None
         known = TokenFile.load(file)
         if (known.client_id, known.user) != (self._app, email):
-            raise TokenError(f"{file} is of another user or stage; name another file")
+            raise TokenError(f"{file} belongs to another user or stage; choose another file")
         return known
 
     def _renewed(self, known: TokenFile) -> str | None:
@@ -118,7 +117,7 @@ class Users:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command; returns the exit status."""
     given = _parse(arguments)
     try:
         outputs = deployed(given.stage)
@@ -126,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         users = Users(client, outputs, getpass.getpass, _tell)
         if given.command == "create":
             users.create(given.email, given.group, mfa=given.mfa)
-            factor = ", with a code of the authenticator app" if given.mfa else ""
-            print(f"{given.email} may sign in{factor} and is one of the {given.group}")
+            factor = ", with a code from the authenticator app," if given.mfa else ""
+            print(f"{given.email} can sign in{factor} and is in the group {given.group}")
         else:
             print(users.token(given.email, given.file))
     except (ConfigError, TokenError, ClientError, BotoCoreError) as error:
@@ -146,16 +145,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m infrastructure.commands.users", description="Users of a deployed stage."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a user; the password is asked for")
+    create = commands.add_parser("create", help="create a user; prompts for the password")
     create.add_argument("--group", choices=sorted(ROLE_GROUPS), required=True)
     create.add_argument(
         "--mfa", action="store_true", help="sign the user in and register an authenticator app"
     )
-    token = commands.add_parser("token", help="print an access token; the password is asked for")
+    token = commands.add_parser("token", help="print an access token; prompts for the password")
     token.add_argument(
         "--file",
         type=Path,
-        help="keep a refresh token here, and renew by it without the password",
+        help="store a refresh token here, and renew the token with it",
     )
     for command in (create, token):
         command.add_argument("--stage", choices=STAGES, default="dev")

@@ -1,12 +1,12 @@
-"""File modes in staged assets: whatever the umask here, Lambda's user can read every file.
+"""Makes staged assets readable by Lambda's user, whatever the umask of this machine.
 
-The CDK's archive has each file with the mode that it has on this machine (cdk-assets,
-`zipDirectory` in https://github.com/aws/aws-cdk-cli), and functions run as a user who owns none of
-them. After a `git clone` under umask 077 every import fails with "Permission denied":
+The CDK archives files with their local modes (cdk-assets, `zipDirectory` in
+https://github.com/aws/aws-cdk-cli), and functions run as a user who owns none of them. After a
+`git clone` under umask 077 every import would fail with "Permission denied":
 https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
 
-What is uploaded is found again by a hash of its contents, without the modes. An archive that
-functions cannot read would thus stay in place; it must never be made.
+Assets are cached by a hash of their contents, which ignores modes, so an unreadable archive would
+stay in place once uploaded.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _EXECUTE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 def make_readable(assembly: Path, chmod: Callable[[Path, int], None] = Path.chmod) -> None:
-    """Let everybody read the files and enter the folders of the assets in a cloud assembly.
+    """Make the assets of a cloud assembly readable for everyone.
 
-    Raises ConfigError naming the first that cannot be changed.
+    Raises ConfigError naming the first file whose mode cannot be changed.
     """
     for path, mode, wanted in _with_modes(assembly):
         if mode == wanted:
@@ -33,14 +33,13 @@ def make_readable(assembly: Path, chmod: Callable[[Path, int], None] = Path.chmo
             chmod(path, wanted)
         except OSError as error:
             raise ConfigError(
-                f"{path} has mode {mode:04o}, so that functions cannot read it, and that cannot be "
-                f"changed ({error.strerror}): remove {assembly}, or run `chmod -R a+rX` on it as "
-                "its owner"
+                f"functions could not read {path}: its mode is {mode:04o} and cannot be changed "
+                f"({error.strerror}); remove {assembly}, or run `chmod -R a+rX` on it as its owner"
             ) from None
 
 
 def _with_modes(assembly: Path) -> Iterator[tuple[Path, int, int]]:
-    """What is in the assets, with its mode and the one that it should have; no links."""
+    """Files and folders of the assets with actual and required mode; links are skipped."""
     for asset in sorted(assembly.glob("asset.*")):
         for path in (asset, *sorted(asset.rglob("*"))):
             found = path.lstat()

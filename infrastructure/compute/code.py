@@ -1,8 +1,8 @@
-"""Which files of the repository become the functions' code, and which only make the template."""
+"""File patterns: what becomes the functions' code, and what only affects the template."""
 
 from __future__ import annotations
 
-# What is never code, wherever it is: hidden files, compiled ones, and what editors leave behind.
+# Never code: hidden files, byte code and editors' leftovers.
 LITTER = (
     "**/.*",
     "**/__pycache__",
@@ -11,9 +11,8 @@ LITTER = (
     "**/*.tmp",
     "**/*.swp",
 )
-# Everything is left out but the packages that the functions are made of: a session's interpreter is
-# a client. The syntax is that of a .dockerignore: the library's default one would let in .env and
-# other files with a dot.
+# Excludes everything but the packages that functions import (`interpreter` runs as a client).
+# The syntax is that of .dockerignore, because the CDK's default would include dot files like .env.
 LEFT_OUT = (
     "*",
     "!lambda",
@@ -25,5 +24,5 @@ LEFT_OUT = (
     *LITTER,
 )
 
-# What takes effect by synthesis alone, in the same syntax.
+# Everything but the files that only synthesis reads, in the same syntax.
 ALL_BUT_SYNTHESIS = ("*", "!infrastructure", "!app.py", "!cdk.json", *LITTER)

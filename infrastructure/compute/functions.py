@@ -1,4 +1,4 @@
-"""The Lambda functions: one way to make them all from the table of functions."""
+"""Creates the Lambda functions from the table of functions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LOG_LEVEL = "INFO"
 
 
 class UnknownSettingError(Exception):
-    """A function requires a setting that the stack has no value for."""
+    """A function requires a setting for which the stack has no value."""
 
 
 def environment_of(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, str]:
-    """The settings of `spec` that `values` holds, and no others.
+    """The settings of `spec` that are in `values`.
 
-    Raises UnknownSettingError for one that it requires and `values` lacks.
+    Raises UnknownSettingError if `values` lacks a required one.
     """
     missing = [name for name in spec.settings.required_names() if name not in values]
     if missing:
@@ -44,7 +44,7 @@ def environment_of(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, s
 
 
 class FunctionFactory:
-    """Makes functions that share their code, their layer and the values of their settings."""
+    """Creates functions that share code, layer and values of settings."""
 
     def __init__(
         self,
@@ -61,14 +61,14 @@ class FunctionFactory:
         self._layer = layer
         self._permissions = permissions
         self._lost_events_arn = lost_events_arn
-        # What the stack knows of itself is not for an operator to change.
+        # Operators cannot override what the stack derives from its own resources.
         self._settings = {**config.settings, **settings}
         self._code = assets.Asset(
             scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=list(LEFT_OUT)
         )
 
     def create(self, spec: FunctionSpec) -> Served:
-        """The function of `spec`, with a role and a log group of its own."""
+        """Create the function with its own role and log group."""
         name = self._config.resource_name(spec.name)
         log_group = logs.LogGroup(
             self._scope,
@@ -81,8 +81,8 @@ class FunctionFactory:
             self._scope,
             construct_id(spec.name, "Function"),
             function_name=name,
-            # Lambda imports the handler by its name as a string, so that it does not matter that
-            # `lambda` is a keyword of the language.
+            # Lambda imports the handler by its name as a string, so the keyword `lambda` is no
+            # obstacle.
             handler=f"lambda.{spec.name}.handler.lambda_handler",
             runtime=RUNTIME.name,
             architectures=[ARCHITECTURE.name],
@@ -97,11 +97,11 @@ class FunctionFactory:
             ),
             logging_config=lambda_.CfnFunction.LoggingConfigProperty(
                 log_group=log_group.log_group_name,
-                # Powertools writes JSON already, and its lines of metrics must stay as they are.
+                # Powertools already writes JSON, and its metric lines (EMF) must stay unchanged.
                 log_format="Text",
             ),
-            # A function that comes to invoke itself is stopped after 16 times. Few need more: a
-            # broadcast asks other instances of itself once.
+            # Lambda stops a function that invokes itself about 16 times in a row. Only the
+            # interpreter's runs need more; `broadcast` invokes itself once.
             recursive_loop="Allow" if spec.repeats_itself else "Terminate",
             reserved_concurrent_executions=self._config.reserved_concurrency.get(spec.name),
             role=self._role(spec, log_group).role_arn,
@@ -111,7 +111,7 @@ class FunctionFactory:
         return served
 
     def _configure_events(self, spec: FunctionSpec, served: Served) -> None:
-        """What becomes of events that nobody waits for, where it is not what Lambda does anyway."""
+        """Configure asynchronous invocations that differ from Lambda's defaults."""
         if spec.event_seconds is None and not spec.keeps_lost_events:
             return
         kept = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self._lost_events_arn)
@@ -129,7 +129,7 @@ class FunctionFactory:
             else None,
         )
         if served.alias:
-            # It is named by its name, so that CloudFormation does not know by itself.
+            # The qualifier is a name, so CloudFormation cannot infer the dependency.
             events.add_resource_dependency(served.alias)
 
     def _environment(self, spec: FunctionSpec, name: str) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""The layer of dependencies: wheels for Lambda, fetched by pip, without docker.
-
-The wheels are for the runtime's system and version, whatever this runs on.
-"""
+"""The layer of dependencies: wheels that pip fetches for Lambda's platform, without Docker."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 _ROOT = Path(__file__).parents[2]
 _REQUIREMENTS = _ROOT / "lambda" / "requirements.txt"
 _CONSTRAINTS = _ROOT / "constraints.txt"
-# What the runtime's Amazon Linux 2023 can load: its glibc is 2.34 and aarch64 is Arm's name there.
+# Platforms that the runtime's Amazon Linux 2023 supports: glibc 2.34, aarch64.
 # https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 _WHEEL_OPTIONS = (
     "--only-binary=:all:",
@@ -30,20 +27,20 @@ _WHEEL_OPTIONS = (
     "--platform=manylinux_2_34_aarch64",
     "--platform=manylinux_2_28_aarch64",
     "--platform=manylinux2014_aarch64",
-    # pip's own compilation goes by dates, which the zip does not keep.
+    # pip compiles with time stamps, which the archive does not keep.
     "--no-compile",
 )
-# Without compiled files every cold start compiles what it imports: the layer's folder is read-only.
-# They hold for one minor version of Python, whatever the processor.
+# The layer is read-only, so without byte code every cold start compiles what it imports. Byte code
+# depends on Python's minor version, not on the processor.
 _COMPILES = RUNTIME.name == f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class LayerBuildError(Exception):
-    """pip could not fetch the dependencies; the message says what it said."""
+    """pip could not fetch the dependencies; the message includes its output."""
 
 
 def pip_command(target: Path) -> list[str]:
-    """The command that puts the dependencies, in wheels for Lambda, into `target`."""
+    """The command that installs wheels for Lambda into `target`."""
     return [
         sys.executable,
         "-m",
@@ -60,14 +57,14 @@ def pip_command(target: Path) -> list[str]:
 
 
 def compile_command(target: Path) -> list[str]:
-    """The command that compiles the packages in `target`, never to be checked against sources."""
+    """The command that compiles the packages in `target` to unchecked byte code."""
     return [
         sys.executable,
         "-m",
         "compileall",
         "-q",
         "--invalidation-mode=unchecked-hash",
-        # What a traceback calls the files.
+        # Paths in tracebacks are those on Lambda.
         f"-s{target}",
         "-p/opt/python",
         str(target),
@@ -78,34 +75,34 @@ def install(command: list[str]) -> None:
     """Run pip. Raises LayerBuildError."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = done.stderr.strip() or done.stdout.strip() or "it said nothing"
+        reason = done.stderr.strip() or done.stdout.strip() or "no output"
         raise LayerBuildError(
-            f"the dependency layer could not be built: pip ended with {done.returncode}: {reason}\n"
-            "(pip also speaks of conflicts when it cannot reach the package index, or when there "
-            "is no wheel for Lambda)"
+            f"cannot build the dependency layer: pip exited with {done.returncode}: {reason}\n"
+            "(pip also reports conflicts if the package index is unreachable or has no wheel for "
+            "Lambda)"
         )
 
 
 @jsii.implements(cdk.ILocalBundling)
 class WheelBundling:
-    """Fills the layer on this machine."""
+    """Builds the layer on this machine."""
 
     def try_bundle(self, output_dir: str, *options: object, **named_options: object) -> bool:
-        """Always True: what goes wrong is raised, as docker would not set it right."""
+        """Build the layer. Always True: errors are raised, as Docker would not help."""
         # The runtime has /opt/python on its path:
         # https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
         target = Path(output_dir) / "python"
         install(pip_command(target))
         if _COMPILES:
-            # A file that does not compile (a package's template, say) is compiled by nobody else.
+            # Files that cannot be compiled, such as a package's templates, are left as they are.
             subprocess.run(compile_command(target), capture_output=True, check=False)
         return True
 
 
 def _asset_hash(*, built: bool) -> str:
-    """What the contents follow from; not the contents, which differ a little from run to run.
+    """A hash of the layer's inputs; its contents differ slightly between builds.
 
-    An unbuilt layer has another: what is uploaded once under a hash is never uploaded again.
+    An unbuilt layer has a different hash, because an asset is uploaded once per hash.
     """
     contents = f"built {built}, compiled {built and _COMPILES}"
     source = (_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS, contents)
@@ -113,7 +110,7 @@ def _asset_hash(*, built: bool) -> str:
 
 
 def create_layer(scope: Construct) -> lambda_.LayerVersion:
-    """The layer; the context `aws:cdk:bundling-stacks` set to an empty list leaves it unbuilt."""
+    """Create the layer; an empty `aws:cdk:bundling-stacks` in the context leaves it unbuilt."""
     code = lambda_.Code.from_asset(
         str(_REQUIREMENTS.parent),
         asset_hash=_asset_hash(built=cdk.Stack.of(scope).bundling_required),

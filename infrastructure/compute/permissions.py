@@ -1,6 +1,6 @@
-"""What the functions may do: each Grant as one statement, exact actions on exact resources.
+"""IAM statements: each Grant is one statement with exact actions on exact resources.
 
-The library's own `grant_*` methods give more than is asked for: every index, Scan, DescribeTable.
+The CDK's own `grant_*` methods allow more: every index, Scan, DescribeTable.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from infrastructure.resources.queues import Announcements, Statuses, Timers
 from infrastructure.resources.tables import Tables
 from shared.models import schema
 
-# The ARN of such a grant ends in the HTTP method, so one action serves posting and closing:
+# The resource ARN ends with the HTTP method, so one action covers posting and closing:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
 _MANAGE_CONNECTIONS = ("execute-api:ManageConnections",)
 
 
 class Permissions:
-    """Turns grants into statements of IAM policies."""
+    """Converts grants to IAM policy statements."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Permissions:
         }
 
     def of(self, grants: tuple[Grant, ...]) -> list[iam.PolicyStatement]:
-        """One statement for each grant."""
+        """One statement per grant."""
         return [
             iam.PolicyStatement(
                 actions=list(grant.actions or _MANAGE_CONNECTIONS),
@@ -73,9 +73,9 @@ class Permissions:
         ]
 
     def to_log(self, log_group: logs.LogGroup) -> iam.PolicyStatement:
-        """Writing to the streams of one log group; Lambda opens a stream an execution environment.
+        """Permission to write to one log group, where each execution environment has a stream.
 
-        Without CreateLogGroup: the group exists, and one made by a function would never expire.
+        CreateLogGroup is omitted: the group exists, and a group made by a function never expires.
         """
         return iam.PolicyStatement(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"],

@@ -1,6 +1,6 @@
-"""Alarms: few, each of which means that somebody is not served, or soon will not be.
+"""Alarms: few, each of which means that service is impaired or soon will be.
 
-docs/operations.md says of each what it means and what to do; a test keeps the two lists the same.
+docs/operations.md explains each alarm and what to do; a test compares the two lists.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from infrastructure.resources.queues import DEAD_LETTERS
 from infrastructure.stage.config import StageConfig
 from shared.models import schema
 
-# A chunk of 200 ms, the default, has 400 ms from its arrival; this leaves a fifth.
+# 80 % of the deadline of a 200 ms chunk, which is 400 ms after arrival.
 _AUDIO_MS = 320
-# Of the same 400 ms the roster, a shard's invocation and the start of a function take their part.
+# The rest of those 400 ms is for the roster, a shard's invocation and a function's start.
 _FANOUT_MS = 240
-# What a speaker who asks who listens is to wait at most.
+# The longest acceptable wait for getSessionStatus.
 _STATUS_MS = 500
-# What a user does on one device shows on the others before they notice.
+# Actions on one device should appear on the others without a noticeable delay.
 _RELAY_MS = 500
 _LOST_PERCENT = 5
-# Below, one listener on a bad line is more than that.
-_WORTH_JUDGING_A_MINUTE = 1_000
+# Below this, a single listener on a bad connection exceeds the percentage.
+_MIN_DELIVERIES_A_MINUTE = 1_000
 _QUOTA_SHARE = 0.8
 _SEVERAL = 5
-# Those whose every error is somebody's: an alarm takes ten metrics, and a run that fails is started
-# again, which has an alarm of its own.
-_ANSWERING = tuple(spec for spec in FUNCTIONS if spec is not INTERPRETER)
-# Sessions, runs before their end, and the sweep have interpreters started.
+# Functions whose errors reach a caller. An alarm takes ten metrics; failed runs of `interpreter`
+# are restarted, which has its own alarm.
+_WITH_CALLERS = tuple(spec for spec in FUNCTIONS if spec is not INTERPRETER)
+# Functions that start interpreters: for a new session, before a run ends, and in the sweep.
 STARTERS = (CONTROL, INTERPRETER, TIMEOUT)
-# What Lambda says of a run that did not begin, or did not end well:
+# Lambda's metrics for runs that did not start or failed:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 _INTERPRETERS_LOST = ("Errors", "Throttles", "AsyncEventsDropped")
-# One crash is an error and a new start, so this is two of them.
+# A crash counts twice, as an error and as a restart, so this means two crashes.
 _INTERPRETERS_MISSED = 3
-# What is done by the clock, every minute, says so each time, also if there was nothing to do.
+# Metrics that scheduled tasks emit every minute, even with nothing to do.
 _HEARTBEATS: Mapping[str, tuple[FunctionSpec, str]] = {
     "presence-missed": (DEVICE_SYNC, "ConnectedDevices"),
     "statuses-missed": (SESSION_STATUS, "PeriodicUpdatesSent"),
@@ -64,7 +64,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
 
 
 class Alarms:
-    """The alarms of a stage; `rules` are EventBridge's by name, `notify` the ARN of a topic."""
+    """The alarms of a stage; `rules` are names of EventBridge rules, `notify` a topic's ARN."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Alarms:
         self._config = config
         self._metrics = metrics
         self._actions = [notify] if notify else None
-        #: All of them, in the order of their names.
+        #: All alarms, sorted by name.
         self.all: list[cloudwatch.Alarm] = []
         self._functions()
         self._interpreters()
@@ -97,9 +97,9 @@ class Alarms:
             ("function-errors", "Errors", _SEVERAL),
             ("function-throttles", "Throttles", 1),
         ):
-            metrics = [self._metrics.of_function(spec, metric) for spec in _ANSWERING]
+            metrics = [self._metrics.of_function(spec, metric) for spec in _WITH_CALLERS]
             self._alarm(name, total(metrics, FIVE_MINUTES), threshold)
-        faults = [self._metrics.of_service(spec, "InternalErrors") for spec in _ANSWERING]
+        faults = [self._metrics.of_service(spec, "InternalErrors") for spec in _WITH_CALLERS]
         self._alarm("internal-errors", total(faults, FIVE_MINUTES), _SEVERAL)
 
     def _interpreters(self) -> None:
@@ -121,10 +121,10 @@ class Alarms:
         self._alarm("fanout-late", highest(fanouts, MINUTE), _FANOUT_MS, periods=(3, 5))
 
         lost = self._metrics.fanned_out("FanoutFailed", "FanoutDropped")
-        # Lost ones first, so that both sums call them the same.
+        # Lost deliveries first, so that both sums give them the same IDs.
         every = [*lost, *self._metrics.fanned_out("FanoutDelivered")]
         percent = cloudwatch.MathExpression(
-            expression=f"IF(every >= {_WORTH_JUDGING_A_MINUTE}, 100 * lost / every, 0)",
+            expression=f"IF(every >= {_MIN_DELIVERIES_A_MINUTE}, 100 * lost / every, 0)",
             using_metrics={"lost": total(lost, MINUTE), "every": total(every, MINUTE)},
             period=MINUTE,
             label="percent lost",
@@ -132,7 +132,7 @@ class Alarms:
         self._alarm("deliveries-lost", percent, _LOST_PERCENT, periods=(3, 5))
 
     def _statuses(self) -> None:
-        # Asked for seldom: a function's first query is the p99 of its minute.
+        # Requests are rare, so a cold start is the p99 of its minute: two periods must breach.
         latency = self._metrics.of_service(SESSION_STATUS, "StatusQueryLatency", statistic="p99")
         self._alarm("status-late", latency, _STATUS_MS, periods=(2, 3))
 
@@ -148,7 +148,7 @@ class Alarms:
                 for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
             ]
             self._alarm(f"{table}-throttled", total(throttled, MINUTE), 1, periods=(3, 5))
-            # Each table by itself: an alarm takes ten metrics at most.
+            # One alarm per table, as an alarm takes at most ten metrics.
             faults = [
                 self._metrics.of_table(table, "SystemErrors", operation=operation)
                 for operation in sorted(_operations(FUNCTIONS, table))
@@ -157,7 +157,7 @@ class Alarms:
 
     def _gateway(self) -> None:
         self._alarm("gateway-errors", self._metrics.of_gateway("ExecutionError"), _SEVERAL)
-        # Messages either way, so deliveries count.
+        # Messages in both directions, including deliveries.
         requests = self._metrics.gateway_requests()
         self._alarm("gateway-quota", total(requests, MINUTE), quota_alarm_at(self._config))
         if self._metrics.has_http:
@@ -195,8 +195,10 @@ class Alarms:
         ),
         silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """At or above `threshold` in so many of the last so many of the metric's periods; silence
-        is no alarm. `compare` and `silence` are for what shall never fall silent.
+        """Add an alarm that breaches at or above `threshold`.
+
+        `periods` is (breaching, evaluated). Missing data does not breach; `compare` and `silence`
+        override that for metrics that must never stop.
         """
         breaching, evaluated = periods
         alarm = cloudwatch.Alarm(
@@ -219,12 +221,12 @@ class Alarms:
 
 
 def quota_alarm_at(config: StageConfig) -> float:
-    """How many of API Gateway's requests a minute are close to the account's quota."""
+    """The number of API Gateway requests a minute that is close to the account's quota."""
     return config.api_requests_per_second * 60 * _QUOTA_SHARE
 
 
 def _operations(functions: Iterable[FunctionSpec], table: str) -> set[str]:
-    """Which operations are used on a table, by what is granted."""
+    """The operations granted on a table."""
     return {
         action.removeprefix("dynamodb:")
         for spec in functions

@@ -1,7 +1,7 @@
-"""The dashboard of a stage: what alarms judge, and what there is to see before they go off.
+"""The dashboard of a stage: the alarms' metrics, and others that show trouble earlier.
 
-From top to bottom as one asks: is anything wrong, do listeners hear, who is connected, do the
-functions and what is below them keep up. docs/operations.md has a line on each row.
+The rows answer in order: is anything wrong, do listeners hear, who is connected, do the functions
+and the services below them keep up. docs/operations.md describes each row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SINCE = Duration.hours(3)
 
 
 class Dashboard:
-    """One page in the CloudWatch console, named after the stack."""
+    """A page in the CloudWatch console, named after the stack."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Dashboard:
                 "CountersCorrected",
             )
         ]
-        timeouts = self._metrics.told_apart(
+        timeouts = self._metrics.by_dimensions(
             TIMEOUT, "ConnectionTimeout", ("Role", "Reason"), MINUTE
         )
         requests = total(self._metrics.gateway_requests(), MINUTE, "messages and connects")
@@ -136,7 +136,7 @@ class Dashboard:
     def _floods(self) -> list[cloudwatch.IWidget]:
         flooded = (CONTROL, AUDIO_PROCESSOR)
         refused = [
-            self._metrics.told_apart(spec, "RequestsRefused", ("Reason",), MINUTE)
+            self._metrics.by_dimensions(spec, "RequestsRefused", ("Reason",), MINUTE)
             for spec in flooded
         ]
         closed = [
@@ -159,7 +159,7 @@ class Dashboard:
             for percentile in PERCENTILES
         ]
         sent = of_service(SESSION_STATUS, "PeriodicUpdatesSent", period=MINUTE)
-        errors = self._metrics.told_apart(SESSION_STATUS, "ConnectionErrors", ("Type",), MINUTE)
+        errors = self._metrics.by_dimensions(SESSION_STATUS, "ConnectionErrors", ("Type",), MINUTE)
         return [
             graph("Status query (ms)", latencies),
             graph("Periodic statuses sent a minute", [sent]),
@@ -172,7 +172,7 @@ class Dashboard:
             of_service(DEVICE_SYNC, name, statistic="Maximum", period=MINUTE).with_(label=label)
             for name, label in (("ConnectedDevices", "devices"), ("ConnectedUsers", "users"))
         ]
-        relayed = self._metrics.told_apart(DEVICE_SYNC, "SyncMessagesRelayed", ("Kind",), MINUTE)
+        relayed = self._metrics.by_dimensions(DEVICE_SYNC, "SyncMessagesRelayed", ("Kind",), MINUTE)
         merged = [
             of_service(DEVICE_SYNC, "SyncConflicts", period=MINUTE).with_(label="conflicts"),
             of_service(DEVICE_SYNC, "SyncDuplicates", period=MINUTE).with_(label="duplicates"),
@@ -210,7 +210,7 @@ class Dashboard:
 
     def _announcements(self) -> list[cloudwatch.IWidget]:
         of_service = self._metrics.of_service
-        made = self._metrics.told_apart(ANNOUNCEMENTS, "AnnouncementsMade", ("Scope",), MINUTE)
+        made = self._metrics.by_dimensions(ANNOUNCEMENTS, "AnnouncementsMade", ("Scope",), MINUTE)
         reached = [
             of_service(ANNOUNCEMENTS, name, period=MINUTE).with_(label=label)
             for name, label in (

@@ -1,4 +1,4 @@
-"""The rows of the dashboard that are about interpreters."""
+"""The dashboard's rows about interpreters."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from infrastructure.monitoring.metrics import MINUTE, StageMetrics, total
 
 
 def interpreters(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
-    """People and machines: who was lost, who followed, who was missed."""
+    """Interpreters lost, stand-bys promoted, runs missed; people and machines alike."""
     of_service = metrics.of_service
 
-    # Whoever meets a lease that has run out: the floor's chunks, joins, or the sweep.
-    def met(name: str, label: str) -> cloudwatch.MathExpression:
+    # Floor chunks, joins and the sweep detect expired leases.
+    def detected(name: str, label: str) -> cloudwatch.MathExpression:
         emitters = (AUDIO_PROCESSOR, CONTROL, TIMEOUT)
         found = [of_service(spec, name, period=MINUTE) for spec in emitters]
         return total(found, MINUTE, label)
 
     lost = [
-        met("InterpreterLeaseExpired", "lease expired"),
-        met("InterpreterSilent", "silent"),
+        detected("InterpreterLeaseExpired", "lease expired"),
+        detected("InterpreterSilent", "silent"),
     ]
-    promoted = [met("InterpreterPromoted", "promoted")]
+    promoted = [detected("InterpreterPromoted", "promoted")]
     missed: list[cloudwatch.IMetric] = [
         of_service(TIMEOUT, "InterpretersRestarted", period=MINUTE).with_(label="restarted"),
         total(
@@ -41,7 +41,7 @@ def interpreters(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
 
 
 def machines(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
-    """What machines do, how fast, and how their runs end."""
+    """Sentences, delays and runs of machine interpreters."""
     of_service = metrics.of_service
     delays = [
         of_service(INTERPRETER, "InterpreterDelay", statistic=percentile, period=MINUTE).with_(
@@ -52,14 +52,14 @@ def machines(metrics: StageMetrics) -> list[cloudwatch.IWidget]:
     sentences: list[cloudwatch.IMetric] = [
         of_service(INTERPRETER, "InterpreterSentences", period=MINUTE).with_(label="spoken"),
         *(
-            metrics.told_apart(INTERPRETER, name, (dimension,), MINUTE)
+            metrics.by_dimensions(INTERPRETER, name, (dimension,), MINUTE)
             for name, dimension in (
                 ("InterpreterUnspoken", "Loss"),
                 ("InterpreterFaults", "Stage"),
             )
         ),
     ]
-    runs = metrics.told_apart(INTERPRETER, "InterpreterRuns", ("Ending",), MINUTE)
+    runs = metrics.by_dimensions(INTERPRETER, "InterpreterRuns", ("Ending",), MINUTE)
     return [
         graph("Machine interpretation (ms)", delays),
         graph("Machines' sentences a minute, not spoken, and engines' faults", sentences),

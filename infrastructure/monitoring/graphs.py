@@ -1,4 +1,4 @@
-"""Graphs of the dashboard, all alike."""
+"""The dashboard's graphs, which share one format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def graph(
     metrics: Sequence[cloudwatch.IMetric],
     lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
 ) -> cloudwatch.GraphWidget:
-    """A graph from 0 up, a third of the dashboard wide."""
+    """A graph that starts at 0 and is a third of the dashboard wide."""
     return cloudwatch.GraphWidget(
         title=title,
         left=list(metrics),

@@ -1,4 +1,4 @@
-"""The metrics of one stage as alarms and the dashboard ask for them: what is called how, once."""
+"""The metrics of a stage, defined once for alarms and dashboard."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from infrastructure.stage.config import StageConfig
 
 MINUTE = Duration.minutes(1)
 FIVE_MINUTES = Duration.minutes(5)
-#: The functions that send audio, so those whose fan-outs count.
+#: The functions that fan audio out.
 SENDERS = (AUDIO_PROCESSOR, BROADCAST)
 
 
 class StageMetrics:
-    """Builds metrics with the dimensions under which they are really emitted."""
+    """Builds metrics with the dimensions under which they are emitted."""
 
     def __init__(self, config: StageConfig, *, api_id: str, http_api_id: str | None) -> None:
         self._config = config
@@ -29,7 +29,7 @@ class StageMetrics:
 
     @property
     def has_http(self) -> bool:
-        """Whether there is an HTTP API."""
+        """Whether the stage has an HTTP API."""
         return self._http_api is not None
 
     def of_function(
@@ -40,7 +40,7 @@ class StageMetrics:
         statistic: str = "Sum",
         period: Duration = FIVE_MINUTES,
     ) -> cloudwatch.Metric:
-        """What Lambda says of a function."""
+        """A Lambda metric of a function."""
         dimensions = {"FunctionName": self._config.resource_name(spec.name)}
         return _metric("AWS/Lambda", name, dimensions, statistic, period)
 
@@ -52,16 +52,16 @@ class StageMetrics:
         statistic: str = "Sum",
         period: Duration = FIVE_MINUTES,
     ) -> cloudwatch.Metric:
-        """A metric of our own: Powertools adds the service, which is the function's name."""
+        """A metric of the project; Powertools adds the service, which is the function's name."""
         dimensions = {"service": self._config.resource_name(spec.name)}
         return _metric(METRICS_NAMESPACE, name, dimensions, statistic, period)
 
-    def told_apart(
+    def by_dimensions(
         self, spec: FunctionSpec, name: str, by: Iterable[str], period: Duration
     ) -> cloudwatch.MathExpression:
-        """A metric of our own, one line for each combination of its dimensions that occurs.
+        """A metric of the project with one line per combination of dimension values.
 
-        Which values there are is found when somebody looks; an alarm cannot be set on it:
+        A search finds the values when the graph is displayed; alarms cannot use searches:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
         """
         schema = ",".join((METRICS_NAMESPACE, "service", *by))
@@ -83,7 +83,7 @@ class StageMetrics:
         operation: str | None = None,
         period: Duration = FIVE_MINUTES,
     ) -> cloudwatch.Metric:
-        """What DynamoDB says of a table, one of its indexes, or one operation on it."""
+        """A DynamoDB metric of a table, of one index, or of one operation."""
         dimensions = {"TableName": self._config.resource_name(table)}
         if index is not None:
             dimensions["GlobalSecondaryIndexName"] = index
@@ -94,35 +94,35 @@ class StageMetrics:
     def of_gateway(
         self, name: str, *, statistic: str = "Sum", period: Duration = FIVE_MINUTES
     ) -> cloudwatch.Metric:
-        """What API Gateway says of the stage."""
+        """An API Gateway metric of the WebSocket stage."""
         return _metric("AWS/ApiGateway", name, self._api, statistic, period)
 
     def of_http(
         self, name: str, *, statistic: str = "Sum", period: Duration = FIVE_MINUTES
     ) -> cloudwatch.Metric:
-        """What API Gateway says of the HTTP API, which there must be:
+        """An API Gateway metric of the HTTP API, which the stage must have:
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
         """
         assert self._http_api is not None
         return _metric("AWS/ApiGateway", name, self._http_api, statistic, period)
 
     def gateway_requests(self) -> list[cloudwatch.Metric]:
-        """All that counts against the account's quota and is counted, by the minute."""
+        """Metrics of the requests that count against the account's quota, per minute."""
         names = ("MessageCount", "ConnectCount")
         found = [self.of_gateway(name, period=MINUTE) for name in names]
         return [*found, self.of_http("Count", period=MINUTE)] if self.has_http else found
 
     def of_queue(self, queue: str, name: str) -> cloudwatch.Metric:
-        """What SQS says of a queue: how much waits, so its maximum."""
+        """The maximum of an SQS metric of a queue."""
         dimensions = {"QueueName": self._config.resource_name(queue)}
         return _metric("AWS/SQS", name, dimensions, "Maximum", FIVE_MINUTES)
 
     def of_rule(self, rule: str, name: str) -> cloudwatch.Metric:
-        """What EventBridge says of a rule, by its whole name."""
+        """An EventBridge metric of a rule, given its full name."""
         return _metric("AWS/Events", name, {"RuleName": rule}, "Sum", FIVE_MINUTES)
 
     def fanned_out(self, *names: str, statistic: str = "Sum") -> list[cloudwatch.Metric]:
-        """Metrics of fan-outs, of each function that sends audio."""
+        """Fan-out metrics of every function that sends audio."""
         return [
             self.of_service(spec, name, statistic=statistic, period=MINUTE)
             for name in names
@@ -133,26 +133,26 @@ class StageMetrics:
 def total(
     metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str = "sum"
 ) -> cloudwatch.MathExpression:
-    """All of them together."""
-    return _of_those_there_are("SUM", metrics, period, label)
+    """The sum of the metrics."""
+    return _combined("SUM", metrics, period, label)
 
 
 def highest(
     metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str = "highest"
 ) -> cloudwatch.MathExpression:
-    """The highest of them: percentiles cannot be added up."""
-    return _of_those_there_are("MAX", metrics, period, label)
+    """The maximum of the metrics, as percentiles cannot be added."""
+    return _combined("MAX", metrics, period, label)
 
 
-def _of_those_there_are(
+def _combined(
     function: str, metrics: Iterable[cloudwatch.IMetric], period: Duration, label: str
 ) -> cloudwatch.MathExpression:
-    """Though some of them may never have been emitted: broadcast's, say.
+    """Combine metrics of which some may never have been emitted, such as those of `broadcast`.
 
-    A function of a list takes what there is; a plus would yield nothing where one of its sides has
-    nothing. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    Functions of lists skip missing data, while `+` yields nothing if either operand is missing:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
-    # Ids are of a whole graph; they begin with a lowercase letter and have no blanks.
+    # IDs are unique within a graph, start with a lower-case letter and contain no spaces.
     prefix = label.lower().replace(" ", "_")
     named = {f"{prefix}_{number}": metric for number, metric in enumerate(metrics)}
     filled = ", ".join(f"FILL({name}, 0)" for name in named)

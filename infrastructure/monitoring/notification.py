@@ -1,4 +1,4 @@
-"""Where alarms go: a topic, and whoever the stage's configuration names."""
+"""The SNS topic of alarms and its e-mail subscription."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CLOUDWATCH = "cloudwatch.amazonaws.com"
 
 
 def create_topic(scope: Construct, config: StageConfig) -> str:
-    """The ARN of an encrypted topic that alarms may publish to, and only over TLS.
+    """Create an encrypted topic to which alarms publish over TLS, and return its ARN.
 
-    The key is of this account: with AWS's own one for SNS, alarms fail in silence, as CloudWatch
-    may not use it and that cannot be changed.
+    The key is a customer key: CloudWatch may not use the AWS managed key of SNS, so with it alarms
+    would fail silently.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """
-    of_this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+    same_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
     key = kms.Key(
         scope,
         "AlarmKey",
@@ -33,7 +33,7 @@ def create_topic(scope: Construct, config: StageConfig) -> str:
             principals=[iam.ServicePrincipal(_CLOUDWATCH)],
             actions=["kms:Decrypt", "kms:GenerateDataKey*"],
             resources=["*"],
-            conditions=of_this_account,
+            conditions=same_account,
         )
     )
     topic = sns.Topic(
@@ -48,7 +48,7 @@ def create_topic(scope: Construct, config: StageConfig) -> str:
             principals=[iam.ServicePrincipal(_CLOUDWATCH)],
             actions=["sns:Publish"],
             resources=[topic.topic_arn],
-            conditions=of_this_account,
+            conditions=same_account,
         )
     )
     if config.alarm_email:

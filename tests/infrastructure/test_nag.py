@@ -63,4 +63,4 @@ def test_a_check_that_is_turned_off_is_no_check(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {**NO_BUNDLING, "nag": "true"}, CDK_VALIDATION="false")
 
     assert done.returncode == 1
-    assert done.stderr.strip() == "app.py: nag: CDK_VALIDATION=false would skip its rules"
+    assert done.stderr.strip() == "app.py: nag: CDK_VALIDATION=false would skip the rules; unset it"

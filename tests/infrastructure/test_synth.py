@@ -124,9 +124,9 @@ def test_a_layer_that_cannot_be_built_says_why(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {}, PIP_NO_INDEX="1")
 
     assert done.returncode != 0
-    assert "the dependency layer could not be built" in done.stderr
+    assert "cannot build the dependency layer" in done.stderr
     assert "Cannot install aws-lambda-powertools" in done.stderr
-    assert "it cannot reach the package index" in done.stderr
+    assert "the package index is unreachable" in done.stderr
     assert "docker" not in done.stderr
 
 

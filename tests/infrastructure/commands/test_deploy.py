@@ -219,7 +219,7 @@ def test_prods_alarms_must_reach_somebody() -> None:
     """Also before AWS is asked: without the address it would lose the one before."""
     stack = Stack()
 
-    with pytest.raises(ConfigError, match=r"^alarmEmail: the alarms of prod would reach nobody"):
+    with pytest.raises(ConfigError, match=r"^alarmEmail: alarms of prod would have no recipient"):
         stack.deploy(options=())
     assert not stack.runs
 
@@ -284,7 +284,7 @@ def test_without_a_region_one_line_says_so(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     assert deploying.main(["--stage", "prod", "--", *WITH_MAIL]) == 1
-    assert capsys.readouterr().err == "deploy: cannot ask AWS: You must specify a region.\n"
+    assert capsys.readouterr().err == "deploy: cannot reach AWS: You must specify a region.\n"
 
 
 def test_a_profile_that_there_is_not_is_told(

@@ -138,7 +138,7 @@ def test_a_wrong_code_can_be_given_again_but_not_for_ever(cognito: tuple[Any, St
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
         Users(made, OUTPUTS, lambda _prompt: next(secrets), told.append).token(EMAIL)
-    assert told == ["that was not the code; take the next one that the app shows"] * 2
+    assert told == ["wrong code; enter the next one that the app shows"] * 2
 
 
 def test_a_user_can_be_given_an_authenticator_app(cognito: tuple[Any, Stubber]) -> None:
@@ -203,7 +203,7 @@ def test_a_pool_that_asks_without_end_is_told(cognito: tuple[Any, Stubber]) -> N
         stubber.add_response("respond_to_auth_challenge", CHALLENGE)
     secrets = iter([PASSWORD, "1", "2", "3"])
 
-    with pytest.raises(ConfigError, match="goes on asking for SOFTWARE_TOKEN_MFA"):
+    with pytest.raises(ConfigError, match="keeps sending the challenge SOFTWARE_TOKEN_MFA"):
         Users(made, OUTPUTS, lambda _prompt: next(secrets)).token(EMAIL)
 
 
@@ -246,7 +246,7 @@ def test_a_file_renews_the_token_without_the_password(
     kept = TokenFile.load(path)
     assert kept.endpoint == "https://cognito-idp.eu-central-1.amazonaws.com/"
     assert (kept.client_id, kept.refresh_token, kept.user) == (APP, "refresh", EMAIL)
-    assert told == [f"{path} renews the token for 30 days; keep it to yourself"]
+    assert told == [f"{path} renews the token for 30 days; keep it secret"]
 
 
 def test_a_file_that_is_not_accepted_any_more_is_replaced_after_signing_in(
@@ -335,10 +335,12 @@ def test_outputs_without_credentials_or_region_say_so(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
     assert outputs.main([]) == 1
-    assert capsys.readouterr().err.strip() == "outputs: cannot ask AWS: You must specify a region."
+    assert (
+        capsys.readouterr().err.strip() == "outputs: cannot reach AWS: You must specify a region."
+    )
 
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert outputs.main([]) == 1
     assert (
-        capsys.readouterr().err.strip() == "outputs: cannot ask AWS: Unable to locate credentials"
+        capsys.readouterr().err.strip() == "outputs: cannot reach AWS: Unable to locate credentials"
     )

@@ -87,5 +87,5 @@ def test_a_file_that_cannot_be_changed_is_named_with_what_to_do(tmp_path: Path) 
     def refuse(path: Path, mode: int) -> None:
         raise PermissionError(1, "Operation not permitted", str(path))
 
-    with pytest.raises(ConfigError, match=r"asset\.1/module\.py has mode 0600.*chmod -R a\+rX"):
+    with pytest.raises(ConfigError, match=r"asset\.1/module\.py: its mode is 0600.*chmod -R a\+rX"):
         make_readable(tmp_path, refuse)

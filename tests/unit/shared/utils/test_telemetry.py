@@ -29,14 +29,14 @@ def test_counts_with_dimensions_are_summed_up_into_a_line_each(
         telemetry.count_by("ConnectionTimeout", Role=role, Reason="idle")
     telemetry.flush()
 
-    plain, *told_apart = lines(capsys)
+    plain, *by_dimensions = lines(capsys)
     assert plain["ConnectionsChecked"] == [3.0]
     assert "Role" not in plain
-    assert {(line["Role"], line["ConnectionTimeout"][0]) for line in told_apart} == {
+    assert {(line["Role"], line["ConnectionTimeout"][0]) for line in by_dimensions} == {
         ("listener", 2.0),
         ("speaker", 1.0),
     }
-    for line in told_apart:
+    for line in by_dimensions:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "Lingocast"
         assert [sorted(names) for names in directive["Dimensions"]] == [
