@@ -37,8 +37,8 @@ class SessionNotifier:
     """Notifies the members of a session. Pushes may be repeated.
 
     If the members cannot be read, nothing is sent: the method raises StoreUnavailableError or
-    returns False. The notification then stays pending in the session's news, and the next request
-    of the same kind or the sweep sends it. The fan-out removes members who are gone.
+    returns False. The notification then stays pending, and the next request of the same kind or
+    the sweep sends it. The fan-out removes members who are gone.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class SessionNotifier:
         broadcasts: BroadcastHandler,
         rosters: RosterSource,
         connections: ConnectionsRepository,
-        news: PendingNotifications,
+        pending: PendingNotifications,
         clock: Clock,
     ) -> None:
-        self._news = news
+        self._pending = pending
         self._in_progress: set[tuple[str, str, int | None]] = set()
         self._broadcasts = broadcasts
         self._rosters = rosters
@@ -102,7 +102,9 @@ class SessionNotifier:
         """
         session_id = change.session_id
         listeners = ListenersAudience(session_id, change.language, self._connections)
-        private = [(MemberAudience(session_id, who), news) for who, news in interpreters.items()]
+        private = [
+            (MemberAudience(session_id, member), lease) for member, lease in interpreters.items()
+        ]
         return self._notify(
             session, channel_subject(change.language), [(listeners, change), *private]
         )
@@ -110,7 +112,7 @@ class SessionNotifier:
     def _notify(
         self, session: Session, subject: str, messages: Sequence[tuple[Audience, ServerMessage]]
     ) -> bool:
-        """Push, then clear the pending news. Returns False if the members could not be read.
+        """Push and clear the pending notification. False if the members could not be read.
 
         Removing a gone member during the push may re-enter this method.
         """
@@ -126,7 +128,7 @@ class SessionNotifier:
             self._in_progress.discard(key)
         if version is not None:
             with contextlib.suppress(StoreUnavailableError):  # the notification is repeated later
-                self._news.mark_sent(session.session_id, subject, version)
+                self._pending.mark_sent(session.session_id, subject, version)
         return True
 
     def _push(self, messages: Sequence[tuple[Audience, ServerMessage]]) -> bool:

@@ -77,7 +77,7 @@ class InterpreterHandover:
         raise _keeps_changing(language)
 
     def hand_over(self, caller: Caller, _request: HandOver) -> InterpreterLease:
-        """Hand over to the first stand-by; the caller becomes the last one.
+        """Hand over to the next stand-by; the caller becomes the last one.
 
         Raises CONNECTION_NOT_FOUND, NOT_IN_SESSION, SESSION_ENDED, FORBIDDEN, NO_STANDBY,
         UNAVAILABLE.
@@ -87,9 +87,8 @@ class InterpreterHandover:
         for _ in range(_ATTEMPTS):
             channel = session.channels.get(language)
             if channel is None or channel.connection_id != caller.connection_id:
-                if (
-                    channel_subject(language) in session.pending_notifications
-                ):  # by an interrupted request
+                # An interrupted request has already handed over.
+                if channel_subject(language) in session.pending_notifications:
                     self._seats.notify_again(session, language, caller.connection_id)
                     return self._handed_over_reply(session, language, caller.connection_id)
                 raise forbidden("handOver", "the present interpreter of the language")

@@ -59,7 +59,7 @@ class InterpreterSeats:
         self._seat_lookup = seat_lookup
         self._clock = clock
 
-    def seat(
+    def take_seat(
         self,
         caller: Caller,
         session: Session,
@@ -123,14 +123,12 @@ class InterpreterSeats:
                         present, ChannelHandover(present, language, before, after, "asked")
                     )
             elif not wait:
-                raise _language_taken(
-                    language, "has an interpreter; joinSession with standby waits"
-                )
+                raise _language_taken(language, "has an interpreter; join with standby to wait")
             else:
                 after = add_standby(before, connection_id, source, now)
                 if len(after.standbys) > MAX_STANDBYS:
                     raise _language_taken(
-                        language, f"has an interpreter, and {MAX_STANDBYS} wait already"
+                        language, f"has an interpreter and already {MAX_STANDBYS} stand-bys"
                     )
                 conditions = ChannelConditions(standby_room=True)
                 if self._leases.change(session.session_id, language, before, after, conditions):
@@ -145,11 +143,9 @@ class InterpreterSeats:
 
         Raises StoreUnavailableError.
         """
-        if channel_subject(
-            language
-        ) in session.pending_notifications and not self._succession.notify_again(
-            session, language, except_for=connection_id
-        ):
+        if channel_subject(language) not in session.pending_notifications:
+            return
+        if not self._succession.notify_again(session, language, except_for=connection_id):
             raise _listeners_unread()
 
     def notify(self, handover: ChannelHandover, connection_id: str) -> None:

@@ -111,7 +111,7 @@ class JoinService:
         if seat.role == "listener":
             self._seat_listener(caller, connection, session, seat, token)
         elif seat.role == "interpreter":
-            self._interpreters.seat(caller, session, seat, request, token.resume_hash)
+            self._interpreters.take_seat(caller, session, seat, request, token.resume_hash)
         else:
             self._take_floor(caller, session, token)
         return self._reply(caller, self._read(session_id), seat, token, resumed=False)
