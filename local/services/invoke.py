@@ -28,7 +28,7 @@ _INVOCATION_TYPE = b"x-amz-invocation-type"
 
 
 class LambdaApi:
-    """Invokes the functions of the stack for whoever may."""
+    """Invokes functions for requests that pass `check`."""
 
     def __init__(self, functions: Functions, check: RequestCheck) -> None:
         self._functions = functions

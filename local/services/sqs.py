@@ -1,4 +1,4 @@
-"""SQS's JSON API, as far as functions and tests use it.
+"""SQS's JSON API: the operations that functions and tests call.
 
 See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/. The answer to any other
 operation or parameter is an error that names it. Errors have the type that SDKs expect.

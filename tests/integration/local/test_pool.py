@@ -37,17 +37,17 @@ async def test_a_wrong_handler_fails_the_start_and_shows_the_log(
     pools: Pools, handler: str, error: str
 ) -> None:
     pool = pools(handler)
-    with pytest.raises(FunctionInitError) as told:
+    with pytest.raises(FunctionInitError) as raised:
         await pool.start()
-    assert error in str(told.value)
-    assert "[ERROR]" in str(told.value)
+    assert error in str(raised.value)
+    assert "[ERROR]" in str(raised.value)
 
 
 async def test_code_that_exits_during_import_fails_the_start(pools: Pools) -> None:
     pool = pools(code="import os\nprint('so far', flush=True)\nos._exit(5)")
-    with pytest.raises(FunctionInitError, match="ended with 5 before it was ready") as told:
+    with pytest.raises(FunctionInitError, match="ended with 5 before it was ready") as raised:
         await pool.start()
-    assert "so far" in str(told.value)
+    assert "so far" in str(raised.value)
 
 
 async def test_the_init_phase_has_a_timeout(pools: Pools) -> None:

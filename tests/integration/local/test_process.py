@@ -137,8 +137,8 @@ def test_a_killed_database_is_reported_and_restarts(fixture_path: Path) -> None:
         ]
         with connect(ready["websocketUrl"], compression=None) as client:
             os.kill(database.pid, signal.SIGKILL)
-            told = line_with("DynamoDB", process.stderr)
-            assert "ended with signal 9; restarting it in 2 s" in told
+            error = line_with("DynamoDB", process.stderr)
+            assert "ended with signal 9; restarting it in 2 s" in error
             line_with("DynamoDB is back", process.stderr)
             client.send(json.dumps({"action": "store", "id": "first"}))
             assert client.recv(PATIENCE_SECONDS) == "first"
@@ -149,9 +149,9 @@ def test_a_killed_database_is_reported_and_restarts(fixture_path: Path) -> None:
 
 def failure(*arguments: str) -> str:
     """The error output of a stack that cannot start."""
-    with pytest.raises(StartError) as told, launch(extra_args=arguments):
+    with pytest.raises(StartError) as error, launch(extra_args=arguments):
         pass
-    return str(told.value)
+    return str(error.value)
 
 
 def test_a_taken_port_is_reported(fixture_path: Path) -> None:
@@ -163,18 +163,18 @@ def test_a_taken_port_is_reported(fixture_path: Path) -> None:
 def test_an_unsupported_template_is_reported(tmp_path: Path) -> None:
     template = fixture_assembly.template()
     template["Resources"]["Bucket"] = {"Type": "AWS::S3::Bucket"}
-    told = failure("--template", str(assembly.write(tmp_path, template, fixture_assembly.CODE)))
-    assert "local: Bucket: resource type AWS::S3::Bucket is not supported" in told
-    assert "Traceback" not in told
+    error = failure("--template", str(assembly.write(tmp_path, template, fixture_assembly.CODE)))
+    assert "local: Bucket: resource type AWS::S3::Bucket is not supported" in error
+    assert "Traceback" not in error
 
 
 def test_a_function_that_cannot_start_is_reported_with_its_log(tmp_path: Path) -> None:
     path = assembly.write(
         tmp_path, fixture_assembly.template(), "raise RuntimeError('no settings')"
     )
-    told = failure("--template", str(path))
-    assert "cannot start: RuntimeError: no settings" in told
-    assert "Traceback" in told, "the function's own, from its log"
+    error = failure("--template", str(path))
+    assert "cannot start: RuntimeError: no settings" in error
+    assert "Traceback" in error, "the function's own, from its log"
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ class Bells:
 
     def left(self) -> int:
         """The number of messages in the queue, in any state."""
-        told = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
-        numbers = [int(n) for key, n in told["Attributes"].items() if "NumberOfMessages" in key]
+        answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
+        numbers = [int(n) for key, n in answer["Attributes"].items() if "NumberOfMessages" in key]
         return sum(numbers)
 
     def seen(self) -> set[str]:

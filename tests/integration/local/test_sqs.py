@@ -172,8 +172,8 @@ async def test_urls_and_settings_of_queues(sqs: Sqs) -> None:
     assert (await sqs.call("get_queue_url", QueueName="bells"))["QueueUrl"] == sqs.bells
     assert (await sqs.call("get_queue_url", QueueName="bells-dead"))["QueueUrl"] == sqs.dead
     names = ["VisibilityTimeout", "DelaySeconds", "MessageRetentionPeriod"]
-    told = await sqs.call("get_queue_attributes", AttributeNames=names)
-    assert told["Attributes"] == {
+    answer = await sqs.call("get_queue_attributes", AttributeNames=names)
+    assert answer["Attributes"] == {
         "VisibilityTimeout": "1",
         "DelaySeconds": "0",
         "MessageRetentionPeriod": "345600",

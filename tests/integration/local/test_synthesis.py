@@ -46,9 +46,9 @@ async def test_the_app_gets_stage_folder_and_flags_and_old_assets_are_removed(
 
 async def test_a_failed_app_is_reported_with_the_end_of_its_output(tmp_path: Path) -> None:
     path = app(tmp_path, "print('so far')\nraise SystemExit('unknown stage')")
-    with pytest.raises(SynthesisError, match=r"(?s)status 1.*so far.*unknown stage") as told:
+    with pytest.raises(SynthesisError, match=r"(?s)status 1.*so far.*unknown stage") as error:
         await synthesize(tmp_path / "out", "dev", path)
-    assert path.name in str(told.value)
+    assert path.name in str(error.value)
 
 
 async def test_an_app_without_a_template_is_an_error(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def test_a_function_gets_the_context_of_lambda(pools: Pools, tmp_path: Pat
 async def test_a_worker_sees_only_its_own_environment(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OF_WHOEVER_STARTED_IT", "leaked")
+    monkeypatch.setenv("OF_THE_STACK", "leaked")
     pool = pools()
     await pool.start()
     environment = (await result(pool))["environment"]
@@ -36,7 +36,7 @@ async def test_a_worker_sees_only_its_own_environment(
     assert environment["AWS_REGION"] == "here"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "do"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
-    assert "OF_WHOEVER_STARTED_IT" not in environment
+    assert "OF_THE_STACK" not in environment
     assert "HOME" not in environment
     # SDKs find no profile of the user either.
     assert (

@@ -27,7 +27,7 @@ def test_arguments_override_the_environment_and_earlier_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "told"),
+    ("argument", "error"),
     [
         ("MAX_LISTENER=6", "MAX_LISTENER: no such setting; there are: .*MAX_LISTENERS"),
         ("MAX_LISTENERS=none", "MAX_LISTENERS: must be a whole number of at least 1, not 'none'"),
@@ -35,8 +35,8 @@ def test_arguments_override_the_environment_and_earlier_arguments() -> None:
         ("=6", ": no such setting"),
     ],
 )
-def test_an_invalid_argument_is_explained(argument: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_an_invalid_argument_is_explained(argument: str, error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
         function_settings([argument], {})
 
 
