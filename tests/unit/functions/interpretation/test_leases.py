@@ -320,7 +320,7 @@ class TestLadder:
         refused = theatre.join(connection, standby=True)
 
         assert (refused["code"], refused["status"]) == ("LANGUAGE_TAKEN", 409)
-        assert "8 wait" in refused["message"]
+        assert "8 stand-bys" in refused["message"]
         assert theatre.world.ask(connection, "leaveSession")["code"] == "NOT_IN_SESSION"
 
     def test_the_dead_take_no_room(self, theatre: Theatre) -> None:
