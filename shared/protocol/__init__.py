@@ -1,1 +1,1 @@
-"""The wire: every request and server message of the WebSocket and HTTP APIs."""
+"""The messages of the WebSocket and HTTP APIs, and the table of requests."""

@@ -1,4 +1,4 @@
-"""Announcements to everybody, as tools and scripts post and read them: the HTTP API's bodies."""
+"""Bodies of the HTTP API for announcements to everybody."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _Text = Annotated[str, msgspec.Meta(examples=["We go on in five minutes"])]
 
 
 class BroadcastRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to tell everybody connected: 1 to 280 characters, and the same in other languages. The
-    same `idempotency_key` within a day announces nothing more.
+    """An announcement to everybody connected: 1 to 280 characters.
+
+    A repeated `idempotency_key` within a day announces nothing new.
     """
 
     message: _Text
@@ -40,7 +41,7 @@ class BroadcastRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BroadcastSent(msgspec.Struct, frozen=True, kw_only=True):
-    """What was announced; `sent_to_users` counts connections that it was delivered to."""
+    """The announcement as sent; `sent_to_users` counts connections reached."""
 
     status: Literal["success"] = "success"
     id: _Id
@@ -51,7 +52,7 @@ class BroadcastSent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BroadcastCleared(msgspec.Struct, frozen=True, kw_only=True):
-    """`cleared_for_users` counts connections that were told; 0 also if there was none."""
+    """`cleared_for_users` counts the connections notified; 0 if nothing was announced."""
 
     status: Literal["success"] = "success"
     message: str
@@ -59,20 +60,20 @@ class BroadcastCleared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcknowledgeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user has seen."""
+    """The announcement that the user has seen."""
 
     broadcast_id: _Id
 
 
 class BroadcastAcknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """It is not shown to the user again."""
+    """The announcement is not shown to the user again."""
 
     status: Literal["success"] = "success"
     broadcast_id: _Id
 
 
 class ActiveBroadcast(msgspec.Struct, frozen=True, kw_only=True):
-    """What is announced now, in the announcer's own words."""
+    """The current announcement, untranslated."""
 
     id: _Id
     message: _Text
@@ -80,13 +81,13 @@ class ActiveBroadcast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Active(msgspec.Struct, frozen=True, kw_only=True):
-    """`broadcast` is null if there is none that the user has not acknowledged."""
+    """The current announcement; null if there is none or the user has acknowledged it."""
 
     broadcast: ActiveBroadcast | None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long texts may be and should be, and how many are announced to everybody now."""
+    """Length limits of a text, and the number of current announcements."""
 
     max_characters: int
     recommended_length: int
@@ -94,8 +95,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoveredBroadcast(msgspec.Struct, frozen=True, kw_only=True):
-    """What is announced now, and how far it got: connections that it was delivered to, and readers
-    who acknowledged it, both also by language.
+    """The current announcement and its coverage.
+
+    `delivered` counts connections and `acknowledged` readers; `languages` has both by language.
     """
 
     id: _Id
@@ -107,8 +109,9 @@ class CoveredBroadcast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BroadcastStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counted over everything that runs. The day is that of UTC; who has no token is a user of
-    their own on each connection.
+    """Figures of the whole stage. Days are UTC.
+
+    Each connection without a token counts as one user.
     """
 
     broadcasts_today: int
@@ -118,7 +121,7 @@ class BroadcastStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures."""
+    """Statistics of announcements."""
 
     status: Literal["success"] = "success"
     stats: BroadcastStats

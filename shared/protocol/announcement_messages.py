@@ -1,4 +1,4 @@
-"""The messages of announcements: short texts to everyone connected, or to everyone in a session."""
+"""Messages about announcements: short texts to everyone or to one session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_IDEMPOTENCY_KEY_LENGTH = 128
 
 
 class Announce(Request, frozen=True, kw_only=True):
-    """Tell everybody something; `translations` gives the text in other languages."""
+    """Announce a text to the scope; `translations` has it in other languages."""
 
     scope: Scope
     message: str
@@ -28,33 +28,37 @@ class Announce(Request, frozen=True, kw_only=True):
 
 
 class ClearAnnouncement(Request, frozen=True, kw_only=True):
-    """Take the scope's announcement back."""
+    """Clear the scope's announcement."""
 
     scope: Scope
 
 
 class AcknowledgeAnnouncement(Request, frozen=True, kw_only=True):
-    """The reader has seen it, and is not to be shown it again."""
+    """The reader has seen an announcement and does not want it shown again."""
 
     announcement_id: Annotated[str, msgspec.Meta(max_length=MAX_ANNOUNCEMENT_ID_LENGTH)]
 
 
 class GetActiveAnnouncement(Request, frozen=True, kw_only=True):
-    """What is announced now; without `scope`, the newest that the reader has not acknowledged."""
+    """Get the current announcement.
+
+    Without `scope`, the newest one that the reader has not acknowledged.
+    """
 
     scope: Scope | None = None
 
 
 class LanguageCoverage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How many of one language an announcement was delivered to, and how many acknowledged it."""
+    """Coverage of an announcement in one language."""
 
     delivered: int = 0
     acknowledged: int = 0
 
 
 class Coverage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How far an announcement got: connections that it was delivered to, readers who acknowledged
-    it, both also by language.
+    """Coverage of an announcement.
+
+    `delivered` counts connections and `acknowledged` readers; `languages` has both by language.
     """
 
     delivered: int = 0
@@ -63,8 +67,9 @@ class Coverage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Announcement(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """Something is announced. `message` is in `language`, or in the announcer's own without one.
-    Only who may announce gets `coverage`.
+    """An announcement. Without `language`, `message` is untranslated.
+
+    Only connections that may announce in this scope get `coverage`.
     """
 
     announcement_id: str
@@ -78,7 +83,7 @@ class Announcement(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ActiveAnnouncement(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """What was announced before the reader came or asked; without an id there is nothing."""
+    """The current announcement, on joining or on request; without an id there is none."""
 
     announcement_id: str | None
     scope: Scope | None = None
@@ -91,8 +96,9 @@ class ActiveAnnouncement(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AnnouncementCleared(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """An announcement is not to be shown any more, nor any that was made in the scope before it;
-    without an id there was none. `created_at` is the announcement's.
+    """Hide this announcement and all earlier ones of its scope.
+
+    Without an id there was none. `created_at` is the announcement's.
     """
 
     announcement_id: str | None

@@ -1,4 +1,4 @@
-"""The messages of device sync: the devices of one user keep each other up to date."""
+"""Messages of device sync, which keeps the devices of one user in the same state."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class RegisterDevice(Request, frozen=True, kw_only=True):
-    """This connection is one of its user's devices. `since` (ms, of the service's clock) asks for
-    what has changed since then.
+    """Register the connection as one of its user's devices.
+
+    `since` (ms, service's clock) requests the changes since then.
     """
 
     device_id: str
@@ -26,18 +27,20 @@ class RegisterDevice(Request, frozen=True, kw_only=True):
 
 
 class GetSyncSnapshot(Request, frozen=True, kw_only=True):
-    """What has changed since then (ms); `cursor` of the page before asks for the next one."""
+    """Get the changes since a time (ms); the `cursor` of one page requests the next."""
 
     since: Timestamp = 0
     cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
 
 
 class Sync(Request, frozen=True, kw_only=True):
-    """Tell the user's other devices something, stamped by the device's hybrid logical clock.
+    """A change or command for the user's other devices.
 
-    Which fields belong to which kind, the service checks. watchlistUpdate: `operation`,
+    `hlc` is its hybrid logical clock.
+
+    The service checks which fields belong to which kind. watchlistUpdate: `operation`,
     `content_id`; progressUpdate: `content_id`, `position_seconds`, `duration_seconds`;
-    deviceCommand: `command_id`, `target_device_id`, `command`, `arguments` (of whatever shape the
+    deviceCommand: `command_id`, `target_device_id`, `command`, `arguments` (any shape that the
     user's devices agree on).
     """
 
@@ -54,8 +57,10 @@ class Sync(Request, frozen=True, kw_only=True):
 
 
 class SyncMessage(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
-    """What another device said, with the fields of its `Sync`; without `origin_device_id` it came
-    from outside. `timestamp` (ms) is when it reached the service.
+    """A relayed `Sync` of another device, with its fields.
+
+    Without `origin_device_id` it came from the message bus. `timestamp` (ms) is when it reached
+    the service.
     """
 
     kind: SyncKind
@@ -73,7 +78,7 @@ class SyncMessage(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Device(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A device of a user."""
+    """One of the user's devices."""
 
     device_id: str
     name: str
@@ -82,7 +87,7 @@ class Device(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class DeviceRegistered(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """The connection is the device now; `timestamp` is the service's clock (ms)."""
+    """The connection is now the device's; `timestamp` is the service's clock (ms)."""
 
     device_id: str
     devices: list[Device]
@@ -90,20 +95,21 @@ class DeviceRegistered(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DevicesChanged(ServerMessage, frozen=True, kw_only=True):
-    """The user's devices as they are now."""
+    """The user's current devices."""
 
     devices: list[Device]
 
 
 class DeviceReplaced(ServerMessage, frozen=True, kw_only=True):
-    """A newer connection is the device now; this one is closed next."""
+    """A newer connection has registered the device; this one is about to be closed."""
 
     device_id: str
 
 
 class SyncAccepted(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a sync: whether it counts, and how many devices got it. If it does not count,
-    `current` is what does.
+    """The outcome of a sync: whether it was applied, and how many devices received it.
+
+    If it was not applied, `current` is the newer state.
     """
 
     kind: SyncKind
@@ -113,8 +119,9 @@ class SyncAccepted(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SyncSnapshot(Reply, frozen=True, kw_only=True):
-    """A page of the user's state: of each content, what won. With a `cursor` there is more;
-    `timestamp` (ms) of the last page is the next `since`.
+    """A page of the user's state: the winning change of each content.
+
+    A `cursor` means that more pages follow. The last page's `timestamp` (ms) is the next `since`.
     """
 
     items: list[SyncMessage]

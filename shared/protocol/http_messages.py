@@ -1,4 +1,4 @@
-"""What requests of the HTTP API are to a service, and how all of them fail.
+"""Requests of the HTTP API as services see them, and its error body.
 
 Field names are snake_case on the wire, times are ms since the Unix epoch.
 """
@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-#: The largest body (bytes): of an announcement with its translations.
+#: Maximum body size (bytes): an announcement with its translations.
 MAX_BODY_BYTES = 24 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCaller:
-    """Whose access token a request came with, and when it reached the gateway (ms)."""
+    """The user whose access token came with a request, and when it arrived (ms)."""
 
     user_id: str
     groups: frozenset[str]
@@ -26,8 +26,9 @@ class HttpCaller:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it was sent, for who checks a signature: names of headers in lower case, the
-    body's own bytes, and when it reached the gateway (ms).
+    """A request as it was sent, for signature checks.
+
+    Header names are in lower case; `received_at` is when it reached the gateway (ms).
     """
 
     headers: Mapping[str, str]
@@ -36,8 +37,9 @@ class HttpRequest:
 
 
 class HttpError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a request failed: a code of the catalogue, with its HTTP status, and the field first if
-    one is at fault.
+    """A failed request: a code of the catalogue, sent with its HTTP status.
+
+    `message` begins with the name of the wrong field, if there is one.
     """
 
     status: Literal["error"] = "error"

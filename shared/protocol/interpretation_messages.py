@@ -1,4 +1,4 @@
-"""The messages of interpreters beside joining and sending: who holds a language, and captions."""
+"""Messages of interpreters: leases of languages, and captions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ _Time = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class TakeOver(Request, frozen=True, kw_only=True):
-    """A stand-by becomes the voice of its language now."""
+    """A stand-by takes over its language."""
 
 
 class HandOver(Request, frozen=True, kw_only=True):
-    """The voice of a language lets the next stand-by be it, and waits itself."""
+    """The interpreter hands its language to the next stand-by and becomes one."""
 
 
 class SendCaption(Request, frozen=True, kw_only=True):
-    """What is said in an interval of the floor, in the sender's language or (`language`) the
-    floor's. One that is not `final` is replaced by the next. `spoken` is false for a sentence
-    whose sound was left out.
+    """A caption of an interval of the floor.
+
+    It is in the sender's language unless `language` says the floor's. The next caption replaces
+    one that is not `final`. `spoken` is false for a sentence whose audio was left out.
     """
 
     text: str
@@ -37,7 +38,7 @@ class SendCaption(Request, frozen=True, kw_only=True):
 
 
 class InterpreterLease(Reply, frozen=True, kw_only=True):
-    """Told to an interpreter whose lease, or place among those who wait, has changed."""
+    """An interpreter's lease, or its place among the stand-bys, has changed."""
 
     session_id: str
     lease: Lease
@@ -45,10 +46,10 @@ class InterpreterLease(Reply, frozen=True, kw_only=True):
 
 
 class Caption(ServerMessage, frozen=True, kw_only=True):
-    """What is said, as text in `language`; times are those of the floor (ms since the epoch).
+    """Speech as text in `language`; times are the floor's (ms since the Unix epoch).
 
-    `epoch` is that of the channel. One that is not `final` is replaced by the next of its
-    language; `spoken` is false if the sentence's sound was left out.
+    `epoch` is the channel's. The next caption of the language replaces one that is not `final`.
+    `spoken` is false if the sentence's audio was left out.
     """
 
     session_id: str

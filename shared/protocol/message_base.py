@@ -1,7 +1,7 @@
-"""What every message of the WebSocket protocol, version 1, is made of: JSON text frames, requests
-told apart by `action`, what the server sends by `type`.
+"""Base classes and encoding of the WebSocket protocol's messages, version 1.
 
-Field names are camelCase on the wire, times are ms since the Unix epoch.
+Messages are JSON text frames; `action` names the type of a request, `type` that of a server
+message. Field names are camelCase on the wire, times are ms since the Unix epoch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Request(
     kw_only=True,
     omit_defaults=True,
 ):
-    """What a client asks; its reply or error carries `request_id` back."""
+    """A request of a client; its reply or error repeats `request_id`."""
 
     request_id: RequestId | None = None
 
@@ -38,11 +38,11 @@ class ServerMessage(
     frozen=True,
     kw_only=True,
 ):
-    """What the server sends."""
+    """A message of the server."""
 
 
 class Reply(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
-    """A server message that may answer a request, and then carries its `request_id`."""
+    """A server message that can answer a request, whose `request_id` it then repeats."""
 
     request_id: str | None = None
 
@@ -51,7 +51,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def action_of(request: type[Request]) -> str:
-    """The wire name of a request type, which is its route key too."""
+    """The wire name of a request type, which is also its route key."""
     tag = request.__struct_config__.tag
     assert isinstance(tag, str)
     return tag

@@ -1,7 +1,6 @@
-"""The messages of sessions: who speaks, listens and interprets, and what is heard.
+"""Messages of sessions: speakers, listeners, interpreters and audio.
 
-Types are checked by decoding; domains (a language code, a chunk's size) by
-`shared.utils.validators`.
+Decoding checks types; `shared.utils.validators` checks values (a language code, a chunk's size).
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from shared.models.terms import ChannelSource, EndReason, Role, UpdateReason
 from shared.protocol.message_base import Reply, Request, ServerMessage
 
 CloseReason = Literal["idle"]
-# How listeners get into a session: by its id, or by a link that carries a secret too.
+# Listeners join by the session's id, or by a link that also carries a secret.
 SessionAccess = Literal["code", "link"]
 Secret = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class RequestedAudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """An audio format as asked for: well-typed, its values not yet checked."""
+    """An audio format in a request: the types are checked, the values are not."""
 
     encoding: str = "pcm_s16le"
     sample_rate: int = 16_000
@@ -50,23 +49,23 @@ class CreateSession(Request, frozen=True, kw_only=True):
 
 
 class JoinSession(Request, frozen=True, kw_only=True):
-    """Join a session as listener or interpreter of a language, or as its owner coming back."""
+    """Join a session as listener, as interpreter, or as its returning owner."""
 
     session_id: str
     target_language: str
     role: Role = "listener"
-    # Of sessions by link.
+    # For sessions by link.
     secret: Secret | None = None
     resume_token: Annotated[str, msgspec.Meta(max_length=256)] | None = None
-    # Of interpreters: whether to wait if the language has one, who speaks, and by which right if
-    # not by a token's.
+    # For interpreters: whether to wait as a stand-by, human or machine, and the ticket that
+    # replaces a token.
     standby: bool = False
     source: InterpreterSource | None = None
     ticket: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
 
 class SendAudio(Request, frozen=True, kw_only=True):
-    """One chunk of the floor (speaker) or of the own language (interpreter)."""
+    """One chunk of the floor (speaker) or of the sender's language (interpreter)."""
 
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
     timestamp: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
@@ -83,29 +82,29 @@ class BroadcastControl(Request, frozen=True, kw_only=True):
 
 
 class PauseBroadcast(BroadcastControl, frozen=True, kw_only=True):
-    """The speaker stops all audio of the session for a while."""
+    """The speaker pauses all audio of the session."""
 
 
 class ResumeBroadcast(BroadcastControl, frozen=True, kw_only=True):
-    """The speaker goes on after a pause."""
+    """The speaker resumes after a pause."""
 
 
 class MuteBroadcast(BroadcastControl, frozen=True, kw_only=True):
-    """The speaker silences the session."""
+    """The speaker mutes the session."""
 
 
 class UnmuteBroadcast(BroadcastControl, frozen=True, kw_only=True):
-    """The speaker lets the session be heard again."""
+    """The speaker unmutes the session."""
 
 
 class SetVolume(BroadcastControl, frozen=True, kw_only=True):
-    """The speaker sets how loud receivers play, 0.0-1.0."""
+    """The speaker sets the playback volume of receivers, 0.0-1.0."""
 
     volume: float
 
 
 class ChangeLanguage(Request, frozen=True, kw_only=True):
-    """A listener hears another language from now on."""
+    """A listener switches to another language."""
 
     target_language: str
 
@@ -115,8 +114,9 @@ class LeaveSession(Request, frozen=True, kw_only=True):
 
 
 class GetSessionStatus(Request, frozen=True, kw_only=True):
-    """The speaker or an interpreter asks who listens; an interpreter who sits nowhere yet names the
-    session, and may have a ticket in place of a token.
+    """A speaker or interpreter requests the size of the audience.
+
+    An interpreter who has not joined names the session, and may have a ticket instead of a token.
     """
 
     session_id: str | None = None
@@ -125,7 +125,7 @@ class GetSessionStatus(Request, frozen=True, kw_only=True):
 
 
 class Heartbeat(Request, frozen=True, kw_only=True):
-    """Keeps a silent connection alive and yields both clocks."""
+    """Keep a silent connection alive and compare clocks."""
 
     client_time: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
 
@@ -168,7 +168,7 @@ class SessionEnded(Reply, frozen=True, kw_only=True):
 
 
 class BroadcastStateChanged(Reply, frozen=True, kw_only=True):
-    """The speaker paused, muted or changed the volume, or the contrary."""
+    """The speaker paused, resumed, muted, unmuted or set the volume."""
 
     session_id: str
     broadcast_state: BroadcastState
@@ -185,7 +185,7 @@ class LanguageChanged(Reply, frozen=True, kw_only=True):
 
 
 class SessionStatus(Reply, frozen=True, kw_only=True):
-    """How many listen, in which languages; `session_duration` is in seconds. Names nobody."""
+    """Anonymous audience counts by language; `session_duration` is in seconds."""
 
     session_id: str
     listener_count: int
@@ -212,7 +212,7 @@ class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
 
 
 class Audio(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
-    """One chunk as delivered; `language` is that of the sound, `renders` what it interprets."""
+    """A delivered chunk; `language` is the audio's, `renders` says what it interprets."""
 
     session_id: str
     language: str
@@ -224,7 +224,7 @@ class Audio(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):
-    """Whom the listeners of `language` hear has changed."""
+    """The source that listeners of `language` hear has changed."""
 
     session_id: str
     language: str
@@ -234,21 +234,21 @@ class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):
 
 
 class SpeakerDisconnected(ServerMessage, frozen=True, kw_only=True):
-    """The speaker is away, and has this long to come back before the session ends."""
+    """The speaker disconnected, and has `grace_seconds` to come back."""
 
     session_id: str
     grace_seconds: int
 
 
 class SpeakerReconnected(ServerMessage, frozen=True, kw_only=True):
-    """The owner took the floor on another connection; `epoch` is the floor's new one."""
+    """The owner took the floor on another connection; `epoch` is the floor's."""
 
     session_id: str
     epoch: int
 
 
 class ConnectionTimeout(ServerMessage, frozen=True, kw_only=True):
-    """The connection has been silent for so long (s) that it is closed next."""
+    """The connection was idle for `idle_seconds` and is about to be closed."""
 
     reason: CloseReason = "idle"
     idle_seconds: int

@@ -1,4 +1,4 @@
-"""The table of requests: one row says all that the layers need to know about a request.
+"""The table of WebSocket requests.
 
 Routes, throttles, budgets, decoders and the list of known actions follow from it.
 """
@@ -61,10 +61,10 @@ from shared.protocol.messages import (
 
 
 class ThrottleClass(Enum):
-    """Requests that share their limits: the route's throttle and the connection's budget.
+    """Requests with the same limits.
 
-    `infrastructure.stage.throttles` has the rates of each stage, `shared.admission.budgets` those
-    of one connection.
+    `infrastructure.stage.throttles` has the throttles of their routes in each stage,
+    `shared.admission.budgets` the budgets of one connection.
     """
 
     CREATE = "create"
@@ -99,7 +99,7 @@ class Sender(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """One request: its reply, if it has one, and the function (`lambda/<function>`) that serves it.
+    """One request, and the function (`lambda/<function>`) that serves it.
 
     A request without a reply has a route without a response; errors are pushed to the sender.
     """

@@ -1,4 +1,4 @@
-"""All messages of the server: the replies of the table of requests, and what is only pushed."""
+"""All messages of the server: replies from the table of requests, and pushes."""
 
 from __future__ import annotations
 

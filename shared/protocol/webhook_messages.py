@@ -1,7 +1,7 @@
-"""What a message bus outside posts to /sync/messages, and what it is answered.
+"""Bodies of /sync/messages, the webhook of an external message bus.
 
-Field names are camelCase in requests, as that bus has them, and snake_case in answers, as all of
-the HTTP API's are.
+Field names are camelCase in requests, as on that bus, and snake_case in responses, as in the rest
+of the HTTP API.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 from shared.protocol.device_messages import Operation, Timestamp
 
-# Checked by the service, which says what is wrong with it.
+# The service checks the form, and says what is wrong.
 _Uuid = Annotated[
     str,
     msgspec.Meta(
@@ -34,8 +34,9 @@ _Channel = Annotated[
 class BusMessage(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="BUS"
 ):
-    """What they have in common: `device_id` is who says it, if it was a device; `timestamp` (ms)
-    stands for a clock.
+    """Base of the bus's messages.
+
+    `device_id` is the sending device, if any; `timestamp` (ms) stands in for its clock.
     """
 
     timestamp: _Time
@@ -43,14 +44,14 @@ class BusMessage(
 
 
 class WatchlistUpdated(BusMessage, frozen=True, kw_only=True, tag="WATCHLIST_UPDATE"):
-    """A content is on the watchlist, or no more."""
+    """A content was added to the watchlist or removed from it."""
 
     operation: Operation
     content_id: _Uuid
 
 
 class ProgressUpdated(BusMessage, frozen=True, kw_only=True, tag="PROGRESS_UPDATE"):
-    """How far a content has been watched (s)."""
+    """The playback position of a content (s)."""
 
     content_id: _Uuid
     position_seconds: _Seconds
@@ -58,7 +59,7 @@ class ProgressUpdated(BusMessage, frozen=True, kw_only=True, tag="PROGRESS_UPDAT
 
 
 class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND"):
-    """A device is to do something."""
+    """A command for one device."""
 
     command_id: _Uuid
     target_device_id: _Uuid
@@ -67,19 +68,20 @@ class DeviceCommanded(BusMessage, frozen=True, kw_only=True, tag="DEVICE_COMMAND
 
 
 AnyBusMessage = WatchlistUpdated | ProgressUpdated | DeviceCommanded
-#: The words by which they are told apart.
-BUS_TYPES = tuple(str(each.__struct_config__.tag) for each in AnyBusMessage.__args__)
 
 
 class BusEnvelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on the channel of a user, `user.<userId>`."""
+    """A message on a user's channel, `user.<userId>`."""
 
     channel: _Channel
     message: AnyBusMessage
 
 
 class BusAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the message counts (a later one may be known), and how many devices got it."""
+    """Whether the message was applied, and how many devices received it.
+
+    A message is not applied if a newer one is known.
+    """
 
     status: Literal["success"] = "success"
     applied: Annotated[bool, msgspec.Meta(examples=[True])]
