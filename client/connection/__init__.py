@@ -1,1 +1,1 @@
-"""Connections: transport, requests, reconnection and roll-over."""
+"""Connections: transport, requests, reconnection, rollover and token renewal."""

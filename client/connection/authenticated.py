@@ -1,4 +1,4 @@
-"""Opening connections with a token that is renewed, before the handshake and while they last."""
+"""Connections whose token is renewed before the handshake and while they are open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from client.errors import HandshakeRefusedError
 from client.tokens.cache import TokenCache
 from shared.utils.clock import Clock
 
-# What API Gateway answers a handshake with whose token the authorizer does not accept.
+# API Gateway's response to a handshake whose token the authorizer rejects.
 _TOKEN_REFUSED = frozenset({401, 403})
 
 
@@ -26,20 +26,20 @@ async def connect_with_token(
     clock: Clock,
     client_id: Callable[[], str | None] = lambda: None,
 ) -> AsyncIterator[Connection]:
-    """A connection with the latest of `tokens`, anonymous if there is none.
+    """Open a connection with the latest token, or an anonymous one if there is none.
 
-    A handshake that is refused is tried once more with a newer token, if the one that was refused
-    was not new itself. Raises ClientError.
+    A refused handshake is retried once with a newer token, unless the refused one was just
+    fetched. Raises ClientError.
     """
 
-    def connecting(token: str | None) -> AbstractAsyncContextManager[Connection]:
+    def open_with(token: str | None) -> AbstractAsyncContextManager[Connection]:
         return connect(url, token=token, client_id=None if token else client_id(), offset=offset)
 
-    async with contextlib.AsyncExitStack() as opened:
+    async with contextlib.AsyncExitStack() as resources:
         former = tokens.held
         token = await tokens.current(clock.now_ms() + offset.offset_ms)
         try:
-            connection = await opened.enter_async_context(connecting(token))
+            connection = await resources.enter_async_context(open_with(token))
         except HandshakeRefusedError as refused:
             is_new = tokens.held is not former
             if refused.status not in _TOKEN_REFUSED or is_new or not tokens.renewable:
@@ -47,19 +47,19 @@ async def connect_with_token(
             newer = await tokens.newer_than(token)
             if newer == token:
                 raise
-            connection = await opened.enter_async_context(connecting(newer))
+            connection = await resources.enter_async_context(open_with(newer))
         held = tokens.held
         if held is not None:
-            authenticator = TokenRenewal(connection, tokens, held, clock=clock)
+            renewal = TokenRenewal(connection, tokens, held, clock=clock)
             if tokens.renewable:
-                connection.set_token_renewal(authenticator.renew)
-            await opened.enter_async_context(_running(authenticator))
+                connection.set_token_renewal(renewal.renew)
+            await resources.enter_async_context(_running(renewal))
         yield connection
 
 
 @contextlib.asynccontextmanager
-async def _running(authenticator: TokenRenewal) -> AsyncIterator[None]:
-    running = asyncio.create_task(authenticator.run())
+async def _running(renewal: TokenRenewal) -> AsyncIterator[None]:
+    running = asyncio.create_task(renewal.run())
     try:
         yield
     finally:

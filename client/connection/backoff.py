@@ -1,7 +1,7 @@
-"""Whether, when and as what a client comes back after it has lost its connection.
+"""Reconnection policy: whether, when and with which seat a client reconnects.
 
-Pure: no clock, no chance and no input or output of its own. Times are seconds of a monotonic
-clock. `client.connection.supervisor` and `client.flows.device_sync` act on it.
+Pure: no clock, no randomness and no I/O. Times are seconds of a monotonic clock.
+`client.connection.supervisor` and `client.flows.device_sync` act on its decisions.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from client.protocol.session_state import JoinCredentials, SessionState
 from shared.models.errors import ErrorCode
 from shared.models.terms import Role
 
-# The service keeps a speaker's session open for so long by default; nobody else needs longer.
+# The service keeps a speaker's session open for this long by default; no role needs longer.
 GRACE_SECONDS = 60.0
-# How long a connection must have held for the next loss to be a new one. Otherwise two clients
-# that push each other out, or a server that drops everybody at once, would go on for ever.
+# A connection must last this long for the next loss to restart the deadline. Otherwise two clients
+# that displace each other, or a server that drops its clients at once, would loop forever.
 STEADY_SECONDS = 10.0
-# Each wait is anything from nothing to a ceiling, which doubles: thousands of listeners that were
-# dropped together do not come back together.
+# Full jitter: each delay is random between 0 and a ceiling that doubles, so that thousands of
+# listeners dropped together do not return together.
 _FIRST_CEILING_SECONDS = 0.5
 _LAST_CEILING_SECONDS = 8.0
-# What a client sees when the service itself removes its connection: it was displaced.
+# Close code that a client sees when the service deletes its connection: it was displaced.
 # https://github.com/boto/boto3/issues/3789
-_REMOVED = 1000
-# What ends a connection this shortly before its time is up, or later, is that its time is up.
-# Which code that has is nowhere documented.
+_DELETED_CODE = 1000
+# A connection that ends within this time before its expiry, or later, has expired. The close code
+# for that is not documented.
 _EXPIRY_TOLERANCE_MS = 30_000
 
-RandomFraction = Callable[[], float]  # evenly from 0 to 1
+RandomFraction = Callable[[], float]  # uniform in 0..1
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a client was, and asks to be again; `expired` if its connection's time was up.
+    """The seat to rejoin after a loss; `expired` if the connection had reached its time limit.
 
-    By the `resume_token` it gets the very seat that it had, if the service still holds that.
+    The `resume_token` reclaims the same seat, if the service still holds it.
     """
 
     session_id: str
@@ -60,7 +60,7 @@ class Seat:
 
     @classmethod
     def of(cls, state: SessionState, now_ms: float) -> Seat:
-        """The seat that a session's state describes, by the server's time."""
+        """Return the seat of a session state, at server time `now_ms`."""
         expired = now_ms >= state.connection_expires_at - _EXPIRY_TOLERANCE_MS
         return cls(
             state.session_id,
@@ -73,7 +73,7 @@ class Seat:
 
 
 class Reconnection:
-    """One client's attempts to get its seat back, within `grace_seconds` of the loss."""
+    """Backoff of one client's reconnection, within `grace_seconds` of the loss."""
 
     def __init__(
         self, *, grace_seconds: float = GRACE_SECONDS, random_fraction: RandomFraction
@@ -85,25 +85,25 @@ class Reconnection:
         self._returned_at: float | None = None
 
     def connection_lost(self, now: float) -> None:
-        """The connection was lost. Soon after a return, that is still the former loss."""
+        """Note a loss. A loss soon after a reconnection continues the former one."""
         if self._returned_at is None or now - self._returned_at >= STEADY_SECONDS:
             self._ceiling = _FIRST_CEILING_SECONDS
             self._deadline = now + self._grace
 
     def reconnected(self, now: float) -> None:
-        """The seat was got back."""
+        """Note a successful reconnection."""
         self._returned_at = now
 
     def remaining(self, now: float) -> float:
-        """For how many seconds more it is worth trying."""
+        """Return the seconds left for attempts."""
         return max(self._deadline - now, 0.0)
 
     def delay_after(self, fault: ClientError, seat: Seat | None, now: float) -> float:
-        """How many seconds to wait before the next attempt, given what ended the last one; without
-        a seat the client is no more than connected.
+        """Return the seconds to wait before the next attempt, given the last one's `fault`.
 
-        Raises `fault` if no attempt can succeed, DisplacedError if another connection of the same
-        person has the floor, ReconnectTimeoutError when the time is over.
+        `seat` is None for a client outside a session. Raises `fault` if no attempt can succeed,
+        DisplacedError if another connection of the same user took the floor, and
+        ReconnectTimeoutError after the deadline.
         """
         if seat and seat.role == "speaker" and not seat.expired and _removed_by_service(fault):
             raise DisplacedError
@@ -118,7 +118,7 @@ class Reconnection:
 
 
 def _removed_by_service(fault: ClientError) -> bool:
-    return isinstance(fault, ConnectionLostError) and fault.code == _REMOVED
+    return isinstance(fault, ConnectionLostError) and fault.code == _DELETED_CODE
 
 
 def _is_transient(fault: ClientError, role: Role | None) -> bool:
@@ -130,7 +130,7 @@ def _is_transient(fault: ClientError, role: Role | None) -> bool:
         case HandshakeRefusedError(status=status):
             return status == 429 or status >= 500
         case RequestRefusedError(code=ErrorCode.LANGUAGE_TAKEN):
-            # By one's own former connection, perhaps, which the service has not yet found gone.
+            # Possibly by this client's former connection, not yet detected as gone.
             return role == "interpreter"
         case RequestRefusedError(retryable=retryable):
             return retryable

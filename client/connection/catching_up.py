@@ -1,8 +1,8 @@
-"""Staying live over a network that is too slow: a listener who falls behind starts anew.
+"""Detection of a listener that falls behind live, which calls for a new connection.
 
-Between the service and a slow reader lie buffers, and whoever reads more slowly than is spoken
-hears older and older sound. A new connection has empty ones. Whether it is this connection that is
-slow, and not the speaker's, a heartbeat tells: its reply waits in the same buffers.
+Buffers between the service and a slow reader fill up, so the audio gets older and older. A new
+connection starts with empty buffers. A heartbeat tells whether this connection is slow or the
+speaker's: its reply waits in the same buffers as the audio.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from client.playback.lag import LagMeter
 from shared.protocol.messages import Audio
 from shared.utils.clock import Clock
 
-# So far behind a listener may be (ms).
+# Lag that a listener may have (ms).
 LIMIT_MS = 2_000.0
-# A heartbeat's reply that takes so much of the lag has waited behind the same sound.
-_OURS = 0.5
-# Everybody who hears a speaker with a slow connection asks at about the same time (s).
+# A reply that takes at least this share of the limit has waited behind the same audio.
+_LAG_SHARE = 0.5
+# Heartbeats are spread over this time (s): all listeners of a slow speaker notice at once.
 _SPREAD_SECONDS = 1.0
-_LEAST_BETWEEN_HEARTBEATS = 5.0
-# A connection that falls behind sooner than this after the last start (s) would do so again: the
-# next start waits, twice as long each time.
+_MIN_HEARTBEAT_INTERVAL = 5.0
+# A connection that falls behind within this time (s) after a restart would do so again: the next
+# restart waits, twice as long each time.
 _STEADY_SECONDS = 15.0
 _FIRST_WAIT_SECONDS = 10.0
 _LAST_WAIT_SECONDS = 60.0
 
 
 class RestartBackoff:
-    """When a listener may start anew. Pure; seconds of a monotonic clock."""
+    """Backoff between restarts of one listener. Pure; seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self.count = 0
         self._last: float | None = None
-        self._hasty = 0  # restarts in a row that did not help for long
+        self._hasty = 0  # restarts in a row that helped only briefly
 
     def wait_seconds(self, now: float) -> float:
-        """How long to wait before the next one, having fallen behind at `now`."""
+        """Return the wait before the next restart of a listener that fell behind at `now`."""
         if self._last is None or now - self._last >= _STEADY_SECONDS:
             self._hasty = 0
             return 0.0
@@ -50,7 +50,7 @@ class RestartBackoff:
         return max(self._last + wait - now, 0.0)
 
     def restarted(self, now: float) -> None:
-        """Note one."""
+        """Note a restart."""
         if self._last is not None and now - self._last < _LAST_WAIT_SECONDS + _STEADY_SECONDS:
             self._hasty += 1
         self.count += 1
@@ -58,22 +58,22 @@ class RestartBackoff:
 
 
 class SupportsHeartbeat(Protocol):
-    """What can be asked for a sign of life: a Connection."""
+    """A connection that can send a heartbeat."""
 
     async def heartbeat(self) -> None:
-        """Return when the service has answered. Raises ClientError."""
+        """Send a heartbeat and wait for the reply. Raises ClientError."""
 
 
 @dataclass(slots=True)
 class CatchUpCounts:
-    """What it took to stay live."""
+    """Restarts and skipped chunks of a listener."""
 
     restarts: int = 0
-    skipped: int = 0  # chunks that were too old to be played
+    skipped: int = 0  # chunks too old to play
 
 
 class CatchUpMonitor:
-    """Watches the sound of one connection after the other."""
+    """Watches the lag of a listener's successive connections."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class CatchUpMonitor:
         *,
         enabled: bool = True,
     ) -> None:
-        """`enabled` is false for a client that does not come back when a connection ends."""
+        """`enabled` is false for a client that does not reconnect."""
         self.counts = CatchUpCounts()
         self._clock = clock
         self._sleep = sleep
@@ -95,12 +95,12 @@ class CatchUpMonitor:
         self._enabled = enabled
 
     def reset(self) -> None:
-        """Another connection: nothing is known of it."""
+        """Start measuring a new connection."""
         self._meter.forget()
         self._confirmed = False
 
     def accepts(self, audio: Audio, chunk_ms: float) -> bool:
-        """Whether a chunk that has just arrived is recent enough to be played."""
+        """Return whether a chunk that has just arrived is recent enough to play."""
         self._meter.observe(audio, chunk_ms, self._clock.monotonic() * 1000)
         if self._is_behind():
             self._changes.notify()
@@ -110,7 +110,7 @@ class CatchUpMonitor:
         return True
 
     async def watch(self, connection: SupportsHeartbeat) -> None:
-        """Wait until this connection has fallen behind for good, then raise FellBehindError."""
+        """Wait until this connection has fallen behind, then raise FellBehindError."""
         while True:
             await self._changes.until(self._is_behind)
             await self._sleep(self._random_fraction() * _SPREAD_SECONDS)
@@ -120,9 +120,9 @@ class CatchUpMonitor:
                 await self._sleep(self._restarts.wait_seconds(self._clock.monotonic()))
                 if self._is_behind():
                     break
-                self._confirmed = False  # it has caught up by itself
+                self._confirmed = False  # the connection has caught up by itself
             self._meter.forget()
-            await self._sleep(_LEAST_BETWEEN_HEARTBEATS)
+            await self._sleep(_MIN_HEARTBEAT_INTERVAL)
         self._restarts.restarted(self._clock.monotonic())
         self.counts.restarts = self._restarts.count
         raise FellBehindError(lag_ms / 1000)
@@ -131,19 +131,19 @@ class CatchUpMonitor:
         return self._enabled and self._meter.lag_ms > LIMIT_MS
 
     async def _is_slow(self, connection: SupportsHeartbeat) -> bool:
-        """Whether the service's answers wait as long as its sound does."""
-        least_ms = LIMIT_MS * _OURS
-        asked = asyncio.ensure_future(connection.heartbeat())
-        alarm = asyncio.ensure_future(self._sleep(least_ms / 1000))
+        """Return whether a heartbeat's reply is delayed as the audio is."""
+        limit_ms = LIMIT_MS * _LAG_SHARE
+        heartbeat = asyncio.ensure_future(connection.heartbeat())
+        timeout = asyncio.ensure_future(self._sleep(limit_ms / 1000))
         try:
-            await asyncio.wait((asked, alarm), return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            await asyncio.wait((heartbeat, timeout), return_when=asyncio.FIRST_COMPLETED)
+            if not heartbeat.done():
                 return True
-            asked.result()
+            heartbeat.result()
         except ClientError:
-            return False  # if the connection is lost, others see to that
+            return False  # the supervisor handles a lost connection
         finally:
-            for task in (asked, alarm):
+            for task in (heartbeat, timeout):
                 task.cancel()
-            await asyncio.gather(asked, alarm, return_exceptions=True)
+            await asyncio.gather(heartbeat, timeout, return_exceptions=True)
         return False

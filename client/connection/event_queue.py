@@ -1,4 +1,4 @@
-"""Events between the reader of a connection and whoever consumes them: bounded, never blocking."""
+"""Bounded, non-blocking queue between a connection's reader and its consumer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections import deque
 from client.changes import Changes
 from client.protocol.events import AudioReceived, Event
 
-# Chunks of a minute at the default 200 ms. Whoever is further behind than that is not live.
+# One minute of 200 ms chunks. A consumer further behind than that is not live.
 DEFAULT_LIMIT = 300
 
 
 class EventQueue:
-    """A queue that gives up old audio rather than grow, or hold up what comes after it.
-
-    `dropped` counts what was given up.
-    """
+    """Queue of events that drops old audio when it is full; `dropped` counts the drops."""
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self.dropped = 0
@@ -26,7 +23,7 @@ class EventQueue:
         self._fault: Exception | None = None
 
     def put(self, event: Event) -> None:
-        """Add an event; when full, the oldest chunk goes, or else the oldest event."""
+        """Add an event. A full queue drops its oldest chunk, or else its oldest event."""
         if len(self._events) >= self._limit:
             oldest = next(
                 (old for old in self._events if isinstance(old, AudioReceived)), self._events[0]
@@ -37,14 +34,14 @@ class EventQueue:
         self._changes.notify()
 
     def close(self, fault: Exception | None = None) -> None:
-        """Nothing will be added any more; `fault` is raised to the consumer once it is through."""
+        """Close the queue; `fault` is raised to the consumer after the remaining events."""
         if not self._closed:
             self._closed = True
             self._fault = fault
             self._changes.notify()
 
     async def get(self) -> Event | None:
-        """The next event, None after the end. Raises the fault that the queue was closed with."""
+        """Return the next event, None at the end. Raises the fault passed to `close`."""
         await self._changes.until(lambda: self._events or self._closed)
         if self._events:
             return self._events.popleft()

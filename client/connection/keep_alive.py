@@ -1,4 +1,4 @@
-"""Heartbeats of one connection: after silence, or each second for the lease of an interpreter."""
+"""Heartbeats of one connection: when idle, or every second to keep an interpreter's lease."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from shared.models.errors import ErrorCode
 from shared.utils.clock import Clock
 
 HEARTBEAT_SECONDS = 30.0
-# An interpreter shows that it is alive so often, also while it sends: its lease runs for 2.5 s.
+# Interpreters send heartbeats at this interval even while they send audio: a lease lasts 2.5 s.
 LEASE_SECONDS = 1.0
 
 _log = logging.getLogger("lingocast.client")
 
 
 class KeepAlive:
-    """Sends heartbeats by `heartbeat`, which raises ClientError; `interprets` says whose."""
+    """Sends heartbeats with `heartbeat`, which raises ClientError.
+
+    `interprets` returns whether the client is an interpreter at present.
+    """
 
     def __init__(
         self,
@@ -39,20 +42,20 @@ class KeepAlive:
         self._lease_seconds = lease_seconds
         self._last_sent = clock.monotonic()
         self._last_beat = clock.monotonic()
-        self._answers = Changes()  # a new interpreter beats faster from then on
+        self._answers = Changes()  # a reply may have made this client an interpreter
         self._told_of_expiry = False
         self._beats: set[asyncio.Task[bool]] = set()
 
     def sent(self) -> None:
-        """Something was sent: no heartbeat is needed for a while."""
+        """Note a sent frame: it replaces the next idle heartbeat."""
         self._last_sent = self._clock.monotonic()
 
     def answered(self) -> None:
-        """A reply came, which may have changed the role."""
+        """Note a reply, which may have changed the role."""
         self._answers.notify()
 
     async def run(self) -> None:
-        """Keep the connection alive until it is over, or until cancelled."""
+        """Send heartbeats until the connection ends, or until cancelled."""
         try:
             await self._run()
         finally:
@@ -72,7 +75,7 @@ class KeepAlive:
             if wait > 0:
                 await _at_most(wait, self._answers.since(seen))
             elif interprets:
-                # The next one does not wait for the answer of this one: the lease does not either.
+                # The next heartbeat does not wait for this reply, because the lease runs on.
                 self._last_beat = self._clock.monotonic()
                 beat = asyncio.create_task(self._beat())
                 self._beats.add(beat)
@@ -83,14 +86,14 @@ class KeepAlive:
                 alive = await self._beat()
 
     async def _beat(self) -> bool:
-        """One heartbeat; false if there is no use in another."""
+        """Send a heartbeat; return False if further ones are pointless."""
         try:
             await self._heartbeat()
         except ConnectionLostError:
             return False
         except RequestRefusedError as refused:
             if refused.code == ErrorCode.CONNECTION_NOT_FOUND:
-                return False  # another connection has its seat
+                return False  # another connection took over the seat
             if refused.code == ErrorCode.TOKEN_EXPIRED and self._told_of_expiry:
                 return True
             self._told_of_expiry = refused.code == ErrorCode.TOKEN_EXPIRED
@@ -103,7 +106,7 @@ class KeepAlive:
 
 
 async def _at_most(seconds: float, work: Coroutine[Any, Any, object]) -> None:
-    """Wait for it, but no longer than that."""
+    """Run `work` for at most `seconds`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await work

@@ -1,13 +1,13 @@
-"""A connection that comes back by itself when it is lost, and moves to another one before its time
-is up: how, `client.connection.supervisor` says.
+"""A connection that reconnects when it is lost, and rolls over before it expires.
 
     async with reconnecting(open_connection) as connection:
         await connection.join("golden-eagle-427", "es")
         async for event in connection.events():
-            ...  # Away, Returned and RolledOver among them
+            ...  # including Disconnected, Reconnected and RolledOver
 
-It has a Connection's interface. While it is away, requests wait, and chunks are refused with
-UnavailableError: live audio is not queued behind old audio.
+It has the interface of a Connection. While it is disconnected, requests wait, and sending audio
+raises UnavailableError: live audio is not queued behind old audio. The logic is in
+`client.connection.supervisor`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from client.connection.backoff import GRACE_SECONDS, RandomFraction
 from client.connection.catching_up import CatchUpCounts
-from client.connection.supervisor import ConnectionSupervisor, Opener
+from client.connection.link import Opener
+from client.connection.supervisor import ConnectionSupervisor
 from client.connection.websocket import Connection
 from client.errors import ConnectionLostError, UnavailableError
 from client.playback.capture import Sleep
@@ -50,11 +51,11 @@ async def reconnecting(
     alarm: Sleep = asyncio.sleep,
     random_fraction: RandomFraction = random.random,
 ) -> AsyncIterator[ReconnectingConnection]:
-    """Open a connection, and open it again when it is lost while in a session, or soon over.
+    """Open a connection that reconnects while it is in a session.
 
-    After `grace_seconds` without success it ends with ReconnectTimeoutError; 0 disables retries.
-    The first attempt is not repeated. `sleep` waits between attempts, `alarm` until the rollover is
-    due. Raises ClientError.
+    It ends with ReconnectTimeoutError after `grace_seconds` without success; 0 disables
+    reconnection. The first connection is attempted once. `sleep` waits between attempts, `alarm`
+    until a rollover is due. Raises ClientError.
     """
     supervisor = ConnectionSupervisor(
         open_connection,
@@ -74,58 +75,60 @@ async def reconnecting(
 class ReconnectingConnection(
     SessionRequests, SpeakerRequests, InterpreterRequests, AnnouncementRequests
 ):
-    """One seat in a session, over as many connections as it takes."""
+    """One seat in a session, kept over successive connections."""
 
     def __init__(self, supervisor: ConnectionSupervisor) -> None:
         self._supervisor = supervisor
 
     @property
     def state(self) -> SessionState | None:
-        """The session that this client is in, None in none or while it is away."""
+        """The session that this client is in; None while disconnected or outside a session."""
         connection = self._supervisor.connection
         return connection.state if connection else None
 
     @property
     def announcements(self) -> Mapping[Scope, Announcement]:
-        """As Connection.announcements; nothing while it is away."""
+        """As Connection.announcements; empty while disconnected."""
         return self._supervisor.announcements.active
 
     @property
     def dropped_events(self) -> int:
-        """How many received events nobody fetched in time."""
+        """Number of received events dropped because they were not consumed in time."""
         return self._supervisor.events.dropped
 
     @property
     def catch_ups(self) -> CatchUpCounts:
-        """How often it started anew because sound came too late, and what was skipped."""
+        """How often it reconnected because audio arrived too late, and the skipped chunks."""
         return self._supervisor.catch_ups
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch by the server's clock, as far as that is known."""
+        """Return the estimated server time in ms since the epoch."""
         return self._supervisor.now_ms()
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """As Connection.send_audio. Raises UnavailableError if the chunk could not be sent now."""
-        await self._now(lambda connection: connection.send_audio(seq, timestamp, audio, renders))
+        """As Connection.send_audio. Raises UnavailableError while disconnected."""
+        await self._send_now(
+            lambda connection: connection.send_audio(seq, timestamp, audio, renders)
+        )
 
     async def send_caption(self, caption: SendCaption) -> None:
-        """As Connection.send_caption. Raises UnavailableError if it could not be sent now."""
-        await self._now(lambda connection: connection.send_caption(caption))
+        """As Connection.send_caption. Raises UnavailableError while disconnected."""
+        await self._send_now(lambda connection: connection.send_caption(caption))
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
         """As Connection.ask."""
-        reply = await self._over(lambda connection: connection.ask(request, expected))
+        reply = await self._retrying(lambda connection: connection.ask(request, expected))
         self._supervisor.announcements.apply(reply)
         return reply
 
     async def heartbeat(self) -> None:
         """As Connection.heartbeat."""
-        await self._over(Connection.heartbeat)
+        await self._retrying(Connection.heartbeat)
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
-        """As Connection.next_event; raises ClientError once there is no coming back."""
+        """As Connection.next_event; raises ClientError if reconnection fails."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._supervisor.events.get()
@@ -133,12 +136,12 @@ class ReconnectingConnection(
             return None
 
     async def events(self) -> AsyncIterator[Event]:
-        """As Connection.events; raises ClientError once there is no coming back."""
+        """As Connection.events; raises ClientError if reconnection fails."""
         while (event := await self._supervisor.events.get()) is not None:
             yield event
 
-    async def _now(self, send: Callable[[Connection], Awaitable[None]]) -> None:
-        """Send over the present connection, or not at all."""
+    async def _send_now(self, send: Callable[[Connection], Awaitable[None]]) -> None:
+        """Send over the current connection, without waiting for a reconnection."""
         connection = self._supervisor.connection
         if connection is None:
             raise self._supervisor.fault or UnavailableError
@@ -147,19 +150,20 @@ class ReconnectingConnection(
         except ConnectionLostError:
             raise self._supervisor.fault or UnavailableError from None
 
-    async def _over(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-        """Ask, over the next connection again if this one is lost before it answers: each request
-        may be repeated. Coming back is bounded, hence so is this.
+    async def _retrying(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
+        """Send a request, again over the next connection if this one is lost before the reply.
+
+        Requests are idempotent. The time is bounded by that of the reconnection.
         """
-        former: Connection | None = None
+        connection: Connection | None = None
         while True:
-            former = await self._supervisor.present(former)
+            connection = await self._supervisor.next_connection(after=connection)
             try:
-                with self._supervisor.asking():
-                    return await ask(former)
+                with self._supervisor.request_in_progress():
+                    return await ask(connection)
             except ConnectionLostError:
                 continue
 
 
-# What the flows run over.
+# The connections that flows accept.
 AnyConnection = Connection | ReconnectingConnection

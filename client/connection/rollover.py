@@ -1,6 +1,6 @@
-"""When a client moves to a second connection, and what it takes from both while it has two.
+"""Rollover policy: when to move to a second connection, and how to merge both event streams.
 
-Pure: no clock, no randomness and no I/O. `client.connection.reconnecting` acts on its decisions.
+Pure: no clock, no randomness and no I/O. `client.connection.supervisor` acts on its decisions.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from client.protocol.events import AudioRefused, CaptionRefused, Event, Notification
 from shared.protocol.message_base import encode
 
-# PROTOCOL rule 13: for so long both connections get audio, and chunks of both are accepted.
+# PROTOCOL rule 13: both connections receive audio for this long, and may send chunks.
 OVERLAP_SECONDS = 2.0
-# So long before the end it moves at the latest (ms). That is an eighth of a connection's two hours,
-# and so it is of whatever is left of one that is shorter.
+# The rollover begins at least this long before expiry (ms): an eighth of a connection's two hours,
+# and an eighth of the remaining time if that is shorter.
 _LEAD_MS = 15 * 60 * 1000
 _LEAD_SHARE = 8
-# Clients that joined together move one after another, over a third of that time.
+# Rollovers are spread over a third of that time, for clients that joined together.
 _SPREAD_SHARE = 3
-# An attempt that failed is made again as often as this before the connection is over.
+# Number of attempts that fit before expiry.
 _ATTEMPTS = 15
-# The time is by the server's clock: it is compared with ours, but not while everyone joins (s).
-_COMPARE_AFTER = 60.0
+# Expiry is by the server's clock, so clocks are compared; not at once, while everyone joins (s).
+_CLOCK_CHECK_SECONDS = 60.0
 
 
 def _lead(expires_at: float, now: float) -> float:
@@ -31,15 +31,16 @@ def _lead(expires_at: float, now: float) -> float:
 
 
 def seconds_until_clock_check(expires_at: float, now: float) -> float:
-    """How long after sitting down to compare the clocks; the times are by different ones as yet,
-    and may make no sense together.
+    """Return the seconds after joining at which to compare the clocks.
+
+    `expires_at` and `now` are still by different clocks, so their difference may be meaningless.
     """
-    return min(_COMPARE_AFTER, _lead(expires_at, now) / 1000 or _COMPARE_AFTER)
+    return min(_CLOCK_CHECK_SECONDS, _lead(expires_at, now) / 1000 or _CLOCK_CHECK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class RolloverSchedule:
-    """When one connection is to be left; times are ms since the epoch, by the server's clock."""
+    """Rollover times of one connection, in ms since the epoch by the server's clock."""
 
     due_at: float
     retry_ms: float
@@ -49,45 +50,46 @@ class RolloverSchedule:
     def of(
         cls, expires_at: float, seated_at: float, random_fraction: Callable[[], float]
     ) -> RolloverSchedule:
-        """For a connection that sat down at `seated_at`; `chance` is evenly from 0 to 1."""
+        """Return the schedule of a connection that joined at `seated_at`."""
         lead = _lead(expires_at, seated_at)
         due_at = expires_at - lead * (1 + random_fraction() / _SPREAD_SHARE)
         return cls(due_at, lead / _ATTEMPTS, expires_at)
 
     def seconds_until_due(self, now: float) -> float | None:
-        """How long to wait for the first attempt; None if the connection should be over already:
-        whoever said so would say it of the next one too.
+        """Return the seconds until the first attempt; None if the expiry has passed already.
+
+        An expiry in the past means a wrong clock, which would affect the next connection too.
         """
         return max(self.due_at - now, 0) / 1000 if now < self.expires_at else None
 
     def seconds_until_retry(self, now: float) -> float | None:
-        """How long to wait after an attempt that failed; None if that would be too late."""
+        """Return the seconds to wait after a failed attempt; None if that is too late."""
         return self.retry_ms / 1000 if now + self.retry_ms < self.expires_at else None
 
 
 class EventMerger:
-    """Merges the events of two connections that have one seat, so that nothing is told twice.
+    """Merges the events of two connections that share a seat, and drops duplicates.
 
-    Sound passes from both: of a chunk that comes twice the jitter buffer plays one.
+    Audio passes from both: the jitter buffer drops duplicate chunks.
     """
 
     def __init__(self) -> None:
-        self._told: Counter[tuple[object, bytes]] = Counter()
-        self._passed: Counter[bytes] = Counter()
+        self._received: Counter[tuple[object, bytes]] = Counter()
+        self._accepted: Counter[bytes] = Counter()
 
     def accepts(self, event: Event, source: object, *, former: bool) -> bool:
-        """Whether an event of `source` is to be passed on; `former` if that is being left."""
+        """Return whether to forward an event of `source`; `former` if that is being left."""
         match event:
             case AudioRefused(error=error) | CaptionRefused(error=error):
-                # That the former may no longer send is no news.
+                # The former connection has lost its right to send, which is expected.
                 return error.retryable or not former
             case Notification(message=message):
                 key = encode(message)
-                self._told[source, key] += 1
-                # The same news may come again, but then it does so on each connection.
-                if self._told[source, key] <= self._passed[key]:
+                self._received[source, key] += 1
+                # A message that repeats later does so on each connection.
+                if self._received[source, key] <= self._accepted[key]:
                     return False
-                self._passed[key] += 1
+                self._accepted[key] += 1
                 return True
             case _:
                 return True

@@ -1,8 +1,8 @@
-"""How much sound may be under way: what was sent must reach the other end within about a second.
+"""Flow control for audio: sent chunks must arrive within about a second.
 
-A network that stalls does not say so: buffers of the machine and of proxies take megabytes, minutes
-of speech, and deliver them late and all at once. Pings travel behind the sound, so an
-answer means that all that was sent before has arrived.
+A stalled network gives no error: buffers of the machine and of proxies hold megabytes, minutes of
+speech, and deliver them late in one burst. Pings queue behind the audio, so a pong means that
+everything sent before has arrived.
 """
 
 from __future__ import annotations
@@ -10,47 +10,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-# How long an answer may take, beyond the fastest one so far (s).
+# Maximum time of a pong beyond the fastest one so far (s).
 _PATIENCE_SECONDS = 1.0
-# Between two pings, one of which is under way at a time (s).
+# Interval between pings, of which one is in flight at a time (s).
 _INTERVAL_SECONDS = 0.5
 
-# Sends a ping; what it returns is done when the answer is there.
+# Sends a ping; the inner awaitable resolves when the pong arrives.
 Ping = Callable[[], Awaitable[Awaitable[float]]]
 
 
 class SendWindow:
-    """Watches one connection by pings. `monotonic` is in seconds."""
+    """Send window of one connection, measured with pings; `monotonic` is in seconds."""
 
     def __init__(self, ping: Ping, monotonic: Callable[[], float]) -> None:
         self._ping = ping
         self._monotonic = monotonic
         self._sent_at = float("-inf")
-        self._answer: asyncio.Future[float] | None = None
+        self._pong: asyncio.Future[float] | None = None
         self._fastest: float | None = None
 
     async def has_room(self) -> bool:
-        """Whether what was sent until now has arrived, but for the last second or so."""
+        """Return whether everything sent has arrived, except for about the last second."""
         if self._is_open():
             return True
-        # The answer may be waiting to be read, as after this program was halted.
+        # The pong may be waiting to be read, for example after this process was suspended.
         for _ in range(2):
             await asyncio.sleep(0)
         return self._is_open()
 
     async def sent(self) -> None:
-        """Sound was sent: ask for an answer now and then."""
-        if self._answer is None and self._monotonic() - self._sent_at >= _INTERVAL_SECONDS:
+        """Note sent audio, and send a ping if one is due."""
+        if self._pong is None and self._monotonic() - self._sent_at >= _INTERVAL_SECONDS:
             self._sent_at = self._monotonic()
-            self._answer = asyncio.ensure_future(await self._ping())
+            self._pong = asyncio.ensure_future(await self._ping())
 
     def _is_open(self) -> bool:
-        if self._answer is not None and self._answer.done():
-            if not self._answer.cancelled() and self._answer.exception() is None:
-                took = self._answer.result()
+        if self._pong is not None and self._pong.done():
+            if not self._pong.cancelled() and self._pong.exception() is None:
+                took = self._pong.result()
                 self._fastest = took if self._fastest is None else min(took, self._fastest)
-            self._answer = None
-        if self._answer is None:
+            self._pong = None
+        if self._pong is None:
             return True
         limit = _PATIENCE_SECONDS + (self._fastest or 0.0)
         return self._monotonic() - self._sent_at <= limit

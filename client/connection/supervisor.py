@@ -1,7 +1,7 @@
-"""Keeps one seat in a session over as many connections as it takes.
+"""Keeps one seat in a session over successive connections.
 
-`client.connection.backoff` decides what follows a loss, `client.connection.rollover` when to move
-without one. `client.connection.reconnecting` gives it a connection's interface.
+`client.connection.backoff` decides what follows a loss, `client.connection.rollover` when to roll
+over. `client.connection.reconnecting` gives the supervisor the interface of a connection.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 from client.changes import Changes
@@ -19,6 +18,7 @@ from client.connection.backoff import RandomFraction, Reconnection, Seat
 from client.connection.catching_up import CatchUpCounts, CatchUpMonitor
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
+from client.connection.link import Link, Opener
 from client.connection.rollover import (
     OVERLAP_SECONDS,
     EventMerger,
@@ -40,26 +40,13 @@ from client.protocol.events import (
 from shared.protocol.messages import SessionJoined
 from shared.utils.clock import Clock
 
-# Opens a connection, with a token that is valid now; the clocks' difference is known for all.
-Opener = Callable[[ClockOffset], AbstractAsyncContextManager[Connection]]
 _log = logging.getLogger("lingocast.client")
 
 
-@dataclass(slots=True, eq=False)
-class _Link:
-    """One of the connections, with what closes it."""
-
-    connection: Connection
-    resources: AsyncExitStack
-
-    async def close(self) -> None:
-        await self.resources.aclose()
-
-
 class ConnectionSupervisor:
-    """The present connection, the events of all of them, and the way from one to the next.
+    """Owns the current connection, merges all events, and moves the seat between connections.
 
-    `sleep` waits between attempts to come back, `alarm` for the time to move on.
+    `sleep` waits between reconnection attempts, `alarm` until a rollover is due.
     """
 
     def __init__(
@@ -74,7 +61,7 @@ class ConnectionSupervisor:
     ) -> None:
         self.events = EventQueue()
         self.announcements = AnnouncementTracker()
-        self.fault: ClientError | None = None  # why there will be no connection any more
+        self.fault: ClientError | None = None  # set once no further connection will be opened
         self._open_connection = open_connection
         self._reconnection = Reconnection(
             grace_seconds=grace_seconds, random_fraction=random_fraction
@@ -84,149 +71,155 @@ class ConnectionSupervisor:
         self._alarm = alarm
         self._random_fraction = random_fraction
         self._offset = ClockOffset()
-        self._link: _Link | None = None  # None while away
-        self._overlap: EventMerger | None = None  # while two connections have the seat
-        self._handing_over = False  # meanwhile requests wait
-        self._asking = 0  # requests under way
+        self._link: Link | None = None  # None while disconnected
+        self._merger: EventMerger | None = None  # while two connections share the seat
+        self._moving_seat = False  # requests wait meanwhile
+        self._requests = 0  # in progress
         self._changes = Changes()
-        self._catching_up = CatchUpMonitor(clock, sleep, random_fraction, enabled=grace_seconds > 0)
+        self._catch_up_monitor = CatchUpMonitor(
+            clock, sleep, random_fraction, enabled=grace_seconds > 0
+        )
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the first connection. Raises ClientError."""
         self._link = await self._open()
-        self._task = asyncio.create_task(self._live(self._link))
+        self._task = asyncio.create_task(self._run(self._link))
 
     async def close(self) -> None:
         """Close all connections for good."""
         self._end(ConnectionLostError("the connection was closed"), None)
-        await _cancelled(*self._retiring)
+        await _cancel(*self._retiring)
         if self._task is not None:
-            await _cancelled(self._task)
+            await _cancel(self._task)
         if self._link is not None:
             await self._link.close()
         if self._task is not None and not self._task.cancelled():
-            self._task.result()  # raises what is a fault of this program, and no end of a session
+            self._task.result()  # raises a bug of this program
 
     @property
     def catch_ups(self) -> CatchUpCounts:
-        """What it took to stay live."""
-        return self._catching_up.counts
+        """Restarts and skipped chunks, because audio arrived too late."""
+        return self._catch_up_monitor.counts
 
     @property
     def connection(self) -> Connection | None:
-        """The present connection, None while away."""
+        """The current connection; None while disconnected."""
         return self._link.connection if self._link else None
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch by the server's clock, as far as that is known."""
+        """Return the estimated server time in ms since the epoch."""
         return self._clock.now_ms() + self._offset.offset_ms
 
-    async def present(self, former: Connection | None) -> Connection:
-        """A connection other than the former, to ask something. Raises what makes it impossible."""
+    async def next_connection(self, after: Connection | None) -> Connection:
+        """Wait for a connection other than `after`. Raises `fault` once there will be none."""
 
-        def other() -> Connection | None:
+        def current() -> Connection | None:
             if self.fault is not None:
                 raise self.fault
-            free = self.connection is not former and not self._handing_over
-            return self.connection if free else None
+            usable = self.connection is not after and not self._moving_seat
+            return self.connection if usable else None
 
-        return await self._changes.until(other)
+        return await self._changes.until(current)
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
-        """While a request is under way: its reply may change what the seat is."""
-        self._asking += 1
+    def request_in_progress(self) -> Iterator[None]:
+        """Hold back the moving of the seat: a request's reply may change the seat."""
+        self._requests += 1
         try:
             yield
         finally:
-            self._asking -= 1
+            self._requests -= 1
             self._changes.notify()
 
-    async def _live(self, link: _Link) -> None:
-        """Pass events on, move on, and come back, until there is no coming back."""
-        following: _Link | None = link
+    async def _run(self, link: Link) -> None:
+        """Serve one connection after the other, until there is no further one."""
+        current: Link | None = link
         try:
-            while following is not None:
-                following = await self._serve(following)
+            while current is not None:
+                current = await self._serve(current)
         except ClientError as fault:
             self._end(fault, fault)
         finally:
             self._end(ConnectionLostError("the connection was closed"), None)
 
-    async def _serve(self, link: _Link) -> _Link | None:
-        """Pass events on until another connection has the seat; None once we have closed it."""
-        self._catching_up.reset()
-        passing = asyncio.create_task(self._pass_on(link))
-        moving = asyncio.create_task(self._successor(link))
-        watching = asyncio.create_task(self._catching_up.watch(link.connection))
+    async def _serve(self, link: Link) -> Link | None:
+        """Forward events until another connection has the seat; None after `close`."""
+        self._catch_up_monitor.reset()
+        forwarding = asyncio.create_task(self._forward_events(link))
+        rolling_over = asyncio.create_task(self._roll_over(link))
+        watching = asyncio.create_task(self._catch_up_monitor.watch(link.connection))
         retired = False
         try:
-            await asyncio.wait((passing, moving, watching), return_when=asyncio.FIRST_COMPLETED)
-            # If a hand-over succeeds it does not matter how the former connection ends.
-            await self._changes.until(lambda: not self._handing_over)
-            if moving.done():
-                successor = moving.result()
-                self._retire(link, passing)
+            await asyncio.wait(
+                (forwarding, rolling_over, watching), return_when=asyncio.FIRST_COMPLETED
+            )
+            # If the seat moves successfully, it does not matter how the former connection ends.
+            await self._changes.until(lambda: not self._moving_seat)
+            if rolling_over.done():
+                successor = rolling_over.result()
+                self._retire(link, forwarding)
                 retired = True
                 return successor
-            # It may be opening a connection, which must not take the seat as well.
-            await _cancelled(moving)
+            # A rollover in progress must not take the seat as well.
+            await _cancel(rolling_over)
             if watching.done():
                 return await self._catch_up(link, watching)
-            await passing
+            await forwarding
         except ConnectionLostError as fault:
             self._link = None
-            return await self._come_back(link, fault)
+            return await self._reconnect(link, fault)
         finally:
-            await _cancelled(moving, watching)
+            await _cancel(rolling_over, watching)
             if not retired:
-                await _cancelled(passing)
+                await _cancel(forwarding)
                 if self._link is not link:
                     await link.close()
         return None
 
-    async def _pass_on(self, link: _Link) -> None:
+    async def _forward_events(self, link: Link) -> None:
         async for event in link.connection.events():
             former = link is not self._link
-            if self._overlap and not self._overlap.accepts(event, link, former=former):
+            if self._merger and not self._merger.accepts(event, link, former=former):
                 continue
             if isinstance(event, AudioReceived) and not former and self._is_too_old(event, link):
                 continue
-            # What one connection has told, the next one tells again.
+            # The service repeats active announcements on each new connection.
             if isinstance(event, Notification) and not self.announcements.apply(event.message):
                 continue
             self.events.put(event)
 
-    async def _catch_up(self, link: _Link, watching: asyncio.Task[None]) -> _Link:
-        """Move to another connection, without what this one still holds. Raises FellBehindError if
-        that did not work.
+    async def _catch_up(self, link: Link, watching: asyncio.Task[None]) -> Link:
+        """Move to a new connection, without the audio that this one still holds.
+
+        Raises FellBehindError if that fails.
         """
-        self._handing_over = True
-        if not self._asking:
-            link.connection.stop_reading()  # leave the network to the other one
-        successor = await self._hand_over(link.connection)
+        self._moving_seat = True
+        if not self._requests:
+            link.connection.stop_reading()  # leave the bandwidth to the new connection
+        successor = await self._move_seat(link.connection)
         link.connection.abort()
         try:
             watching.result()
         except FellBehindError as fault:
             if successor is None:
                 raise
-            self._overlap = None
+            self._merger = None
             self.events.put(CaughtUp(fault.seconds))
         assert successor is not None
         return successor
 
-    def _is_too_old(self, heard: AudioReceived, link: _Link) -> bool:
+    def _is_too_old(self, event: AudioReceived, link: Link) -> bool:
         state = link.connection.state
         if state is None:
             return False
-        return not self._catching_up.accepts(heard.audio, state.audio_format.chunk_ms)
+        return not self._catch_up_monitor.accepts(event.audio, state.audio_format.chunk_ms)
 
-    async def _successor(self, link: _Link) -> _Link:
-        """The connection that follows on this one, once it is time. That there is none is no
-        matter: then this one is lost one day, and comes back.
+    async def _roll_over(self, link: Link) -> Link:
+        """Wait until a rollover is due, then move the seat and return the new connection.
+
+        If no attempt succeeds, wait forever: the connection will expire and be reconnected.
         """
         connection = link.connection
         state = await self._changes.until(lambda: connection.state)
@@ -240,61 +233,61 @@ class ConnectionSupervisor:
         delay = schedule.seconds_until_due(self.now_ms())
         while delay is not None:
             await self._alarm(delay)
-            if successor := await self._hand_over(connection):
+            if successor := await self._move_seat(connection):
                 return successor
             delay = schedule.seconds_until_retry(self.now_ms())
-        never: asyncio.Future[_Link] = asyncio.get_running_loop().create_future()
-        return await never  # it is lost before
+        never: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+        return await never
 
-    async def _hand_over(self, connection: Connection) -> _Link | None:
-        """A second connection with the seat of the first, or None if that did not work."""
+    async def _move_seat(self, connection: Connection) -> Link | None:
+        """Open a second connection and move the seat to it; None if that fails."""
         try:
-            async with AsyncExitStack() as failing:
+            async with AsyncExitStack() as on_failure:
                 link = await self._open()
-                failing.push_async_callback(link.close)
-                self._handing_over = True
-                await self._changes.until(lambda: not self._asking)
+                on_failure.push_async_callback(link.close)
+                self._moving_seat = True
+                await self._changes.until(lambda: not self._requests)
                 state = connection.state
-                if state is None:  # in no session any more; perhaps in another one by and by
+                if state is None:  # the client has left the session meanwhile
                     return None
-                self._overlap = EventMerger()
-                reply = await _join(link, Seat.of(state, self.now_ms()))
-                failing.pop_all()
+                self._merger = EventMerger()
+                reply = await link.join(Seat.of(state, self.now_ms()))
+                on_failure.pop_all()
         except ClientError as fault:
             _log.info("could not move to another connection: %s", fault)
-            self._overlap = None
+            self._merger = None
             return None
         else:
             self._link = link
             self.events.put(RolledOver(reply))
             return link
         finally:
-            self._handing_over = False
+            self._moving_seat = False
             self._changes.notify()
 
-    def _retire(self, link: _Link, passing: asyncio.Task[None]) -> None:
-        """Close a connection whose seat has moved on, after the time that both are heard."""
-        overlap = self._overlap
+    def _retire(self, link: Link, forwarding: asyncio.Task[None]) -> None:
+        """Close a connection whose seat has moved, after the overlap."""
+        merger = self._merger
 
         async def retire() -> None:
             try:
                 await self._alarm(OVERLAP_SECONDS)
             finally:
-                await _cancelled(passing)
+                await _cancel(forwarding)
                 await link.close()
-                if self._overlap is overlap:
-                    self._overlap = None
+                if self._merger is merger:
+                    self._merger = None
 
         task = asyncio.create_task(retire())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    async def _come_back(self, lost: _Link, fault: ClientError) -> _Link:
-        """A connection that has the seat again. Raises ClientError."""
+    async def _reconnect(self, lost: Link, fault: ClientError) -> Link:
+        """Open a connection and rejoin with the seat. Raises ClientError."""
         state = lost.connection.state
         await lost.close()
         if state is None:
-            raise fault  # there is nothing to come back to
+            raise fault  # there is no seat to rejoin
         seat, lost_at = Seat.of(state, self.now_ms()), self._clock.monotonic()
         self._reconnection.connection_lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
@@ -304,7 +297,7 @@ class ConnectionSupervisor:
             await self._sleep(delay)
             try:
                 async with asyncio.timeout(self._reconnection.remaining(self._clock.monotonic())):
-                    link, reply = await self._seated_anew(seat)
+                    link, reply = await self._rejoin(seat)
             except TimeoutError:
                 fault = ConnectionLostError("the service did not answer in time")
             except ClientError as refused:
@@ -319,18 +312,16 @@ class ConnectionSupervisor:
         self._changes.notify()
         return link
 
-    async def _seated_anew(self, seat: Seat) -> tuple[_Link, SessionJoined]:
-        async with AsyncExitStack() as failing:
+    async def _rejoin(self, seat: Seat) -> tuple[Link, SessionJoined]:
+        async with AsyncExitStack() as on_failure:
             link = await self._open()
-            failing.push_async_callback(link.close)
-            reply = await _join(link, seat)
-            failing.pop_all()
+            on_failure.push_async_callback(link.close)
+            reply = await link.join(seat)
+            on_failure.pop_all()
         return link, reply
 
-    async def _open(self) -> _Link:
-        resources = AsyncExitStack()
-        opened = self._open_connection(self._offset)
-        return _Link(await resources.enter_async_context(opened), resources)
+    async def _open(self) -> Link:
+        return await Link.open(self._open_connection, self._offset)
 
     def _end(self, fault: ClientError, for_events: ClientError | None) -> None:
         if self.fault is None:
@@ -339,21 +330,8 @@ class ConnectionSupervisor:
             self._changes.notify()
 
 
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel them, and wait for their end; how they ended does not matter."""
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks and wait until they have ended, whatever their result."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _join(link: _Link, seat: Seat) -> SessionJoined:
-    return await link.connection.join(
-        seat.session_id,
-        seat.language,
-        seat.role,
-        seat.resume_token,
-        standby=seat.role == "interpreter",  # somebody may be the language's voice meanwhile
-        source=seat.credentials.source,
-        ticket=seat.credentials.ticket,
-        secret=seat.credentials.secret,
-    )

@@ -1,4 +1,4 @@
-"""Opening a WebSocket, and what its ends mean: the library's exceptions become ours."""
+"""Opening a WebSocket, and translation of the library's exceptions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from shared.utils.validators import MAX_MESSAGE_BYTES, validate_client_id
 
 _OPEN_TIMEOUT_SECONDS = 15.0
 _CLOSE_TIMEOUT_SECONDS = 3.0
-# A network that is gone says nothing. Pings find it out within twice this, which leaves most of a
-# speaker's time of grace for coming back.
+# Pings detect a dead network within twice this time, which leaves most of a speaker's grace period
+# for reconnecting.
 _PING_SECONDS = 10.0
 
-# A second and a half of the default audio. The kernel takes twice that, for its own needs.
+# 1.5 s of the default audio. The kernel doubles it for its own bookkeeping.
 _RECEIVE_BYTES = 65_536
 
-# At its debug level the library writes handshakes and frames, which carry tokens and audio.
+# At debug level the library logs handshakes and frames, which contain tokens and audio.
 _wire_log = logging.getLogger("lingocast.client.wire")
 _wire_log.setLevel(logging.WARNING)
 
@@ -46,17 +46,16 @@ class SessionTicket:
 async def open_socket(
     url: str, token: str | None, client_id: str | None, ticket: SessionTicket | None = None
 ) -> ClientConnection:
-    """A connected socket, of the token's user, of that session's interpreter, or else of that
-    anonymous client.
+    """Open a socket as the token's user, the ticket's interpreter, or an anonymous client.
 
-    Raises UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
+    Raises UnreachableError or HandshakeRefusedError, and ValidationError for an invalid client id.
     """
-    who = _identity(token, client_id, ticket)
-    shown = url.partition("?")[0]  # a token may stand in the query
+    identity = _identity(token, client_id, ticket)
+    shown = url.partition("?")[0]  # the query may contain a token
     try:
         opened = await connect(
-            _with_query(url, who),
-            compression=None,  # API Gateway has none, and speech would not shrink
+            _with_query(url, identity),
+            compression=None,  # API Gateway does not support it, and speech would not shrink
             open_timeout=_OPEN_TIMEOUT_SECONDS,
             close_timeout=_CLOSE_TIMEOUT_SECONDS,
             ping_interval=_PING_SECONDS,
@@ -65,22 +64,22 @@ async def open_socket(
             proxy=None if is_local(url) else True,
             logger=_wire_log,
         )
-        _receive_little(opened)
+        _limit_receive_buffer(opened)
         return opened
     except InvalidStatus as refused:
         raise HandshakeRefusedError(refused.response.status_code) from None
     except (InvalidURI, ValueError):
-        raise UnreachableError(f"{shown} is no WebSocket address (ws://… or wss://…)") from None
+        raise UnreachableError(f"{shown} is not a WebSocket address (ws://… or wss://…)") from None
     except (InvalidMessage, InvalidHandshake):
-        raise UnreachableError(f"what answers at {shown} is no WebSocket server") from None
+        raise UnreachableError(f"the server at {shown} is not a WebSocket server") from None
     except TimeoutError:
         raise UnreachableError(f"nothing answers at {shown}") from None
     except OSError as fault:
         raise UnreachableError(f"{shown} cannot be reached: {_reason(fault)}") from None
 
 
-def _receive_little(opened: ClientConnection) -> None:
-    """What waits in this machine's kernel is no longer live: let that be little."""
+def _limit_receive_buffer(opened: ClientConnection) -> None:
+    """Shrink the kernel's receive buffer: audio waiting there is no longer live."""
     connected = opened.transport.get_extra_info("socket")
     with contextlib.suppress(OSError):
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
@@ -95,7 +94,7 @@ def _reason(fault: OSError) -> str:
 def _identity(
     token: str | None, client_id: str | None, ticket: SessionTicket | None
 ) -> dict[str, str]:
-    """What the query says of who connects: a user has no need of a client's id."""
+    """Return the query parameters that identify the client; a user needs no client id."""
     if token:
         return {"token": token}
     if ticket is not None:
@@ -103,17 +102,17 @@ def _identity(
     return {"clientId": validate_client_id(client_id)} if client_id is not None else {}
 
 
-def _with_query(url: str, who: dict[str, str]) -> str:
+def _with_query(url: str, identity: dict[str, str]) -> str:
     parts = urlsplit(url)
-    if not who or ("token" not in who and "token" in dict(parse_qsl(parts.query))):
+    if not identity or ("token" not in identity and "token" in dict(parse_qsl(parts.query))):
         return url
     replaced = {"token", "clientId", "session", "ticket"}
     query = [pair for pair in parse_qsl(parts.query) if pair[0] not in replaced]
-    return urlunsplit(parts._replace(query=urlencode([*query, *who.items()])))
+    return urlunsplit(parts._replace(query=urlencode([*query, *identity.items()])))
 
 
 def to_connection_lost(closed: ConnectionClosed) -> ConnectionLostError:
-    """The end of a connection as our exception, with the reason that was given."""
+    """Convert the library's exception, including the close code and reason."""
     frame = closed.rcvd or closed.sent
     if frame is None:
         return ConnectionLostError("the connection broke off")

@@ -1,12 +1,12 @@
-"""A WebSocket connection to the service, for asyncio: bytes for the protocol core, and timing.
+"""A WebSocket connection to the service, for asyncio.
 
     async with connect("ws://127.0.0.1:8765/dev") as connection:
         await connection.join("golden-eagle-427", "es")
         async for event in connection.events():
             ...
 
-A background task reads at once whatever arrives, another sends heartbeats; both end with the
-`async with` block. Received audio that nobody fetches is given up after a while, oldest first.
+One background task reads frames as they arrive, another sends heartbeats; both end with the
+`async with` block. If events are not consumed, the oldest received audio is dropped.
 """
 
 from __future__ import annotations
@@ -77,11 +77,12 @@ async def connect(
 ) -> AsyncIterator[Connection]:
     """Open a connection; it is closed at the end of the block.
 
-    By `client_id` (8-64 of A-Z a-z 0-9 _ -, random) the service knows an anonymous reader again:
-    what they have acknowledged is not shown to them again. With a token it is not sent. A session's
-    own interpreter shows its `ticket`, without which an anonymous connection can send nothing.
-    Connections that share an `offset` share what they learn of the server's clock. Raises
-    UnreachableError or HandshakeRefusedError, and ValidationError for what is no client id.
+    `client_id` (random, 8-64 of A-Z a-z 0-9 _ -) identifies an anonymous client across
+    connections, so that acknowledged announcements are not shown again. It is not sent along with
+    a token. `ticket` authorizes a session's own interpreter; other anonymous connections cannot
+    send audio. Connections with the same `offset` share their estimate of the server's clock.
+
+    Raises UnreachableError or HandshakeRefusedError, and ValidationError for an invalid client id.
     """
     socket = await open_socket(url, token, client_id, ticket)
     connection = Connection(
@@ -102,8 +103,10 @@ async def connect(
 class Connection(
     SessionRequests, SpeakerRequests, InterpreterRequests, AnnouncementRequests, DeviceRequests
 ):
-    """An open connection. Requests raise RequestRefusedError, RequestTimeoutError or
-    ConnectionLostError; everything that is not a reply comes out of `events`.
+    """An open connection.
+
+    Requests raise RequestRefusedError, RequestTimeoutError or ConnectionLostError. Everything that
+    is not a reply is yielded by `events`.
     """
 
     def __init__(
@@ -137,14 +140,14 @@ class Connection(
         self._window = SendWindow(socket.ping, asyncio.get_running_loop().time)
 
     def start(self) -> None:
-        """Begin to read and to keep the connection alive."""
+        """Start the reading and heartbeat tasks."""
         self._tasks = [
             asyncio.create_task(self._read()),
             asyncio.create_task(self._alive.run()),
         ]
 
     async def close(self) -> None:
-        """Close the connection and end its tasks; harmless when it is closed already."""
+        """Close the connection and end its tasks. Idempotent."""
         self._closing = True
         await self._socket.close()
         for task in self._tasks:
@@ -153,39 +156,40 @@ class Connection(
         self._end(None)
 
     def stop_reading(self) -> None:
-        """Read no more: what is still to come is not wanted."""
+        """Stop reading: further messages are not wanted."""
         self._socket.transport.pause_reading()
 
     def abort(self) -> None:
-        """Drop the connection with everything that is under way on it; `close` is to follow."""
+        """Drop the connection and everything in flight; call `close` afterwards."""
         self._closing = True
         self._socket.transport.abort()
 
     @property
     def state(self) -> SessionState | None:
-        """The session that this connection is in, or None."""
+        """The session that this connection is in, if any."""
         return self._core.state
 
     @property
     def announcements(self) -> Mapping[Scope, Announcement]:
-        """What is announced now: to everyone (`all`), and in the session."""
+        """Active announcements: to everyone (`all`), and in the session (`session`)."""
         return self._core.announcements.active
 
     @property
     def dropped_events(self) -> int:
-        """How many received events nobody fetched in time."""
+        """Number of received events dropped because they were not consumed in time."""
         return self._queue.dropped
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch by the server's clock, as far as that is known."""
+        """Return the estimated server time in ms since the epoch."""
         return self._clock.now_ms() + self._offset.offset_ms
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """Send a chunk captured at `timestamp` (ms since the epoch, own clock); no reply. An
-        interpreter's may say what it `renders`. Raises StalledError, without sending it, while the
-        network holds back what was sent before.
+        """Send a chunk captured at `timestamp` (ms since the epoch, own clock). No reply.
+
+        `renders` tells which utterance of the floor an interpreter's chunk renders. Raises
+        StalledError, and does not send, while earlier chunks have not arrived.
         """
         if not await self._window.has_room():
             raise StalledError
@@ -196,23 +200,24 @@ class Connection(
             raise to_connection_lost(closed) from None
 
     async def send_caption(self, caption: SendCaption) -> None:
-        """Let those who hear one's language, or the floor, read what is said; no reply."""
+        """Send a caption to the listeners of this client's language, or of the floor. No reply."""
         await self._send(self._core.caption_frame(caption))
 
     async def heartbeat(self) -> None:
-        """Keep the connection alive, and compare the clocks. Also done every 30 s of silence, and
-        by interpreters each second.
+        """Keep the connection alive and compare the clocks.
+
+        Runs automatically after 30 s without sending, and every second for interpreters.
         """
         sent_at = self._clock.now_ms()
         ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
 
     def set_token_renewal(self, renew: Renew) -> None:
-        """Let requests that are refused because the token has expired be repeated after `renew`."""
+        """Repeat requests that are refused for an expired token after calling `renew`."""
         self._renew = renew
 
     async def authenticate(self, token: str) -> Authenticated:
-        """Extend the connection's rights by a newer token of the same user, and compare clocks."""
+        """Send a newer token of the same user, and compare the clocks."""
         sent_at = self._clock.now_ms()
         reply = await self._ask(Authenticate(token=token), Authenticated)
         self._offset.add(sent_at, reply.timestamp, self._clock.now_ms())
@@ -221,15 +226,15 @@ class Connection(
     async def wait_token_refused(self) -> None:
         """Wait until the service refuses something because the token has expired.
 
-        Earlier refusals do not count: what was on the way during a renewal is refused as well, and
-        whoever is still refused is so again with the next chunk or heartbeat.
+        Earlier refusals do not count: messages in flight during a renewal are refused too, and a
+        token that is still expired is refused again with the next chunk or heartbeat.
         """
         await self._refusals.since(self._refusals.version)
 
     async def next_event(self, timeout_seconds: float | None = None) -> Event | None:
-        """The next event, None when the time is over or the connection was closed by us.
+        """Return the next event; None after the timeout, or after `close`.
 
-        Raises ConnectionLostError when it ended otherwise.
+        Raises ConnectionLostError if the connection was lost.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -238,18 +243,18 @@ class Connection(
             return None
 
     async def events(self) -> AsyncIterator[Event]:
-        """Events as they come, until we close the connection. Raises ConnectionLostError."""
+        """Yield events until `close`. Raises ConnectionLostError."""
         while (event := await self._queue.get()) is not None:
             yield event
 
     async def ask(self, request: Request, expected: type[ReplyType]) -> ReplyType:
-        """The reply to any request. Raises as said above."""
+        """Send a request and return its reply. Raises as the class says."""
         try:
             return await self._ask(request, expected)
         except RequestRefusedError as refused:
             if refused.code != ErrorCode.TOKEN_EXPIRED or self._renew is None:
                 raise
-            if isinstance(request, Heartbeat):  # the next one will do
+            if isinstance(request, Heartbeat):  # the next heartbeat follows the renewal
                 self._refusals.notify()
                 raise
         await self._renew()
@@ -285,22 +290,22 @@ class Connection(
         try:
             while True:
                 frame = await self._socket.recv(decode=False)
-                self._take(frame)
+                self._dispatch(frame)
         except ConnectionClosed as closed:
             self._end(None if self._closing else to_connection_lost(closed))
 
-    def _take(self, frame: bytes) -> None:
+    def _dispatch(self, frame: bytes) -> None:
         for event in self._core.receive(frame, self.now_ms()):
             if isinstance(event, ReplyReceived):
                 self._alive.answered()
-                self._settle(event.request_id, event.reply)
+                self._resolve(event.request_id, event.reply)
             elif isinstance(event, RequestRefused):
-                self._settle(event.request_id, event.error)
+                self._resolve(event.request_id, event.error)
             else:
-                self._queue.put(self._excused(event))
+                self._queue.put(self._with_renewal(event))
 
-    def _excused(self, event: Event) -> Event:
-        """A refusal for an expired token may pass where the token is renewed."""
+    def _with_renewal(self, event: Event) -> Event:
+        """Mark a refusal for an expired token as retryable if the token is renewed."""
         if not isinstance(event, AudioRefused | CaptionRefused) or self._renew is None:
             return event
         if event.error.code != ErrorCode.TOKEN_EXPIRED:
@@ -308,7 +313,7 @@ class Connection(
         self._refusals.notify()
         return replace(event, error=event.error.as_retryable())
 
-    def _settle(self, request_id: str, outcome: Reply | ClientError) -> None:
+    def _resolve(self, request_id: str, outcome: Reply | ClientError) -> None:
         future = self._replies.get(request_id)
         if future is None or future.done():
             return
@@ -320,4 +325,4 @@ class Connection(
     def _end(self, fault: ConnectionLostError | None) -> None:
         self._queue.close(fault)
         for request_id in list(self._replies):
-            self._settle(request_id, fault or ConnectionLostError("the connection was closed"))
+            self._resolve(request_id, fault or ConnectionLostError("the connection was closed"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from client.changes import Changes
 from client.connection.backoff import GRACE_SECONDS, RandomFraction, Reconnection
 from client.connection.clock_offset import ClockOffset
-from client.connection.supervisor import Opener
+from client.connection.link import Opener
 from client.connection.websocket import Connection
 from client.errors import ClientError, DeviceReplacedError, RequestRefusedError
 from client.flows.listener import compare_clocks

@@ -213,9 +213,9 @@ async def test_a_refused_handshake_tells_the_status() -> None:
     ("url", "message"),
     [
         ("ws://127.0.0.1:1/dev?token=secret", "nothing listens there"),
-        ("http://127.0.0.1:1", "no WebSocket address"),
-        ("nonsense", "no WebSocket address"),
-        ("ws://[::1", "no WebSocket address"),
+        ("http://127.0.0.1:1", "not a WebSocket address"),
+        ("nonsense", "not a WebSocket address"),
+        ("ws://[::1", "not a WebSocket address"),
     ],
 )
 async def test_what_cannot_be_reached_is_told_without_the_token(url: str, message: str) -> None:
@@ -233,7 +233,7 @@ async def test_a_server_of_another_kind_is_told() -> None:
     server = await asyncio.start_server(gibberish, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(UnreachableError, match="no WebSocket server"):
+        with pytest.raises(UnreachableError, match="not a WebSocket server"):
             async with connect(f"ws://127.0.0.1:{port}"):
                 pass
 
