@@ -1,4 +1,4 @@
-"""All sessions that are on air, whatever their speakers do."""
+"""All active sessions, including those whose speaker is away."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.session import Session
 
-# What one BatchGetItem takes.
+# Maximum keys of one BatchGetItem.
 _BATCH = 100
 
 
 class ActiveSessions:
-    """Reads the index of active sessions, and then the sessions, each batch when it is wanted."""
+    """Reads the index of active sessions, then their rows, batch by batch as they are consumed."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def ids(self) -> Iterator[str]:
-        """Their ids, bucket by bucket: one query a bucket, unless it has pages."""
+        """Session IDs, bucket by bucket: one query per bucket and page."""
         for bucket in range(ACTIVE_BUCKETS):
             items = self._table.query(
                 schema.ACTIVE_INDEX,
@@ -32,7 +32,7 @@ class ActiveSessions:
             yield from (item[schema.SESSION_ID] for item in items)
 
     def rows(self) -> Iterator[list[Item]]:
-        """Their rows, a hundred at a time; eventually consistent, so some may have ended.
+        """Session rows in batches of 100. Reads are eventually consistent: some may have ended.
 
         Raises StoreUnavailableError.
         """
@@ -41,6 +41,6 @@ class ActiveSessions:
             yield self._table.batch_get(batch)
 
     def sessions(self) -> Iterator[Session]:
-        """The sessions of those rows, read when they are wanted."""
+        """Active sessions, read as they are consumed."""
         for rows in self.rows():
             yield from map(from_item, rows)

@@ -1,4 +1,4 @@
-"""How much audio a connection has sent, counted over all instances of the function."""
+"""How much audio each connection has sent, counted across all instances of the function."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 
-# A failed condition means that another instance was first; reading says what to try next.
+# A condition fails if another instance wrote first. The row then says what to try next.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Audio of `amount_ms` that arrived from `start` on.
+    """A charge of `amount_ms` of audio that arrived at `start` (ms since the epoch).
 
-    It is refused if the account would then be covered beyond `latest`. What is covered beyond
-    `absurd` comes from a clock that was set back, and counts as nothing.
+    It is refused if the account would then reach beyond `latest`. A balance beyond `absurd` comes
+    from a clock that was set back, and is ignored.
     """
 
     start: int
@@ -28,8 +28,10 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Until when the audio accepted so far lasts if played from its arrival on. `charged` is false
-    if the charge was refused, and is not in it. `shared` says that others had charged it since.
+    """When the audio accepted so far ends, if played from its arrival (ms since the epoch).
+
+    `charged` is False if the charge was refused; `covered_until` then excludes it. `shared` is True
+    if another instance has charged the account since the last charge.
     """
 
     covered_until: int | None
@@ -38,9 +40,9 @@ class Account:
 
 
 class AudioAccounts:
-    """One number in each source's own connection row: no row that other requests wait for.
+    """One number in the row of each source's connection, so no other request waits for it.
 
-    `table` should try its requests once: a write whose answer is lost counts twice otherwise.
+    `table` must not retry: a write whose answer is lost would count twice.
     """
 
     def __init__(self, table: Table) -> None:
@@ -49,13 +51,13 @@ class AudioAccounts:
     def charge(
         self, connection_id: str, charge: Charge, last: Account | None = None
     ) -> Account | None:
-        """Charge audio to a connection; None if the connection is gone.
+        """Charge audio to a connection. Returns None if the connection is gone.
 
-        `last` is what the caller was answered last: while nothing unusual happens it tells which
-        of two writes is right, so that one request is enough. Raises StoreUnavailableError.
+        `last` is the result of the caller's last charge. It usually tells which of the two writes
+        will succeed, so that one request is enough. Raises StoreUnavailableError.
         """
         known = expected = last.covered_until if last else None
-        # Others have charged it since, then: it is not as far in the past as it seems.
+        # Other instances keep charging the account, so it is later than the last result says.
         if known is not None and last is not None and last.shared:
             known = max(known, charge.start)
         for _ in range(_ATTEMPTS):
@@ -107,7 +109,7 @@ class AudioAccounts:
 
 
 def _is_over(known: int | None, charge: Charge) -> bool:
-    """Whether the charge is to be refused, as the row stands."""
+    """Whether the balance in the row leaves no room for the charge."""
     if known is None or not charge.start <= known <= charge.absurd:
         return False
     return known + charge.amount_ms > charge.latest

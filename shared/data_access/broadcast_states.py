@@ -1,7 +1,7 @@
-"""The broadcast state inside a session's item: every change is one conditional write.
+"""Broadcast state in the session's row. Each change is one conditional write.
 
-`lastStateChange` rises with every change, so it is the version that a write is conditional on: of
-two changes at once the second fails, reads again and is applied to what the first one left.
+`lastStateChange` rises with every change and serves as the version: of two concurrent changes the
+second fails, reads the row again and applies to the result of the first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.models.broadcast_state import BroadcastState
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.session import Session, SessionStatus
 
-# One speaker's own requests may overlap; more than this many at once are not one person's.
+# A speaker's own requests may overlap, but no person sends this many at once.
 _ATTEMPTS = 10
 
 Transition = Callable[[BroadcastState], BroadcastState]
@@ -28,48 +28,48 @@ Transition = Callable[[BroadcastState], BroadcastState]
 class BroadcastStates:
     """Reads and changes broadcast states.
 
-    Changes start from the `session` as it was just read, and take the time `at_ms` (ms since the
-    epoch). They return the state that holds now; None if the session is over, or `connection_id`
-    is not its speaker or away. A change that changes nothing writes nothing. All raise
-    StoreUnavailableError, and UNAVAILABLE if ten others were always faster.
+    Changes take the `session` as just read and the time `at_ms` (ms since the epoch). They return
+    the new state, or None if the session has ended or `connection_id` is not its present speaker.
+    A change without effect writes nothing. All methods raise StoreUnavailableError; changes raise
+    UNAVAILABLE after losing ten races.
     """
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def get_broadcast_state(self, session_id: str) -> BroadcastState | None:
-        """The state now, strongly consistent; None if there is no such session."""
+        """Read the state, strongly consistent. None if the session does not exist."""
         session = self._read(session_id)
         return None if session is None else session.broadcast_state
 
     def pause_broadcast(
         self, session: Session, connection_id: str, at_ms: int
     ) -> BroadcastState | None:
-        """Stop all audio for a while."""
+        """Pause the broadcast."""
         return self._change(session, connection_id, at_ms, lambda state: state.pause(at_ms))
 
     def resume_broadcast(
         self, session: Session, connection_id: str, at_ms: int
     ) -> BroadcastState | None:
-        """Go on after a pause."""
+        """Resume the broadcast."""
         return self._change(session, connection_id, at_ms, lambda state: state.resume(at_ms))
 
     def mute_broadcast(
         self, session: Session, connection_id: str, at_ms: int
     ) -> BroadcastState | None:
-        """Silence the session."""
+        """Mute the broadcast."""
         return self._change(session, connection_id, at_ms, lambda state: state.mute(at_ms))
 
     def unmute_broadcast(
         self, session: Session, connection_id: str, at_ms: int
     ) -> BroadcastState | None:
-        """Let the session be heard again."""
+        """Unmute the broadcast."""
         return self._change(session, connection_id, at_ms, lambda state: state.unmute(at_ms))
 
     def set_broadcast_volume(
         self, session: Session, connection_id: str, at_ms: int, volume: float
     ) -> BroadcastState | None:
-        """Let receivers play at `volume`, 0.0-1.0. Raises INVALID_VOLUME."""
+        """Set the playback volume of all receivers, 0.0-1.0. Raises INVALID_VOLUME."""
         return self._change(
             session, connection_id, at_ms, lambda state: state.set_volume(volume, at_ms)
         )
@@ -77,8 +77,10 @@ class BroadcastStates:
     def update_broadcast_state(
         self, session: Session, connection_id: str, at_ms: int, state: BroadcastState
     ) -> bool:
-        """Write `state` in place of the one in `session`; False if that has changed since, the
-        session is over, or this connection is not its speaker or away.
+        """Replace the state that `session` was read with.
+
+        False if it has changed since, the session has ended, or this connection is not its present
+        speaker.
         """
         expression = "SET #state = :state"
         names = {

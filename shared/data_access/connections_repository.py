@@ -1,4 +1,4 @@
-"""The connections table: who is connected, and in which seat of which session."""
+"""The connections table: each connection with its session and seat."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.models.connection import (
     Seat,
 )
 
-# lastActivityTime is written at most this often a connection, whatever it sends (ms).
+# Minimum time between two writes of a connection's lastActivityTime (ms).
 ACTIVITY_INTERVAL_MS = 30_000
 ACTIVITY_BUCKETS = 8
 _SOURCE = "interpreterSource"
@@ -23,25 +23,25 @@ _TURN = "turn"
 _TAKEN_OVER = "takenOver"
 _LEFT_SESSION = "leftSessionId"
 _LEFT_SEAT = "leftSeat"
-# A row outlives its connection a little, so that a late $disconnect still finds it.
+# A row outlives its connection, so that a late $disconnect still finds it.
 _EXPIRY_MARGIN_SECONDS = 60 * 60
 
-# A condition: the seat, if there is one, has not been taken over.
+# Condition: no other connection has taken the seat over.
 NOT_REPLACED = "attribute_not_exists(#replaced)"
 
 
 class ConnectionsRepository:
     """Reads and writes connections.
 
-    Only `register` puts a row. Leaving, disconnecting and being found gone are one conditional
-    write: it notes in the row which seat was given up, until that is counted out.
+    Only `register` creates a row. Leaving, disconnecting and being found gone are the same
+    conditional write. It keeps the seat that was left in the row until it is counted out.
     """
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def register(self, connection: Connection) -> bool:
-        """Remember a new connection; False if it is known already (a repeated $connect)."""
+        """Create the row of a new connection. False if it exists (a repeated $connect)."""
         try:
             self._table.put_new(_to_item(connection))
         except ConditionFailedError:
@@ -49,7 +49,7 @@ class ConnectionsRepository:
         return True
 
     def get(self, connection_id: str) -> Connection | None:
-        """The connection, strongly consistent."""
+        """Read a connection, strongly consistent."""
         item = self._table.get(connection_id)
         return None if item is None else connection_of(item)
 
@@ -62,10 +62,10 @@ class ConnectionsRepository:
         now_ms: int,
         taken_over: bool = False,
     ) -> bool:
-        """Sit down, be it in a seat that was taken over from another connection; False if this one
-        is gone or sits somewhere already, unless it has sat down in the same way before.
+        """Give a connection a seat. Repeating the same call succeeds.
 
-        Whoever knows what `resume_hash` is the hash of may take the seat over.
+        False if the connection is gone or has another seat. `taken_over` marks a seat that another
+        connection had. The token behind `resume_hash` permits the next takeover.
         """
         sets: dict[str, tuple[str, str | int | bool]] = {
             "#session": (schema.SESSION_ID, membership.session_id),
@@ -100,7 +100,7 @@ class ConnectionsRepository:
         return True
 
     def change_seat(self, connection_id: str, session_id: str, old: Seat, new: Seat) -> bool:
-        """Move from one seat to another; False if the connection no longer has the old one."""
+        """Move a connection to another seat. False if it no longer has the old one."""
         try:
             self._table.update(
                 connection_id,
@@ -125,15 +125,17 @@ class ConnectionsRepository:
         return True
 
     def leave(self, connection_id: str, session_id: str) -> Connection | None:
-        """Stand up; returns the connection as it was, or None if there was nothing to end: another
-        one may have taken the seat over. What was left is noted in the row, until `settle`.
+        """Give up the seat. Returns the connection as it was before.
+
+        None if it had no seat there, or another connection has taken it over. The row keeps the
+        seat that was left until `confirm_counted_out`.
         """
         return self._stand_up(
             connection_id, session_id, "#leftSession = #session, #leftSeat = #seat, "
         )
 
     def undo_take_seat(self, connection_id: str, session_id: str) -> None:
-        """Stand up from a seat that was taken in vain: nothing is to follow from it."""
+        """Undo `take_seat` without a trace, if the join failed afterwards."""
         self._stand_up(connection_id, session_id, "")
 
     def _stand_up(self, connection_id: str, session_id: str, note: str) -> Connection | None:
@@ -162,8 +164,8 @@ class ConnectionsRepository:
             return None
         return connection_of(item)
 
-    def settle(self, connection_id: str, turn: int) -> None:
-        """Note that what was left by that turn is counted out."""
+    def confirm_counted_out(self, connection_id: str, turn: int) -> None:
+        """Clear the seat that was left at `turn`: it is counted out."""
         self._table.update_if(
             connection_id,
             "REMOVE #leftSession, #leftSeat",
@@ -173,8 +175,9 @@ class ConnectionsRepository:
         )
 
     def delete(self, connection_id: str) -> bool:
-        """Forget a connection that has no seat, or whose seat another one has; False if it has one.
-        Safe to repeat.
+        """Delete a connection without a seat, or whose seat was taken over. Safe to repeat.
+
+        False if the connection has a seat.
         """
         try:
             self._table.delete_if(
@@ -187,10 +190,10 @@ class ConnectionsRepository:
         return True
 
     def touch(self, connection_id: str, now_ms: int) -> Connection | None:
-        """Note activity, at most every 30 s; returns the connection, as it was before that. None
-        if it is not known.
+        """Record activity, at most every 30 s. Returns the connection as it was before.
 
-        Not of one that was replaced: it is to be closed, however lively it is.
+        None if the connection is unknown. The activity of a replaced connection is not recorded,
+        so that the sweep closes it.
         """
         try:
             item = self._table.update(
@@ -207,10 +210,10 @@ class ConnectionsRepository:
     def authenticate(
         self, connection_id: str, groups: frozenset[str], until: int
     ) -> Connection | None:
-        """Note a newer token's groups and expiry (ms); returns the connection as it is then.
+        """Store the groups and expiry (ms) of a newer token. Returns the updated connection.
 
-        A token that expires sooner than the one noted changes nothing, so a repetition or an
-        overtaken request cannot take rights away. None if the connection is gone or was replaced.
+        A token that expires before the stored one changes nothing, so repeated and overtaken
+        requests cannot take rights away. None if the connection is gone or was replaced.
         """
         self._table.update_if(
             connection_id,
@@ -227,15 +230,15 @@ class ConnectionsRepository:
         return None if connection is None or connection.replaced_at is not None else connection
 
     def roster(self, session_id: str) -> list[tuple[str, Seat]]:
-        """Everyone who sits in a session; eventually consistent, one query whatever the size.
+        """All connections and seats of a session, in one query; eventually consistent.
 
-        Connections whose seat was taken over are among them, until they are closed: they still
-        hear, but count for nothing (`Connection.replaced_at`).
+        Includes replaced connections until they are closed: they still receive audio, but are not
+        counted (`Connection.replaced_at`).
         """
         return self._query("#session = :session", session_id)
 
     def seated(self, session_id: str, seat: Seat) -> list[str]:
-        """The connections that have one kind of seat; eventually consistent."""
+        """IDs of the connections in one kind of seat; eventually consistent."""
         found = self._query(
             "#session = :session AND #seat = :seat",
             session_id,
@@ -261,7 +264,7 @@ class ConnectionsRepository:
 
 
 def activity_bucket(connection_id: str) -> str:
-    """The bucket of the idle index that a connection stands in."""
+    """Bucket of a connection in the idle index."""
     return str(zlib.crc32(connection_id.encode()) % ACTIVITY_BUCKETS)
 
 
@@ -280,7 +283,7 @@ def _to_item(connection: Connection) -> Item:
 
 
 def connection_of(item: Item) -> Connection:
-    """The connection of a row."""
+    """Convert a row to a connection."""
     membership = None
     if schema.SESSION_ID in item:
         membership = Membership(
@@ -308,7 +311,7 @@ def connection_of(item: Item) -> Connection:
 
 
 def _seated_again(item: Item) -> Item:
-    """The row of a connection that has just left, as it was before; of its seat without details."""
+    """Revert `leave` in a row, as far as the row still knows the seat."""
     return {
         **item,
         schema.SESSION_ID: item[_LEFT_SESSION],

@@ -1,4 +1,4 @@
-"""What checks have found in sessions' counters: remembered in the session's row, then put right."""
+"""Counter drift found by reconciliation: stored in the session's row, then corrected."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ _FINDING = "countsFinding"
 
 
 class CounterDriftStore:
-    """At most one a session. Methods return False if the session has changed hands meanwhile."""
+    """Stores at most one drift per session. Writes return False if the session has ended."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def last(self, session_id: str) -> CounterDrift | None:
-        """What was found the last time, strongly consistent."""
+    def get(self, session_id: str) -> CounterDrift | None:
+        """Read the drift found by the last check, strongly consistent."""
         found = (self._table.get(session_id) or {}).get(_FINDING)
         return _from_item(found) if found else None
 
-    def remember(self, session_id: str, finding: CounterDrift) -> bool:
-        """Keep a finding until the next check, in place of an older one."""
-        return self._update(session_id, "SET #finding = :finding", {":finding": _to_item(finding)})
+    def save(self, session_id: str, drift: CounterDrift) -> bool:
+        """Store a drift until the next check, replacing an older one."""
+        return self._update(session_id, "SET #finding = :finding", {":finding": _to_item(drift)})
 
-    def forget(self, session_id: str) -> bool:
-        """There is nothing to be found any more."""
+    def clear(self, session_id: str) -> bool:
+        """Remove the stored drift: the counters are right."""
         return self._update(session_id, "REMOVE #finding", {})
 
-    def correct(self, session_id: str, finding: CounterDrift) -> bool:
-        """Add what is missing, once for a finding; False if another check did, or if a counter
-        would get negative. Whoever comes or goes meanwhile is counted beside it.
+    def correct(self, session_id: str, drift: CounterDrift) -> bool:
+        """Add the missing counts, once per stored drift.
+
+        False if another check has corrected it, or a counter would become negative. The correction
+        is relative, so joins and leaves in the meantime are preserved.
         """
         names = {
             "#finding": _FINDING,
             "#foundAt": "foundAt",
             "#count": "listenerCount",
         }
-        if finding.languages:  # DynamoDB refuses names that are not used
+        if drift.languages:  # DynamoDB refuses names that are not used
             names["#counts"] = "languageCounts"
-        values: dict[str, Any] = {":foundAt": finding.found_at, ":all": finding.listeners}
+        values: dict[str, Any] = {":foundAt": drift.found_at, ":all": drift.listeners}
         sets = ["#count = #count + :all"]
         conditions = ["#finding.#foundAt = :foundAt"]
-        _not_below(conditions, values, "#count", "all", finding.listeners)
-        for number, (language, change) in enumerate(finding.languages.items()):
+        _require_enough(conditions, values, "#count", "all", drift.listeners)
+        for number, (language, change) in enumerate(drift.languages.items()):
             counter = f"#counts.#l{number}"
             names[f"#l{number}"] = language
             values[f":c{number}"] = change
@@ -55,7 +57,7 @@ class CounterDriftStore:
                 sets.append(f"{counter} = if_not_exists({counter}, :zero) + :c{number}")
             else:
                 sets.append(f"{counter} = {counter} + :c{number}")
-            _not_below(conditions, values, counter, f"c{number}", change)
+            _require_enough(conditions, values, counter, f"c{number}", change)
         return self._update(
             session_id,
             f"SET {', '.join(sets)} REMOVE #finding",
@@ -86,20 +88,20 @@ class CounterDriftStore:
         return True
 
 
-def _not_below(
+def _require_enough(
     conditions: list[str], values: dict[str, Any], counter: str, name: str, change: int
 ) -> None:
-    """A counter from which something is taken must hold as much."""
+    """Add the condition that a counter is at least as large as its decrease."""
     if change < 0:
         values[f":least_{name}"] = -change
         conditions.append(f"{counter} >= :least_{name}")
 
 
-def _to_item(finding: CounterDrift) -> Item:
+def _to_item(drift: CounterDrift) -> Item:
     return {
-        "foundAt": finding.found_at,
-        "listeners": finding.listeners,
-        "languages": dict(finding.languages),
+        "foundAt": drift.found_at,
+        "listeners": drift.listeners,
+        "languages": dict(drift.languages),
     }
 
 

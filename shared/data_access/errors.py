@@ -6,14 +6,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.models.errors import ErrorCode, LingocastError
 
-# Statuses that say that nothing was done.
+# HTTP statuses of requests that were not applied.
 _REFUSALS = range(400, 500)
 
 
 class StoreUnavailableError(LingocastError):
-    """The database or the queue refuses or cannot be reached; the client may try again.
+    """An AWS service refused a request or was unreachable. The client may retry.
 
-    `uncertain` if a write may have been applied all the same.
+    `cause` is for logs. `uncertain` means that a write may have been applied nevertheless.
     """
 
     def __init__(self, cause: str, *, uncertain: bool = False) -> None:
@@ -23,12 +23,12 @@ class StoreUnavailableError(LingocastError):
 
 
 def is_retried(error: ClientError) -> bool:
-    """Whether the client library has tried before, with a result that nobody knows."""
+    """Whether botocore has retried, so that an earlier attempt may have been applied."""
     return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
 
 
 def unavailable(operation: str, error: BotoCoreError | ClientError) -> StoreUnavailableError:
-    """The failure of an operation, told without what it was about."""
+    """Convert a failure of `operation`, without the request's values."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return StoreUnavailableError(

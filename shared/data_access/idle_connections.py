@@ -1,6 +1,6 @@
-"""Connections that have been silent for too long: found by the idle index, claimed by a condition.
+"""Idle connections: found through the idle index, claimed by a conditional write.
 
-The index is ordered by the last activity, so a query reads the idle ones and nobody else.
+The index is sorted by last activity, so a query reads only idle connections.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ _CLAIMED_AT = "claimedAt"
 
 @dataclass(frozen=True, slots=True)
 class ClaimLimits:
-    """Which connections may be claimed, each bound in ms since the epoch: last active by
-    `active_until`; if replaced, by `replaced_until`; if claimed before, by `claimed_until`.
+    """Latest times at which a connection may be claimed (ms since the epoch).
+
+    It was last active by `active_until`; if replaced, by `replaced_until`; if claimed before, by
+    `claimed_until`.
     """
 
     active_until: int
@@ -30,9 +32,9 @@ class ClaimLimits:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A connection that the claimant is to close. One that never joined has no role.
+    """A connection that the claimant must close; `role` is None if it never joined.
 
-    `replaced`: a newer connection has its seat. `last_activity_time` in ms since the epoch.
+    `replaced`: a newer connection has its seat. `last_activity_time` is in ms since the epoch.
     """
 
     connection_id: str
@@ -42,19 +44,20 @@ class Claim:
 
 
 class IdleConnections:
-    """Reads and claims what the sweep closes. All methods raise StoreUnavailableError."""
+    """Finds and claims idle connections. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     @staticmethod
     def buckets() -> tuple[str, ...]:
-        """The partitions of the idle index, each to be read by itself."""
+        """Partition keys of the idle index."""
         return tuple(map(str, range(ACTIVITY_BUCKETS)))
 
     def find(self, bucket: str, active_until: int) -> Iterator[str]:
-        """The connections of a bucket that were last active by then, the longest silent first;
-        eventually consistent, page by page.
+        """IDs of a bucket's connections last active by `active_until`, longest idle first.
+
+        Eventually consistent, read page by page.
         """
         items = self._table.query(
             schema.IDLE_INDEX,
@@ -65,7 +68,7 @@ class IdleConnections:
         return (item[schema.CONNECTION_ID] for item in items)
 
     def claim(self, connection_id: str, limits: ClaimLimits, now_ms: int) -> Claim | None:
-        """Take a connection to close it; None if it is alive, gone, or somebody else's."""
+        """Claim a connection. None if it is active, gone, or claimed by another sweep."""
         try:
             item = self._table.update(
                 connection_id,

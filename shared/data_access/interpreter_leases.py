@@ -1,7 +1,7 @@
-"""Who interprets a language and who waits for it, inside the session's item.
+"""Interpreters and stand-bys of each language, stored in the session's row.
 
-Every change is one conditional write of single fields, never of the whole map: people come, go and
-renew at the same time. What is to be written says `shared.models.succession_rules`.
+Each change is one conditional write of single fields, because joins, leaves and renewals of the
+same channel run concurrently. `shared.models.succession_rules` computes the changes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_FURTHER_CONDITIONS = ChannelConditions()
 
 
 class InterpreterLeases:
-    """Reads nothing; writes leases. Raises StoreUnavailableError."""
+    """Writes interpreter leases. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -64,25 +64,25 @@ class InterpreterLeases:
             update.names["#news"] = notification_attribute(channel_subject(language))
             update.set("#news", after.epoch)
         if before is None:
-            update.must(f"attribute_not_exists({update.channel})")
-            update.must(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")
+            update.require(f"attribute_not_exists({update.channel})")
+            update.require(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")
             update.names["#forgotten"] = CHANNELS_EPOCH
             known = update.value("epoch", after.epoch)
-            update.must(f"(attribute_not_exists(#forgotten) OR #forgotten < {known})")
+            update.require(f"(attribute_not_exists(#forgotten) OR #forgotten < {known})")
             update.set(update.channel, channel_item(after))
         else:
-            _hold(update, before)
+            _require_same_interpreter(update, before)
             if before.lease_until == 0:
-                # Written by a version without leases: it has no map to write into either.
-                update.must(f"attribute_not_exists({update.path('leaseUntil')})")
+                # Written by a version without leases, the channel has no stand-by map either.
+                update.require(f"attribute_not_exists({update.path('leaseUntil')})")
                 update.set(update.channel, channel_item(after))
             else:
-                _guard(update, before, after, conditions)
-                _differences(update, before, after)
+                _require_conditions(update, before, after, conditions)
+                _write_differences(update, before, after)
         return self._write(session_id, update) is not None
 
     def remove_unused_channels(self, session: Session) -> bool:
-        """Make room for a channel; False if all channels of the session, just read, are in use."""
+        """Make room for a channel. False if all channels of `session`, just read, are in use."""
         return remove_unused_channels(self._table, session)
 
     def renew(
@@ -95,14 +95,16 @@ class InterpreterLeases:
         until: int,
         heard_at: int | None = None,
     ) -> Session | None:
-        """The interpreter is alive until `until`, and was heard at `heard_at`; returns the session
-        as it was, None if this connection does not interpret the language under this epoch.
+        """Renew the interpreter's lease until `until` (ms). Returns the session as it was before.
+
+        `heard_at` is when it last sent audio. None if this connection does not interpret the
+        language with this epoch.
         """
         update = _Update(language)
-        update.must(f"{update.path('connectionId')} = {update.value('holder', connection_id)}")
-        update.must(f"{update.path('epoch')} = {update.value('epoch', epoch)}")
+        update.require(f"{update.path('connectionId')} = {update.value('holder', connection_id)}")
+        update.require(f"{update.path('epoch')} = {update.value('epoch', epoch)}")
         update.set(update.path("leaseUntil"), until)
-        # Written by a version without leases, a channel has none.
+        # A channel written by a version without leases has no stand-by map.
         standbys = update.path("standbys")
         update.sets.append(f"{standbys} = if_not_exists({standbys}, {update.value('none', {})})")
         if heard_at is not None:
@@ -112,32 +114,33 @@ class InterpreterLeases:
     def renew_standby(
         self, session_id: str, language: str, connection_id: str, *, until: int
     ) -> Session | None:
-        """Who waits is alive until `until`; returns the session as it was, None if this connection
-        does not wait for the language.
+        """Renew a stand-by's lease until `until` (ms). Returns the session as it was before.
+
+        None if this connection is not a stand-by for the language.
         """
         update = _Update(language)
         lease = update.standby(connection_id, "leaseUntil")
-        update.must(f"attribute_exists({lease})")
+        update.require(f"attribute_exists({lease})")
         update.set(lease, until)
         return self._write(session_id, update)
 
     def remove_standby(self, session_id: str, language: str, connection_id: str) -> bool:
-        """Wait no more; False if this connection does not wait for the language."""
+        """Remove a stand-by. False if this connection is not a stand-by for the language."""
         update = _Update(language)
-        place = update.standby(connection_id)
-        update.must(f"attribute_exists({place})")
-        update.removes.append(place)
+        path = update.standby(connection_id)
+        update.require(f"attribute_exists({path})")
+        update.removes.append(path)
         return self._write(session_id, update) is not None
 
     def move_standby(
-        self, session_id: str, language: str, old: str, new: str, place: Standby
+        self, session_id: str, language: str, old: str, new: str, standby: Standby
     ) -> bool:
-        """Let `new` wait in the place of `old`; False if that does not wait any more."""
+        """Replace stand-by `old` with `new`. False if `old` is no longer a stand-by."""
         update = _Update(language)
-        left = update.standby(old)
-        update.must(f"attribute_exists({left})")
-        update.removes.append(left)
-        update.set(update.standby(new), standby_item(place))
+        old_path = update.standby(old)
+        update.require(f"attribute_exists({old_path})")
+        update.removes.append(old_path)
+        update.set(update.standby(new), standby_item(standby))
         return self._write(session_id, update) is not None
 
     def _write(self, session_id: str, update: _Update) -> Session | None:
@@ -153,7 +156,7 @@ class InterpreterLeases:
 
 @dataclass
 class _Update:
-    """An update of one channel as it is put together: DynamoDB refuses names that are not used."""
+    """Builds an update of one channel. It names only what it uses, as DynamoDB requires."""
 
     language: str
     names: dict[str, str] = field(default_factory=dict)
@@ -164,45 +167,45 @@ class _Update:
 
     def __post_init__(self) -> None:
         self.names |= {"#status": "status", "#channels": "channels", "#language": self.language}
-        self.must(ACTIVE)
+        self.require(ACTIVE)
         self.value("active", SessionStatus.ACTIVE.value)
 
     @property
     def channel(self) -> str:
-        """The channel's path."""
+        """Path of the channel."""
         return "#channels.#language"
 
     def path(self, name: str) -> str:
-        """The path of a field of the channel."""
+        """Path of a field of the channel."""
         self.names[f"#{name}"] = name
         return f"{self.channel}.#{name}"
 
     def standby(self, connection_id: str, name: str | None = None) -> str:
-        """The path of somebody who waits, or of a field of theirs."""
+        """Path of a stand-by, or of one of its fields."""
         known = {stored: alias for alias, stored in self.names.items() if alias.startswith("#who")}
         alias = known.get(connection_id, f"#who{len(known)}")
         self.names[alias] = connection_id
-        place = f"{self.path('standbys')}.{alias}"
+        path = f"{self.path('standbys')}.{alias}"
         if name is None:
-            return place
+            return path
         self.names[f"#{name}"] = name
-        return f"{place}.#{name}"
+        return f"{path}.#{name}"
 
     def value(self, name: str, value: Any) -> str:
-        """The placeholder of a value; the name is given once an update."""
+        """Add a value and return its placeholder. Names are unique within an update."""
         self.values[f":{name}"] = value
         return f":{name}"
 
-    def must(self, condition: str) -> None:
-        """One more condition."""
+    def require(self, condition: str) -> None:
+        """Add a condition."""
         self.conditions.append(condition)
 
     def set(self, path: str, value: Any) -> None:
-        """Write a value."""
+        """Set the value at a path."""
         self.sets.append(f"{path} = {self.value(f'set{len(self.sets)}', value)}")
 
     def expression(self) -> str:
-        """The update expression."""
+        """Build the update expression."""
         clauses = []
         if self.sets:
             clauses.append(f"SET {', '.join(self.sets)}")
@@ -211,35 +214,37 @@ class _Update:
         return " ".join(clauses)
 
 
-def _hold(update: _Update, before: Channel) -> None:
-    """The same one interprets as when the channel was read, under the same epoch, or nobody."""
+def _require_same_interpreter(update: _Update, before: Channel) -> None:
+    """Require the interpreter and epoch that the channel was read with."""
     holder = update.path("connectionId")
     if before.connection_id is None:
-        update.must(f"attribute_not_exists({holder})")
+        update.require(f"attribute_not_exists({holder})")
     else:
-        update.must(f"{holder} = {update.value('holder', before.connection_id)}")
-    update.must(f"{update.path('epoch')} = {update.value('epoch', before.epoch)}")
+        update.require(f"{holder} = {update.value('holder', before.connection_id)}")
+    update.require(f"{update.path('epoch')} = {update.value('epoch', before.epoch)}")
 
 
-def _guard(update: _Update, before: Channel, after: Channel, conditions: ChannelConditions) -> None:
+def _require_conditions(
+    update: _Update, before: Channel, after: Channel, conditions: ChannelConditions
+) -> None:
     if conditions.not_renewed:
-        update.must(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
+        update.require(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
     if conditions.not_heard:
-        update.must(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
+        update.require(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
     standbys = (
         update.path("standbys") if conditions.standbys_unchanged or conditions.standby_room else ""
     )
     if conditions.standbys_unchanged:
-        update.must(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
+        update.require(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
         for who in before.standbys:
             if who in after.standbys:
-                update.must(f"attribute_exists({update.standby(who)})")
+                update.require(f"attribute_exists({update.standby(who)})")
     if conditions.standby_room:
         leave = len(before.standbys.keys() - after.standbys.keys())
-        update.must(f"size({standbys}) < {update.value('room', MAX_STANDBYS + leave)}")
+        update.require(f"size({standbys}) < {update.value('room', MAX_STANDBYS + leave)}")
 
 
-def _differences(update: _Update, before: Channel, after: Channel) -> None:
+def _write_differences(update: _Update, before: Channel, after: Channel) -> None:
     was, becomes = channel_item(before), channel_item(after)
     for name in _FIELDS:
         if was.get(name) == becomes.get(name):
@@ -253,10 +258,10 @@ def _differences(update: _Update, before: Channel, after: Channel) -> None:
             continue
         update.removes.append(update.standby(who))
         if who == after.connection_id:
-            update.must(f"attribute_exists({update.standby(who)})")
-        else:  # it was dead, and has not woken up since
+            update.require(f"attribute_exists({update.standby(who)})")
+        else:  # its lease had run out: it must not have renewed since
             seen = update.value(f"seen{number}", place.lease_until)
-            update.must(f"{update.standby(who, 'leaseUntil')} = {seen}")
+            update.require(f"{update.standby(who, 'leaseUntil')} = {seen}")
     for who, place in after.standbys.items():
         if who not in before.standbys:
             update.set(update.standby(who), standby_item(place))

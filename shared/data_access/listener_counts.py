@@ -1,4 +1,4 @@
-"""The counters of a session's listeners: every change is one conditional write, and is told of."""
+"""Listener counters of a session. Each change is one conditional write with a callback."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from shared.models.audience_counts import AudienceChange, languages_heard
 from shared.models.session import MAX_LANGUAGES, SessionStatus
 
 ACTIVE = "#status = :active"
-# A counter that is zero stays until room is needed, so a language that has one costs no more.
-# The speaker's language and those with an interpreter are never refused.
+# A language fits if there is room for its counter, or it has one already. Counters at zero stay
+# until room is needed. The speaker's language and interpreted languages always fit.
 _LANGUAGE_FITS = (
     "(size(#counts) < :most OR attribute_exists(#counts.#in)"
     " OR #source = :language OR attribute_exists(#channels.#in))"
 )
-# Counters removed by one write. It fails if one of them is in use by then; fewer follow, so that
-# no amount of coming and going can keep all of them.
+# Counters removed by one write, which fails if one of them is in use by then. Smaller attempts
+# follow, so that concurrent joins and leaves cannot block all of them.
 _REMOVED_AT_ONCE = (64, 8, 1)
 
 OnCounted = Callable[[AudienceChange], None]
@@ -28,8 +28,8 @@ OnCounted = Callable[[AudienceChange], None]
 class ListenerCounts:
     """Counts listeners in, out, and from one language to another.
 
-    `on_counted` hears of each change that was made. What it is told comes with the write's own
-    answer, so it costs no read.
+    `on_counted` is called after each change, with values from the write's own result: it needs no
+    read.
 
     Writes with the same `write_id` count once, so a repeated request counts nobody twice. The row
     remembers only some of the latest IDs (`write_marks`); reconciliation corrects the rest.
@@ -47,10 +47,11 @@ class ListenerCounts:
         self._most_languages = most_languages
 
     def count_in(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
-        """Count a listener in; False if the session is not active, is full, or has 100 other
-        languages in use.
+        """Count a listener in.
+
+        False if the session is not active, is full, or has 100 other languages in use.
         """
-        return self._fitted(
+        return self._count_with_room(
             session_id,
             language,
             1,
@@ -61,7 +62,7 @@ class ListenerCounts:
         )
 
     def count_out(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
-        """Count a listener out; also of an ended session. False if there is no such session."""
+        """Count a listener out, also of an ended session. False if the session does not exist."""
         return self._count(
             session_id,
             language,
@@ -76,10 +77,11 @@ class ListenerCounts:
     def count_moved(
         self, session_id: str, old: str, new: str, *, write_id: str | None = None
     ) -> bool:
-        """Count a listener from one language to another; False if the session is not active, or
-        has 100 other languages in use.
+        """Move a listener's count from one language to another.
+
+        False if the session is not active, or has 100 other languages in use.
         """
-        return self._fitted(
+        return self._count_with_room(
             session_id,
             new,
             0,
@@ -93,7 +95,7 @@ class ListenerCounts:
     def count_back(
         self, session_id: str, new: str, old: str, *, write_id: str | None = None
     ) -> bool:
-        """Undo `count_moved` from `old` to `new`; False if there is no such session."""
+        """Undo `count_moved` from `old` to `new`. False if the session does not exist."""
         return self._count(
             session_id,
             old,
@@ -106,7 +108,7 @@ class ListenerCounts:
             write_id=write_id,
         )
 
-    def _fitted(
+    def _count_with_room(
         self,
         session_id: str,
         language: str,
@@ -117,9 +119,7 @@ class ListenerCounts:
         names: dict[str, str],
         write_id: str | None,
     ) -> bool:
-        """A count that needs room for its language. If there is none, counters of languages that
-        nobody listens to any more make way.
-        """
+        """Count in a language that may need a new counter, removing unused ones to make room."""
         for most in (*_REMOVED_AT_ONCE, 0):
             if self._count(
                 session_id,
@@ -150,8 +150,9 @@ class ListenerCounts:
         return False
 
     def _make_room(self, session_id: str, most: int, *, listeners: int) -> bool:
-        """Remove counters that are zero, at most so many; False if what was refused, a count of so
-        many listeners more, would be refused again.
+        """Remove up to `most` counters at zero.
+
+        False if the refused count of `listeners` more would be refused again.
         """
         item = self._table.get(session_id)
         if item is None or item["status"] != SessionStatus.ACTIVE:
@@ -159,14 +160,14 @@ class ListenerCounts:
         if listeners and item["listenerCount"] >= item["maxListeners"]:
             return False
         if len(item["languageCounts"]) < self._most_languages:
-            return True  # another request has made room
+            return True  # another request made room
         unused = sorted(name for name, count in item["languageCounts"].items() if count == 0)
         if not unused:
             return False
         aliases = {f"#l{number}": name for number, name in enumerate(unused[:most])}
         paths = [f"#counts.{alias}" for alias in aliases]
         heard = languages_heard(aliases.values(), item.get("sourceLanguage", ""))
-        # If it fails somebody listens to one of them again, or another request has made room.
+        # Fails if one of the languages has a listener again, or another request made room.
         self._table.update_if(
             session_id,
             f"SET #forgotten = if_not_exists(#forgotten, :zero) + :heard REMOVE {', '.join(paths)}",

@@ -1,4 +1,4 @@
-"""Who sits in a session by the rows themselves, not by the index: for checks, not for audio."""
+"""Members of a session from their own rows instead of the index, for consistency checks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from shared.models.connection import Connection
 
 
 class MemberRows:
-    """Reads members' rows, strongly consistent: a request for each hundred of them."""
+    """Reads members' rows, strongly consistent, 100 per request."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def read(self, connection_ids: Sequence[str]) -> list[Connection]:
-        """Those that are still there. Raises StoreUnavailableError."""
+        """Read the connections that still exist. Raises StoreUnavailableError."""
         return [
             connection_of(item) for item in self._table.batch_get(connection_ids, consistent=True)
         ]
 
 
 def listeners_by_language(session_id: str, members: Sequence[Connection]) -> Counter[str]:
-    """How many of them listen in a session, by language; who was replaced counts no more."""
+    """Count a session's listeners by language, without replaced connections."""
     return Counter(
         member.membership.seat.language
         for member in members

@@ -1,8 +1,8 @@
-"""What has changed in a session and may not have been told to its members yet.
+"""Changes of a session that its members may not have been notified of yet.
 
-The write that changes something notes that it is news, and what it is of: the end, the speaker, a
-channel. Whoever has told it removes the note. A note that stays was left by a function that died,
-or could not read who the members are; the next request of the same kind or the sweep tells it.
+The write that ends the session or changes its speaker or a channel also adds a pending
+notification, which is removed after the notification was sent. One that stays was left by a
+function that failed. The next request of the same kind, or the sweep, sends it again.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _CHANNEL = "channel#"
 
 
 def notification_attribute(subject: str) -> str:
-    """The attribute of a session's row that says that there is news of a subject."""
+    """Attribute of a session's row for the pending notification of a subject."""
     return _PREFIX + subject
 
 
 def channel_subject(language: str) -> str:
-    """The subject of who interprets a language."""
+    """Subject of a language's channel."""
     return _CHANNEL + language
 
 
 def language_of(subject: str) -> str | None:
-    """The language whose channel a subject is about, if it is about one."""
+    """Language of a channel's subject; None for other subjects."""
     return subject.removeprefix(_CHANNEL) if subject.startswith(_CHANNEL) else None
 
 
 def pending_in(item: dict[str, object]) -> dict[str, int]:
-    """What is news in a session's row: of each subject which version."""
+    """Pending notifications in a session's row: version by subject."""
     return {
         name.removeprefix(_PREFIX): version
         for name, version in item.items()
@@ -41,17 +41,17 @@ def pending_in(item: dict[str, object]) -> dict[str, int]:
 
 
 class PendingNotifications:
-    """Removes the notes. Raises StoreUnavailableError."""
+    """Removes pending notifications. Raises StoreUnavailableError."""
 
     def __init__(self, sessions: Table) -> None:
         self._sessions = sessions
 
     def mark_sent(self, session_id: str, subject: str, version: int) -> None:
-        """That version has been told to everybody; nothing if there is a later one."""
+        """Remove the pending notification of this version; a later version stays."""
         names = {"#news": notification_attribute(subject)}
         expression = "REMOVE #news"
         if subject == END:
-            # It stands in the index of what the sweep looks at until its end has been told.
+            # The session stays in the active index until then, so that the sweep finds it.
             names["#bucket"] = schema.ACTIVE_BUCKET
             expression += ", #bucket"
         self._sessions.update_if(

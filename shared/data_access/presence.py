@@ -1,4 +1,4 @@
-"""Everyone who is connected, from the index that the sweep reads the idle of."""
+"""All connections of the service, from the index that the idle sweep uses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shared.models.connection import Seat
 
 @dataclass(frozen=True, slots=True)
 class PresentConnection:
-    """A connection with what the index says of it; times in ms since the epoch.
+    """A connection as the index shows it; times are ms since the epoch.
 
-    `seated_at` is when it sat down in its session.
+    `seated_at` is when it joined its session.
     """
 
     connection_id: str
@@ -28,16 +28,16 @@ class PresentConnection:
 
 
 class Presence:
-    """Reads who is connected; eventually consistent, one query a bucket and page."""
+    """Reads all connections; eventually consistent, one query per bucket and page."""
 
     def __init__(self, connections: Table) -> None:
         self._connections = connections
 
     def connections(self, active_since: int = 0) -> Iterator[PresentConnection]:
-        """All connections that were active since then (ms), but for those whose seat another one
-        has taken over. One that ended without a word is among them until the sweep finds it.
+        """Connections active since `active_since` (ms), except replaced ones.
 
-        Raises StoreUnavailableError.
+        Includes connections that ended without a $disconnect, until the sweep closes them. Raises
+        StoreUnavailableError.
         """
         for bucket in IdleConnections.buckets():
             items = self._connections.query(
@@ -51,8 +51,9 @@ class Presence:
                     yield _present(item)
 
     def members(self, session_id: str) -> list[PresentConnection]:
-        """All who sit in a session, but for those who were replaced: found by the index, and read
-        strongly consistent, a request for each hundred of them. Raises StoreUnavailableError.
+        """Members of a session, except replaced ones. Raises StoreUnavailableError.
+
+        Finds them through the index and reads their rows strongly consistent, 100 per request.
         """
         found = self._connections.query(
             schema.AUDIENCE_INDEX,

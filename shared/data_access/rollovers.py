@@ -1,8 +1,8 @@
-"""Seats that pass from one connection to another: what both tables need for it.
+"""Rollover of a seat from one connection to another, across both tables.
 
-As everywhere each step is one conditional write. Of a listener its row decides, because its row is
-what is counted; of a speaker the session decides, because it says who is heard. So it is with
-interpreters, whose place `shared.data_access.interpreter_leases` writes.
+Each step is one conditional write. A listener's rollover is decided in its connection row, which is
+what is counted; a speaker's or interpreter's in the session's row, which says who is heard.
+`shared.data_access.interpreter_leases` writes the interpreters.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from shared.models.connection import Connection
 from shared.models.session import FormerSource, Session, SessionStatus
 
 _REPLACED_BY = "replacedBy"
-# The sweep looks for connections by their last activity: a replaced one comes first.
+# The sweep finds connections by their last activity, so it sees replaced ones first.
 _LONG_AGO = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RolloverCandidate:
-    """A connection whose seat may be taken over, and by whom it was, if it has been."""
+    """A connection whose seat may be taken over, and the connection that has done so, if any."""
 
     connection: Connection
     replaced_by: str | None
 
 
 class Rollovers:
-    """Reads and writes of a seat that changes connections."""
+    """Reads and writes for rollovers."""
 
     def __init__(self, sessions: Table, connections: Table) -> None:
         self._sessions = sessions
         self._connections = connections
 
     def candidate(self, connection_id: str, resume_hash: str) -> RolloverCandidate | None:
-        """The connection with that hash, strongly consistent; None if there is none."""
+        """Read the connection if its token matches, strongly consistent; otherwise None."""
         item = self._connections.get(connection_id)
         if item is None or item.get(schema.RESUME_HASH) != resume_hash:
             return None
         return RolloverCandidate(connection_of(item), item.get(_REPLACED_BY))
 
     def set_resume_hash(self, connection_id: str, session_id: str, resume_hash: str) -> bool:
-        """Let the seat be taken over by this hash from now on, and by no earlier one; False if
-        the connection does not sit in that session any more.
+        """Replace the hash of the token that permits the next rollover.
+
+        False if the connection has no seat in that session any more.
         """
         changed = self._change(
             connection_id,
@@ -62,9 +63,10 @@ class Rollovers:
     def replace(
         self, connection_id: str, resume_hash: str, *, by: str, now_ms: int
     ) -> Connection | None:
-        """Mark a connection as replaced; returns it as it was, None if it was already, or is gone.
+        """Mark a connection as replaced by `by`. Returns it as it was before.
 
-        From then on its seat is counted for `by`. It works once for a hash.
+        None if it is gone or was replaced before: each hash works once. From then on the seat is
+        counted for `by`.
         """
         before = self._change(
             connection_id,
@@ -81,7 +83,7 @@ class Rollovers:
         return None if before is None else connection_of(before)
 
     def undo_replace(self, connection_id: str, *, by: str, now_ms: int) -> bool:
-        """Undo `replace`; False if the connection is gone meanwhile."""
+        """Undo `replace`. False if the connection is gone."""
         changed = self._change(
             connection_id,
             "SET #active = :now REMOVE #replaced, #by",
@@ -92,11 +94,11 @@ class Rollovers:
         return changed is not None
 
     def roll_over_floor(self, session: Session, connection_id: str, until: int) -> Session | None:
-        """Make `connection_id` the speaker with the next epoch, while the one before is heard until
-        `until` (ms); returns the session as it was.
+        """Make `connection_id` the speaker with the next epoch. Returns the session as it was.
 
-        None if the floor has changed hands since `session` was read, or the session has ended.
-        That is news if the one before was away; what nobody has heard of yet stays so.
+        The former connection may send until `until` (ms). None if the speaker has changed since
+        `session` was read, or the session has ended. Members are notified only if the speaker was
+        away.
         """
         former = FormerSource(session.speaker_connection_id, session.speaker_epoch, until)
         away = session.grace_until is not None

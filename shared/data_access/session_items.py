@@ -1,4 +1,4 @@
-"""A session as the item that DynamoDB keeps, and back."""
+"""Conversion between sessions and DynamoDB items."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import InterpreterRun
 from shared.models.session import Channel, FormerSource, Session, SessionStatus, Standby
 
-# Attributes that more than one module names.
+# Attributes used by several modules.
 BROADCAST_STATE = "broadcastState"
 LAST_STATE_CHANGE = "lastStateChange"
 AUDIBLE_SINCE = "audibleSince"
 ENDED_AT = "endedAt"
 TICKET_HASH = "ticketHash"
 _SECRET_HASH = "secretHash"
-# How many languages were listened to whose counters have been removed since.
+# Number of languages that had listeners and whose counters have been removed since.
 REMOVED_LANGUAGES = "languagesForgotten"
-# The highest epoch of the channels that have been removed.
+# Highest epoch of all removed channels.
 CHANNELS_EPOCH = "channelsEpoch"
 _INTERPRETATION = "interpretation"
 RUN = "interpreterRun"
 RUN_GENERATION = "generation"
 RUN_LEASE_UNTIL = "leaseUntil"
 
-# One partition for all active sessions would be a hot one for the whole Region.
+# A single partition for all active sessions would be hot for the whole Region.
 ACTIVE_BUCKETS = 8
-# An active session that nobody ended (all clean-up lost) goes after this long.
+# An active session expires after this time if all clean-up failed.
 _KEEP_ACTIVE_SECONDS = 7 * 24 * 60 * 60
 
 
 def active_bucket(session_id: str) -> str:
-    """The bucket of the active index that a session stands in."""
+    """Bucket of a session in the active index."""
     return str(zlib.crc32(session_id.encode()) % ACTIVE_BUCKETS)
 
 
 def channel_item(channel: Channel) -> Item:
-    """A channel inside the session's item."""
+    """Convert a channel to its item within the session."""
     item: Item = {
         "epoch": channel.epoch,
         "source": channel.source,
@@ -61,7 +61,7 @@ def channel_item(channel: Channel) -> Item:
 
 
 def standby_item(standby: Standby) -> Item:
-    """An interpreter who waits, inside a channel."""
+    """Convert a stand-by to its item within the channel."""
     return {
         "source": standby.source,
         "since": standby.since,
@@ -70,7 +70,7 @@ def standby_item(standby: Standby) -> Item:
 
 
 def former_item(former: FormerSource) -> Item:
-    """A connection that was rolled over from, inside the session's item."""
+    """Convert a former source to its item within the session."""
     return {
         "connectionId": former.connection_id,
         "epoch": former.epoch,
@@ -103,7 +103,7 @@ def _string_set(values: Iterable[str]) -> set[str] | None:
 
 
 def to_item(session: Session) -> Item:
-    """The item of a new session."""
+    """Convert a new session to an item."""
     return {
         schema.SESSION_ID: session.session_id,
         schema.ACTIVE_BUCKET: active_bucket(session.session_id),
@@ -130,7 +130,7 @@ def to_item(session: Session) -> Item:
 
 
 def from_item(item: Item) -> Session:
-    """The session of an item."""
+    """Convert an item to a session."""
     return Session(
         session_id=item[schema.SESSION_ID],
         owner=item["owner"],
@@ -162,7 +162,7 @@ def from_item(item: Item) -> Session:
 
 
 def _interpretation_items(session: Session) -> Item:
-    """What a session has that machines interpret, and others have not."""
+    """Attributes of a session with machine interpretation."""
     if session.interpretation is None or session.interpreter_run is None:
         return {}
     return {
@@ -184,7 +184,7 @@ def _run(item: Item | None) -> InterpreterRun | None:
 
 
 def _broadcast_state(item: Item) -> BroadcastState:
-    """What is stored, or the default; a session that has ended is not active, since then."""
+    """Stored state, or the default. It is inactive from the end of the session."""
     state = BroadcastState.from_dict(item.get(BROADCAST_STATE, {}))
     if item["status"] == SessionStatus.ACTIVE.value:
         return state
@@ -192,5 +192,5 @@ def _broadcast_state(item: Item) -> BroadcastState:
 
 
 def sent_status(item: Item) -> SentStatus:
-    """What the speaker was last told of the audience, of a session's item."""
+    """Last status sent to the speaker, from a session's item."""
     return SentStatus(item.get(schema.STATUS_COUNT, 0), item.get(schema.STATUS_LANGUAGES, 0))

@@ -1,4 +1,4 @@
-"""What a session remembers of the statuses that its speaker was sent, over the sessions table."""
+"""Statuses due and sent to each session's speaker, stored in the session's row."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from shared.models.session import Session, SessionStatus
 
 @dataclass(frozen=True, slots=True)
 class SessionAudience:
-    """A session with what its last status said."""
+    """A session and its last sent status."""
 
     session: Session
     sent: SentStatus
 
     @property
     def current(self) -> SentStatus:
-        """What a status of this moment says."""
+        """The status to send now."""
         session = self.session
         return SentStatus(
             max(session.listener_count, 0),
@@ -35,14 +35,15 @@ class SessionAudience:
 
 
 class SessionStatuses:
-    """Which status a session awaits, and which it had."""
+    """Arms statuses and records sent ones."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def arm(self, session_id: str, now_ms: int, lost_before_ms: int) -> bool:
-        """Let the session await a status; False if it does already, or is not active. One that has
-        been awaited since before `lost_before_ms` is awaited no longer: its timer is lost.
+        """Arm a status. False if one is armed already, or the session is not active.
+
+        A status armed before `lost_before_ms` does not count: its timer is lost.
         """
         before = self._table.update_if(
             session_id,
@@ -58,9 +59,10 @@ class SessionStatuses:
         return before is not None
 
     def take_due(self, session_id: str, armed_at: int) -> SessionAudience | None:
-        """Let the session await no status any more, and return it as it was at that moment: what
-        changes from then on finds nothing awaited. None if it is not active, or does not await the
-        one that was armed then.
+        """Disarm the status armed at `armed_at` and return the session as of then.
+
+        Changes after that arm the next status. None if the session is not active, or this status
+        is not armed.
         """
         item = self._table.update_if(
             session_id,
@@ -72,7 +74,7 @@ class SessionStatuses:
         return None if item is None else SessionAudience(from_item(item), sent_status(item))
 
     def record_sent(self, session_id: str, status: SentStatus, now_ms: int) -> None:
-        """Note what the speaker was told, unless a later status is noted already."""
+        """Record a sent status, unless a later one is recorded."""
         self._note(session_id, status, now_ms, "")
 
     def record_sent_and_arm(self, session_id: str, status: SentStatus, now_ms: int) -> bool:
@@ -86,11 +88,12 @@ class SessionStatuses:
         return before is not None and schema.STATUS_PENDING not in before
 
     def audiences(self) -> Iterator[list[SessionAudience | None]]:
-        """All active sessions, a hundred at a time, as `ActiveSessions` reads them; None is a row
-        that is damaged.
+        """All active sessions in batches of 100, as `ActiveSessions` reads them.
+
+        A damaged row yields None.
         """
         for rows in ActiveSessions(self._table).rows():
-            yield [_readable(row) for row in rows]
+            yield [_parse(row) for row in rows]
 
     def _note(self, session_id: str, status: SentStatus, now_ms: int, more: str) -> Item | None:
         names = {
@@ -120,7 +123,7 @@ class SessionStatuses:
         )
 
 
-def _readable(item: Item) -> SessionAudience | None:
+def _parse(item: Item) -> SessionAudience | None:
     try:
         return SessionAudience(from_item(item), sent_status(item))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):

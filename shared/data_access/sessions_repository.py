@@ -1,4 +1,4 @@
-"""The sessions table: every change is one conditional write, so that races have one winner."""
+"""The sessions table. Each change is one conditional write, so that races have one winner."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from shared.models import schema
 from shared.models.session import Session, SessionStatus
 from shared.models.terms import EndReason
 
-# How long an ended session stays readable, so that late requests hear SESSION_ENDED.
+# An ended session stays readable for this time, so that late requests get SESSION_ENDED.
 _KEEP_ENDED_SECONDS = 24 * 60 * 60
 
 
 class SessionsRepository(ListenerCounts):
-    """Reads and writes sessions. Methods that change one return False if their condition fails."""
+    """Reads and writes sessions. Writes return False if their condition fails."""
 
     def create(self, session: Session) -> bool:
-        """Write a new session; False if its id is taken."""
+        """Create a session. False if its ID is taken."""
         try:
             self._table.put_new(to_item(session))
         except ConditionFailedError:
@@ -28,12 +28,12 @@ class SessionsRepository(ListenerCounts):
         return True
 
     def get(self, session_id: str) -> Session | None:
-        """The session, strongly consistent: what decides every chunk and every request."""
+        """Read a session, strongly consistent."""
         item = self._table.get(session_id)
         return None if item is None else from_item(item)
 
     def discard(self, session_id: str, speaker_connection_id: str) -> bool:
-        """Remove a session that its speaker has just created and could not enter."""
+        """Delete a session that its speaker has just created but could not join."""
         try:
             self._table.delete_if(
                 session_id,
@@ -46,8 +46,9 @@ class SessionsRepository(ListenerCounts):
         return True
 
     def take_floor(self, session: Session, connection_id: str) -> bool:
-        """Make `connection_id` the speaker with the next epoch; False if the floor has changed
-        hands since `session` was read, or the session has ended.
+        """Make `connection_id` the speaker with the next epoch.
+
+        False if the speaker has changed since `session` was read, or the session has ended.
         """
         return self._update(
             session.session_id,
@@ -69,8 +70,9 @@ class SessionsRepository(ListenerCounts):
         )
 
     def start_grace(self, session_id: str, connection_id: str, until_ms: int) -> bool:
-        """Let the speaker be away until then; False unless this connection is the speaker, is not
-        away already, and the session active.
+        """Start the speaker's grace period, until `until_ms`.
+
+        False unless the session is active and this connection is its present speaker.
         """
         return self._update(
             session_id,
@@ -90,8 +92,9 @@ class SessionsRepository(ListenerCounts):
         )
 
     def end(self, session_id: str, speaker_connection_id: str, now_ms: int) -> bool:
-        """End a session; False unless it is active and this connection is still its speaker. It
-        stays in the index of active ones until everybody has been told.
+        """End a session. False unless it is active and this connection is its present speaker.
+
+        It stays in the active index until its members have been notified.
         """
         return self._end(
             session_id,
@@ -103,8 +106,9 @@ class SessionsRepository(ListenerCounts):
         )
 
     def end_abandoned(self, session_id: str, speaker_epoch: int, now_ms: int) -> bool:
-        """End a session whose speaker has not come back; False unless it is active and the speaker
-        of this epoch is away.
+        """End a session after its grace period.
+
+        False unless it is active and the speaker of this epoch is away.
         """
         return self._end(
             session_id,

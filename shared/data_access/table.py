@@ -1,4 +1,4 @@
-"""One DynamoDB table behind a few calls, with plain values in and out and typed failures."""
+"""A DynamoDB table with plain values and typed failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.data_access import write_marks
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table_calls import ConditionFailedError, TableCalls
-from shared.data_access.wire_values import Item, from_wire, present, to_wire
+from shared.data_access.wire_values import Item, from_wire, to_wire, without_none
 from shared.data_access.write_marks import Mark, without_marks
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ConditionFailedError", "Item", "Key", "Table"]
 
-# The value of a table's key, or of both parts of one that has two.
+# A partition key, or a partition and a sort key.
 Key = str | tuple[str, str]
 
-# What BatchGetItem takes at most:
+# Maximum keys of one BatchGetItem:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _BATCH_SIZE = 100
-# Keys that DynamoDB did not get to are asked for again, after 50 ms and twice as long each time.
+# Unprocessed keys are requested again, after 50 ms and twice as long each time.
 _BATCH_ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.05
 
@@ -32,15 +32,15 @@ def _row(values: Mapping[str, Any]) -> Item:
     return without_marks(from_wire(values))
 
 
-def _as_it_is(row: Item) -> Item:
+def _unchanged(row: Item) -> Item:
     return row
 
 
 class Table:
     """Reads and conditional writes of one table.
 
-    Every call raises StoreUnavailableError when DynamoDB refuses or is out of reach; how long it
-    is waited for is the client's configuration.
+    Every call raises StoreUnavailableError if DynamoDB refuses it or is unreachable. The client's
+    configuration sets the time-outs.
 
     If the answer to a write is lost, the table tries once more, beside the retries of botocore. A
     mark in the row tells a retry that the write was applied (`write_marks`). Writes with the same
@@ -60,16 +60,15 @@ class Table:
         self._pause = pause
 
     def get(self, key: Key) -> Item | None:
-        """The row, strongly consistent."""
+        """Read a row, strongly consistent."""
         row = self._calls.read(self._key_of(key))
         return None if row is None else without_marks(row)
 
     def batch_get(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item]:
-        """The rows of these keys, in any order, without those that are not there; one request for
-        each 100, eventually consistent unless `consistent`.
+        """Read the rows that exist, in any order; 100 per request.
 
-        A key may be given twice, as by an index that changes while it is read; DynamoDB itself
-        refuses that. Raises StoreUnavailableError also if it leaves keys over time and again.
+        Eventually consistent unless `consistent`. Keys may repeat, as in the result of an index
+        that changes while it is read. Raises StoreUnavailableError also if keys stay unprocessed.
         """
         wanted = list(dict.fromkeys(keys))
         return [
@@ -79,15 +78,16 @@ class Table:
         ]
 
     def put_new(self, item: Item) -> None:
-        """Write a row that is not there yet. Raises ConditionFailedError if it is."""
+        """Create a row. Raises ConditionFailedError if it exists."""
         self._put_marked(item, "attribute_not_exists(#key)", {"#key": self._keys[0]}, {})
 
     def put(self, item: Item) -> Item | None:
-        """Write a row, whatever there was; returns that, or None. Of a repeated try that is what
-        the first one wrote.
+        """Write a row unconditionally. Returns the row that was there before, or None.
+
+        After a retry that may be the row of the first attempt.
         """
         answer = self._calls.repeatable(
-            "put_item", Item=to_wire(present(item)), ReturnValues="ALL_OLD"
+            "put_item", Item=to_wire(without_none(item)), ReturnValues="ALL_OLD"
         )
         before = answer.get("Attributes")
         return _row(before) if before else None
@@ -95,8 +95,10 @@ class Table:
     def put_if(
         self, item: Item, *, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> Item | None:
-        """Write a row if `condition` holds of what there is; returns that, or None: also if this
-        call had written it by an earlier try. Raises ConditionFailedError otherwise.
+        """Write a row if `condition` holds. Raises ConditionFailedError otherwise.
+
+        Returns the row that was there before; None if there was none, or if an earlier attempt of
+        this call was applied.
         """
         return self._put_marked(item, condition, names, values)
 
@@ -109,13 +111,13 @@ class Table:
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
         write_id: str | None = None,
-        revert: Callable[[Item], Item] = _as_it_is,
+        revert: Callable[[Item], Item] = _unchanged,
     ) -> Item:
-        """Change a row if `condition` holds; returns the row as it was before.
+        """Update a row if `condition` holds. Returns the row as it was before.
 
-        Raises ConditionFailedError otherwise. An update never creates a row: the condition gets
-        `attribute_exists` of the key added. If the change had been applied by an earlier try, only
-        the row after it is known: `revert` leads back from it, as far as the caller needs that.
+        Raises ConditionFailedError otherwise. An update never creates a row. If an earlier attempt
+        was applied, only the row after it is known: `revert` turns it into the row before, as far
+        as the caller needs.
         """
         mark = Mark.new() if write_id is None else Mark.for_id(write_id)
         conditions = f"attribute_exists(#key) AND ({condition}) AND {write_marks.ABSENT}"
@@ -147,9 +149,9 @@ class Table:
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
         write_id: str | None = None,
-        revert: Callable[[Item], Item] = _as_it_is,
+        revert: Callable[[Item], Item] = _unchanged,
     ) -> Item | None:
-        """As `update`, but None if the condition does not hold."""
+        """Update a row as `update` does. Returns None if the condition does not hold."""
         try:
             return self.update(
                 key,
@@ -189,8 +191,10 @@ class Table:
         )
 
     def delete(self, key: Key) -> Item | None:
-        """Remove a row; returns it as it was, or None if there was none, or an earlier try has
-        removed it: whatever is to follow from its values must be settled before.
+        """Delete a row. Returns it as it was before.
+
+        None if there was none, or if an earlier attempt deleted it: do not depend on the returned
+        values.
         """
         answer = self._calls.repeatable(
             "delete_item", Key=self._key_of(key), ReturnValues="ALL_OLD"
@@ -206,7 +210,7 @@ class Table:
         names: Mapping[str, str],
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """Remove a row if `condition` holds. Raises ConditionFailedError otherwise."""
+        """Delete a row if `condition` holds. Raises ConditionFailedError otherwise."""
         arguments: dict[str, Any] = {
             "ConditionExpression": condition,
             "ExpressionAttributeNames": dict(names),
@@ -218,7 +222,7 @@ class Table:
     def query(
         self, index: str, condition: str, *, names: Mapping[str, str], values: Mapping[str, Any]
     ) -> Iterator[Item]:
-        """All rows of an index that match, page by page; eventually consistent."""
+        """Matching rows of an index, page by page; eventually consistent."""
         return self._pages(condition, names, values, IndexName=index)
 
     def query_partition(
@@ -229,8 +233,9 @@ class Table:
         values: Mapping[str, Any],
         limit: int | None = None,
     ) -> Iterator[Item]:
-        """All rows with the same first part of the key that match, in the order of its second,
-        page by page; strongly consistent. `limit` rows a page are for who may not want all.
+        """Matching rows of one partition in the order of the sort key; strongly consistent.
+
+        Read page by page. `limit` bounds a page, for callers that may stop early.
         """
         page = {} if limit is None else {"Limit": limit}
         return self._pages(condition, names, values, ConsistentRead=True, **page)
@@ -261,7 +266,7 @@ class Table:
         values: Mapping[str, Any],
     ) -> Item | None:
         mark = Mark.new()
-        written = present(item)
+        written = without_none(item)
         answer, applied = self._calls.marked(
             "put_item",
             mark,

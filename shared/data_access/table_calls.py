@@ -1,4 +1,4 @@
-"""DynamoDB's operations with typed failures, and what a write does whose answer is lost."""
+"""DynamoDB operations with typed failures, and retries of writes whose answer is lost."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class ConditionFailedError(Exception):
-    """The condition of a write did not hold: somebody else was first, or the row is not there.
+    """The condition of a write did not hold.
 
-    `row` is what was there, marks included, if DynamoDB said so; `retried` if an earlier try of the
-    client library may have been applied.
+    `row` is the row with its marks, if DynamoDB returned it. `retried` means that botocore retried,
+    so that an earlier attempt may have been applied.
     """
 
     def __init__(self, row: Item | None = None, *, retried: bool = False) -> None:
@@ -30,8 +30,9 @@ class ConditionFailedError(Exception):
 
 
 class TableCalls:
-    """Calls on one table. All raise StoreUnavailableError; what is conditional also
-    ConditionFailedError.
+    """Calls on one table.
+
+    All raise StoreUnavailableError; conditional ones also raise ConditionFailedError.
     """
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
@@ -41,8 +42,10 @@ class TableCalls:
     def marked(
         self, operation: str, mark: Mark, key: Mapping[str, Any], **arguments: Any
     ) -> tuple[dict[str, Any], Item | None]:
-        """The answer to a write that is conditional on its mark; or, if it turns out to have been
-        applied before, the row as it is now. Raises ConditionFailedError, StoreUnavailableError.
+        """Apply a write whose condition includes the absence of its mark.
+
+        Returns the response and None; or, if an earlier attempt was applied, the present row as the
+        second item. Raises ConditionFailedError and StoreUnavailableError.
         """
         arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         uncertain = False
@@ -55,7 +58,7 @@ class TableCalls:
                 uncertain = True
                 return self.call(operation, **arguments), None
         except ConditionFailedError as refused:
-            # DynamoDB itself says what was there; what is in its place on a laptop does not.
+            # DynamoDB returns the row with the error; dynalite does not.
             row = refused.row
             if row is None and (uncertain or refused.retried):
                 row = self.read(key)
@@ -67,7 +70,7 @@ class TableCalls:
             return {}, without_marks(row)
 
     def repeatable(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to a write that may be applied twice, tried again if that is lost."""
+        """Apply a write that is safe to repeat, and retry it if its answer is lost."""
         try:
             return self.call(operation, **arguments)
         except StoreUnavailableError as error:
@@ -76,17 +79,17 @@ class TableCalls:
             return self.call(operation, **arguments)
 
     def read(self, key: Mapping[str, Any]) -> Item | None:
-        """The row with its marks, strongly consistent."""
+        """Read the row with its marks, strongly consistent."""
         answer = self.call("get_item", Key=key, ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else from_wire(item)
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to one operation on the table."""
+        """Call an operation on the table."""
         return self.request(operation, TableName=self._name, **arguments)
 
     def request(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to one operation, whatever it is on."""
+        """Call an operation that names its tables itself."""
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""Channels that nobody uses any more: they make room for those of other languages."""
+"""Removal of unused channels, to make room for other languages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from shared.data_access.session_items import CHANNELS_EPOCH
 from shared.data_access.table import Table
 from shared.models.session import Session, SessionStatus
 
-# Channels removed by one write.
+# Maximum channels removed by one write.
 _AT_ONCE = 10
 
 
 def remove_unused_channels(table: Table, session: Session) -> bool:
-    """Remove channels without an interpreter, without anybody who waits, and without listeners.
+    """Remove channels without interpreter, stand-bys and listeners.
 
-    `session` was just read. False if it has none; True also if others were faster: then it is to
-    be read again. The highest of the epochs is kept, so that a channel that comes back has a higher
-    one than it ever had. Raises StoreUnavailableError.
+    `session` was just read. False if it has no such channel. True also if another request was
+    faster; read the session again. The row keeps the highest removed epoch, so that a new channel
+    of the same language gets a higher one. Raises StoreUnavailableError.
     """
     unused = _unused(session)[:_AT_ONCE]
     if not unused:

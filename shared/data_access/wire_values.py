@@ -1,4 +1,4 @@
-"""Plain values as DynamoDB's own, and back."""
+"""Conversion between plain values and DynamoDB's attribute values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def _storable(value: Any) -> Any:
-    """Floats as the Decimals that boto3 insists on; everything else as it is."""
+    """Convert floats to Decimals, which boto3 requires."""
     if isinstance(value, float):
         return Decimal(str(value))
     if isinstance(value, dict):
@@ -25,16 +25,16 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def present(item: Item) -> Item:
-    """An item without what is None: DynamoDB has no such attributes."""
+def without_none(item: Item) -> Item:
+    """Drop attributes that are None: they are absent in DynamoDB."""
     return {name: value for name, value in item.items() if value is not None}
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name, as requests have them."""
+    """Convert plain values by name to attribute values for a request."""
     return {key: _serialize(_storable(value)) for key, value in values.items()}
 
 
 def from_wire(values: Mapping[str, Any]) -> Item:
-    """Values by name, as answers have them."""
+    """Convert attribute values by name from a response to plain values."""
     return {key: plain(_deserialize(value)) for key, value in values.items()}

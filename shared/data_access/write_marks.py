@@ -1,9 +1,9 @@
-"""Marks that writes leave in a row, by which a write recognises its own earlier success.
+"""Marks in a row by which a repeated write recognises that it was applied before.
 
-A client library repeats a write whose answer is lost, and a client repeats its request. A row
-therefore remembers its latest writes: an attribute for each of a few slots, which the next write of
-the same slot replaces. A write is conditional on its own mark not being there. If the condition
-fails and the row has the mark, the write had been applied.
+botocore repeats a write whose answer is lost, and a client repeats its request. Each row therefore
+remembers its latest writes in a few slots, one attribute each. The next write of a slot replaces
+its mark. A write requires its own mark to be absent. If the condition fails and the row has the
+mark, the write was applied before.
 """
 
 from __future__ import annotations
@@ -16,58 +16,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# No attribute of a repository begins with it.
+# No other attribute begins with it.
 _PREFIX = "~"
 _NAMED_PREFIX = "~n"
-# Slots of writes that only a library repeats, within a second or two ...
+# Slots for writes that only botocore repeats, within a second or two.
 _SLOTS = 8
-# ... and of those that a client's next request repeats: counters. 16 marks are 210 B of a row.
+# Slots for counter writes, which a client's next request repeats. 16 marks take 210 B of a row.
 _NAMED_SLOTS = 16
 _NAME_BYTES = 6
 
 ALIAS = "#mark"
 PLACEHOLDER = ":mark"
-#: The condition that the write has not been applied.
+#: Condition that the write has not been applied.
 ABSENT = f"NOT {ALIAS} = {PLACEHOLDER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The attribute that says that one write has been applied."""
+    """The attribute that records one write."""
 
     attribute: str
     value: str
 
     @classmethod
     def new(cls) -> Mark:
-        """The mark of one call."""
+        """A mark for a single call."""
         value = _text(secrets.token_bytes(_NAME_BYTES))
         return cls(f"{_PREFIX}{_slot(value, _SLOTS)}", value)
 
     @classmethod
-    def for_id(cls, name: str) -> Mark:
-        """The mark of every call that has this name: only one of them is applied."""
-        value = _text(hashlib.sha256(name.encode()).digest()[:_NAME_BYTES])
+    def for_id(cls, write_id: str) -> Mark:
+        """The mark shared by all calls with this ID: only the first one is applied."""
+        value = _text(hashlib.sha256(write_id.encode()).digest()[:_NAME_BYTES])
         return cls(f"{_NAMED_PREFIX}{_slot(value, _NAMED_SLOTS)}", value)
 
     @property
     def has_id(self) -> bool:
-        """Whether another call may have left it."""
+        """Whether the mark belongs to a write ID, so that another call may have set it."""
         return self.attribute.startswith(_NAMED_PREFIX)
 
     def set_by(self, expression: str) -> str:
-        """An update expression that leaves the mark too."""
+        """Add the mark to an update expression."""
         assignment = f"SET {ALIAS} = {PLACEHOLDER}"
         before, found, after = expression.partition("SET ")
         return f"{before}{assignment}, {after}" if found else f"{assignment} {expression}"
 
     def is_in(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row, marks included, remembers the write."""
+        """Whether a row with its marks has this one."""
         return row.get(self.attribute) == self.value
 
 
 def without_marks(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as repositories see it."""
+    """Remove the marks from a row."""
     return {name: value for name, value in row.items() if not name.startswith(_PREFIX)}
 
 

@@ -66,7 +66,7 @@ class LeaveService:
 
     def _clear_left(self, connection_id: str, turn: int) -> None:
         with suppress(StoreUnavailableError):  # all steps are done and may be repeated
-            self._connections.settle(connection_id, turn)
+            self._connections.confirm_counted_out(connection_id, turn)
 
     def remove(self, connection_id: str) -> bool:
         """Remove a closed connection. False if it was already removed.

@@ -66,12 +66,12 @@ class Reconciliation:
                 self._telemetry.warn("counters not checked", code=error.code)
 
     def _check_counters(self, session_id: str) -> None:
-        last, found = self._drift_store.last(session_id), self._difference(session_id)
+        last, found = self._drift_store.get(session_id), self._difference(session_id)
         if found is None:
             if last is not None:
-                self._drift_store.forget(session_id)
+                self._drift_store.clear(session_id)
         elif last is None or not found.agrees_with(last):
-            self._drift_store.remember(session_id, found)
+            self._drift_store.save(session_id, found)
         elif found.found_at - last.found_at >= CONFIRM_AFTER_MS and self._drift_store.correct(
             session_id, last
         ):

@@ -216,9 +216,9 @@ class TestConnections:
         connection = connections.get("c1")
         assert connection is not None
         assert (connection.turn, connection.left) == (1, LeftSeat(ID, seat))
-        connections.settle("c1", 0)
+        connections.confirm_counted_out("c1", 0)
         assert connections.get("c1") == connection, "an earlier turn"
-        connections.settle("c1", 1)
+        connections.confirm_counted_out("c1", 1)
         assert connections.get("c1") == replace(connection, left=None)
 
     def test_only_who_has_no_seat_is_deleted(self, connections: ConnectionsRepository) -> None:
