@@ -1,15 +1,19 @@
-"""Every test runs without AWS: dummy credentials, and no configuration of the machine's. None is
-measured: how long an example of a property takes, and how long its making, is the machine's affair.
+"""Tests run without AWS and without the machine's configuration, on all cores.
+
+Credentials are dummies. Tests that run real stacks and sockets wait more than they compute, so they
+run beside those that only compute.
 """
 
 from __future__ import annotations
 
 import os
 
+import psutil
 import pytest
-from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.helpers import depth
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "CDK_DEFAULT_"))]:
     del os.environ[name]
@@ -25,21 +29,34 @@ os.environ.update(
     POWERTOOLS_METRICS_NAMESPACE="Lingocast",
     POWERTOOLS_SERVICE_NAME="test",
 )
+depth.load_profile()
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# Groups of tests with stacks and sockets, of about the same duration. Each runs on one worker, one
+# test at a time: a third stack beside two would disturb real time. The first that matches counts.
+_GROUPS = {
+    "tests/e2e/operations/": "operations and gateway",
+    "tests/conformance/": "operations and gateway",
+    "tests/integration/": "operations and gateway",
+    "tests/e2e/": "end to end",
+}
 
-# What runs real stacks and sockets: one test at a time, on the same worker of pytest-xdist, while
-# the others go on with the rest.
-_WITH_SOCKETS = ("tests/conformance/", "tests/e2e/", "tests/integration/")
 
+class _GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Sends a group, or else a file, to one worker. Larger ones go first."""
 
-class _SocketsTogether(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        return "sockets" if nodeid.startswith(_WITH_SOCKETS) else nodeid
+        for folder, group in _GROUPS.items():
+            if nodeid.startswith(folder):
+                return group
+        return nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Deal the tests out to the workers, those with sockets to one of them."""
-    return _SocketsTogether(config, log)
+    return _GroupScheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, because the groups mostly wait."""
+    return (psutil.cpu_count() or 1) + 1

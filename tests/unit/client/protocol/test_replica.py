@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from client.protocol.replica import DeviceReplica, Progress
 from shared.models.hlc import Hlc
 from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
+from tests.helpers.depth import examples
 from tests.unit.client.support import T0
 from tests.unit.client.sync_model import SyncModel
 from tests.unit.client.sync_simulation import CLOCKS, CONTENTS, STORIES, Simulation, Story
@@ -33,7 +34,7 @@ def accepted(change: Sync, current: SyncMessage | None = None) -> SyncAccepted:
     return SyncAccepted(kind=change.kind, applied=current is None, delivered=1, current=current)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(default=60, deep=600))
 @given(clocks=CLOCKS, story=STORIES)
 def test_replicas_converge(clocks: list[int], story: Story) -> None:
     world = Simulation(clocks, SyncModel())

@@ -21,6 +21,7 @@ from shared.models.session import Session
 from shared.models.succession_rules import acquire
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
+from tests.helpers.depth import examples
 
 ID = "golden-eagle-427"
 NOW = 1_700_000_000_000
@@ -147,7 +148,7 @@ class Languages(RuleBasedStateMachine):
 
 TestLanguages = Languages.TestCase
 TestLanguages.settings = settings(
-    max_examples=25,
+    max_examples=examples(default=10, deep=100),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.fanout.fanout_plan import FanoutPlan, Reply
 from shared.models.delivery import Outcome
+from tests.helpers.depth import examples
 
 
 def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
@@ -204,5 +205,7 @@ class AnyFanout(RuleBasedStateMachine):
         assert len(self.plan.outcomes()) == self.count
 
 
-AnyFanout.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+AnyFanout.TestCase.settings = settings(
+    max_examples=examples(default=60, deep=600), stateful_step_count=60, deadline=None
+)
 TestAnyFanout = AnyFanout.TestCase

@@ -17,6 +17,7 @@ from shared.models.interpretation import Interpretation
 from shared.models.session import Session
 from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
+from tests.helpers.depth import examples
 
 T0 = 1_700_000_000_000
 with_tables = pytest.mark.usefixtures("tables")
@@ -195,4 +196,6 @@ class Machines(RuleBasedStateMachine):
 
 
 TestMachines = Machines.TestCase
-TestMachines.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+TestMachines.settings = settings(
+    max_examples=examples(default=12, deep=100), stateful_step_count=12, deadline=None
+)
