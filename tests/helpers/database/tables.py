@@ -15,6 +15,7 @@ from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
 from shared.models import schema
+from tests.helpers.database.faster_moto import faster_moto
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,7 +57,7 @@ def using(database: Any) -> Iterator[None]:
 @contextmanager
 def moto_tables() -> Iterator[None]:
     """All tables, empty, in moto's memory."""
-    with mock_aws(), using(_moto_client()):
+    with mock_aws(), faster_moto(), using(_moto_client()):
         client = _moto_client()
         client.create_table(
             TableName=SESSIONS,
