@@ -24,7 +24,7 @@ from shared.utils.settings import Settings
 
 _ROOT = Path(__file__).parent.parent
 # In the syntax of a .dockerignore: nothing but the probe's own package.
-_LEFT_OUT = ["*", "!conformance", "conformance/*", "!conformance/probe", "**/__pycache__"]
+_EXCLUDED = ["*", "!conformance", "conformance/*", "!conformance/probe", "**/__pycache__"]
 # Longer than an integration may take, so that its time-out can be seen.
 _TIMEOUT_SECONDS = 40
 
@@ -99,7 +99,7 @@ class ProbeStack(cdk.Stack):
             "Code",
             path=str(_ROOT),
             ignore_mode=cdk.IgnoreMode.DOCKER,
-            exclude=_LEFT_OUT,
+            exclude=_EXCLUDED,
         )
         return lambda_.CfnFunction(
             self,

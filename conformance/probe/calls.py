@@ -11,18 +11,18 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-Outcome = dict[str, Any]
+CallResult = dict[str, Any]
 _TIMEOUT_SECONDS = 5.0
 _MAX_REPEAT = 100
 _MAX_BODY_BYTES = 1024 * 1024
 
 
-def post(connection_id: str, text: str) -> Outcome:
+def post(connection_id: str, text: str) -> CallResult:
     """Send a text to a connection."""
     return _call("POST", _path(connection_id, encoded=True), text.encode(), "right")
 
 
-def repeat(command: dict[str, Any], me: str) -> list[Outcome]:
+def repeat(command: dict[str, Any], me: str) -> list[CallResult]:
     """Make one call, or up to `repeat` until one does not succeed.
 
     `method`, `connection` (default: the sender's own), `encoded` (false: the id as it is), or
@@ -34,7 +34,7 @@ def repeat(command: dict[str, Any], me: str) -> list[Outcome]:
         path = _path(command.get("connection", me), encoded=command.get("encoded", True))
     body = str(command.get("text", "")).encode()
     body = body or b"x" * min(int(command.get("bytes", 0)), _MAX_BODY_BYTES)
-    outcomes: list[Outcome] = []
+    outcomes: list[CallResult] = []
     for _ in range(min(int(command.get("repeat", 1)), _MAX_REPEAT)):
         signature = command.get("signature", "right")
         outcomes.append(_call(command.get("method", "POST"), path, body, signature))
@@ -49,7 +49,7 @@ def _path(connection_id: str, *, encoded: bool) -> str:
     return f"/@connections/{connection_id}"
 
 
-def _call(method: str, path: str, body: bytes, signature: str) -> Outcome:
+def _call(method: str, path: str, body: bytes, signature: str) -> CallResult:
     url = os.environ["API_GATEWAY_ENDPOINT"] + path
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

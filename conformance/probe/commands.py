@@ -29,14 +29,14 @@ _MAX_PADDING = 100_000
 _MAX_LOOKS, _LOOK_SECONDS = 100, 0.2
 
 
-class AskedForError(Exception):
+class RequestedError(Exception):
     """The exception that somebody wanted to see."""
 
 
 def authorize(command: Command, method_arn: str, observer: str | None) -> Any:
     """The authorizer's answer: consent, unless told otherwise."""
     if "raise" in command:
-        raise AskedForError(command["raise"])
+        raise RequestedError(command["raise"])
     if "result" in command:
         return command["result"]
     statement = {
@@ -59,7 +59,7 @@ def authorize(command: Command, method_arn: str, observer: str | None) -> Any:
 def connect(command: Command) -> Any:
     """The result of $connect."""
     if "raise" in command:
-        raise AskedForError(command["raise"])
+        raise RequestedError(command["raise"])
     if "result" in command:
         return command["result"]
     result: dict[str, Any] = {"statusCode": command.get("status", 200)}
@@ -68,7 +68,7 @@ def connect(command: Command) -> Any:
     return result
 
 
-def call_all(wanted: list[Command], me: str) -> list[list[calls.Outcome]]:
+def call_all(wanted: list[Command], me: str) -> list[list[calls.CallResult]]:
     """Make calls to @connections, one after the other."""
     return [calls.repeat(command, me) for command in wanted]
 
@@ -82,7 +82,7 @@ def message(event: dict[str, Any]) -> Any:
         command = {}
     if not isinstance(command, dict):
         command = {}
-    do = _DOINGS.get(command.get("do", ""))
+    do = _COMMANDS.get(command.get("do", ""))
     if do is not None:
         return do(command, event)
     return _reply(command, event, route=context["routeKey"], length=len(body.encode()))
@@ -96,7 +96,7 @@ def _reply(command: Command, event: dict[str, Any], **fields: object) -> dict[st
 
 
 def _raise(command: Command, _event: dict[str, Any]) -> Any:
-    raise AskedForError(str(command.get("text", "")))
+    raise RequestedError(str(command.get("text", "")))
 
 
 def _return(command: Command, _event: dict[str, Any]) -> Any:
@@ -127,7 +127,7 @@ def _call(command: Command, event: dict[str, Any]) -> Any:
     return _reply(command, event, calls=calls.repeat(command, me))
 
 
-_DOINGS: dict[str, Callable[[Command, dict[str, Any]], Any]] = {
+_COMMANDS: dict[str, Callable[[Command, dict[str, Any]], Any]] = {
     "raise": _raise,
     "return": _return,
     "sleep": _sleep,

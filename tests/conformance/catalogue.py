@@ -1,6 +1,6 @@
-"""What a conformance test is about: the behaviour, how AWS shows it, and who says so.
+"""The behaviour that a conformance test checks, with its sources and the confidence in them.
 
-The table in docs/parity.md is made of these, and a test compares the two.
+The table in docs/parity.md is generated from the behaviours; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ _GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide"
 
 
 class Confidence(Enum):
-    """How sure we are of what AWS does."""
+    """Strength of the evidence for AWS's behaviour."""
 
     DOCUMENTED = "documented"
-    # By those who saw it; no documentation says so.
+    # Observed by others, but undocumented.
     REPORTED = "reported"
-    # Nobody says so, or they disagree; the local gateway keeps it behind one function.
+    # No evidence, or contradictory reports; the local gateway keeps the behaviour in one function.
     ASSUMED = "assumed"
 
 
-class Needs(Enum):
-    """What a test needs to be able to run, and so where it runs."""
+class Requirement(Enum):
+    """What a test requires, which determines where it can run."""
 
-    # Any deployment of the probe or of Lingocast: seen through messages alone.
+    # Any deployment of the probe or of Lingocast: the test uses only messages.
     MESSAGES = "any"
     PROBE = "probe"
     STRICT = "strict probe"
-    # A gateway in this process, whose clock the test moves.
+    # A gateway in this process with a manual clock.
     CLOCK = "no"
     # A gateway in this process: the probe has no HTTP API.
     PROCESS = "in process"
@@ -43,14 +43,14 @@ class Needs(Enum):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One row of the table."""
+    """A behaviour of AWS: one row of the table."""
 
     title: str
     aws: str
     sources: tuple[str, ...]
     confidence: Confidence
-    needs: Needs
-    # Takes tens of seconds on AWS, where limits cannot be lowered; not so locally.
+    requires: Requirement
+    # Takes tens of seconds on AWS, where limits cannot be lowered.
     slow: bool = False
 
 
@@ -59,12 +59,12 @@ def behaviour(
     aws: str,
     *sources: str,
     confidence: Confidence = Confidence.DOCUMENTED,
-    needs: Needs = Needs.PROBE,
+    requires: Requirement = Requirement.PROBE,
     slow: bool = False,
 ) -> Callable[[Test], Test]:
-    """Mark a test as that of a behaviour; `sources` are addresses, those of the guide by page."""
+    """Mark a test with its behaviour; `sources` are URLs or page names of the developer guide."""
     full = tuple(source if "://" in source else f"{_GUIDE}/{source}.html" for source in sources)
-    row = Behaviour(title, aws, full, confidence, needs, slow)
+    row = Behaviour(title, aws, full, confidence, requires, slow)
 
     def mark(test: Test) -> Test:
         marked: Test = getattr(pytest.mark, MARK)(row)(test)
@@ -74,7 +74,7 @@ def behaviour(
 
 
 def behaviour_of(test: object) -> Behaviour | None:
-    """The behaviour that a test function is marked with."""
+    """The behaviour of a marked test function, or None."""
     for mark in getattr(test, "pytestmark", ()):
         if mark.name == MARK:
             found: Behaviour = mark.args[0]

@@ -1,6 +1,6 @@
-"""Fixtures of the suite: the APIs to ask, local ones unless CONFORMANCE_URL names a deployed one.
+"""Fixtures of the suite: the tested APIs, local unless CONFORMANCE_URL names a deployed one.
 
-`make conformance` sets the variables; the suite is part of `make test` without them.
+`make conformance` sets the variables; `make test` runs the suite without them.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from tests.conformance import local_probe, report, selection
 from tests.conformance.catalogue import MARK
 from tests.conformance.dialects import ProbeDialect
 from tests.conformance.driver import Api
-from tests.conformance.http_driver import WebApi
+from tests.conformance.http_driver import LocalHttpApi
 from tests.conformance.selection import Deployed
 from tests.integration.local.conftest import ServeFactory
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{MARK}(row): the behaviour that a test is about")
+    config.addinivalue_line("markers", f"{MARK}(row): the behaviour that a test checks")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot be run against the deployed API; the summary lists it."""
+    """Deselect tests that cannot run against the deployed API; the summary lists them."""
     deployed = selection.from_environment(os.environ)
     if deployed is None:
         return
-    left_out = selection.left_out(items, deployed)
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=list(left_out))
-    config.stash[report.LEFT_OUT] = left_out
+    skip_reasons = selection.skip_reasons(items, deployed)
+    items[:] = [item for item in items if item not in skip_reasons]
+    config.hook.pytest_deselected(items=list(skip_reasons))
+    config.stash[report.SKIPPED] = skip_reasons
     config.stash[selection.DEPLOYED] = deployed
 
 
@@ -41,22 +41,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember the outcome for the listing."""
+    """Record the result for the summary."""
     result = yield
     if call.when == "call" or not result.passed:
-        report.remember(item, passed=result.passed)
+        report.record(item, passed=result.passed)
     return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The listing of `make conformance`."""
+    """Write the summary of `make conformance`."""
     if os.environ.get("CONFORMANCE_LISTING"):
         report.write(terminalreporter)
 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The probe's templates, as its CDK app writes them."""
+    """The cloud assembly of the probe."""
     assembly = tmp_path_factory.mktemp("probe") / "cdk.out"
     local_probe.synthesize(assembly)
     return assembly
@@ -64,7 +64,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Deployed]:
-    """The deployed APIs; without any, the probe on this machine."""
+    """The deployed APIs, or else the probe in local stacks."""
     if (given := pytestconfig.stash.get(selection.DEPLOYED, None)) is not None:
         yield given
         return
@@ -79,7 +79,7 @@ def deployed(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Ite
 
 @pytest.fixture
 async def api(deployed: Deployed) -> AsyncIterator[Api]:
-    """The probe or, if the address is that of one, a Lingocast stack."""
+    """The API at the URL: the probe or a Lingocast stack."""
     api = Api(deployed.url, deployed.dialect, deployed.token)
     yield api
     await api.close()
@@ -87,14 +87,14 @@ async def api(deployed: Deployed) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def probe(api: Api) -> Api:
-    """The probe; tests that use it run nowhere else."""
+    """The probe; tests with this fixture run only there."""
     assert isinstance(api.dialect, ProbeDialect)
     return api
 
 
 @pytest.fixture
-def unhurried(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Api | None:
-    """A deployed probe, whose limits are those of AWS; None where a test can lower them."""
+def deployed_probe(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Api | None:
+    """The deployed probe with AWS's limits, or None where a test can lower the limits."""
     if selection.DEPLOYED not in pytestconfig.stash:
         return None
     probe: Api = request.getfixturevalue("probe")
@@ -103,7 +103,7 @@ def unhurried(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Ap
 
 @pytest.fixture
 async def strict(deployed: Deployed) -> AsyncIterator[Api]:
-    """The probe without $default, where the authorizer has an identity source."""
+    """The probe's second API, without $default and with an identity source."""
     assert deployed.strict_url is not None
     api = Api(deployed.strict_url, ProbeDialect())
     yield api
@@ -111,9 +111,9 @@ async def strict(deployed: Deployed) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[WebApi]:
-    """An HTTP API in this process, with routes of each kind but $default."""
-    api = WebApi()
+async def web() -> AsyncIterator[LocalHttpApi]:
+    """An HTTP API in this process, with all kinds of route but $default."""
+    api = LocalHttpApi()
     await api.start()
     yield api
     api.stop()
@@ -121,7 +121,7 @@ async def web() -> AsyncIterator[WebApi]:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[ServeFactory]:
-    """Serves gateways in this process, with a clock and limits of the test's."""
+    """Serves gateways in this process with the test's clock and limits."""
     factory = ServeFactory()
     yield factory
     await factory.stop()

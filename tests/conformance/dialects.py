@@ -1,53 +1,53 @@
-"""What can be said to any API that the suite knows: its probe, and Lingocast itself."""
+"""The message protocols of the APIs that the suite can test: the probe and Lingocast."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, ClassVar, Protocol
 
-# Both have a $default route that replies, so text that names no route gets one answer.
-_NO_SUCH_ACTION = "conformance-hello"
+# In both APIs $default replies to a message with an unknown action.
+_UNKNOWN_ACTION = "conformance-hello"
 
 
 class Dialect(Protocol):
-    """How an API answers, in its own protocol."""
+    """The message protocol of an API."""
 
     @property
-    def refused(self) -> dict[str, Any]:
-        """A query string that the authorizer denies."""
+    def denied_query(self) -> dict[str, Any]:
+        """Query parameters that the authorizer denies."""
         ...
 
-    def answered_by_default(self, message: dict[str, Any]) -> bool:
-        """Whether the $default route gave that answer."""
+    def is_default_reply(self, message: dict[str, Any]) -> bool:
+        """Whether `message` is a reply of the $default route."""
         ...
 
 
 class ProbeDialect:
-    """The probe: it says which route it was."""
+    """The probe's protocol: replies name their route."""
 
-    refused: ClassVar = {"auth": {"effect": "Deny"}}
+    denied_query: ClassVar = {"auth": {"effect": "Deny"}}
 
-    def answered_by_default(self, message: dict[str, Any]) -> bool:
+    def is_default_reply(self, message: dict[str, Any]) -> bool:
         return bool(message.get("probe") and message.get("route") == "$default")
 
 
 class LingocastDialect:
-    """A Lingocast stack: its $default route knows no action, and says so."""
+    """Lingocast's protocol: $default replies with an error."""
 
-    refused: ClassVar = {"token": "no-token-at-all"}
+    denied_query: ClassVar = {"token": "no-token-at-all"}
 
-    def answered_by_default(self, message: dict[str, Any]) -> bool:
+    def is_default_reply(self, message: dict[str, Any]) -> bool:
         codes = {"UNKNOWN_ACTION", "INVALID_MESSAGE", "MESSAGE_TOO_LARGE"}
         return message.get("type") == "error" and message.get("code") in codes
 
 
-def question(size: int = 0) -> str:
-    """A message of `size` bytes, or a short one, that $default answers."""
-    text = json.dumps({"action": _NO_SUCH_ACTION, "padding": ""})
+def default_message(size: int = 0) -> str:
+    """A message for $default, padded to `size` bytes."""
+    text = json.dumps({"action": _UNKNOWN_ACTION, "padding": ""})
     return text.replace('""', f'"{"x" * (size - len(text))}"')
 
 
-def recognize(answer: dict[str, Any]) -> Dialect | None:
-    """Who answered the question."""
+def detect_dialect(answer: dict[str, Any]) -> Dialect | None:
+    """The dialect of a reply to `default_message`, or None."""
     dialects: tuple[Dialect, ...] = (ProbeDialect(), LingocastDialect())
-    return next((dialect for dialect in dialects if dialect.answered_by_default(answer)), None)
+    return next((dialect for dialect in dialects if dialect.is_default_reply(answer)), None)

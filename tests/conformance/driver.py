@@ -1,4 +1,4 @@
-"""Clients of a deployed or local API. Nothing here waits without a bound."""
+"""Clients of a deployed or local API. Every wait has a timeout."""
 
 from __future__ import annotations
 
@@ -16,99 +16,99 @@ from websockets.typing import Subprotocol
 
 from tests.conformance.dialects import Dialect
 
-# For any one answer; a cold start on AWS takes a second or two.
-PATIENCE_SECONDS = 15.0
-# The time-outs of integrations take 29 s.
-LONG_PATIENCE_SECONDS = 45.0
+# Timeout of a reply; a cold start on AWS takes a second or two.
+TIMEOUT_SECONDS = 15.0
+# Longer than an integration timeout, 29 s.
+LONG_TIMEOUT_SECONDS = 45.0
 
 Message = dict[str, Any]
 
 
 class Client:
-    """One open connection. What comes while something else is awaited is kept for later."""
+    """An open connection. Keeps messages that arrive while another one is awaited."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self._kept: list[str] = []
+        self._unread: list[str] = []
         self._tags = itertools.count(1)
 
     async def send(self, message: str | bytes | Iterable[str]) -> None:
-        """One message; of several frames if it is a list."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        """Send a message; a list is sent as one message of several frames."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await self.socket.send(message)
 
-    async def text(self, patience: float = PATIENCE_SECONDS) -> str:
-        """The next message, which must be a text frame."""
-        if self._kept:
-            return self._kept.pop(0)
-        return await self._receive(patience)
+    async def text(self, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
+        """Receive the next message, which must be text."""
+        if self._unread:
+            return self._unread.pop(0)
+        return await self._receive(timeout_seconds)
 
-    async def json(self, patience: float = PATIENCE_SECONDS) -> Message:
-        """The next message, a JSON object."""
-        message: Message = json.loads(await self.text(patience))
+    async def json(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Message:
+        """Receive the next message, which must be a JSON object."""
+        message: Message = json.loads(await self.text(timeout_seconds))
         return message
 
-    async def find(self, wanted: Callable[[Message], bool]) -> Message:
-        """The next message that is wanted."""
-        for number, text in enumerate(self._kept):
-            if (message := _object(text)) is not None and wanted(message):
-                del self._kept[number]
+    async def receive_matching(self, matches: Callable[[Message], bool]) -> Message:
+        """Receive the next JSON object that matches."""
+        for number, text in enumerate(self._unread):
+            if (message := _object(text)) is not None and matches(message):
+                del self._unread[number]
                 return message
-        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+        async with asyncio.timeout(2 * TIMEOUT_SECONDS):
             while True:
-                text = await self._receive(PATIENCE_SECONDS)
-                if (message := _object(text)) is not None and wanted(message):
+                text = await self._receive(TIMEOUT_SECONDS)
+                if (message := _object(text)) is not None and matches(message):
                     return message
-                self._kept.append(text)
+                self._unread.append(text)
 
-    async def tell(self, action: str = "ask", **command: Any) -> int:
-        """Have the probe do something; returns the tag that its reply will have."""
+    async def send_command(self, action: str = "ask", **command: Any) -> int:
+        """Send a command to the probe; returns the tag of its reply."""
         tag = next(self._tags)
         await self.send(json.dumps({"action": action, "tag": tag, **command}))
         return tag
 
-    async def ask(self, **command: Any) -> Message:
-        """Have the probe do something, and wait for its reply."""
-        tag = await self.tell(**command)
-        return await self.find(lambda message: message.get("tag") == tag)
+    async def run_command(self, **command: Any) -> Message:
+        """Send a command to the probe and receive its reply."""
+        tag = await self.send_command(**command)
+        return await self.receive_matching(lambda message: message.get("tag") == tag)
 
     async def call(self, method: str = "POST", **command: Any) -> Message:
-        """Have the probe call @connections; the outcome of its last call."""
-        reply = await self.ask(do="call", method=method, **command)
-        outcome: Message = reply["calls"][-1]
-        return outcome
+        """Have the probe call @connections; returns the result of its last call."""
+        reply = await self.run_command(do="call", method=method, **command)
+        result: Message = reply["calls"][-1]
+        return result
 
     async def event(self) -> Message:
-        """The event of a message, as the probe's function got it."""
-        event: Message = (await self.ask(do="event"))["seen"]
+        """The event of a message, as received by the probe's function."""
+        event: Message = (await self.run_command(do="event"))["seen"]
         return event
 
     async def connection_id(self) -> str:
-        """What API Gateway calls this connection."""
+        """API Gateway's id of this connection."""
         return str((await self.event())["requestContext"]["connectionId"])
 
     async def report(self, observed: str) -> Message:
-        """What the probe's function saw of a connection that named this one as its observer."""
-        return await self.find(lambda message: message.get("observed") == observed)
+        """Receive the probe's report about a connection whose observer is this one."""
+        return await self.receive_matching(lambda message: message.get("observed") == observed)
 
     async def closing(self) -> tuple[int, str]:
-        """Code and reason with which the other side closes; what it sends before is skipped."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        """Skip messages until the server closes; returns the close code and reason."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()
         assert self.socket.close_code is not None
         return self.socket.close_code, self.socket.close_reason or ""
 
-    async def _receive(self, patience: float) -> str:
-        async with asyncio.timeout(patience):
+    async def _receive(self, timeout_seconds: float) -> str:
+        async with asyncio.timeout(timeout_seconds):
             message = await self.socket.recv()
         assert isinstance(message, str), "a binary frame"
         return message
 
 
 class Api:
-    """One API by its address. `close` ends all connections that were opened."""
+    """An API at a URL. `close` drops all its connections."""
 
     def __init__(self, url: str, dialect: Dialect, token: str | None = None) -> None:
         self.url = url.rstrip("/")
@@ -117,34 +117,34 @@ class Api:
         self._clients: list[ClientConnection] = []
 
     async def connect(self, *, options: Message | None = None, **query: Any) -> Client:
-        """Open a connection. Raises InvalidStatus if it is refused."""
+        """Open a connection. Raises InvalidStatus if the handshake is rejected."""
         return await self._open(self._address(query), **(options or {}))
 
-    async def watched(self, **query: Any) -> tuple[Client, Client]:
-        """A connection, and before it another one that is told about it."""
+    async def connect_observed(self, **query: Any) -> tuple[Client, Client]:
+        """Open an observer and then a connection that the probe reports to it."""
         observer = await self.connect()
         client = await self.connect(observer=await observer.connection_id(), **query)
         return observer, client
 
-    async def refusal(self, **query: Any) -> int:
-        """The status that a handshake is refused with."""
-        return await self._refusal(self._address(query))
+    async def rejection_status(self, **query: Any) -> int:
+        """The status with which the API rejects a handshake."""
+        return await self._rejection_status(self._address(query))
 
-    async def refusal_at(self, path: str) -> int:
-        """The same, at another path of the host."""
+    async def rejection_status_at(self, path: str) -> int:
+        """The status with which the host rejects a handshake at `path`."""
         host = self.url.split("://", 1)[1].split("/", 1)[0]
-        return await self._refusal(f"{self.url.split('://', 1)[0]}://{host}{path}")
+        return await self._rejection_status(f"{self.url.split('://', 1)[0]}://{host}{path}")
 
     async def close(self) -> None:
         """Drop all connections."""
         for client in self._clients:
             client.transport.abort()
 
-    async def _refusal(self, address: str) -> int:
+    async def _rejection_status(self, address: str) -> int:
         try:
             await self._open(address)
-        except InvalidStatus as refused:
-            return refused.response.status_code
+        except InvalidStatus as rejected:
+            return rejected.response.status_code
         raise AssertionError("the handshake was accepted")
 
     async def _open(self, address: str, **options: Any) -> Client:
@@ -156,7 +156,7 @@ class Api:
                 "compression": None,
                 "ping_interval": None,
                 "max_size": None,
-                "open_timeout": LONG_PATIENCE_SECONDS,
+                "open_timeout": LONG_TIMEOUT_SECONDS,
                 "close_timeout": 2,
             }
             | options,

@@ -1,4 +1,4 @@
-"""A local HTTP API in the tests' process: its routes, a scripted function, an issuer of tokens."""
+"""A local HTTP API in this process with a scripted function and a token issuer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.integration.local.support import Answer, Event, Script, ScriptedInvok
 _AWS = AwsEnvironment()
 _DEPLOYED_ISSUER = _AWS.issuer_url("pool")
 _AUTHORIZER = JwtAuthorizer(_DEPLOYED_ISSUER, ("client",))
-# By method and path, by path, and behind a token.
+# Routes by method and path, by path alone, and with an authorizer.
 KEYS = ("GET /notes", "ANY /notes", "POST /private")
 _ISSUER_URL = "http://127.0.0.1:1/pool"
 
 
-class WebApi:
-    """An API that listens; all its routes lead to the function `web`."""
+class LocalHttpApi:
+    """An HTTP API whose routes all invoke the function `web`."""
 
     def __init__(self, *, keys: tuple[str, ...] = KEYS, stage: str = "$default") -> None:
         # PyJWT compares a token's times with the system clock.
@@ -47,7 +47,7 @@ class WebApi:
         self._server: HttpServer | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Start listening."""
         self._server = await self.gateway.listen()
 
     def stop(self) -> None:
@@ -55,42 +55,42 @@ class WebApi:
         assert self._server is not None
         self._server.close()
 
-    async def ask(
+    async def request(
         self, method: str = "GET", target: str = "/notes", body: bytes = b"", **headers: str
     ) -> Answer:
-        """One request."""
+        """Send a request."""
         assert self._server is not None
         return await call(self._server.port, method, target, body, **headers)
 
-    def answers(self, script: Script) -> None:
-        """What the function does from now on."""
+    def set_script(self, script: Script) -> None:
+        """Set the script of the function."""
         self.invoker.scripts["web"] = script
 
     async def event(
         self, method: str = "GET", target: str = "/notes", body: bytes = b"", **headers: str
     ) -> Event:
-        """What the function gets for a request, which it must get."""
+        """Send a request that must invoke the function; returns the event."""
         before = len(self.invoker.seen("web"))
-        answer = await self.ask(method, target, body, **headers)
-        seen = self.invoker.seen("web")
-        assert len(seen) == before + 1, answer
-        return seen[-1]
+        answer = await self.request(method, target, body, **headers)
+        events = self.invoker.seen("web")
+        assert len(events) == before + 1, answer
+        return events[-1]
 
     def token(self, **claims: object) -> str:
-        """A token of the issuer, with claims of the test's; None leaves one out."""
-        whole = jwt.decode(self._issued(), options={"verify_signature": False}) | claims
-        return self.sign({name: value for name, value in whole.items() if value is not None})
+        """A token of the issuer with changed claims; None removes a claim."""
+        changed = jwt.decode(self._issue(), options={"verify_signature": False}) | claims
+        return self.sign({name: value for name, value in changed.items() if value is not None})
 
     def sign(self, claims: object, *, algorithm: str = "RS256", key_id: str | None = None) -> str:
-        """Any claims, signed by the issuer."""
+        """Sign claims with the issuer's key."""
         (known,) = self.issuer.keys
         key: Any = self.issuer._key if algorithm.startswith("RS") else "x" * 32
         payload = json.dumps(claims).encode()
         headers = {"kid": key_id or known}
         return jwt.PyJWS().encode(payload, key, algorithm=algorithm, headers=headers)
 
-    def _issued(self) -> str:
-        wanted = json.dumps({"sub": "alice", "groups": ["speakers", "operators"]}).encode()
-        response = self.issuer.handle(Request("POST", "/token", (), wanted))
+    def _issue(self) -> str:
+        body = json.dumps({"sub": "alice", "groups": ["speakers", "operators"]}).encode()
+        response = self.issuer.handle(Request("POST", "/token", (), body))
         token: str = json.loads(response.body)["token"]
         return token

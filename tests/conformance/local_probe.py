@@ -1,4 +1,4 @@
-"""The probe on this machine: synthesized once, run by the local stack."""
+"""Runs the probe in the local stack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SYNTH_TIMEOUT_SECONDS = 120
 
 
 def synthesize(output: Path) -> None:
-    """Write the assembly of `conformance/app.py`."""
+    """Synthesize `conformance/app.py` into `output`."""
     done = subprocess.run(
         [sys.executable, "-m", "conformance.app"],
         cwd=_ROOT,
@@ -38,7 +38,7 @@ def synthesize(output: Path) -> None:
 
 @contextlib.contextmanager
 def serve(assembly: Path, stack: str) -> Iterator[str]:
-    """Run a stack of the assembly; gives its address."""
+    """Run a stack of the cloud assembly; yields its WebSocket URL."""
     template = assembly / f"{stack}.template.json"
     with launch(extra_args=("--template", str(template))) as endpoints:
         yield endpoints.websocket_url

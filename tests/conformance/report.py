@@ -1,4 +1,4 @@
-"""The listing of `make conformance`: each behaviour, how it went, and who says it is so."""
+"""The summary of `make conformance`: the result and the sources of each behaviour."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 
 from tests.conformance.catalogue import MARK, Behaviour
 
-LEFT_OUT = pytest.StashKey[dict[pytest.Item, str]]()
+SKIPPED = pytest.StashKey[dict[pytest.Item, str]]()
 _OUTCOMES = pytest.StashKey[dict[str, tuple[Behaviour, bool]]]()
 
 
-def remember(item: pytest.Item, *, passed: bool) -> None:
-    """A behaviour is ok if all its tests are."""
+def record(item: pytest.Item, *, passed: bool) -> None:
+    """Record a test's result; a behaviour is ok if all its tests pass."""
     mark = item.get_closest_marker(MARK)
     if mark is None:
         return
@@ -22,16 +22,16 @@ def remember(item: pytest.Item, *, passed: bool) -> None:
 
 
 def write(terminal: pytest.TerminalReporter) -> None:
-    """Print it."""
+    """Write the summary."""
     config = terminal.config
     outcomes = config.stash.get(_OUTCOMES, {})
     terminal.section("behaviours")
     for row, passed in outcomes.values():
-        verdict = "ok    " if passed else "FAILED"
-        terminal.write_line(f"{verdict}  {row.title}", green=passed, red=not passed)
+        status = "ok    " if passed else "FAILED"
+        terminal.write_line(f"{status}  {row.title}", green=passed, red=not passed)
         terminal.write_line(f"          {row.confidence.value}: {' '.join(row.sources)}")
     reasons: dict[str, list[str]] = {}
-    for item, reason in config.stash.get(LEFT_OUT, {}).items():
+    for item, reason in config.stash.get(SKIPPED, {}).items():
         mark = item.get_closest_marker(MARK)
         titles = reasons.setdefault(reason, [])
         title = mark.args[0].title if mark else item.name
@@ -41,5 +41,5 @@ def write(terminal: pytest.TerminalReporter) -> None:
         terminal.section(f"not run here: {reason}")
         for title in titles:
             terminal.write_line(f"  {title}")
-    good = sum(passed for _, passed in outcomes.values())
-    terminal.write_line(f"{good} of {len(outcomes)} behaviours as on AWS")
+    conforming = sum(passed for _, passed in outcomes.values())
+    terminal.write_line(f"{conforming} of {len(outcomes)} behaviours as on AWS")

@@ -1,4 +1,4 @@
-"""The table of docs/parity.md, made of what the tests say: `python -m tests.conformance.table`."""
+"""Generates the table in docs/parity.md from the tests: `python -m tests.conformance.table`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conformance.catalogue import Behaviour, Needs, behaviour_of
+from tests.conformance.catalogue import Behaviour, Requirement, behaviour_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "parity.md"
 BEGIN, END = "<!-- behaviours: begin -->", "<!-- behaviours: end -->"
@@ -26,17 +26,17 @@ _MODULES = (
     "http_results",
 )
 _BY_URL = {
-    Needs.MESSAGES: "any stack",
-    Needs.PROBE: "probe",
-    Needs.STRICT: "strict probe",
-    Needs.CLOCK: "no: clock",
-    Needs.PROCESS: "no: in process",
+    Requirement.MESSAGES: "any stack",
+    Requirement.PROBE: "probe",
+    Requirement.STRICT: "strict probe",
+    Requirement.CLOCK: "no: clock",
+    Requirement.PROCESS: "no: in process",
 }
 _THREAD = re.compile(r"https://github\.com/[^/]+/([^/]+)/(?:issues|pull)/(\d+)")
 
 
 def rows() -> Iterator[tuple[str, str, str, Behaviour]]:
-    """Section, module, test and behaviour, in the order of the files."""
+    """Section, module, test and behaviour of each test, in the order of the files."""
     for name in _MODULES:
         module = importlib.import_module(f"tests.conformance.test_{name}")
         section = (module.__doc__ or "").splitlines()[0].rstrip(".")
@@ -46,7 +46,7 @@ def rows() -> Iterator[tuple[str, str, str, Behaviour]]:
 
 
 def render() -> str:
-    """The table, a section for each file of tests."""
+    """Render the table, with a section for each test module."""
     lines: list[str] = []
     section = ""
     for title, module, test, row in rows():
@@ -62,14 +62,14 @@ def render() -> str:
                 "|---|---|---|---|---|---|",
             ]
         sources = ", ".join(f"[{_label(source)}]({source})" for source in row.sources)
-        by_url = _BY_URL[row.needs] + (", `SLOW=1`" if row.slow else "")
+        by_url = _BY_URL[row.requires] + (", `SLOW=1`" if row.slow else "")
         cells = (row.title, row.aws, f"`{test}`", sources, row.confidence.value, by_url)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines).strip()
 
 
 def written() -> str:
-    """The table as the document has it."""
+    """The table in the document."""
     text = DOCUMENT.read_text()
     return text[text.index(BEGIN) + len(BEGIN) : text.index(END)].strip()
 

@@ -1,4 +1,4 @@
-"""What functions are told: presence and type of every field."""
+"""Events: presence and type of every field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVENTS = "apigateway-websocket-api-integration-requests"
 _ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 _MESSAGES_SEEN = "https://github.com/aws/aws-lambda-java-libs/issues/71"
 
-# Of every event. A text must match, a type be that of the value.
+# Fields of every event: the pattern or the type of each value.
 _CONTEXT: dict[str, object] = {
     "routeKey": str,
     "eventType": re.compile("CONNECT|MESSAGE|DISCONNECT"),
@@ -33,8 +33,8 @@ _CONTEXT: dict[str, object] = {
 }
 
 
-def has_shape(value: Mapping[str, Any], shape: Mapping[str, object]) -> None:
-    """Exactly those fields; null is as good as absent."""
+def assert_shape(value: Mapping[str, Any], shape: Mapping[str, object]) -> None:
+    """Check that `value` has exactly the fields of `shape`; null counts as absent."""
     present = {key: item for key, item in value.items() if item is not None}
     assert present.keys() == shape.keys()
     for key, expected in shape.items():
@@ -46,13 +46,14 @@ def has_shape(value: Mapping[str, Any], shape: Mapping[str, object]) -> None:
 
 @behaviour(
     "CONNECT event",
-    "Headers and query, each single and multiple, requestContext, isBase64Encoded; no body",
+    "Headers and query parameters, single-value and multi-value; requestContext; isBase64Encoded; "
+    "no body",
     _EVENTS,
 )
 async def test_the_event_of_connect(probe: Api) -> None:
-    observer, _ = await probe.watched(x="1")
+    observer, _ = await probe.connect_observed(x="1")
     event = (await observer.report("$connect"))["event"]
-    has_shape(
+    assert_shape(
         event,
         {
             "headers": dict,
@@ -63,7 +64,7 @@ async def test_the_event_of_connect(probe: Api) -> None:
             "isBase64Encoded": bool,
         },
     )
-    has_shape(event["requestContext"], _CONTEXT)
+    assert_shape(event["requestContext"], _CONTEXT)
     assert event["requestContext"]["routeKey"] == "$connect"
     assert event["requestContext"]["eventType"] == "CONNECT"
     assert event["isBase64Encoded"] is False
@@ -71,13 +72,13 @@ async def test_the_event_of_connect(probe: Api) -> None:
 
 @behaviour(
     "Headers of CONNECT",
-    "The client's headers with Host, less Connection and Upgrade, plus X-Forwarded-For, -Port, "
-    "-Proto and X-Amzn-Trace-Id",
+    "The client's headers including Host, without Connection and Upgrade, and X-Forwarded-For, "
+    "-Port, -Proto and X-Amzn-Trace-Id",
     _EVENTS,
     "https://github.com/rails-lambda/lamby/issues/74",
 )
-async def test_the_headers_that_connect_sees(probe: Api) -> None:
-    observer, _ = await probe.watched(options={"additional_headers": {"X-Own": "mine"}})
+async def test_the_headers_in_the_event_of_connect(probe: Api) -> None:
+    observer, _ = await probe.connect_observed(options={"additional_headers": {"X-Own": "mine"}})
     event = (await observer.report("$connect"))["event"]
     names = {name.lower() for name in event["headers"]}
     assert {"host", "x-own", "sec-websocket-key", "sec-websocket-version"} <= names
@@ -88,13 +89,13 @@ async def test_the_headers_that_connect_sees(probe: Api) -> None:
 
 
 @behaviour(
-    "Headers that come twice",
-    "`headers` has one value, `multiValueHeaders` has all",
+    "Repeated headers",
+    "`headers` has one value, `multiValueHeaders` has all values",
     "set-up-lambda-proxy-integrations",
 )
-async def test_a_header_that_comes_twice(probe: Api) -> None:
+async def test_a_repeated_header(probe: Api) -> None:
     twice = [("X-Own", "a"), ("X-Own", "b")]
-    observer, _ = await probe.watched(options={"additional_headers": twice})
+    observer, _ = await probe.connect_observed(options={"additional_headers": twice})
     event = (await observer.report("$connect"))["event"]
     multiple = {name.lower(): values for name, values in event["multiValueHeaders"].items()}
     single = {name.lower(): value for name, value in event["headers"].items()}
@@ -104,12 +105,13 @@ async def test_a_header_that_comes_twice(probe: Api) -> None:
 
 @behaviour(
     "Query string",
-    "Decoded; a parameter's last value, and all of them; without a query there are no such keys",
+    "Decoded; each parameter with its last value and with all values; the fields are absent "
+    "without a query string",
     "apigateway-websocket-api-lambda-auth",
     "set-up-lambda-proxy-integrations",
 )
 async def test_the_query_string(probe: Api) -> None:
-    observer, _ = await probe.watched(lang=("es", "fr"), text="a+b =&ü")
+    observer, _ = await probe.connect_observed(lang=("es", "fr"), text="a+b =&ü")
     event = (await observer.report("$connect"))["event"]
     assert event["queryStringParameters"]["lang"] == "fr"
     assert event["multiValueQueryStringParameters"]["lang"] == ["es", "fr"]
@@ -126,11 +128,11 @@ async def test_the_query_string(probe: Api) -> None:
     "https://github.com/localstack/localstack/issues/7191",
 )
 async def test_the_event_of_the_authorizer(probe: Api) -> None:
-    observer, _ = await probe.watched()
+    observer, _ = await probe.connect_observed()
     event = (await observer.report("authorizer"))["event"]
     for optional in ("stageVariables", "isBase64Encoded"):
         event.pop(optional, None)
-    has_shape(
+    assert_shape(
         event,
         {
             "type": re.compile("REQUEST"),
@@ -144,7 +146,7 @@ async def test_the_event_of_the_authorizer(probe: Api) -> None:
             "requestContext": dict,
         },
     )
-    has_shape(
+    assert_shape(
         event["requestContext"], {key: _CONTEXT[key] for key in _CONTEXT if key != "authorizer"}
     )
     names = {name.lower() for name in event["headers"]}
@@ -161,8 +163,8 @@ async def test_the_event_of_the_authorizer(probe: Api) -> None:
 async def test_the_event_of_a_message(probe: Api) -> None:
     client = await probe.connect(x="1")
     event = await client.event()
-    has_shape(event, {"requestContext": dict, "body": str, "isBase64Encoded": bool})
-    has_shape(event["requestContext"], _CONTEXT | {"messageId": _ID})
+    assert_shape(event, {"requestContext": dict, "body": str, "isBase64Encoded": bool})
+    assert_shape(event["requestContext"], _CONTEXT | {"messageId": _ID})
     assert event["requestContext"]["eventType"] == "MESSAGE"
     assert event["isBase64Encoded"] is False
 
@@ -174,10 +176,10 @@ async def test_the_event_of_a_message(probe: Api) -> None:
     _EVENTS,
 )
 async def test_the_event_of_disconnect(probe: Api) -> None:
-    observer, client = await probe.watched(x="1")
+    observer, client = await probe.connect_observed(x="1")
     await client.socket.close()
     event = (await observer.report("$disconnect"))["event"]
-    has_shape(
+    assert_shape(
         event,
         {
             "headers": dict,
@@ -186,20 +188,21 @@ async def test_the_event_of_disconnect(probe: Api) -> None:
             "isBase64Encoded": bool,
         },
     )
-    ending = {"disconnectStatusCode": int, "disconnectReason": str}
-    has_shape(event["requestContext"], _CONTEXT | ending)
+    closing = {"disconnectStatusCode": int, "disconnectReason": str}
+    assert_shape(event["requestContext"], _CONTEXT | closing)
     assert event["headers"].keys() == {"Host", "x-api-key", "X-Forwarded-For", "x-restapi"}
     assert event["requestContext"]["routeKey"] == "$disconnect"
 
 
 @behaviour(
     "One connection in all events",
-    "connectionId, connectedAt, stage and identity are the same; requestId is extendedRequestId",
+    "connectionId, connectedAt, stage and identity are the same; requestId equals "
+    "extendedRequestId",
     "apigateway-websocket-api-mapping-template-reference",
     _EVENTS,
 )
 async def test_the_events_of_one_connection_agree(probe: Api) -> None:
-    observer, client = await probe.watched()
+    observer, client = await probe.connect_observed()
     message = await client.event()
     await client.socket.close()
     events = [
@@ -220,14 +223,14 @@ async def test_the_events_of_one_connection_agree(probe: Api) -> None:
 
 
 @behaviour(
-    "Form of ids",
-    "Connections, requests and messages have ids of 16 characters that end in `=` and are of the "
-    "base64 that is safe in URLs",
+    "Format of ids",
+    "The ids of connections, requests and messages are 16 characters of URL-safe base64 and end "
+    "in `=`",
     "https://github.com/aws/aws-sdk-net/issues/3132",
     _MESSAGES_SEEN,
     confidence=Confidence.REPORTED,
 )
-async def test_ids_look_alike_and_differ(probe: Api) -> None:
+async def test_ids_have_the_format_and_are_unique(probe: Api) -> None:
     clients = [await probe.connect() for _ in range(3)]
     contexts = [(await client.event())["requestContext"] for client in clients]
     ids = [

@@ -1,4 +1,4 @@
-"""HTTP APIs: what functions are told, in payload format 2.0."""
+"""HTTP APIs: events in payload format 2.0."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.http_driver import WebApi
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.http_driver import LocalHttpApi
 
 _LAMBDA = "http-api-develop-integrations-lambda"
 _QUOTAS = "http-api-quotas"
@@ -20,11 +20,11 @@ _BLOG = (
 @behaviour(
     "HTTP: event",
     "version, routeKey, rawPath, rawQueryString, headers, requestContext, isBase64Encoded; "
-    "cookies, queryStringParameters and body only if there are any",
+    "cookies, queryStringParameters and body only if the request has them",
     _LAMBDA,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_the_event_of_a_request(web: WebApi) -> None:
+async def test_the_event_of_a_request(web: LocalHttpApi) -> None:
     event = await web.event("GET", User_Agent="tests")
 
     always = {"version", "routeKey", "rawPath", "rawQueryString", "headers", "requestContext"}
@@ -51,12 +51,12 @@ async def test_the_event_of_a_request(web: WebApi) -> None:
 
 @behaviour(
     "HTTP: headers",
-    "Names in lower case; of one that comes twice the values with a comma; the gateway's "
-    "X-Forwarded-* and X-Amzn-Trace-Id beside the client's",
+    "Names in lower case; the values of a repeated header are joined with commas; the gateway adds "
+    "X-Forwarded-* and X-Amzn-Trace-Id",
     _LAMBDA,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_headers_are_lower_case_and_combined(web: WebApi) -> None:
+async def test_headers_are_lower_case_and_combined(web: LocalHttpApi) -> None:
     headers = (await web.event("GET", X_One="a", x_one="b"))["headers"]
 
     assert headers["x-one"] == "a,b"
@@ -69,13 +69,13 @@ async def test_headers_are_lower_case_and_combined(web: WebApi) -> None:
 
 @behaviour(
     "HTTP: cookies",
-    "They are a list of their own, and no header any more",
+    "A separate list, not a header",
     _LAMBDA,
     "https://github.com/hattipjs/hattip/pull/159",
     "https://github.com/Kludex/mangum/pull/153",
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_cookies_are_listed(web: WebApi) -> None:
+async def test_cookies_are_listed(web: LocalHttpApi) -> None:
     event = await web.event("GET", Cookie="a=1; b=2")
 
     assert event["cookies"] == ["a=1", "b=2"]
@@ -84,13 +84,13 @@ async def test_cookies_are_listed(web: WebApi) -> None:
 
 @behaviour(
     "HTTP: query string",
-    "rawQueryString as it was sent; queryStringParameters decoded, of one that comes twice the "
-    "values with a comma",
+    "rawQueryString as sent; queryStringParameters decoded, the values of a repeated parameter "
+    "joined with commas",
     _LAMBDA,
     "https://github.com/ministackorg/ministack/issues/1035",
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_queries_are_raw_and_decoded(web: WebApi) -> None:
+async def test_queries_are_raw_and_decoded(web: LocalHttpApi) -> None:
     event = await web.event("GET", "/notes?a=1&a=2&b=%20x&c=")
 
     assert event["rawQueryString"] == "a=1&a=2&b=%20x&c="
@@ -99,14 +99,14 @@ async def test_queries_are_raw_and_decoded(web: WebApi) -> None:
 
 @behaviour(
     "HTTP: path",
-    "rawPath and requestContext.http.path are decoded, and end at a `?` that was encoded",
+    "rawPath and requestContext.http.path are decoded, and cut at an encoded `?`",
     "https://github.com/middleapi/standard-server/pull/93",
     "https://github.com/honojs/hono/issues/2156",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("target", ["/%6eotes", "/notes%3Fa=1"])
-async def test_paths_are_decoded(web: WebApi, target: str) -> None:
+async def test_paths_are_decoded(web: LocalHttpApi, target: str) -> None:
     event = await web.event("GET", target)
 
     assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/notes"
@@ -115,13 +115,13 @@ async def test_paths_are_decoded(web: WebApi, target: str) -> None:
 
 @behaviour(
     "HTTP: text or base64",
-    "A body is text if its content type is: text/*, JSON, XML, JavaScript; any other, forms and "
-    "none included, is in base64",
+    "Bodies of type text/*, JSON, XML and JavaScript are text; all others, including forms and "
+    "bodies without a type, are base64",
     _BLOG,
     "https://github.com/middyjs/middy/pull/603",
     "https://github.com/slackapi/python-slack-sdk/issues/859",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize(
     ("kind", "is_text"),
@@ -137,8 +137,8 @@ async def test_paths_are_decoded(web: WebApi, target: str) -> None:
         ("", False),
     ],
 )
-async def test_the_content_type_says_how_a_body_comes(
-    web: WebApi, kind: str, *, is_text: bool
+async def test_the_content_type_determines_the_encoding_of_a_body(
+    web: LocalHttpApi, kind: str, *, is_text: bool
 ) -> None:
     body = '{"a": "é"}'.encode()
     headers = {"Content_Type": kind} if kind else {}
@@ -149,13 +149,13 @@ async def test_the_content_type_says_how_a_body_comes(
 
 
 @behaviour(
-    "HTTP: text that is none",
-    "Bytes that are not UTF-8 come in base64, whatever the content type says",
+    "HTTP: invalid text",
+    "A body that is not UTF-8 is base64, whatever its content type",
     _LAMBDA,
     confidence=Confidence.ASSUMED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_bytes_that_are_no_text_come_in_base64(web: WebApi) -> None:
+async def test_a_body_that_is_not_utf_8_is_base64(web: LocalHttpApi) -> None:
     event = await web.event("POST", "/notes", b"\xff", Content_Type="application/json")
 
     assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
@@ -163,16 +163,16 @@ async def test_bytes_that_are_no_text_come_in_base64(web: WebApi) -> None:
 
 @behaviour(
     "HTTP: body over 10 MB",
-    '413 with {"message": "Request Entity Too Large"} (its words are assumed); so is a body that '
-    "with its event is over Lambda's 6 MB",
+    '413 with {"message": "Request Entity Too Large"} (text assumed); the same for a body whose '
+    "event exceeds Lambda's 6 MB",
     _QUOTAS,
     "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html",
     confidence=Confidence.ASSUMED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("size", [10 * 1024 * 1024 + 1, 6 * 1024 * 1024])
-async def test_a_large_body_is_refused(web: WebApi, size: int) -> None:
-    answer = await web.ask("POST", "/notes", b"x" * size, Content_Type="text/plain")
+async def test_a_large_body_is_rejected(web: LocalHttpApi, size: int) -> None:
+    answer = await web.request("POST", "/notes", b"x" * size, Content_Type="text/plain")
 
     assert (answer.status, answer.json()) == (413, {"message": "Request Entity Too Large"})
     assert not web.invoker.seen("web")
@@ -180,11 +180,12 @@ async def test_a_large_body_is_refused(web: WebApi, size: int) -> None:
 
 @behaviour(
     "HTTP: headers over 10 240 bytes",
-    "Request line and values of headers together (documented) are refused with 431 (assumed)",
+    "Request line and header values together over the quota (documented) are rejected with 431 "
+    "(assumed)",
     _QUOTAS,
     confidence=Confidence.ASSUMED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_large_headers_are_refused(web: WebApi) -> None:
-    assert (await web.ask("GET", X_One="x" * 9_000)).status == 200
-    assert (await web.ask("GET", X_One="x" * 10_240)).status == 431
+async def test_large_headers_are_rejected(web: LocalHttpApi) -> None:
+    assert (await web.request("GET", X_One="x" * 9_000)).status == 200
+    assert (await web.request("GET", X_One="x" * 10_240)).status == 431

@@ -1,4 +1,4 @@
-"""HTTP APIs: what comes of a function's result, in payload format 2.0."""
+"""HTTP APIs: results in payload format 2.0."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from local.base.errors import ThrottledError
 from local.runtime.invocation import Outcome
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.http_driver import WebApi
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.http_driver import LocalHttpApi
 from tests.integration.local.support import Event
 
 _LAMBDA = "http-api-develop-integrations-lambda"
@@ -19,19 +19,19 @@ _DOTNET = "https://github.com/aws/aws-lambda-dotnet/pull"
 
 
 def result(value: object) -> Outcome:
-    """A function's result."""
+    """An outcome with this result."""
     return Outcome(json.dumps(value).encode())
 
 
 @behaviour(
     "HTTP: result with a status",
-    "Status, headers, cookies (each a set-cookie) and body are the answer's",
+    "The response has its status, headers, cookies (each as set-cookie) and body",
     _LAMBDA,
     "https://github.com/floci-io/floci/pull/2391",
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_a_result_with_a_status_is_the_answer(web: WebApi) -> None:
-    web.answers(
+async def test_a_result_with_a_status_is_the_response(web: LocalHttpApi) -> None:
+    web.set_script(
         lambda _event: result(
             {
                 "statusCode": 201,
@@ -41,21 +41,21 @@ async def test_a_result_with_a_status_is_the_answer(web: WebApi) -> None:
             }
         )
     )
-    answer = await web.ask()
+    answer = await web.request()
 
     assert (answer.status, answer.body) == (201, "é".encode())
     assert answer.headers["content-type"] == "text/html"
     assert (answer.headers["x-one"], answer.headers["x-two"]) == ("1", "2")
-    # The last of both in this client's view.
+    # This client keeps only the last one.
     assert answer.headers["set-cookie"] == "b=2"
 
 
 @behaviour(
     "HTTP: result without a status",
-    "Any other JSON is the body of a 200 with content-type application/json; a text is decoded",
+    "Any other JSON is the body of a 200 with content-type application/json; a string is decoded",
     _LAMBDA,
     f"{_DOTNET}/1934",
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize(
     ("value", "body"),
@@ -68,9 +68,9 @@ async def test_a_result_with_a_status_is_the_answer(web: WebApi) -> None:
         (None, "null"),
     ],
 )
-async def test_any_other_result_is_a_body(web: WebApi, value: object, body: str) -> None:
-    web.answers(lambda _event: result(value))
-    answer = await web.ask()
+async def test_any_other_result_is_a_body(web: LocalHttpApi, value: object, body: str) -> None:
+    web.set_script(lambda _event: result(value))
+    answer = await web.request()
 
     assert (answer.status, answer.body.decode()) == (200, body)
     assert answer.headers["content-type"] == "application/json"
@@ -78,35 +78,36 @@ async def test_any_other_result_is_a_body(web: WebApi, value: object, body: str)
 
 @behaviour(
     "HTTP: body in base64",
-    "With isBase64Encoded the answer's body is what it decodes to",
+    "With isBase64Encoded, the response has the decoded body",
     _LAMBDA,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_base64_is_decoded(web: WebApi) -> None:
-    web.answers(lambda _event: result({"statusCode": 200, "isBase64Encoded": True, "body": "/wA="}))
-    assert (await web.ask()).body == b"\xff\x00"
+async def test_base64_is_decoded(web: LocalHttpApi) -> None:
+    web.set_script(
+        lambda _event: result({"statusCode": 200, "isBase64Encoded": True, "body": "/wA="})
+    )
+    assert (await web.request()).body == b"\xff\x00"
 
 
 @behaviour(
     "HTTP: no content type",
-    "A result with a status and no content-type is text/plain",
+    "A result with a status but no content-type is text/plain",
     f"{_DOTNET}/1903",
     "https://github.com/aws-powertools/powertools-lambda-python/issues/2464",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_the_content_type_is_plain_text(web: WebApi) -> None:
-    web.answers(lambda _event: result({"statusCode": 200, "body": "x"}))
-    assert (await web.ask()).headers["content-type"].startswith("text/plain")
+async def test_the_default_content_type_is_plain_text(web: LocalHttpApi) -> None:
+    web.set_script(lambda _event: result({"statusCode": 200, "body": "x"}))
+    assert (await web.request()).headers["content-type"].startswith("text/plain")
 
 
 @behaviour(
     "HTTP: malformed result",
-    "A status that is none, a body that is no text, headers that are none: 500 with "
-    '{"message": "Internal Server Error"}',
+    'An invalid status, body or header: 500 with {"message": "Internal Server Error"}',
     "http-api-troubleshooting-lambda",
     confidence=Confidence.ASSUMED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize(
     "value",
@@ -125,9 +126,9 @@ async def test_the_content_type_is_plain_text(web: WebApi) -> None:
         {"statusCode": 200, "cookies": "a=1"},
     ],
 )
-async def test_a_malformed_result_is_an_error(web: WebApi, value: dict[str, Any]) -> None:
-    web.answers(lambda _event: result(value))
-    answer = await web.ask()
+async def test_a_malformed_result_is_an_error(web: LocalHttpApi, value: dict[str, Any]) -> None:
+    web.set_script(lambda _event: result(value))
+    answer = await web.request()
 
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
     assert "set-cookie" not in answer.headers
@@ -135,31 +136,31 @@ async def test_a_malformed_result_is_an_error(web: WebApi, value: dict[str, Any]
 
 @behaviour(
     "HTTP: function fails",
-    'An exception, or a function over its own time: 500 with {"message": "Internal Server Error"}, '
-    "none of the exception's words",
+    "An exception or the function's own timeout: 500 with "
+    '{"message": "Internal Server Error"}, without detail',
     f"{_DOTNET}/1953",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("kind", ["ValueError", "Sandbox.Timedout", "Runtime.ExitError"])
-async def test_a_failure_tells_nobody_why(web: WebApi, kind: str) -> None:
-    web.answers(lambda _event: Outcome.failure(kind, "words of the function"))
-    answer = await web.ask()
+async def test_a_failure_is_an_error_without_detail(web: LocalHttpApi, kind: str) -> None:
+    web.set_script(lambda _event: Outcome.failure(kind, "words of the function"))
+    answer = await web.request()
 
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
 
 @behaviour(
-    "HTTP: integration time-out",
-    'After 30 s: 503 with {"message": "Service Unavailable"}; a function that Lambda throttles '
-    "likewise (assumed)",
+    "HTTP: integration timeout",
+    'After 30 s: 503 with {"message": "Service Unavailable"}; the same for a throttled function '
+    "(assumed)",
     "http-api-quotas",
     "https://github.com/cortexlabs/cortex/issues/1225",
     "https://github.com/serverless/serverless/issues/11222",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_what_takes_too_long_is_unavailable(web: WebApi) -> None:
+async def test_a_timeout_or_throttled_function_is_unavailable(web: LocalHttpApi) -> None:
     async def never(_event: Event) -> Outcome:
         await asyncio.Event().wait()
         raise AssertionError
@@ -168,21 +169,21 @@ async def test_what_takes_too_long_is_unavailable(web: WebApi) -> None:
         raise ThrottledError("too many")
 
     for script in (never, throttled):
-        web.answers(script)
-        answer = await web.ask()
+        web.set_script(script)
+        answer = await web.request()
         assert (answer.status, answer.json()) == (503, {"message": "Service Unavailable"})
 
 
 @behaviour(
-    "HTTP: answer without body",
-    "204 and 304 have none, whatever the function says; the connection goes on",
+    "HTTP: response without body",
+    "204 and 304 have no body, whatever the result; the connection stays open",
     "https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1",
     confidence=Confidence.ASSUMED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("status", [204, 304])
-async def test_some_answers_have_no_body(web: WebApi, status: int) -> None:
-    web.answers(lambda _event: result({"statusCode": status, "body": "x"}))
-    answer = await web.ask()
+async def test_some_statuses_have_no_body(web: LocalHttpApi, status: int) -> None:
+    web.set_script(lambda _event: result({"statusCode": status, "body": "x"}))
+    answer = await web.request()
 
     assert (answer.status, answer.body) == (status, b"")

@@ -1,4 +1,4 @@
-"""HTTP APIs: routes, and the JWT authorizer."""
+"""HTTP APIs: routes and the JWT authorizer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.http_driver import WebApi
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.http_driver import LocalHttpApi
 from tests.integration.local.support import Answer
 
 _JWT = "http-api-jwt-authorizer"
@@ -15,43 +15,43 @@ _TROUBLE = "http-api-troubleshooting-jwt"
 _ROUTES = "http-api-develop-routes"
 
 
-def is_refused(answer: Answer) -> bool:
-    """In the gateway's own words."""
+def is_unauthorized(answer: Answer) -> bool:
+    """Whether it is the gateway's 401 response."""
     return (answer.status, answer.json()) == (401, {"message": "Unauthorized"})
 
 
 @behaviour(
     "HTTP: route by method and path",
-    "The exact method and path first, then ANY of the path; the event names the route's key",
+    "Method and path match before ANY and path; the event contains the route key",
     _ROUTES,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_the_most_specific_route_wins(web: WebApi) -> None:
+async def test_the_most_specific_route_wins(web: LocalHttpApi) -> None:
     assert (await web.event("GET"))["routeKey"] == "GET /notes"
     assert (await web.event("DELETE"))["routeKey"] == "ANY /notes"
 
 
 @behaviour(
     "HTTP: no route",
-    '404 with {"message": "Not Found"}; no parent, child or other case of a path counts',
+    '404 with {"message": "Not Found"}; paths match exactly, including case and trailing slash',
     _ROUTES,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("target", ["/", "/notes/", "/notes/1", "/Notes", "/nobody", "/private"])
-async def test_what_has_no_route_is_not_found(web: WebApi, target: str) -> None:
-    answer = await web.ask("GET", target)
+async def test_a_request_without_route_is_not_found(web: LocalHttpApi, target: str) -> None:
+    answer = await web.request("GET", target)
     assert (answer.status, answer.json()) == (404, {"message": "Not Found"})
     assert answer.headers["apigw-requestid"]
 
 
 @behaviour(
     "HTTP: $default",
-    "A route $default takes what no other route matches, with the whole path",
+    "The route $default gets all requests that match no other route, with the full path",
     _ROUTES,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_default_takes_the_rest() -> None:
-    web = WebApi(keys=("GET /notes", "$default"))
+async def test_default_gets_unmatched_requests() -> None:
+    web = LocalHttpApi(keys=("GET /notes", "$default"))
     await web.start()
     event = await web.event("PUT", "/a/b")
     web.stop()
@@ -59,18 +59,18 @@ async def test_default_takes_the_rest() -> None:
 
 
 @behaviour(
-    "HTTP: stage with a name",
-    "Its name is the path's first part, also for the function; $default has no such part",
+    "HTTP: named stage",
+    "The path begins with the stage's name, also in the event; with $default it does not",
     "http-api-stages",
     "https://github.com/KensioSoftware/yulin/pull/1037",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 async def test_a_named_stage_is_in_the_path() -> None:
-    web = WebApi(stage="dev")
+    web = LocalHttpApi(stage="dev")
     await web.start()
     event = await web.event("GET", "/dev/notes")
-    answer = await web.ask("GET", "/notes")
+    answer = await web.request("GET", "/notes")
     web.stop()
     assert (event["rawPath"], event["requestContext"]["stage"]) == ("/dev/notes", "dev")
     assert answer.status == 404
@@ -78,57 +78,58 @@ async def test_a_named_stage_is_in_the_path() -> None:
 
 @behaviour(
     "HTTP: token in Authorization",
-    "The header is the token, with or without `Bearer` in front",
+    "The header contains the token, with or without the prefix `Bearer`",
     _JWT,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("prefix", ["", "Bearer ", "bearer "])
-async def test_a_token_lets_in(web: WebApi, prefix: str) -> None:
+async def test_a_valid_token_is_accepted(web: LocalHttpApi, prefix: str) -> None:
     event = await web.event("POST", "/private", Authorization=prefix + web.token())
     assert event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] == "alice"
 
 
 @behaviour(
     "HTTP: no token",
-    '401 with {"message": "Unauthorized"} and a www-authenticate header; the function is not asked',
+    '401 with {"message": "Unauthorized"} and a www-authenticate header, without invoking the '
+    "function",
     _TROUBLE,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"Authorization": "Bearer "}])
-async def test_without_a_token_nobody_is_asked(web: WebApi, headers: dict[str, Any]) -> None:
-    answer = await web.ask("POST", "/private", **headers)
-    assert is_refused(answer)
+async def test_a_missing_token_is_unauthorized(web: LocalHttpApi, headers: dict[str, Any]) -> None:
+    answer = await web.request("POST", "/private", **headers)
+    assert is_unauthorized(answer)
     assert answer.headers["www-authenticate"] == "bearer"
     assert not web.invoker.seen("web")
 
 
 @behaviour(
     "HTTP: audience",
-    "`aud`, or `client_id` where there is no `aud`, must be one of the authorizer's; "
-    "www-authenticate says so",
+    "`aud`, or `client_id` in a token without `aud`, must be one of the authorizer's audiences; "
+    "otherwise www-authenticate names the error",
     _JWT,
     _TROUBLE,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
 @pytest.mark.parametrize(
-    ("claims", "lets_in"),
+    ("claims", "accepted"),
     [
         ({"client_id": "client"}, True),
         ({"client_id": None, "aud": "client"}, True),
         ({"client_id": None, "aud": ["other", "client"]}, True),
         ({"client_id": "other"}, False),
         ({"client_id": None}, False),
-        # With both, `aud` counts.
+        # `aud` takes precedence.
         ({"client_id": "client", "aud": "other"}, False),
     ],
 )
-async def test_a_token_must_be_for_the_client(
-    web: WebApi, claims: dict[str, object], *, lets_in: bool
+async def test_a_token_must_have_the_clients_audience(
+    web: LocalHttpApi, claims: dict[str, object], *, accepted: bool
 ) -> None:
-    answer = await web.ask("POST", "/private", Authorization=web.token(**claims))
-    assert (answer.status == 200) is lets_in
-    if not lets_in:
-        assert is_refused(answer)
+    answer = await web.request("POST", "/private", Authorization=web.token(**claims))
+    assert (answer.status == 200) is accepted
+    if not accepted:
+        assert is_unauthorized(answer)
         assert answer.headers["www-authenticate"] == (
             'bearer scope="" error="invalid_token" '
             'error_description="the token does not have a valid audience"'
@@ -137,11 +138,12 @@ async def test_a_token_must_be_for_the_client(
 
 @behaviour(
     "HTTP: times of a token",
-    "`exp` must be after now, `nbf` and `iat` before; a token without `exp` is refused (assumed)",
+    "`exp` must be in the future, `nbf` and `iat` in the past; a token without `exp` is rejected "
+    "(assumed)",
     _JWT,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_a_token_counts_in_its_time(web: WebApi) -> None:
+async def test_a_token_is_valid_within_its_times(web: LocalHttpApi) -> None:
     now = web.clock.now_ms() // 1000
     expected = {
         ("exp", now + 60): 200,
@@ -155,19 +157,19 @@ async def test_a_token_counts_in_its_time(web: WebApi) -> None:
         ("iat", None): 200,
     }
     for (name, value), status in expected.items():
-        answer = await web.ask("POST", "/private", Authorization=web.token(**{name: value}))
+        answer = await web.request("POST", "/private", Authorization=web.token(**{name: value}))
         assert answer.status == status, (name, value)
 
 
 @behaviour(
     "HTTP: issuer and signature",
-    "`iss` must be the authorizer's issuer; `kid` must name a key of it that has signed, with RSA",
+    "`iss` must be the authorizer's issuer; the signature must be RSA by the issuer's key `kid`",
     _JWT,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_a_token_must_be_signed_by_its_issuer(web: WebApi) -> None:
+async def test_a_token_must_be_signed_by_its_issuer(web: LocalHttpApi) -> None:
     claims = {"iss": web.issuer.url, "client_id": "client", "exp": 4_000_000_000}
-    other = WebApi()
+    other = LocalHttpApi()
     other.issuer.url = web.issuer.url
     good = web.sign(claims)
     header, payload, signature = good.split(".")
@@ -187,23 +189,23 @@ async def test_a_token_must_be_signed_by_its_issuer(web: WebApi) -> None:
         "\u00e9",
     ]
     for token in bad:
-        answer = await web.ask("POST", "/private", Authorization=token)
-        assert is_refused(answer), token
-    assert (await web.ask("POST", "/private", Authorization=good)).status == 200
+        answer = await web.request("POST", "/private", Authorization=token)
+        assert is_unauthorized(answer), token
+    assert (await web.request("POST", "/private", Authorization=good)).status == 200
 
 
 @behaviour(
-    "HTTP: claims as texts",
-    "requestContext.authorizer.jwt has the claims, each a text, an array as `[one two]`; scopes is "
-    "null where the route has none",
+    "HTTP: claims as strings",
+    "requestContext.authorizer.jwt contains the claims as strings, an array as `[one two]`; scopes "
+    "is null if the route has none",
     _JWT,
     "https://github.com/floci-io/floci/pull/2011",
     "https://github.com/floci-io/floci/issues/2010",
     "https://github.com/aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock/issues/802",
     confidence=Confidence.REPORTED,
-    needs=Needs.PROCESS,
+    requires=Requirement.PROCESS,
 )
-async def test_claims_are_texts(web: WebApi) -> None:
+async def test_claims_are_strings(web: LocalHttpApi) -> None:
     token = web.token(exp=4_000_000_000, verified=True, nobody=[])
     event = await web.event("POST", "/private", Authorization=token)
     jwt = event["requestContext"]["authorizer"]["jwt"]

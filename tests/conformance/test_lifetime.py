@@ -1,4 +1,4 @@
-"""How connections end, and how $disconnect learns of it."""
+"""End of connections and the event of $disconnect."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from local.gateway.websocket import GatewayLimits
 from local.runtime.invocation import Outcome
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.driver import LONG_PATIENCE_SECONDS, Api
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.driver import LONG_TIMEOUT_SECONDS, Api
 from tests.helpers.doubles import ManualClock
 from tests.integration.local.conftest import Served, ServeFactory
 from tests.integration.local.support import Event, eventually, ok
@@ -26,9 +26,9 @@ _ROUTES = {"$connect": False, "$disconnect": False, "$default": False}
 _MINUTE = 60_000
 
 
-async def ending(api: Api, close: str, *arguments: object) -> tuple[int, str]:
-    """What $disconnect is told when a client ends its connection by a method of its socket."""
-    observer, client = await api.watched()
+async def disconnect_status(api: Api, close: str, *arguments: object) -> tuple[int, str]:
+    """Status and reason in $disconnect's event after a client closes in the given way."""
+    observer, client = await api.connect_observed()
     socket = client.socket
     if close == "abort":
         socket.transport.abort()
@@ -44,13 +44,13 @@ async def ending(api: Api, close: str, *arguments: object) -> tuple[int, str]:
 
 @behaviour(
     "Client closes",
-    "$disconnect gets the status and the reason of the client's closing frame",
+    "$disconnect gets the status and the reason of the client's close frame",
     "https://github.com/aws/aws-lambda-go/pull/548",
     _EVENTS,
 )
 @pytest.mark.parametrize(("code", "reason"), [(1000, "bye"), (4001, "own"), (1001, "")])
-async def test_disconnect_says_how_the_client_closed(probe: Api, code: int, reason: str) -> None:
-    assert await ending(probe, "close", code, reason) == (code, reason)
+async def test_disconnect_gets_the_clients_close_status(probe: Api, code: int, reason: str) -> None:
+    assert await disconnect_status(probe, "close", code, reason) == (code, reason)
 
 
 @behaviour(
@@ -58,20 +58,20 @@ async def test_disconnect_says_how_the_client_closed(probe: Api, code: int, reas
     '$disconnect gets 1005 and "Client-side close frame status not set"',
     _EVENTS,
 )
-async def test_disconnect_says_that_there_was_no_status(probe: Api) -> None:
+async def test_disconnect_gets_1005_without_a_status(probe: Api) -> None:
     expected = (1005, "Client-side close frame status not set")
-    assert await ending(probe, "empty") == expected
+    assert await disconnect_status(probe, "empty") == expected
 
 
 @behaviour(
     "Connection lost",
-    "$disconnect gets 1006 when the client goes without a closing frame",
+    "$disconnect gets 1006 if the client disconnects without a close frame",
     "https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5",
     "apigateway-websocket-api-route-keys-connect-disconnect",
     confidence=Confidence.ASSUMED,
 )
-async def test_disconnect_says_that_the_connection_was_lost(probe: Api) -> None:
-    assert (await ending(probe, "abort"))[0] == 1006
+async def test_disconnect_gets_1006_for_a_lost_connection(probe: Api) -> None:
+    assert (await disconnect_status(probe, "abort"))[0] == 1006
 
 
 @behaviour(
@@ -80,8 +80,8 @@ async def test_disconnect_says_that_the_connection_was_lost(probe: Api) -> None:
     "https://github.com/aws/chalice/issues/2060",
     confidence=Confidence.REPORTED,
 )
-async def test_disconnect_says_that_the_connection_was_deleted(probe: Api) -> None:
-    observer, client = await probe.watched()
+async def test_disconnect_gets_1000_for_a_deleted_connection(probe: Api) -> None:
+    observer, client = await probe.connect_observed()
     target = await client.connection_id()
     assert (await observer.call("DELETE", connection=target))["status"] == 204
     await client.closing()
@@ -91,7 +91,7 @@ async def test_disconnect_says_that_the_connection_was_deleted(probe: Api) -> No
 
 
 @behaviour(
-    "Integration time-out",
+    "Integration timeout",
     'After 29 s the client gets {"message": "Endpoint request timed out", connectionId, '
     "requestId}, with or without a route response",
     "https://github.com/Kludex/mangum/issues/128",
@@ -99,11 +99,13 @@ async def test_disconnect_says_that_the_connection_was_deleted(probe: Api) -> No
     confidence=Confidence.REPORTED,
     slow=True,
 )
-async def test_a_function_that_takes_too_long(unhurried: Api | None, serve: ServeFactory) -> None:
-    if unhurried is not None:
-        client = await unhurried.connect()
-        await client.tell("tell", do="sleep", seconds=34)
-        message = await client.json(LONG_PATIENCE_SECONDS)
+async def test_an_integration_timeout_is_reported_to_the_client(
+    deployed_probe: Api | None, serve: ServeFactory
+) -> None:
+    if deployed_probe is not None:
+        client = await deployed_probe.connect()
+        await client.send_command("tell", do="sleep", seconds=34)
+        message = await client.json(LONG_TIMEOUT_SECONDS)
     else:
         served = await serve(stack(_ROUTES), limits=GatewayLimits(integration=0.05))
         served.invoker.scripts["$default"] = _never
@@ -120,22 +122,22 @@ async def _never(_event: Event) -> Outcome:
 
 
 async def _json(client: ClientConnection) -> Event:
-    async with asyncio.timeout(LONG_PATIENCE_SECONDS):
+    async with asyncio.timeout(LONG_TIMEOUT_SECONDS):
         message: Event = json.loads(await client.recv())
     return message
 
 
 async def closing(client: ClientConnection) -> tuple[int | None, str | None]:
-    """How the server closes a connection."""
+    """Close code and reason of the server."""
     with suppress(ConnectionClosed):
-        async with asyncio.timeout(LONG_PATIENCE_SECONDS):
+        async with asyncio.timeout(LONG_TIMEOUT_SECONDS):
             while True:
                 await client.recv()
     return client.close_code, client.close_reason
 
 
-async def steered(serve: ServeFactory) -> tuple[Served, ManualClock]:
-    """A gateway whose time stands still until it is moved."""
+async def serve_with_manual_clock(serve: ServeFactory) -> tuple[Served, ManualClock]:
+    """A gateway with a manual clock."""
     clock = ManualClock()
     limits = GatewayLimits(sweep=0.01)
     return await serve(stack(_ROUTES), limits=limits, clock=clock), clock
@@ -143,15 +145,15 @@ async def steered(serve: ServeFactory) -> tuple[Served, ManualClock]:
 
 @behaviour(
     "Idle for 10 minutes",
-    'The connection is closed (documented), with 1001 and "Going away", of which $disconnect is '
-    "told (reported)",
+    'The connection is closed (documented) with 1001 and "Going away", which $disconnect gets '
+    "(reported)",
     _QUOTAS,
     "https://github.com/localstack/localstack/issues/9553",
     confidence=Confidence.REPORTED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
 async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
-    served, clock = await steered(serve)
+    served, clock = await serve_with_manual_clock(serve)
     older = await served.connect()
     clock.advance(1)
     idle = await served.connect()
@@ -168,14 +170,14 @@ async def test_an_idle_connection_is_closed(serve: ServeFactory) -> None:
 
 @behaviour(
     "Activity",
-    "A message in either direction starts the 10 minutes anew",
+    "A message in either direction restarts the 10 minutes",
     "https://hotsock.io/docs/connections/keep-alive",
     "https://github.com/michalkvasnicak/aws-lambda-graphql/issues/136",
     confidence=Confidence.REPORTED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_messages_either_way_are_activity(serve: ServeFactory) -> None:
-    served, clock = await steered(serve)
+async def test_messages_in_either_direction_are_activity(serve: ServeFactory) -> None:
+    served, clock = await serve_with_manual_clock(serve)
     talking, listening, idle = [await served.connect() for _ in range(3)]
     clock.advance(9 * _MINUTE)
     await talking.send("hello")
@@ -190,14 +192,14 @@ async def test_messages_either_way_are_activity(serve: ServeFactory) -> None:
 
 @behaviour(
     "Pings and the idle time",
-    "A ping is no activity: only messages are",
+    "Pings are not activity; only messages are",
     "https://github.com/andyrichardson/subscriptionless/issues/3",
     _QUOTAS,
     confidence=Confidence.ASSUMED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_pings_are_no_activity(serve: ServeFactory) -> None:
-    served, clock = await steered(serve)
+async def test_pings_are_not_activity(serve: ServeFactory) -> None:
+    served, clock = await serve_with_manual_clock(serve)
     client = await served.connect()
     clock.advance(9 * _MINUTE)
     await (await client.ping())
@@ -207,12 +209,12 @@ async def test_pings_are_no_activity(serve: ServeFactory) -> None:
 
 @behaviour(
     "Open for 2 hours",
-    'The connection is closed however busy it is; the code, 1001 "Going away", is assumed',
+    'The connection is closed even if it is busy; the code, 1001 "Going away", is assumed',
     _QUOTAS,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_no_connection_lives_longer_than_two_hours(serve: ServeFactory) -> None:
-    served, clock = await steered(serve)
+async def test_a_connection_is_closed_after_two_hours(serve: ServeFactory) -> None:
+    served, clock = await serve_with_manual_clock(serve)
     older = await served.connect()
     clock.advance(1)
     client = await served.connect()

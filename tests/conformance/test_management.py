@@ -1,4 +1,4 @@
-"""@connections, as a function calls it."""
+"""@connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MODEL = (
 )
 _RESPONSE_TYPES = "supported-gateway-response-types"
 _GONE = "https://github.com/localstack/localstack/issues/4694"
-# As many posts as must fill any buffer between a function and a client that does not read.
+# Enough to fill all buffers between a function and a client that does not read.
 _POSTS, _BATCH, _POST_BYTES = 1_000, 20, 100_000
 
 
@@ -30,7 +30,7 @@ _POSTS, _BATCH, _POST_BYTES = 1_000, 20, 100_000
     _MODEL,
 )
 @pytest.mark.parametrize("text", ["x", "grüße 🎧", '{"a": 1}'])
-async def test_what_is_posted_arrives_as_text(probe: Api, text: str) -> None:
+async def test_a_post_arrives_as_a_text_message(probe: Api, text: str) -> None:
     caller, client = await probe.connect(), await probe.connect()
     outcome = await caller.call(connection=await client.connection_id(), text=text)
     assert outcome == {"status": 200, "error": "", "body": ""}
@@ -38,19 +38,19 @@ async def test_what_is_posted_arrives_as_text(probe: Api, text: str) -> None:
 
 
 @behaviour(
-    "Post to oneself",
-    "A function can post to the connection whose message it serves",
+    "Post to the sender",
+    "A function can post to the connection whose message it handles",
     "apigateway-websocket-api-route-keys-connect-disconnect",
     _CONNECTIONS,
 )
-async def test_a_message_can_be_answered_by_posting(probe: Api) -> None:
+async def test_a_function_can_post_to_the_sender(probe: Api) -> None:
     client = await probe.connect()
     assert (await client.call(text='{"to": "me"}'))["status"] == 200
     assert await client.json() == {"to": "me"}
 
 
-@behaviour("Post of 128 KB", "It arrives, whole", _MODEL)
-async def test_a_post_of_the_full_size_arrives(probe: Api) -> None:
+@behaviour("Post of 128 KB", "It arrives intact", _MODEL)
+async def test_a_post_of_the_maximum_size_arrives(probe: Api) -> None:
     client = await probe.connect()
     assert (await client.call(bytes=LIMIT))["status"] == 200
     assert await client.text() == "x" * LIMIT
@@ -62,7 +62,7 @@ async def test_a_post_over_the_quota_is_too_large(probe: Api) -> None:
     outcome = await client.call(bytes=LIMIT + 1)
     assert outcome["status"] == 413
     assert "PayloadTooLarge" in outcome["error"]
-    assert (await client.ask())["route"] == "ask"
+    assert (await client.run_command())["route"] == "ask"
 
 
 @behaviour(
@@ -71,7 +71,7 @@ async def test_a_post_over_the_quota_is_too_large(probe: Api) -> None:
     _MODEL,
     _CONNECTIONS,
 )
-async def test_get_tells_about_a_connection(probe: Api) -> None:
+async def test_get_describes_a_connection(probe: Api) -> None:
     client = await probe.connect(options={"user_agent_header": "conformance/1"})
     outcome = await client.call("GET")
     about = json.loads(outcome["body"])
@@ -89,7 +89,7 @@ async def test_get_tells_about_a_connection(probe: Api) -> None:
 
 @behaviour(
     "Delete",
-    "204; the client sees the connection closed with 1000; it is gone for everybody else",
+    "204; the connection is closed with 1000, and later calls answer 410",
     _MODEL,
     "https://github.com/boto/boto3/issues/3789",
 )
@@ -102,14 +102,14 @@ async def test_delete_closes_a_connection(probe: Api) -> None:
 
 
 @behaviour(
-    "Connection that is over",
+    "Closed connection",
     "410 GoneException for POST, GET and DELETE",
     _MODEL,
     "https://repost.aws/knowledge-center/410-gone-api-gateway",
 )
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-async def test_a_connection_that_is_over_is_gone(probe: Api, method: str) -> None:
-    observer, client = await probe.watched()
+async def test_a_closed_connection_is_gone(probe: Api, method: str) -> None:
+    observer, client = await probe.connect_observed()
     target = await client.connection_id()
     await client.socket.close()
     await observer.report("$disconnect")
@@ -119,8 +119,8 @@ async def test_a_connection_that_is_over_is_gone(probe: Api, method: str) -> Non
 
 
 @behaviour(
-    "Connection that never was",
-    "410 for an id, 400 BadRequestException for what can be none",
+    "Unknown connection",
+    "410 for an unknown id, 400 BadRequestException for a malformed one",
     _GONE,
     confidence=Confidence.REPORTED,
 )
@@ -132,7 +132,7 @@ async def test_an_unknown_id_is_gone_and_a_malformed_one_is_a_bad_request(probe:
 
 
 def _other(connection_id: str) -> str:
-    """An id as it could be."""
+    """Another id in the same format."""
     return connection_id[:4] + ("A" if connection_id[4] != "A" else "B") + connection_id[5:]
 
 
@@ -151,7 +151,7 @@ async def test_a_call_without_signature_is_forbidden(probe: Api) -> None:
 
 @behaviour(
     "Wrong signature",
-    "403; the message says that the signatures do not match",
+    "403 with the message that the signatures do not match",
     _RESPONSE_TYPES,
     "https://github.com/okigan/awscurl/issues/61",
 )
@@ -165,7 +165,7 @@ async def test_a_call_with_a_wrong_signature_is_forbidden(probe: Api) -> None:
 
 @behaviour(
     "Other path",
-    "404: no method found matching route",
+    "404 with the message that no method matches the route",
     "https://github.com/aws-samples/simple-websockets-chat-app/issues/40",
     "https://github.com/cognitect-labs/aws-api/issues/201",
     confidence=Confidence.REPORTED,
@@ -180,20 +180,20 @@ async def test_another_path_is_not_found(probe: Api, path: str) -> None:
 
 @behaviour(
     "Encoding of the path",
-    "@ and = may be percent-encoded or not; the canonical request encodes what was sent once more",
+    "@ and = may be percent-encoded or not; the canonical request encodes the sent path again",
     "https://github.com/okigan/awscurl/issues/61",
     "https://github.com/aws/aws-sdk-net/issues/3132",
     confidence=Confidence.REPORTED,
 )
 @pytest.mark.parametrize("encoded", [True, False])
-async def test_ids_may_be_encoded_or_not(probe: Api, encoded: bool) -> None:
+async def test_an_id_may_be_percent_encoded(probe: Api, encoded: bool) -> None:
     client = await probe.connect()
     assert (await client.call(encoded=encoded, text='{"found": true}'))["status"] == 200
     assert await client.json() == {"found": True}
 
 
 async def fill(caller: Client, target: str) -> dict[str, Any]:
-    """Post to a connection until that fails."""
+    """Post to a connection until a post fails."""
     for _ in range(_POSTS // _BATCH):
         command: dict[str, Any] = {"connection": target, "bytes": _POST_BYTES, "repeat": _BATCH}
         outcome = await caller.call(**command)
@@ -204,7 +204,7 @@ async def fill(caller: Client, target: str) -> dict[str, Any]:
 
 @behaviour(
     "Client that does not read",
-    "Once its buffer is full a post to it is answered with 429 LimitExceededException",
+    "Once its buffer is full, a post is answered with 429 LimitExceededException",
     _MODEL,
     "https://github.com/gchq/sleeper/issues/7494",
 )
@@ -218,12 +218,12 @@ async def test_a_client_that_does_not_read_is_a_429(probe: Api) -> None:
 
 
 @behaviour(
-    "Client that does not read, and others",
-    "It holds nobody else up",
+    "Other clients of a slow one",
+    "A client that does not read does not delay the others",
     "apigateway-websocket-api-overview",
     confidence=Confidence.ASSUMED,
 )
-async def test_a_slow_client_blocks_nobody(probe: Api) -> None:
+async def test_a_slow_client_does_not_delay_others(probe: Api) -> None:
     slow, caller = await probe.connect(options={"max_queue": 1}), await probe.connect()
     target = await slow.connection_id()
     slow.socket.transport.pause_reading()

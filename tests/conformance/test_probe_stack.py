@@ -1,4 +1,4 @@
-"""The probe's templates: fit to deploy, and with no more rights than it needs."""
+"""The probe's templates: permissions, code and routes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def of_type(assembly: Path, stack: str, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_it_may_log_and_manage_its_own_connections(assembly: Path, stack: str) -> None:
+def test_the_role_allows_only_its_log_and_its_own_connections(assembly: Path, stack: str) -> None:
     (role,) = of_type(assembly, stack, "AWS::IAM::Role")
     assert "ManagedPolicyArns" not in role
     (policy,) = role["Policies"]
@@ -38,7 +38,7 @@ def test_it_may_log_and_manage_its_own_connections(assembly: Path, stack: str) -
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_it_ships_the_probe_alone_and_keeps_nothing(assembly: Path, stack: str) -> None:
+def test_the_code_is_only_the_probe_and_no_resource_is_retained(assembly: Path, stack: str) -> None:
     (function,) = of_type(assembly, stack, "AWS::Lambda::Function")
     code = assembly / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"
     assert {path.relative_to(code).parts[:2] for path in code.rglob("*.py")} == {
@@ -51,7 +51,7 @@ def test_it_ships_the_probe_alone_and_keeps_nothing(assembly: Path, stack: str) 
     }
 
 
-def test_the_strict_api_has_no_default_and_an_identity_source(assembly: Path) -> None:
+def test_the_strict_api_has_no_default_route_and_two_identity_sources(assembly: Path) -> None:
     routes = of_type(assembly, STACKS[1], "AWS::ApiGatewayV2::Route")
     assert {route["RouteKey"] for route in routes} == {"$connect", "ask"}
     (authorizer,) = of_type(assembly, STACKS[1], "AWS::ApiGatewayV2::Authorizer")

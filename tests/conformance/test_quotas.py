@@ -1,4 +1,4 @@
-"""Sizes and kinds of frames, and the protocol's own frames."""
+"""Sizes and types of frames."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.dialects import question
-from tests.conformance.driver import PATIENCE_SECONDS, Api
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.dialects import default_message
+from tests.conformance.driver import TIMEOUT_SECONDS, Api
 
 KIB = 1024
 FRAME = 32 * KIB
@@ -24,52 +24,52 @@ def frames(text: str, size: int) -> list[str]:
 
 @behaviour(
     "Frame of 32 KB",
-    "It passes",
+    "It is accepted",
     _QUOTAS,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
-async def test_a_frame_of_the_full_size_is_taken(api: Api) -> None:
+async def test_a_frame_of_the_maximum_size_is_accepted(api: Api) -> None:
     client = await api.connect()
-    await client.send(question(FRAME))
-    assert api.dialect.answered_by_default(await client.json())
+    await client.send(default_message(FRAME))
+    assert api.dialect.is_default_reply(await client.json())
 
 
 @behaviour(
     "Larger frame",
     "The connection is closed with 1009",
     _QUOTAS,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_a_frame_over_the_quota_closes_the_connection(api: Api) -> None:
     client = await api.connect()
     with suppress(ConnectionClosed):
-        await client.send(question(FRAME + 1))
+        await client.send(default_message(FRAME + 1))
     assert (await client.closing())[0] == 1009
 
 
 @behaviour(
     "Message of 128 KB",
-    "It passes in frames of up to 32 KB each, however many",
+    "It is accepted in any number of frames of up to 32 KB each",
     _QUOTAS,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 @pytest.mark.parametrize("size", [FRAME, KIB])
-async def test_a_message_of_the_full_size_is_taken(api: Api, size: int) -> None:
+async def test_a_message_of_the_maximum_size_is_accepted(api: Api, size: int) -> None:
     client = await api.connect()
-    await client.send(frames(question(MESSAGE), size))
-    assert api.dialect.answered_by_default(await client.json())
+    await client.send(frames(default_message(MESSAGE), size))
+    assert api.dialect.is_default_reply(await client.json())
 
 
 @behaviour(
     "Larger message",
     "The connection is closed with 1009",
     _QUOTAS,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_a_message_over_the_quota_closes_the_connection(api: Api) -> None:
     client = await api.connect()
     with suppress(ConnectionClosed):
-        await client.send(frames(question(MESSAGE + 1), FRAME))
+        await client.send(frames(default_message(MESSAGE + 1), FRAME))
     assert (await client.closing())[0] == 1009
 
 
@@ -77,7 +77,7 @@ async def test_a_message_over_the_quota_closes_the_connection(api: Api) -> None:
     "Binary frame",
     "The connection is closed with 1003",
     "websocket-api-develop-binary-media-types",
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_a_binary_message_closes_the_connection(api: Api) -> None:
     client = await api.connect()
@@ -87,13 +87,13 @@ async def test_a_binary_message_closes_the_connection(api: Api) -> None:
 
 @behaviour(
     "Ping",
-    "A ping of the client is answered with a pong",
+    "API Gateway answers a client's ping with a pong",
     "https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2",
     "https://github.com/andyrichardson/subscriptionless/issues/3",
     confidence=Confidence.ASSUMED,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_pings_are_answered(api: Api) -> None:
     client = await api.connect()
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         await (await client.socket.ping())

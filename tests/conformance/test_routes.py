@@ -1,4 +1,4 @@
-"""Which function a message reaches, and what comes back of its result."""
+"""Routes of messages and replies."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.dialects import question
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.dialects import default_message
 from tests.conformance.driver import Api, Client
 
 _ROUTES = "websocket-api-develop-routes"
@@ -25,7 +25,7 @@ _RE_POST = (
 
 
 async def failure(client: Client) -> dict[str, Any]:
-    """The next message, which must be of the gateway's own form."""
+    """Receive the next message, which must be an error of the gateway."""
     message = await client.json()
     assert message.keys() == {"message", "connectionId", "requestId"}
     return message
@@ -33,78 +33,84 @@ async def failure(client: Client) -> dict[str, Any]:
 
 @behaviour(
     "Route by the selected field",
-    "A message goes to the route whose key is its `action`",
+    "The `action` of a message is the key of its route",
     _ROUTES,
 )
-async def test_the_action_names_the_route(probe: Api) -> None:
+async def test_the_action_selects_the_route(probe: Api) -> None:
     client = await probe.connect()
     assert (await client.event())["requestContext"]["routeKey"] == "ask"
 
 
 @behaviour(
     "Action without a route",
-    "$default takes it",
+    "The message goes to $default",
     _ROUTES,
     "https://github.com/localstack/localstack/issues/6615",
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_an_unknown_action_goes_to_default(api: Api) -> None:
     client = await api.connect()
-    await client.send(question())
-    assert api.dialect.answered_by_default(await client.json())
+    await client.send(default_message())
+    assert api.dialect.is_default_reply(await client.json())
 
 
-@behaviour("Not JSON", "$default takes it", _ROUTES, needs=Needs.MESSAGES)
+@behaviour("Not JSON", "The message goes to $default", _ROUTES, requires=Requirement.MESSAGES)
 @pytest.mark.parametrize("text", ["hello", '{"action": "ask"', "{action: ask}"])
-async def test_what_is_no_json_goes_to_default(api: Api, text: str) -> None:
+async def test_a_message_that_is_not_json_goes_to_default(api: Api, text: str) -> None:
     client = await api.connect()
     await client.send(text)
-    assert api.dialect.answered_by_default(await client.json())
+    assert api.dialect.is_default_reply(await client.json())
 
 
-@behaviour("JSON without the selected field", "$default takes it", _ROUTES, needs=Needs.MESSAGES)
+@behaviour(
+    "JSON without the selected field",
+    "The message goes to $default",
+    _ROUTES,
+    requires=Requirement.MESSAGES,
+)
 @pytest.mark.parametrize("text", ["{}", "[]", '"ask"', "5", "null", '{"Action": "ask"}'])
 async def test_json_without_an_action_goes_to_default(api: Api, text: str) -> None:
     client = await api.connect()
     await client.send(text)
-    assert api.dialect.answered_by_default(await client.json())
+    assert api.dialect.is_default_reply(await client.json())
 
 
 @behaviour(
-    "Action that is no text",
-    "It is turned into text, as in `[item1, item2]`; without a route of that name it is $default's",
+    "Action that is not a string",
+    "It is converted to a string, as in `[item1, item2]`; without a route of that name the message "
+    "goes to $default",
     _ROUTES,
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 @pytest.mark.parametrize("action", [1, True, None, ["ask"], {"ask": "ask"}])
-async def test_an_action_that_is_no_text_goes_to_default(api: Api, action: object) -> None:
+async def test_an_action_that_is_not_a_string_goes_to_default(api: Api, action: object) -> None:
     client = await api.connect()
     await client.send(json.dumps({"action": action}))
-    assert api.dialect.answered_by_default(await client.json())
+    assert api.dialect.is_default_reply(await client.json())
 
 
 @behaviour(
-    "Action that is a route of API Gateway's own",
-    "$default takes it: no message reaches $connect or $disconnect",
+    "Action that names a predefined route",
+    "The message goes to $default, never to $connect or $disconnect",
     _ROUTES,
     confidence=Confidence.ASSUMED,
 )
 @pytest.mark.parametrize("action", ["$connect", "$disconnect", "$default"])
-async def test_routes_with_a_dollar_cannot_be_named(probe: Api, action: str) -> None:
+async def test_messages_cannot_select_predefined_routes(probe: Api, action: str) -> None:
     client = await probe.connect()
     await client.send(json.dumps({"action": action}))
-    assert probe.dialect.answered_by_default(await client.json())
+    assert probe.dialect.is_default_reply(await client.json())
 
 
 @behaviour(
     "No $default",
-    'What names no route is answered with {"message": "Forbidden", connectionId, requestId}',
+    'The reply to a message without a route is {"message": "Forbidden", connectionId, requestId}',
     _ROUTES,
     f"{_CHAT}/24",
-    needs=Needs.STRICT,
+    requires=Requirement.STRICT,
 )
 @pytest.mark.parametrize("text", ['{"action": "other"}', "no JSON"])
-async def test_without_default_it_is_forbidden(strict: Api, text: str) -> None:
+async def test_a_message_without_a_route_is_forbidden(strict: Api, text: str) -> None:
     client = await strict.connect(token="any")
     await client.send(text)
     message = await failure(client)
@@ -114,69 +120,73 @@ async def test_without_default_it_is_forbidden(strict: Api, text: str) -> None:
 
 @behaviour(
     "Route response",
-    "With one the body of the function's result is sent to the client, just as it is",
+    "With a route response, the client gets the body of the function's result unchanged",
     _RESPONSES,
 )
 async def test_a_route_with_a_response_replies(probe: Api) -> None:
     client = await probe.connect()
-    await client.tell(do="return", result={"statusCode": 200, "body": "grüße\n🎧"})
+    await client.send_command(do="return", result={"statusCode": 200, "body": "grüße\n🎧"})
     assert await client.text() == "grüße\n🎧"
 
 
 @behaviour(
     "No route response",
-    "The function runs, and its result goes nowhere",
+    "The function runs, and its result is dropped",
     _RESPONSES,
     "apigateway-websocket-api-integration-responses",
 )
-async def test_a_route_without_a_response_does_not(probe: Api) -> None:
+async def test_a_route_without_a_response_does_not_reply(probe: Api) -> None:
     client = await probe.connect()
-    await client.tell("tell", do="return", result={"statusCode": 200, "body": "nobody sees this"})
-    await client.tell("tell", do="call", text='{"ran": true}')
+    await client.send_command(
+        "tell", do="return", result={"statusCode": 200, "body": "nobody sees this"}
+    )
+    await client.send_command("tell", do="call", text='{"ran": true}')
     assert await client.json() == {"ran": True}
-    assert "event" not in await client.ask()
+    assert "event" not in await client.run_command()
 
 
 @behaviour(
     "Result with another status",
-    "With a route response its body is sent all the same, without one nothing is",
+    "With a route response the client gets the body as usual, without one nothing",
     _REACT_CHAT,
     _RE_POST,
     confidence=Confidence.REPORTED,
 )
 @pytest.mark.parametrize("status", [201, 400, 500])
-async def test_the_status_of_a_result_changes_nothing(probe: Api, status: int) -> None:
+async def test_the_status_of_a_result_has_no_effect(probe: Api, status: int) -> None:
     client = await probe.connect()
     result = {"statusCode": status, "body": "body"}
-    await client.tell("tell", do="return", result=result)
-    await client.tell(do="return", result=result)
+    await client.send_command("tell", do="return", result=result)
+    await client.send_command(do="return", result=result)
     assert await client.text() == "body"
-    assert (await client.ask())["route"] == "ask"
+    assert (await client.run_command())["route"] == "ask"
 
 
 @behaviour(
     "Result without body",
-    "With a route response the client gets an empty message",
+    "With a route response, the client gets an empty message",
     "https://github.com/serverless/serverless/issues/6816",
     confidence=Confidence.REPORTED,
 )
 async def test_a_result_without_body_is_an_empty_message(probe: Api) -> None:
     client = await probe.connect()
-    await client.tell(do="return", result={"statusCode": 200})
+    await client.send_command(do="return", result={"statusCode": 200})
     assert await client.text() == ""
 
 
 @behaviour(
     "Exception",
     'The client gets {"message": "Internal server error", connectionId, requestId}, with or '
-    "without a route response, and none of the exception's words",
+    "without a route response, and without detail of the exception",
     f"{_CHAT}/42",
     confidence=Confidence.REPORTED,
 )
 @pytest.mark.parametrize("action", ["ask", "tell"])
-async def test_an_exception_reaches_the_client_without_its_text(probe: Api, action: str) -> None:
+async def test_an_exception_is_an_internal_server_error_without_detail(
+    probe: Api, action: str
+) -> None:
     client = await probe.connect()
-    await client.tell(action, do="raise", text="a secret")
+    await client.send_command(action, do="raise", text="a secret")
     message = await failure(client)
     assert message["message"] == "Internal server error"
     assert message["connectionId"] == await client.connection_id()
@@ -185,8 +195,8 @@ async def test_an_exception_reaches_the_client_without_its_text(probe: Api, acti
 
 @behaviour(
     "Malformed result",
-    "What is no proxy result (no status, unknown fields, a body that is no text) is an internal "
-    "server error",
+    "A result without status, with unknown fields or with a body that is not a string is an "
+    "internal server error",
     "https://github.com/middyjs/middy/issues/1219",
     "https://github.com/michalkvasnicak/aws-lambda-graphql/pull/48",
     confidence=Confidence.REPORTED,
@@ -196,37 +206,37 @@ async def test_an_exception_reaches_the_client_without_its_text(probe: Api, acti
     [None, "text", [], {"Data": "hello", "statusCode": 200}, {"statusCode": 200, "body": {"a": 1}}],
     ids=["null", "text", "list", "unknown field", "body"],
 )
-async def test_a_malformed_result_is_a_failure(probe: Api, result: object) -> None:
+async def test_a_malformed_result_is_an_internal_server_error(probe: Api, result: object) -> None:
     client = await probe.connect()
-    await client.tell(do="return", result=result)
+    await client.send_command(do="return", result=result)
     assert (await failure(client))["message"] == "Internal server error"
 
 
 @behaviour(
     "Overlapping invocations",
-    "Messages of one connection are served at the same time: replies come in any order",
+    "Messages of one connection are handled concurrently; replies arrive in any order",
     "https://github.com/aws-samples/serverless-patterns/issues/139",
     confidence=Confidence.REPORTED,
 )
-async def test_a_quick_message_overtakes_a_slow_one(probe: Api) -> None:
+async def test_a_fast_reply_overtakes_a_slow_one(probe: Api) -> None:
     gate, client = await probe.connect(), await probe.connect()
-    slow = await client.tell(do="wait", connection=await gate.connection_id())
-    quick = await client.tell()
+    slow = await client.send_command(do="wait", connection=await gate.connection_id())
+    quick = await client.send_command()
     assert (await client.json())["tag"] == quick
     await gate.socket.close()
-    assert await client.find(lambda message: message["tag"] == slow and message["gone"])
+    assert await client.receive_matching(lambda message: message["tag"] == slow and message["gone"])
 
 
 @behaviour(
     "Two connections",
-    "They share nothing: neither gets the other's replies, and the end of one is not the other's",
+    "They are independent: neither gets the other's replies or closes with the other",
     "apigateway-websocket-api-overview",
-    needs=Needs.MESSAGES,
+    requires=Requirement.MESSAGES,
 )
 async def test_connections_are_independent(api: Api) -> None:
     one, two = await api.connect(), await api.connect()
-    await one.send(question())
-    assert api.dialect.answered_by_default(await one.json())
+    await one.send(default_message())
+    assert api.dialect.is_default_reply(await one.json())
     await one.socket.close()
     await two.send("hello")
-    assert api.dialect.answered_by_default(await two.json())
+    assert api.dialect.is_default_reply(await two.json())

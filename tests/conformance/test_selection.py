@@ -1,4 +1,4 @@
-"""What is asked of which API, and what the rest is told."""
+"""Selection of the tests that can run against a deployed API."""
 
 from __future__ import annotations
 
@@ -6,59 +6,66 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conformance.catalogue import Behaviour, Confidence, Needs
-from tests.conformance.dialects import LingocastDialect, ProbeDialect, question, recognize
-from tests.conformance.selection import Deployed, from_environment, why_not
+from tests.conformance.catalogue import Behaviour, Confidence, Requirement
+from tests.conformance.dialects import (
+    LingocastDialect,
+    ProbeDialect,
+    default_message,
+    detect_dialect,
+)
+from tests.conformance.selection import Deployed, from_environment, skip_reason
 
 PROBE = Deployed("wss://probe", ProbeDialect())
 LINGOCAST = Deployed("wss://lingocast", LingocastDialect())
 
 
-def row(needs: Needs, *, slow: bool = False) -> Behaviour:
-    return Behaviour("title", "what", ("https://source",), Confidence.ASSUMED, needs, slow)
+def row(requires: Requirement, *, slow: bool = False) -> Behaviour:
+    return Behaviour("title", "what", ("https://source",), Confidence.ASSUMED, requires, slow)
 
 
 @pytest.mark.parametrize(
-    ("needs", "deployed", "reason"),
+    ("requires", "deployed", "reason"),
     [
-        (Needs.MESSAGES, PROBE, ""),
-        (Needs.MESSAGES, LINGOCAST, ""),
-        (Needs.PROBE, PROBE, ""),
-        (Needs.PROBE, LINGOCAST, "needs the probe"),
-        (Needs.STRICT, PROBE, "needs the strict probe"),
-        (Needs.STRICT, replace(PROBE, strict_url="wss://strict"), ""),
-        (Needs.STRICT, LINGOCAST, "needs the probe"),
-        (Needs.CLOCK, PROBE, "needs a clock"),
-        (Needs.PROCESS, PROBE, "is about HTTP APIs"),
+        (Requirement.MESSAGES, PROBE, ""),
+        (Requirement.MESSAGES, LINGOCAST, ""),
+        (Requirement.PROBE, PROBE, ""),
+        (Requirement.PROBE, LINGOCAST, "needs the probe"),
+        (Requirement.STRICT, PROBE, "needs the strict probe"),
+        (Requirement.STRICT, replace(PROBE, strict_url="wss://strict"), ""),
+        (Requirement.STRICT, LINGOCAST, "needs the probe"),
+        (Requirement.CLOCK, PROBE, "needs a manual clock"),
+        (Requirement.PROCESS, PROBE, "tests HTTP APIs"),
     ],
 )
-def test_what_can_be_asked(needs: Needs, deployed: Deployed, reason: str) -> None:
-    answer = why_not(row(needs), deployed)
+def test_a_test_runs_where_its_requirement_is_met(
+    requires: Requirement, deployed: Deployed, reason: str
+) -> None:
+    answer = skip_reason(row(requires), deployed)
     assert answer.startswith(reason)
     assert bool(answer) == bool(reason)
 
 
-def test_slow_ones_are_asked_for() -> None:
-    slow = row(Needs.PROBE, slow=True)
-    assert "SLOW=1" in why_not(slow, PROBE)
-    assert why_not(slow, replace(PROBE, slow=True)) == ""
+def test_slow_tests_are_opt_in() -> None:
+    slow = row(Requirement.PROBE, slow=True)
+    assert "SLOW=1" in skip_reason(slow, PROBE)
+    assert skip_reason(slow, replace(PROBE, slow=True)) == ""
 
 
-def test_tests_of_the_suite_itself_are_left_out() -> None:
-    assert why_not(None, PROBE)
+def test_tests_of_the_suite_itself_are_skipped() -> None:
+    assert skip_reason(None, PROBE)
 
 
-def test_without_an_address_the_suite_runs_here() -> None:
+def test_without_a_url_the_suite_runs_locally() -> None:
     assert from_environment({"CONFORMANCE_URL": ""}) is None
 
 
 @pytest.mark.parametrize("url", ["https://probe/dev", "probe"])
-def test_an_address_of_another_kind_is_refused_by_name(url: str) -> None:
+def test_a_url_with_another_scheme_is_a_usage_error(url: str) -> None:
     with pytest.raises(pytest.UsageError, match=f"URL={url}: expected wss://"):
         from_environment({"CONFORMANCE_URL": url})
 
 
-def test_a_token_is_never_shown() -> None:
+def test_the_repr_hides_the_token() -> None:
     assert "secret" not in repr(replace(PROBE, token="secret"))
 
 
@@ -70,10 +77,10 @@ def test_a_token_is_never_shown() -> None:
         ({"message": "Forbidden"}, type(None)),
     ],
 )
-def test_an_api_is_known_by_its_answer(answer: dict[str, object], dialect: type) -> None:
-    assert type(recognize(answer)) is dialect
+def test_the_dialect_is_detected_from_the_reply(answer: dict[str, object], dialect: type) -> None:
+    assert type(detect_dialect(answer)) is dialect
 
 
 @pytest.mark.parametrize("size", [100, 32 * 1024, 128 * 1024])
-def test_questions_have_the_size_that_is_asked_for(size: int) -> None:
-    assert len(question(size)) == size
+def test_default_messages_have_the_requested_size(size: int) -> None:
+    assert len(default_message(size)) == size

@@ -1,4 +1,4 @@
-"""The table in docs/parity.md and the suite say the same."""
+"""The table in docs/parity.md matches the suite."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tests.conformance import table
 
-# Tests of the suite itself.
+# Modules that test the suite itself.
 OF_THE_SUITE = {"test_table", "test_selection", "test_probe_stack"}
 
 
-def test_the_document_has_the_suites_table() -> None:
+def test_the_document_contains_the_generated_table() -> None:
     assert table.written() == table.render(), "run python -m tests.conformance.table"
 
 
@@ -28,7 +28,7 @@ def test_every_test_of_the_suite_is_in_the_table() -> None:
     assert defined == {test for _, _, test, _ in table.rows()}
 
 
-def test_every_behaviour_has_a_title_of_its_own_and_a_source() -> None:
+def test_every_behaviour_has_a_unique_title_and_a_source() -> None:
     rows = [row for _, _, _, row in table.rows()]
     assert [title for title, count in Counter(row.title for row in rows).items() if count > 1] == []
     for row in rows:

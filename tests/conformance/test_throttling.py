@@ -1,4 +1,4 @@
-"""Throttling: of a route, of an account, and of one client."""
+"""Throttling of routes, of the account and of clients."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from local.http.server import Request
 from local.iam.request_authorizer import allow_all
 from local.template.model import Stack
 from shared.utils.token_bucket import Budget
-from tests.conformance.catalogue import Confidence, Needs, behaviour
-from tests.conformance.driver import PATIENCE_SECONDS
+from tests.conformance.catalogue import Confidence, Requirement, behaviour
+from tests.conformance.driver import TIMEOUT_SECONDS
 from tests.helpers.doubles import ManualClock
 from tests.integration.local.conftest import ServeFactory
 from tests.integration.local.support import ok
@@ -32,18 +32,20 @@ _OVERVIEW = "apigateway-websocket-api-overview"
 
 
 def throttled(default: Budget | None = None, **routes: Budget) -> Stack:
-    """A stack whose routes have these limits; `connect` stands for $connect."""
-    made = stack({"$connect": False, "$default": True, "ask": True})
+    """A stack with these limits of its routes; `connect` is $connect."""
+    base = stack({"$connect": False, "$default": True, "ask": True})
     limits = {"$connect" if key == "connect" else key: budget for key, budget in routes.items()}
-    websocket = dataclasses.replace(made.websocket, throttles=limits, default_throttle=default)
-    return dataclasses.replace(made, websocket=websocket)
+    websocket = dataclasses.replace(base.websocket, throttles=limits, default_throttle=default)
+    return dataclasses.replace(base, websocket=websocket)
 
 
-async def answers(client: ClientConnection, text: str, count: int) -> list[dict[str, object]]:
-    """What comes back of as many messages, in any order."""
+async def send_repeatedly(
+    client: ClientConnection, text: str, count: int
+) -> list[dict[str, object]]:
+    """Send a message `count` times and receive as many replies, in any order."""
     for _ in range(count):
         await client.send(text)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         return [json.loads(await client.recv()) for _ in range(count)]
 
 
@@ -53,64 +55,64 @@ async def answers(client: ClientConnection, text: str, count: int) -> list[dict[
     "connectionId, requestId} and stays connected (assumed)",
     _PROTECT,
     confidence=Confidence.ASSUMED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_a_message_over_its_routes_limit_is_refused(serve: ServeFactory) -> None:
+async def test_a_message_over_its_routes_limit_is_rejected(serve: ServeFactory) -> None:
     clock = ManualClock()
     limited = throttled(Budget(per_second=1_000, burst=1_000), ask=Budget(per_second=2, burst=3))
     served = await serve(limited, clock=clock)
     served.invoker.scripts |= {"ask": lambda _: ok({}), "$default": lambda _: ok({"other": 1})}
     client = await served.connect()
 
-    got = await answers(client, '{"action": "ask"}', 5)
+    replies = await send_repeatedly(client, '{"action": "ask"}', 5)
 
-    refused = [each for each in got if each]
-    assert [each["message"] for each in refused] == ["Too Many Requests"] * 2
-    assert {each["connectionId"] for each in refused} == {served.connection_id()}
-    assert len({each["requestId"] for each in refused}) == 2
+    throttled_replies = [each for each in replies if each]
+    assert [each["message"] for each in throttled_replies] == ["Too Many Requests"] * 2
+    assert {each["connectionId"] for each in throttled_replies} == {served.connection_id()}
+    assert len({each["requestId"] for each in throttled_replies}) == 2
     assert len(served.invoker.seen("ask")) == 3
-    # Each route has a bucket of its own, and it fills again.
-    assert await answers(client, "other", 1) == [{"other": 1}]
+    # Each route has its own bucket, which refills.
+    assert await send_repeatedly(client, "other", 1) == [{"other": 1}]
     clock.advance(500)
-    assert await answers(client, '{"action": "ask"}', 1) == [{}]
+    assert await send_repeatedly(client, '{"action": "ask"}', 1) == [{}]
 
 
 @behaviour(
     "Handshake over the limit of $connect",
-    "It is refused with 429, before the authorizer is asked",
+    "It is rejected with 429, before the authorizer is invoked",
     _PROTECT,
     "https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/issues/8",
     confidence=Confidence.REPORTED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_a_handshake_over_the_limit_is_refused(serve: ServeFactory) -> None:
+async def test_a_handshake_over_the_limit_is_rejected(serve: ServeFactory) -> None:
     limited = throttled(connect=Budget(per_second=1, burst=2))
     served = await serve(limited, clock=ManualClock())
     for _ in range(2):
         await served.connect()
 
-    with pytest.raises(InvalidStatus) as refused:
+    with pytest.raises(InvalidStatus) as rejected:
         await served.connect()
 
-    assert refused.value.response.status_code == 429
-    assert json.loads(refused.value.response.body or b"")["message"] == "Too Many Requests"
+    assert rejected.value.response.status_code == 429
+    assert json.loads(rejected.value.response.body or b"")["message"] == "Too Many Requests"
     assert len(served.invoker.seen("$connect")) == 2
 
 
 @behaviour(
     "Quotas of an account",
-    "10 000 requests a second, messages, handshakes and @connections together, and 500 new "
+    "10 000 requests a second (messages, handshakes and @connections calls together) and 500 new "
     "connections a second",
     _LIMITS,
     "apigateway-execution-service-websocket-limits-table",
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_an_account_has_quotas() -> None:
+async def test_the_quotas_of_an_account() -> None:
     throttles = Throttles(throttled().websocket, ManualClock())
-    opened = sum(throttles.admit_connection() for _ in range(2_000))
+    connections = sum(throttles.admit_connection() for _ in range(2_000))
     requests = sum(throttles.admit_request("ask") for _ in range(20_000))
-    assert opened == NEW_CONNECTIONS.burst
-    assert opened + requests == ACCOUNT.burst
+    assert connections == NEW_CONNECTIONS.burst
+    assert connections + requests == ACCOUNT.burst
     assert (ACCOUNT.per_second, NEW_CONNECTIONS.per_second) == (10_000, 500)
 
 
@@ -120,9 +122,9 @@ async def test_an_account_has_quotas() -> None:
     "apigateway-how-to-call-websocket-api-connections",
     _LIMITS,
     confidence=Confidence.ASSUMED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_calls_over_the_quota_are_refused() -> None:
+async def test_calls_over_the_quota_are_rejected() -> None:
     throttles = Throttles(throttled().websocket, ManualClock())
     api = ManagementApi("dev", Connections(), allow_all, throttles)
     request = Request("POST", "/dev/@connections/L0SM9cOFvHcCIhw=", (), b"{}")
@@ -134,19 +136,19 @@ async def test_calls_over_the_quota_are_refused() -> None:
 
 @behaviour(
     "Too many requests of one client",
-    "The connection is closed with 1008 (documented); how many are too many is nowhere said "
-    "(assumed: 200 a second, 500 at once)",
+    "The connection is closed with 1008 (documented); the limit is undocumented (assumed: 200 a "
+    "second, 500 at once)",
     _OVERVIEW,
     confidence=Confidence.ASSUMED,
-    needs=Needs.CLOCK,
+    requires=Requirement.CLOCK,
 )
-async def test_a_client_that_sends_too_much_is_closed(serve: ServeFactory) -> None:
+async def test_a_client_that_sends_too_many_requests_is_disconnected(serve: ServeFactory) -> None:
     served = await serve(throttled(), clock=ManualClock())
     client = await served.connect()
     with suppress(ConnectionClosed):
         for _ in range(CLIENT.burst + 1):
             await client.send("x")
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while True:
                 await client.recv()
     assert (client.close_code, client.close_reason) == (1008, "Too Many Requests")

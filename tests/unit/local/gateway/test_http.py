@@ -16,9 +16,9 @@ from local.http.server import Request, Response
 from local.identity.jwt_authorizer import as_texts
 from local.runtime.invocation import Outcome
 from local.template.model import AwsEnvironment, HttpApi, HttpRoute
-from tests.conformance.http_driver import WebApi
+from tests.conformance.http_driver import LocalHttpApi
 
-WEB = WebApi()
+WEB = LocalHttpApi()
 TOKEN = WEB.token()
 EVENTS = HttpEventFactory(HttpApi("web", "$default", {}), AwsEnvironment())
 ROUTE = HttpRoute("ANY /notes", "web")
