@@ -1,1 +1,1 @@
-"""A small WebSocket API that does what it is told, to ask API Gateway itself how it behaves."""
+"""The probe: a small WebSocket API that executes commands, to test API Gateway's behaviour."""

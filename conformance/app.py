@@ -1,4 +1,4 @@
-"""Entry of the probe's CDK app: `python -m conformance.app`, by itself or under the CDK."""
+"""The probe's CDK app: `python -m conformance.app`, alone or run by the CDK."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def synthesize() -> None:
-    """Write the cloud assembly to CDK_OUTDIR (the command line sets it), or else to `cdk.out`."""
+    """Write the cloud assembly to CDK_OUTDIR, which the CDK sets, or else to `cdk.out`."""
     app = cdk.App(
         outdir=os.environ.get("CDK_OUTDIR") or str(_ROOT / "cdk.out" / "conformance"),
         analytics_reporting=False,

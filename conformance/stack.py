@@ -1,4 +1,4 @@
-"""The probe's stacks: an API with every kind of route, and a strict one."""
+"""The probe's stacks: an API with all kinds of route, and a strict one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from infrastructure.stage.context import config_from
 from shared.utils.settings import Settings
 
 _ROOT = Path(__file__).parent.parent
-# In the syntax of a .dockerignore: nothing but the probe's own package.
+# Only the package `conformance.probe` is deployed; .dockerignore syntax.
 _EXCLUDED = ["*", "!conformance", "conformance/*", "!conformance/probe", "**/__pycache__"]
-# Longer than an integration may take, so that its time-out can be seen.
+# Longer than the integration timeout, so that tests can observe that timeout.
 _TIMEOUT_SECONDS = 40
 
 FUNCTION = FunctionSpec("probe", Settings)
@@ -33,8 +33,10 @@ FUNCTION = FunctionSpec("probe", Settings)
 
 @dataclass(frozen=True)
 class Api:
-    """One of the probe's APIs; `identity_source` as its authorizer lists it, None as a stage's does
-    (`--context identitySource=host` puts the fallback in place of the empty list).
+    """One of the probe's APIs.
+
+    `identity_source` lists the authorizer's identity sources. None means those of a Lingocast
+    stage: an empty list, or the header Host with `--context identitySource=host`.
     """
 
     stage: str
@@ -42,7 +44,7 @@ class Api:
     identity_source: Sequence[str] | None = None
 
 
-#: Everything but what the strict one is for: `ask` replies, `tell` does not.
+#: The main API: the route `ask` replies, `tell` does not.
 PROBE = Api(
     "conformance",
     (
@@ -53,8 +55,8 @@ PROBE = Api(
         RouteSpec("tell", FUNCTION),
     ),
 )
-#: No $default, and nobody gets in without a token. `Host` beside it, which every client sends,
-#: shows whether API Gateway takes that for there.
+#: Without $default, and with a required token. The second identity source, the header Host, shows
+#: whether API Gateway accepts a header that every client sends.
 STRICT = Api(
     "conformance-strict",
     (RouteSpec("$connect", FUNCTION), RouteSpec("ask", FUNCTION, replies=True)),
@@ -63,7 +65,7 @@ STRICT = Api(
 
 
 class ProbeStack(cdk.Stack):
-    """An API whose one function does what it is told; it holds no data."""
+    """An API with one function that executes commands; it stores no data."""
 
     def __init__(self, scope: Construct, api: Api) -> None:
         identity = scope.node.try_get_context("identitySource")
@@ -123,7 +125,7 @@ class ProbeStack(cdk.Stack):
         )
 
     def _role(self, websocket: WebSocketApi, log_group: logs.LogGroup) -> iam.Role:
-        """It may write its log, and manage the connections of its own API."""
+        """The function's role: write its log and manage the connections of its API."""
         statements = [
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"],

@@ -1,1 +1,1 @@
-"""The probe's one function: code that runs on Lambda, with nothing but the runtime's packages."""
+"""The probe's Lambda function; it uses only the packages of the runtime."""

@@ -1,4 +1,4 @@
-"""Calls to @connections as bare HTTP, so that path and signature can be wrong on purpose."""
+"""Calls to @connections over plain HTTP, so that path and signature can be invalid."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def post(connection_id: str, text: str) -> CallResult:
 
 
 def repeat(command: dict[str, Any], me: str) -> list[CallResult]:
-    """Make one call, or up to `repeat` until one does not succeed.
+    """Make up to `repeat` calls (default: one); stop after the first failure.
 
-    `method`, `connection` (default: the sender's own), `encoded` (false: the id as it is), or
-    `path` below the stage instead; `text` or a number of `bytes`; `signature`: right, wrong, none.
+    Fields of a command: `method`; `connection` (default: the sender's) and `encoded` (false to send
+    the id unencoded), or `path` below the stage; `text` or a number of `bytes`; `signature`: right,
+    wrong or none.
     """
     if "path" in command:
         path = str(command["path"])

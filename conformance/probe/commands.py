@@ -1,15 +1,15 @@
-"""What the probe can be told to do.
+"""Commands of the probe.
 
-In the query string of a handshake, as JSON:
-- `auth`: for the authorizer. {"raise": text}, {"result": anything}, or an answer with
-  {"effect": "Deny"}, {"context": {…}} and so many bytes of {"padding": 9000} in the context.
-- `connect`: for $connect. {"raise": text}, {"result": anything}, {"status": 403},
-  {"protocol": "v1"}, and {"calls": […]} to make first, with their outcome told to the observer.
-- `observer`: the id of another connection, which is told what the functions saw.
+Parameters in the query string of a handshake, as JSON:
+- `auth`, for the authorizer: {"raise": text}, {"result": anything}, or a policy with
+  {"effect": "Deny"}, {"context": {…}} and {"padding": 9000} bytes in the context.
+- `connect`, for $connect: {"raise": text}, {"result": anything}, {"status": 403},
+  {"protocol": "v1"}, and {"calls": […]} to make first, whose results the observer gets.
+- `observer`: the id of another connection, which gets reports of the events.
 
-In a message, as {"do": …}: `raise`, `return` (with `result`), `sleep` (with `seconds`), `wait` (for
-`connection` to be gone), `event`, `call` (see `calls`). All other messages are answered with the
-route that they took.
+Commands in a message, as {"do": …}: `raise`, `return` (with `result`), `sleep` (with `seconds`),
+`wait` (until `connection` is gone), `event`, `call` (see `calls`). The reply to any other message
+names its route.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from conformance.probe import calls
 
 NAME = "lingocast-conformance"
 Command = dict[str, Any]
-# Nobody shall keep a function busy for longer than an integration may take, and a bit.
+# Slightly longer than the integration timeout, so that a client cannot block the function.
 _MAX_SLEEP_SECONDS = 35.0
 _MAX_PADDING = 100_000
-_MAX_LOOKS, _LOOK_SECONDS = 100, 0.2
+_MAX_POLLS, _POLL_SECONDS = 100, 0.2
 
 
 class RequestedError(Exception):
-    """The exception that somebody wanted to see."""
+    """The exception that a command requests."""
 
 
 def authorize(command: Command, method_arn: str, observer: str | None) -> Any:
-    """The authorizer's answer: consent, unless told otherwise."""
+    """The authorizer's result: allow by default."""
     if "raise" in command:
         raise RequestedError(command["raise"])
     if "result" in command:
@@ -68,9 +68,9 @@ def connect(command: Command) -> Any:
     return result
 
 
-def call_all(wanted: list[Command], me: str) -> list[list[calls.CallResult]]:
+def call_all(requested: list[Command], me: str) -> list[list[calls.CallResult]]:
     """Make calls to @connections, one after the other."""
-    return [calls.repeat(command, me) for command in wanted]
+    return [calls.repeat(command, me) for command in requested]
 
 
 def message(event: dict[str, Any]) -> Any:
@@ -82,14 +82,14 @@ def message(event: dict[str, Any]) -> Any:
         command = {}
     if not isinstance(command, dict):
         command = {}
-    do = _COMMANDS.get(command.get("do", ""))
-    if do is not None:
-        return do(command, event)
+    execute = _COMMANDS.get(command.get("do", ""))
+    if execute is not None:
+        return execute(command, event)
     return _reply(command, event, route=context["routeKey"], length=len(body.encode()))
 
 
 def _reply(command: Command, event: dict[str, Any], **fields: object) -> dict[str, Any]:
-    """What came of a command; `tag` and `requestId` say which one."""
+    """The reply to a command, identified by `tag` and `requestId`."""
     request_id = event["requestContext"]["requestId"]
     body = {"probe": NAME, "tag": command.get("tag"), "requestId": request_id, **fields}
     return {"statusCode": 200, "body": json.dumps(body)}
@@ -109,12 +109,12 @@ def _sleep(command: Command, event: dict[str, Any]) -> Any:
 
 
 def _wait(command: Command, event: dict[str, Any]) -> Any:
-    """Until a connection is gone: how a test lets one invocation outlast another."""
-    look = {"method": "GET", "connection": command["connection"]}
-    for _ in range(_MAX_LOOKS):
-        if calls.repeat(look, "")[-1]["status"] == 410:
+    """Wait until a connection is gone, which lets a test end the invocation."""
+    poll = {"method": "GET", "connection": command["connection"]}
+    for _ in range(_MAX_POLLS):
+        if calls.repeat(poll, "")[-1]["status"] == 410:
             return _reply(command, event, gone=True)
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return _reply(command, event, gone=False)
 
 

@@ -1,7 +1,7 @@
-"""The probe's function: authorizer, $connect, $disconnect and every message route in one.
+"""The probe's function: authorizer, $connect, $disconnect and all message routes.
 
-What it does is said by whoever connects or sends: see `commands`. It keeps nothing; what happened
-to a connection is posted to another one, which the first names in its query string as `observer`.
+It executes the commands in handshakes and messages (see `commands`) and stores nothing. It reports
+a connection's events to the connection named as `observer` in the query string.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 def lambda_handler(event: Event, _context: object) -> Any:
-    """Do what the event's sender asks for."""
+    """Execute the command in the event."""
     if event.get("type") == "REQUEST":
         return _authorize(event)
     route = event["requestContext"]["routeKey"]
