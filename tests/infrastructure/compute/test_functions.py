@@ -57,6 +57,12 @@ print(*sorted(sys.modules))
 """
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where compiled modules go, so that the staged code stays as it is."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 def environment(assembly: Assembly, spec: FunctionSpec) -> dict[str, str]:
     """The function's environment as it would be, made-up values for what only AWS knows."""
     variables = assembly.function(spec.name)["Environment"]["Variables"]
@@ -123,14 +129,15 @@ def test_its_logs_expire(assembly: Assembly, spec: FunctionSpec) -> None:
 
 @every_function
 def test_its_handler_imports_from_the_deployed_files(
-    assembly: Assembly, spec: FunctionSpec, tmp_path: Path
+    assembly: Assembly, spec: FunctionSpec, tmp_path: Path, bytecode: Path
 ) -> None:
     function = assembly.function(spec.name)
     done = subprocess.run(
-        [sys.executable, "-B", "-c", IMPORT_HANDLER, function["Handler"], *absent_on_lambda()],
+        [sys.executable, "-c", IMPORT_HANDLER, function["Handler"], *absent_on_lambda()],
         env={
             **environment(assembly, spec),
             "PYTHONPATH": str(assembly.code),
+            "PYTHONPYCACHEPREFIX": str(bytecode),
             **SET_BY_LAMBDA,
         },
         cwd=tmp_path,
@@ -144,18 +151,21 @@ def test_its_handler_imports_from_the_deployed_files(
 
 
 def test_the_engine_that_is_deployed_loads_where_it_is_deployed(
-    assembly: Assembly, tmp_path: Path
+    assembly: Assembly, tmp_path: Path, bytecode: Path
 ) -> None:
     done = subprocess.run(
         [
             sys.executable,
-            "-B",
             "-c",
             IMPORT_HANDLER,
             "interpreter.engines.aws.engine.AwsEngine",
             *absent_on_lambda(),
         ],
-        env={"PYTHONPATH": str(assembly.code), **SET_BY_LAMBDA},
+        env={
+            "PYTHONPATH": str(assembly.code),
+            "PYTHONPYCACHEPREFIX": str(bytecode),
+            **SET_BY_LAMBDA,
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -196,12 +206,17 @@ def test_the_code_is_all_of_these_packages_but_the_command_line(assembly: Assemb
 
 @every_function
 def test_it_loads_nothing_that_is_for_terminals_or_for_numbers(
-    assembly: Assembly, spec: FunctionSpec, tmp_path: Path
+    assembly: Assembly, spec: FunctionSpec, tmp_path: Path, bytecode: Path
 ) -> None:
     function = assembly.function(spec.name)
     done = subprocess.run(
-        [sys.executable, "-B", "-c", LOADED_BY_HANDLER, function["Handler"]],
-        env={**environment(assembly, spec), "PYTHONPATH": str(assembly.code), **SET_BY_LAMBDA},
+        [sys.executable, "-c", LOADED_BY_HANDLER, function["Handler"]],
+        env={
+            **environment(assembly, spec),
+            "PYTHONPATH": str(assembly.code),
+            "PYTHONPYCACHEPREFIX": str(bytecode),
+            **SET_BY_LAMBDA,
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
