@@ -84,7 +84,7 @@ async def test_a_client_with_too_many_invocations_is_held(serve: ServeFactory) -
 async def test_a_client_that_does_not_read_is_dropped_and_others_are_not_affected(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.gateway.connections._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("local.gateway.connections._TIMEOUT_SECONDS", 0.2)
     served.invoker.scripts["ask"] = lambda _: ok("x" * 100 * KIB)
     stalled = await served.connect(max_queue=1)
     stalled.transport.pause_reading()
