@@ -94,7 +94,7 @@ class SignatureVerifier:
             return _MISSING
         parsed = _AUTHORIZATION.fullmatch(authorization)
         if parsed is None:
-            return _incomplete("Authorization header is no AWS4-HMAC-SHA256 signature.")
+            return _incomplete("Authorization header is not an AWS4-HMAC-SHA256 signature.")
         access_key, scope, names, signature = parsed.groups()
         caller = self._principals.find(access_key)
         if caller is None or headers.get("x-amz-security-token") != caller.credentials.token:

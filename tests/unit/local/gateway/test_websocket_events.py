@@ -27,12 +27,12 @@ CONNECTED_AT = 1_700_000_000_000
 NOW = CONNECTED_AT + 1_500
 
 
-def events(handshake: HandshakeRequest = HANDSHAKE) -> WebSocketEventFactory:
+def make_factory(handshake: HandshakeRequest = HANDSHAKE) -> WebSocketEventFactory:
     return WebSocketEventFactory(stack(), "abc=", CONNECTED_AT, handshake)
 
 
 def test_every_event_names_its_connection_and_route() -> None:
-    factory = events()
+    factory = make_factory()
     for event, key, kind in (
         (factory.authorize(NOW), "$connect", "CONNECT"),
         (factory.connect(NOW), "$connect", "CONNECT"),
@@ -56,7 +56,7 @@ def test_every_event_names_its_connection_and_route() -> None:
 
 
 def test_handshake_events_have_single_and_multi_value_headers_and_parameters() -> None:
-    for event in (events().authorize(NOW), events().connect(NOW)):
+    for event in (make_factory().authorize(NOW), make_factory().connect(NOW)):
         assert event["headers"]["X-Two"] == "b"
         assert event["multiValueHeaders"]["X-Two"] == ["a", "b"]
         assert event["queryStringParameters"] == {"token": "a+b", "lang": "fr", "empty": ""}
@@ -64,19 +64,19 @@ def test_handshake_events_have_single_and_multi_value_headers_and_parameters() -
 
 
 def test_an_event_without_query_string_omits_the_parameters() -> None:
-    event = events(replace(HANDSHAKE, query="")).connect(NOW)
+    event = make_factory(replace(HANDSHAKE, query="")).connect(NOW)
     assert "queryStringParameters" not in event
     assert "multiValueQueryStringParameters" not in event
 
 
 def test_the_authorizer_event_names_the_connect_route() -> None:
-    event = events().authorize(NOW)
+    event = make_factory().authorize(NOW)
     assert event["type"] == "REQUEST"
     assert event["methodArn"] == ("arn:aws:execute-api:eu-central-1:000000000000:api/dev/$connect")
 
 
 def test_a_message_has_its_body_and_no_headers() -> None:
-    event = events().message("say", '{"action":"say","text":"é"}', "request=", NOW)
+    event = make_factory().message("say", '{"action":"say","text":"é"}', "request=", NOW)
     assert event["body"] == '{"action":"say","text":"é"}'
     assert event["isBase64Encoded"] is False
     assert event["requestContext"]["requestId"] == "request="
@@ -85,13 +85,13 @@ def test_a_message_has_its_body_and_no_headers() -> None:
 
 
 def test_a_disconnect_event_has_status_and_reason() -> None:
-    context = events().disconnect(1006, "gone", NOW)["requestContext"]
+    context = make_factory().disconnect(1006, "gone", NOW)["requestContext"]
     assert context["disconnectStatusCode"] == 1006
     assert context["disconnectReason"] == "gone"
 
 
 def test_the_authorizers_context_is_in_every_later_event() -> None:
-    factory = events()
+    factory = make_factory()
     factory.authorizer = {"userId": "alice", "principalId": "alice"}
     for event in (
         factory.connect(NOW),
@@ -102,12 +102,12 @@ def test_the_authorizers_context_is_in_every_later_event() -> None:
 
 
 def test_the_identity_omits_a_missing_user_agent() -> None:
-    identity = events(replace(HANDSHAKE, headers=())).connect(NOW)["requestContext"]["identity"]
-    assert identity == {"sourceIp": "127.0.0.1"}
+    context = make_factory(replace(HANDSHAKE, headers=())).connect(NOW)["requestContext"]
+    assert context["identity"] == {"sourceIp": "127.0.0.1"}
 
 
 def test_events_are_encoded_as_json() -> None:
-    event = events().message("say", "ü\n", "r=", NOW)
+    event = make_factory().message("say", "ü\n", "r=", NOW)
     assert msgspec.json.decode(encode(event)) == event
 
 
@@ -128,7 +128,7 @@ def test_text_in_another_format_is_not_an_id(text: str) -> None:
 
 def test_events_have_proxy_headers_and_connect_omits_hop_by_hop_headers() -> None:
     handshake = replace(HANDSHAKE, headers=(*HANDSHAKE.headers, ("Connection", "Upgrade")))
-    factory = events(handshake)
+    factory = make_factory(handshake)
     for event in (factory.authorize(NOW), factory.connect(NOW)):
         assert event["headers"]["X-Forwarded-For"] == "127.0.0.1"
         assert event["multiValueHeaders"]["X-Amzn-Trace-Id"][0].startswith("Root=1-")

@@ -1,30 +1,14 @@
-"""Required permissions of requests, and each service's error responses."""
+"""Permissions that requests require."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from local.http.server import Request, Response
+from local.http.server import Request
 from local.iam.dynamodb_actions import dynamodb_permissions
-from local.iam.error_responses import (
-    ConnectionsErrors,
-    DynamoDbErrors,
-    ErrorResponses,
-    LambdaErrors,
-    SecretsErrors,
-    SqsErrors,
-)
-from local.iam.principals import Principals
-from local.iam.request_authorizer import (
-    MalformedRequestError,
-    PermissionMapper,
-    RequestAuthorizer,
-    RequiredPermission,
-    authorized,
-)
+from local.iam.request_authorizer import MalformedRequestError, PermissionMapper, RequiredPermission
 from local.iam.required_actions import (
     connections_permissions,
     lambda_permissions,
@@ -33,15 +17,12 @@ from local.iam.required_actions import (
     sqs_permissions,
     translate_permissions,
 )
-from local.iam.role_policies import Denial, RolePolicies
-from local.iam.signatures import FaultKind, SignatureFault
-from local.template.model import AwsEnvironment, Secret, Statement
+from local.template.model import AwsEnvironment, Secret
 from tests.unit.local import stacks
 
 AWS = AwsEnvironment()
 TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/notes"
 QUEUE = "arn:aws:sqs:eu-central-1:000000000000:timers"
-USER = "arn:aws:sts::000000000000:assumed-role/role/f"
 
 
 def json_request(target: str, body: object) -> Request:
@@ -182,138 +163,3 @@ def test_connections_requires_permission_on_stage_and_method() -> None:
         assert required == RequiredPermission(
             "execute-api:ManageConnections", f"{base}/DELETE/@connections/a="
         )
-
-
-def text(action: str, resource: str) -> str:
-    return (
-        f"User: {USER} is not authorized to perform: {action} on resource: {resource} because no "
-        f"identity-based policy allows the {action} action"
-    )
-
-
-@pytest.mark.parametrize(
-    ("errors", "status", "header", "body"),
-    [
-        (
-            DynamoDbErrors(),
-            400,
-            b"Content-Type: application/x-amz-json-1.0",
-            {
-                "__type": "com.amazon.coral.service#AccessDeniedException",
-                "Message": text("x:GetItem", TABLE),
-            },
-        ),
-        (
-            SqsErrors(),
-            403,
-            b"x-amzn-query-error: AccessDenied;Sender",
-            {
-                "__type": "com.amazon.coral.service#AccessDeniedException",
-                # Only SQS writes actions in lower case.
-                "Message": text("x:getitem", TABLE),
-            },
-        ),
-        (
-            SecretsErrors(),
-            400,
-            b"Content-Type: application/x-amz-json-1.0",
-            {"__type": "AccessDeniedException", "Message": text("x:GetItem", TABLE)},
-        ),
-        (
-            LambdaErrors(),
-            403,
-            b"x-amzn-ErrorType: AccessDeniedException",
-            {"Message": text("x:GetItem", TABLE)},
-        ),
-    ],
-)
-def test_a_denial_has_the_services_own_format(
-    errors: ErrorResponses, status: int, header: bytes, body: dict[str, str]
-) -> None:
-    response = errors.denied(USER, "x:GetItem", TABLE)
-    assert response.status == status
-    assert header in response.wire
-    assert json.loads(response.body) == body
-
-
-@pytest.mark.parametrize(
-    ("errors", "kind", "status", "expected"),
-    [
-        (DynamoDbErrors(), FaultKind.MISSING, 400, b"#MissingAuthenticationTokenException"),
-        (DynamoDbErrors(), FaultKind.WRONG, 400, b"#InvalidSignatureException"),
-        (SqsErrors(), FaultKind.MISSING, 403, b"x-amzn-query-error: AccessDenied;Sender"),
-        (SqsErrors(), FaultKind.UNKNOWN_CALLER, 403, b"InvalidClientTokenId;Sender"),
-        (SqsErrors(), FaultKind.INCOMPLETE, 400, b"IncompleteSignature;Sender"),
-        (SecretsErrors(), FaultKind.WRONG, 400, b'"__type":"InvalidSignatureException"'),
-        (LambdaErrors(), FaultKind.WRONG, 403, b"x-amzn-ErrorType: InvalidSignatureException"),
-        (ConnectionsErrors(), FaultKind.MISSING, 403, b"MissingAuthenticationTokenException"),
-    ],
-)
-def test_a_signature_fault_has_the_services_own_format(
-    errors: ErrorResponses, kind: FaultKind, status: int, expected: bytes
-) -> None:
-    response = errors.unauthenticated(SignatureFault(kind, "words"))
-    assert response.status == status
-    assert expected in response.wire
-
-
-def make_authorizer(
-    *statements: Statement, reported: list[str]
-) -> tuple[RequestAuthorizer, RolePolicies]:
-    function = stacks.function("f", *statements)
-    principals = Principals([function], AWS)
-    policies = RolePolicies([function], reported.append)
-    authorizer = RequestAuthorizer(
-        lambda _request: principals.of_function("f"),
-        dynamodb_permissions(AWS),
-        policies,
-        DynamoDbErrors(),
-    )
-    return authorizer, policies
-
-
-def test_every_required_permission_must_be_allowed_and_a_denial_is_reported_once() -> None:
-    reported: list[str] = []
-    authorize, policies = make_authorizer(
-        Statement(("dynamodb:BatchGetItem",), (TABLE,)), reported=reported
-    )
-    one: dict[str, Any] = {"RequestItems": {"notes": {}}}
-    two: dict[str, Any] = {"RequestItems": {"notes": {}, "other": {}}}
-
-    assert authorize(json_request("D.BatchGetItem", one)) is None
-    for _ in range(2):
-        denied = authorize(json_request("D.BatchGetItem", two))
-        assert denied is not None
-        assert b"table/other because" in denied.body
-    other = TABLE.replace("notes", "other")
-    assert list(policies.denials) == [Denial("f", "dynamodb:BatchGetItem", other)] * 2
-    assert reported == [f"f: its role does not allow dynamodb:BatchGetItem on {other}"]
-
-
-def test_replaced_policies_apply_to_later_requests() -> None:
-    authorize, policies = make_authorizer(reported=[])
-    request = json_request("D.GetItem", {"TableName": "notes"})
-    assert authorize(request) is not None
-    policies.replace("f", (Statement(("dynamodb:GetItem",), (TABLE,)),))
-    assert authorize(request) is None
-    policies.replace("f", ())
-    assert authorize(request) is not None
-
-
-def test_a_denied_request_does_not_reach_the_service() -> None:
-    served: list[Request] = []
-
-    def serve(request: Request) -> Response:
-        served.append(request)
-        return Response(200)
-
-    request = json_request("D.GetItem", {"TableName": "notes"})
-    authorize, policies = make_authorizer(reported=[])
-    handle = authorized(authorize, serve)
-    denied = handle(request)
-    assert isinstance(denied, Response)
-    assert (denied.status, served) == (400, [])
-    policies.replace("f", (Statement(("dynamodb:GetItem",), ("*",)),))
-    allowed = handle(request)
-    assert isinstance(allowed, Response)
-    assert (allowed.status, served) == (200, [request])

@@ -11,7 +11,7 @@ from local.template.model import AwsEnvironment, HttpRoute, JwtAuthorizer, Stack
 from local.template.stack_reader import read_stack
 from tests.unit.local import assembly
 from tests.unit.local.assembly import Template
-from tests.unit.local.template.test_template import change
+from tests.unit.local.template.test_stack_reader import change
 
 ISSUER = AwsEnvironment().issuer_url("eu-central-1_pool")
 ANOTHER = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "HTTP"}}
