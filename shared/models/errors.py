@@ -61,11 +61,15 @@ class ErrorKind:
 
 CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_MESSAGE: ErrorKind(
-        400, False, "not JSON, not an object, a field missing or ill-typed (the message names it)"
+        400,
+        False,
+        "not JSON, not an object, or a field is missing or ill-typed (the message names it)",
     ),
     ErrorCode.UNKNOWN_ACTION: ErrorKind(400, False, "no such action"),
     ErrorCode.INVALID_LANGUAGE: ErrorKind(
-        400, False, "not a BCP 47 code, the floor's language for an interpreter, or one too many"
+        400,
+        False,
+        "not a BCP 47 code, the floor's language for an interpreter, or too many languages",
     ),
     ErrorCode.INVALID_SESSION_ID: ErrorKind(400, False, "not of the form golden-eagle-427"),
     ErrorCode.INVALID_AUDIO: ErrorKind(
@@ -75,7 +79,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_QUALITY_TIER: ErrorKind(400, False, "a tier other than standard, premium"),
     ErrorCode.INVALID_AUDIO_FORMAT: ErrorKind(400, False, "a format outside the supported ranges"),
     ErrorCode.INVALID_ENGINE: ErrorKind(
-        400, False, "an engine of machine interpretation that there is not"
+        400, False, "an engine of machine interpretation that is not available"
     ),
     ErrorCode.INVALID_ANNOUNCEMENT: ErrorKind(
         400, False, "a text that is empty or too long, or too many translations"
@@ -84,10 +88,10 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
         400, False, "a text that is empty, too long or has control characters, or an end too early"
     ),
     ErrorCode.INVALID_DEVICE: ErrorKind(
-        400, False, "an id that is no UUID, a name that is too long, or one device too many"
+        400, False, "an id that is not a UUID, a name that is too long, or too many devices"
     ),
     ErrorCode.INVALID_SYNC: ErrorKind(
-        400, False, "a field that its kind of sync lacks, or with a value out of its domain"
+        400, False, "a field is missing for its kind of sync, or has a value out of range"
     ),
     ErrorCode.CLOCK_SKEW: ErrorKind(400, False, "a clock more than 60 s ahead of the service"),
     ErrorCode.AUTHENTICATION_REQUIRED: ErrorKind(
@@ -99,35 +103,37 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.TOKEN_EXPIRED: ErrorKind(
         401, False, "the token has expired: send `authenticate` with a new one, or connect again"
     ),
-    ErrorCode.FORBIDDEN: ErrorKind(403, False, "the role may not"),
+    ErrorCode.FORBIDDEN: ErrorKind(403, False, "the caller's role does not allow it"),
     ErrorCode.SESSION_NOT_FOUND: ErrorKind(
         404, False, "no such session, or one by link that the caller has no right to"
     ),
     ErrorCode.CONNECTION_NOT_FOUND: ErrorKind(404, False, "the connection is not registered"),
     ErrorCode.ANNOUNCEMENT_NOT_FOUND: ErrorKind(
-        404, False, "no such announcement, or not active any more"
+        404, False, "no such announcement, or no longer active"
     ),
     ErrorCode.DEVICE_NOT_FOUND: ErrorKind(404, False, "the user has no such device"),
-    ErrorCode.NOT_IN_SESSION: ErrorKind(409, False, "the request needs a session, none is joined"),
+    ErrorCode.NOT_IN_SESSION: ErrorKind(
+        409, False, "the request needs a session, and the connection is in none"
+    ),
     ErrorCode.ALREADY_IN_SESSION: ErrorKind(409, False, "the connection is in an active session"),
     ErrorCode.LANGUAGE_TAKEN: ErrorKind(409, False, "the language has an interpreter"),
-    ErrorCode.NO_STANDBY: ErrorKind(409, False, "no other interpreter waits for the language"),
+    ErrorCode.NO_STANDBY: ErrorKind(409, False, "the language has no stand-by interpreter"),
     ErrorCode.DEVICE_NOT_REGISTERED: ErrorKind(
-        409, False, "the request needs a device, the connection is none"
+        409, False, "the request needs a device, and the connection is not one"
     ),
     ErrorCode.DEVICE_OFFLINE: ErrorKind(409, False, "the device is not connected now"),
     ErrorCode.SESSION_ENDED: ErrorKind(410, False, "the session is over"),
-    ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "over the size for its kind"),
+    ErrorCode.MESSAGE_TOO_LARGE: ErrorKind(413, False, "larger than its kind of message may be"),
     ErrorCode.RATE_LIMITED: ErrorKind(
         429,
         True,
-        "audio comes faster than real time, or captions faster than ten a second, or one connection"
-        " sends too many requests",
+        "audio faster than real time, captions faster than ten a second, or too many requests on"
+        " one connection",
     ),
     ErrorCode.INTERNAL: ErrorKind(500, True, "a fault of the service"),
-    ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has all the listeners it may have"),
+    ErrorCode.SESSION_FULL: ErrorKind(503, True, "the session has reached its limit of listeners"),
     ErrorCode.INTERPRETATION_FULL: ErrorKind(
-        503, True, "machines interpret as many sessions as they may at a time"
+        503, True, "machines already interpret as many sessions as they may"
     ),
     ErrorCode.UNAVAILABLE: ErrorKind(503, True, "a part of the service cannot be reached"),
 }
