@@ -42,7 +42,7 @@ class QueuePollers:
 
     def __init__(
         self,
-        sources: Sequence[EventSourceMapping],
+        mappings: Sequence[EventSourceMapping],
         queues: Mapping[str, MessageQueue],
         invoker: Invoker,
         *,
@@ -52,10 +52,10 @@ class QueuePollers:
     ) -> None:
         self._pollers = [
             _Poller(
-                source,
-                _Context(queues[source.queue], invoker, region, clock, report),
+                mapping,
+                _Context(queues[mapping.queue], invoker, region, clock, report),
             )
-            for source in sources
+            for mapping in mappings
         ]
 
     def start(self) -> None:
@@ -75,10 +75,10 @@ class _Poller:
     would use up its visibility timeout.
     """
 
-    def __init__(self, source: EventSourceMapping, context: _Context) -> None:
-        self._source = source
+    def __init__(self, mapping: EventSourceMapping, context: _Context) -> None:
+        self._mapping = mapping
         self._context = context
-        self._slots = asyncio.Semaphore(source.max_concurrency)
+        self._slots = asyncio.Semaphore(mapping.max_concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -101,14 +101,14 @@ class _Poller:
 
     async def _receive_batch(self) -> list[Delivery]:
         """Receive a batch: the first messages, and more until it is full or its window ends."""
-        source, context = self._source, self._context
-        batch = await context.queue.receive(source.batch_size, _WAIT_SECONDS)
-        end = context.clock.monotonic() + source.batching_window_seconds
-        while batch and len(batch) < source.batch_size:
+        mapping, context = self._mapping, self._context
+        batch = await context.queue.receive(mapping.batch_size, _WAIT_SECONDS)
+        end = context.clock.monotonic() + mapping.batching_window_seconds
+        while batch and len(batch) < mapping.batch_size:
             remaining = end - context.clock.monotonic()
             if remaining <= 0:
                 break
-            batch += await context.queue.receive(source.batch_size - len(batch), remaining)
+            batch += await context.queue.receive(mapping.batch_size - len(batch), remaining)
         return batch
 
     async def _process(self, deliveries: list[Delivery]) -> None:
@@ -121,12 +121,12 @@ class _Poller:
 
     async def _invoke(self, batch: list[Delivery], payload: bytes) -> None:
         """Invoke the function with a batch and delete the messages that did not fail."""
-        source, queue = self._source, self._context.queue
+        mapping, queue = self._mapping, self._context.queue
         outcome = await self._invoke_with_backoff(payload)
         if outcome is None or outcome.error is not None:
             return
         failed: set[str] = set()
-        if source.report_failures:
+        if mapping.report_failures:
             failed = failed_ids(outcome.payload, {item.message_id for item in batch})
         for delivery in batch:
             if delivery.message_id not in failed:
@@ -134,29 +134,31 @@ class _Poller:
         if failed:
             seconds = queue.settings.visibility_timeout_seconds
             self._context.report(
-                f"{source.function}: {len(failed)} of {len(batch)} messages of {source.queue} "
+                f"{mapping.function}: {len(failed)} of {len(batch)} messages of {mapping.queue} "
                 f"failed; they become visible again {seconds} s after they were received"
             )
 
     async def _invoke_with_backoff(self, payload: bytes) -> Outcome | None:
         """Invoke the function, with retries while it is throttled.
 
-        Returns None if it stays throttled for the visibility timeout; the batch then becomes
-        visible again.
+        Returns None if it stays throttled for the visibility timeout, or cannot be invoked; the
+        batch then becomes visible again.
         """
-        source, context = self._source, self._context
+        mapping, context = self._mapping, self._context
         end = context.clock.monotonic() + context.queue.settings.visibility_timeout_seconds
         backoff = _FIRST_BACKOFF_SECONDS
         while context.clock.monotonic() + backoff < end:
             try:
-                return await context.invoker.invoke(source.function, payload)
+                return await context.invoker.invoke(mapping.function, payload)
             except ThrottledError:
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, _LAST_BACKOFF_SECONDS)
             except (LocalError, ValueError) as error:
-                context.report(f"{source.function} was not invoked for {source.queue}: {error}")
+                context.report(f"{mapping.function} was not invoked for {mapping.queue}: {error}")
                 return None
-        context.report(f"{source.function} is throttled; a batch of {source.queue} will be retried")
+        context.report(
+            f"{mapping.function} is throttled; a batch of {mapping.queue} will be retried"
+        )
         return None
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
@@ -168,5 +170,5 @@ class _Poller:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._context.report(
-                f"internal error of the local stack with queue {self._source.queue}: {error!r}"
+                f"internal error of the local stack with queue {self._mapping.queue}: {error!r}"
             )
