@@ -51,7 +51,7 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         ANNOUNCEMENTS,
         request=announcement_http.BroadcastRequest,
         response=announcement_http.BroadcastSent,
-        summary="Announce something to everybody connected; for operators",
+        summary="Announce a text to everybody connected; for operators",
         errors=(ErrorCode.INVALID_ANNOUNCEMENT, ErrorCode.INVALID_LANGUAGE, ErrorCode.FORBIDDEN),
     ),
     HttpRouteSpec(
@@ -59,7 +59,7 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         f"{_BROADCAST}/clear",
         ANNOUNCEMENTS,
         response=announcement_http.BroadcastCleared,
-        summary="Take back what is announced to everybody; for operators",
+        summary="Clear the announcement to everybody; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),
     HttpRouteSpec(
@@ -68,7 +68,7 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         ANNOUNCEMENTS,
         request=announcement_http.AcknowledgeRequest,
         response=announcement_http.BroadcastAcknowledged,
-        summary="Note that the user has seen it, and is not to be shown it again",
+        summary="Acknowledge the announcement, so that the user does not get it again",
         errors=(ErrorCode.ANNOUNCEMENT_NOT_FOUND,),
     ),
     HttpRouteSpec(
@@ -76,21 +76,21 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         f"{_BROADCAST}/active",
         ANNOUNCEMENTS,
         response=announcement_http.Active,
-        summary="What is announced to everybody, unless the user has acknowledged it",
+        summary="Get the announcement to everybody, unless the user has acknowledged it",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/limits",
         ANNOUNCEMENTS,
         response=announcement_http.Limits,
-        summary="How long a text may be and should be",
+        summary="Get the maximum and the recommended length of a text",
     ),
     HttpRouteSpec(
         "GET",
         f"{_BROADCAST}/stats",
         ANNOUNCEMENTS,
         response=announcement_http.Stats,
-        summary="How much was announced, how far it got, who is connected; for operators",
+        summary="Get counts of announcements, deliveries and connections; for operators",
         errors=(ErrorCode.FORBIDDEN,),
     ),
     HttpRouteSpec(
@@ -100,12 +100,12 @@ HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
         authorized=False,
         request=BusEnvelope,
         response=BusAccepted,
-        summary="Tell the devices of a user something, signed by the shared secret",
+        summary="Send an update to a user's devices, signed with the shared secret",
         headers=(
-            ("X-Lingocast-Timestamp", "When it is sent: seconds since the Unix epoch."),
+            ("X-Lingocast-Timestamp", "The time of sending: seconds since the Unix epoch."),
             (
                 "X-Lingocast-Signature",
-                "`v1=` and the hex HMAC-SHA256 of `<timestamp>.<body>` by the shared secret.",
+                "`v1=` and the hex HMAC-SHA256 of `<timestamp>.<body>` with the shared secret.",
             ),
         ),
         errors=(
