@@ -1,4 +1,4 @@
-"""Announcements are broken for a while: joins and audio go on, and readers are told in the end."""
+"""Outages of the announcements' table and queue: joins and audio go on, greetings come later."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ QUEUE = ":lingocast-dev-announcements-queue"
 
 
 @dataclass(frozen=True)
-class Play:
-    """A running stack in this process, and what its functions may do."""
+class ControlledStack:
+    """A running stack in this process whose policies a test changes."""
 
     stage: Stage
     access: AccessControl
@@ -39,8 +39,9 @@ def template() -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
-    """A stack in this process, so that its policies can be changed while it runs."""
+async def controlled(
+    template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ControlledStack]:
     stack = LocalStack(
         Options(
             state=tmp_path_factory.mktemp("stack"),
@@ -52,14 +53,14 @@ async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     endpoints = await stack.start()
     assert stack.access is not None
     try:
-        yield Play(Stage(endpoints), stack.access)
+        yield ControlledStack(Stage(endpoints), stack.access)
     finally:
         await stack.stop()
 
 
 @contextmanager
 def denied(access: AccessControl, *resources: str) -> Iterator[None]:
-    """The control function may do nothing with what ends like that."""
+    """Deny the control function everything on these resources, named by the ends of their ARNs."""
     policies = access.policies
     whole = policies.statements(CONTROL)
     rest: list[Statement] = [
@@ -75,26 +76,28 @@ def denied(access: AccessControl, *resources: str) -> Iterator[None]:
         policies.replace(CONTROL, whole)
 
 
-async def test_joins_and_audio_go_on_and_the_greeting_comes_by_the_queue(play: Play) -> None:
-    async with play.stage.session() as (speaker, session_id):
+async def test_the_greeting_comes_by_the_queue_while_the_table_is_denied(
+    controlled: ControlledStack,
+) -> None:
+    async with controlled.stage.session() as (speaker, session_id):
         made = await announced(speaker)
-        with denied(play.access, TABLE):
-            async with play.stage.listener(session_id) as listener:
+        with denied(controlled.access, TABLE):
+            async with controlled.stage.listener(session_id) as listener:
                 await speaker.send_audio(1)
                 assert (await listener.expect("audio"))["seq"] == 1
                 greeting = await listener.expect("activeAnnouncement")
                 assert greeting["announcementId"] == made
 
 
-async def test_without_the_queue_too_joins_go_on(play: Play) -> None:
-    async with play.stage.session() as (speaker, session_id):
+async def test_joins_and_audio_go_on_without_the_queue(controlled: ControlledStack) -> None:
+    async with controlled.stage.session() as (speaker, session_id):
         await announced(speaker)
-        play.access.policies.denials.clear()
-        with denied(play.access, TABLE, QUEUE):
-            async with play.stage.listener(session_id) as listener:
+        controlled.access.policies.denials.clear()
+        with denied(controlled.access, TABLE, QUEUE):
+            async with controlled.stage.listener(session_id) as listener:
                 await speaker.send_audio(1)
                 assert (await listener.expect("audio"))["seq"] == 1
                 heard = {message["type"] for message in await listener.drained()}
                 assert "activeAnnouncement" not in heard
-        denials = {(each.function, each.action) for each in play.access.policies.denials}
+        denials = {(each.function, each.action) for each in controlled.access.policies.denials}
         assert denials == {(CONTROL, "dynamodb:BatchGetItem"), (CONTROL, "sqs:SendMessage")}

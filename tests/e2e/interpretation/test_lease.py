@@ -49,7 +49,7 @@ async def speaking(speaker: Wire) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def theatre(stage: Stage) -> AsyncIterator[tuple[Wire, str, Wire]]:
+async def speaker_and_listener(stage: Stage) -> AsyncIterator[tuple[Wire, str, Wire]]:
     """A speaker who speaks, the session's id, and a listener of Spanish."""
     async with (
         stage.session(audioFormat=FORMAT) as (speaker, session_id),
@@ -96,7 +96,7 @@ async def news(interpreter: Wire) -> tuple[str, bool, int | None]:
 
 async def test_people_take_turns(stage: Stage) -> None:
     async with (
-        theatre(stage) as (_, session_id, listener),
+        speaker_and_listener(stage) as (_, session_id, listener),
         stage.interpreter(session_id) as first,
     ):
         assert await told(listener) == ("floor", "human", 1)
@@ -124,7 +124,7 @@ async def test_people_take_turns(stage: Stage) -> None:
 
 async def test_from_person_to_person_to_machine_to_the_floor(stage: Stage) -> None:
     async with (
-        theatre(stage) as (_, session_id, listener),
+        speaker_and_listener(stage) as (_, session_id, listener),
         stage.interpreter(session_id) as first,
         stage.interpreter(session_id, user="m", standby=True, source="machine") as machine,
         stage.interpreter(session_id, user="ivan", standby=True) as second,
@@ -150,7 +150,7 @@ async def test_from_person_to_person_to_machine_to_the_floor(stage: Stage) -> No
 async def test_who_stalls_is_replaced_by_the_floor_refused_and_then_waits(stage: Stage) -> None:
     """Its socket stays open all the time."""
     async with (
-        theatre(stage) as (_, session_id, listener),
+        speaker_and_listener(stage) as (_, session_id, listener),
         stage.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
@@ -179,7 +179,7 @@ async def test_who_stalls_is_replaced_by_the_floor_refused_and_then_waits(stage:
 
 async def test_whose_lease_ran_out_has_the_language_again_when_it_is_back(stage: Stage) -> None:
     async with (
-        theatre(stage) as (_, session_id, listener),
+        speaker_and_listener(stage) as (_, session_id, listener),
         stage.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
@@ -197,7 +197,7 @@ async def test_of_those_who_race_for_a_language_exactly_one_has_it(
     stage: Stage, how_many: int, wait: bool
 ) -> None:
     async with contextlib.AsyncExitStack() as opened:
-        _, session_id, listener = await opened.enter_async_context(theatre(stage))
+        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(stage))
         racers = [
             await opened.enter_async_context(stage.connection(f"user{number}", "interpreters"))
             for number in range(how_many)
@@ -224,7 +224,7 @@ async def test_of_those_who_race_for_a_language_exactly_one_has_it(
 
 async def test_those_who_take_over_at_once_all_have_it_one_after_the_other(stage: Stage) -> None:
     async with contextlib.AsyncExitStack() as opened:
-        _, session_id, listener = await opened.enter_async_context(theatre(stage))
+        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(stage))
         enter = opened.enter_async_context
         first = await enter(stage.interpreter(session_id))
         others = [

@@ -1,5 +1,6 @@
-"""Least privilege, proved: each grant in the table of functions is needed, and together they are
-enough. Without one of them something fails that a client sees; with it, it works again.
+"""Least privilege: every grant in the table of functions is needed, and together they suffice.
+
+Without a grant its scenario fails; with it, it passes again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.e2e.support.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.support.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.support.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.support.device_scenarios import DEVICE_SCENARIOS
-from tests.e2e.support.grant_scenarios import MANAGE, RACES, SHARD_SIZE, Scenario, Theatre
+from tests.e2e.support.grant_scenarios import MANAGE, RACES, SHARD_SIZE, RunningStack, Scenario
 from tests.e2e.support.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.support.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RUN_SECONDS
 from tests.e2e.support.operator import Operator
@@ -44,11 +45,11 @@ SCENARIOS = (
     | ABUSE_SCENARIOS
 )
 FAILURES = (AssertionError, TimeoutError, WebSocketException)
-# How long a scenario that was denied something may go on as if nothing had happened (s).
+# Until a scenario must have failed after a denial (s).
 _GRACE_SECONDS = 0.4
 _PATIENCE_SECONDS = 30.0
 
-# How the ARNs of what is granted end.
+# The ends of the ARNs of granted resources.
 ENDINGS = {
     Resource.SESSIONS: ":table/lingocast-dev-sessions",
     Resource.ACTIVE_INDEX: ":table/lingocast-dev-sessions/index/active",
@@ -70,7 +71,7 @@ ENDINGS = {
     Resource.NO_RESOURCE: "*",
 }
 
-# What Lambda itself does by the function's role: without it there is no event source mapping.
+# Lambda polls with the function's role: without these there is no event source mapping.
 POLLING = {
     (function, queue, f"sqs:{operation}")
     for function, queue in (
@@ -80,8 +81,8 @@ POLLING = {
     )
     for operation in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 }
-# Likewise with events that it gives up, which this machine only logs. The template's tests say that
-# who keeps them may.
+# Lambda also sends failed events with the role. Local stacks only log them; the template's tests
+# check these grants.
 KEEPING = {
     (spec.name, Resource.LOST_EVENTS, "sqs:SendMessage")
     for spec in FUNCTIONS
@@ -99,16 +100,16 @@ class Right:
 
     @property
     def key(self) -> tuple[str, Resource, str]:
-        """How the table of scenarios names it."""
+        """The key in the table of scenarios."""
         return self.function, Resource[self.resource], self.action
 
     @property
     def full_name(self) -> str:
-        """The function's name in the stack."""
+        """The name of the deployed function."""
         return stage_config("dev").resource_name(self.function)
 
     def names(self, statement: Statement) -> bool:
-        """Whether a statement of one action and one resource is this."""
+        """Whether a statement with one action and one resource is this grant."""
         (resource,) = statement.resources
         return statement.actions == (self.action,) and resource.endswith(
             ENDINGS[Resource[self.resource]]
@@ -125,14 +126,14 @@ CALLS = [right for right in RIGHTS if right.key in SCENARIOS]
 
 
 @dataclass(frozen=True)
-class Play:
-    """A running stack with everybody, and what its functions may do."""
+class ControlledStack:
+    """A running stack whose policies a test changes."""
 
-    theatre: Theatre
+    stack: RunningStack
     access: AccessControl
 
     def without(self, right: Right) -> tuple[Statement, ...]:
-        """What the function may do but for that; exactly one statement allows it."""
+        """The function's statements without this grant, which exactly one statement contains."""
         single = [
             Statement((action,), (resource,))
             for statement in self.access.policies.statements(right.full_name)
@@ -144,7 +145,7 @@ class Play:
         return rest
 
     def denied(self, right: Right) -> bool:
-        """Whether that was denied lately."""
+        """Whether a call was denied for lack of this grant."""
         return any(
             (denial.function, denial.action) == (right.full_name, right.action)
             and ENDINGS[Resource[right.resource]].rstrip("*") in denial.resource
@@ -152,17 +153,17 @@ class Play:
         )
 
     async def works(self, scenario: Scenario) -> None:
-        """It does, and nothing at all is denied."""
+        """Check that the scenario passes and that nothing is denied."""
         self.access.policies.denials.clear()
-        await scenario(self.theatre)
+        await scenario(self.stack)
         assert list(self.access.policies.denials) == []
 
     async def fails(self, scenario: Scenario, right: Right) -> None:
-        """It does, and for want of that right: what should come is refused, or does not come."""
+        """Check that the scenario fails, and that a denial for lack of this grant is the reason."""
         self.access.policies.denials.clear()
-        playing = asyncio.ensure_future(scenario(self.theatre))
+        playing = asyncio.ensure_future(scenario(self.stack))
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while not playing.done() and not self.denied(right):  # noqa: ASYNC110 - no event tells
+            while not playing.done() and not self.denied(right):  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
         await asyncio.wait((playing,), timeout=_GRACE_SECONDS)
         playing.cancel()
@@ -182,10 +183,12 @@ def template() -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
+async def controlled(
+    template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ControlledStack]:
     """A stack in this process, so that its policies can be changed while it runs."""
     with AwsSpeech(credentials=None) as aws:
-        stack = LocalStack(
+        local_stack = LocalStack(
             Options(
                 state=tmp_path_factory.mktemp("stack"),
                 template=template,
@@ -194,12 +197,13 @@ async def play(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Asyn
                 schedule_seconds=NO_SCHEDULES_SECONDS,
             )
         )
-        endpoints = await stack.start()
-        assert stack.access is not None
+        endpoints = await local_stack.start()
+        assert local_stack.access is not None
         try:
-            yield Play(Theatre(Stage(endpoints), Operator(endpoints)), stack.access)
+            running = RunningStack(Stage(endpoints), Operator(endpoints))
+            yield ControlledStack(running, local_stack.access)
         finally:
-            await stack.stop()
+            await local_stack.stop()
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
@@ -209,30 +213,32 @@ def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("right", CALLS, ids=lambda right: "-".join(map(str, right.key)))
-async def test_a_grant_is_needed_and_with_it_all_works(play: Play, right: Right) -> None:
-    scenario, policies = SCENARIOS[right.key], play.access.policies
+async def test_a_grant_is_needed_and_with_it_all_works(
+    controlled: ControlledStack, right: Right
+) -> None:
+    scenario, policies = SCENARIOS[right.key], controlled.access.policies
     whole = policies.statements(right.full_name)
-    policies.replace(right.full_name, play.without(right))
+    policies.replace(right.full_name, controlled.without(right))
     try:
-        await play.fails(scenario, right)
+        await controlled.fails(scenario, right)
     finally:
         policies.replace(right.full_name, whole)
-    await play.works(scenario)
+    await controlled.works(scenario)
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("key", sorted(POLLING, key=str), ids=lambda key: f"{key[0]}-{key[2]}")
 async def test_without_the_right_to_poll_there_is_no_event_source(
-    play: Play, key: tuple[str, Resource, str]
+    controlled: ControlledStack, key: tuple[str, Resource, str]
 ) -> None:
     function, resource, action = key
     right = Right(function, resource.name, action)
-    policies = play.access.policies
+    policies = controlled.access.policies
     whole = policies.statements(right.full_name)
-    policies.replace(right.full_name, play.without(right))
+    policies.replace(right.full_name, controlled.without(right))
     try:
         with pytest.raises(StartError, match=f"{action.removeprefix('sqs:')} on SQS"):
-            play.access.check_event_sources()
+            controlled.access.check_event_sources()
     finally:
         policies.replace(right.full_name, whole)
-    play.access.check_event_sources()
+    controlled.access.check_event_sources()

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.support.grant_scenarios import Theatre
+from tests.e2e.support.grant_scenarios import RunningStack
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.status_scenarios import TICK, status, status_settled
@@ -59,7 +59,7 @@ async def test_of_many_joins_at_once_the_last_status_has_them_all(
         await asyncio.gather(*(join() for _ in range(AT_ONCE)))
         await speaker.expect(lambda message: counted(message, AT_ONCE))
         # What the timer finds that follows is the same: nothing more is told.
-        await status_settled(Theatre(stage, operator), session_id, AT_ONCE)
+        await status_settled(RunningStack(stage, operator), session_id, AT_ONCE)
         more = [m for m in await speaker.drained() if m["type"] == "sessionStatus"]
         assert [m for m in more if counted(m, AT_ONCE) and m["updateReason"] != "periodic"] == []
 

@@ -1,4 +1,4 @@
-"""For every grant that ends floods something that is seen of it."""
+"""Scenarios for the grants of abuse protection, each with an effect that clients see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 
 from infrastructure.catalogue.function_spec import Resource
-from tests.e2e.support.grant_scenarios import GET, MANAGE, UPDATE, Scenario, Theatre, eventually
+from tests.e2e.support.grant_scenarios import (
+    GET,
+    MANAGE,
+    UPDATE,
+    RunningStack,
+    Scenario,
+    eventually,
+)
 from tests.helpers.wire import Wire
 
 # More than any budget of a connection has, over as many workers as a function may have here, and
@@ -21,7 +28,7 @@ _WAITING = "delays#"
 
 
 async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
-    """Ask for the same until the connection is closed."""
+    """Repeat a request until the connection is closed."""
 
     async def read() -> None:
         while True:
@@ -39,45 +46,45 @@ async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def audio_flood_is_closed(theatre: Theatre) -> None:
-    async with theatre.stage.connection() as stranger:
+async def audio_flood_is_closed(stack: RunningStack) -> None:
+    async with stack.stage.connection() as stranger:
         await _flood(stranger, "sendAudio", seq=1, timestamp=1, audio="A" * 200)
 
 
-async def status_flood_is_closed(theatre: Theatre) -> None:
-    async with theatre.stage.connection() as stranger:
+async def status_flood_is_closed(stack: RunningStack) -> None:
+    async with stack.stage.connection() as stranger:
         await _flood(stranger, "getSessionStatus")
 
 
-async def announcement_flood_is_closed(theatre: Theatre) -> None:
-    async with theatre.stage.connection() as stranger:
+async def announcement_flood_is_closed(stack: RunningStack) -> None:
+    async with stack.stage.connection() as stranger:
         await _flood(stranger, "announce", scope="all", message="Hi")
 
 
-async def status_flood_is_held_against_its_address(theatre: Theatre) -> None:
-    before = await theatre.operator.marks()
-    await status_flood_is_closed(theatre)
+async def status_flood_is_held_against_its_address(stack: RunningStack) -> None:
+    before = await stack.operator.marks()
+    await status_flood_is_closed(stack)
 
     async def marked() -> bool:
-        return await theatre.operator.marks() > before
+        return await stack.operator.marks() > before
 
     await eventually(marked)
 
 
-async def abusive_address_is_slowed(theatre: Theatre) -> None:
-    """Whose connections were closed too often has to wait for its turn at the handshake."""
-    await audio_flood_is_closed(theatre)
-    await theatre.operator.mark_all(_MANY_MARKS)
-    before = await theatre.operator.connection(_WAITING)
+async def abusive_address_is_slowed(stack: RunningStack) -> None:
+    """An address with too many closed connections is delayed at the handshake."""
+    await audio_flood_is_closed(stack)
+    await stack.operator.mark_all(_MANY_MARKS)
+    before = await stack.operator.connection(_WAITING)
     try:
 
         async def waits() -> bool:
-            async with theatre.stage.connection():
-                return await theatre.operator.connection(_WAITING) != before
+            async with stack.stage.connection():
+                return await stack.operator.connection(_WAITING) != before
 
         await eventually(waits)
     finally:
-        await theatre.operator.mark_all(0)
+        await stack.operator.mark_all(0)
 
 
 ABUSE_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {

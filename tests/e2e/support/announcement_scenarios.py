@@ -1,4 +1,4 @@
-"""For every grant that announcements need something that a reader or an announcer sees."""
+"""Scenarios for the grants of announcements, each with an effect that clients see."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.e2e.support.grant_scenarios import (
     QUERY,
     SEND,
     UPDATE,
+    RunningStack,
     Scenario,
-    Theatre,
-    ghost_is_given_up,
+    ghost_is_removed,
 )
 from tests.e2e.support.operator import Row
 from tests.e2e.support.stage import joined
@@ -30,7 +30,7 @@ from tests.helpers.wire import Message, Wire
 
 
 async def announced(connection: Wire, scope: str = "session", message: str = "Pause") -> str:
-    """Announce, and see that it worked; its id."""
+    """Announce and check the reply; returns the announcement's id."""
     reply = await connection.ask("announce", scope=scope, message=message)
     assert reply["type"] == "announcement", reply
     announcement_id: str = reply["announcementId"]
@@ -38,7 +38,7 @@ async def announced(connection: Wire, scope: str = "session", message: str = "Pa
 
 
 async def cleared(connection: Wire, scope: str = "session") -> Message:
-    """Clear, and see that there was something to clear."""
+    """Clear, and check that there was an active announcement."""
     reply = await connection.ask("clearAnnouncement", scope=scope)
     assert reply["type"] == "announcementCleared", reply
     assert reply["announcementId"] is not None
@@ -46,79 +46,79 @@ async def cleared(connection: Wire, scope: str = "session") -> Message:
 
 
 @asynccontextmanager
-async def announcer(theatre: Theatre) -> AsyncIterator[Wire]:
-    """An operator, after whom nothing is announced to everybody."""
-    async with theatre.stage.connection("olga", "operators") as operator:
+async def announcer(stack: RunningStack) -> AsyncIterator[Wire]:
+    """An operator, who clears the announcement to everyone at the end."""
+    async with stack.stage.connection("olga", "operators") as operator:
         try:
             yield operator
         finally:
             await operator.ask("clearAnnouncement", scope="all")
 
 
-async def session_is_told(theatre: Theatre) -> None:
+async def session_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         made = await announced(speaker)
         assert (await listener.expect("announcement"))["announcementId"] == made
 
 
-async def everybody_is_told(theatre: Theatre) -> None:
-    async with announcer(theatre) as operator, theatre.stage.connection() as reader:
+async def everybody_is_told(stack: RunningStack) -> None:
+    async with announcer(stack) as operator, stack.stage.connection() as reader:
         made = await announced(operator, "all")
         assert (await reader.expect("announcement"))["announcementId"] == made
 
 
-async def many_are_told(theatre: Theatre) -> None:
-    async with AsyncExitStack() as opened, theatre.stage.session() as (speaker, session_id):
-        listeners = await several_listeners(opened, theatre, session_id)
+async def many_are_told(stack: RunningStack) -> None:
+    async with AsyncExitStack() as opened, stack.stage.session() as (speaker, session_id):
+        listeners = await several_listeners(opened, stack, session_id)
         await announced(speaker)
         for listener in listeners:
             await listener.expect("announcement")
 
 
-async def clearing_is_told(theatre: Theatre) -> None:
+async def clearing_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         made = await announced(speaker)
         await cleared(speaker)
         assert (await listener.expect("announcementCleared"))["announcementId"] == made
 
 
-async def active_is_asked_for(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (speaker, _):
+async def active_is_asked_for(stack: RunningStack) -> None:
+    async with stack.stage.session() as (speaker, _):
         made = await announced(speaker)
         assert (await speaker.ask("getActiveAnnouncement")).get("announcementId") == made
 
 
-async def who_comes_is_greeted_first(theatre: Theatre) -> None:
-    """Before the reply: what comes after it may have come by the queue."""
-    async with theatre.stage.session() as (speaker, session_id):
+async def who_comes_is_greeted_first(stack: RunningStack) -> None:
+    """The greeting precedes the reply: a later one may come by way of the queue."""
+    async with stack.stage.session() as (speaker, session_id):
         made = await announced(speaker)
-        async with theatre.stage.connection() as reader:
+        async with stack.stage.connection() as reader:
             join = {"action": "joinSession", "sessionId": session_id, "targetLanguage": "es"}
             await reader.send(join)
             first = await reader.expect(lambda _: True)
             assert (first["type"], first.get("announcementId")) == ("activeAnnouncement", made)
 
 
-async def greetings_are_counted(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (speaker, session_id):
+async def greetings_are_counted(stack: RunningStack) -> None:
+    async with stack.stage.session() as (speaker, session_id):
         await announced(speaker)
-        async with theatre.stage.listener(session_id):
+        async with stack.stage.listener(session_id):
             active = await speaker.ask("getActiveAnnouncement")
             assert active["coverage"]["delivered"] >= 1
 
 
-async def who_sat_down_unseen_is_told_later(theatre: Theatre) -> None:
-    """As if no index had shown the seat at the announcement, and nobody greeted the reader."""
-    operator = theatre.operator
-    async with theatre.stage.session() as (speaker, session_id):
+async def who_sat_down_unseen_is_told_later(stack: RunningStack) -> None:
+    """Simulate an index that lagged behind the join, and a join without a greeting."""
+    operator = stack.operator
+    async with stack.stage.session() as (speaker, session_id):
         before = await operator.known()
-        async with theatre.stage.connection() as reader:
+        async with stack.stage.connection() as reader:
             (connection_id,) = await operator.known() - before
             made = await announced(speaker)
             row = await operator.connection(connection_id)
@@ -127,44 +127,44 @@ async def who_sat_down_unseen_is_told_later(theatre: Theatre) -> None:
             assert (await reader.expect("announcement"))["announcementId"] == made
 
 
-async def announcement_meets_a_ghost(theatre: Theatre) -> None:
+async def announcement_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.ghost(session_id, "listener#es")
         await announced(speaker)
-        await ghost_is_given_up(theatre, session_id, ghost)
+        await ghost_is_removed(stack, session_id, ghost)
 
 
-async def ghost_in_an_announcement_is_told(theatre: Theatre) -> None:
+async def ghost_in_an_announcement_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        await first_listener_told(theatre, session_id)
-        await theatre.operator.ghost(session_id, "listener#es")
+        await first_listener_told(stack, session_id)
+        await stack.operator.ghost(session_id, "listener#es")
         await announced(speaker)
-        # The ghost was never counted in; it is counted out all the same.
+        # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def who_asks_is_not_silent(theatre: Theatre) -> None:
+async def who_asks_is_not_silent(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.silent(session_id, "listener#es")
-        members = await theatre.operator.members(session_id)
+        await stack.operator.silent(session_id, "listener#es")
+        members = await stack.operator.members(session_id)
         (reader,) = (row["connectionId"] for row in members if row["seat"] == "listener#es")
-        answer = await theatre.operator.invoke("announcements", _asking(reader))
+        answer = await stack.operator.invoke("announcements", _asking(reader))
         assert json.loads(answer["body"])["type"] == "activeAnnouncement"
-        await theatre.operator.tick()
+        await stack.operator.tick()
         assert (await listener.ask("heartbeat"))["type"] == "heartbeatAck"
 
 
 def _asking(connection_id: str) -> Row:
-    """What API Gateway makes of a request of somebody who connected a minute ago."""
+    """API Gateway's event for a request on a connection that is a minute old."""
     now = time.time_ns() // 1_000_000
     return {
         "requestContext": {
@@ -178,14 +178,14 @@ def _asking(connection_id: str) -> Row:
     }
 
 
-async def greeting_comes_later(theatre: Theatre) -> None:
-    """A reader whom the control function could not greet, as it says in the queue."""
-    async with theatre.stage.session() as (speaker, session_id):
+async def greeting_comes_later(stack: RunningStack) -> None:
+    """The queue message of the control function about a reader it could not greet."""
+    async with stack.stage.session() as (speaker, session_id):
         made = await announced(speaker)
-        async with theatre.stage.connection() as reader:
+        async with stack.stage.connection() as reader:
             await joined(reader, session_id, "es")
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
-            members = await theatre.operator.members(session_id)
+            members = await stack.operator.members(session_id)
             (row,) = (row for row in members if row["seat"] == "listener#es")
             due = {
                 "type": "greetingDue",
@@ -193,7 +193,7 @@ async def greeting_comes_later(theatre: Theatre) -> None:
                 "reader": f"connection#{row['connectionId']}",
             }
             record = {"messageId": "m1", "eventSource": "aws:sqs", "body": json.dumps(due)}
-            answer = await theatre.operator.invoke("announcements", {"Records": [record]})
+            answer = await stack.operator.invoke("announcements", {"Records": [record]})
             assert answer == {"batchItemFailures": []}
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
 

@@ -1,4 +1,4 @@
-"""For every grant that audio needs what a listener hears, or what becomes of one who is gone."""
+"""Scenarios for the grants of audio: what listeners hear, and how dead connections are removed."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tests.e2e.support.grant_scenarios import (
     QUERY,
     SHARD_SIZE,
     UPDATE,
+    RunningStack,
     Scenario,
-    Theatre,
     audio_request,
-    ghost_is_given_up,
+    ghost_is_removed,
 )
 from tests.e2e.support.stage import CHUNKS_FOR_BURSTS
 from tests.helpers.wire import Wire
 
 
-async def audio_arrives(theatre: Theatre) -> None:
+async def audio_arrives(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         await speaker.send_audio(1)
         assert (await listener.expect("audio"))["seq"] == 1
 
 
-async def audio_arrives_at_many(theatre: Theatre) -> None:
-    session = theatre.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
+async def audio_arrives_at_many(stack: RunningStack) -> None:
+    session = stack.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
     async with AsyncExitStack() as opened, session as (speaker, session_id):
-        listeners = await several_listeners(opened, theatre, session_id)
+        listeners = await several_listeners(opened, stack, session_id)
         speaking = asyncio.ensure_future(_speak(speaker))
         try:
             for listener in listeners:
@@ -44,54 +44,54 @@ async def audio_arrives_at_many(theatre: Theatre) -> None:
             speaking.cancel()
 
 
-async def audio_meets_a_ghost(theatre: Theatre) -> None:
+async def audio_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.ghost(session_id, "listener#es")
         await speaker.send_audio(1)
-        await ghost_is_given_up(theatre, session_id, ghost)
+        await ghost_is_removed(stack, session_id, ghost)
 
 
-async def invoked_audio_arrives(theatre: Theatre) -> None:
+async def invoked_audio_arrives(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
+        await stack.operator.invoke("broadcast", audio_request(session_id))
         assert (await listener.expect("audio"))["seq"] == 9
 
 
-async def invoked_audio_arrives_at_many(theatre: Theatre) -> None:
-    async with AsyncExitStack() as opened, theatre.stage.session() as (_, session_id):
-        listeners = await several_listeners(opened, theatre, session_id)
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
+async def invoked_audio_arrives_at_many(stack: RunningStack) -> None:
+    async with AsyncExitStack() as opened, stack.stage.session() as (_, session_id):
+        listeners = await several_listeners(opened, stack, session_id)
+        await stack.operator.invoke("broadcast", audio_request(session_id))
         for listener in listeners:
             assert (await listener.expect("audio"))["seq"] == 9
 
 
-async def invoked_audio_meets_a_ghost(theatre: Theatre) -> None:
+async def invoked_audio_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id),
     ):
-        ghost = await theatre.operator.ghost(session_id, "listener#es")
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
-        await ghost_is_given_up(theatre, session_id, ghost)
+        ghost = await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.invoke("broadcast", audio_request(session_id))
+        await ghost_is_removed(stack, session_id, ghost)
 
 
 async def several_listeners(
-    opened: AsyncExitStack, theatre: Theatre, session_id: str
+    opened: AsyncExitStack, stack: RunningStack, session_id: str
 ) -> list[Wire]:
     return [
-        await opened.enter_async_context(theatre.stage.listener(session_id))
+        await opened.enter_async_context(stack.stage.listener(session_id))
         for _ in range(SHARD_SIZE + 1)
     ]
 
 
 async def _speak(speaker: Wire) -> None:
-    """In real time, for as long as a client would wait: the first chunks may meet cold workers."""
+    """Send chunks in real time, more than one: the first ones may meet cold workers."""
     for seq in range(50):
         await speaker.send_audio(seq)
         await asyncio.sleep(CHUNKS_FOR_BURSTS["chunkMs"] / 1000)

@@ -1,6 +1,4 @@
-"""A floor on which somebody says something every few seconds, and listeners who note whose voice
-they hear, chunk by chunk.
-"""
+"""A speaker with a sentence every few seconds, and listeners that record each chunk's source."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ _LIMIT_CHUNKS = 3_000  # ten minutes: longer than any test
 
 @dataclass
 class Babble:
-    """A second of sound, and then silence for longer than a sentence of the scripted engine."""
+    """A second of sound, then silence longer than a sentence of the scripted engine."""
 
     audio_format: AudioFormat
     live = False
@@ -40,7 +38,7 @@ class Babble:
 
 
 def babble(audio_format: AudioFormat) -> ChunkSource:
-    """Opens the floor's sound."""
+    """Open the floor's sound."""
     return Babble(audio_format)
 
 
@@ -68,7 +66,7 @@ def access(endpoints: Endpoints, user: str, group: str) -> Access:
 
 @dataclass
 class Watcher:
-    """A listener who notes what comes, as it comes: no jitter buffer evens anything out."""
+    """A listener without a jitter buffer: it records messages as they arrive."""
 
     endpoints: Endpoints
     language: str
@@ -96,7 +94,7 @@ class Watcher:
         self.happenings.add(len(self.audio))
 
     async def hears(self, language: str, times: int = 3) -> list[Audio]:
-        """Wait for so many chunks in a language from now on."""
+        """Wait for this many more chunks in a language."""
         begin = len(self.audio)
         while True:
             new = [audio for audio in self.audio[begin:] if audio.language == language]
@@ -105,12 +103,12 @@ class Watcher:
             await self.happenings.until(len(self.audio) + 1)
 
     async def is_told(self, source: str) -> None:
-        """Wait to be told of another source, from now on."""
+        """Wait for the next change to this source."""
         begin = len(self.happenings.all)
         while source not in self.happenings.all[begin:]:
             await self.happenings.next()
 
 
 def is_hum(audio: Audio) -> bool:
-    """Whether it is the scripted engine that speaks the chunk's language."""
+    """Whether the scripted engine made the chunk, in the chunk's language."""
     return set(audio.audio) <= {0, hum_of(audio.language)} and any(audio.audio)

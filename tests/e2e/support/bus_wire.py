@@ -1,4 +1,4 @@
-"""The message bus outside, over HTTP."""
+"""The external message bus, over HTTP."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from local.endpoints import Endpoints
 from tests.helpers.bus import as_body, signed_headers
 from tests.helpers.wire import PATIENCE_SECONDS, Message
 
-#: What a laptop's stack knows (docs/operations.md, Secrets).
+#: The secret of local stacks (docs/operations.md, Secrets).
 SECRET = "local-sync-secret"
 
 
 async def send(endpoints: Endpoints, envelope: object) -> tuple[int, Message]:
-    """Sign and post now; status and answer."""
+    """Sign an envelope now and post it; returns status and response."""
     body = as_body(envelope)
     return await post(endpoints, body, signed_headers(SECRET, body, int(time.time())))
 
 
 async def post(endpoints: Endpoints, body: bytes, headers: dict[str, str]) -> tuple[int, Message]:
-    """Post these bytes with these headers; status and answer."""
+    """Post these bytes with these headers; returns status and response."""
     request = urllib.request.Request(
         f"{endpoints.http_url}/sync/messages",
         body,

@@ -1,7 +1,7 @@
-"""A crowd of simulated listeners, and what may happen to each of them.
+"""A crowd of simulated listeners, and the events that may befall each of them.
 
-A listener here is a few hundred bytes of state over a bare socket: a thousand of a full library
-would measure themselves.
+A listener is a few hundred bytes of state over a bare socket: hundreds of full clients would
+use up the machine's CPU themselves.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.helpers.wire import Message
 
 LANGUAGES = ("de", "es", "fr", "ja", "pt-br")
 PATIENCE_SECONDS = 30
-# Handshakes and requests under way at a time: API Gateway takes more, this machine no faster.
+# Concurrent handshakes and requests. More would not make this machine faster.
 AT_ONCE = 24
 
 
 class Line(FrameClient):
-    """One connection, asked one thing after the other or several at once; it ignores pushes."""
+    """One connection with sequential or concurrent requests. It ignores pushes."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -34,18 +34,18 @@ class Line(FrameClient):
         self._awaited: dict[str, asyncio.Future[Message]] = {}
 
     def upgraded(self) -> None:
-        """It is open."""
+        """The handshake is complete."""
         self.ready.set_result("")
 
     def text_received(self, payload: bytes) -> None:
-        """Only replies matter: they carry the request's id."""
+        """Resolve the request that a reply answers."""
         message: Message = json.loads(payload)
         awaited = self._awaited.pop(str(message.get("requestId")), None)
         if awaited is not None:
             awaited.set_result(message)
 
     async def ask(self, action: str, **fields: object) -> Message:
-        """A request's reply or error."""
+        """Send a request; returns the reply or the error."""
         request_id = f"q{next(self._numbers)}"
         reply = self._awaited[request_id] = asyncio.get_running_loop().create_future()
         self.send(json.dumps({"action": action, "requestId": request_id, **fields}).encode())
@@ -54,19 +54,19 @@ class Line(FrameClient):
             return answer
 
     def freeze(self) -> None:
-        """Stay open and neither read nor say anything any more, as a phone in a tunnel."""
+        """Stop reading and sending but stay open, like a phone in a tunnel."""
         assert self._transport is not None
         self._transport.pause_reading()
 
     def abort(self) -> None:
-        """Be over at once, without a farewell."""
+        """Drop the TCP connection without a close frame."""
         assert self._transport is not None
         self._transport.abort()
 
 
 @dataclass
 class Guest:
-    """Somebody who listens, on one connection after another.
+    """A listener, on one connection after another.
 
     `language` is what was last confirmed; None: not open, or in no session.
     """
@@ -77,7 +77,7 @@ class Guest:
 
     @property
     def connection_id(self) -> str:
-        """The connection that has the seat, or had it last."""
+        """The connection that holds the seat, or held it last."""
         token = parse_resume_token(self.token)
         assert token is not None
         return token.connection_id
@@ -93,16 +93,16 @@ class Crowd:
         self._operator = operator
         self._chance = random.Random(seed)
         self._slots = asyncio.Semaphore(AT_ONCE)
-        #: Who is counted still, though nothing is left that could count them out, by language.
+        #: Listeners by language who stay in the counters because no row is left to count them out.
         self.left_behind: Counter[str] = Counter()
-        #: Connections of which nothing is heard any more, without a farewell.
+        #: Connections that fell silent without a close frame.
         self.silent: set[str] = set()
-        #: Rows that a lost $disconnect would have found, by connection id.
+        #: Rows that the lost $disconnect events should have removed, by connection id.
         self._kept_rows: dict[str, Row] = {}
         self._lines: list[Line] = []
 
     async def everyone(self, doings: Iterable[Awaitable[object]]) -> None:
-        """All of it at once, in any order, a few at a time. The first failure ends it."""
+        """Run everything in random order, a few at a time. The first failure cancels the rest."""
 
         async def one(doing: Awaitable[object]) -> None:
             async with self._slots:
@@ -115,14 +115,14 @@ class Crowd:
                 group.create_task(one(doing))
 
     def truth(self) -> dict[str, int]:
-        """How many are open and joined, by language."""
+        """The number of open and joined listeners, by language."""
         return dict(Counter(guest.language for guest in self.guests if guest.language is not None))
 
     def connections(self) -> set[str]:
-        """The connections of those who are open and joined."""
+        """The connections of open and joined listeners."""
         return {guest.connection_id for guest in self.guests if guest.language is not None}
 
-    # What may happen to a guest
+    # Events that may befall a guest
 
     async def arrives(self) -> None:
         """Connect and join."""
@@ -131,7 +131,7 @@ class Crowd:
         await self.joins(guest)
 
     async def joins(self, guest: Guest, **fields: object) -> bool:
-        """Join on the connection that is there, in a language of chance; whether `resumed`."""
+        """Join in a random language on the existing connection; returns `resumed`."""
         language = self._chance.choice(LANGUAGES)
         reply = await guest.line.ask(
             "joinSession", sessionId=self._session_id, targetLanguage=language, **fields
@@ -141,7 +141,7 @@ class Crowd:
         return bool(reply["resumed"])
 
     async def switches(self, guest: Guest) -> None:
-        """Hear two other languages, one after the other."""
+        """Switch to two languages in turn."""
         for language in self._chance.sample(LANGUAGES, 2):
             reply = await guest.line.ask("changeLanguage", targetLanguage=language)
             assert reply["type"] == "languageChanged", reply
@@ -153,12 +153,12 @@ class Crowd:
         guest.language = None
 
     async def hangs_up(self, guest: Guest) -> None:
-        """Close: $disconnect comes."""
+        """Close the connection: $disconnect runs."""
         guest.line.close()
         guest.language = None
 
     async def drops(self, guest: Guest) -> None:
-        """Be cut off: $disconnect comes, in the midst of a change of language."""
+        """Drop the connection during a language change: $disconnect runs."""
         changing = asyncio.ensure_future(
             guest.line.ask("changeLanguage", targetLanguage=self._chance.choice(LANGUAGES))
         )
@@ -168,14 +168,15 @@ class Crowd:
         guest.language = None
 
     async def freezes(self, guest: Guest) -> None:
-        """Fall silent on an open connection: nothing comes until the sweep."""
+        """Fall silent on an open connection, until the sweep removes it."""
         guest.line.freeze()
         self.silent.add(guest.connection_id)
         guest.language = None
 
     async def vanishes(self, guest: Guest) -> None:
-        """Be over while $disconnect is lost: it finds a row that sits nowhere; until
-        `rows_are_back` the real one is out of its reach.
+        """Drop the connection and lose its $disconnect.
+
+        The event finds a row without a seat; `rows_are_back` restores the real one.
         """
         connection_id = guest.connection_id
         self._kept_rows[connection_id] = await self._operator.empty_seat(connection_id)
@@ -184,8 +185,9 @@ class Crowd:
         guest.language = None
 
     async def half_goes(self, guest: Guest) -> None:
-        """Be over, and the function of $disconnect dies after it has removed the row: nobody
-        counts this guest out.
+        """Close the connection and let $disconnect die after it has removed the row.
+
+        The guest stays in the counters.
         """
         await self._operator.empty_seat(guest.connection_id)
         guest.line.close()
@@ -194,7 +196,7 @@ class Crowd:
         guest.language = None
 
     async def rows_are_back(self) -> None:
-        """What $disconnect should have removed is there again, once it has been and gone."""
+        """Restore the rows that $disconnect should have removed, once it has run."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self._kept_rows.keys() & await self._operator.known():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -203,29 +205,30 @@ class Crowd:
         self._kept_rows.clear()
 
     async def returns(self, guest: Guest) -> None:
-        """Join anew on another connection."""
+        """Join again on a new connection, without a token."""
         guest.line = await self._open()
         assert not await self.joins(guest)
 
     async def resumes(self, guest: Guest) -> None:
-        """Come back on another connection by the token; what was not closed is the sweep's."""
+        """Resume on a new connection; the sweep removes the old one if it is still open."""
         guest.line = await self._open()
         assert await self.joins(guest, resumeToken=guest.token)
 
     async def resumes_too_late(self, guest: Guest) -> None:
-        """Come back by a token whose connection may be over already."""
+        """Resume with a token whose connection may have ended."""
         guest.line = await self._open()
         await self.joins(guest, resumeToken=guest.token)
 
     async def rolls_over(self, guest: Guest) -> None:
-        """Take the seat over, then close the old connection."""
+        """Resume on a new connection, then close the old one."""
         old = guest.line
         await self.resumes(guest)
         old.close()
 
     async def rolls_over_while_switching(self, guest: Guest) -> None:
-        """Take the seat over while a change of language is under way on the old connection: the
-        seat has one language, the one that the reply names.
+        """Resume on a new connection during a language change on the old one.
+
+        The seat has one language: the one that the reply to the join names.
         """
         old = guest.line
         changing = asyncio.ensure_future(

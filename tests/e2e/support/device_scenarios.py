@@ -1,4 +1,4 @@
-"""For every grant that device sync needs something that a device or the bus outside sees."""
+"""Scenarios for the grants of device sync, each with an effect that devices or the bus see."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.e2e.support.grant_scenarios import (
     PUT,
     QUERY,
     UPDATE,
+    RunningStack,
     Scenario,
-    Theatre,
     eventually,
 )
 from tests.helpers.bus import watchlist
@@ -35,16 +35,16 @@ MOST_DEVICES = 50
 SECRET_VALUE = "secretsmanager:GetSecretValue"
 
 
-async def devices_hear_each_other(theatre: Theatre) -> None:
+async def devices_hear_each_other(stack: RunningStack) -> None:
     user = somebody()
-    async with device(theatre.stage, user) as one, device(theatre.stage, user) as two:
+    async with device(stack.stage, user) as one, device(stack.stage, user) as two:
         assert (await one.watch("film"))["applied"] is True
         assert (await two.hears())["contentId"] == "film"
 
 
-async def state_is_told(theatre: Theatre) -> None:
-    """Of whoever comes too late."""
-    async with device(theatre.stage, somebody()) as one:
+async def state_is_told(stack: RunningStack) -> None:
+    """The reply to an outdated update contains the current state."""
+    async with device(stack.stage, somebody()) as one:
         hlc = one.clock()
         await one.watch("film", 5)
         reply = await one.watch("film", 1, hlc=hlc)
@@ -52,38 +52,38 @@ async def state_is_told(theatre: Theatre) -> None:
         assert reply["current"]["positionSeconds"] == 5
 
 
-async def connection_becomes_another_device(theatre: Theatre) -> None:
-    async with device(theatre.stage, somebody()) as one:
+async def connection_becomes_another_device(stack: RunningStack) -> None:
+    async with device(stack.stage, somebody()) as one:
         again = await registered(one.wire)
         assert _online(again) == {one.device_id: False, again.device_id: True}
 
 
-async def newer_connection_wins(theatre: Theatre) -> None:
+async def newer_connection_wins(stack: RunningStack) -> None:
     user, shared = somebody(), str(uuid.uuid4())
-    async with device(theatre.stage, user, shared) as old, device(theatre.stage, user, shared):
+    async with device(stack.stage, user, shared) as old, device(stack.stage, user, shared):
         assert await old.wire.closed() == 1000
 
 
-async def one_device_too_many(theatre: Theatre) -> None:
+async def one_device_too_many(stack: RunningStack) -> None:
     user = somebody()
     for _ in range(MOST_DEVICES):
-        await put_device(theatre.operator, user, online=False)
-    async with device(theatre.stage, user) as one:
+        await put_device(stack.operator, user, online=False)
+    async with device(stack.stage, user) as one:
         assert len(_online(one)) == MOST_DEVICES
 
 
-async def ghost_is_found_by_the_clock(theatre: Theatre) -> None:
+async def ghost_is_found_by_the_schedule(stack: RunningStack) -> None:
     user = somebody()
-    async with device(theatre.stage, user) as one:
-        ghost = await put_device(theatre.operator, user)
-        await look_after_devices(theatre.operator)
+    async with device(stack.stage, user) as one:
+        ghost = await put_device(stack.operator, user)
+        await look_after_devices(stack.operator)
         await one.sees(ghost, online=False)
 
 
-async def ghost_is_cleaned_up_after(theatre: Theatre) -> None:
-    operator, user, connection_id = theatre.operator, somebody(), new_id()
+async def ghost_connection_is_removed(stack: RunningStack) -> None:
+    operator, user, connection_id = stack.operator, somebody(), new_id()
     await operator.put_connection(_connection(connection_id, now_ms()))
-    async with device(theatre.stage, user) as one:
+    async with device(stack.stage, user) as one:
         await put_device(operator, user, connection_id)
         await one.watch("film")
 
@@ -93,9 +93,9 @@ async def ghost_is_cleaned_up_after(theatre: Theatre) -> None:
         await eventually(so)
 
 
-async def request_is_a_sign_of_life(theatre: Theatre) -> None:
-    """Of a connection that is older than the interval between two of them, so made up here."""
-    operator, now, connection_id = theatre.operator, now_ms(), new_id()
+async def request_renews_the_activity(stack: RunningStack) -> None:
+    """A request renews the activity of a connection that is older than the renewal interval."""
+    operator, now, connection_id = stack.operator, now_ms(), new_id()
     await operator.put_connection(_connection(connection_id, now - 100_000))
     context = {
         "connectionId": connection_id,
@@ -108,19 +108,19 @@ async def request_is_a_sign_of_life(theatre: Theatre) -> None:
     assert (await operator.connection(connection_id))["lastActivityTime"] == now
 
 
-async def device_disconnects(theatre: Theatre) -> None:
+async def device_disconnects(stack: RunningStack) -> None:
     user = somebody()
-    async with device(theatre.stage, user) as one:
-        async with device(theatre.stage, user) as leaving:
+    async with device(stack.stage, user) as one:
+        async with device(stack.stage, user) as leaving:
             await one.sees(leaving.device_id, online=True)
         await one.sees(leaving.device_id, online=False)
 
 
-async def bus_is_heard(theatre: Theatre) -> None:
+async def bus_is_heard(stack: RunningStack) -> None:
     user = somebody()
-    async with device(theatre.stage, user) as one:
+    async with device(stack.stage, user) as one:
         envelope = watchlist(user, str(uuid.uuid4()), now_ms())
-        status, _ = await bus_wire.send(theatre.stage.endpoints, envelope)
+        status, _ = await bus_wire.send(stack.stage.endpoints, envelope)
         assert status == 200
         assert (await one.hears())["operation"] == "add"
 
@@ -142,18 +142,18 @@ def _connection(connection_id: str, last_active_at: int) -> dict[str, object]:
 DEVICE_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("disconnect", Resource.DEVICES, QUERY): device_disconnects,
     ("disconnect", Resource.DEVICES, UPDATE): device_disconnects,
-    ("device_sync", Resource.DEVICES, BATCH_GET): ghost_is_found_by_the_clock,
+    ("device_sync", Resource.DEVICES, BATCH_GET): ghost_is_found_by_the_schedule,
     ("device_sync", Resource.DEVICES, DELETE): one_device_too_many,
     ("device_sync", Resource.DEVICES, GET): state_is_told,
     ("device_sync", Resource.DEVICES, PUT): devices_hear_each_other,
     ("device_sync", Resource.DEVICES, QUERY): devices_hear_each_other,
     ("device_sync", Resource.DEVICES, UPDATE): connection_becomes_another_device,
-    ("device_sync", Resource.ONLINE_INDEX, QUERY): ghost_is_found_by_the_clock,
-    ("device_sync", Resource.CONNECTIONS, BATCH_GET): ghost_is_found_by_the_clock,
+    ("device_sync", Resource.ONLINE_INDEX, QUERY): ghost_is_found_by_the_schedule,
+    ("device_sync", Resource.CONNECTIONS, BATCH_GET): ghost_is_found_by_the_schedule,
     ("device_sync", Resource.CONNECTIONS, GET): devices_hear_each_other,
-    ("device_sync", Resource.CONNECTIONS, UPDATE): request_is_a_sign_of_life,
+    ("device_sync", Resource.CONNECTIONS, UPDATE): request_renews_the_activity,
     ("device_sync", Resource.POST_TO_CONNECTION, MANAGE): devices_hear_each_other,
     ("device_sync", Resource.CLOSE_CONNECTION, MANAGE): newer_connection_wins,
-    ("device_sync", Resource.DISCONNECT_FUNCTION, INVOKE): ghost_is_cleaned_up_after,
+    ("device_sync", Resource.DISCONNECT_FUNCTION, INVOKE): ghost_connection_is_removed,
     ("device_sync", Resource.SYNC_SECRET, SECRET_VALUE): bus_is_heard,
 }

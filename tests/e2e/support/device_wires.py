@@ -1,4 +1,4 @@
-"""A user's devices over the wire, and whoever runs the stack meddling with their rows."""
+"""A user's devices over the wire, and changes of their rows behind the service's back."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _serialize = TypeSerializer().serialize
 
 
 def now_ms() -> int:
-    """The clock that stack and tests share."""
+    """The wall clock, which stack and tests share."""
     return time.time_ns() // 1_000_000
 
 
 def somebody() -> str:
-    """A user of whom nobody has heard."""
+    """A new user."""
     return f"user-{uuid.uuid4()}"
 
 
 @dataclass
 class Device:
-    """A device with its connection; each of its clocks is later than the one before."""
+    """A device and its connection. Its clock is strictly increasing."""
 
     wire: Wire
     device_id: str
@@ -41,26 +41,26 @@ class Device:
     _counter: itertools.count[int] = field(default_factory=itertools.count)
 
     def clock(self, wall_ms: int | None = None) -> Message:
-        """A moment of this device."""
+        """The next hybrid logical time of this device."""
         wall_ms = now_ms() if wall_ms is None else wall_ms
         return {"wallMs": wall_ms, "counter": next(self._counter), "node": self.device_id}
 
     async def sync(self, kind: str, **fields: Any) -> Message:
-        """Say something, and what is answered."""
+        """Send a sync message; returns the reply."""
         return await self.wire.ask("sync", **{"kind": kind, "hlc": self.clock(), **fields})
 
     async def watch(self, content: str, position: float = 1, **fields: Any) -> Message:
-        """A content has been watched so far."""
+        """Report the playback position of a content."""
         progress = {"contentId": content, "positionSeconds": position, "durationSeconds": 7_200}
         return await self.sync("progressUpdate", **progress, **fields)
 
     async def command(self, target: Device, command: str = "play", **fields: Any) -> Message:
-        """Tell another device what to do."""
+        """Send another device a command."""
         identity = {"commandId": str(uuid.uuid4()), "targetDeviceId": target.device_id}
         return await self.sync("deviceCommand", **{**identity, "command": command, **fields})
 
     async def sync_at_once(self, requests: list[Message]) -> list[Message]:
-        """Say several things without waiting in between; the answers in order."""
+        """Send several requests without waiting in between; returns the replies in order."""
         names = [f"at-once-{next(self._counter)}" for _ in requests]
         for name, request in zip(names, requests, strict=True):
             hlc = {"hlc": self.clock()}
@@ -71,11 +71,11 @@ class Device:
         ]
 
     async def hears(self) -> Message:
-        """What it hears next."""
+        """The next sync message from another device."""
         return await self.wire.expect("syncMessage")
 
     async def sees(self, device_id: str, *, online: bool) -> None:
-        """It is told that another one is there, or not."""
+        """Wait for the news that another device is online or offline."""
         await self.wire.expect(
             lambda message: (
                 message["type"] == "devicesChanged"
@@ -88,7 +88,7 @@ class Device:
         )
 
     async def pages(self, **fields: Any) -> list[Message]:
-        """All pages of what it has missed."""
+        """All pages of the snapshot of missed changes."""
         found = [await self.wire.ask("getSyncSnapshot", **fields)]
         while found[-1]["cursor"] is not None:
             assert len(found) < 20
@@ -96,7 +96,7 @@ class Device:
         return found
 
     async def snapshot(self, **fields: Any) -> list[Message]:
-        """What is on those pages."""
+        """The items of all pages."""
         return [item for page in await self.pages(**fields) for item in page["items"]]
 
 
@@ -110,7 +110,7 @@ async def device(
 
 
 async def registered(wire: Wire, device_id: str | None = None, **fields: Any) -> Device:
-    """A connection becomes a device."""
+    """Register a connection as a device."""
     device_id = device_id or str(uuid.uuid4())
     reply = await wire.ask("registerDevice", deviceId=device_id, **fields)
     assert reply["type"] == "deviceRegistered", reply
@@ -120,8 +120,9 @@ async def registered(wire: Wire, device_id: str | None = None, **fields: Any) ->
 async def put_device(
     operator: Operator, user: str, connection_id: str | None = None, *, online: bool = True
 ) -> str:
-    """Write a device's row: on a connection that is over and of whose end nobody was told, on the
-    one that is given, or offline. Its id.
+    """Write a device's row; returns its id.
+
+    Online, on the given connection or on one that ended without $disconnect; or else offline.
     """
     device_id = str(uuid.uuid4())
     row: dict[str, Any] = {
@@ -140,6 +141,6 @@ async def put_device(
 
 
 async def look_after_devices(operator: Operator) -> None:
-    """What the rule of every minute does."""
+    """Run the scheduled rule of every minute."""
     answer = await operator.invoke("device_sync", {"detail-type": "Scheduled Event"})
     assert answer is None, answer

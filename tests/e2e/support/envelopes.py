@@ -1,4 +1,4 @@
-"""What an error looks like on the wire, and how a connection shows that it still works."""
+"""Assertions on error messages, and on connections that must survive them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.helpers.wire import Message, Wire
 
 
 def assert_error(message: Message, code: str, action: str | None, field: str = "") -> None:
-    """The envelope, field by field."""
+    """Check every field of an error message."""
     kind = CATALOGUE[ErrorCode(code)]
     text = message.pop("message")
     expected = {
@@ -24,5 +24,5 @@ def assert_error(message: Message, code: str, action: str | None, field: str = "
 
 
 async def still_works(connection: Wire) -> None:
-    """The connection answers."""
+    """Check that the connection still answers."""
     assert (await connection.ask("heartbeat", clientTime=1))["clientTime"] == 1

@@ -1,4 +1,4 @@
-"""Speech that can be told chunk from chunk, and listeners who note what they hear and are told."""
+"""Speech with numbered chunks, and listeners that record what they receive."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from shared.protocol.messages import (
     SpeakerReconnected,
 )
 
-LIMIT_SECONDS = 120  # of a whole test; nothing is measured
+LIMIT_SECONDS = 120  # of a whole test
 AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]
 
 
 class Happenings:
-    """What happened so far, in order; anything else waits for it."""
+    """The events so far, in order; tests wait for the next ones."""
 
     def __init__(self) -> None:
         self.all: list[object] = []
@@ -36,29 +36,29 @@ class Happenings:
         self._changed.set()
 
     def but_for(self, *unheeded: object) -> list[object]:
-        """All of it, without what is of no interest."""
+        """All events except these."""
         return [item for item in self.all if item not in unheeded]
 
     async def until(self, wanted: object) -> None:
-        """Wait until this has happened."""
+        """Wait for this event, unless it has occurred already."""
         while wanted not in self.all:
             await self.next()
 
     async def first(self) -> object:
-        """Wait for anything to happen."""
+        """Wait for any event; returns the first one."""
         while not self.all:
             await self.next()
         return self.all[0]
 
     async def next(self) -> None:
-        """Wait until anything more happens."""
+        """Wait for another event."""
         self._changed.clear()
         await self._changed.wait()
 
 
 @dataclass
 class Counting:
-    """Speech without an end: chunk n is all n."""
+    """Endless speech: every byte of chunk n is n."""
 
     audio_format: AudioFormat
     live = True
@@ -71,7 +71,7 @@ class Counting:
 
 @dataclass
 class Ears:
-    """A listener in a language: the numbers that it hears, and the news that it gets."""
+    """A listener in a language that records the numbers of its chunks and its notices."""
 
     url: str
     language: str
@@ -85,7 +85,7 @@ class Ears:
         self.happenings.add(("heard", len(self.heard)))
 
     def silence(self, duration_ms: float) -> None:
-        """Nothing to note."""
+        """Ignore silence."""
 
     def noted(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
@@ -108,22 +108,22 @@ class Ears:
             )
 
     def news(self) -> list[object]:
-        """The kinds of what it was told of the speaker."""
+        """The notices about the speaker's connection."""
         return [item for item in self.happenings.all if item in AWAY_AND_BACK]
 
     async def hears_more(self, chunks: int = 3) -> None:
-        """Wait for so many chunks more."""
+        """Wait for this many more chunks."""
         await self.happenings.until(("heard", len(self.heard) + chunks))
 
 
 def counting(audio_format: AudioFormat) -> ChunkSource:
-    """Opens the speech."""
+    """Open the numbered speech."""
     return Counting(audio_format)
 
 
 @contextlib.asynccontextmanager
 async def background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Starts work that is cancelled at the end, and whose failure ends the block."""
+    """Run tasks until the end of the block; a failure of one ends the block."""
     async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
         tasks = []
         yield lambda work: tasks.append(group.create_task(work))

@@ -1,6 +1,6 @@
-"""For every grant of a function something that a client sees, and would not see without it.
+"""Scenarios for the functions' grants: each has an effect that a client sees only with the grant.
 
-A scenario raises AssertionError or TimeoutError if it does not see that.
+A scenario raises AssertionError or TimeoutError if the effect is missing.
 """
 
 from __future__ import annotations
@@ -19,223 +19,221 @@ from tests.e2e.support.operator import Operator, Row
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import CHUNK
 
-# Shards of the stack that scenarios run on: a few listeners are more than one function sends to.
+# The scenarios' stack has small shards: three listeners need two invocations.
 SHARD_SIZE = 2
 _PATIENCE_SECONDS = 30.0
 _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Theatre:
-    """A stack with people, and whoever runs it."""
+class RunningStack:
+    """A stack with clients and an operator."""
 
     stage: Stage
     operator: Operator
 
 
-Scenario = Callable[[Theatre], Awaitable[None]]
+Scenario = Callable[[RunningStack], Awaitable[None]]
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it holds."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is outside
+        while not await condition():  # noqa: ASYNC110 - the condition is outside this process
             await asyncio.sleep(0.02)
 
 
-async def handshake(theatre: Theatre) -> None:
-    async with theatre.stage.connection() as anybody:
+async def handshake(stack: RunningStack) -> None:
+    async with stack.stage.connection() as anybody:
         await anybody.ask("heartbeat")
 
 
-async def session_opens(theatre: Theatre) -> None:
-    async with theatre.stage.session():
+async def session_opens(stack: RunningStack) -> None:
+    async with stack.stage.session():
         pass
 
 
-async def listener_joins(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
+async def listener_joins(stack: RunningStack) -> None:
+    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
         pass
 
 
-async def session_ends_for_everyone(theatre: Theatre) -> None:
+async def session_ends_for_everyone(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         assert (await speaker.ask("endSession"))["type"] == "sessionEnded"
         await listener.expect("sessionEnded")
 
 
-async def session_end_meets_a_ghost(theatre: Theatre) -> None:
+async def session_end_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        ghost = await theatre.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.ghost(session_id, "listener#es")
         await speaker.ask("endSession")
-        await ghost_is_given_up(theatre, session_id, ghost)
+        await ghost_is_removed(stack, session_id, ghost)
 
 
-async def displaced_speaker_is_closed(theatre: Theatre) -> None:
+async def displaced_speaker_is_closed(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (displaced, session_id),
-        theatre.stage.connection("alice", "speakers") as newer,
+        stack.stage.session() as (displaced, session_id),
+        stack.stage.connection("alice", "speakers") as newer,
     ):
         await joined(newer, session_id, "en", role="speaker")
         assert await displaced.closed() == 1000
 
 
-async def two_sessions_at_once_become_one(theatre: Theatre) -> None:
-    """Requests of one connection, so many that some overlap: then the session that was opened
-    second is taken back.
-    """
+async def two_sessions_at_once_become_one(stack: RunningStack) -> None:
+    """Several concurrent createSession requests of one connection leave one session."""
     for _ in range(_ATTEMPTS):
         user = f"eager-{uuid4()}"
-        async with theatre.stage.connection(user, "speakers") as eager:
+        async with stack.stage.connection(user, "speakers") as eager:
             for request_id in ("r1", "r2", "r3", "r4"):
                 create = {"action": "createSession", "sourceLanguage": "en"}
                 await eager.send({**create, "requestId": request_id})
             replies = [await eager.expect(lambda message: "requestId" in message) for _ in "1234"]
             assert sorted(reply["type"] for reply in replies) == 3 * ["error"] + ["sessionCreated"]
-            assert len(await theatre.operator.sessions_of(user)) == 1
+            assert len(await stack.operator.sessions_of(user)) == 1
 
 
-async def listener_disconnects(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (_, session_id):
-        async with theatre.stage.listener(session_id):
-            members = await theatre.operator.members(session_id)
-        await members_are(theatre, session_id, "speaker#")
-        await _listeners_are_counted(theatre, session_id, 0)
+async def listener_disconnects(stack: RunningStack) -> None:
+    async with stack.stage.session() as (_, session_id):
+        async with stack.stage.listener(session_id):
+            members = await stack.operator.members(session_id)
+        await members_are(stack, session_id, "speaker#")
+        await _listeners_are_counted(stack, session_id, 0)
         for member in members:
             if member["seat"] != "speaker#":
-                await _is_forgotten(theatre, member["connectionId"])
+                await _row_is_deleted(stack, member["connectionId"])
 
 
-async def interpreter_disconnects(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (_, session_id), AsyncExitStack() as opened:
-        async with theatre.stage.interpreter(session_id, "es"):
-            listener = await opened.enter_async_context(theatre.stage.listener(session_id, "es"))
+async def interpreter_disconnects(stack: RunningStack) -> None:
+    async with stack.stage.session() as (_, session_id), AsyncExitStack() as opened:
+        async with stack.stage.interpreter(session_id, "es"):
+            listener = await opened.enter_async_context(stack.stage.listener(session_id, "es"))
         assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
 
 
-async def speaker_stays_away(theatre: Theatre) -> None:
+async def speaker_stays_away(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened:
-        async with theatre.stage.session() as (_, session_id):
-            listener = await opened.enter_async_context(theatre.stage.listener(session_id))
+        async with stack.stage.session() as (_, session_id):
+            listener = await opened.enter_async_context(stack.stage.listener(session_id))
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def grace_is_over(theatre: Theatre) -> None:
+async def grace_is_over(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.speaker_away(session_id)
-        await theatre.operator.invoke("timeout", timer(session_id))
+        await stack.operator.speaker_away(session_id)
+        await stack.operator.invoke("timeout", timer(session_id))
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def grace_rings_twice(theatre: Theatre) -> None:
-    """Who was not told the first time is told the second time."""
+async def grace_timer_fires_twice(stack: RunningStack) -> None:
+    """A listener that the first notification missed receives the second."""
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.speaker_away(session_id)
+        await stack.operator.speaker_away(session_id)
         for _ in range(2):
-            answer = await theatre.operator.invoke("timeout", timer(session_id))
+            answer = await stack.operator.invoke("timeout", timer(session_id))
             assert answer == {"batchItemFailures": []}
             await listener.expect("sessionEnded")
 
 
-async def grace_meets_a_ghost(theatre: Theatre) -> None:
+async def grace_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id),
     ):
-        await theatre.operator.speaker_away(session_id)
-        ghost = await theatre.operator.ghost(session_id, "listener#es")
-        await theatre.operator.invoke("timeout", timer(session_id))
-        await ghost_is_given_up(theatre, session_id, ghost)
+        await stack.operator.speaker_away(session_id)
+        ghost = await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.invoke("timeout", timer(session_id))
+        await ghost_is_removed(stack, session_id, ghost)
 
 
-async def silent_listener_is_closed(theatre: Theatre) -> None:
+async def silent_listener_is_closed(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.silent(session_id, "listener#es")
-        await theatre.operator.tick()
+        await stack.operator.silent(session_id, "listener#es")
+        await stack.operator.tick()
         await listener.expect("connectionTimeout")
         assert await listener.closed() == 1000
 
 
-async def silent_ghost_is_cleaned_up_after(theatre: Theatre) -> None:
-    """The gateway has no connection to close, and says nothing of its end."""
-    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
-        await theatre.operator.ghost(session_id, "interpreter#fr")
-        await theatre.operator.silent(session_id, "interpreter#fr")
-        await theatre.operator.tick()
-        await members_are(theatre, session_id, "listener#es", "speaker#")
+async def silent_ghost_is_removed(stack: RunningStack) -> None:
+    """The gateway has no such connection to close, and sends no $disconnect."""
+    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
+        await stack.operator.ghost(session_id, "interpreter#fr")
+        await stack.operator.silent(session_id, "interpreter#fr")
+        await stack.operator.tick()
+        await members_are(stack, session_id, "listener#es", "speaker#")
 
 
-async def counters_are_put_right(theatre: Theatre) -> None:
-    operator = theatre.operator
-    async with theatre.stage.session() as (_, session_id), theatre.stage.listener(session_id):
+async def counters_are_corrected(stack: RunningStack) -> None:
+    operator = stack.operator
+    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
         await operator.change_session(session_id, "SET listenerCount = :value", ":value", 5)
         await operator.reconcile()
         assert "countsFinding" in await operator.session(session_id)
-        # As if that had been a while ago.
+        # Simulate that this was a while ago.
         await operator.change_session(session_id, "SET countsFinding.foundAt = :then", ":then", 1)
         await operator.reconcile()
         assert (await operator.session(session_id))["listenerCount"] == 1
 
 
-async def grace_is_over_without_a_timer(theatre: Theatre) -> None:
+async def grace_is_over_without_a_timer(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        await theatre.operator.speaker_away(session_id)
-        await theatre.operator.tick()
+        await stack.operator.speaker_away(session_id)
+        await stack.operator.tick()
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def ghost_is_given_up(theatre: Theatre, session_id: str, ghost: str) -> None:
-    """A listener beside one who is there."""
-    await members_are(theatre, session_id, "listener#es", "speaker#")
-    # The ghost was never counted in; it is counted out all the same.
-    await _listeners_are_counted(theatre, session_id, 0)
-    await _is_forgotten(theatre, ghost)
+async def ghost_is_removed(stack: RunningStack, session_id: str, ghost: str) -> None:
+    """A ghost listener beside a real one."""
+    await members_are(stack, session_id, "listener#es", "speaker#")
+    # The ghost was never counted in, but is counted out.
+    await _listeners_are_counted(stack, session_id, 0)
+    await _row_is_deleted(stack, ghost)
 
 
-async def _is_forgotten(theatre: Theatre, connection_id: str) -> None:
+async def _row_is_deleted(stack: RunningStack, connection_id: str) -> None:
     async def so() -> bool:
-        return not await theatre.operator.connection(connection_id)
+        return not await stack.operator.connection(connection_id)
 
     await eventually(so)
 
 
-async def members_are(theatre: Theatre, session_id: str, *seats: str) -> None:
-    """In the end just those seats are taken."""
+async def members_are(stack: RunningStack, session_id: str, *seats: str) -> None:
+    """Wait until exactly these seats are taken."""
 
     async def so() -> bool:
-        members = await theatre.operator.members(session_id)
+        members = await stack.operator.members(session_id)
         return sorted(member["seat"] for member in members) == list(seats)
 
     await eventually(so)
 
 
-async def _listeners_are_counted(theatre: Theatre, session_id: str, count: int) -> None:
+async def _listeners_are_counted(stack: RunningStack, session_id: str, count: int) -> None:
     async def so() -> bool:
-        return bool((await theatre.operator.session(session_id))["listenerCount"] == count)
+        return bool((await stack.operator.session(session_id))["listenerCount"] == count)
 
     await eventually(so)
 
 
 def audio_request(session_id: str) -> Row:
-    """A chunk of the floor, as whoever invokes `broadcast` gives it."""
+    """A chunk of the floor, as in an invocation of `broadcast`."""
     return {
         "sessionId": session_id,
         "language": "en",
@@ -249,7 +247,7 @@ def audio_request(session_id: str) -> Row:
 
 
 def timer(session_id: str, epoch: int = 1) -> Row:
-    """The event of a timer that rings, set when the speaker of that epoch went."""
+    """The event of the grace timer that was set when the speaker of this epoch left."""
     body = {"type": "graceOver", "sessionId": session_id, "speakerEpoch": epoch}
     record = {"messageId": "m1", "eventSource": "aws:sqs", "body": json.dumps(body)}
     return {"Records": [record]}
@@ -264,12 +262,12 @@ MANAGE = "execute-api:ManageConnections"
 SEND = "sqs:SendMessage"
 INVOKE = "lambda:InvokeFunction"
 
-#: What is needed only in a race that nobody can bring about from outside: a speaker comes back on a
-#: connection that ends before the session names it, so that its own farewell found nothing to do.
-#: tests/unit/shared/services/sessions/test_races.py and test_takeover_races.py bring it about.
+#: Grants needed only in a race that cannot be provoked from outside: a speaker returns on a
+#: connection that ends before the session names it, so that its $disconnect finds nothing to do.
+#: Covered by tests/unit/shared/services/sessions/test_races.py and test_takeover_races.py.
 RACES = {("control", Resource.TIMER_QUEUE, SEND)}
 
-#: Function, resource and action of each other grant, and what needs it.
+#: The other grants as (function, resource, action), each with a scenario that needs it.
 SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("connect", Resource.CONNECTIONS, PUT): handshake,
     ("disconnect", Resource.TIMER_QUEUE, SEND): speaker_stays_away,
@@ -290,16 +288,16 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.AUDIENCE_INDEX, QUERY): session_ends_for_everyone,
     ("control", Resource.POST_TO_CONNECTION, MANAGE): session_ends_for_everyone,
     ("control", Resource.CLOSE_CONNECTION, MANAGE): displaced_speaker_is_closed,
-    ("timeout", Resource.SESSIONS, GET): grace_rings_twice,
+    ("timeout", Resource.SESSIONS, GET): grace_timer_fires_twice,
     ("timeout", Resource.SESSIONS, UPDATE): grace_is_over,
     ("timeout", Resource.SESSIONS, BATCH_GET): grace_is_over_without_a_timer,
     ("timeout", Resource.ACTIVE_INDEX, QUERY): grace_is_over_without_a_timer,
     ("timeout", Resource.CONNECTIONS, GET): grace_meets_a_ghost,
-    ("timeout", Resource.CONNECTIONS, BATCH_GET): counters_are_put_right,
+    ("timeout", Resource.CONNECTIONS, BATCH_GET): counters_are_corrected,
     ("timeout", Resource.CONNECTIONS, UPDATE): silent_listener_is_closed,
     ("timeout", Resource.IDLE_INDEX, QUERY): silent_listener_is_closed,
     ("timeout", Resource.CLOSE_CONNECTION, MANAGE): silent_listener_is_closed,
-    ("timeout", Resource.DISCONNECT_FUNCTION, INVOKE): silent_ghost_is_cleaned_up_after,
+    ("timeout", Resource.DISCONNECT_FUNCTION, INVOKE): silent_ghost_is_removed,
     ("timeout", Resource.CONNECTIONS, DELETE): grace_meets_a_ghost,
     ("timeout", Resource.AUDIENCE_INDEX, QUERY): grace_is_over,
     ("timeout", Resource.POST_TO_CONNECTION, MANAGE): grace_is_over,

@@ -1,4 +1,4 @@
-"""For every grant that a session's own interpreter needs something that listeners hear of."""
+"""Scenarios for the grants of a session's interpreter, each with an effect that listeners see."""
 
 from __future__ import annotations
 
@@ -6,70 +6,67 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infrastructure.catalogue.function_spec import Resource
-from tests.e2e.support.grant_scenarios import INVOKE, UPDATE, Scenario, Theatre, eventually
+from tests.e2e.support.grant_scenarios import INVOKE, UPDATE, RunningStack, Scenario, eventually
 from tests.e2e.support.talking import talking
 from tests.helpers.aws_speech import SENTENCES, floor_of
 from tests.helpers.wire import Wire
 
-# How long a run of the stack lasts that scenarios run on: their successions shall not be long in
-# coming.
+# The interpreter's runs in the scenarios' stack, so short that successions come soon.
 RUN_SECONDS = 2
 INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 
 
 @asynccontextmanager
-async def interpreted(theatre: Theatre) -> AsyncIterator[tuple[str, Wire]]:
-    """A session that is to be interpreted by machine, and a listener of its language."""
+async def interpreted(stack: RunningStack) -> AsyncIterator[tuple[str, Wire]]:
+    """A session with machine interpretation, and a listener of its language."""
     async with (
-        theatre.stage.session(interpretation=INTERPRETATION) as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session(interpretation=INTERPRETATION) as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         yield session_id, listener
 
 
-async def machine_comes(theatre: Theatre) -> None:
-    async with interpreted(theatre) as (_, listener):
+async def machine_comes(stack: RunningStack) -> None:
+    async with interpreted(stack) as (_, listener):
         assert (await listener.expect("channelSourceChanged"))["from"] == "floor"
 
 
-async def run_is_succeeded(theatre: Theatre) -> None:
-    async with interpreted(theatre) as (session_id, _):
+async def run_is_succeeded(stack: RunningStack) -> None:
+    async with interpreted(stack) as (session_id, _):
 
         async def succeeded() -> bool:
-            row = await theatre.operator.session(session_id)
+            row = await stack.operator.session(session_id)
             return bool(row["interpreterRun"]["generation"] >= 2)
 
         await eventually(succeeded)
 
 
-async def missing_machine_is_started_by_the_sweep(theatre: Theatre) -> None:
-    """A session whose interpreter was never invoked, and is overdue."""
+async def missing_machine_is_started_by_the_sweep(stack: RunningStack) -> None:
+    """A session whose interpreter was never invoked and is overdue."""
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
         for name, value in (
             ("interpretation", INTERPRETATION),
             ("ticketHash", "of no ticket"),
             ("interpreterRun", {"generation": 0, "leaseUntil": 1}),
         ):
-            await theatre.operator.change_session(
-                session_id, f"SET {name} = :value", ":value", value
-            )
-        await theatre.operator.tick()
+            await stack.operator.change_session(session_id, f"SET {name} = :value", ":value", value)
+        await stack.operator.tick()
         assert (await listener.expect("channelSourceChanged"))["from"] == "floor"
 
 
-async def aws_interprets(theatre: Theatre) -> None:
-    """What is said is translated and spoken, by what stands in the services' places."""
+async def aws_interprets(stack: RunningStack) -> None:
+    """Speech is translated and spoken, by the local server in the services' place."""
     sound = floor_of(SENTENCES[:2])
     interpretation = {"engine": "aws", "languages": ["es"]}
     async with (
-        theatre.stage.session(interpretation=interpretation, audioFormat={}) as (
+        stack.stage.session(interpretation=interpretation, audioFormat={}) as (
             speaker,
             session_id,
         ),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.listener(session_id) as listener,
     ):
         await listener.expect("channelSourceChanged")
         async with talking(speaker, sound):

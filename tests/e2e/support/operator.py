@@ -1,4 +1,4 @@
-"""Whoever runs a stack: reads and changes rows, invokes functions, is limited by no policy."""
+"""The operator of a stack: reads and changes rows and invokes functions, without any policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONNECTIONS = "lingocast-dev-connections"
 
 Row = dict[str, Any]
 
-# What the row of a connection holds that is in no session.
+# The attributes of a connection's row before it joins a session.
 _BEFORE_JOINING = {
     "connectionId",
     "connectedAt",
@@ -55,7 +55,7 @@ class Operator:
         )
 
     async def invoke(self, function: str, event: Row) -> Any:
-        """What a function answers, named as in the table of functions."""
+        """Invoke a function, named as in the table of functions; returns its result."""
         answer = await asyncio.to_thread(
             self._lambda.invoke,
             FunctionName=stage_config("dev").resource_name(function),
@@ -68,16 +68,16 @@ class Operator:
         return await self._get(SESSIONS, sessionId=session_id)
 
     async def sessions_of(self, owner: str) -> list[Row]:
-        """The rows of somebody's sessions."""
+        """The rows of a user's sessions."""
         return [row for row in await self._scan(SESSIONS) if row.get("owner") == owner]
 
     async def members(self, session_id: str) -> list[Row]:
-        """The rows of the connections that sit in a session."""
+        """The rows of the connections in a session."""
         rows = await self._scan(CONNECTIONS)
         return [row for row in rows if row.get("sessionId") == session_id]
 
     async def ghost(self, session_id: str, seat: str) -> str:
-        """A connection that sits in a session, but is over: nobody was told of its end."""
+        """Add a connection that ended without $disconnect to a session; returns its id."""
         now = _now_ms()
         connection_id = new_id()
         row = {
@@ -93,7 +93,7 @@ class Operator:
         return connection_id
 
     async def silent(self, session_id: str, seat: str, seconds: int = 3_600) -> None:
-        """Whoever has that seat in a session was last heard of so long ago."""
+        """Set back the last activity of the connections in a seat."""
         then = _now_ms() - seconds * 1_000
         for row in await self.members(session_id):
             if row["seat"] == seat:
@@ -106,14 +106,14 @@ class Operator:
                 )
 
     async def empty_seat(self, connection_id: str) -> Row:
-        """Let a connection sit nowhere, without any accounting; its row as it was."""
+        """Take a connection's seat away without updating counters; returns the former row."""
         row = await self._get(CONNECTIONS, connectionId=connection_id)
         known = {name: value for name, value in row.items() if name in _BEFORE_JOINING}
         await self.put_connection(known)
         return row
 
     async def put_connection(self, row: Row) -> None:
-        """Write a connection's row, be there one or not."""
+        """Write a connection's row, new or not."""
         await self.call("put_item", CONNECTIONS, Item=_stored(row))
 
     async def connection(self, connection_id: str) -> Row:
@@ -121,27 +121,27 @@ class Operator:
         return await self._get(CONNECTIONS, connectionId=connection_id)
 
     async def known(self) -> set[str]:
-        """All connections that have a row."""
+        """The ids of all rows of the connections table."""
         return {row["connectionId"] for row in await self._scan(CONNECTIONS)}
 
     async def open_connections(self) -> set[str]:
-        """All connections that the service takes for open."""
+        """The connections that the service considers open."""
         rows = await self._scan(CONNECTIONS)
         return {row["connectionId"] for row in rows if "connectedAt" in row}
 
     async def marks(self) -> int:
-        """How many abusive connections are held against addresses."""
+        """The sum of all addresses' abusive connections."""
         rows = await self._scan(CONNECTIONS)
         return sum(int(row["marks"]) for row in rows if "marks" in row)
 
     async def mark_all(self, marks: int) -> None:
-        """Hold so many against every address that there is a row of."""
+        """Set this number of abusive connections for every known address."""
         for row in await self._scan(CONNECTIONS):
             if "marks" in row:
                 await self.put_connection({**row, "marks": marks})
 
     async def long_ago(self, connection_id: str, attribute: str) -> None:
-        """That time of a connection was an hour ago; nothing if its row has gone."""
+        """Set a time of a connection back by an hour, unless its row is gone."""
         with contextlib.suppress(self._database.exceptions.ConditionalCheckFailedException):
             await self.call(
                 "update_item",
@@ -154,23 +154,23 @@ class Operator:
             )
 
     async def found_a_minute_ago(self, session_id: str) -> None:
-        """What the last check found in a session's counters, it found a minute before."""
+        """Set the last check of a session's counters back by a minute."""
         then = _now_ms() - 60_000
         await self.change_session(session_id, "SET countsFinding.foundAt = :then", ":then", then)
 
     async def tick(self) -> None:
-        """What the rule of every minute does."""
+        """Run the scheduled rule of every minute."""
         event = scheduled_event(_EVERY_MINUTE, AwsEnvironment(), _now_ms())
         answer = await self.invoke("timeout", event)
         assert answer is None, answer
 
     async def reconcile(self) -> None:
-        """What the rule of every five minutes does."""
+        """Run the scheduled rule of every five minutes."""
         answer = await self.invoke("timeout", {"task": RECONCILE})
         assert answer is None, answer
 
     async def speaker_away(self, session_id: str) -> None:
-        """The session's speaker has been away for all of the grace period."""
+        """Let the grace period of the session's speaker expire."""
         await self.change_session(session_id, "SET graceUntil = :now", ":now", 1)
 
     async def change_session(self, session_id: str, update: str, name: str, value: object) -> None:
@@ -193,7 +193,7 @@ class Operator:
         return [_loaded(item) for item in answer["Items"]]
 
     async def call(self, operation: str, table: str, **arguments: Any) -> Any:
-        """Any operation on a table, in DynamoDB's own types."""
+        """Call an operation on a table, in DynamoDB's own types."""
         call = getattr(self._database, operation)
         return await asyncio.to_thread(call, TableName=table, **arguments)
 

@@ -1,4 +1,4 @@
-"""Settings of the stack whose limits tests reach within seconds."""
+"""Settings of a stack with limits that tests reach within seconds."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NO_SCHEDULES_SECONDS = 3_600
 def launch_quiet(
     *arguments: str, settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Endpoints]:
-    """Launch a stack with more arguments of the command line, and settings of its functions."""
+    """Launch a stack with more command-line arguments, and settings of its functions."""
     template = template_with(settings or {})
     return launch(
         extra_args=[
@@ -38,13 +38,12 @@ def launch_quiet(
 
 
 def template_with(settings: Mapping[str, str]) -> Path:
-    """The template that `python -m local` synthesizes with these settings; one synthesis each."""
+    """The template that `python -m local` synthesizes with these settings, cached."""
     return _synthesized(tuple(sorted({**LOCAL_SETTINGS, **settings}.items())))
 
 
 @cache
 def _synthesized(settings: tuple[tuple[str, str], ...]) -> Path:
-    # Deep enough in a folder of its own that the app may write beside its output.
     output = Path(tempfile.mkdtemp(dir=_folder().name)) / "cdk.out"
     context = {**NO_BUNDLING, "settings": dict(settings)}
     return synthesize(output, "dev", context).template_file
@@ -52,7 +51,7 @@ def _synthesized(settings: tuple[tuple[str, str], ...]) -> Path:
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Removed when this process ends."""
+    """A temporary folder, removed when this process ends."""
     return tempfile.TemporaryDirectory(prefix="lingocast-templates-")
 
 

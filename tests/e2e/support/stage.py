@@ -11,10 +11,10 @@ from typing import Any
 from local.endpoints import Endpoints
 from tests.helpers.wire import Message, Wire, fetch_token, wire
 
-# A chunk is sent for twice as long as it lasts, then it is dropped: with chunks of a second none is
-# lost on a machine that halts for one.
+# The service drops a chunk that is not delivered within twice its duration. One-second chunks
+# survive a machine that halts for a second.
 LONG_CHUNKS = {"chunkMs": 1_000, "sampleRate": 8_000}
-# Five of these at once are not ahead of real time.
+# Five of these in a burst stay within the allowance ahead of real time.
 CHUNKS_FOR_BURSTS = {"chunkMs": 500}
 
 
@@ -31,15 +31,15 @@ class Stage:
 
     @asynccontextmanager
     async def connection(self, user: str | None = None, *groups: str) -> AsyncIterator[Wire]:
-        """Anybody, in no session yet."""
-        # Beside the event loop: the stack may run in the same one.
+        """A connection that is in no session yet."""
+        # In a thread: the stack may run in the same event loop.
         token = None if user is None else await asyncio.to_thread(self.token, user, *groups)
         async with wire(self.endpoints.websocket_url, token) as opened:
             yield opened
 
     @asynccontextmanager
     async def session(self, **fields: Any) -> AsyncIterator[tuple[Wire, str]]:
-        """A speaker with a session of their own, of long chunks."""
+        """A speaker with a new session of long chunks."""
         async with self.connection("alice", "speakers") as speaker:
             fields = {"sourceLanguage": "en", "audioFormat": LONG_CHUNKS, **fields}
             reply = await speaker.ask("createSession", **fields)
@@ -57,7 +57,7 @@ class Stage:
     async def interpreter(
         self, session_id: str, language: str = "es", user: str = "ines", **more: Any
     ) -> AsyncIterator[Wire]:
-        """An interpreter of a language, alive until the end."""
+        """An interpreter of a language that sends heartbeats until the end of the block."""
         async with self.connection(user, "interpreters") as interpreter:
             await joined(interpreter, session_id, language, role="interpreter", **more)
             async with interpreter.beating():
@@ -65,7 +65,7 @@ class Stage:
 
 
 async def joined(connection: Wire, session_id: str, language: str, **fields: Any) -> Message:
-    """Join, and see that it worked."""
+    """Join and check the reply."""
     reply = await connection.ask(
         "joinSession", sessionId=session_id, targetLanguage=language, **fields
     )
@@ -74,5 +74,5 @@ async def joined(connection: Wire, session_id: str, language: str, **fields: Any
 
 
 def but_statuses(messages: list[Message]) -> list[Message]:
-    """Without what speakers are told of their audience, which comes by the clock."""
+    """The messages without audience statuses, which depend on the clock."""
     return [message for message in messages if message["type"] != "sessionStatus"]

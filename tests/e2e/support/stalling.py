@@ -1,4 +1,4 @@
-"""What stalls: a TCP proxy as a network that holds everything back, and workers that are halted."""
+"""Stalls: a TCP proxy that holds traffic back, and suspended workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUFFER = 65_536
 
 
 class StallingProxy:
-    """Passes bytes on in both directions, unless it stalls: then it takes none from anybody."""
+    """Forwards bytes in both directions; while it stalls it reads none."""
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target)
@@ -26,11 +26,11 @@ class StallingProxy:
         self.url = ""
 
     def stall(self) -> None:
-        """Hold everything back from now on; senders find out when the buffers are full."""
+        """Stop reading; senders notice when the buffers are full."""
         self._flowing.clear()
 
     def go_on(self) -> None:
-        """Deliver what was held back, in order, and go on."""
+        """Deliver the held bytes in order, and continue."""
         self._flowing.set()
 
     @asynccontextmanager
@@ -64,7 +64,7 @@ class StallingProxy:
 
 @contextmanager
 def halted_workers(endpoints: Endpoints, function: str) -> Iterator[int]:
-    """All workers of a function stand still until the end of the block; says how many."""
+    """Suspend all workers of a function until the end of the block; yields their number."""
     workers = [
         process
         for process in runner_of(endpoints).children(recursive=True)

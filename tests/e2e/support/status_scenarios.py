@@ -1,4 +1,4 @@
-"""For every grant that statuses need something that a speaker or a listener sees."""
+"""Scenarios for the grants of audience statuses, each with an effect that clients see."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.e2e.support.grant_scenarios import (
     QUERY,
     SEND,
     UPDATE,
+    RunningStack,
     Scenario,
-    Theatre,
     audio_request,
     eventually,
     members_are,
@@ -26,7 +26,7 @@ TICK = {"type": "statusTick"}
 
 
 def status(reason: str, count: int) -> Callable[[Message], bool]:
-    """A status of that reason and count."""
+    """Match a status with this reason and count."""
 
     def wanted(message: Message) -> bool:
         return (
@@ -39,106 +39,107 @@ def status(reason: str, count: int) -> Callable[[Message], bool]:
 
 
 def new_language(message: Message) -> bool:
-    """A status that tells of a language."""
+    """Match a status about a new language."""
     return message.get("type") == "sessionStatus" and message["updateReason"] == "newLanguage"
 
 
-async def status_settled(theatre: Theatre, session_id: str, count: int) -> None:
-    """So many were told, and no status is on its way."""
+async def status_settled(stack: RunningStack, session_id: str, count: int) -> None:
+    """Wait until this count has been reported and no status is pending."""
 
     async def settled() -> bool:
-        row = await theatre.operator.session(session_id)
+        row = await stack.operator.session(session_id)
         return row.get("statusCount") == count and "statusPending" not in row
 
     await eventually(settled)
 
 
-async def first_listener_told(theatre: Theatre, session_id: str) -> None:
-    """As if the speaker had been told a while ago. The timer that the listener's join set finds
-    no status awaited.
+async def first_listener_told(stack: RunningStack, session_id: str) -> None:
+    """Record that the first listener was reported, and that no status is pending.
+
+    The timer that the listener's join has set then finds nothing to do.
     """
     told = "SET statusCount = :one, statusLanguages = :one REMOVE statusPending"
-    await theatre.operator.change_session(session_id, told, ":one", 1)
+    await stack.operator.change_session(session_id, told, ":one", 1)
 
 
-async def status_is_asked_for(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (speaker, _):
+async def status_is_asked_for(stack: RunningStack) -> None:
+    async with stack.stage.session() as (speaker, _):
         assert (await speaker.ask("getSessionStatus"))["type"] == "sessionStatus"
 
 
-async def join_is_told(theatre: Theatre) -> None:
+async def join_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
         await speaker.expect(status("newLanguage", 1))
 
 
-async def small_change_is_told_after_a_large_one(theatre: Theatre) -> None:
-    async with AsyncExitStack() as opened, theatre.stage.session() as (speaker, session_id):
+async def small_change_is_told_after_a_large_one(stack: RunningStack) -> None:
+    async with AsyncExitStack() as opened, stack.stage.session() as (speaker, session_id):
         for language in ("es", "fr", "de", "ja"):
-            await opened.enter_async_context(theatre.stage.listener(session_id, language))
+            await opened.enter_async_context(stack.stage.listener(session_id, language))
             told = await speaker.expect(new_language)
-            # Nobody's join, so nothing but the timer that follows a status can find it.
+            # Without a join, only the timer that follows a status can find it.
             count = told["listenerCount"] + 1
-            await theatre.operator.change_session(
+            await stack.operator.change_session(
                 session_id, "SET listenerCount = :count", ":count", count
             )
-            if "statusPending" in await theatre.operator.session(session_id):
+            if "statusPending" in await stack.operator.session(session_id):
                 await speaker.expect(status("listenerCountChange", count))
                 return
         raise AssertionError("no status follows another, or each before its audience changed")
 
 
-async def drop_is_told(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (speaker, session_id):
-        async with theatre.stage.listener(session_id):
-            await first_listener_told(theatre, session_id)
+async def drop_is_told(stack: RunningStack) -> None:
+    async with stack.stage.session() as (speaker, session_id):
+        async with stack.stage.listener(session_id):
+            await first_listener_told(stack, session_id)
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def ghost_in_audio_is_told(theatre: Theatre) -> None:
+async def ghost_in_audio_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        await first_listener_told(theatre, session_id)
-        await theatre.operator.ghost(session_id, "listener#es")
+        await first_listener_told(stack, session_id)
+        await stack.operator.ghost(session_id, "listener#es")
         await speaker.send_audio(1)
-        # The ghost was never counted in; it is counted out all the same.
+        # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def ghost_in_invoked_audio_is_told(theatre: Theatre) -> None:
+async def ghost_in_invoked_audio_is_told(stack: RunningStack) -> None:
     async with (
-        theatre.stage.session() as (speaker, session_id),
-        theatre.stage.listener(session_id),
+        stack.stage.session() as (speaker, session_id),
+        stack.stage.listener(session_id),
     ):
-        await first_listener_told(theatre, session_id)
-        await theatre.operator.ghost(session_id, "listener#es")
-        await theatre.operator.invoke("broadcast", audio_request(session_id))
+        await first_listener_told(stack, session_id)
+        await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.invoke("broadcast", audio_request(session_id))
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def everyone_is_told(theatre: Theatre) -> None:
-    async with theatre.stage.session() as (speaker, _):
-        await theatre.operator.invoke("session_status", TICK)
+async def everyone_is_told(stack: RunningStack) -> None:
+    async with stack.stage.session() as (speaker, _):
+        await stack.operator.invoke("session_status", TICK)
         await speaker.expect(status("periodic", 0))
 
 
-async def gone_speaker_is_found(theatre: Theatre) -> None:
-    """The session's speaker is a connection that is over, whatever the one who opened it does."""
+async def gone_speaker_is_found(stack: RunningStack) -> None:
+    """Make an ended connection the session's speaker."""
     async with (
-        theatre.stage.session() as (_, session_id),
-        theatre.stage.listener(session_id) as listener,
+        stack.stage.session() as (_, session_id),
+        stack.stage.listener(session_id) as listener,
     ):
-        ghost = await theatre.operator.ghost(session_id, "speaker#")
-        await theatre.operator.change_session(
+        ghost = await stack.operator.ghost(session_id, "speaker#")
+        await stack.operator.change_session(
             session_id, "SET speakerConnectionId = :ghost", ":ghost", ghost
         )
-        await theatre.operator.invoke("session_status", TICK)
+        await stack.operator.invoke("session_status", TICK)
         await listener.expect("speakerDisconnected")
-        await members_are(theatre, session_id, "listener#es", "speaker#")
+        await members_are(stack, session_id, "listener#es", "speaker#")
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 

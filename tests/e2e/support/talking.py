@@ -1,4 +1,4 @@
-"""A speaker who talks: sentences of sound, and pauses between them, in real time."""
+"""A talking speaker: sentences of sound with pauses, in real time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ from tests.helpers.wire import Wire
 _SAMPLES = 3_200  # 200 ms of the default format
 _LOUD = struct.pack("<2h", 8_000, -8_000) * (_SAMPLES // 2)
 _QUIET = bytes(2 * _SAMPLES)
-# Chunks of a sentence, and of the pause after it.
+# Chunks per sentence, and per pause.
 _SENTENCE, _PAUSE = 6, 6
 _CHUNK_SECONDS = 0.2
 
 
 @asynccontextmanager
 async def talking(speaker: Wire, sound: bytes | None = None) -> AsyncIterator[None]:
-    """The speaker talks until the end of the block: that sound (s16le, 16 kHz) again and again, or
-    else any.
-    """
+    """Talk until the end of the block, repeating `sound` (s16le, 16 kHz) or a default."""
     said = [_LOUD] * _SENTENCE + [_QUIET] * _PAUSE if sound is None else list(_chunks(sound))
 
     async def talk() -> None:
@@ -46,6 +44,6 @@ async def talking(speaker: Wire, sound: bytes | None = None) -> AsyncIterator[No
 
 
 def _chunks(sound: bytes) -> Iterator[bytes]:
-    """The last one filled up with silence."""
+    """Split sound into chunks; silence pads the last one."""
     for start in range(0, len(sound), len(_QUIET)):
         yield sound[start : start + len(_QUIET)].ljust(len(_QUIET), b"\0")

@@ -1,4 +1,4 @@
-"""Terminals in which people run the client: commands that end, and commands that go on."""
+"""The command-line client in simulated terminals, in the foreground or to its end."""
 
 from __future__ import annotations
 
@@ -18,21 +18,19 @@ _ROOT = Path(__file__).parents[3]
 
 
 def _hears_ctrl_c() -> None:
-    """As in a terminal, though whoever runs the tests may be a shell's background work, which does
-    not hear it.
-    """
+    """Restore SIGINT, which background jobs of a shell ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
 class Terminal:
-    """A command that goes on, and the lines that it has printed so far."""
+    """A running command, and the lines it has printed so far."""
 
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
 
     async def until(self, part: str, times: int = 1) -> str:
-        """The line that contains this for that many times, printed already or not."""
+        """Wait for the n-th line that contains this text, and return it."""
         looked_at = 0
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -50,7 +48,7 @@ class Terminal:
         self.lines.append(line.decode().rstrip("\n"))
 
     async def ctrl_c(self) -> int:
-        """How it ends when people have had enough."""
+        """Interrupt the command; returns its exit status."""
         self.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(PATIENCE_SECONDS):
             rest, _ = await self.process.communicate()
@@ -61,7 +59,7 @@ class Terminal:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command printed, and its exit status."""
+    """The exit status and output of a finished command."""
 
     status: int
     lines: list[str]
@@ -69,14 +67,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Desk:
-    """A machine at which somebody sits: its files are of that person alone."""
+    """A user's machine, with configuration of its own."""
 
     endpoints: Endpoints
     home: Path
 
     @contextlib.asynccontextmanager
     async def open(self, *arguments: str) -> AsyncIterator[Terminal]:
-        """Run `python -m cli`; it is stopped at the end of the block, if it still runs."""
+        """Run `python -m cli` until the end of the block at the latest."""
         terminal = Terminal(await self._start(arguments))
         try:
             yield terminal
