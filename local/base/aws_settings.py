@@ -19,7 +19,7 @@ NO_AWS_SETTINGS = {
 
 
 def without_aws_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without AWS SDK settings and without access to the shared files."""
+    """Copy the environment without AWS SDK settings; disable the shared settings files."""
     kept = {name: value for name, value in environment.items() if not name.startswith(_PREFIXES)}
     return kept | NO_AWS_SETTINGS
 

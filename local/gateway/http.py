@@ -23,7 +23,7 @@ _TOO_LARGE = "Request Entity Too Large"
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Integration timeout in seconds; see the quotas above."""
+    """API Gateway's quotas for HTTP APIs: the integration timeout in seconds."""
 
     integration: float = 30.0
 
@@ -100,7 +100,7 @@ class HttpGateway:
         return None
 
     def _authorize(self, route: HttpRoute, request: Request) -> Claims | None:
-        """Verify the token; None for a route without authorizer. Raises RefusedTokenError."""
+        """Return the token's claims, or None without an authorizer. Raises RefusedTokenError."""
         if route.authorizer is None:
             return None
         if self._verifier is None:

@@ -42,7 +42,7 @@ _LOGGER = logging.getLogger("local.gateway.websocket")
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """API Gateway's quotas, in seconds and bytes; see the table above."""
+    """API Gateway's quotas for WebSocket APIs, in seconds and bytes."""
 
     idle: float = 600.0
     lifetime: float = 7_200.0

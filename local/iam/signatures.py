@@ -173,7 +173,7 @@ def _canonical(
     if not path.startswith("/"):
         return None
     if _PLAIN_PATH.fullmatch(path):
-        # The fast way for nearly all paths: only their escapes are encoded again.
+        # Fast path: in plain paths only the escapes must be encoded again.
         path = path.replace("%", "%25")
     else:
         path = quote(normalize_url_path(path), safe="/~")

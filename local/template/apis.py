@@ -102,6 +102,6 @@ class ApiResources:
             raise resource.error(f"{name} {text} is not a function of this stack")
         function = self._functions[arn]
         caller = self._aws.arn("execute-api", f"{self.api_id}/{path}")
-        if arn not in self._permissions.of_api(caller):
+        if arn not in self._permissions.invocable_by_api(caller):
             raise resource.error(f"no AWS::Lambda::Permission allows {caller} to invoke {function}")
         return function

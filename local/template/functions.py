@@ -62,7 +62,7 @@ class FunctionReader:
             },
             timeout_seconds=int(resource.text("Timeout", str(_DEFAULT_TIMEOUT_SECONDS))),
             memory_mb=int(resource.text("MemorySize", str(_DEFAULT_MEMORY_MB))),
-            role=self._roles.of(resource),
+            role=self._roles.role_of(resource),
         )
 
     def _code(self, resource: Resource) -> Path:

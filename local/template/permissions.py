@@ -25,7 +25,7 @@ class PermissionReader:
             permission.expect("Action", "lambda:InvokeFunction")
             permission.expect("Principal", API_GATEWAY, EVENTS)
 
-    def of_api(self, arn: str) -> Set[str]:
+    def invocable_by_api(self, arn: str) -> Set[str]:
         """Function ARNs that API Gateway may invoke for the route or authorizer `arn`."""
         return {
             self._function(permission)
@@ -34,7 +34,7 @@ class PermissionReader:
             and resource_matches(permission.text("SourceArn", arn), arn)
         }
 
-    def of_rule(self, arn: str) -> Set[str]:
+    def invocable_by_rule(self, arn: str) -> Set[str]:
         """Function ARNs that the rule `arn` may invoke."""
         return {
             self._function(permission)

@@ -25,7 +25,7 @@ class RoleReader:
             for resource in resources.all("IAM::Role")
         }
 
-    def of(self, function: Resource) -> Role:
+    def role_of(self, function: Resource) -> Role:
         """Read a function's role. Raises TemplateError for elements that are not enforced."""
         arn = function.text("Role")
         if arn not in self._roles:

@@ -77,7 +77,7 @@ class ScheduleReader:
             )
         if arn in self._functions:
             name = self._functions[arn]
-            if arn not in self._permissions.of_rule(rule):
+            if arn not in self._permissions.invocable_by_rule(rule):
                 raise resource.error(f"no AWS::Lambda::Permission allows the rule to invoke {name}")
             return ScheduleTarget("function", name, constant)
         if arn in self._queues:
