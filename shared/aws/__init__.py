@@ -1,1 +1,1 @@
-"""Clients of AWS services, secrets and delayed messages."""
+"""AWS clients, secrets and delayed messages."""

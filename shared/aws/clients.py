@@ -1,4 +1,4 @@
-"""AWS clients with the time-outs that live audio allows."""
+"""AWS clients with time-outs for live audio."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# One retry, so that the worst case stays far below API Gateway's 29 s and a chunk's loss is all
-# that a slow partition costs (s).
+# One retry (time-outs in s): the worst case stays far below API Gateway's 29 s, and a slow
+# partition costs no more than a chunk.
 _DYNAMODB = Config(
     connect_timeout=0.5,
     read_timeout=1.0,
     retries={"mode": "standard", "total_max_attempts": 2},
-    # The refresh of a roster runs beside the read of a session.
+    # A roster refresh runs concurrently with the read of a session.
     max_pool_connections=4,
     tcp_keepalive=True,
 )
-# For what somebody waits for who can do without it: tried once, and not for long (s).
+# For optional work that a request waits for: short time-outs (s), no retry.
 _FAIL_FAST_DYNAMODB = Config(
     connect_timeout=0.25,
     read_timeout=0.25,
     retries={"mode": "standard", "total_max_attempts": 1},
     tcp_keepalive=True,
 )
-# Tried three times: what is not sent here, nobody sends (s).
+# Three attempts (time-outs in s): nothing else resends a lost timer.
 _SQS = Config(
     connect_timeout=1.0,
     read_timeout=2.0,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-# Read seldom, while a webhook waits (s).
+# Rare reads during a webhook request (time-outs in s).
 _SECRETS = Config(
     connect_timeout=1.0,
     read_timeout=2.0,
@@ -49,32 +49,32 @@ _SECRETS = Config(
 
 @cache
 def _session() -> boto3.Session:
-    # Finding region and credentials costs milliseconds; a process needs them once.
+    # Resolving Region and credentials takes milliseconds, so a process does it once.
     return boto3.Session()
 
 
 def dynamodb_client() -> DynamoDBClient:
-    """A DynamoDB client; region and endpoint come from the environment, as boto3 reads it."""
+    """Create a DynamoDB client. boto3 reads Region and endpoint from the environment."""
     return _session().client("dynamodb", config=_DYNAMODB)
 
 
 def fail_fast_dynamodb_client() -> DynamoDBClient:
-    """One that gives up soon."""
+    """Create a DynamoDB client with short time-outs and no retries."""
     return _session().client("dynamodb", config=_FAIL_FAST_DYNAMODB)
 
 
 def sqs_client() -> SQSClient:
-    """An SQS client, configured like the above."""
+    """Create an SQS client."""
     return _session().client("sqs", config=_SQS)
 
 
 def secrets_client() -> SecretsManagerClient:
-    """A client of Secrets Manager, configured like the above."""
+    """Create a Secrets Manager client."""
     return _session().client("secretsmanager", config=_SECRETS)
 
 
 def region() -> str:
-    """The Region that this process works in. Raises RuntimeError if none is configured."""
+    """AWS Region of this process. Raises RuntimeError if none is configured."""
     name = _session().region_name
     if not name:
         raise RuntimeError("no AWS Region is configured; set AWS_DEFAULT_REGION")
@@ -82,7 +82,7 @@ def region() -> str:
 
 
 def lambda_endpoint() -> str:
-    """Where functions are invoked: AWS_ENDPOINT_URL_LAMBDA as in boto3, else the Region's."""
+    """Lambda endpoint: AWS_ENDPOINT_URL_LAMBDA as in boto3, or else the Region's."""
     given = os.environ.get("AWS_ENDPOINT_URL_LAMBDA")
     if given:
         return given
@@ -91,7 +91,10 @@ def lambda_endpoint() -> str:
 
 
 def credentials_source() -> Callable[[], ReadOnlyCredentials]:
-    """What gives the credentials of this moment, from botocore's resolver; they may refresh."""
+    """Return a function that gives the present credentials, refreshed by botocore.
+
+    Raises RuntimeError if there are none.
+    """
     resolved = _session().get_credentials()
     if resolved is None:
         raise RuntimeError("no AWS credentials were found")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SecretReader:
-    """One secret, as it is now; `client` makes a client of Secrets Manager at the first use.
+    """Reads the present value of one secret. `client` is called on first use.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
     """
@@ -25,13 +25,13 @@ class SecretReader:
         self._secret_id = secret_id
 
     def __call__(self) -> str:
-        """The text. Raises StoreUnavailableError."""
+        """Read the secret. Raises StoreUnavailableError."""
         try:
             self._client = self._client or self._make()
             text = self._client.get_secret_value(SecretId=self._secret_id).get("SecretString")
         except (ClientError, BotoCoreError) as error:
             raise unavailable("get_secret_value", error) from error
         if not text:
-            # Anybody could sign with an empty one.
+            # Anyone could sign with an empty secret.
             raise StoreUnavailableError("get_secret_value: no text")
         return str(text)

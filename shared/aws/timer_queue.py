@@ -1,4 +1,4 @@
-"""The queue that timers wait in."""
+"""Timers as delayed messages in an SQS queue."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class TimerQueue:
-    """Sets timers by sending delayed messages; see `shared.models.timers.Timers`.
+    """Sets timers by sending delayed messages; implements `shared.models.timers.Timers`.
 
-    `client` is called for the first timer: making a client takes a fifth of a second, and few
+    `client` is called for the first timer: creating a client takes a fifth of a second, and few
     invocations set timers.
     """
 
@@ -31,7 +31,10 @@ class TimerQueue:
         return self._new_client()
 
     def set(self, timer: msgspec.Struct, delay_seconds: int) -> None:
-        """Send a message that becomes visible after the delay, of at most 900 s."""
+        """Send a message that becomes visible after the delay (at most 900 s).
+
+        Raises StoreUnavailableError.
+        """
         try:
             self._client.send_message(
                 QueueUrl=self._url,

@@ -128,7 +128,8 @@ class BroadcastStates:
                 return state
             latest = self._read(session.session_id)
         raise LingocastError(
-            ErrorCode.UNAVAILABLE, "many changes of the broadcast at once; send one at a time"
+            ErrorCode.UNAVAILABLE,
+            "too many concurrent changes of the broadcast; send one at a time",
         )
 
     def _read(self, session_id: str) -> Session | None:

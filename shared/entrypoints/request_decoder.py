@@ -96,7 +96,7 @@ def _shape_fault(read: Outline, error: Exception) -> str | None:
         return "message: not a JSON object" if is_json else "message: not JSON"
     if "action" not in read.members:
         return "action: missing; name the request"
-    return f"action: {_HALVED}" if read.halved == "action" else None
+    return f"action: {_HALVED}" if read.surrogate_member == "action" else None
 
 
 def text_fault(text: str, read: Outline, whole: str) -> str | None:
@@ -112,8 +112,9 @@ def member_fault(
     """Which member of a JSON text the decoder of `types` rejected, and why."""
     if isinstance(error, msgspec.ValidationError):
         return readable_fault(error, types, whole)
-    if read.halved is not None:
-        return f"{read.halved if is_valid_unicode(read.halved) else whole}: {_HALVED}"
+    if read.surrogate_member is not None:
+        member = read.surrogate_member
+        return f"{member if is_valid_unicode(member) else whole}: {_HALVED}"
     if isinstance(error, RecursionError):
         return f"{read.deepest or whole}: nested too deeply"
     return f"{whole}: cannot be read"

@@ -1,1 +1,1 @@
-"""Plain values of the domain and the wire. Imports nothing of the rest of the project."""
+"""Plain values of the domain. They import nothing from other packages of the project."""

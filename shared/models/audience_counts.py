@@ -1,4 +1,4 @@
-"""How an audience is counted for its speaker, and when it has changed enough to be told."""
+"""Audience counts for the speaker, and when a change deserves a status of its own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from shared.models.terms import UpdateReason
 
 @dataclass(frozen=True, slots=True)
 class SentStatus:
-    """What a session's last status said: the listeners, and how many languages beside the
-    speaker's had ever been listened to. A session starts with a status of nobody.
+    """The last status sent to a session's speaker.
+
+    `languages` counts the languages, other than the speaker's, that ever had a listener. A new
+    session starts with an empty audience.
     """
 
     listener_count: int = 0
@@ -21,9 +23,9 @@ class SentStatus:
 
 @dataclass(frozen=True, slots=True)
 class AudienceChange:
-    """A session's audience after somebody came, went or changed language.
+    """A session's audience after a join, a leave or a change of language.
 
-    `pending_since` (ms) is there while a status is on its way.
+    `pending_since` is when the next status was armed (ms since the epoch), if one is.
     """
 
     session_id: str
@@ -35,8 +37,9 @@ class AudienceChange:
 
 
 def update_reason(sent: SentStatus, listener_count: int, languages: int) -> UpdateReason | None:
-    """Why an audience is worth a status of its own: a language was never listened to before, or
-    the count differs by more than a tenth from the one that was told.
+    """Reason to send a status now, or None.
+
+    A new language has a listener, or the count differs from the sent one by more than a tenth.
     """
     if languages > sent.languages:
         return "newLanguage"
@@ -46,17 +49,18 @@ def update_reason(sent: SentStatus, listener_count: int, languages: int) -> Upda
 
 
 def languages_heard(counted: Iterable[str], source_language: str) -> int:
-    """How many of the languages that have a counter were ever listened to as a language of their
-    own: the speaker's is new to no session. A counter that is zero again counts too.
+    """Number of languages that ever had a listener, without the speaker's.
+
+    `counted` holds the languages with a counter, including those back at zero.
     """
     return len(set(counted) - {source_language})
 
 
 def language_distribution(language_counts: Mapping[str, int]) -> dict[str, int]:
-    """Listeners by language, most first, without languages of none.
+    """Listeners by language, most first, without languages that have none.
 
-    Counters are off by a moment's work at times, so one may be negative: it counts as none. Who
-    gave no language is `unknown`.
+    Counters can be off for a moment; a negative one counts as zero. Listeners without a language
+    are `unknown`.
     """
     found: dict[str, int] = {}
     for language, count in language_counts.items():

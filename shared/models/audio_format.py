@@ -1,4 +1,4 @@
-"""The format of a session's audio, with the arithmetic that follows from it."""
+"""Audio format of a session, with conversions between bytes and time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def is_pcm(self) -> bool:
-        """True for the only encoding in which bytes and time are proportional."""
+        """True for PCM, the only encoding in which bytes and time are proportional."""
         return self.encoding == PCM
 
     @property
@@ -31,16 +31,16 @@ class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def chunk_bytes(self) -> int:
-        """Bytes of a full PCM chunk; a chunk of whole samples never exceeds it."""
+        """Bytes of a full PCM chunk, the maximum for a chunk of whole samples."""
         return self.sample_rate * self.chunk_ms // 1000 * self.frame_bytes
 
     @property
     def deadline_ms(self) -> int:
-        """How long after its arrival a chunk may still be sent; live audio is never queued."""
+        """Time after its arrival (ms) until which a chunk may be sent; later it is dropped."""
         return max(2 * self.chunk_ms, MIN_DEADLINE_MS)
 
     def duration_ms(self, size: int) -> float:
-        """How long `size` bytes last, in ms; for opus, whose size tells nothing, one chunk."""
+        """Duration of `size` bytes, in ms. For opus, whose size varies, that of one chunk."""
         if not self.is_pcm:
             return float(self.chunk_ms)
         return size / self.frame_bytes / self.sample_rate * 1000

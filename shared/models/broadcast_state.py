@@ -1,4 +1,4 @@
-"""Whether a session's audio flows, and how loud: one immutable value."""
+"""Broadcast state of a session: active, paused, muted, volume."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import msgspec
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.numbers import plain
 
-# Finer than a step of 16-bit samples; DynamoDB could not store every float there is.
+# Finer than a step of 16-bit samples. DynamoDB cannot store every float.
 _VOLUME_DECIMALS = 6
 
 
 def checked_volume(volume: object) -> float:
-    """The volume as it is kept, to six decimals, if it is a number of 0.0-1.0.
+    """Validate a volume of 0.0-1.0 and round it to six decimals.
 
-    Raises INVALID_VOLUME otherwise: NaN, infinities, booleans and texts are no volumes.
+    Raises INVALID_VOLUME for anything else, including NaN, infinities, booleans and strings.
     """
     number = volume if isinstance(volume, int | float) and not isinstance(volume, bool) else -1
     if not 0 <= number <= 1:
@@ -28,12 +28,11 @@ def checked_volume(volume: object) -> float:
 
 
 class BroadcastState(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """State of a broadcast; on the wire and in the session item alike.
+    """Immutable broadcast state, the same on the wire and in the session's row.
 
-    `volume` is 0.0-1.0, applied by receivers; anything else raises INVALID_VOLUME.
-    `last_state_change` is in ms since the epoch and rises with every change, so it tells states
-    apart like a version. A transition takes the time `at_ms` of its clock. One that changes
-    nothing returns the state as it is.
+    Receivers apply `volume`, 0.0-1.0; other values raise INVALID_VOLUME. `last_state_change` (ms
+    since the epoch) rises with every change and serves as the version. Transitions take the time
+    `at_ms`; one without effect returns the state unchanged.
     """
 
     is_active: bool = True
@@ -50,39 +49,39 @@ class BroadcastState(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         return self.is_active and not self.is_paused and not self.is_muted
 
     def pause(self, at_ms: int) -> BroadcastState:
-        """Deliver no audio until resumed."""
+        """Stop delivery until resumed."""
         return self._with(at_ms, is_paused=True)
 
     def resume(self, at_ms: int) -> BroadcastState:
-        """Deliver audio again, unless it is muted too."""
+        """End the pause; audio flows unless muted."""
         return self._with(at_ms, is_paused=False)
 
     def mute(self, at_ms: int) -> BroadcastState:
-        """Deliver no audio until unmuted."""
+        """Stop delivery until unmuted."""
         return self._with(at_ms, is_muted=True)
 
     def unmute(self, at_ms: int) -> BroadcastState:
-        """Deliver audio again, unless it is paused too."""
+        """End the mute; audio flows unless paused."""
         return self._with(at_ms, is_muted=False)
 
     def set_volume(self, volume: float, at_ms: int) -> BroadcastState:
-        """Let receivers play at `volume`, 0.0-1.0. Raises INVALID_VOLUME."""
+        """Set the playback volume of all receivers, 0.0-1.0. Raises INVALID_VOLUME."""
         return self._with(at_ms, volume=checked_volume(volume))
 
     def end(self, at_ms: int) -> BroadcastState:
-        """Deliver no audio, ever again."""
+        """Stop delivery for good."""
         return self._with(at_ms, is_active=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by the names that they have on the wire."""
+        """Plain values by wire name."""
         values: dict[str, Any] = msgspec.to_builtins(self)
         return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> BroadcastState:
-        """The state of such values, DynamoDB's Decimals included; what is missing has its default.
+        """Build a state from plain values or DynamoDB's Decimals; missing fields get defaults.
 
-        Raises ValueError that names the field which is ill-typed or out of range.
+        Raises ValueError naming a field that is ill-typed or out of range.
         """
         return msgspec.convert(plain(dict(values)), cls)
 
@@ -90,6 +89,6 @@ class BroadcastState(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         changed: BroadcastState = msgspec.structs.replace(self, **changes)
         if changed == self:
             return self
-        # Strictly more than before, also if clocks disagree or two changes share a millisecond.
+        # Must rise, even if clocks disagree or two changes share a millisecond.
         latest = max(at_ms, self.last_state_change + 1)
         return msgspec.structs.replace(changed, last_state_change=latest)

@@ -1,4 +1,4 @@
-"""What is said of connections that the service itself has closed, or found closed."""
+"""Event for connections that the service closed or found closed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import msgspec
 
 
 class ClosedConnection(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A connection that is over: what `$disconnect` would say, if it were certain to come."""
+    """A closed connection. Stands in for $disconnect, which API Gateway does not guarantee."""
 
     connection_id: str

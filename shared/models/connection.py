@@ -1,4 +1,4 @@
-"""A WebSocket connection as the service remembers it, and the seat that it holds in a session."""
+"""WebSocket connections, and their seats in sessions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from shared.models.terms import Role
 CONNECTION_LIFETIME_MS = 2 * 60 * 60 * 1000
 
 UNKNOWN_LANGUAGE = "unknown"
-# What the key of a reader begins with who has neither a token nor a client id.
+# Prefix of the recipient key of a connection without token and client ID.
 CONNECTION_RECIPIENT = "connection#"
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A role in a session with the language it is held for; stored as `listener#es`.
+    """A role in a session and its language; stored as `listener#es`.
 
-    A speaker's seat has no language (`speaker#`): the floor's is the session's.
+    A speaker's seat has no language (`speaker#`): the session has the floor's language.
     """
 
     role: Role
@@ -31,7 +31,7 @@ class Seat:
 
     @classmethod
     def parse(cls, text: str) -> Seat:
-        """The seat that `str` wrote. Raises ValueError for anything else."""
+        """Parse the output of `str`. Raises ValueError for anything else."""
         role, _, language = text.partition("#")
         if role == "speaker":
             return SPEAKER_SEAT
@@ -47,8 +47,9 @@ SPEAKER_SEAT = Seat("speaker")
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """That a connection sits in a session; the speaker's `epoch` fences what it did there, an
-    interpreter's `source` says who interprets.
+    """A connection's seat in a session.
+
+    A speaker's `epoch` fences its actions. An interpreter's `source` is its kind.
     """
 
     session_id: str
@@ -59,7 +60,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class LeftSeat:
-    """A seat that was given up, and may still be counted: counting it out is not confirmed yet."""
+    """A seat that was given up and is not yet confirmed as counted out."""
 
     session_id: str
     seat: Seat
@@ -67,10 +68,10 @@ class LeftSeat:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One row of the connections table; times are ms since the epoch.
+    """A row of the connections table; times are ms since the epoch.
 
-    `turn` rises with each seat that is given up or changed: it tells a request that is repeated
-    from one that comes later.
+    `turn` rises whenever a seat is given up or changed. It distinguishes a repeated request from a
+    later one.
     """
 
     connection_id: str
@@ -78,22 +79,22 @@ class Connection:
     connected_at: int
     last_activity_time: int
     membership: Membership | None = None
-    # Since when another connection has the seat. The membership stays, so that both hear what is
-    # sent for a while, but it is not counted any more, and silences nobody when it ends.
+    # When another connection took the seat over. The membership stays, so that both receive audio
+    # for a while, but it is not counted, and its end releases no source.
     replaced_at: int | None = None
-    # Until when (ms) a token sent over the open connection gives its user these groups' rights.
+    # Expiry (ms) and groups of the token last sent by `authenticate`.
     authenticated_until: int | None = None
     authenticated_groups: frozenset[str] = frozenset()
     turn: int = 0
     left: LeftSeat | None = None
 
-    def write_id(self, what: str) -> str:
-        """The name of a write to a session's counters, the same whenever a request is repeated."""
-        return f"{what} {self.connection_id} {self.turn}"
+    def write_id(self, operation: str) -> str:
+        """ID of a write to a session's counters; a repeated request gets the same one."""
+        return f"{operation} {self.connection_id} {self.turn}"
 
     @property
     def expires_at(self) -> int:
-        """When API Gateway ends the connection, in ms since the epoch."""
+        """When API Gateway closes the connection (ms since the epoch)."""
         return self.connected_at + CONNECTION_LIFETIME_MS
 
 
@@ -112,16 +113,16 @@ class Caller:
     received_at: int
     connected_at: int
     client_id: str | None = None
-    # When the token that the connection was opened with expires (ms); None without a token.
+    # Expiry of the handshake's token (ms); None without a token.
     token_expires_at: int | None = None
-    # The token has expired and was not renewed: what is left is what needs no token.
+    # The token has expired without renewal: only requests that need no token remain.
     token_expired: bool = False
     listen_only: bool = False
     address: str | None = field(default=None, repr=False)
 
     @property
     def recipient_key(self) -> str:
-        """Who has read something: the user; without a token the client, else the connection."""
+        """Key of an announcement recipient: the user, else the client, else the connection."""
         if self.user_id is not None:
             return f"user#{self.user_id}"
         if self.client_id is not None:
@@ -129,5 +130,5 @@ class Caller:
         return f"{CONNECTION_RECIPIENT}{self.connection_id}"
 
     def connection_expires_at(self, lifetime_ms: int) -> int:
-        """When the caller's connection is over, in ms since the epoch."""
+        """When the caller's connection ends (ms since the epoch)."""
         return self.connected_at + lifetime_ms

@@ -1,19 +1,19 @@
-"""What a check of a session's counters has found: by how much they differ from its members."""
+"""Drift of a session's listener counters from its actual members."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# More would not fit into the one expression that puts them right; the next finding has the rest.
+# One update expression has room for no more; the next check finds the rest.
 _MOST_LANGUAGES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class CounterDrift:
-    """What is missing in a session's counters, in all and by language; surplus is negative.
+    """Listeners missing from a session's counters, in total and by language; surplus is negative.
 
-    `found_at` in ms since the epoch.
+    `found_at` is in ms since the epoch.
     """
 
     found_at: int
@@ -21,14 +21,14 @@ class CounterDrift:
     languages: Mapping[str, int]
 
     def agrees_with(self, other: CounterDrift) -> bool:
-        """Whether both found the same, whenever that was."""
+        """Whether both have the same counts, regardless of time."""
         return self.listeners == other.listeners and dict(self.languages) == dict(other.languages)
 
 
 def compute_drift(
     found_at: int, listeners: int, languages: Mapping[str, int], members: Mapping[str, int]
 ) -> CounterDrift | None:
-    """What the counters lack, compared with the members that were counted; None if nothing."""
+    """Compare a session's counters with its counted members. None if they agree."""
     missing = {
         language: members.get(language, 0) - languages.get(language, 0)
         for language in sorted({*languages, *members})

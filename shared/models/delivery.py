@@ -1,4 +1,4 @@
-"""What sending to connections means, whoever does it: outcomes, and the port that services use."""
+"""Delivery to connections: outcomes, and the port that services use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 
 
 class Outcome(Enum):
-    """How one post ended. A recipient's trouble is an outcome, never an exception."""
+    """Outcome of one post. A failing recipient is an outcome, never an exception."""
 
     SENT = "sent"
     GONE = "gone"  # 410: the connection is over
-    FAILED = "failed"  # refused, or still throttled or faulty after the retries
-    DROPPED = "dropped"  # the deadline came first
+    FAILED = "failed"  # refused, or still throttled or failing after the retries
+    DROPPED = "dropped"  # not sent before the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,27 @@ class Batch:
 
 
 class ConnectionSender(Protocol):
-    """The only way to reach connections; see `shared.fanout.connection_gateway`."""
+    """Sends to connections; implemented by `shared.fanout.connection_gateway`."""
 
     def post_many(
         self, connection_ids: Sequence[str], data: bytes, deadline_at: int
     ) -> Mapping[str, Outcome]:
-        """Send `data` to each connection, all of them in parallel.
+        """Send `data` to all connections in parallel.
 
-        `deadline_at` is in ms since the epoch: what is not sent by then is DROPPED.
+        Posts not sent by `deadline_at` (ms since the epoch) are DROPPED.
         """
 
     def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
-        """As `post_many` for several bodies, in parallel under one bound; one result a batch."""
+        """Send several bodies as `post_many` does, within one concurrency limit.
+
+        Returns one result per batch.
+        """
 
     def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
         """Send `data` to one connection."""
 
     def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> Mapping[str, Outcome]:
-        """Close each connection, all of them in parallel; outcomes as of `delete`."""
+        """Close all connections in parallel; outcomes as for `delete`."""
 
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
-        """Close one connection; SENT says that it was closed now, GONE that it already was."""
+        """Close one connection: SENT if it was open, GONE if it was closed already."""

@@ -1,7 +1,6 @@
-"""The one catalogue of errors that a client can meet.
+"""Catalogue of all errors that a client can receive, used by server, clients and documentation.
 
-Server, clients and documentation read it from here. A code is stable and says what is wrong;
-`status` follows HTTP; `retryable` tells a client whether the same request may work later.
+Codes are stable. `status` follows HTTP; `retryable` means that the same request may succeed later.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The stable name of a failure, as it stands in an `error` message."""
+    """Stable code of an error, as in an `error` message."""
 
     INVALID_MESSAGE = "INVALID_MESSAGE"
     UNKNOWN_ACTION = "UNKNOWN_ACTION"
@@ -52,7 +51,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """A catalogue entry: the HTTP-like status, whether a retry may help, and when it is sent."""
+    """Catalogue entry: HTTP-like status, whether a retry may help, and when the error occurs."""
 
     status: int
     retryable: bool
@@ -140,9 +139,9 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
 
 
 class LingocastError(Exception):
-    """A failure that a client is told about, by a code of the catalogue.
+    """An error with a catalogue code that is reported to the client.
 
-    `message` goes to the client as it is: it names the field and the remedy, never internals.
+    `message` is sent unchanged: it names the field and the remedy, never internals.
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -152,11 +151,11 @@ class LingocastError(Exception):
 
 
 class NeverAllowedError(LingocastError):
-    """A request that this connection can never make, whatever it does before: it lacks a token."""
+    """A request that the connection can never make, because it has no token."""
 
 
 class ValidationError(LingocastError, ValueError):
-    """A value out of its domain; `field` names it as the client wrote it."""
+    """An invalid value; `field` is its name on the wire."""
 
     def __init__(self, code: ErrorCode, field: str, reason: str) -> None:
         super().__init__(code, f"{field}: {reason}")

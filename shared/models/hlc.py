@@ -1,7 +1,7 @@
-"""The hybrid logical clock that orders what a user's devices say.
+"""Hybrid logical clock that orders the messages of a user's devices.
 
-It stays close to wall-clock time and yet never runs backwards, and what was heard before comes
-before what is said after, whatever the devices' clocks show. Kulkarni et al., "Logical Physical
+It stays close to wall-clock time but never runs backwards, and a message sent after another was
+received is always later, whatever the devices' clocks show. Kulkarni et al., "Logical Physical
 Clocks", OPODIS 2014: https://cse.buffalo.edu/tech-reports/2014-04.pdf
 """
 
@@ -15,8 +15,9 @@ _COUNTERS = 2**31
 
 
 class Hlc(msgspec.Struct, frozen=True, rename="camel", order=True):
-    """One moment: wall-clock time (ms since the epoch), a counter for what happens within it, and
-    the node that says so, by which ties are broken. Ordered as these fields are.
+    """A timestamp: wall-clock time (ms since the epoch), a counter within it, and the node.
+
+    Timestamps are ordered by these fields; the node breaks ties.
     """
 
     wall_ms: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
@@ -24,20 +25,20 @@ class Hlc(msgspec.Struct, frozen=True, rename="camel", order=True):
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
     def sortable(self) -> str:
-        """A text whose order is that of moments, for stores that compare texts.
+        """A string that sorts as the timestamps do, for stores that compare strings.
 
-        The node stands there as the hex digits of its UTF-8, whose order is that of code points:
-        a store may compare by bytes (DynamoDB) or by UTF-16 (whatever is written in JavaScript).
+        It holds the node as hex digits of its UTF-8, which sort as its code points do, whether a
+        store compares bytes (DynamoDB) or UTF-16 (JavaScript).
         """
         return f"{self.wall_ms:016d}.{self.counter:010d}.{self.node.encode().hex()}"
 
 
 class HybridClock:
-    """The clock of one node: what it ticks is later than all that it has ticked or heard before.
+    """Clock of one node. Each tick is later than all timestamps it has issued or received.
 
-    It runs ahead of the greatest wall-clock time that it has seen only if a counter is full, by
-    1 ms each time. Keep `latest` over a restart: a device whose clock was set back would otherwise
-    be older than itself.
+    It runs ahead of the latest wall-clock time that it has seen only if the counter is full, by
+    1 ms each time. Persist `latest` across restarts; otherwise a device whose clock was set back
+    would issue timestamps older than its own earlier ones.
     """
 
     def __init__(self, node: str, latest: Hlc | None = None) -> None:
@@ -46,24 +47,24 @@ class HybridClock:
 
     @property
     def latest(self) -> Hlc | None:
-        """The latest moment that was ticked or heard; None before the first one."""
+        """Latest timestamp issued or received; None before the first one."""
         return None if self._counter < 0 else Hlc(self._wall_ms, self._counter, self._node)
 
     def tick(self, now_ms: int) -> Hlc:
-        """The moment of something that happens here, at `now_ms` by this node's clock."""
+        """Timestamp of a local event at `now_ms` by this node's clock."""
         return self._advance(now_ms, 0, -1)
 
     def merge(self, remote: Hlc, now_ms: int) -> Hlc:
-        """The moment at which this node has heard of `remote`; all that it ticks is later."""
+        """Timestamp of receiving `remote`. Later ticks follow it."""
         return self._advance(now_ms, remote.wall_ms, remote.counter)
 
-    def _advance(self, now_ms: int, heard_ms: int, heard_counter: int) -> Hlc:
-        wall_ms = max(self._wall_ms, heard_ms, now_ms)
+    def _advance(self, now_ms: int, remote_ms: int, remote_counter: int) -> Hlc:
+        wall_ms = max(self._wall_ms, remote_ms, now_ms)
         counter = -1
         if wall_ms == self._wall_ms:
             counter = self._counter
-        if wall_ms == heard_ms:
-            counter = max(counter, heard_counter)
+        if wall_ms == remote_ms:
+            counter = max(counter, remote_counter)
         counter += 1
         if counter == _COUNTERS:
             wall_ms, counter = wall_ms + 1, 0

@@ -1,4 +1,4 @@
-"""What interpretation is described by inside messages: leases, what a chunk renders, machines."""
+"""Interpretation values inside messages: leases, rendered intervals, requested engines."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Annotated, Literal
 import msgspec
 
 InterpreterSource = Literal["human", "machine"]
-# Who has left is told nothing; a client may say it of itself.
+# The service never sends "left": clients report it for themselves.
 LeaseReason = Literal["asked", "promoted", "takenOver", "handedOver", "expired", "silent", "left"]
 
 MAX_INTERPRETED_LANGUAGES = 20
-# All that there are; which of them a stage offers is a setting.
+# All engines. A setting selects those that a stage offers.
 ENGINES = ("aws", "offline", "scripted")
 
 _Time = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-# No stage of an utterance takes a day.
+# Upper bound of one day for any stage of an utterance.
 _Stage = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 
 
 class Lease(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """An interpreter's right to be heard as `language`, or its place among those who wait.
+    """An interpreter's lease on a language, as its holder or as a stand-by.
 
-    Who `holds` it has its `epoch`; `lease_until` (ms since the epoch, the server's clock) is when
-    it is lost, or the place is, without a sign of life. `standbys` others wait for it.
+    Only the holder has an `epoch`. Without renewal the lease ends at `lease_until` (ms since the
+    epoch, the server's clock). `standbys` is the number of other stand-bys.
     """
 
     language: str
@@ -34,11 +34,11 @@ class Lease(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defa
 
 
 class Renders(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Which interval of the floor a chunk of another language renders, and what that took.
+    """The interval of the floor that an interpreter's chunk renders, with latencies.
 
-    `timestamp` and `end_timestamp` are the utterance's, by the speaker's clock (ms since the
-    epoch). `recognise_ms` is the time from its end to its final text, `translate_ms` that for the
-    translation, `speak_ms` what it took from there until its first chunk was sent.
+    `timestamp` and `end_timestamp` delimit the utterance by the speaker's clock (ms since the
+    epoch). `recognise_ms` is the time from its end to its final text, `translate_ms` the time for
+    the translation, and `speak_ms` the time from there until the first chunk was sent.
     """
 
     timestamp: _Time
@@ -49,7 +49,7 @@ class Renders(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class RequestedInterpretation(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Interpretation by machine as asked for: well-typed, its values not yet checked."""
+    """Requested machine interpretation: well-typed, values not yet validated."""
 
     engine: str
     languages: (
@@ -59,8 +59,9 @@ class RequestedInterpretation(msgspec.Struct, frozen=True, rename="camel", kw_on
 
 
 class Interpretation(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A session's interpretation by machine; `auto` is every language that is listened to and that
-    the engine can do.
+    """Machine interpretation of a session.
+
+    `auto` means every language that has listeners and that the engine supports.
     """
 
     engine: str

@@ -1,4 +1,4 @@
-"""The runs of a session's own interpreter: one after another, each as long as Lambda lets it."""
+"""Runs of a session's machine interpreter, one after another within Lambda's time limit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated
 
 import msgspec
 
-# How long a run is believed to go on without a sign of life (ms); it gives one every ten seconds.
+# Lease of a run (ms). A run renews it every ten seconds.
 RUN_LEASE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
 class InterpreterRun:
-    """The latest run of a session, and until when it is believed to go on (ms since the epoch).
+    """The latest run of a session, with the end of its lease (ms since the epoch).
 
-    Generation 0 is none yet; its lease is the time in which the first is expected.
+    Generation 0 means that no run has started; its lease ends when the first one is overdue.
     """
 
     generation: int
@@ -23,7 +23,7 @@ class InterpreterRun:
 
 
 class RunRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What the function `interpreter` is invoked with. The ticket must not get into a log."""
+    """Event of the interpreter function. Never log the ticket."""
 
     session_id: str
     ticket: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]

@@ -1,4 +1,4 @@
-"""Numbers as DynamoDB gives them, and as everybody else writes them."""
+"""Conversion of DynamoDB's Decimals to plain numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """DynamoDB's Decimals as the int or float that they stand for, also inside of maps and lists;
-    everything else as it is.
-    """
+    """Convert Decimals to int or float, also inside maps and lists. Other values stay."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

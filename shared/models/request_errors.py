@@ -1,4 +1,4 @@
-"""Refusals that several services give, each in one wording."""
+"""Errors that several services raise, and the checks that raise them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from shared.models.session import MAX_LANGUAGES, Session
 
 
 def connection_not_found() -> LingocastError:
-    """The row of the connection is gone: it idled out, or was replaced."""
+    """The connection is not registered: it timed out or was replaced."""
     return LingocastError(
         ErrorCode.CONNECTION_NOT_FOUND, "the connection is not registered; connect again"
     )
 
 
 def require_registered(connection: Connection | None) -> Connection:
-    """The connection, if it is known and no other one has its seat. Raises CONNECTION_NOT_FOUND.
+    """Require a known connection that was not replaced. Raises CONNECTION_NOT_FOUND.
 
-    Every request of a connection that was replaced is refused by this, except for the chunks that
-    it may still send: protocol, rule 13.
+    This refuses every request of a replaced connection, except the audio that it may still send:
+    protocol, rule 13.
     """
     if connection is None or connection.replaced_at is not None:
         raise connection_not_found()
@@ -26,19 +26,19 @@ def require_registered(connection: Connection | None) -> Connection:
 
 
 def announcement_not_found(field: str) -> LingocastError:
-    """It was never announced to the caller, or is not any more."""
+    """The announcement does not exist for the caller, or is not active."""
     return ValidationError(
         ErrorCode.ANNOUNCEMENT_NOT_FOUND, field, "no such announcement is active"
     )
 
 
 def not_in_session(action: str) -> LingocastError:
-    """The request needs a session that the connection has not joined."""
+    """The request needs a session, but the connection has not joined one."""
     return LingocastError(ErrorCode.NOT_IN_SESSION, f"{action}: create or join a session first")
 
 
 def already_in_session() -> LingocastError:
-    """The connection sits in an active session."""
+    """The connection is in an active session."""
     return LingocastError(
         ErrorCode.ALREADY_IN_SESSION, "the connection is in a session; leave or end that one first"
     )
@@ -48,13 +48,13 @@ def interpretation_full() -> LingocastError:
     """Every slot of machine interpretation is held by an active session."""
     return LingocastError(
         ErrorCode.INTERPRETATION_FULL,
-        "interpretation: every machine is taken; try again when another session is over, or leave "
-        "it out",
+        "interpretation: every machine is taken; try again when another session has ended, or "
+        "leave it out",
     )
 
 
 def session_not_found() -> LingocastError:
-    """There is no session of that id."""
+    """No session has this ID."""
     return LingocastError(
         ErrorCode.SESSION_NOT_FOUND,
         "sessionId: no such session; check the id, and the link if it came by one",
@@ -62,12 +62,12 @@ def session_not_found() -> LingocastError:
 
 
 def session_ended() -> LingocastError:
-    """The session is over; it never comes back."""
+    """The session has ended."""
     return LingocastError(ErrorCode.SESSION_ENDED, "the session is over; join or create another")
 
 
 def require_active(session: Session | None) -> Session:
-    """The session, if there is one and it is not over. Raises SESSION_NOT_FOUND, SESSION_ENDED."""
+    """Require an active session. Raises SESSION_NOT_FOUND or SESSION_ENDED."""
     if session is None:
         raise session_not_found()
     if not session.is_active:
@@ -76,7 +76,7 @@ def require_active(session: Session | None) -> Session:
 
 
 def forbidden(action: str, who: str) -> LingocastError:
-    """The caller's role may not do that."""
+    """The caller's role does not permit the request."""
     return LingocastError(ErrorCode.FORBIDDEN, f"{action}: only {who} may")
 
 
@@ -92,7 +92,7 @@ def require_source(caller: Caller, action: str, who: str) -> None:
 
 
 def require_group(caller: Caller, group: str, action: str) -> str:
-    """The user id of a caller who belongs to `group`.
+    """Require a caller in `group` and return the user ID.
 
     Raises AUTHENTICATION_REQUIRED without a token, FORBIDDEN without the group.
     """
@@ -103,7 +103,7 @@ def require_group(caller: Caller, group: str, action: str) -> str:
 
 
 def require_user(caller: Caller, action: str) -> str:
-    """The user id of a caller with a token. Raises AUTHENTICATION_REQUIRED or TOKEN_EXPIRED."""
+    """Require a token and return the user ID. Raises AUTHENTICATION_REQUIRED or TOKEN_EXPIRED."""
     if caller.token_expired:
         raise token_expired(action)
     if caller.user_id is None:
@@ -114,7 +114,7 @@ def require_user(caller: Caller, action: str) -> str:
 
 
 def token_expired(action: str) -> LingocastError:
-    """The caller's token has expired, and no newer one was sent."""
+    """The caller's token has expired without renewal."""
     return LingocastError(
         ErrorCode.TOKEN_EXPIRED,
         f"{action}: the connection's token has expired; send authenticate with a new one, or"
@@ -123,15 +123,15 @@ def token_expired(action: str) -> LingocastError:
 
 
 def device_not_registered(action: str) -> LingocastError:
-    """The connection is none of its user's devices."""
+    """The connection is not registered as a device."""
     return LingocastError(
         ErrorCode.DEVICE_NOT_REGISTERED,
-        f"{action}: the connection is no device; register it first",
+        f"{action}: the connection is not a device; register it first",
     )
 
 
 def too_many_languages(session: Session) -> LingocastError:
-    """The session's listeners use as many different languages as they may."""
+    """The session's listeners use the maximum number of languages."""
     also = sorted(session.interpreted())
     others = f" or one that is interpreted ({', '.join(also)})" if also else ""
     return ValidationError(
@@ -143,9 +143,9 @@ def too_many_languages(session: Session) -> LingocastError:
 
 
 def too_many_channels() -> LingocastError:
-    """As many languages of the session are interpreted as may be."""
+    """The session has the maximum number of interpreted languages."""
     return ValidationError(
         ErrorCode.INVALID_LANGUAGE,
         "targetLanguage",
-        f"the session has its {MAX_LANGUAGES} interpreted languages; choose one of them",
+        f"the session has {MAX_LANGUAGES} interpreted languages; choose one of them",
     )

@@ -1,4 +1,4 @@
-"""A session: one speaker's floor, its channels of other languages, and its counters."""
+"""A session: the speaker's floor, channels of other languages, and listener counters."""
 
 from __future__ import annotations
 
@@ -12,37 +12,35 @@ from shared.models.interpretation import Interpretation, InterpreterSource
 from shared.models.interpreter_run import InterpreterRun
 from shared.models.terms import ChannelSource, EndReason
 
-# Languages in use by a session's listeners, beside the speaker's and those with an interpreter.
+# Maximum languages in use by a session's listeners, besides the speaker's and interpreted ones.
 MAX_LANGUAGES = 100
 
 
 class SessionStatus(StrEnum):
-    """A session is active until it is ended, and never again."""
+    """Status of a session. An ended session never becomes active again."""
 
     ACTIVE = "active"
     ENDED = "ended"
 
 
-# How long an interpreter is believed to be there without a sign of life (ms); it gives one each
-# second.
+# Lease of an interpreter (ms). Interpreters renew it every second.
 LEASE_MS = 2_500
-# How long the connection that gave its seat over may still be heard (ms): protocol, rule 13.
+# Time for which a rolled-over connection may still send (ms): protocol, rule 13.
 OVERLAP_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class FormerSource:
-    """The connection that a source has just rolled over from, with the epoch that it had."""
+    """A source's connection before its rollover, with its epoch then."""
 
     connection_id: str
     epoch: int
     until: int
 
     def may_send(self, connection_id: str, present_epoch: int, at_ms: int) -> bool:
-        """Whether that connection is still heard at `at_ms` beside the present one.
+        """Whether the connection may still send at `at_ms`, beside the present one.
 
-        Only next to the epoch that followed its own: whoever took the source over since then has
-        displaced it too.
+        Only while the epoch after its own is present: a later takeover displaces it too.
         """
         return (
             connection_id == self.connection_id
@@ -53,8 +51,9 @@ class FormerSource:
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """An interpreter who waits for a language, since when, and until when that is believed without
-    a sign of life (ms since the epoch).
+    """A stand-by interpreter of a language, with the start of its wait and the end of its lease.
+
+    Times are ms since the epoch.
     """
 
     source: InterpreterSource
@@ -64,11 +63,11 @@ class Standby:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Another language of a session.
+    """The channel of an interpreted language.
 
-    Without a `connection_id` nobody interprets it now; `epoch` outlives its holders, so that a
-    former source can never pass for the present one. The holder's lease runs until `lease_until`,
-    and it was last heard at `heard_at` (ms since the epoch). `standbys`, by connection id, wait.
+    `connection_id` is the interpreter's, None if there is none. `epoch` rises with each one,
+    so a former one cannot pass for the present one. `lease_until` is the end of its lease,
+    `heard_at` when it last sent audio (ms since the epoch). `standbys` has connection IDs as keys.
     """
 
     epoch: int
@@ -82,7 +81,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """What a connection may send: the language and the epoch of the channel that it holds."""
+    """Language and epoch that a connection may send."""
 
     language: str
     epoch: int
@@ -90,13 +89,12 @@ class AudioSource:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One row of the sessions table; times are ms since the epoch.
+    """A row of the sessions table; times are ms since the epoch.
 
-    `grace_until` is there while the speaker is away: until then the owner may come back.
-    `audible_since` is when audio last began to be delivered after a pause or a mute.
-    `language_counts` has the languages in use, and others at zero; `removed_languages` is how
-    many were removed from it to make room. `channels_epoch` is the highest epoch of the channels
-    that were.
+    `grace_until` is the end of the grace period while the speaker is away. `audible_since` is when
+    delivery last resumed after a pause or mute. `language_counts` has languages in use, and unused
+    ones at zero; `removed_languages` is the number of counters removed to make room.
+    `channels_epoch` is the highest epoch of all removed channels.
     """
 
     session_id: str
@@ -120,13 +118,13 @@ class Session:
     grace_until: int | None = None
     former_speaker: FormerSource | None = None
     end_reason: EndReason | None = None
-    # Of sessions that machines interpret; whoever has the ticket of this hash may interpret them.
+    # Sessions with machine interpretation: the ticket of this hash permits interpreting.
     interpretation: Interpretation | None = None
     ticket_hash: str | None = field(default=None, repr=False)
     interpreter_run: InterpreterRun | None = None
-    # Of sessions by link: the hash of the secret in their link.
+    # Sessions by link: hash of the secret in the link.
     secret_hash: str | None = field(default=None, repr=False)
-    # What may not have been told to the members yet: of each subject which version.
+    # Versions of changes that members may not have been notified of yet, by subject.
     pending_notifications: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -136,17 +134,17 @@ class Session:
 
     @property
     def speaker_connected(self) -> bool:
-        """False while the speaker is away, for good or to come back."""
+        """False during the grace period and after the end."""
         return self.is_active and self.grace_until is None
 
     def has_floor(self, connection_id: str) -> bool:
-        """Whether the connection is the session's speaker now, and not away."""
+        """Whether the connection is the session's present speaker, not in its grace period."""
         return connection_id == self.speaker_connection_id and self.grace_until is None
 
     def source_of(self, connection_id: str, at_ms: int) -> AudioSource | None:
-        """What the connection sends: the floor, a language, or (None) nothing at all.
+        """The language and epoch that a connection sends; None if it is no source.
 
-        `at_ms` decides whether a connection that was rolled over from is still heard.
+        A rolled-over connection may still send at `at_ms` if its overlap has not ended.
         """
         if self.has_floor(connection_id):
             return AudioSource(self.source_language, self.speaker_epoch)
@@ -166,29 +164,29 @@ class Session:
 
     @property
     def first_epoch(self) -> int:
-        """The epoch of a new channel: higher than any that its language may have had."""
+        """Epoch of a new channel: higher than any its language may have had."""
         return self.channels_epoch + 1
 
     def with_channel(self, language: str, channel: Channel) -> Session:
-        """The session with another channel of a language."""
+        """Copy with the channel of a language replaced."""
         return replace(self, channels={**self.channels, language: channel})
 
     def ended(self, reason: EndReason) -> Session:
-        """The session once it is over."""
+        """Copy of the session after its end."""
         return replace(self, status=SessionStatus.ENDED, end_reason=reason, grace_until=None)
 
     def with_speaker(self, connection_id: str, epoch: int) -> Session:
-        """The session with another speaker, who is there."""
+        """Copy with another speaker, who is present."""
         return replace(
             self, speaker_connection_id=connection_id, speaker_epoch=epoch, grace_until=None
         )
 
     def with_pending_notification(self, subject: str, version: int) -> Session:
-        """The session with something that its members are to be told."""
+        """Copy with a pending notification."""
         return replace(self, pending_notifications={**self.pending_notifications, subject: version})
 
     def interpreted(self) -> dict[str, ChannelSource]:
-        """The languages that have an interpreter now, with its kind."""
+        """Languages with an interpreter, and the kind of interpreter."""
         return {
             language: channel.source
             for language, channel in self.channels.items()
@@ -196,14 +194,15 @@ class Session:
         }
 
     def channel_source(self, language: str) -> ChannelSource:
-        """Whom a listener of `language` hears: its interpreter, or else the floor."""
+        """Source that listeners of `language` hear: its interpreter, or else the floor."""
         channel = self.channels.get(language)
         return channel.source if channel and channel.connection_id else "floor"
 
     @property
     def floor_captioner(self) -> str | None:
-        """The language whose machine captions the floor: of several, all of which recognise it,
-        only one is to say what it heard.
+        """Language whose machine interpreter captions the floor.
+
+        All machine interpreters recognise the floor, but only one of them sends its captions.
         """
         return min(
             (name for name, source in self.interpreted().items() if source == "machine"),
@@ -211,7 +210,7 @@ class Session:
         )
 
     def epoch_of(self, language: str) -> int | None:
-        """The epoch of whoever sends `language` now; None if nobody does."""
+        """Epoch of the present source of `language`; None if there is none."""
         if language == self.source_language:
             return self.speaker_epoch
         channel = self.channels.get(language)

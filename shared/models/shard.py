@@ -1,4 +1,4 @@
-"""A share of a fan-out, as one function hands it to another."""
+"""One shard of a fan-out, handed from one function to another."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import msgspec
 
 
 class ShardRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Send `message`, a finished text, to these connections until `deadline_at` (ms since the
-    epoch). Whoever asks has decided that they may have it.
+    """Request to send an encoded `message` to connections by `deadline_at` (ms since the epoch).
+
+    The caller has checked that they may receive it.
     """
 
     connection_ids: list[str]
@@ -16,7 +17,7 @@ class ShardRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ShardResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """Whom the message did not reach, and why; all others have it."""
+    """Connections that the message did not reach, by reason. All others have received it."""
 
     gone: list[str] = []
     failed: list[str] = []

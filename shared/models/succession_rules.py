@@ -1,7 +1,8 @@
-"""Who interprets a language, and who does next: the rules alone, from one state of a channel to the
-one after it. `shared.data_access.interpreter_leases` writes the difference under a condition.
+"""Succession rules for the interpreters of a language.
 
-Times are ms since the epoch. Someone is alive until their lease runs out.
+Pure functions from one state of a channel to the next; `shared.data_access.interpreter_leases`
+writes the difference conditionally. Times are ms since the epoch. An interpreter or stand-by is
+alive until its lease runs out.
 """
 
 from __future__ import annotations
@@ -12,34 +13,23 @@ from dataclasses import replace
 from shared.models.interpretation import InterpreterSource, Lease
 from shared.models.session import LEASE_MS, OVERLAP_MS, Channel, FormerSource, Standby
 
-# So many may wait for a language. Each takes some 80 B of the session's item, which is read for
+# Maximum stand-bys of a language. Each takes about 80 B of the session's row, which is read for
 # every chunk.
 MAX_STANDBYS = 8
 
 
 def is_alive(lease_until: int, now: int) -> bool:
-    """Whether who has that lease is believed to be there."""
+    """Whether a lease has not run out."""
     return now <= lease_until
 
 
-def is_held(channel: Channel | None, now: int) -> bool:
-    """Whether somebody who is alive interprets the language."""
-    return (
-        channel is not None
-        and channel.connection_id is not None
-        and is_alive(channel.lease_until, now)
-    )
-
-
 def is_expired(channel: Channel, now: int) -> bool:
-    """Whether the language has an interpreter whose lease has run out."""
+    """Whether the channel has an interpreter whose lease has run out."""
     return channel.connection_id is not None and not is_alive(channel.lease_until, now)
 
 
 def live_standbys(channel: Channel, now: int) -> list[str]:
-    """Who waits and is alive, the next one first: people before machines, the longest waiting
-    before the others.
-    """
+    """Live stand-bys by connection ID, next first: people before machines, then longest wait."""
     alive = _alive(channel.standbys, now)
     return sorted(alive, key=lambda who: (alive[who].source == "machine", alive[who].since, who))
 
@@ -52,7 +42,7 @@ def acquire(
     *,
     first_epoch: int = 1,
 ) -> Channel:
-    """Somebody interprets a language that nobody does; `first_epoch` is that of a new channel."""
+    """Give a channel without interpreter to a connection. A new channel gets `first_epoch`."""
     return Channel(
         epoch=channel.epoch + 1 if channel else first_epoch,
         source=source,
@@ -64,10 +54,10 @@ def acquire(
 
 
 def promote_next(channel: Channel, now: int, *, stays_until: int | None = None) -> Channel:
-    """The interpreter is lost: the next one who waits takes their place, or nobody.
+    """Replace a lost interpreter by the next stand-by, if there is one.
 
-    With `stays_until` the one who is lost waits behind the others, with that lease. Who waited and
-    is not alive does not wait any more.
+    With `stays_until` the former interpreter becomes the last stand-by, with that lease. Stand-bys
+    whose lease has run out are removed.
     """
     standbys = _alive(channel.standbys, now)
     ahead = live_standbys(channel, now)
@@ -76,7 +66,7 @@ def promote_next(channel: Channel, now: int, *, stays_until: int | None = None) 
             channel.source, _behind(standbys, now), stays_until
         )
     if not ahead:
-        # The lease that was lost stays, as a mark of its time. Only a former version had none.
+        # The lost lease records when. Channels of an earlier version have none.
         return replace(
             channel,
             connection_id=None,
@@ -89,7 +79,7 @@ def promote_next(channel: Channel, now: int, *, stays_until: int | None = None) 
 
 
 def take_over(channel: Channel, connection_id: str, source: InterpreterSource, now: int) -> Channel:
-    """Somebody takes the place of the present interpreter, who waits from now on if alive."""
+    """Replace the present interpreter, which becomes a stand-by if it is alive."""
     standbys = _without(channel.standbys, connection_id)
     former = channel.connection_id
     if former is not None and is_alive(channel.lease_until, now):
@@ -100,14 +90,15 @@ def take_over(channel: Channel, connection_id: str, source: InterpreterSource, n
 def add_standby(
     channel: Channel, connection_id: str, source: InterpreterSource, now: int
 ) -> Channel:
-    """Somebody waits from now on; who waited and is not alive does not any more."""
+    """Add a stand-by, and remove those whose lease has run out."""
     newcomer = Standby(source, _behind(channel.standbys, now), now + LEASE_MS)
     return replace(channel, standbys={**_alive(channel.standbys, now), connection_id: newcomer})
 
 
 def roll_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
-    """A new connection has the place of an old one, which as the interpreter is heard beside it for
-    a while; None if the old one has none.
+    """Give an old connection's place to a new one. None if the old one has no place.
+
+    An interpreter's old connection may send for a while longer.
     """
     if channel.connection_id == old:
         return replace(
@@ -125,7 +116,7 @@ def roll_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
 
 
 def lease_of(language: str, channel: Channel | None, connection_id: str, now: int) -> Lease | None:
-    """What an interpreter has of a language; None without a place in it."""
+    """An interpreter's lease on a language. None if it is neither holder nor stand-by."""
     if channel is None:
         return None
     others = sum(who != connection_id for who in live_standbys(channel, now))
@@ -161,7 +152,7 @@ def _held_by(
 
 
 def _behind(standbys: Mapping[str, Standby], now: int) -> int:
-    """Since when the last one waits: after all others, whatever the service's clocks say."""
+    """Waiting time of a new last stand-by: after all others, even if clocks disagree."""
     return max([now, *(place.since + 1 for place in standbys.values())])
 
 

@@ -1,12 +1,12 @@
-"""Closed sets of words that messages and stored values share."""
+"""Literal types shared by messages and stored values."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Role = Literal["speaker", "listener", "interpreter"]
-# Who is heard in a language.
+# Source of the audio that a language's listeners hear.
 ChannelSource = Literal["floor", "human", "machine"]
 EndReason = Literal["ended", "speakerLeft"]
-# Why a speaker is sent a status.
+# Reason for a status.
 UpdateReason = Literal["requested", "periodic", "listenerCountChange", "newLanguage"]

@@ -1,4 +1,4 @@
-"""What is to happen later: messages to oneself, delayed by a queue."""
+"""Timers: delayed messages that the service sends to itself through a queue."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import msgspec
 
 Timer_contra = TypeVar("Timer_contra", contravariant=True)
 
-#: The task by which a rule has the counters checked; without one it has connections swept.
+#: Task of the rule that checks counters. The rule without a task sweeps connections.
 RECONCILE = "reconcile"
 
 
 class GraceOver(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="graceOver"
 ):
-    """The speaker of this epoch has had the time to come back. Of no effect if there is another
-    epoch by then: every return gives a new one.
+    """End of a speaker's grace period.
+
+    Has no effect if the speaker has returned, because each return gets a new epoch.
     """
 
     session_id: str
@@ -29,8 +30,9 @@ STATUS_TICK = "statusTick"
 class StatusDue(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="statusDue"
 ):
-    """The speaker of a session is to hear who listens. `armed_at` (ms) says which of the session's
-    timers this is: only the one that the session waits for has an effect.
+    """A status is due for a session's speaker.
+
+    `armed_at` (ms) identifies the timer: only the one that is armed now has an effect.
     """
 
     session_id: str
@@ -40,11 +42,11 @@ class StatusDue(
 class StatusTick(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag=STATUS_TICK
 ):
-    """The speakers of all active sessions are to hear who listens."""
+    """Statuses are due for the speakers of all active sessions."""
 
 
 class Timers(Protocol[Timer_contra]):
-    """Sets timers. They may ring twice, and late; see `shared.aws.timer_queue`."""
+    """Sets timers. They may fire late or twice; see `shared.aws.timer_queue`."""
 
     def set(self, timer: Timer_contra, delay_seconds: int) -> None:
-        """Let `timer` ring after the delay. Raises StoreUnavailableError."""
+        """Fire `timer` after the delay. Raises StoreUnavailableError."""

@@ -1,4 +1,4 @@
-"""Time, injected: production reads the system's clocks, tests set their own."""
+"""Injected time: production uses the system clocks, tests their own."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A wall clock for stamps that leave the process, a monotonic one for measuring."""
+    """A wall clock for timestamps and a monotonic clock for durations."""
 
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch."""
 
     def monotonic(self) -> float:
-        """Seconds of a clock that never jumps; only differences mean something."""
+        """Seconds of a clock that never jumps; only differences are meaningful."""
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """System clocks."""
 
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch."""

@@ -1,6 +1,6 @@
-"""Secrets that the service gives out and of which it keeps only a hash: tickets, join secrets.
+"""Secrets that the service issues but stores only as a hash: tickets and join secrets.
 
-A hash without salt is enough: such a secret has 256 random bits, which nobody can try out.
+The hash needs no salt, because 256 random bits cannot be guessed.
 """
 
 from __future__ import annotations
@@ -14,28 +14,26 @@ from shared.utils.identifiers import Identifiers
 
 @dataclass(frozen=True, slots=True)
 class NewSecret:
-    """A secret to be given out; `text` must not get into a log."""
+    """A new secret and its hash. Never log `text`."""
 
     text: str = field(repr=False)
     hash: str = field(repr=False)
 
 
 def new_secret(identifiers: Identifiers) -> NewSecret:
-    """A secret that nobody has seen."""
+    """Generate a secret."""
     text = identifiers.secret()
     return NewSecret(text, hash_of(text))
 
 
 def hash_of(text: str) -> str:
-    """The SHA-256 of a secret, which is what is kept of it."""
-    # Half of a surrogate pair, which JSON can spell, is no secret, but shall not raise either.
+    """Compute the SHA-256 of a secret."""
+    # JSON can contain lone surrogates. They match no secret, but must not raise either.
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def matches(text: str | None, kept: str | None) -> bool:
-    """Whether `kept` is the hash of that text. The time it takes does not depend on how much of
-    the text is right.
-    """
-    if text is None or kept is None:
+def matches(text: str | None, stored_hash: str | None) -> bool:
+    """Whether `stored_hash` is the hash of `text`, compared in constant time."""
+    if text is None or stored_hash is None:
         return False
-    return hmac.compare_digest(hash_of(text), kept)
+    return hmac.compare_digest(hash_of(text), stored_hash)

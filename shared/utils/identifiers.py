@@ -1,6 +1,6 @@
-"""New identifiers, from the system's secure random source.
+"""New identifiers from the system's secure random source.
 
-A session's id is short, to be read aloud, and can be guessed. A secret cannot.
+Session IDs are short, so that people can read them aloud, and can be guessed. Secrets cannot.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ _NOUNS = (
 
 
 class Identifiers(Protocol):
-    """Where new identifiers come from; tests give their own."""
+    """Source of new identifiers; tests supply their own."""
 
     def session_id(self) -> str:
-        """An id of the form `golden-eagle-427`; may be taken already."""
+        """An ID of the form `golden-eagle-427`, which may be taken already."""
 
     def secret(self) -> str:
-        """A token that cannot be guessed, safe in URLs."""
+        """A URL-safe string that cannot be guessed."""
 
 
 class RandomIdentifiers:
     """Identifiers from the system's secure random source."""
 
     def session_id(self) -> str:
-        """One of some ten million (23.7 bits); uniqueness is the conditional write's task.
+        """One of about ten million IDs (23.7 bits); a conditional write ensures uniqueness.
 
-        Whoever tries ids at random finds a session sooner or later. Sessions that must not be
-        found are created with `access: link`, which asks for a secret as well.
+        Random guesses find a session sooner or later. Sessions that must stay private are created
+        with `access: link`, which also requires a secret.
         """
         number = secrets.randbelow(1000)
         return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number:03d}"

@@ -1,29 +1,29 @@
-"""Who a token speaks for, and what can be wrong with one. Imports no cryptography."""
+"""Identity of a verified token, and token errors. Imports no cryptography."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# The groups that give a right; others are not passed on.
+# Groups that grant rights; other groups are dropped.
 ROLE_GROUPS = frozenset({"speakers", "interpreters", "operators"})
 
 
 class InvalidTokenError(Exception):
-    """The token is malformed, of another issuer or for another client."""
+    """The token is malformed, from another issuer, or for another client."""
 
 
 class ExpiredTokenError(InvalidTokenError):
-    """The token was valid once, and has expired."""
+    """The token has expired."""
 
 
 class IssuerUnreachableError(Exception):
-    """The issuer's keys cannot be fetched, which says nothing about the token."""
+    """The issuer's keys cannot be fetched. The token may be valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for, and until when (ms since the epoch)."""
+    """User and groups of a token, with its expiry (ms since the epoch)."""
 
     user_id: str
     groups: frozenset[str]

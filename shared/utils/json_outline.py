@@ -1,7 +1,7 @@
-"""The outline of a JSON text (RFC 8259): its top-level members, and what a strict decoder minds.
+"""Outline of a JSON text (RFC 8259): top-level members, and what a strict decoder rejects.
 
-Unlike a decoder it takes any depth, any number and half of a surrogate pair, so that an error can
-still name the field and carry the request's id. It builds no values and does not recurse.
+Unlike a decoder, it accepts any depth, any number and lone surrogates, so that an error can name
+the field and carry the request's ID. It builds no values and does not recurse.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WHITE = " \t\n\r"
-# An escape of a surrogate, or a surrogate itself.
+# An escaped or literal surrogate.
 _SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
-# What may come next, and the characters that it may begin with.
+# What may come next, as the characters it may begin with.
 _VALUE, _NAME, _COLON = '{["-0123456789tfn', '"', ":"
 _FIRST_VALUE, _FIRST_NAME = _VALUE + "]", _NAME + "}"
 _IN_OBJECT, _IN_ARRAY = ",}", ",]"  # after a value, there
@@ -30,21 +30,21 @@ _IN_OBJECT, _IN_ARRAY = ",}", ",]"  # after a value, there
 
 @dataclass(slots=True)
 class Outline:
-    """What could be read. Of members with the same name the last one counts."""
+    """Outline of a text. If members share a name, the last one counts."""
 
-    # Values that are strings of whole characters; None for all others.
+    # Values that are strings without lone surrogates; None for all others.
     members: dict[str, str | None] = field(default_factory=dict)
     is_json: bool = False
     is_object: bool = False
-    halved: str | None = None  # the first member with half of a surrogate pair in it
+    surrogate_member: str | None = None  # the first member with a lone surrogate
     depth: int = 0  # of arrays and objects
-    deepest: str = ""  # the member that is so deep
+    deepest: str = ""  # the member with that depth
 
 
 def outline(text: str) -> Outline:
-    """The outline of a text that may be anything; of what is not JSON, the members before that."""
+    """Outline any text. If it is not JSON, the outline has the members before the fault."""
     read = Outline()
-    around: list[str] = []  # what may follow a value in each array and object that is open
+    around: list[str] = []  # what may follow a value, for each open array and object
     name, position, expected = "", 0, _VALUE
     match = _TOKEN.match
     while expected and (found := match(text, position)):
@@ -84,14 +84,14 @@ def outline(text: str) -> Outline:
 
 
 def is_valid_unicode(text: str) -> bool:
-    """Whether the text has no half of a surrogate pair, so that UTF-8 can hold it."""
+    """Whether the text has no lone surrogates, so that UTF-8 can encode it."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked(read: Outline, token: str, name: str) -> str | None:
-    """A string as it is written, None with half of a surrogate pair, which is noted."""
+    """Return a string token unchanged; None if it has a lone surrogate, which is recorded."""
     if _SUSPECT.search(token) is None or is_valid_unicode(json.loads(token)):
         return token
-    if read.halved is None:
-        read.halved = name
+    if read.surrogate_member is None:
+        read.surrogate_member = name
     return None

@@ -1,4 +1,4 @@
-"""How often something may be done: a lasting rate, and a burst."""
+"""Rate limiter with one bucket for each key."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _BUCKETS_KEPT = 1_024
 
 
 class KeyedRateLimiter:
-    """A bucket of `burst` tokens for each key, refilled with `per_second` of them, at most 1 000.
+    """Permits a burst of `burst` per key and `per_second` sustained, at most 1 000.
 
-    The caller says when something happened (ms): a clock that is set back or forward starves
-    nobody for longer than a second, and grants a burst at most. Only this instance counts; others
-    have buckets of their own. The least recently used key is forgotten, and full when it returns.
+    Callers pass the time (ms). A clock change blocks a key for at most a second and grants at most
+    one burst. Each instance counts for itself. It keeps 1 024 keys; the least recently used one is
+    dropped and starts afresh when it returns.
     """
 
     def __init__(self, *, per_second: int, burst: int) -> None:
@@ -24,7 +24,7 @@ class KeyedRateLimiter:
         self._buckets: OrderedDict[Hashable, LeakyBucket] = OrderedDict()
 
     def take(self, key: Hashable, at_ms: int) -> bool:
-        """Take a token; False if there is none."""
+        """Count one use of `key`. False if it is over the limit."""
         bucket = self._buckets.setdefault(key, LeakyBucket())
         self._buckets.move_to_end(key)
         if len(self._buckets) > _BUCKETS_KEPT:

@@ -1,18 +1,18 @@
-"""A leaky bucket on times that others measure: bounded both ways, whatever those clocks do."""
+"""Leaky bucket on timestamps from other clocks, robust against clock changes."""
 
 from __future__ import annotations
 
-# A time further back than this (ms) is a clock that was set back, if the next one agrees with it.
+# A time further back than this (ms) means that the clock was set back, if the next one confirms it.
 STEP_MS = 1_000
 
 
 class LeakyBucket:
-    """Fills by what is taken and drains by 1 a millisecond. All values are integers.
+    """Fills by the amounts taken and drains by 1 per millisecond. All values are integers.
 
-    The level is never below 0, so silence earns no credit, and only what fits is added, so refusals
-    cost nothing. A time before the latest one drains nothing, as messages may overtake each other.
-    Two such times in a row that are more than `STEP_MS` back and in order are a clock that was set
-    back: the bucket follows it and keeps its level.
+    The level is never below 0, so silence earns no credit; refused amounts are not added. A time
+    before the latest one drains nothing, because messages may overtake each other. Two such times
+    in a row, both more than `STEP_MS` back and in order, mean that the clock was set back: the
+    bucket follows it and keeps its level.
     """
 
     __slots__ = ("_back", "_last", "_level")
@@ -23,7 +23,7 @@ class LeakyBucket:
         self._back: int | None = None
 
     def advance(self, at_ms: int) -> int:
-        """Drain until `at_ms`; returns the level."""
+        """Drain until `at_ms` and return the level."""
         if self._last is None:
             self._last = at_ms
         elif at_ms >= self._last:
@@ -36,11 +36,11 @@ class LeakyBucket:
         return self._level
 
     def add(self, amount: int) -> None:
-        """Fill, as of the time that it has drained until."""
+        """Fill at the time of the last drain."""
         self._level += amount
 
     def take(self, at_ms: int, amount: int, *, limit: int) -> bool:
-        """Add `amount` if the level at `at_ms` is at most `limit`; whether it was added."""
+        """Add `amount` if the level at `at_ms` is at most `limit`. False if it is higher."""
         if self.advance(at_ms) > limit:
             return False
         self.add(amount)

@@ -1,4 +1,4 @@
-"""Origins of browsers (RFC 6454): parsing the allowed ones, and comparing an Origin header."""
+"""Browser origins (RFC 6454): normalisation, and comparison of Origin headers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ORIGIN = re.compile(
 
 
 def normal_origin(text: str) -> str:
-    """An origin as `scheme://host:port`, in lower case and with its port.
+    """Normalise an origin to `scheme://host:port` in lower case.
 
-    Raises ValueError for anything else, among it "null", a path and a wildcard.
+    Raises ValueError for anything else, including "null", paths and wildcards.
     """
     parts = _ORIGIN.fullmatch(text)
     if parts is None:
@@ -27,7 +27,7 @@ def normal_origin(text: str) -> str:
 
 
 def is_foreign(origin: str, allowed: Collection[str]) -> bool:
-    """Whether `origin` is none of `allowed`, which are in their normal form."""
+    """Whether `origin` is not among `allowed`, which are normalised."""
     try:
         return normal_origin(origin) not in allowed
     except ValueError:
@@ -35,7 +35,7 @@ def is_foreign(origin: str, allowed: Collection[str]) -> bool:
 
 
 def origins_of(event: Mapping[str, Any]) -> list[str]:
-    """Every value of a handshake's Origin headers; none of a client that is no browser."""
+    """All values of a handshake's Origin headers; only browsers send them."""
     values: list[str] = []
     for headers in (event.get("headers") or {}, event.get("multiValueHeaders") or {}):
         for name, value in headers.items():

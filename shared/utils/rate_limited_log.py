@@ -1,4 +1,4 @@
-"""Saying the same thing at most once a second."""
+"""Rate limit for repeated log messages: one per second and kind."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _KINDS_KEPT = 256
 
 
 class RateLimitedLog:
-    """Lets one of each kind pass a second, and counts the others. Bounded."""
+    """Passes one message of each kind per second and counts the others. Keeps 256 kinds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._kinds: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
 
     def due(self, kind: Hashable) -> int | None:
-        """How many of this kind were kept back since the last one; None to keep this one back."""
+        """Number of messages suppressed since the last one; None to suppress this one."""
         now = self._monotonic()
         last = self._kinds.get(kind)
         if last is not None and now - last[0] < _INTERVAL_SECONDS:

@@ -1,7 +1,7 @@
-"""The token by which a connection's seat is taken over: `<secret>.<connection id>`.
+"""Resume token, which permits the takeover of a connection's seat: `<secret>.<connection id>`.
 
-It names the connection, so that one read finds the row; the row keeps only the secret's SHA-256.
-A hash without salt is enough: the secret has 256 random bits, which nobody can try out.
+It names the connection, so that one read finds the row. The row has only the secret's SHA-256; it
+needs no salt, because 256 random bits cannot be guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.utils.identifiers import Identifiers
 
 @dataclass(frozen=True, slots=True)
 class ResumeToken:
-    """A token as the service keeps it: whose seat it stands for, and the hash of its secret."""
+    """A parsed token: the connection whose seat it is for, and the hash of its secret."""
 
     connection_id: str
     resume_hash: str = field(repr=False)
@@ -22,20 +22,20 @@ class ResumeToken:
 
 @dataclass(frozen=True, slots=True)
 class NewResumeToken:
-    """A token to be given out; `text` is secret and must not get into a log."""
+    """A new token and the hash of its secret. Never log `text`."""
 
     text: str = field(repr=False)
     resume_hash: str = field(repr=False)
 
 
 def new_resume_token(identifiers: Identifiers, connection_id: str) -> NewResumeToken:
-    """A token for the seat of that connection."""
+    """Generate a token for the seat of a connection."""
     secret = identifiers.secret()
     return NewResumeToken(f"{secret}.{connection_id}", _hash_of(secret))
 
 
 def parse_resume_token(text: str | None) -> ResumeToken | None:
-    """What a token says; None if it is none: whoever brings it joins like anybody else."""
+    """Parse a token. None if it is malformed: the client then joins as a new one."""
     secret, _, connection_id = (text or "").partition(".")
     if not secret or not connection_id:
         return None

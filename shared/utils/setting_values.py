@@ -1,7 +1,4 @@
-"""Values of settings, read from the text that environments hold.
-
-Each raises ValueError, which says what is expected.
-"""
+"""Parsers of setting values. Each raises ValueError with what is expected."""
 
 from __future__ import annotations
 
@@ -9,9 +6,9 @@ from shared.models.connection import CONNECTION_LIFETIME_MS
 from shared.models.interpretation import ENGINES
 from shared.utils.origins import normal_origin
 
-# In place of a list of engines.
+# Stands for an empty list of engines.
 NO_ENGINE = "none"
-# A run's successor needs a while to come before the run is over (s).
+# Maximum length of a run (s): its successor must start before Lambda's limit of 900 s.
 MOST_RUN_SECONDS = 810
 
 
@@ -24,41 +21,41 @@ def positive(text: str) -> int:
 
 
 def not_negative(text: str) -> int:
-    """A whole number, 0 too."""
+    """A whole number of at least 0."""
     if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"must be a whole number of at least 0, not {text!r}")
     return int(text)
 
 
 def lifetime(text: str) -> int:
-    """How long a connection lives (s), two hours at most."""
+    """Lifetime of a connection (s), at most two hours."""
     value = positive(text)
     if value > CONNECTION_LIFETIME_MS // 1000:
         raise ValueError(
-            f"must be at most {CONNECTION_LIFETIME_MS // 1000}: then API Gateway ends it anyway"
+            f"must be at most {CONNECTION_LIFETIME_MS // 1000}: API Gateway closes connections then"
         )
     return value
 
 
 def idle_timeout(text: str) -> int:
-    """After how much silence a connection is closed (s), at least 90."""
+    """Idle time after which a connection is closed (s), at least 90."""
     value = positive(text)
     if value < 90:
-        raise ValueError("must be at least 90, for heartbeats come every 30")
+        raise ValueError("must be at least 90: heartbeats come every 30")
     return value
 
 
 def queue_delay(text: str) -> int:
-    """The delay of a queue's message (s), 900 at most."""
+    """Delay of a queue's message (s), at most 900."""
     value = positive(text)
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     if value > 900:
-        raise ValueError("must be at most 900, the longest delay of a queue")
+        raise ValueError("must be at most 900, the maximum delay of a queue")
     return value
 
 
 def engines(text: str) -> tuple[str, ...]:
-    """Names of engines, by commas, each once; `none` alone is none at all."""
+    """Comma-separated engine names without duplicates; `none` alone means no engine."""
     if text.strip() == NO_ENGINE:
         return ()
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
@@ -71,12 +68,12 @@ def engines(text: str) -> tuple[str, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Origins of browsers, separated by commas, in their normal form."""
+    """Comma-separated browser origins, normalised."""
     return tuple(dict.fromkeys(normal_origin(each.strip()) for each in text.split(",")))
 
 
 def http_url(text: str) -> str:
-    """An http(s) URL, without a slash at its end."""
+    """An http(s) URL without trailing slashes."""
     if not text.startswith(("https://", "http://")):
         raise ValueError("must be an http(s) URL")
     return text.rstrip("/")
@@ -90,8 +87,8 @@ def websocket_url(text: str) -> str:
 
 
 def run_seconds(text: str) -> int:
-    """How long a run of an interpreter lasts (s)."""
+    """Length of an interpreter's run (s), at most 810."""
     value = positive(text)
     if value > MOST_RUN_SECONDS:
-        raise ValueError(f"must be at most {MOST_RUN_SECONDS}: the function has 900")
+        raise ValueError(f"must be at most {MOST_RUN_SECONDS}: Lambda ends the function after 900")
     return value

@@ -1,7 +1,7 @@
-"""Settings of the functions: frozen values read once from a mapping, every fault named at once.
+"""Settings of the functions: frozen values from environment variables, with all faults reported.
 
-The environment names stand here alone; the stack sets exactly those that a function's settings
-class asks for.
+Environment names are defined only here. The stack sets exactly those that a function's settings
+class declares.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
 class SettingsError(Exception):
-    """The environment lacks settings or holds bad ones; the message lists all of them."""
+    """Settings are missing or invalid; the message lists all of them."""
 
 
 def _setting(
@@ -57,36 +57,36 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Base of all settings classes."""
+    """Base class of all settings."""
 
     @classmethod
     def names(cls) -> list[str]:
-        """Every environment name that this class reads."""
+        """Environment names that this class reads."""
         return [item.metadata["name"] for item in fields(cls)]
 
     @classmethod
     def required_names(cls) -> list[str]:
-        """The environment names without a default."""
+        """Environment names without a default."""
         return [item.metadata["name"] for item in fields(cls) if item.default is MISSING]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectSettings(Settings):
-    """What the connect function needs."""
+    """Connections table."""
 
     connections_table: str = _setting(CONNECTIONS_TABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandshakeSettings(ConnectSettings):
-    """What the connect function needs: how many handshakes of abusive addresses wait at once."""
+    """Settings of the connect function: maximum concurrent delays of abusive addresses."""
 
     handshake_delays: int = _setting(HANDSHAKE_DELAYS, setting_values.positive, 20)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IssuerSettings(Settings):
-    """Where tokens come from and for which client they must be."""
+    """Issuer of access tokens, and the client they must be for."""
 
     token_issuer: str = _setting(TOKEN_ISSUER, setting_values.http_url)
     token_client_id: str = _setting(TOKEN_CLIENT_ID)
@@ -94,26 +94,26 @@ class IssuerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizerSettings(IssuerSettings):
-    """What the authorizer needs: from which origins browsers may connect; empty means any."""
+    """Settings of the authorizer: origins from which browsers may connect; empty means any."""
 
     allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
 
 
 @dataclass(frozen=True, kw_only=True)
 class TicketSettings(Settings):
-    """Where the tickets of sessions' interpreters are kept."""
+    """Table with the tickets of sessions' machine interpreters."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdmissionSettings(AuthorizerSettings, TicketSettings):
-    """All that the authorizer is given; the table matters to handshakes with a ticket alone."""
+    """All settings of the authorizer. It reads the table only for handshakes with a ticket."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RightsSettings(Settings):
-    """How long (s) a connection keeps its rights after its token has expired."""
+    """Time (s) for which a connection keeps its rights after its token has expired."""
 
     token_tolerance_seconds: int = _setting(
         TOKEN_TOLERANCE_SECONDS, setting_values.not_negative, 60
@@ -122,7 +122,7 @@ class RightsSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SenderSettings(Settings):
-    """How to send to connections."""
+    """Endpoint and concurrency for sending to connections."""
 
     api_gateway_endpoint: str = _setting(API_GATEWAY_ENDPOINT, setting_values.http_url)
     fanout_concurrency: int = _setting(FANOUT_CONCURRENCY, setting_values.positive, 100)
@@ -130,12 +130,12 @@ class SenderSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings(ConnectSettings, SenderSettings, RightsSettings):
-    """What every function needs that works on sessions and sends to connections."""
+    """Settings of all functions that work on sessions and send to connections."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
     status_queue_url: str = _setting(STATUS_QUEUE_URL, setting_values.http_url)
     max_listeners: int = _setting(MAX_LISTENERS, setting_values.positive, 10_000)
-    # What clients are told of how long their connection lives (s).
+    # Connection lifetime reported to clients (s).
     connection_lifetime_seconds: int = _setting(
         CONNECTION_LIFETIME_SECONDS, setting_values.lifetime, CONNECTION_LIFETIME_MS // 1000
     )
@@ -143,7 +143,7 @@ class SessionSettings(ConnectSettings, SenderSettings, RightsSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class FloorSettings(SessionSettings):
-    """What a function needs that may find a speaker gone and so starts the grace period (s)."""
+    """Settings of functions that may start a speaker's grace period (s)."""
 
     timer_queue_url: str = _setting(TIMER_QUEUE_URL, setting_values.http_url)
     speaker_grace_seconds: int = _setting(SPEAKER_GRACE_SECONDS, setting_values.queue_delay, 60)
@@ -151,7 +151,7 @@ class FloorSettings(SessionSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class FanoutSettings(SessionSettings):
-    """What a function needs that sends audio: above `shard_size` recipients, it asks for help."""
+    """Settings of functions that fan out to large audiences, in shards of `shard_size`."""
 
     broadcast_function: str = _setting(BROADCAST_FUNCTION)
     shard_size: int = _setting(SHARD_SIZE, setting_values.positive, 500)
@@ -159,8 +159,10 @@ class FanoutSettings(SessionSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class AudioSettings(FanoutSettings):
-    """What the function needs that takes audio: after how much silence (s) a person is no longer
-    the interpreter while the floor speaks; 0 is never.
+    """Settings of the audio functions.
+
+    A human interpreter who is silent for `interpreter_silence_seconds` while the floor speaks loses
+    the channel; 0 means never.
     """
 
     interpreter_silence_seconds: int = _setting(
@@ -170,14 +172,14 @@ class AudioSettings(FanoutSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class CleanUpSettings(Settings):
-    """Which function cleans up after connections that are over."""
+    """Function that cleans up after closed connections."""
 
     disconnect_handler_function: str = _setting(DISCONNECT_HANDLER_FUNCTION)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncementTableSettings(Settings):
-    """Where announcements are kept, and what of them is done later."""
+    """Table of announcements, and the queue for late deliveries."""
 
     announcements_table: str = _setting(ANNOUNCEMENTS_TABLE)
     announcement_queue_url: str = _setting(ANNOUNCEMENT_QUEUE_URL, setting_values.http_url)
@@ -185,16 +187,14 @@ class AnnouncementTableSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class InterpreterStartSettings(Settings):
-    """Which function interprets sessions."""
+    """Function that runs machine interpreters."""
 
     interpreter_function: str = _setting(INTERPRETER_FUNCTION)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InterpreterSettings(InterpreterStartSettings):
-    """What a session's interpreter needs: where clients connect, and after how long it has a
-    successor come (s).
-    """
+    """Settings of the interpreter function: WebSocket URL and length of a run (s)."""
 
     sessions_table: str = _setting(SESSIONS_TABLE)
     websocket_url: str = _setting(WEBSOCKET_URL, setting_values.websocket_url)
@@ -207,25 +207,23 @@ class InterpreterSettings(InterpreterStartSettings):
 class ControlSettings(
     FloorSettings, AnnouncementTableSettings, InterpreterStartSettings, IssuerSettings
 ):
-    """What the function needs that seats people, greets them and verifies renewed tokens: which
-    engines interpret, and how many sessions at a time.
-    """
+    """Settings of the control function: available engines, and maximum interpreted sessions."""
 
     interpretation_engines: tuple[str, ...] = _setting(
         INTERPRETATION_ENGINES, setting_values.engines, ("aws",)
     )
-    # Four fifths of Transcribe's 25 streams: a session takes a second one while its run changes.
+    # Four fifths of Transcribe's 25 streams: a session needs a second one while its run changes.
     max_interpreted_sessions: int = _setting(MAX_INTERPRETED_SESSIONS, setting_values.positive, 20)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncementSettings(FanoutSettings, AnnouncementTableSettings):
-    """What the function needs that announces."""
+    """Settings of the announcements function."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings(SessionSettings, CleanUpSettings, InterpreterStartSettings):
-    """What the sweep needs: after how much silence (s) a connection is closed."""
+    """Settings of the timeout function: idle time (s) after which connections are closed."""
 
     connection_idle_timeout_seconds: int = _setting(
         CONNECTION_IDLE_TIMEOUT_SECONDS, setting_values.idle_timeout, 120
@@ -234,30 +232,27 @@ class SweepSettings(SessionSettings, CleanUpSettings, InterpreterStartSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class DevicesSettings(Settings):
-    """Where devices are."""
+    """Table of devices."""
 
     devices_table: str = _setting(DEVICES_TABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisconnectSettings(FloorSettings, DevicesSettings):
-    """What the disconnect function needs: a connection that is over may have been a device."""
+    """Settings of the disconnect function, which also removes devices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceSyncSettings(
     ConnectSettings, SenderSettings, CleanUpSettings, DevicesSettings, RightsSettings
 ):
-    """What the function of devices needs: which secret the bus outside signs with."""
+    """Settings of the device_sync function: secret that signs its webhooks."""
 
     sync_secret_id: str = _setting(SYNC_SECRET_ID)
 
 
 def load(settings: type[SettingsType], environment: Mapping[str, str]) -> SettingsType:
-    """Read `settings` from `environment`.
-
-    Raises SettingsError naming every missing or malformed key, not only the first.
-    """
+    """Read `settings` from `environment`. Raises SettingsError listing all faults."""
     values: dict[str, object] = {}
     faults: list[str] = []
     for item in fields(settings):
@@ -271,9 +266,9 @@ def load(settings: type[SettingsType], environment: Mapping[str, str]) -> Settin
 
 
 def tunable() -> dict[str, Callable[[str], object]]:
-    """What an operator may change, each with what reads its text: the settings with a default.
+    """Settings that operators may change, with their parsers: those with a default.
 
-    The others follow from the stack.
+    The stack determines the others.
     """
     found: dict[str, Callable[[str], object]] = {}
     waiting = Settings.__subclasses__()
@@ -287,7 +282,7 @@ def tunable() -> dict[str, Callable[[str], object]]:
 
 
 def check_tunable(given: Mapping[str, str]) -> None:
-    """Raise SettingsError naming every unknown setting and every value that would be refused."""
+    """Check operators' settings. Raises SettingsError listing unknown names and invalid values."""
     known = tunable()
     faults: list[str] = []
     for name, text in given.items():

@@ -1,8 +1,8 @@
-"""Standard streams that cannot undo what a program has done.
+"""Standard streams whose failures never stop the program.
 
-Text that the encoding lacks is written as escapes. Output that cannot be written (a full disk, a
-reader that is gone) is dropped, and the program goes on; its exit status tells of its work alone.
-A standard descriptor that was closed at the start is /dev/null, so that no socket takes its number.
+Characters outside the encoding are written as escapes. Output that cannot be written (a full disk,
+a closed pipe) is dropped and the program continues, so its exit status reflects only its work.
+A standard descriptor closed at the start becomes /dev/null, so that no socket gets its number.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _BEST_EFFORT = "backslashreplace"
-# How long output waits for a reader that shares a non-blocking descriptor (s).
+# Time-out of a write to a full non-blocking descriptor (s).
 _PATIENCE_SECONDS = 5.0
 
 
 class _Output(io.FileIO):
-    """A descriptor that takes every write; `failure` is the first error, after which it drops."""
+    """A descriptor that accepts every write. After the first error, `failure`, it drops output."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)
@@ -37,7 +37,7 @@ class _Output(io.FileIO):
         while rest and self.failure is None:
             try:
                 written = super().write(rest)
-                if written is None:  # the descriptor does not block, and its buffer is full
+                if written is None:  # non-blocking, and the buffer is full
                     written = 0
                     self._wait()
                 rest = rest[written:]
@@ -52,24 +52,24 @@ class _Output(io.FileIO):
 
 
 class Outputs:
-    """What became of the output."""
+    """State of standard output."""
 
     def __init__(self, output: _Output) -> None:
         self._output = output
 
     @property
     def failure(self) -> OSError | None:
-        """Why standard output was cut short, None if it was not."""
+        """Error that cut standard output short; None if there was none."""
         sys.stdout.flush()
         return self._output.failure
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[Outputs]:
-    """Guard this process's standard streams, from here to its end.
+    """Protect this process's standard streams until it exits.
 
-    After the block, one line on standard error says why standard output was cut short. A reader
-    that has enough (`| head`) is no reason to say anything.
+    After the block, one line on standard error reports why standard output was cut short, unless
+    the reader closed the pipe (`| head`).
     """
     _open_closed_descriptors()
     output, errors = _opened(1), _opened(2)
@@ -94,7 +94,7 @@ def _open_closed_descriptors() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free: this one.
+            # open() returns the lowest free number, which is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
@@ -106,7 +106,7 @@ def _opened(descriptor: int) -> _Output:
 
 
 def _text(output: _Output, former: TextIO | None) -> io.TextIOWrapper:
-    """Text in the encoding of the stream before it, buffered as that was."""
+    """Wrap the output with the encoding and buffering of the former stream."""
     unbuffered = former is not None and getattr(former, "write_through", False)
     return io.TextIOWrapper(
         output if unbuffered else io.BufferedWriter(output),

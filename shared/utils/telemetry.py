@@ -1,6 +1,6 @@
-"""What the functions tell operators: structured logs, and metrics as log lines (EMF).
+"""Structured logs, and metrics as log lines in CloudWatch's embedded metric format (EMF).
 
-The only place that knows Powertools. Nothing here takes audio, tokens or message bodies.
+Only this module uses Powertools. Never pass audio, tokens or message bodies to it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from shared.utils.rate_limited_log import RateLimitedLog
 
 
 class Telemetry(Protocol):
-    """Counts, durations, warnings and faults of one function."""
+    """Metrics and logs of one function."""
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
-        """Add to a metric; `context` is logged with it."""
+        """Add to a counter; `context` is logged with it."""
 
     def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
-        """Add to a metric that is told apart by `dimensions`, of few values each."""
+        """Add to a counter with `dimensions`, each with few values."""
 
     def duration(self, name: str, milliseconds: float) -> None:
         """Add a raw duration; CloudWatch computes the percentiles."""
 
     def warn(self, message: str, **context: object) -> None:
-        """Log something that was dealt with."""
+        """Log a handled problem."""
 
     def fault(self, message: str, **context: object) -> None:
-        """Log the exception that is being handled, with its trace."""
+        """Log the current exception with its traceback."""
 
     def flush(self) -> None:
-        """Write the metrics of this invocation: one line, and one for each set of dimensions."""
+        """Write this invocation's metrics: one line, and one for each set of dimensions."""
 
 
 class PowertoolsTelemetry:
@@ -51,13 +51,13 @@ class PowertoolsTelemetry:
         self._by_dimensions: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
-        """Add to a metric; `context` stands beside it in the same line."""
+        """Add to a counter; `context` is in the same log line."""
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         for key, text in context.items():
             self._metrics.add_metadata(key=key, value=text)
 
     def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
-        """Add to a metric with dimensions of its own, summed up until `flush`."""
+        """Add to a counter with its own dimensions, summed until `flush`."""
         self._by_dimensions[name, tuple(sorted(dimensions.items()))] += value
 
     def duration(self, name: str, milliseconds: float) -> None:
@@ -65,9 +65,10 @@ class PowertoolsTelemetry:
         self._metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=milliseconds)
 
     def warn(self, message: str, **context: object) -> None:
-        """Log at WARNING: of the same message and code one a second, with how many were left out.
+        """Log at WARNING, at most once per second for the same message and code.
 
-        A flood of what is refused would otherwise be a flood of lines, which are paid for.
+        `leftOut` is the number of suppressed messages. The limit keeps log costs low when many
+        requests are refused.
         """
         left_out = self._seldom.due((message, context.get("code")))
         if left_out is None:
@@ -77,16 +78,16 @@ class PowertoolsTelemetry:
         self._logger.warning(message, extra=context)
 
     def fault(self, message: str, **context: object) -> None:
-        """Log at ERROR, with the trace."""
+        """Log the current exception at ERROR with its traceback."""
         self._logger.exception(message, extra=context)
 
     def flush(self) -> None:
-        """Write what was counted, if anything was."""
+        """Write the metrics, if any were added."""
         if self._metrics.metric_set:
             self._metrics.flush_metrics()
         counted, self._by_dimensions = self._by_dimensions, Counter()
         for (name, dimensions), value in counted.items():
-            # A line of its own: a line's dimensions are those of all its metrics.
+            # Dimensions apply to all metrics of a line, so each set needs its own line.
             with single_metric(name=name, unit=MetricUnit.Count, value=value) as metric:
                 for key, text in (("service", self._metrics.service), *dimensions):
                     metric.add_dimension(name=key, value=text)

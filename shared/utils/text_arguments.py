@@ -1,6 +1,6 @@
-"""Arguments and environment variables as text: bytes that are not UTF-8 are refused.
+"""Checks that arguments and environment variables are UTF-8.
 
-Python hands such bytes over as lone surrogates, which no JSON, URL or terminal can hold.
+Python passes other bytes as lone surrogates, which JSON, URLs and terminals cannot encode.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ NOT_UTF8 = "holds bytes that are not UTF-8; give the text in UTF-8"
 
 
 def is_text(value: str) -> bool:
-    """Whether the value is Unicode text, and so no bytes in disguise."""
+    """Whether the value has no lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -20,7 +20,7 @@ def is_text(value: str) -> bool:
 
 
 def check_text_arguments(parser: argparse.ArgumentParser) -> None:
-    """Let the parser refuse such bytes in every option and argument without a type of its own."""
+    """Make the parser reject other bytes in all options and arguments without their own type."""
     parser.register("type", None, _text)
 
 

@@ -1,8 +1,8 @@
-"""What texts of clients are measured by, whatever they are for."""
+"""Text normalisation matching JavaScript's trim."""
 
 from __future__ import annotations
 
-# What JavaScript's trim takes off, so that clients count as we do:
+# Characters that JavaScript's trim removes, so that clients and server count alike:
 # https://tc39.es/ecma262/#prod-WhiteSpace and #prod-LineTerminator
 _WHITE_SPACE = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -11,5 +11,5 @@ _WHITE_SPACE = (
 
 
 def trim(text: str) -> str:
-    """The text without white space at both ends."""
+    """Remove white space from both ends."""
     return text.strip(_WHITE_SPACE)

@@ -1,16 +1,16 @@
-"""One budget of requests: a rate that lasts, and a burst that it may come in."""
+"""Token bucket with a sustained rate and a burst."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Clocks of different hosts disagree by less; a time further back is a clock that was set (ms).
+# Host clocks differ by less. A time further back means that the clock was set back (ms).
 _BACKWARDS_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """So many a second on average, and so many at once."""
+    """A sustained rate per second, and a burst."""
 
     per_second: float
     burst: int
@@ -18,10 +18,10 @@ class Budget:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """The tokens of one budget. No clock: the caller says when something happened (ms).
+    """Tokens of one budget. It has no clock: callers pass the time (ms).
 
-    A time that is a little earlier than the last one fills nothing. One that is far earlier is
-    where filling goes on from, so that a clock that was set back starves nobody.
+    A time slightly before the last one adds no tokens. Refilling continues from a time that is far
+    earlier, so that a clock that was set back does not stop it.
     """
 
     tokens: float
@@ -29,11 +29,11 @@ class TokenBucket:
 
     @classmethod
     def full(cls, budget: Budget, at_ms: int) -> TokenBucket:
-        """A bucket that nothing was taken from yet."""
+        """Create a full bucket."""
         return cls(budget.burst, at_ms)
 
     def take(self, budget: Budget, at_ms: int) -> bool:
-        """Take a token; False if there is none."""
+        """Take a token. False if there is none."""
         self._fill(budget, at_ms)
         if self.tokens < 1:
             return False
@@ -41,7 +41,7 @@ class TokenBucket:
         return True
 
     def has_any(self, budget: Budget, at_ms: int) -> bool:
-        """Whether a token could be taken."""
+        """Whether a token is available."""
         self._fill(budget, at_ms)
         return self.tokens >= 1
 

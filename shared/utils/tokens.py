@@ -1,4 +1,4 @@
-"""Access tokens as Cognito issues them, verified against the issuer's public keys."""
+"""Verification of Cognito access tokens against the issuer's public keys."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from shared.utils.identity import (
     IssuerUnreachableError,
 )
 
-# What API Gateway holds the handshake open for is at most 29 s; fetching keys may not use that up.
+# API Gateway holds a handshake for at most 29 s; fetching keys must take far less.
 _FETCH_TIMEOUT_SECONDS = 4
 
 
 class SigningKeys(Protocol):
-    """Where the issuer's public keys come from."""
+    """Source of the issuer's public keys."""
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> jwt.PyJWK:
-        """The key that a token names in its header."""
+        """Get the key named in a token's header."""
 
 
 class TokenVerifier:
@@ -40,7 +40,7 @@ class TokenVerifier:
         )
 
     def verify(self, token: str) -> Identity:
-        """Whose token it is. Raises InvalidTokenError and IssuerUnreachableError."""
+        """Verify a token. Raises InvalidTokenError and IssuerUnreachableError."""
         try:
             key = self._keys.get_signing_key_from_jwt(token)
             claims: dict[str, Any] = jwt.decode(
@@ -51,12 +51,12 @@ class TokenVerifier:
                 options={
                     "require": ["exp", "iss", "sub"],
                     "verify_aud": False,
-                    # A token that was renewed just now may be from a clock that is a little ahead.
+                    # The clock that issued a just renewed token may be slightly ahead.
                     "verify_iat": False,
                 },
             )
         except (jwt.PyJWKClientConnectionError, json.JSONDecodeError) as error:
-            # No JSON: of a token that would be a DecodeError, so it is the issuer's answer.
+            # The issuer's response is not JSON; a malformed token raises DecodeError instead.
             raise IssuerUnreachableError(str(error)) from error
         except jwt.ExpiredSignatureError as error:
             raise ExpiredTokenError("expired") from error

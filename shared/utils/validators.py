@@ -1,4 +1,7 @@
-"""Every limit and domain of the protocol, once: sizes, language codes, ids, formats, chunks."""
+"""Limits and validation of protocol values: sizes, language codes, IDs, formats, chunks.
+
+Each validator raises ValidationError, which names the field and the reason.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,19 @@ from shared.models.errors import ErrorCode, ValidationError
 from shared.protocol.messages import RequestedAudioFormat
 from shared.protocol.requests import ACTIONS
 
-# API Gateway's own limit on a WebSocket message (128 KB); see
+# API Gateway's limit for a WebSocket message (128 KB):
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_CONTROL_MESSAGE_BYTES = 4 * 1024
 # An announcement, with its translations.
 MAX_ANNOUNCEMENT_MESSAGE_BYTES = 24 * 1024
-# A token; one that fits a handshake fits here: API Gateway takes 10 KB of request line and headers.
+# Room for any token that fits a handshake: API Gateway takes 10 KB of request line and headers.
 MAX_TOKEN_MESSAGE_BYTES = 12 * 1024
 MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
-# The largest chunk in base64, and as much JSON around it as a control message may have.
+# The largest chunk in base64, plus JSON of the size of a control message.
 MAX_AUDIO_MESSAGE_BYTES = (MAX_AUDIO_CHUNK_BYTES + 2) // 3 * 4 + MAX_CONTROL_MESSAGE_BYTES
-# Base64 and JSON around it must fit one 32 KB frame, which is all that a browser sends.
+# A chunk in base64 with its JSON must fit one 32 KB frame: browsers send a message as one frame.
 MAX_PCM_CHUNK_BYTES = 24_000
 
 QUALITY_TIERS = ("standard", "premium")
@@ -32,8 +35,8 @@ SAMPLE_RATES_HZ = range(8_000, 48_001)
 CHUNK_DURATIONS_MS = range(100, 1_001)
 
 _SESSION_ID = re.compile(r"[a-z]{2,20}-[a-z]{2,20}-[0-9]{3}")
-# RFC 5646, section 2.1. Primary subtags of four and more letters are reserved or have never been
-# registered: what looks like one is a language's name ("english") rather than its code.
+# RFC 5646, section 2.1. Primary subtags of four or more letters are reserved or unregistered; a
+# client that sends one most likely means a language's name ("english").
 _LANGUAGE = re.compile(
     r"""
     [a-z]{2,3}(-[a-z]{3}){0,3}            # language, extended language
@@ -51,62 +54,63 @@ _MAX_LANGUAGE_LENGTH = 35  # RFC 5646, section 4.4.1
 
 def _check_size(message: object, limit: int, kind: str) -> None:
     if isinstance(message, str):
-        # A half of a surrogate pair, which JSON can spell, has three bytes too.
+        # JSON can contain lone surrogates, which count as three bytes too.
         message = message.encode(errors="surrogatepass")
     if not isinstance(message, bytes):
-        raise ValidationError(ErrorCode.INVALID_MESSAGE, "message", "neither text nor bytes")
+        raise ValidationError(ErrorCode.INVALID_MESSAGE, "message", "neither a string nor bytes")
     if len(message) > limit:
         raise ValidationError(
             ErrorCode.MESSAGE_TOO_LARGE,
             "message",
-            f"{len(message)} bytes, a {kind} may have {limit}; send less at a time",
+            f"{len(message)} bytes, the maximum for a {kind} is {limit}; send less at a time",
         )
 
 
 def validate_message_size(message: str | bytes) -> None:
-    """Any message: at most 128 KB, counted in bytes of UTF-8."""
+    """Validate any message: at most 128 KB in UTF-8."""
     _check_size(message, MAX_MESSAGE_BYTES, "message")
 
 
 def validate_control_message_size(message: object) -> None:
-    """Any message but audio: at most 4 KB, as text or bytes, or as what JSON is made of."""
+    """Validate a control message, encoded or as JSON values: at most 4 KB."""
     if not isinstance(message, str | bytes):
         try:
             message = msgspec.json.encode(message)
         except (TypeError, ValueError, RecursionError) as error:
             raise ValidationError(
-                ErrorCode.INVALID_MESSAGE, "message", "cannot be written as JSON"
+                ErrorCode.INVALID_MESSAGE, "message", "cannot be encoded as JSON"
             ) from error
     _check_size(message, MAX_CONTROL_MESSAGE_BYTES, "control message")
 
 
 def validate_announcement_message_size(message: str | bytes) -> None:
-    """A request about announcements: at most 24 KB."""
+    """Validate a request about announcements: at most 24 KB."""
     _check_size(message, MAX_ANNOUNCEMENT_MESSAGE_BYTES, "request about announcements")
 
 
 def validate_token_message_size(message: str | bytes) -> None:
-    """The message of authenticate: at most 12 KB."""
+    """Validate an authenticate message: at most 12 KB."""
     _check_size(message, MAX_TOKEN_MESSAGE_BYTES, "message with a token")
 
 
 def validate_audio_message_size(message: str | bytes) -> None:
-    """A sendAudio as text: the largest chunk in base64 with 4 KB around it."""
+    """Validate a sendAudio message: at most the largest chunk in base64, plus 4 KB."""
     _check_size(message, MAX_AUDIO_MESSAGE_BYTES, "sendAudio")
 
 
 def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = None) -> None:
-    """A chunk as the session's format allows it: 100 B to 32 KB, and for PCM whole samples that
-    last no longer than chunkMs. The minimum does not hold for opus, whose silence is tiny.
+    """Validate a chunk: 100 B to 32 KB; for PCM, whole samples no longer than chunkMs.
+
+    Opus has no minimum, because its silence is tiny.
     """
     if not isinstance(audio, bytes):
-        raise ValidationError(ErrorCode.INVALID_AUDIO, "audio", "no bytes; send a chunk's bytes")
+        raise ValidationError(ErrorCode.INVALID_AUDIO, "audio", "not bytes; send a chunk's bytes")
     size = len(audio)
     if size > MAX_AUDIO_CHUNK_BYTES:
         raise ValidationError(
             ErrorCode.MESSAGE_TOO_LARGE,
             "audio",
-            f"{size} bytes, a chunk may have {MAX_AUDIO_CHUNK_BYTES}; send shorter chunks",
+            f"{size} bytes, the maximum is {MAX_AUDIO_CHUNK_BYTES}; send shorter chunks",
         )
     if size == 0:
         raise ValidationError(ErrorCode.INVALID_AUDIO, "audio", "empty; send a chunk's bytes")
@@ -116,7 +120,7 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
         raise ValidationError(
             ErrorCode.INVALID_AUDIO,
             "audio",
-            f"{size} bytes, a chunk has at least {MIN_AUDIO_CHUNK_BYTES}; "
+            f"{size} bytes, the minimum is {MIN_AUDIO_CHUNK_BYTES}; "
             "pad the last one of a stream with zeros",
         )
     if audio_format is None:
@@ -125,7 +129,7 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
         raise ValidationError(
             ErrorCode.INVALID_AUDIO,
             "audio",
-            f"{size} bytes are no whole number of {audio_format.frame_bytes}-byte samples",
+            f"{size} bytes are not a whole number of {audio_format.frame_bytes}-byte samples",
         )
     if size > audio_format.chunk_bytes:
         raise ValidationError(
@@ -137,7 +141,7 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
 
 
 def validate_language_code(code: str, field: str = "targetLanguage") -> str:
-    """The code in lower case, if it has BCP 47's form."""
+    """Validate the form of a BCP 47 code and return it in lower case."""
     lowered = code.lower() if isinstance(code, str) else ""
     if len(lowered) > _MAX_LANGUAGE_LENGTH or not _LANGUAGE.fullmatch(lowered):
         raise ValidationError(
@@ -147,7 +151,7 @@ def validate_language_code(code: str, field: str = "targetLanguage") -> str:
 
 
 def validate_client_id(client_id: str, field: str = "clientId") -> str:
-    """The id by which a client without a token is known again, if it has the form of one."""
+    """Validate the stable ID of a client without a token."""
     if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
         raise ValidationError(
             ErrorCode.INVALID_MESSAGE, field, "not 8 to 64 letters, digits, - and _; make a UUID"
@@ -156,7 +160,7 @@ def validate_client_id(client_id: str, field: str = "clientId") -> str:
 
 
 def validate_session_id(session_id: str, field: str = "sessionId") -> str:
-    """The id, if it has the form `golden-eagle-427`."""
+    """Validate a session ID: the form `golden-eagle-427`."""
     if not isinstance(session_id, str) or not _SESSION_ID.fullmatch(session_id):
         raise ValidationError(
             ErrorCode.INVALID_SESSION_ID, field, "not of the form golden-eagle-427"
@@ -165,7 +169,7 @@ def validate_session_id(session_id: str, field: str = "sessionId") -> str:
 
 
 def validate_quality_tier(tier: str, field: str = "qualityTier") -> str:
-    """The tier, if there is such a one."""
+    """Validate a quality tier."""
     if tier not in QUALITY_TIERS:
         raise ValidationError(
             ErrorCode.INVALID_QUALITY_TIER, field, f"not one of {', '.join(QUALITY_TIERS)}"
@@ -174,12 +178,12 @@ def validate_quality_tier(tier: str, field: str = "qualityTier") -> str:
 
 
 def validate_volume(volume: object) -> float:
-    """The volume as it is kept, if it is a number of 0.0-1.0."""
+    """Validate a volume of 0.0-1.0 and round it to six decimals."""
     return checked_volume(volume)
 
 
 def validate_action(action: object) -> str:
-    """The action, if there is such a one."""
+    """Validate the name of an action."""
     if not isinstance(action, str):
         raise ValidationError(ErrorCode.INVALID_MESSAGE, "action", "not a string")
     if action not in ACTIONS:
@@ -190,7 +194,7 @@ def validate_action(action: object) -> str:
 
 
 def validate_audio_format(requested: RequestedAudioFormat | None) -> AudioFormat:
-    """The format as asked for, or the default. A PCM chunk must fit one frame (24 000 B)."""
+    """Validate a requested format; None means the default. A PCM chunk has at most 24 000 B."""
     if requested is None:
         return AudioFormat()
 
@@ -214,7 +218,7 @@ def validate_audio_format(requested: RequestedAudioFormat | None) -> AudioFormat
     if audio_format.is_pcm and audio_format.chunk_bytes > MAX_PCM_CHUNK_BYTES:
         refuse(
             "chunkMs",
-            f"a chunk has {audio_format.chunk_bytes} bytes, {MAX_PCM_CHUNK_BYTES} are possible; "
+            f"a chunk has {audio_format.chunk_bytes} bytes, the maximum is {MAX_PCM_CHUNK_BYTES}; "
             "lower chunkMs or sampleRate",
             ErrorCode.INVALID_AUDIO,
         )

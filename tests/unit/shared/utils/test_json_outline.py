@@ -35,7 +35,7 @@ def test_members_are_those_of_the_standard_library(
         assert read.is_object
         assert set(read.members) == set(content)
         assert {name: text for name, text in read.members.items() if text is not None} == strings
-        assert read.halved is None
+        assert read.surrogate_member is None
 
 
 def _accepted(text: str) -> bool:
@@ -104,11 +104,11 @@ def test_json_that_is_no_object(text: str) -> None:
 def test_half_of_a_surrogate_pair_is_found(text: str, field: str | None) -> None:
     read = outline(text)
     assert read.is_json
-    assert read.halved == field
+    assert read.surrogate_member == field
 
 
 def test_the_name_of_a_member_may_be_halved_too() -> None:
-    halved = outline('{"\\ud800": 1, "b": "x"}').halved
+    halved = outline('{"\\ud800": 1, "b": "x"}').surrogate_member
     assert halved is not None
     assert not is_valid_unicode(halved)
 
