@@ -72,7 +72,7 @@ async def test_connect_confirms_a_subprotocol(probe: Api) -> None:
     "websocket-connect-route-subprotocol",
     confidence=Confidence.REPORTED,
 )
-async def test_a_subprotocol_is_not_confirmed_without_connect(probe: Api) -> None:
+async def test_a_subprotocol_that_connect_does_not_return_is_not_confirmed(probe: Api) -> None:
     client = await probe.connect(options={"subprotocols": ["v1"]})
     assert client.socket.subprotocol is None
 
