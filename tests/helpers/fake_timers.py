@@ -1,4 +1,4 @@
-"""Timers in memory: remembers what was set; the test lets them ring."""
+"""In-memory timers: they record what was set, and tests deliver it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Timer = TypeVar("Timer")
 
 
 class FakeTimers(Generic[Timer]):
-    """Passes the same contract suite as `TimerQueue`. `failing` refuses to set any."""
+    """Passes the contract suite of `TimerQueue`. While `failing`, setting a timer raises."""
 
     def __init__(self) -> None:
         self.set_: list[tuple[Timer, int]] = []
         self.failing = False
 
     def set(self, timer: Timer, delay_seconds: int) -> None:
-        """Remember the timer and its delay."""
+        """Record the timer and its delay."""
         if self.failing:
             raise StoreUnavailableError("send_message: test")
         self.set_.append((timer, delay_seconds))
 
     def bodies(self) -> list[str]:
-        """What would come out of the queue."""
+        """Bodies of the queue's messages."""
         return [msgspec.json.encode(timer).decode() for timer, _ in self.set_]

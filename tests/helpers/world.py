@@ -1,4 +1,4 @@
-"""The functions in one process: real handlers and repositories, steered doubles."""
+"""All functions in one process: real handlers and repositories with test doubles."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ ENVIRONMENT = {
     TOKEN_ISSUER: "https://issuer.example/pool",
     TOKEN_CLIENT_ID: "client",
 }
-# What the stack does not give to every function.
+# Settings that the stack gives to some functions only.
 _ONLY = {
     TIMER_QUEUE_URL: {"control", "disconnect", "session_status"},
     DISCONNECT_HANDLER_FUNCTION: {"timeout", "device_sync"},
@@ -106,7 +106,7 @@ FUNCTIONS = (
     "device_sync",
     "announcements",
 )
-# What wires each function; the others have the common one.
+# App of each function; the others use the base class.
 _APPS: dict[str, type[App]] = {
     "audio_processor": AudioApp,
     "broadcast": AudioApp,
@@ -120,16 +120,16 @@ _APPS: dict[str, type[App]] = {
 
 
 class CleanUps:
-    """Lambda's Invoke of the disconnect function without waiting; `lost` ones are never run."""
+    """Asynchronous invocations of the disconnect function. While `lost`, they never run."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.asked: list[Message] = []
+        self.events: list[Message] = []
         self.lost = False
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         events = [json.loads(payload) for payload in payloads]
-        self.asked += events
+        self.events += events
         for event in events:
             if not self.lost:
                 self._world.call("disconnect", event)
@@ -137,20 +137,20 @@ class CleanUps:
 
 
 class InterpreterStarts:
-    """Lambda's Invoke of the interpreter function without waiting; `lost` ones are never run."""
+    """Asynchronous invocations of the interpreter function. While `lost`, they are dropped."""
 
     def __init__(self) -> None:
-        #: The events that it was, or should have been, invoked with.
-        self.asked: list[Message] = []
+        #: Events of all invocations, including dropped ones.
+        self.events: list[Message] = []
         self.lost = False
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
-        self.asked += [json.loads(payload) for payload in payloads]
+        self.events += [json.loads(payload) for payload in payloads]
         return [InvocationResult(Outcome.DROPPED if self.lost else Outcome.SENT) for _ in payloads]
 
 
 class World(Clients):
-    """One service with its clients, on the database in use or on another one."""
+    """One service with its clients, on the database in use or on the given one."""
 
     def __init__(self, database: Any = None) -> None:
         super().__init__()
@@ -162,9 +162,9 @@ class World(Clients):
         self.clean_ups = CleanUps(self)
         self.interpreter_starts = InterpreterStarts()
         self.sync_secret = "a secret"
-        #: How long handshakes were made to wait, in seconds.
+        #: Delays of handshakes, in seconds.
         self.pauses: list[float] = []
-        #: Shards that were asked for, each as the function's payload.
+        #: Payloads of invoked shards.
         self.shards: list[Message] = []
         self.sessions = sessions_repository(database)
         self.connections = connections_repository(database)
@@ -175,40 +175,40 @@ class World(Clients):
             }
         self._modules = modules
         self._settings: dict[str, str] = {}
-        self._start_anew()
+        self._rebuild()
 
     def use_sessions(self, sessions: Any) -> None:
-        """Let the control function work on other sessions than the table's own."""
+        """Give the control function another sessions repository."""
         self._use(sessions=sessions)
 
     def use_rollovers(self, rollovers: Any) -> None:
-        """Let the control function take seats over by other means than the tables' own."""
+        """Give the control function other rollover writes."""
         self._use(rollovers=rollovers)
 
     def use_leases(self, leases: Any) -> None:
-        """Let the control function write interpreters' leases by other means."""
+        """Give the control function other lease writes."""
         self._use(leases=leases)
 
     def use_dynamodb(self, client: Any) -> None:
-        """Let every function reach the tables by this client."""
+        """Give all functions another DynamoDB client."""
         self._dynamodb = client
-        self._start_anew()
+        self._rebuild()
 
     def use_settings(self, **settings: str) -> None:
-        """Let every function have these settings, by their names in the environment."""
+        """Override settings of all functions, by environment name."""
         self._settings = settings
-        self._start_anew()
+        self._rebuild()
 
     @contextmanager
     def another_instance(self, function: str) -> Iterator[None]:
-        """A function's requests go to one more instance, until the end of the block."""
+        """Send a function's requests to another instance within the block."""
         before = self._handlers[function]
         self._handlers[function] = self._modules[function].build(self._app(function))
         yield
         self._handlers[function] = before
 
     def spread(self, function: str, count: int) -> None:
-        """Let `count` new instances of a function serve its requests in turn."""
+        """Serve a function's requests by `count` new instances in turn."""
         build = self._modules[function].build
         turns = itertools.cycle([build(self._app(function)) for _ in range(count)])
 
@@ -217,7 +217,7 @@ class World(Clients):
 
         self._handlers[function] = serve
 
-    def _start_anew(self) -> None:
+    def _rebuild(self) -> None:
         self._handlers = {
             name: module.build(self._app(name)) for name, module in self._modules.items()
         }
@@ -226,7 +226,7 @@ class World(Clients):
         self._handlers["control"] = self._modules["control"].build(self._app("control", **given))
 
     def _app(self, function: str, **given: Any) -> App:
-        """One more instance of a function, with caches of its own."""
+        """Create another instance of a function, with its own caches."""
         return _APPS.get(function, App)(
             {
                 name: value
@@ -253,12 +253,12 @@ class World(Clients):
         )
 
     def broadcast(self, payload: Message) -> Message:
-        """An invocation of the broadcast function."""
+        """Invoke the broadcast function."""
         result: Message = self._handlers["broadcast"](payload, None)
         return result
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
-        """Lambda's Invoke of the broadcast function, as a function sees it."""
+        """Invoke the broadcast function as Lambda does for another function."""
         requests = [json.loads(payload) for payload in payloads]
         self.shards += requests
         return [
@@ -271,45 +271,41 @@ class World(Clients):
         return self._handlers[function](event, context)
 
     def sweep(self) -> None:
-        """What the rule of every minute does."""
+        """Run the sweep of every minute."""
         self.call("timeout", {"detail-type": "Scheduled Event", "source": "aws.events"})
 
     def reconcile(self) -> None:
-        """What the rule of every five minutes does."""
+        """Run the counter check of every five minutes."""
         self.call("timeout", {"task": "reconcile"})
 
     def presence(self) -> None:
-        """What the rule of every minute does with devices."""
+        """Run the device presence check of every minute."""
         self.call("device_sync", {"detail-type": "Scheduled Event", "source": "aws.events"})
 
-    def ring(self, *more: str) -> Message:
-        """Let every timer ring that was set, and `more` messages; returns which failed."""
+    def fire_timers(self, *more: str) -> Message:
+        """Deliver all grace timers and `more` messages. Returns the failed ones."""
         return self._deliver([*self.timers.bodies(), *more])
 
-    def ring_one(self, timer: GraceOver) -> Message:
-        """Let one timer ring, be it for the second time."""
+    def fire_timer(self, timer: GraceOver) -> Message:
+        """Deliver one grace timer, also repeatedly."""
         return self._deliver([msgspec.json.encode(timer).decode()])
 
-    def ring_statuses(self, *more: str) -> Message:
-        """Let a second pass, every status ring that is due, and `more` messages; returns which
-        failed.
-        """
+    def fire_status_timers(self, *more: str) -> Message:
+        """Advance by a second and deliver status timers and `more`. Returns the failed ones."""
         self.clock.advance(1000)
         bodies = [*self.status_timers.bodies(), *more]
         self.status_timers.set_.clear()
         return self._deliver(bodies, "session_status")
 
-    def ring_announcements(self, *more: str) -> Message:
-        """Let three seconds pass, and everything ring that is to be done later of announcements,
-        and `more` messages; returns which failed.
-        """
+    def fire_announcement_timers(self, *more: str) -> Message:
+        """Advance by 3 s and deliver announcement timers and `more`. Returns the failed ones."""
         self.clock.advance(3000)
         bodies = [*self.announcement_timers.bodies(), *more]
         self.announcement_timers.set_.clear()
         return self._deliver(bodies, "announcements") if bodies else {"batchItemFailures": []}
 
     def tick(self) -> None:
-        """The rule of every minute."""
+        """Run the status rule of every minute."""
         self._handlers["session_status"]({"type": "statusTick"}, None)
 
     def _deliver(self, bodies: Sequence[str], function: str = "timeout") -> Message:
@@ -321,7 +317,7 @@ class World(Clients):
         return result
 
     def session(self, session_id: str) -> Session:
-        """The session as it is stored."""
+        """Read a session from the table."""
         session = self.sessions.get(session_id)
         assert session is not None
         return session
@@ -329,6 +325,6 @@ class World(Clients):
 
 @contextmanager
 def new_world() -> Iterator[World]:
-    """A world with empty tables in memory, which are faster than moto's by far."""
+    """A world with empty in-memory tables, which are far faster than moto."""
     with using(MemoryDynamoDB()):
         yield World()

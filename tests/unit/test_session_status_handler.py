@@ -34,7 +34,7 @@ class TestHandler:
     def test_a_tick_of_the_queue_does_what_the_rule_does(self, world: World) -> None:
         speaker, _ = world.create_session()
 
-        failures = world.ring_statuses(json.dumps({"type": "statusTick"}))
+        failures = world.fire_status_timers(json.dumps({"type": "statusTick"}))
 
         assert failures == {"batchItemFailures": []}
         assert statuses(world, speaker) == [("periodic", 0)]
@@ -61,7 +61,7 @@ class TestHandler:
     def test_a_message_that_is_none_of_ours_fails_alone(self, world: World) -> None:
         speaker, _ = world.create_session()
 
-        failures = world.ring_statuses("{}", json.dumps({"type": "statusTick"}))
+        failures = world.fire_status_timers("{}", json.dumps({"type": "statusTick"}))
 
         assert failures == {"batchItemFailures": [{"itemIdentifier": "0"}]}
         assert statuses(world, speaker) == [("periodic", 0)]
@@ -146,7 +146,7 @@ class TestNamedSession:
     def test_who_has_its_ticket_needs_no_token(self, world: World) -> None:
         interpretation = {"engine": "aws", "languages": ["es"]}
         _, session_id = world.create_session(interpretation=interpretation)
-        [event] = world.interpreter_starts.asked
+        [event] = world.interpreter_starts.events
         _, another = world.create_session()
         anybody = world.connect()
 

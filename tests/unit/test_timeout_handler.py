@@ -150,7 +150,7 @@ class TestDisconnectTrigger:
 
         world.sweep()
 
-        asked = sorted(world.clean_ups.asked, key=lambda event: str(event["connectionId"]))
+        asked = sorted(world.clean_ups.events, key=lambda event: str(event["connectionId"]))
         assert asked == [{"connectionId": listener} for listener in sorted(listeners)]
         assert world.session(session_id).listener_count == 0
 
@@ -203,7 +203,7 @@ class TestHandler:
         world.disconnect("c1")
         world.clock.advance(IDLE_MS)
 
-        assert world.ring() == {"batchItemFailures": []}
+        assert world.fire_timers() == {"batchItemFailures": []}
         assert not world.session(session_id).is_active
         assert known(world, listener)
         world.call("timeout", scheduled_event())

@@ -242,7 +242,7 @@ def _speaks(stage: Stage, reply: Message) -> None:
     assert world.ask(stage.speaker, "setVolume", volume=0.5)["type"] == "broadcastStateChanged"
     world.clock.advance(70_000)
     if world.timers.bodies():
-        world.ring()
+        world.fire_timers()
     assert world.session(stage.session_id).is_active
     assert world.session(stage.session_id).speaker_connected
 
@@ -521,7 +521,7 @@ def _late(stage: Stage) -> None:
     """What of announcements is done later; what fails there comes again."""
     for _ in range(6):
         stage.world.clock.advance(3_000)
-        stage.world.ring_announcements()
+        stage.world.fire_announcement_timers()
 
 
 def _announced(stage: Stage) -> str:
@@ -724,7 +724,7 @@ def timer_rings(stage: Stage) -> tuple[Do, Check]:
 
     def do() -> None:
         for _ in range(4):  # the queue repeats what failed
-            if not world.ring()["batchItemFailures"]:
+            if not world.fire_timers()["batchItemFailures"]:
                 break
 
     def check() -> None:

@@ -91,7 +91,7 @@ def test_who_was_connected_before_the_authorizer_said_so_is_judged_by_the_sessio
     world: World,
 ) -> None:
     _, session_id = world.create_session(interpretation={"engine": "aws", "languages": ["es"]})
-    ticket = world.interpreter_starts.asked[-1]["ticket"]
+    ticket = world.interpreter_starts.events[-1]["ticket"]
     machine = world.connect()
     join = {"sessionId": session_id, "targetLanguage": "es", "role": "interpreter"}
     world.ask(machine, "joinSession", ticket=ticket, **join)

@@ -105,7 +105,7 @@ class TestWhoIsTold:
 
         announce(world, operator(world))
         world.sender.gone.remove(reader)
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert announced(world, reader) == ["Pause"]
         assert world.ask(reader, "getActiveAnnouncement")["message"] == "Pause"

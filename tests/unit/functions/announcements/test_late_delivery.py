@@ -48,7 +48,7 @@ class TestRaces:
         assert reply["type"] == "sessionJoined"
         if client.cancel():
             happening()
-        world.ring_announcements()
+        world.fire_announcement_timers()
         return listener
 
     @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
@@ -115,7 +115,7 @@ class TestLatePass:
         # The index is behind: to the announcer's function this one was not there.
         assert world.pushes(late) == []
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert [message["message"] for message in world.pushes(late)] == ["Pause"]
         assert len(world.pushes(early, "announcement")) == 1
@@ -129,8 +129,8 @@ class TestLatePass:
         announcer = world.connect("olga", "operators") if scope == "all" else speaker
         announce(world, announcer, scope)
         after = world.listener(session_id, "es")
-        world.ring_announcements()
-        world.ring_announcements()
+        world.fire_announcement_timers()
+        world.fire_announcement_timers()
 
         assert [message["type"] for message in world.pushes(before)] == ["announcement"]
         assert [message["type"] for message in world.pushes(after)] == ["activeAnnouncement"]
@@ -142,7 +142,7 @@ class TestLatePass:
         reader, announcer = world.connect(), world.connect("olga", "operators")
         announce(world, announcer)
         world.ask(announcer, "clearAnnouncement", scope="all")
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert len(world.pushes(reader, "announcementCleared")) == 1
         assert world.pushes(announcer) == []
@@ -162,7 +162,7 @@ class TestLatePass:
         if joins:
             world.ask(second, "joinSession", sessionId=session_id, targetLanguage="es")
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert world.pushes(second) == []
 
@@ -172,7 +172,7 @@ class TestLatePass:
         announce(world, announcer)
         assert world.pushes(reader) == []
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
 
@@ -186,7 +186,7 @@ class TestLatePass:
         for reader in (long_there, mover):
             world.sender.script(reader, Outcome.FAILED)
         announce(world, speaker, "session")
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert world.pushes(long_there) == []
         assert len(world.pushes(mover, "announcement")) == 1
@@ -198,7 +198,7 @@ class TestLatePass:
         world.ask(announcer, "clearAnnouncement", scope="all")
         late = world.connect()
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert {message["type"] for message in world.pushes(late)} == {"announcementCleared"}
 
@@ -208,7 +208,7 @@ class TestLatePass:
         second = announce(world, announcer, message="New")
         late = world.connect()
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         (message,) = world.pushes(late)
         assert message["announcementId"] == second
@@ -231,7 +231,7 @@ class TestLatePass:
         assert world.pushes(reader) == []
 
         for _ in range(2):  # the first time the announcer may still be at it
-            world.ring_announcements()
+            world.fire_announcement_timers()
             world.clock.advance(15_000)
 
         assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
@@ -255,7 +255,7 @@ class TestLatePass:
             reply = world.ask(announcer, "announce", **request)
             again = world.ask(announcer, "announce", **request)
             for _ in range(3):
-                world.ring_announcements()
+                world.fire_announcement_timers()
                 world.clock.advance(15_000)
 
             ids = {message["announcementId"] for message in world.pushes(reader, "announcement")}

@@ -169,11 +169,11 @@ class TestTroubles:
         ((due, delay),) = world.announcement_timers.set_
         assert delay == 0
 
-        failed = world.ring_announcements()
+        failed = world.fire_announcement_timers()
         assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}]}
         table.throttled = False
         world.announcement_timers.set(due, 0)
-        assert world.ring_announcements() == {"batchItemFailures": []}
+        assert world.fire_announcement_timers() == {"batchItemFailures": []}
 
         assert greeted(world, listener) == ["Pausa"]
 
@@ -189,7 +189,7 @@ class TestTroubles:
         world.disconnect(gone)
         table.throttled = False
 
-        assert world.ring_announcements() == {"batchItemFailures": []}
+        assert world.fire_announcement_timers() == {"batchItemFailures": []}
 
         assert greeted(world, left) == greeted(world, gone) == []
 
@@ -212,6 +212,6 @@ class TestTroubles:
         world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
         world.sender.failing.clear()
 
-        world.ring_announcements()
+        world.fire_announcement_timers()
 
         assert greeted(world, listener) == ["Pausa"]

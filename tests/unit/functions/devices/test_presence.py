@@ -34,7 +34,7 @@ def test_who_is_found_gone_by_the_news_is_part_of_the_next_news(world: World) ->
     expected = {device_id(1): True, device_id(2): False, device_id(3): True}
     assert last_change(world, first.connection) == expected
     # Its connection is cleaned up after, too.
-    assert world.clean_ups.asked == [{"connectionId": second.connection}]
+    assert world.clean_ups.events == [{"connectionId": second.connection}]
     assert world.connections.get(second.connection) is None
 
 

@@ -183,7 +183,7 @@ def test_who_vanishes_meanwhile_goes_offline_and_the_others_are_told(
         item["deviceId"]: item["online"] for item in two.heard("devicesChanged")[-1]["devices"]
     }
     assert states == {device_id(1): True, device_id(2): True, device_id(3): False}
-    assert world.clean_ups.asked == [{"connectionId": gone.connection}]
+    assert world.clean_ups.events == [{"connectionId": gone.connection}]
     posts = len(world.sender.posts)
     one.watch("film")
     assert len(world.sender.posts) == posts + 1
@@ -197,7 +197,7 @@ def test_who_cannot_be_reached_now_keeps_nobody_else_from_it(
 
     assert one.watch("film")["delivered"] == 1
     assert len(two.heard()) == 1
-    assert world.clean_ups.asked == []
+    assert world.clean_ups.events == []
 
 
 @pytest.mark.parametrize("ahead_ms", [60_000, 60_001])

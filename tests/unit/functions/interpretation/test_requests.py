@@ -41,7 +41,7 @@ def test_every_language_that_is_listened_to_can_be_asked_for(world: World) -> No
 def test_the_function_is_invoked_once_with_a_ticket_of_that_session(world: World) -> None:
     reply = opened(world, interpretation=ASKED)
 
-    (event,) = world.interpreter_starts.asked
+    (event,) = world.interpreter_starts.events
     assert event.keys() == {"sessionId", "ticket", "generation"}
     assert (event["sessionId"], event["generation"]) == (reply["sessionId"], 1)
     assert hashed_secret.matches(event["ticket"], world.session(reply["sessionId"]).ticket_hash)
@@ -50,7 +50,7 @@ def test_the_function_is_invoked_once_with_a_ticket_of_that_session(world: World
 def test_nobody_else_is_told_the_ticket_and_it_is_nowhere_in_clear(world: World) -> None:
     reply = opened(world, interpretation=ASKED)
 
-    (event,) = world.interpreter_starts.asked
+    (event,) = world.interpreter_starts.events
     session = world.session(reply["sessionId"])
     assert event["ticket"] not in str(reply)
     assert session.ticket_hash != event["ticket"]
@@ -64,7 +64,7 @@ def test_who_asks_for_none_gets_none(world: World) -> None:
     assert "interpretation" not in reply
     session = world.session(reply["sessionId"])
     assert (session.interpretation, session.ticket_hash, session.interpreter_run) == (None,) * 3
-    assert world.interpreter_starts.asked == []
+    assert world.interpreter_starts.events == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_cannot_be_interpreted_is_refused_with_a_remedy(
 
     assert (reply["type"], reply["code"]) == ("error", code)
     assert named in reply["message"]
-    assert world.interpreter_starts.asked == []
+    assert world.interpreter_starts.events == []
 
 
 def test_a_function_that_cannot_be_invoked_costs_nobody_the_session(world: World) -> None:
@@ -136,7 +136,7 @@ def test_the_sweep_starts_what_is_missed_with_another_ticket(world: World) -> No
 
     world.sweep()
 
-    first, again = world.interpreter_starts.asked
+    first, again = world.interpreter_starts.events
     assert (again["sessionId"], again["generation"]) == (session_id, 1)
     ticket_hash = world.session(session_id).ticket_hash
     assert hashed_secret.matches(again["ticket"], ticket_hash)
@@ -151,7 +151,7 @@ def test_the_sweep_starts_nothing_that_may_still_come(world: World) -> None:
 
     world.sweep()
 
-    assert len(world.interpreter_starts.asked) == 1
+    assert len(world.interpreter_starts.events) == 1
 
 
 def test_two_sweeps_at_once_start_one_run(world: World) -> None:
@@ -161,7 +161,7 @@ def test_two_sweeps_at_once_start_one_run(world: World) -> None:
     world.sweep()
     world.sweep()
 
-    assert len(world.interpreter_starts.asked) == 2
+    assert len(world.interpreter_starts.events) == 2
 
 
 def test_no_more_sessions_than_there_are_machines(world: World) -> None:
@@ -175,7 +175,7 @@ def test_no_more_sessions_than_there_are_machines(world: World) -> None:
     assert (refused["status"], refused["code"]) == (503, "INTERPRETATION_FULL")
     assert refused["retryable"] is True
     assert refused["message"].startswith("interpretation: every machine is taken; try again")
-    assert len(world.interpreter_starts.asked) == 20
+    assert len(world.interpreter_starts.events) == 20
     # With a machine again as soon as one is free, without one at any time.
     world.ask(speakers[7], "endSession")
     assert world.ask(speakers[20], "createSession", **asked)["type"] == "sessionCreated"

@@ -13,7 +13,7 @@ ASKED = {"engine": "aws", "languages": ["es"]}
 def ticketed(world: World) -> tuple[str, str]:
     """A session that a machine is to interpret, and its ticket."""
     _, session_id = world.create_session(interpretation=ASKED)
-    return session_id, world.interpreter_starts.asked[-1]["ticket"]
+    return session_id, world.interpreter_starts.events[-1]["ticket"]
 
 
 def test_the_session_s_own_interpreter_needs_no_token(world: World) -> None:
@@ -35,7 +35,7 @@ def test_the_session_s_own_interpreter_needs_no_token(world: World) -> None:
 
 def test_a_ticket_counts_where_the_session_lists_its_interpreters(world: World) -> None:
     _, session_id = world.create_session(interpretation=ASKED, interpreters=["ines"])
-    ticket = world.interpreter_starts.asked[-1]["ticket"]
+    ticket = world.interpreter_starts.events[-1]["ticket"]
 
     reply = world.ask(
         world.connect(),
@@ -140,7 +140,7 @@ def test_when_the_sweep_has_another_started_the_former_ticket_is_void(world: Wor
             role="interpreter",
             ticket=each,
         )
-        for each in (ticket, world.interpreter_starts.asked[-1]["ticket"])
+        for each in (ticket, world.interpreter_starts.events[-1]["ticket"])
     ]
 
     assert [reply.get("code", reply["type"]) for reply in replies] == [

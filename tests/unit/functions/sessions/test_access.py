@@ -147,7 +147,7 @@ class TestByIdentity:
 
     def test_the_session_s_own_machine_comes_by_its_ticket(self, world: World) -> None:
         _, session_id, _ = by_link(world, interpretation={"engine": "aws", "languages": ["es"]})
-        ticket = world.interpreter_starts.asked[-1]["ticket"]
+        ticket = world.interpreter_starts.events[-1]["ticket"]
         machine = world.connect()
 
         status = world.ask(machine, "getSessionStatus", sessionId=session_id, ticket=ticket)

@@ -112,7 +112,7 @@ def test_a_ticket_is_looked_up_only_where_there_is_one(book: TokenBook) -> None:
 def test_the_session_s_own_interpreter_is_let_in(book: TokenBook, world: World) -> None:
     asked = {"engine": "aws", "languages": ["es"]}
     _, session_id = world.create_session(interpretation=asked)
-    ticket = world.interpreter_starts.asked[-1]["ticket"]
+    ticket = world.interpreter_starts.events[-1]["ticket"]
     _, plain = world.create_session()
     tickets = TicketStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
 

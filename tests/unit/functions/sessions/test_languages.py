@@ -275,4 +275,4 @@ class TestNewLanguage:
 def settle(world: World) -> None:
     """Let every status go out that is due."""
     while world.status_timers.set_:
-        world.ring_statuses()
+        world.fire_status_timers()

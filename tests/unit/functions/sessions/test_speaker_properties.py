@@ -64,7 +64,7 @@ class Floor(RuleBasedStateMachine):
         """Any timer that was ever set, late, early or again."""
         timers = self.world.timers.set_
         timer, _ = timers[max(-1 - former, -len(timers))]
-        assert self.world.ring_one(timer) == {"batchItemFailures": []}
+        assert self.world.fire_timer(timer) == {"batchItemFailures": []}
         if self.away and timer.speaker_epoch == self.epoch and self.over is None:
             self.over = "speakerLeft"
 

@@ -55,7 +55,7 @@ def test_a_speaker_comes_back_and_goes_on(world: World) -> None:
 
     returned, reply = come_back(world, session_id)
     world.send_audio(returned, 7)
-    rung = world.ring()
+    rung = world.fire_timers()
 
     assert (reply["type"], reply["epoch"], reply["speakerConnected"]) == ("sessionJoined", 2, True)
     kinds = [message["type"] for message in world.pushes(listener)]
@@ -73,7 +73,7 @@ def test_a_speaker_who_stays_away_ends_the_session(world: World) -> None:
     world.disconnect(speaker)
     world.clock.advance(GRACE_MS)
 
-    assert world.ring() == {"batchItemFailures": []}
+    assert world.fire_timers() == {"batchItemFailures": []}
 
     for member in members:
         assert world.pushes(member, "sessionEnded") == [
@@ -92,7 +92,7 @@ def test_a_timer_of_an_earlier_absence_ends_nothing(world: World) -> None:
     early = world.timers.set_.pop()
     assert early[0].speaker_epoch == 2
 
-    world.ring()
+    world.fire_timers()
 
     assert world.session(session_id).is_active
     assert not world.session(session_id).speaker_connected
@@ -103,10 +103,10 @@ def test_a_timer_that_rings_twice_tells_again_and_changes_nothing(world: World) 
     listener = world.listener(session_id)
     world.disconnect(speaker)
 
-    world.ring()
+    world.fire_timers()
     ended = world.session(session_id)
     world.clock.advance(5_000)
-    world.ring()
+    world.fire_timers()
 
     # Whoever was not told the first time, because it failed half-way, is told now.
     assert len(world.pushes(listener, "sessionEnded")) == 2
@@ -120,7 +120,7 @@ def test_a_timer_is_nothing_to_a_session_that_its_speaker_has_ended(world: World
     world.ask(returned, "endSession")
     listener = world.connect()
 
-    assert world.ring() == {"batchItemFailures": []}
+    assert world.fire_timers() == {"batchItemFailures": []}
 
     assert world.session(session_id).end_reason == "ended"
     assert world.pushes(listener) == []
@@ -175,7 +175,7 @@ def test_a_timer_that_could_not_be_set_is_set_by_the_next_who_finds_the_connecti
 
     assert len(world.pushes(listener, "speakerDisconnected")) == 1
     assert len(world.timers.set_) == 1
-    world.ring()
+    world.fire_timers()
     assert not world.session(session_id).is_active
 
 
@@ -220,7 +220,7 @@ def test_a_message_that_is_no_timer_fails_alone(world: World, body: str) -> None
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
 
-    assert world.ring(body) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert world.fire_timers(body) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
 
     assert not world.session(session_id).is_active
     assert world.telemetry.faults == ["message failed"]

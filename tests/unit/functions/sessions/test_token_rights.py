@@ -123,7 +123,7 @@ def test_a_silenced_speaker_is_closed_as_idle_and_then_the_grace_begins(world: W
     assert world.pushes(speaker, "connectionTimeout"), "it was no sign of life"
     assert not world.session(session_id).speaker_connected
     world.clock.advance(60_000)
-    world.ring()
+    world.fire_timers()
     assert not world.session(session_id).is_active
 
 

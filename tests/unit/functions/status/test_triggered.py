@@ -25,7 +25,7 @@ def settle(world: World, most: int = 10) -> int:
     for second in range(most):
         if not world.status_timers.set_:
             return second
-        assert world.ring_statuses() == {"batchItemFailures": []}
+        assert world.fire_status_timers() == {"batchItemFailures": []}
     raise AssertionError("timers never end")
 
 
@@ -56,7 +56,7 @@ def test_a_join_is_told_a_second_later(world: World) -> None:
 
     assert told(world, speaker) == []
     assert [delay for _, delay in world.status_timers.set_] == [1]
-    world.ring_statuses()
+    world.fire_status_timers()
     assert told(world, speaker) == [("newLanguage", 1)]
     # One timer more, which finds that nothing has changed.
     assert settle(world) == 1
@@ -126,11 +126,11 @@ def test_many_at_once_are_told_once_a_second_and_the_last_status_has_them_all(
     speaker, session_id = world.create_session()
     for _ in range(25):
         world.listener(session_id)
-    world.ring_statuses()
+    world.fire_status_timers()
     # Twenty more, of which the last two are less than a tenth of anything.
     for _ in range(18):
         world.listener(session_id)
-    world.ring_statuses()
+    world.fire_status_timers()
     for _ in range(2):
         world.listener(session_id)
 
@@ -170,12 +170,12 @@ def test_a_timer_that_rings_twice_is_told_once(world: World) -> None:
     speaker, session_id = world.create_session()
     world.listener(session_id)
     (body,) = world.status_timers.bodies()
-    world.ring_statuses()
+    world.fire_status_timers()
     world.listener(session_id)
 
     # The same message once more, while the session awaits another.
     world.status_timers.set_.clear()
-    world.ring_statuses(body)
+    world.fire_status_timers(body)
 
     assert told(world, speaker) == [("newLanguage", 1)]
 

@@ -206,7 +206,7 @@ class TestSpeaker:
 
         told = [message["type"] for message in world.pushes(listener)]
         assert told == ["speakerDisconnected", "speakerReconnected"]
-        world.ring()
+        world.fire_timers()
         assert world.session(roll.session_id).speaker_connected
 
     @pytest.mark.parametrize("when", ["before", "after"])
@@ -220,7 +220,7 @@ class TestSpeaker:
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 
         assert not world.session(roll.session_id).speaker_connected
-        world.ring()
+        world.fire_timers()
         assert not world.session(roll.session_id).is_active
 
     def test_without_the_mark_the_old_one_still_ends_nothing(
