@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.announcements.timers import RedeliveryPass, ReplayDue
-from shared.entrypoints.http import Asked, Posted, http_handler
+from shared.entrypoints.http import BodylessRoute, BodyRoute, http_handler
 from shared.entrypoints.invocation import InvocationHandler
 from shared.entrypoints.queue import batch_handler
 from shared.entrypoints.websocket import message_handler
@@ -41,12 +41,14 @@ def build(app: AnnouncementApp) -> InvocationHandler:
     http = app.http_service
     from_http = http_handler(
         {
-            "POST /api/creator/broadcast": Posted(BroadcastRequest, http.announce),
-            "POST /api/creator/broadcast/clear": Asked(http.clear),
-            "POST /api/creator/broadcast/acknowledge": Posted(AcknowledgeRequest, http.acknowledge),
-            "GET /api/creator/broadcast/active": Asked(http.active),
-            "GET /api/creator/broadcast/limits": Asked(http.limits),
-            "GET /api/creator/broadcast/stats": Asked(http.stats),
+            "POST /api/creator/broadcast": BodyRoute(BroadcastRequest, http.announce),
+            "POST /api/creator/broadcast/clear": BodylessRoute(http.clear),
+            "POST /api/creator/broadcast/acknowledge": BodyRoute(
+                AcknowledgeRequest, http.acknowledge
+            ),
+            "GET /api/creator/broadcast/active": BodylessRoute(http.active),
+            "GET /api/creator/broadcast/limits": BodylessRoute(http.limits),
+            "GET /api/creator/broadcast/stats": BodylessRoute(http.stats),
         },
         telemetry=app.telemetry,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
-from shared.entrypoints.websocket_event import NEVER, SENDS, Event
+from shared.entrypoints.websocket_event import LISTEN_ONLY, LISTEN_ONLY_KEY, Event
 from shared.models import schema
 from shared.models.errors import ValidationError
 from shared.utils import hashed_secret
@@ -63,7 +63,7 @@ def build(
             # Deny: a client with an invalid token, ticket or id must not connect as anonymous.
             return _policy("refused", "Deny", event, {})
         if token is None and ticket is None:
-            context[SENDS] = NEVER
+            context[LISTEN_ONLY_KEY] = LISTEN_ONLY
         return _policy(principal, "Allow", event, context)
 
     return handler

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from shared.entrypoints.http import Raw, http_handler
+from shared.entrypoints.http import SignedRoute, http_handler
 from shared.entrypoints.schedule import schedule_handler
 from shared.entrypoints.websocket import message_handler
 from shared.protocol.device_messages import GetSyncSnapshot, RegisterDevice, Sync
@@ -29,7 +29,7 @@ def build(app: DeviceApp) -> Any:
         closer=app.abusive_connections,
     )
     from_webhook = http_handler(
-        {"POST /sync/messages": Raw(app.sync_webhook.receive)}, telemetry=app.telemetry
+        {"POST /sync/messages": SignedRoute(app.sync_webhook.receive)}, telemetry=app.telemetry
     )
     from_schedule = schedule_handler(
         {"presence": [app.device_presence.run]}, clock=app.clock, telemetry=app.telemetry

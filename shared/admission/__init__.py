@@ -1,1 +1,1 @@
-"""Admission: budgets of requests per connection, and what happens to abusive ones."""
+"""Admission: request budgets per connection, and closing abusive connections."""

@@ -1,4 +1,4 @@
-"""Closing connections that go on beyond their budgets, and remembering where they came from."""
+"""Closes abusive connections and marks their addresses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from shared.models.delivery import ConnectionSender, Outcome
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# Who floods seldom reads, and a farewell that does not get through is no loss (ms).
-_FAREWELL_MS = 300
+# Flooding clients seldom read, and losing the last error does no harm (ms).
+_LAST_ERROR_MS = 300
 _CLOSE_MS = 1_000
 
 
 class AbusiveConnections:
-    """Closes them by @connections, which lets nobody choose the code of the closing frame: on AWS
-    it is 1000 (https://github.com/boto/boto3/issues/3789). Hence the farewell, which says why.
+    """Closes connections through @connections.
+
+    The code of the closing frame is always 1000 on AWS
+    (https://github.com/boto/boto3/issues/3789), so an error message before it gives the reason.
     """
 
     def __init__(
@@ -33,22 +35,21 @@ class AbusiveConnections:
         self._clock = clock
         self._telemetry = telemetry
 
-    def close(self, caller: Caller, farewell: bytes) -> bool:
-        """Send `farewell` and close; False if the connection may still be there. Safe to repeat:
-        of several instances that close a connection, one holds it against the address.
+    def close(self, caller: Caller, last_error: bytes) -> bool:
+        """Send `last_error` and close; False if the connection may still be open.
+
+        Safe to repeat: if several instances close a connection, only one marks the address.
         """
         connection_id = caller.connection_id
-        self._sender.post(connection_id, farewell, self._clock.now_ms() + _FAREWELL_MS)
+        self._sender.post(connection_id, last_error, self._clock.now_ms() + _LAST_ERROR_MS)
         outcome = self._sender.delete(connection_id, self._clock.now_ms() + _CLOSE_MS)
         if outcome is Outcome.SENT:
             self._telemetry.count("AbusiveConnectionsClosed")
-            self.suspect(caller)
+            self.mark_address(caller)
         return outcome in {Outcome.SENT, Outcome.GONE}
 
-    def suspect(self, caller: Caller) -> None:
-        """Hold the connection against its address. If that is not possible now, nothing is lost
-        but one of many.
-        """
+    def mark_address(self, caller: Caller) -> None:
+        """Add a mark to the caller's address; storage errors are ignored."""
         if caller.address is not None:
             with suppress(StoreUnavailableError):
                 self._addresses.mark(caller.address, self._clock.now_ms())

@@ -1,8 +1,8 @@
-"""How often connections of an address were closed for abuse lately, and who waits for that.
+"""Addresses with abusive connections, and the queue of delayed handshakes.
 
-Addresses are personal data. A row is named by a keyed hash of the address, and the key is a random
-salt of the hour, which nobody knows and which expires with it. The rows stand in the table of
-connections, in none of its indexes.
+Addresses are personal data. The key of a row is an HMAC of the address under a random salt, which
+is replaced and deleted every hour. The rows are in the table of connections, but in none of its
+indexes.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from collections.abc import Callable
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 
-# How long a closed connection is held against its address (ms).
-REMEMBERED_MS = 10 * 60 * 1000
+# How long a mark lasts (ms).
+MARK_LIFETIME_MS = 10 * 60 * 1000
 _SALT_MS = 60 * 60 * 1000
-# Without a salt no address was abusive this hour; that is believed for so long (ms).
+# Without a salt, no address was marked this hour. How long an instance trusts such a read (ms).
 _ABSENT_MS = 5_000
 _MARKS = "marks"
 _SALT = "salt"
 _BUSY_UNTIL = "busyUntil"
-_WAITING = "delays#"
-_COUNTED_AT_MOST = 1_000
+_DELAYS = "delays#"
+_MAX_MARKS = 1_000
 
 
 class AbusiveAddressStore:
-    """Remembers addresses, each as a hash. All methods raise StoreUnavailableError."""
+    """Counts marks by address hash. All methods raise StoreUnavailableError."""
 
     def __init__(self, connections: Table, secret: Callable[[], str]) -> None:
         self._table = connections
         self._secret = secret
-        # The salt of an hour, once it is known to this instance.
+        # The salt of the current hour, by hour.
         self._salts: dict[int, str] = {}
         self._absent_until = 0
 
     def mark(self, address: str, now_ms: int) -> None:
-        """Hold one more connection against an address."""
+        """Add a mark to an address."""
         key = _row_of(address, self._salt(now_ms))
-        expires_at = (now_ms + REMEMBERED_MS) // 1000
+        expires_at = (now_ms + MARK_LIFETIME_MS) // 1000
         counted = self._table.update_if(
             key,
             "SET #marks = #marks + :one, #expires = :expires",
@@ -50,15 +50,15 @@ class AbusiveAddressStore:
                 ":one": 1,
                 ":now": now_ms // 1000,
                 ":expires": expires_at,
-                ":most": _COUNTED_AT_MOST,
+                ":most": _MAX_MARKS,
             },
         )
         if counted is None:
-            # There is none, or none any more that counts: DynamoDB deletes rows hours late.
+            # The row is missing, full or expired: DynamoDB deletes expired rows hours late.
             self._start(key, now_ms // 1000, expires_at)
 
     def marks(self, address: str, now_ms: int) -> int:
-        """How many there were within the last minutes."""
+        """The number of marks that have not expired."""
         salt = self._known_salt(now_ms)
         if salt is None:
             return 0
@@ -68,21 +68,22 @@ class AbusiveAddressStore:
         found = row.get(_MARKS, 0)
         return found if isinstance(found, int) else 0
 
-    def take_turn(self, now_ms: int, interval_ms: int, most_ms: int) -> bool:
-        """Take one of the turns to wait, of which there is one in each interval and as many as fit
-        into `most_ms` at once; False if all are taken.
+    def reserve_delay(self, now_ms: int, interval_ms: int, max_ms: int) -> bool:
+        """Reserve a slot for a delayed handshake; False if all are taken.
+
+        One slot frees up per `interval_ms`; at most `max_ms // interval_ms` are taken at a time.
         """
         names = {"#until": _BUSY_UNTIL, "#expires": schema.EXPIRES_AT}
-        expires_at = (now_ms + REMEMBERED_MS) // 1000
+        expires_at = (now_ms + MARK_LIFETIME_MS) // 1000
         queued = self._table.update_if(
-            _WAITING,
+            _DELAYS,
             "SET #until = #until + :interval, #expires = :expires",
             condition="#until BETWEEN :now AND :latest",
             names=names,
             values={
                 ":interval": interval_ms,
                 ":now": now_ms,
-                ":latest": now_ms + most_ms - interval_ms,
+                ":latest": now_ms + max_ms - interval_ms,
                 ":expires": expires_at,
             },
         )
@@ -90,7 +91,7 @@ class AbusiveAddressStore:
             return True
         try:
             self._table.upsert(
-                _WAITING,
+                _DELAYS,
                 "SET #until = :until, #expires = :expires",
                 condition="attribute_not_exists(#until) OR #until < :now",
                 names=names,
@@ -110,27 +111,27 @@ class AbusiveAddressStore:
                 values={":one": 1, ":now": now_seconds, ":expires": expires_at},
             )
         except ConditionFailedError:
-            return  # another instance was first, or it is full: either says enough
+            return  # another instance was first, or the row is full
 
     def _salt(self, now_ms: int) -> str:
-        """The salt of this hour, made if there is none."""
+        """The salt of this hour, created if it does not exist."""
         known = self._known_salt(now_ms)
         if known is not None:
             return known
-        hour, made = now_ms // _SALT_MS, self._secret()
+        hour, created = now_ms // _SALT_MS, self._secret()
         try:
             self._table.upsert(
                 _salt_row(hour),
                 "SET #salt = :salt, #expires = :expires",
                 condition="attribute_not_exists(#salt)",
                 names={"#salt": _SALT, "#expires": schema.EXPIRES_AT},
-                values={":salt": made, ":expires": (hour + 1) * _SALT_MS // 1000},
+                values={":salt": created, ":expires": (hour + 1) * _SALT_MS // 1000},
             )
         except ConditionFailedError:
             self._absent_until = 0
-            return self._known_salt(now_ms) or made
-        self._salts = {hour: made}
-        return made
+            return self._known_salt(now_ms) or created
+        self._salts = {hour: created}
+        return created
 
     def _known_salt(self, now_ms: int) -> str | None:
         hour = now_ms // _SALT_MS
@@ -155,7 +156,7 @@ def _row_of(address: str, salt: str) -> str:
 
 
 def _network_of(address: str) -> str:
-    """The address, of IPv6 its network: whoever has one address of that has all of them."""
+    """The address; for IPv6 its /64 network, which belongs to one client as a whole."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

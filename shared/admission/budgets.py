@@ -55,10 +55,10 @@ LISTEN_ONLY_CONTROLS = Budget(per_second=0.5, burst=20)
 
 # Requests that name a missing session: enough for typing errors, too few for guessing.
 GUESSES = Budget(per_second=0.1, burst=10)
-# Refusals before the connection is closed: of requests over budget, and of requests that this
-# connection can never make.
-STRIKES = Budget(per_second=0.2, burst=5)
-NEVER_STRIKES = Budget(per_second=0.1, burst=4)
+# Refusals that a connection may collect before it is closed: of requests over budget, and of
+# requests that it can never make.
+OVER_BUDGET_LIMIT = Budget(per_second=0.2, burst=5)
+NEVER_ALLOWED_LIMIT = Budget(per_second=0.1, burst=4)
 
 _STREAMS = frozenset({ThrottleClass.AUDIO, ThrottleClass.CAPTION})
 

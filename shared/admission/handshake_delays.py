@@ -1,7 +1,7 @@
-"""Slowing handshakes from addresses whose connections keep being closed for abuse.
+"""Delays handshakes from addresses with many abusive connections.
 
-Hundreds of listeners in one hall share an address. So a few abusive connections slow nobody down,
-nobody is ever refused for what another one did, and no handshake waits longer than two seconds.
+Hundreds of listeners in one hall share an address. So the first abusive connections cause no delay,
+no handshake is ever refused for its address, and none waits longer than two seconds.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from shared.models.connection import Caller
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-#: So many within ten minutes cost nothing; each further one adds a step to the delay (ms).
+#: Marks that cause no delay. Each further one adds a step (ms).
 FREE_MARKS = 10
 STEP_MS = 100
-MOST_MS = 2_000
+MAX_DELAY_MS = 2_000
 
 
 class HandshakeDelays:
-    """Delays handshakes, about `at_once` of them at a time over all instances: a delay holds an
-    execution, and slowing must not take those that honest handshakes need. Who comes while as many
-    wait already does not wait.
+    """Delays at most about `max_concurrent` handshakes at a time over all instances.
+
+    A delay holds an execution, and honest handshakes need executions too. Once that many wait,
+    further handshakes pass without a delay.
     """
 
     def __init__(
         self,
         addresses: AbusiveAddressStore,
         *,
-        at_once: int,
-        pause: Callable[[float], None],
+        max_concurrent: int,
+        sleep: Callable[[float], None],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._addresses = addresses
-        self._interval_ms = max(MOST_MS // at_once, 1)
-        self._pause = pause
+        self._interval_ms = max(MAX_DELAY_MS // max_concurrent, 1)
+        self._sleep = sleep
         self._clock = clock
         self._telemetry = telemetry
 
     def delaying(self, service: Callable[[Caller], object]) -> Callable[[Caller], object]:
-        """`service`, after the delay that the caller's address deserves."""
+        """`service`, preceded by the delay of the caller's address."""
 
         def delayed(caller: Caller) -> object:
             self._wait(caller)
@@ -56,14 +57,16 @@ class HandshakeDelays:
         now = self._clock.now_ms()
         try:
             delay_ms = delay_of(self._addresses.marks(caller.address, now))
-            if not delay_ms or not self._addresses.take_turn(now, self._interval_ms, MOST_MS):
+            if not delay_ms or not self._addresses.reserve_delay(
+                now, self._interval_ms, MAX_DELAY_MS
+            ):
                 return
         except StoreUnavailableError:
-            return  # no reason to keep anybody out
+            return  # handshakes do not depend on the marks
         self._telemetry.count("HandshakesDelayed")
-        self._pause(delay_ms / 1000)
+        self._sleep(delay_ms / 1000)
 
 
 def delay_of(marks: int) -> int:
-    """How long a handshake waits (ms) whose address has so many abusive connections."""
-    return min(max(marks - FREE_MARKS, 0) * STEP_MS, MOST_MS)
+    """The delay (ms) of a handshake from an address with that many marks."""
+    return min(max(marks - FREE_MARKS, 0) * STEP_MS, MAX_DELAY_MS)

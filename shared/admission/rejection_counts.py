@@ -1,4 +1,4 @@
-"""What was refused, counted by reason and told at most once a second."""
+"""Counts refused requests by reason."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _INTERVAL_MS = 1_000
 
 
 class RejectionCounts:
-    """Adds refusals up, so that a flood of them is no flood of log lines.
+    """Adds up refusals and reports them at most once a second, for the logs' sake.
 
-    What an instance counted last is told with its next refusal, or not at all.
+    An instance reports its last counts with its next refusal, or never.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._counted: Counter[str] = Counter()
-        self._told_at: int | None = None
+        self._counts: Counter[str] = Counter()
+        self._reported_at: int | None = None
 
     def add(self, reason: str, at_ms: int) -> None:
-        """One more, refused at `at_ms`."""
-        self._counted[reason] += 1
-        told_at = self._told_at
-        if told_at is not None and 0 <= at_ms - told_at < _INTERVAL_MS:
+        """Count a refusal at `at_ms`."""
+        self._counts[reason] += 1
+        reported_at = self._reported_at
+        if reported_at is not None and 0 <= at_ms - reported_at < _INTERVAL_MS:
             return
-        self._told_at = at_ms
-        counted, self._counted = self._counted, Counter()
-        for name, number in counted.items():
+        self._reported_at = at_ms
+        counts, self._counts = self._counts, Counter()
+        for name, number in counts.items():
             self._telemetry.count_by("RequestsRefused", number, Reason=name)

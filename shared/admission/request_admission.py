@@ -1,6 +1,6 @@
-"""What one connection may ask of one instance: budgets, strikes, and when it is closed.
+"""Charges requests to budgets, and closes connections that exceed them.
 
-Everything here is arithmetic in memory; nothing is read, so that refusing costs next to nothing.
+All state is in memory. Nothing is read, so a refusal costs next to nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol
 
 from shared.admission.budgets import (
     GUESSES,
-    NEVER_STRIKES,
-    STRIKES,
+    NEVER_ALLOWED_LIMIT,
+    OVER_BUDGET_LIMIT,
     budget_of,
     malformed_budget_of,
 )
@@ -25,154 +25,158 @@ from shared.protocol.messages import GetSessionStatus, JoinSession
 from shared.utils.telemetry import Telemetry
 from shared.utils.token_bucket import TokenBucket
 
-_CONNECTIONS_KEPT = 4_096
-# Requests of a connection that was closed are on their way for so long (ms). Later ones mean that
-# it was not closed after all.
+_MAX_CONNECTIONS = 4_096
+# Requests of a closed connection may still arrive for this long (ms). Later ones mean that it was
+# not closed after all.
 _CLOSED_FOR_MS = 2_000
-# A close that failed is tried again after so long (ms): a try holds an execution for up to 1.3 s,
-# and what a flood sends meanwhile must not.
+# How long to wait after a failed close (ms). An attempt holds an execution for up to 1.3 s, so not
+# every message of a flood may cause one.
 _CLOSE_AGAIN_MS = 1_000
-# So many sessions that are not there, and none that is, look like guessing.
-_SUSPICIOUS_GUESSES = 5
-# Requests that name a session, and errors that say whether there is one. FORBIDDEN is also what
-# listeners are told who ask for the status of the session that they sit in.
-_GONE = frozenset({ErrorCode.SESSION_NOT_FOUND, ErrorCode.SESSION_ENDED})
-_GUESSED: Mapping[type[Request] | None, Set[ErrorCode]] = {
-    JoinSession: _GONE | {ErrorCode.FORBIDDEN},
-    GetSessionStatus: _GONE,
+# This many missing sessions without a successful join look like guessing.
+_SUSPICIOUS_MISSES = 5
+# Requests that name a session, and the errors that tell whether it exists. FORBIDDEN does not count
+# for getSessionStatus: a listener who asks for the status of its own session gets it too.
+_MISSING = frozenset({ErrorCode.SESSION_NOT_FOUND, ErrorCode.SESSION_ENDED})
+_MISSES: Mapping[type[Request] | None, Set[ErrorCode]] = {
+    JoinSession: _MISSING | {ErrorCode.FORBIDDEN},
+    GetSessionStatus: _MISSING,
 }
 
-OVER_BUDGET, NEVER_ALLOWED, GUESSED, MALFORMED = "budget", "never", "guess", "malformed"
+# Reasons of refusals, as the metric RequestsRefused has them.
+OVER_BUDGET, NEVER_ALLOWED, GUESS, MALFORMED = "budget", "never", "guess", "malformed"
 
 
 class Closer(Protocol):
     """Closes abusive connections; see `shared.admission.abusive_connections`."""
 
-    def close(self, caller: Caller, farewell: bytes) -> bool:
-        """Tell a connection why, and close it; False if it may still be there."""
+    def close(self, caller: Caller, last_error: bytes) -> bool:
+        """Send `last_error` and close the connection; False if it may still be open."""
 
-    def suspect(self, caller: Caller) -> None:
-        """Remember the address of a connection that guesses sessions."""
+    def mark_address(self, caller: Caller) -> None:
+        """Mark the address of a connection that guesses sessions."""
 
 
 class OverBudgetError(LingocastError):
-    """More requests than the connection's budget has."""
+    """The connection has used up its budget."""
 
     def __init__(self, message: str) -> None:
         super().__init__(ErrorCode.RATE_LIMITED, message)
 
 
 @dataclass(slots=True)
-class _Account:
-    """What one connection has used up."""
+class _Usage:
+    """What one connection has used of its budgets."""
 
+    # By request type; None for messages that do not decode.
     buckets: dict[type[Request] | None, TokenBucket] = field(default_factory=dict)
-    strikes: TokenBucket | None = None
-    never_strikes: TokenBucket | None = None
+    over_budget: TokenBucket | None = None
+    never_allowed: TokenBucket | None = None
     guesses: TokenBucket | None = None
     misses: int = 0
-    seated: bool = False
+    joined: bool = False
     closed_at: int | None = None
-    tried_at: int | None = None  # when closing it was tried last
+    close_tried_at: int | None = None
 
 
 class RequestAdmission:
-    """Keeps the accounts of connections, whose requests are of `kinds`. Bounded: who was quiet
-    longest is forgotten.
+    """Keeps the usage of connections on routes that take `request_types`.
+
+    The number of connections is bounded: the one that was quiet longest is forgotten.
     """
 
     def __init__(
         self,
-        kinds: Collection[type[Request]],
+        request_types: Collection[type[Request]],
         telemetry: Telemetry,
         closer: Closer | None = None,
     ) -> None:
-        self._kinds = kinds
+        self._request_types = request_types
         self._counts = RejectionCounts(telemetry)
         self._closer = closer
-        self._accounts: OrderedDict[str, _Account] = OrderedDict()
+        self._usages: OrderedDict[str, _Usage] = OrderedDict()
 
     def is_closed(self, caller: Caller) -> bool:
-        """Whether the connection was closed a moment ago, and this was on its way already."""
-        account = self._accounts.get(caller.connection_id)
-        if account is None or account.closed_at is None:
+        """Whether the connection was just closed, and this request was already on its way."""
+        usage = self._usages.get(caller.connection_id)
+        if usage is None or usage.closed_at is None:
             return False
-        return abs(caller.received_at - account.closed_at) < _CLOSED_FOR_MS
+        return abs(caller.received_at - usage.closed_at) < _CLOSED_FOR_MS
 
-    def admit(self, caller: Caller, kind: type[Request] | None) -> None:
-        """Let a request pass, before anything is read for it. Raises OverBudgetError."""
-        account, now = self._account(caller), caller.received_at
-        if kind is None:
-            budget = malformed_budget_of(self._kinds, listen_only=caller.listen_only)
+    def admit(self, caller: Caller, request_type: type[Request] | None) -> None:
+        """Charge a request to its budget. Raises OverBudgetError."""
+        usage, now = self._usage(caller), caller.received_at
+        if request_type is None:
+            budget = malformed_budget_of(self._request_types, listen_only=caller.listen_only)
         else:
-            budget = budget_of(kind, listen_only=caller.listen_only)
-        bucket = account.buckets.get(kind)
+            budget = budget_of(request_type, listen_only=caller.listen_only)
+        bucket = usage.buckets.get(request_type)
         if bucket is None:
-            bucket = account.buckets[kind] = TokenBucket.full(budget, now)
+            bucket = usage.buckets[request_type] = TokenBucket.full(budget, now)
         if not bucket.take(budget, now):
             raise OverBudgetError(
                 "too many requests of this kind over one connection; send fewer of them"
             )
-        guesses = account.guesses if kind in _GUESSED else None
+        guesses = usage.guesses if request_type in _MISSES else None
         if guesses is not None and not guesses.has_any(GUESSES, now):
-            raise OverBudgetError("too many sessions that are not there; check the id")
+            raise OverBudgetError("too many requests for sessions that do not exist; check the id")
 
-    def served(self, caller: Caller, kind: type[Request]) -> None:
-        """A request was answered with a reply."""
-        if kind is JoinSession:
-            self._account(caller).seated = True
+    def record_success(self, caller: Caller, request_type: type[Request]) -> None:
+        """Note that a request succeeded."""
+        if request_type is JoinSession:
+            self._usage(caller).joined = True
 
-    def refused(
+    def record_refusal(
         self,
         caller: Caller,
-        kind: type[Request] | None,
+        request_type: type[Request] | None,
         error: LingocastError,
-        farewell: Callable[[], bytes],
+        last_error: Callable[[], bytes],
     ) -> bool:
-        """Count a refusal. True if the connection was closed for it, after `farewell` was sent to
-        it; then there is nobody to answer any more.
+        """Count a refusal, and close the connection after too many.
+
+        True if it was closed. Then `last_error` has been sent, and no answer can be.
         """
-        account, now = self._account(caller), caller.received_at
+        usage, now = self._usage(caller), caller.received_at
         if isinstance(error, OverBudgetError):
             self._counts.add(OVER_BUDGET, now)
-            account.strikes = account.strikes or TokenBucket.full(STRIKES, now)
-            abusive = not account.strikes.take(STRIKES, now)
+            usage.over_budget = usage.over_budget or TokenBucket.full(OVER_BUDGET_LIMIT, now)
+            abusive = not usage.over_budget.take(OVER_BUDGET_LIMIT, now)
         elif isinstance(error, NeverAllowedError):
             self._counts.add(NEVER_ALLOWED, now)
-            account.never_strikes = account.never_strikes or TokenBucket.full(NEVER_STRIKES, now)
-            abusive = not account.never_strikes.take(NEVER_STRIKES, now)
+            usage.never_allowed = usage.never_allowed or TokenBucket.full(NEVER_ALLOWED_LIMIT, now)
+            abusive = not usage.never_allowed.take(NEVER_ALLOWED_LIMIT, now)
         else:
-            if kind is None:
+            if request_type is None:
                 self._counts.add(MALFORMED, now)
-            elif error.code in _GUESSED.get(kind, ()):
-                self._missed(caller, account, now)
+            elif error.code in _MISSES.get(request_type, ()):
+                self._record_miss(caller, usage, now)
             return False
         if not abusive or self._closer is None:
             return False
-        tried_at = account.tried_at
+        tried_at = usage.close_tried_at
         if tried_at is not None and abs(now - tried_at) < _CLOSE_AGAIN_MS:
             return False
-        account.tried_at = now
-        if not self._closer.close(caller, farewell()):
+        usage.close_tried_at = now
+        if not self._closer.close(caller, last_error()):
             return False
-        account.closed_at = now
+        usage.closed_at = now
         return True
 
-    def _missed(self, caller: Caller, account: _Account, now: int) -> None:
-        """A session that is not there, or that is not for this connection."""
-        self._counts.add(GUESSED, now)
-        account.guesses = account.guesses or TokenBucket.full(GUESSES, now)
-        account.guesses.take(GUESSES, now)
-        account.misses += 1
-        if account.misses == _SUSPICIOUS_GUESSES and not account.seated and self._closer:
-            self._closer.suspect(caller)
+    def _record_miss(self, caller: Caller, usage: _Usage, now: int) -> None:
+        """Count a request for a session that is missing or closed to this connection."""
+        self._counts.add(GUESS, now)
+        usage.guesses = usage.guesses or TokenBucket.full(GUESSES, now)
+        usage.guesses.take(GUESSES, now)
+        usage.misses += 1
+        if usage.misses == _SUSPICIOUS_MISSES and not usage.joined and self._closer:
+            self._closer.mark_address(caller)
 
-    def _account(self, caller: Caller) -> _Account:
-        account = self._accounts.get(caller.connection_id)
-        if account is None:
-            account = self._accounts[caller.connection_id] = _Account()
-            if len(self._accounts) > _CONNECTIONS_KEPT:
-                self._accounts.popitem(last=False)
+    def _usage(self, caller: Caller) -> _Usage:
+        usage = self._usages.get(caller.connection_id)
+        if usage is None:
+            usage = self._usages[caller.connection_id] = _Usage()
+            if len(self._usages) > _MAX_CONNECTIONS:
+                self._usages.popitem(last=False)
         else:
-            self._accounts.move_to_end(caller.connection_id)
-        return account
+            self._usages.move_to_end(caller.connection_id)
+        return usage

@@ -1,1 +1,1 @@
-"""Entry points of the functions: decode an event, call one service, shape the answer."""
+"""Entry points of the functions: decode an event, call one service, reply."""

@@ -1,4 +1,4 @@
-"""The values that a Literal, Enum or tag field allows, read from the message types.
+"""The allowed values of Literal, Enum and tag fields, read from the types.
 
 msgspec's errors name the field and the wrong value, but not the allowed ones.
 """
@@ -39,7 +39,7 @@ def _alternatives(types: Iterable[Any]) -> Iterator[Any]:
 
 
 def _step(kind: Any, segment: str) -> Iterator[Any]:
-    """The types one segment further along the path: of a field, or of a container's items."""
+    """The types one path segment further: of a field or a container's items."""
     if segment.startswith("["):
         yield from get_args(kind)[-1:]
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):

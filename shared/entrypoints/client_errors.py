@@ -9,9 +9,10 @@ from shared.utils.telemetry import Telemetry
 def to_client_error(
     error: Exception, telemetry: Telemetry, *, action: str | None
 ) -> LingocastError:
-    """The error for the client; to be called while `error` is handled, so that its trace is logged.
+    """The error that the client gets.
 
-    What nobody foresaw becomes INTERNAL, without a word of it.
+    Call it in an `except` block, so that the trace is logged. Unexpected errors become
+    INTERNAL, without detail.
     """
     if isinstance(error, LingocastError):
         if CATALOGUE[error.code].status >= 500:

@@ -1,7 +1,4 @@
-"""The decorator of handlers of the HTTP API: decode, call one service, answer in JSON.
-
-As `shared.entrypoints.websocket` is for the WebSocket API; here the status is the client's.
-"""
+"""Handlers of the HTTP API: decode a request, call one service, answer in JSON."""
 
 from __future__ import annotations
 
@@ -27,57 +24,57 @@ RequestType = TypeVar("RequestType", bound=msgspec.Struct)
 _HEADERS = {"content-type": "application/json"}
 
 
-class HttpService(Protocol):
-    """What a route does."""
+class HttpRoute(Protocol):
+    """One route: reads the event and calls the service."""
 
     def answer(self, event: Event) -> msgspec.Struct:
-        """The body of the answer. Raises LingocastError."""
+        """The response's body. Raises LingocastError."""
 
 
 @dataclass(frozen=True)
-class Posted(Generic[RequestType]):
-    """A route that takes a JSON body of `request_type` from a user."""
+class BodyRoute(Generic[RequestType]):
+    """A route for users that takes a JSON body of `request_type`."""
 
     request_type: type[RequestType]
     service: Callable[[HttpCaller, RequestType], msgspec.Struct]
 
     def answer(self, event: Event) -> msgspec.Struct:
-        """Who asks is found out first: strangers learn nothing of what a body should be."""
+        """Checks the user first, so that others learn nothing about the body."""
         caller = http_caller_of(event)
         return self.service(caller, decoded(http_request_of(event).body, self.request_type))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A route that takes nothing but who asks."""
+class BodylessRoute:
+    """A route for users that takes no body."""
 
     service: Callable[[HttpCaller], msgspec.Struct]
 
     def answer(self, event: Event) -> msgspec.Struct:
-        """A body, if there is one, means nothing."""
+        """Ignores the body."""
         return self.service(http_caller_of(event))
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A route that finds out itself who sends, from headers and the body as it was sent."""
+class SignedRoute:
+    """A route without a token; the service checks the signature of headers and body."""
 
     service: Callable[[HttpRequest], msgspec.Struct]
 
     def answer(self, event: Event) -> msgspec.Struct:
-        """No token is asked for."""
+        """Passes the request on as it was sent."""
         return self.service(http_request_of(event))
 
 
-def http_handler(services: Mapping[str, HttpService], *, telemetry: Telemetry) -> HttpHandler:
-    """A Lambda handler for routes of the HTTP API; `services` by route key, `POST /path`."""
+def http_handler(routes: Mapping[str, HttpRoute], *, telemetry: Telemetry) -> HttpHandler:
+    """A Lambda handler for routes of the HTTP API, by route key: `POST /path`."""
 
     def handler(event: Event, _context: object) -> Result:
-        route = event["routeKey"]
+        key = event["routeKey"]
         try:
-            status, content = 200, services[route].answer(event)
+            status, content = 200, routes[key].answer(event)
         except Exception as error:  # noqa: BLE001 - the boundary: answer, never raise
-            failure = to_client_error(error, telemetry, action=route)
+            failure = to_client_error(error, telemetry, action=key)
             status = CATALOGUE[failure.code].status
             content = HttpError(code=failure.code, message=failure.message)
         finally:
@@ -89,7 +86,7 @@ def http_handler(services: Mapping[str, HttpService], *, telemetry: Telemetry) -
 
 
 def decoded(body: bytes, request_type: type[RequestType]) -> RequestType:
-    """The body as a request. Raises INVALID_MESSAGE that names the field."""
+    """The decoded body. Raises INVALID_MESSAGE, naming the wrong field."""
     try:
         return msgspec.json.decode(body, type=request_type)
     except msgspec.ValidationError as error:

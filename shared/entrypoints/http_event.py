@@ -1,4 +1,4 @@
-"""The parts of an HTTP API's events, in payload format 2.0, that the functions read.
+"""Reads an HTTP API's events, in payload format 2.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -16,10 +16,10 @@ from shared.utils.identity import ROLE_GROUPS
 
 
 def http_caller_of(event: Event) -> HttpCaller:
-    """Whose token the gateway's JWT authorizer let in.
+    """The user whose token the gateway's JWT authorizer accepted.
 
-    It lets in every token of the issuer for this client: raises AUTHENTICATION_REQUIRED for what
-    is no access token.
+    The authorizer accepts every token of the issuer for this client. Raises
+    AUTHENTICATION_REQUIRED for any but access tokens.
     """
     context = event["requestContext"]
     claims: Mapping[str, Any] = ((context.get("authorizer") or {}).get("jwt") or {}).get(
@@ -41,16 +41,16 @@ def http_request_of(event: Event) -> HttpRequest:
     if len(raw) > MAX_BODY_BYTES:
         raise LingocastError(
             ErrorCode.MESSAGE_TOO_LARGE,
-            f"body: {len(raw)} bytes, a request may have {MAX_BODY_BYTES}; send less at a time",
+            f"body: {len(raw)} bytes, the maximum is {MAX_BODY_BYTES}; send less at a time",
         )
     return HttpRequest(event["headers"], raw, event["requestContext"]["timeEpoch"])
 
 
 def _listed(claim: str) -> list[str]:
-    """The items of a claim that is an array: the gateway writes it as `[one two]`.
+    """The items of an array claim, which the gateway writes as `[one two]`.
 
-    Seen by many, documented by nobody: https://github.com/floci-io/floci/pull/2011. Names of
-    Cognito's groups have no blanks:
+    That format is observed, not documented: https://github.com/floci-io/floci/pull/2011. Names of
+    Cognito groups have no spaces:
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
     """
     return claim.removeprefix("[").removesuffix("]").split()

@@ -1,4 +1,4 @@
-"""The decorator of handlers that other AWS services and functions invoke, not clients."""
+"""Handlers that other AWS services and functions invoke."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.entrypoints.request_decoder import readable_fault
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.utils.telemetry import Telemetry
 
-# Where nobody says how much time is left.
+# The remaining time if the context does not know it.
 _ASSUMED_MS = 10_000
 
 InvocationHandler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
@@ -24,10 +24,10 @@ def invocation_handler(
     *,
     telemetry: Telemetry,
 ) -> InvocationHandler:
-    """A Lambda handler that takes a payload of `request_type` and returns the service's result.
+    """A Lambda handler for synchronous invocations with a payload of `request_type`.
 
     The invoker gets {"result": ...}, or {"error": {status, code, message, retryable}} with the
-    catalogue's entry. Anything unforeseen is raised, for Lambda's own retries and alarms.
+    catalogue's entry. Unexpected errors are raised, for Lambda's own retries and alarms.
     """
 
     def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -56,8 +56,9 @@ def event_handler(
     *,
     telemetry: Telemetry,
 ) -> InvocationHandler:
-    """A Lambda handler for asynchronous invocations: nobody hears what comes of them, so whatever
-    fails is raised, for Lambda's own retries.
+    """A Lambda handler for asynchronous invocations.
+
+    Nobody waits for the result, so all errors are raised, for Lambda's own retries.
     """
 
     def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -76,9 +77,7 @@ def timed_event_handler(
     *,
     telemetry: Telemetry,
 ) -> InvocationHandler:
-    """As `event_handler`, for a service that works as long as Lambda lets it: it is told how much
-    of the function's time is left (s).
-    """
+    """As `event_handler`; the service also gets the remaining time (s)."""
 
     def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         try:
@@ -91,9 +90,9 @@ def timed_event_handler(
 
 
 def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> InvocationHandler:
-    """A Lambda handler for a rule's events: that one came is all that they say.
+    """A Lambda handler for a rule whose events carry no information.
 
-    What `service` raises is raised, for Lambda's own retries and alarms.
+    Errors are raised, for Lambda's own retries and alarms.
     """
 
     def handler(_event: Mapping[str, Any], _context: object) -> Mapping[str, Any]:
@@ -107,7 +106,7 @@ def tick_handler(service: Callable[[], object], *, telemetry: Telemetry) -> Invo
 
 
 def remaining_ms(context: object) -> int:
-    """How much of the function's time is left."""
+    """The remaining time of the invocation (ms)."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return int(remaining()) if remaining is not None else _ASSUMED_MS
 

@@ -1,4 +1,4 @@
-"""The decorator of handlers that a queue invokes, with batches of messages."""
+"""Handlers of batches of queue messages."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def batch_handler(
     *,
     telemetry: Telemetry,
 ) -> BatchHandler:
-    """A Lambda handler for an SQS event source that reports failures one by one.
+    """A Lambda handler for an SQS event source that reports failures by message.
 
-    A message that is not of `message_type`, or that `service` raises for, comes again, and in the
-    end goes to the queue's dead letters; the others of its batch do not.
+    A message that does not decode, or for which `service` raises, is redelivered and finally moves
+    to the dead-letter queue. The rest of its batch is not affected.
     """
     decoder: msgspec.json.Decoder[MessageType] = msgspec.json.Decoder(message_type)
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -41,7 +41,7 @@ def batch_handler(
         except LingocastError as error:
             telemetry.warn("message failed", code=error.code, cause=repr(error.__cause__))
             raise
-        except Exception:  # logged with its trace here, and raised: the message comes again
+        except Exception:  # logged with its trace, then raised for redelivery
             telemetry.fault("message failed")
             raise
 

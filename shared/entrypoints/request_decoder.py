@@ -46,7 +46,7 @@ class MalformedRequestError(LingocastError):
 
 
 class RequestDecoder(Generic[RequestType]):
-    """Decodes requests of the given types in one pass; explains failures by the text's outline."""
+    """Decodes requests of the given types in one pass, and explains failures."""
 
     def __init__(self, types: Iterable[type[RequestType]]) -> None:
         self._types = {action_of(each): each for each in types}
@@ -54,7 +54,10 @@ class RequestDecoder(Generic[RequestType]):
         self._decoder: msgspec.json.Decoder[RequestType] = msgspec.json.Decoder(union)
 
     def decode(self, text: str) -> RequestType:
-        """The request. Raises MalformedRequestError with INVALID_MESSAGE or UNKNOWN_ACTION."""
+        """The request.
+
+        Raises MalformedRequestError with INVALID_MESSAGE or UNKNOWN_ACTION.
+        """
         try:
             return self._decoder.decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -100,7 +103,10 @@ def _shape_fault(read: Outline, error: Exception) -> str | None:
 
 
 def text_fault(text: str, read: Outline, whole: str) -> str | None:
-    """Why a text is not JSON, or None if it is. `read` is its outline, `whole` what to call it."""
+    """Why a text is not JSON, or None if it is.
+
+    `read` is the text's outline, `whole` the name for it in the message.
+    """
     if text.startswith(_BYTE_ORDER_MARK):
         return f"{whole}: begins with a byte order mark; send the JSON without it"
     return None if read.is_json else f"{whole}: not JSON"
@@ -123,7 +129,10 @@ def member_fault(
 def readable_fault(
     error: Exception, types: Iterable[type[msgspec.Struct]], whole: str = "message"
 ) -> str:
-    """msgspec's error with the field's wire name in front, or `whole` if it names no field."""
+    """msgspec's error, with the field's wire name in front.
+
+    `whole` stands in front if the error names no field.
+    """
     fault = str(error)
     if missing := _MISSING.fullmatch(fault):
         field, parent = missing.groups()

@@ -1,4 +1,4 @@
-"""The decorator of handlers that rules of EventBridge invoke."""
+"""Handlers of EventBridge rules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from shared.entrypoints.invocation import remaining_ms
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# Before its timeout a function shall be done with what it has begun, and say so (ms).
+# Tasks stop this long before the function's timeout, to finish and log what they began (ms).
 _RESERVE_MS = 1_500
 
-#: Does one thing, until a time in ms since the epoch.
+#: Runs until a deadline (ms since the Unix epoch).
 Task = Callable[[int], object]
 ScheduleHandler = Callable[[Mapping[str, Any], object], None]
 
@@ -20,11 +20,11 @@ ScheduleHandler = Callable[[Mapping[str, Any], object], None]
 def schedule_handler(
     tasks: Mapping[str, Sequence[Task]], *, clock: Clock, telemetry: Telemetry
 ) -> ScheduleHandler:
-    """A Lambda handler for rules: an event's `task` names what is to be done, by default the first
-    of `tasks`.
+    """A Lambda handler for rules.
 
-    A task that fails does not keep the ones after it; in the end the first failure is raised, for
-    Lambda's retries and alarms. Raises ValueError for a task that there is not.
+    An event's `task` names an entry of `tasks`, by default the first. After a task fails, the
+    others still run; then the first failure is raised, for Lambda's retries and alarms. Raises
+    ValueError for an unknown task.
     """
     first = next(iter(tasks))
 
@@ -32,12 +32,12 @@ def schedule_handler(
         name = event.get("task", first)
         if name not in tasks:
             raise ValueError(f"task: {name!r} is not one of {', '.join(tasks)}")
-        until = clock.now_ms() + remaining_ms(context) - _RESERVE_MS
+        deadline = clock.now_ms() + remaining_ms(context) - _RESERVE_MS
         failures: list[Exception] = []
         for task in tasks[name]:
             try:
-                task(until)
-            except Exception as error:  # noqa: BLE001 - raised below, after the others had their turn
+                task(deadline)
+            except Exception as error:  # noqa: BLE001 - raised below, after the other tasks
                 telemetry.fault("scheduled task failed", task=name)
                 failures.append(error)
         telemetry.flush()

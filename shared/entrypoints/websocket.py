@@ -1,8 +1,8 @@
-"""The decorators of every handler: decode, call one service, reply; a failure becomes an envelope.
+"""Handlers of the WebSocket API: decode a request, call one service, reply.
 
-Whatever happens, API Gateway gets `{"statusCode": 200}`, with the reply as body if the route has a
-response: what it does with other statuses of message routes is not documented well enough to rely
-on, and an exception would reach the client as a message that is none of the protocol's.
+API Gateway always gets `{"statusCode": 200}`, with the reply or error as body if the route has a
+response. What it does with other statuses of message routes is not well documented, and an
+exception would reach the client as a message outside the protocol.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from shared.utils.telemetry import Telemetry
 
 Result = dict[str, Any]
 LambdaHandler = Callable[[Event, object], Result]
-# The request types differ by route; each service method takes its own.
+# Each service method takes its own request type.
 Service = Callable[[Caller, Any], Reply | None]
-# Says with which rights a caller makes a request; raises LingocastError if with none.
-Admission = Callable[[Caller, Request], Caller]
+# Returns the caller with the rights that its token has now; raises LingocastError.
+RightsCheck = Callable[[Caller, Request], Caller]
 
 
 def message_handler(
@@ -36,22 +36,22 @@ def message_handler(
     check_size: Callable[[str], None],
     telemetry: Telemetry,
     push_error: Callable[[Caller, bytes], None] | None = None,
-    admit: Admission = lambda caller, request: caller,
+    admit: RightsCheck = lambda caller, request: caller,
     closer: Closer | None = None,
 ) -> LambdaHandler:
     """A Lambda handler for message routes.
 
-    `services` says who answers each request type. `check_size` refuses a text that is too large
-    before it is parsed. `push_error` sends errors where the route has no response. `admit` sees
-    each request before its service does. Every connection has budgets (`shared.admission.budgets`),
-    which come first; `closer` closes those that go on beyond them.
+    `services` maps request types to service methods. `check_size` refuses oversized texts before
+    they are parsed. `push_error` sends errors on routes without a response. `admit` checks the
+    caller's rights before the service is called. Budgets (`shared.admission.budgets`) come first;
+    `closer` closes connections that keep exceeding theirs.
     """
     decoder = RequestDecoder(services)
-    guard = RequestAdmission(services.keys(), telemetry, closer)
+    admission = RequestAdmission(services.keys(), telemetry, closer)
 
     def answer(caller: Caller, text: str) -> Reply | None:
         head = Head()
-        kind: type[Request] | None = None
+        request_type: type[Request] | None = None
         try:
             try:
                 check_size(text)
@@ -61,24 +61,26 @@ def message_handler(
                     head = malformed.head
                 else:
                     head = head_of(text)
-                guard.admit(caller, None)
+                admission.admit(caller, None)
                 raise
-            kind = type(request)
-            head = Head(action_of(kind), request.request_id)
-            guard.admit(caller, kind)
-            reply = services[kind](admit(caller, request), request)
+            request_type = type(request)
+            head = Head(action_of(request_type), request.request_id)
+            admission.admit(caller, request_type)
+            reply = services[request_type](admit(caller, request), request)
         except Exception as error:  # noqa: BLE001 - the boundary: answer, never raise
             failure = to_client_error(error, telemetry, action=head.action)
-            closed = guard.refused(caller, kind, failure, lambda: encode(_farewell(head)))
+            closed = admission.record_refusal(
+                caller, request_type, failure, lambda: encode(_last_error(head))
+            )
             return None if closed else _envelope(failure, head)
-        guard.served(caller, kind)
+        admission.record_success(caller, request_type)
         if reply is None or request.request_id is None:
             return reply
         return msgspec.structs.replace(reply, request_id=request.request_id)
 
     def handler(event: Event, _context: object) -> Result:
         caller = caller_of(event)
-        if guard.is_closed(caller):
+        if admission.is_closed(caller):
             return {"statusCode": 200}
         reply = answer(caller, event.get("body") or "")
         telemetry.flush()
@@ -96,7 +98,10 @@ def message_handler(
 def lifecycle_handler(
     service: Callable[[Caller], object], *, telemetry: Telemetry
 ) -> LambdaHandler:
-    """A Lambda handler for $connect and $disconnect. Of $connect, the status is the handshake's."""
+    """A Lambda handler for $connect and $disconnect.
+
+    The status for $connect becomes the handshake's.
+    """
 
     def handler(event: Event, _context: object) -> Result:
         try:
@@ -123,7 +128,7 @@ def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
     )
 
 
-def _farewell(head: Head) -> ErrorMessage:
+def _last_error(head: Head) -> ErrorMessage:
     """The message sent to a connection just before it is closed."""
     message = "too many requests that cannot be served; the connection is closed"
     return _envelope(LingocastError(ErrorCode.RATE_LIMITED, message), head)

@@ -1,4 +1,4 @@
-"""The parts of API Gateway's WebSocket events that the functions read."""
+"""Reads API Gateway's WebSocket events."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from shared.models.connection import Caller
 
 Event = Mapping[str, Any]
 
-#: The authorizer's word for a handshake without a token and a ticket, by the name `SENDS`.
-SENDS, NEVER = "sends", "never"
+#: The authorizer's context for a handshake with neither token nor ticket.
+LISTEN_ONLY_KEY, LISTEN_ONLY = "sends", "never"
 
 
 def caller_of(event: Event) -> Caller:
-    """Who sent this event. The authorizer's context reaches every route as strings."""
+    """The sender of the event. Values of the authorizer's context are strings."""
     context = event["requestContext"]
     authorized = context.get("authorizer") or {}
     token_expires_at = authorized.get("tokenExpiresAt")
@@ -26,6 +26,6 @@ def caller_of(event: Event) -> Caller:
         connected_at=context["connectedAt"],
         client_id=authorized.get("clientId") or None,
         token_expires_at=int(token_expires_at) if token_expires_at else None,
-        listen_only=authorized.get(SENDS) == NEVER,
+        listen_only=authorized.get(LISTEN_ONLY_KEY) == LISTEN_ONLY,
         address=(context.get("identity") or {}).get("sourceIp") or None,
     )

@@ -98,8 +98,8 @@ class App:
         settings = load(HandshakeSettings, self._environment)
         return HandshakeDelays(
             self._abusive_addresses,
-            at_once=settings.handshake_delays,
-            pause=self._aws.pause,
+            max_concurrent=settings.handshake_delays,
+            sleep=self._aws.pause,
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.entrypoints.http import Asked, HttpService, Posted, Raw, http_handler
+from shared.entrypoints.http import BodylessRoute, BodyRoute, HttpRoute, SignedRoute, http_handler
 from shared.models.errors import CATALOGUE, ErrorCode, LingocastError
 from shared.protocol.http_messages import MAX_BODY_BYTES, HttpCaller, HttpRequest
 from tests.helpers.doubles import RecordingTelemetry
@@ -58,7 +58,7 @@ def event(
 
 
 def ask(
-    service: HttpService, given: dict[str, Any], telemetry: RecordingTelemetry | None = None
+    service: HttpRoute, given: dict[str, Any], telemetry: RecordingTelemetry | None = None
 ) -> tuple[int, dict[str, Any]]:
     handler = http_handler(
         {given["routeKey"]: service}, telemetry=telemetry or RecordingTelemetry()
@@ -73,7 +73,7 @@ def keep(caller: HttpCaller, note: Note) -> Kept:
 
 
 def refused(given: dict[str, Any]) -> tuple[int, str, str]:
-    status, body = ask(Posted(Note, keep), given)
+    status, body = ask(BodyRoute(Note, keep), given)
     assert body.keys() == {"status", "code", "message"}
     assert body["status"] == "error"
     return status, body["code"], body["message"]
@@ -82,13 +82,13 @@ def refused(given: dict[str, Any]) -> tuple[int, str, str]:
 def test_a_body_reaches_its_service_and_the_answer_is_json() -> None:
     given = event(body='{"text": "hello", "note_kind": "alert", "unknown": 1}')
 
-    assert ask(Posted(Note, keep), given) == (200, {"note_id": "hello-alert", "owner": "alice"})
+    assert ask(BodyRoute(Note, keep), given) == (200, {"note_id": "hello-alert", "owner": "alice"})
 
 
 def test_a_body_in_base64_is_the_same() -> None:
     body = base64.b64encode(b'{"text": "hello"}').decode()
 
-    status, answer = ask(Posted(Note, keep), event(body=body, encoded=True))
+    status, answer = ask(BodyRoute(Note, keep), event(body=body, encoded=True))
     assert (status, answer["note_id"]) == (200, "hello-info")
 
 
@@ -100,9 +100,9 @@ def test_the_caller_is_of_the_tokens_claims() -> None:
         return Kept("", "")
 
     for claim in ("[operators speakers admins]", "[operators]", "[]"):
-        ask(Asked(see), event(GET, None, {**ALICE, "cognito:groups": claim}))
+        ask(BodylessRoute(see), event(GET, None, {**ALICE, "cognito:groups": claim}))
     without = {key: value for key, value in ALICE.items() if key != "cognito:groups"}
-    ask(Asked(see), event(GET, None, without))
+    ask(BodylessRoute(see), event(GET, None, without))
 
     assert [caller.user_id for caller in callers] == ["alice"] * 4
     assert [caller.received_at for caller in callers] == [7] * 4
@@ -165,7 +165,7 @@ def test_a_text_that_is_no_utf_8() -> None:
 def test_a_body_may_have_24_kb() -> None:
     most = json.dumps({"text": "x" * (MAX_BODY_BYTES - 12)})
     assert len(most) == MAX_BODY_BYTES
-    assert ask(Posted(Note, keep), event(body=most))[0] == 200
+    assert ask(BodyRoute(Note, keep), event(body=most))[0] == 200
 
     status, code, told = refused(event(body=most + " "))
     assert (status, code) == (413, "MESSAGE_TOO_LARGE")
@@ -177,7 +177,7 @@ def test_every_code_has_the_catalogues_status(code: ErrorCode) -> None:
     def fail(_caller: HttpCaller) -> Kept:
         raise LingocastError(code, "field: remedy")
 
-    assert ask(Asked(fail), event(GET)) == (
+    assert ask(BodylessRoute(fail), event(GET)) == (
         CATALOGUE[code].status,
         {"status": "error", "code": code.value, "message": "field: remedy"},
     )
@@ -189,7 +189,7 @@ def test_what_nobody_foresaw_is_internal_counted_and_says_nothing() -> None:
     def fail(_caller: HttpCaller) -> Kept:
         raise KeyError("the words of a secret")
 
-    status, body = ask(Asked(fail), event(GET), telemetry)
+    status, body = ask(BodylessRoute(fail), event(GET), telemetry)
 
     assert (status, body["code"]) == (500, "INTERNAL")
     assert "secret" not in json.dumps(body)
@@ -204,15 +204,17 @@ def test_a_raw_route_gets_headers_and_the_very_bytes() -> None:
         return Kept("1", "")
 
     body = b'{ "a" :\t1, "b": "\xc3\xa9" }\n'
-    ask(Raw(receive), event(HOOK, body.decode(), None, x_signature="v1=00"))
+    ask(SignedRoute(receive), event(HOOK, body.decode(), None, x_signature="v1=00"))
     encoded = base64.b64encode(body).decode()
-    ask(Raw(receive), event(HOOK, encoded, None, encoded=True, x_signature="v1=00"))
+    ask(SignedRoute(receive), event(HOOK, encoded, None, encoded=True, x_signature="v1=00"))
 
     assert seen == [HttpRequest({"x_signature": "v1=00"}, body, 7)] * 2
 
 
 def test_a_raw_route_has_the_same_limit() -> None:
-    status, body = ask(Raw(lambda _: Kept("", "")), event(HOOK, "x" * (MAX_BODY_BYTES + 1), None))
+    status, body = ask(
+        SignedRoute(lambda _: Kept("", "")), event(HOOK, "x" * (MAX_BODY_BYTES + 1), None)
+    )
 
     assert (status, body["code"]) == (413, "MESSAGE_TOO_LARGE")
 
@@ -223,6 +225,6 @@ def test_whatever_comes_is_answered(body: str | bytes) -> None:
         given = event(body=base64.b64encode(body).decode(), encoded=True)
     else:
         given = event(body=body)
-    status, _ = ask(Posted(Note, keep), given)
+    status, _ = ask(BodyRoute(Note, keep), given)
 
     assert status in {200, 400}
