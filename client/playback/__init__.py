@@ -1,1 +1,1 @@
-"""Playback and capture: jitter buffer, latency, recording."""
+"""Playback and capture: jitter buffer, latency and recording."""

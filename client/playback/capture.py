@@ -1,4 +1,4 @@
-"""Sound as a microphone would give it: chunk after chunk, each at the time when it is complete."""
+"""Capture of chunks in real time, as from a microphone."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 
 Sleep = Callable[[float], Awaitable[None]]
-# No recorder delivers so seldom (ms).
+# A longer delay than this (ms) is a stall; recorders deliver more often.
 _STALL_MS = 1_000
 
 
 class ChunkSource(Protocol):
-    """Where chunks come from; `live` says that they cannot come faster than they are spoken."""
+    """Source of chunks; a `live` one delivers no faster than real time."""
 
     @property
     def live(self) -> bool:
-        """True for a microphone, false for a recording."""
+        """True for a microphone, False for a recording."""
 
     @property
     def total(self) -> int | None:
-        """How many chunks there will be, if that is known."""
+        """Number of chunks, if known."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """The chunks; all but the last are full."""
+        """Iterate over the chunks; all but the last are full."""
 
 
 class Recording:
-    """Sound that is there already, as s16le samples."""
+    """Recorded s16le samples as a source of chunks."""
 
     live = False
 
@@ -41,12 +41,12 @@ class Recording:
 
     @property
     def total(self) -> int:
-        """How many chunks it has."""
+        """Number of chunks."""
         return len(self._chunks)
 
     @property
     def chunks(self) -> list[bytes]:
-        """The chunks, as they will be sent."""
+        """The chunks as they will be sent."""
         return self._chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -56,9 +56,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A chunk, its number, and when its first sample was captured (ms since the epoch).
+    """A captured chunk.
 
-    `complete_at` is when its last sample was, by the monotonic clock (s).
+    `timestamp` is the capture time of its first sample (ms since the epoch), `complete_at` that of
+    its last sample (s of the monotonic clock).
     """
 
     seq: int
@@ -73,47 +74,47 @@ async def capture(
     clock: Clock,
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Captured]:
-    """Yield chunk i, captured from t0 + i x chunkMs on, once it is complete, one chunkMs later.
+    """Yield each chunk when it is complete: chunk i begins at t0 + i x chunkMs.
 
-    Times advance by the monotonic clock: setting the wall clock during a broadcast does not tear
-    the sound apart. A live source that falls behind (its sound card is slow, it stalled) has its
-    later chunks dated accordingly. If this program has stalled, what the source has piled up
-    meanwhile comes at once, with the times at which it was captured.
+    Times follow the monotonic clock, so setting the wall clock does not disturb a broadcast. If a
+    live source falls behind (a slow sound card, a stall), later timestamps are delayed
+    accordingly. If this process stalls, the chunks buffered meanwhile come at once, with their
+    original capture times.
     """
     started, t0 = clock.monotonic(), clock.now_ms()
     full_ms = audio_format.duration_ms(audio_format.chunk_bytes)
-    lag = _Lag(full_ms)
+    delay = _SourceDelay(full_ms)
     seq = 0
     async for audio in source:
         end_ms = seq * full_ms + audio_format.duration_ms(len(audio))
         now_ms = (clock.monotonic() - started) * 1000
         if source.live:
-            lag.note(now_ms - end_ms)
-        wait_ms = end_ms + lag.ms - now_ms
+            delay.observe(now_ms - end_ms)
+        wait_ms = end_ms + delay.ms - now_ms
         if wait_ms > 0:
             await sleep(wait_ms / 1000)
-        complete_at = started + (end_ms + lag.ms) / 1000
-        yield Captured(seq, t0 + round(seq * full_ms + lag.ms), audio, complete_at)
+        complete_at = started + (end_ms + delay.ms) / 1000
+        yield Captured(seq, t0 + round(seq * full_ms + delay.ms), audio, complete_at)
         seq += 1
 
 
-class _Lag:
-    """How far a live source is behind its first chunk (ms).
+class _SourceDelay:
+    """Delay of a live source relative to its first chunk (ms).
 
-    It only grows, so that a recorder that delivers in lumps is played evenly. But a chunk that is
-    later than that by more than a second may have waited for this program. Then those after it are
-    each less late, by about their duration, and the lag is what it was before; else the source
-    itself had stalled.
+    The delay only grows, so that a recorder that delivers in bursts is sent evenly. A chunk more
+    than a second later than that has two possible causes. If this process stalled, each following
+    chunk is less late by about its duration, and the former delay is restored. Otherwise the
+    source stalled, and the new delay stands.
     """
 
     def __init__(self, chunk_ms: float) -> None:
         self.ms = 0.0
         self._chunk_ms = chunk_ms
-        self._before: float | None = None  # the lag before a stall whose cause is not known yet
+        self._before: float | None = None  # delay before a stall of unknown cause
         self._late_ms = 0.0
 
-    def note(self, late_ms: float) -> None:
-        """The next chunk came so late after it should have been complete."""
+    def observe(self, late_ms: float) -> None:
+        """Update the delay with the lateness of the next chunk."""
         catching_up = late_ms < self._late_ms - self._chunk_ms / 2
         self._late_ms = late_ms
         if self._before is not None and catching_up:

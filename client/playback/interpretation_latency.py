@@ -1,10 +1,10 @@
-"""How long interpretation takes: from the end of a sentence on the floor to its first sound here,
-and where that time went. No input or output.
+"""Latency of machine interpretation, from the end of a sentence to its first chunk here. No I/O.
 
-Times are compared across clocks, as latencies are (PROTOCOL rule 2): the sentence's end is by the
-speaker's clock, its receipt by the receiver's estimate of the server's (`Connection.now_ms`). A
-speaker's clock that is behind by 100 ms adds 100 ms to `total` and to `deliver`, and to nothing
-else: the other stages were each measured by one clock. Receipt is before the jitter buffer.
+Times are compared across clocks, as all latencies are (PROTOCOL rule 2): the end of the sentence
+is by the speaker's clock, its receipt by the receiver's estimate of the server's clock
+(`Connection.now_ms`). If the speaker's clock is 100 ms behind, `total` and `deliver` are 100 ms
+too long. The other stages are exact, because each was measured by one clock. Receipt is before the
+jitter buffer.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from client.playback.latency import LatencySummary, summarize
 from shared.models.interpretation import Renders
 from shared.protocol.messages import Audio
 
-# Sentences whose stages are remembered: hours of talk.
+# Sentences to remember: hours of talk.
 HISTORY = 2_000
-# Chunks and sentences by which it is known where one begins: no chunk comes so much too late.
+# Recent chunks and sentences to remember, to find the first chunk of each sentence.
 _RECENT = 256
 
-_Utterance = tuple[str, int, int]  # language, epoch, the end of its interval
-_Place = tuple[str, int, int]  # language, epoch, seq
+_Utterance = tuple[str, int, int]  # language, epoch, end of its interval
+_ChunkKey = tuple[str, int, int]  # language, epoch, seq
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Where the time of one sentence went, in ms; `total` is the sum of the others."""
+    """Latency of one sentence by stage, in ms; `total` is the sum of the others."""
 
     total: float
     recognise: float
@@ -38,8 +38,9 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class InterpretationLatencySummary:
-    """Percentiles of each stage by itself, so they need not add up. Of the `sentences` heard,
-    `measured` are those whose beginning was.
+    """Percentiles of each stage, computed separately, so they need not add up.
+
+    `sentences` counts all received sentences, `measured` those received from their first chunk.
     """
 
     sentences: int
@@ -64,42 +65,42 @@ class _Arrival:
         return self.audio.language, self.audio.epoch, renders.end_timestamp
 
     @property
-    def place(self) -> _Place:
+    def key(self) -> _ChunkKey:
         return self.audio.language, self.audio.epoch, self.audio.seq
 
 
 class InterpretationLatency:
-    """Notes for every sentence when the first of its chunks arrived, and forgets the oldest."""
+    """Measures each sentence at the arrival of its first chunk; keeps the last HISTORY."""
 
     def __init__(self, chunk_ms: float) -> None:
         self._chunk_ms = chunk_ms
         self._entries: deque[Stages] = deque(maxlen=HISTORY)
-        self._recent: OrderedDict[_Place, _Arrival] = OrderedDict()
-        self._known: OrderedDict[_Utterance, bool] = OrderedDict()  # whether it was entered
+        self._recent: OrderedDict[_ChunkKey, _Arrival] = OrderedDict()
+        self._known: OrderedDict[_Utterance, bool] = OrderedDict()  # whether it is measured
         self._sentences = 0
         self._measured = 0
 
     @property
     def entries(self) -> tuple[Stages, ...]:
-        """Of each sentence whose beginning was heard, in the order of arrival."""
+        """Stages of the measured sentences in order of arrival."""
         return tuple(self._entries)
 
-    def heard(self, audio: Audio, received_at_ms: float) -> None:
-        """Take in a chunk that arrived, in any order; one that comes twice counts once."""
+    def add(self, audio: Audio, received_at_ms: float) -> None:
+        """Add a received chunk, in any order; duplicates are ignored."""
         arrival = _Arrival(audio, received_at_ms)
-        if arrival.place in self._recent:
+        if arrival.key in self._recent:
             return
-        self._recent[arrival.place] = arrival
+        self._recent[arrival.key] = arrival
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-        self._meet(arrival.utterance)
-        self._enter_if_first(arrival)
+        self._note_utterance(arrival.utterance)
+        self._measure_if_first(arrival)
         following = self._recent.get((audio.language, audio.epoch, audio.seq + 1))
         if following is not None:  # it overtook this one
-            self._enter_if_first(following)
+            self._measure_if_first(following)
 
     def summary(self) -> InterpretationLatencySummary | None:
-        """The percentiles, or None if no sentence's beginning was heard."""
+        """Return the percentiles, or None if no sentence was measured."""
         entries = self._entries
         stages = [
             summarize(values)
@@ -118,7 +119,7 @@ class InterpretationLatency:
             self._sentences, self._measured, total, recognise, translate, speak, deliver
         )
 
-    def _meet(self, utterance: _Utterance | None) -> None:
+    def _note_utterance(self, utterance: _Utterance | None) -> None:
         if utterance is None or utterance in self._known:
             return
         self._sentences += 1
@@ -126,9 +127,9 @@ class InterpretationLatency:
         if len(self._known) > _RECENT:
             self._known.popitem(last=False)
 
-    def _enter_if_first(self, arrival: _Arrival) -> None:
+    def _measure_if_first(self, arrival: _Arrival) -> None:
         utterance, renders = arrival.utterance, arrival.audio.renders
-        # One that is forgotten by now is entered already, or its beginning is long past.
+        # A forgotten utterance is measured already, or began long ago.
         if utterance is None or renders is None or self._known.get(utterance, True):
             return
         if self._is_first(arrival, renders):
@@ -137,11 +138,13 @@ class InterpretationLatency:
             self._entries.append(_stages(renders, arrival.received_at_ms))
 
     def _is_first(self, arrival: _Arrival, renders: Renders) -> bool:
-        """Whether it is its sentence's first chunk: the one before it was another's. If that is not
-        known (lost, or from before we came), by its time: the first one's sound begins a chunk
-        before the moment at which it was sent.
+        """Return whether the chunk is the first of its sentence.
+
+        It is if the previous chunk belongs to another sentence. If the previous chunk is unknown
+        (lost, or from before joining), the time decides: the first chunk's audio begins one chunk
+        before it was sent.
         """
-        language, epoch, seq = arrival.place
+        language, epoch, seq = arrival.key
         before = self._recent.get((language, epoch, seq - 1))
         if before is not None:
             return before.utterance != arrival.utterance

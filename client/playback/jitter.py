@@ -1,15 +1,15 @@
-"""Evens out the network: chunks go in as they arrive and come out in order, at a fixed delay.
+"""Jitter buffer: chunks go in as they arrive and come out in order, at a fixed delay.
 
-Pure: no clock and no input or output. The caller says what time it is, in ms since the epoch.
+Pure: no clock and no I/O. The caller passes the time in ms since the epoch.
 
-A chunk is due at its capture timestamp + its duration + the playout delay, in the receiver's
-time (`client.playback.clock_anchor` relates the two clocks). What arrives after that, or after a
-later chunk was played, is late: counted and never played, because live audio does not queue
-behind old audio. What came in time is always played.
+A chunk is due at capture timestamp + duration + playout delay, in the receiver's time
+(`client.playback.clock_anchor` maps between the clocks). A chunk that arrives after that, or after
+a later chunk was played, is late: it is counted and never played, because live audio does not
+queue behind old audio. A chunk that arrives in time is always played.
 
-A skip in the sequence within an epoch is a gap, reported once, right before the chunk that
-follows it. A new epoch may start at any number, and so may whoever joins in the middle: no gap.
-A skip in the timestamps alone is none either: an interpreter sends nothing between sentences.
+A skip in the sequence within an epoch is a gap, reported once, right before the next chunk. The
+first chunk of an epoch, or after joining, may have any number without being a gap. A skip in the
+timestamps alone is no gap either: an interpreter sends nothing between sentences.
 """
 
 from __future__ import annotations
@@ -26,27 +26,28 @@ from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio
 
 DEFAULT_PLAYOUT_DELAY_MS = 400
-# PROTOCOL rule 1: so long an older epoch is still heard after a newer one began.
+# PROTOCOL rule 1: an older epoch is accepted for this long after a newer one began.
 EPOCH_GRACE_MS = 2_000
-# Half a minute of the shortest chunks; nothing sane waits here longer than the delay and a second.
+# Half a minute of the shortest chunks; normally a chunk waits for the delay and a second at most.
 DEFAULT_CAPACITY = 300
-# How many chunks are remembered in order to recognise a duplicate.
-_REMEMBERED = 4_096
+# Chunks to remember, to recognise duplicates.
+_MAX_SEEN = 4_096
 
 
 class ChunkOutcome(Enum):
-    """What became of a chunk that arrived."""
+    """What became of a received chunk."""
 
     ACCEPTED = "accepted"  # will be played
-    DUPLICATE = "duplicate"  # this (epoch, seq) was here before
-    LATE = "late"  # its time, or that of a later chunk, has passed
-    SUPERSEDED = "superseded"  # of an older epoch, and the newer one is established
+    DUPLICATE = "duplicate"  # this (epoch, seq) was received before
+    LATE = "late"  # its playout time, or that of a later chunk, has passed
+    SUPERSEDED = "superseded"  # its epoch has been replaced by a newer one
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A chunk whose time has come; `latency_ms` is by rule 2, `due_at_ms` its playout time. Before
-    it nothing was sent for `pause_ms`.
+    """A chunk to play now, after a pause of `pause_ms` in which nothing was sent.
+
+    `latency_ms` is defined by PROTOCOL rule 2, `due_at_ms` is the playout time.
     """
 
     audio: Audio
@@ -57,12 +58,11 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Chunks `first`..`last` of `epoch` that are not played.
+    """Missing chunks `first`..`last` of `epoch`.
 
-    `captured_ms` is how far the timestamps advanced from the end of the chunk before to the start
-    of the one after, None when there is none after. `continuous` says that this is what the
-    missing chunks last, so that sound was captured meanwhile: lost on the way, or withheld by the
-    server during a pause, which is no loss. Whoever knows the pauses can tell these apart.
+    `captured_ms` is the time between the end of the previous chunk and the start of the next one,
+    None if there is no next one. `continuous` says that it equals the missing chunks' duration:
+    audio was captured meanwhile, and was either lost or withheld by the server during a pause.
     """
 
     epoch: int
@@ -73,7 +73,7 @@ class Gap:
 
     @property
     def chunks(self) -> int:
-        """How many chunks are missing."""
+        """Number of missing chunks."""
         return self.last - self.first + 1
 
 
@@ -82,8 +82,10 @@ PlayoutEvent = Played | Gap
 
 @dataclass(slots=True)
 class JitterCounts:
-    """Every chunk pushed counts once in `received`, `duplicate` or `superseded`; every chunk
-    received counts once in `played`, `late` or `dropped`, when its turn comes.
+    """Counters of a jitter buffer.
+
+    Every pushed chunk counts once as `received`, `duplicate` or `superseded`; every received chunk
+    counts once as `played`, `late` or `dropped`.
     """
 
     received: int = 0
@@ -94,16 +96,16 @@ class JitterCounts:
     dropped: int = 0  # pushed out of a full buffer
     gaps: int = 0
     gap_chunks: int = 0
-    withheld: int = 0  # chunks that a pause or a mute kept back: neither a gap nor lost
+    withheld: int = 0  # chunks withheld during a pause or mute: neither gaps nor losses
 
     def add(self, other: JitterCounts) -> None:
-        """Take over the counts of another buffer."""
+        """Add the counts of another buffer."""
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _BufferedChunk:
     audio: Audio
     end_at_ms: float  # timestamp + duration, by the sender's clock
     latency_ms: float
@@ -119,15 +121,15 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Epoch:
-    """What is known of one epoch."""
+    """State of one epoch."""
 
     anchor: ClockAnchor
-    highest_skipped: int = -1  # the last chunk known to exist that will not be played
+    highest_skipped: int = -1  # highest known chunk that will not be played
 
 
 @dataclass(slots=True)
 class _Position:
-    """The last chunk played, or skipped at the end of an epoch."""
+    """The last chunk that was played, or skipped at the end of an epoch."""
 
     epoch: int
     seq: int
@@ -136,7 +138,7 @@ class _Position:
 
 
 class JitterBuffer:
-    """Reorders the chunks of one language's sound and plays them at a fixed delay."""
+    """Reorders the chunks of one language and releases them at a fixed delay."""
 
     def __init__(
         self,
@@ -151,17 +153,17 @@ class JitterBuffer:
         self._delay_ms = playout_delay_ms
         self._capacity = capacity
         self._was_withheld = was_withheld
-        self._waiting: list[_Waiting] = []  # by (epoch, seq)
+        self._buffered: list[_BufferedChunk] = []  # by (epoch, seq)
         self._position: _Position | None = None
         self._seen: set[tuple[int, int]] = set()
         self._seen_order: deque[tuple[int, int]] = deque()
         self._epochs: dict[int, _Epoch] = {}
         self._newest_epoch = -1
-        self._changes: deque[tuple[int, float]] = deque()  # epochs newly heard, and when
-        self._settled_epoch = -1  # nothing older than this is accepted any more
+        self._changes: deque[tuple[int, float]] = deque()  # new epochs and their first receipt
+        self._settled_epoch = -1  # oldest epoch that is still accepted
 
     def push(self, audio: Audio, received_at_ms: float) -> ChunkOutcome:
-        """Take in a chunk that arrived at `received_at_ms`; those times must not fall."""
+        """Add a chunk received at `received_at_ms`, which must not decrease between calls."""
         verdict = self._judge(audio, received_at_ms)
         if verdict is ChunkOutcome.DUPLICATE:
             self.counts.duplicate += 1
@@ -172,25 +174,25 @@ class JitterBuffer:
         return verdict
 
     def pop(self, now_ms: float) -> list[PlayoutEvent]:
-        """What is to be played by `now_ms`, in order, with the gaps before it."""
+        """Return the chunks due by `now_ms` in order, with the gaps before them."""
         due = 0
-        for index, waiting in enumerate(self._waiting, start=1):
-            # An earlier chunk never waits for its own time once a later one is due: a sender
-            # whose clock was set back would otherwise block everything after it.
-            if self._due_at(waiting) <= now_ms:
+        for index, chunk in enumerate(self._buffered, start=1):
+            # Once a later chunk is due, earlier ones are too. Otherwise a sender's clock that was
+            # set back would block everything after it.
+            if self._due_at(chunk) <= now_ms:
                 due = index
-        ready, self._waiting = self._waiting[:due], self._waiting[due:]
+        ready, self._buffered = self._buffered[:due], self._buffered[due:]
         return self._play(ready)
 
     def flush(self) -> list[PlayoutEvent]:
-        """All that is left, at once: for the end of a stream."""
-        ready, self._waiting = self._waiting, []
+        """Return all remaining chunks, for the end of a stream."""
+        ready, self._buffered = self._buffered, []
         return [*self._play(ready), *self._trailing_gap()]
 
     @property
     def next_due_ms(self) -> float | None:
-        """When `pop` will next have something, in ms since the epoch; None when empty."""
-        return min((self._due_at(waiting) for waiting in self._waiting), default=None)
+        """When `pop` will next return a chunk, in ms since the epoch; None if empty."""
+        return min((self._due_at(chunk) for chunk in self._buffered), default=None)
 
     def _judge(self, audio: Audio, received_at_ms: float) -> ChunkOutcome:
         self._note_epoch(audio.epoch, received_at_ms)
@@ -205,14 +207,14 @@ class JitterBuffer:
         latency = received_at_ms - end_at
         self._epochs[audio.epoch].anchor.observe(received_at_ms, latency)
         self.latencies.add(latency)
-        waiting = _Waiting(audio, end_at, latency)
-        if self._is_past(key) or self._due_at(waiting) < received_at_ms:
+        chunk = _BufferedChunk(audio, end_at, latency)
+        if self._is_past(key) or self._due_at(chunk) < received_at_ms:
             self._skip(audio)
             return ChunkOutcome.LATE
-        bisect.insort(self._waiting, waiting, key=lambda item: item.key)
-        if len(self._waiting) > self._capacity:
-            # The oldest goes: new audio must not be refused for the sake of old audio.
-            self._skip(self._waiting.pop(0).audio)
+        bisect.insort(self._buffered, chunk, key=lambda item: item.key)
+        if len(self._buffered) > self._capacity:
+            # Drop the oldest chunk: new audio takes precedence.
+            self._skip(self._buffered.pop(0).audio)
             self.counts.dropped += 1
         return ChunkOutcome.ACCEPTED
 
@@ -227,7 +229,7 @@ class JitterBuffer:
             self._epochs[epoch] = _Epoch(ClockAnchor(self._delay_ms))
 
     def _forget_epochs(self) -> None:
-        needed = {waiting.audio.epoch for waiting in self._waiting}
+        needed = {chunk.audio.epoch for chunk in self._buffered}
         if self._position is not None:
             needed.add(self._position.epoch)
         for epoch in [known for known in self._epochs if known < self._settled_epoch]:
@@ -237,12 +239,12 @@ class JitterBuffer:
     def _remember(self, key: tuple[int, int]) -> None:
         self._seen.add(key)
         self._seen_order.append(key)
-        if len(self._seen_order) > _REMEMBERED:
+        if len(self._seen_order) > _MAX_SEEN:
             self._seen.discard(self._seen_order.popleft())
 
-    def _due_at(self, waiting: _Waiting) -> float:
-        offset = self._epochs[waiting.audio.epoch].anchor.offset_ms
-        return waiting.end_at_ms + self._delay_ms + offset
+    def _due_at(self, chunk: _BufferedChunk) -> float:
+        offset = self._epochs[chunk.audio.epoch].anchor.offset_ms
+        return chunk.end_at_ms + self._delay_ms + offset
 
     def _is_past(self, key: tuple[int, int]) -> bool:
         return self._position is not None and key <= (self._position.epoch, self._position.seq)
@@ -251,56 +253,58 @@ class JitterBuffer:
         epoch = self._epochs[audio.epoch]
         epoch.highest_skipped = max(epoch.highest_skipped, audio.seq)
 
-    def _play(self, ready: list[_Waiting]) -> list[PlayoutEvent]:
+    def _play(self, ready: list[_BufferedChunk]) -> list[PlayoutEvent]:
         events: list[PlayoutEvent] = []
-        for waiting, playing_at in zip(ready, self._playing_times(ready), strict=True):
-            events.extend(self._gap_before(waiting))
-            pause_ms = self._pause_before(waiting, playing_at)
-            due_at = self._due_at(waiting)
-            events.append(Played(waiting.audio, due_at, waiting.latency_ms, pause_ms))
+        for chunk, playing_at in zip(ready, self._playing_times(ready), strict=True):
+            events.extend(self._gap_before(chunk))
+            pause_ms = self._pause_before(chunk, playing_at)
+            due_at = self._due_at(chunk)
+            events.append(Played(chunk.audio, due_at, chunk.latency_ms, pause_ms))
             self.counts.played += 1
-            until = playing_at + waiting.duration_ms
-            self._position = _Position(*waiting.key, waiting.end_at_ms, until)
+            until = playing_at + chunk.duration_ms
+            self._position = _Position(*chunk.key, chunk.end_at_ms, until)
         return events
 
-    def _playing_times(self, ready: list[_Waiting]) -> list[float]:
-        """When each begins to be played: when it is due, but before the one that follows it."""
+    def _playing_times(self, ready: list[_BufferedChunk]) -> list[float]:
+        """Return when each chunk starts playing: when it is due, but before the next one."""
         times: list[float] = []
-        for waiting in reversed(ready):
-            begins = self._due_at(waiting) - waiting.duration_ms
-            times.append(min(begins, times[-1] - waiting.duration_ms) if times else begins)
+        for chunk in reversed(ready):
+            begins = self._due_at(chunk) - chunk.duration_ms
+            times.append(min(begins, times[-1] - chunk.duration_ms) if times else begins)
         return times[::-1]
 
-    def _gap_before(self, waiting: _Waiting) -> list[PlayoutEvent]:
+    def _gap_before(self, chunk: _BufferedChunk) -> list[PlayoutEvent]:
         position = self._position
         if position is None:
             return []
-        if position.epoch != waiting.audio.epoch:
+        if position.epoch != chunk.audio.epoch:
             return self._trailing_gap()
-        first, last = position.seq + 1, waiting.audio.seq - 1
+        first, last = position.seq + 1, chunk.audio.seq - 1
         if first > last:
             return []
-        captured = waiting.audio.timestamp - position.end_at_ms
+        captured = chunk.audio.timestamp - position.end_at_ms
         expected = (last - first + 1) * self._format.chunk_ms
         continuous = abs(captured - expected) <= self._format.chunk_ms / 2
         return [self._count_gap(Gap(position.epoch, first, last, captured, continuous))]
 
-    def _pause_before(self, waiting: _Waiting, playing_at_ms: float) -> float:
-        """How far the timestamps, and the times of playing, advanced by more than the sequence did,
-        if by so much that it is no imprecision. Where only the timestamps did, a clock was set.
+    def _pause_before(self, chunk: _BufferedChunk, playing_at_ms: float) -> float:
+        """Return by how much more the time advanced than the sequence, if significant.
+
+        Both the timestamps and the playing times must have advanced. If only the timestamps did, a
+        clock was set.
         """
         position = self._position
-        if position is None or position.epoch != waiting.audio.epoch:
+        if position is None or position.epoch != chunk.audio.epoch:
             return 0.0
-        missing = max(waiting.audio.seq - position.seq - 1, 0)
+        missing = max(chunk.audio.seq - position.seq - 1, 0)
         advanced = min(
-            waiting.audio.timestamp - position.end_at_ms, playing_at_ms - position.played_until_ms
+            chunk.audio.timestamp - position.end_at_ms, playing_at_ms - position.played_until_ms
         )
         pause_ms = advanced - missing * self._format.chunk_ms
         return pause_ms if pause_ms > self._format.chunk_ms / 2 else 0.0
 
     def _trailing_gap(self) -> list[PlayoutEvent]:
-        """The chunks after the last one played that are known of only because one came too late."""
+        """Return the gap after the last played chunk that is known only from late chunks."""
         position = self._position
         if position is None:
             return []

@@ -1,4 +1,4 @@
-"""How late chunks came: the last many latencies, and their percentiles."""
+"""Chunk latencies and their percentiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# More than an hour of 200 ms chunks; older ones are forgotten, so that memory stays bounded.
+# Latencies to keep: more than an hour of 200 ms chunks.
 HISTORY = 20_000
 
 
@@ -23,26 +23,26 @@ class LatencySummary:
 
 
 class LatencyRecord:
-    """Collects latencies in ms, each receipt - capture timestamp - duration of the chunk."""
+    """Records latencies in ms: receipt - capture timestamp - duration of the chunk."""
 
     def __init__(self) -> None:
         self._values: deque[float] = deque(maxlen=HISTORY)
 
     def add(self, latency_ms: float) -> None:
-        """Remember one latency; the oldest is forgotten beyond HISTORY."""
+        """Add a latency; beyond HISTORY, the oldest is dropped."""
         self._values.append(latency_ms)
 
     def extend(self, other: LatencyRecord) -> None:
-        """Take over the latencies of another record."""
+        """Add the latencies of another record."""
         self._values.extend(other._values)
 
     def summary(self) -> LatencySummary | None:
-        """The percentiles, or None when nothing was measured."""
+        """Return the percentiles, or None without latencies."""
         return summarize(self._values)
 
 
 def summarize(values: Iterable[float]) -> LatencySummary | None:
-    """Percentiles by nearest rank: each is a latency that really occurred, none interpolated."""
+    """Compute nearest-rank percentiles: each is a measured value, none is interpolated."""
     ordered = sorted(values)
     if not ordered:
         return None

@@ -1,4 +1,4 @@
-"""What a listener hears: chunks through the jitter buffer into a sink, and the account of it."""
+"""Playout: chunks through the jitter buffer into a sink, with statistics."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from shared.models.broadcast_state import BroadcastState
 
 
 class Sink(Protocol):
-    """Where sound goes: a file, a loudspeaker."""
+    """Destination of audio: a file or a loudspeaker."""
 
     def write(self, pcm: bytes) -> None:
         """Play s16le samples."""
 
     def silence(self, duration_ms: float) -> None:
-        """Play nothing for so long."""
+        """Play silence."""
 
 
 class NullSink:
-    """Takes sound and forgets it."""
+    """A sink that discards audio."""
 
     def write(self, pcm: bytes) -> None:
         """Do nothing."""
@@ -47,20 +47,23 @@ class NullSink:
 
 @dataclass(frozen=True, slots=True)
 class ListenStats:
-    """An account of what was heard; `latency` is None while nothing arrived, `ledger` while nothing
-    was interpreted by a machine that says what it took.
+    """Statistics of a listener.
+
+    `latency` is None until audio arrives, `interpretation` until machine-interpreted audio with
+    stage times arrives.
     """
 
-    language: str | None  # of the sound heard last
+    language: str | None  # of the latest audio
     counts: JitterCounts
     latency: LatencySummary | None
     interpretation: InterpretationLatencySummary | None = None
 
 
 class Playout:
-    """Plays what one listener hears. When the language of the sound changes, what has arrived of
-    the former is played out at once, and the new one begins with a buffer of its own: their
-    epochs and sequence numbers have nothing to do with each other.
+    """Plays the audio of one listener.
+
+    When the language of the audio changes, the remaining chunks of the former are played at once,
+    and a new jitter buffer starts: epochs and sequence numbers of two languages are unrelated.
     """
 
     def __init__(
@@ -83,41 +86,39 @@ class Playout:
 
     @property
     def delay_ms(self) -> float:
-        """From capture to playing."""
+        """Playout delay from capture."""
         return self._delay_ms
 
     def push(self, heard: AudioReceived) -> None:
-        """Take in a chunk that arrived."""
+        """Add a received chunk."""
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
-        self._silences.heard(heard.audio)
+        self._silences.observe(heard.audio)
         verdict = self._buffer.push(heard.audio, heard.received_at_ms)
         if verdict is not ChunkOutcome.SUPERSEDED:
-            self._interpretation.heard(heard.audio, heard.received_at_ms)
+            self._interpretation.add(heard.audio, heard.received_at_ms)
 
     def apply(self, state: BroadcastState) -> None:
-        """Play at the volume of this state from now on, if it is newer than the last one; what it
-        keeps back is no loss.
-        """
+        """Apply the volume and the pauses of a broadcast state, if it is newer."""
         if state.last_state_change > self._state.last_state_change:
             self._state = state
-            self._silences.note(state)
+            self._silences.apply(state)
 
     def advance(self, now_ms: float) -> None:
-        """Play what is due by `now_ms`, in the clock that the chunks' receipts are in."""
+        """Play the chunks due by `now_ms`, by the clock of their receive times."""
         self._play(self._buffer.pop(now_ms))
 
     def finish(self) -> None:
-        """Play all that is left: nothing more will come."""
+        """Play all remaining chunks, at the end of the stream."""
         self._play(self._buffer.flush())
 
     @property
     def next_due_ms(self) -> float | None:
-        """When there will next be something to play; None if nothing waits."""
+        """When the next chunk is due, in ms since the epoch; None if none is buffered."""
         return self._buffer.next_due_ms
 
     def stats(self) -> ListenStats:
-        """The account so far, over all languages heard."""
+        """Return the statistics so far, over all languages."""
         counts, latencies = JitterCounts(), LatencyRecord()
         for part in (self._former_counts, self._buffer.counts):
             counts.add(part)
@@ -133,11 +134,11 @@ class Playout:
             self._former_counts.add(self._buffer.counts)
             self._former_latencies.extend(self._buffer.latencies)
             self._buffer = self._new_buffer()
-            self._silences.forget()
+            self._silences.reset()
         self._language = language
 
     def _new_buffer(self) -> JitterBuffer:
-        return JitterBuffer(self._format, self._delay_ms, was_withheld=self._silences.explain)
+        return JitterBuffer(self._format, self._delay_ms, was_withheld=self._silences.was_withheld)
 
     def _play(self, events: list[PlayoutEvent]) -> None:
         for event in events:

@@ -1,7 +1,7 @@
-"""Recording what is heard without ever holding up the hearing.
+"""Recording of audio without blocking playback.
 
-A thread writes. A disk that is full, a FIFO that nobody reads or whose reader goes: recording
-stops or loses sound, that is said in one line, and listening goes on.
+A thread writes the file. If the disk is full, or a FIFO has no reader, recording stops or loses
+audio; one line reports it, and listening goes on.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from client.errors import SoundError
 from client.playback.wav import WavWriter, silent_pcm
 from client.sound.outputs import DescriptorOutput, StoppedError, write_error
 
-# What may wait for a slow reader or disk; then the newest sound is left out of the recording.
+# Audio buffered for a slow reader or disk. When it is full, new audio is not recorded.
 _WAITING_SECONDS = 60.0
-# How long the end of the recording may take to be written.
+# Time limit for writing the rest when the recording is closed.
 _CLOSING_SECONDS = 5.0
 _STUCK_SECONDS = 1.0
 
 
 class Recorder:
-    """A sink that writes to `path`, a file, FIFO or device; `tell` gets a line when it cannot.
+    """A sink that writes to `path`: a file, FIFO or device.
 
-    `tell` is only called from the thread that calls the methods. Raises SoundError if the file
-    can plainly not be created.
+    `tell` is called with a line about each problem, always from the thread that calls the methods.
+    Raises SoundError if the file evidently cannot be created.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Recorder:
         self._thread.start()
 
     def write(self, pcm: bytes) -> None:
-        """Record s16le samples, soon."""
+        """Queue s16le samples for recording."""
         with self._changed:
             if self._fault is None:
                 if self._waiting_bytes + len(pcm) <= self._most_bytes:
@@ -67,13 +67,13 @@ class Recorder:
         self._tell_fault()
 
     def silence(self, duration_ms: float) -> None:
-        """Record silence, at most 30 s of it."""
+        """Queue silence for recording, at most 30 s."""
         self.write(silent_pcm(duration_ms, self._rate))
 
     def _lose(self, pcm: bytes) -> None:
         if not self._lost_bytes:
             self._tell(
-                f"{self._path} is not read or written fast enough: sound is missing from it; "
+                f"{self._path} is not read or written fast enough: audio is missing from it; "
                 "listening goes on"
             )
         self._lost_bytes += len(pcm)
@@ -84,7 +84,7 @@ class Recorder:
             self._tell(f"Recording stops, listening goes on: {self._fault}")
 
     def close(self) -> bool:
-        """Write what waits, for some seconds at the most; whether all that was heard is there."""
+        """Write the buffered audio within a time limit; return whether the file is complete."""
         with self._changed:
             self._ended = True
             self._changed.notify()
@@ -93,7 +93,7 @@ class Recorder:
         if late:
             self._output.stop()
             self._thread.join(_STUCK_SECONDS)
-        if not self._thread.is_alive():  # else a disk that does not answer has it
+        if not self._thread.is_alive():  # otherwise a hanging disk still uses the output
             self._output.close()
         self._tell_fault()
         lost = self._lost_bytes + (self._waiting_bytes if late else 0)

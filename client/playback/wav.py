@@ -1,4 +1,4 @@
-"""WAV files as they are written: 16-bit mono PCM, complete after every write."""
+"""WAV writer: 16-bit mono PCM, valid after every write."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import Final
 
 from client.sound.outputs import DescriptorOutput, write_error
 
-# A longer gap is shortened to this, so that no message can make the file arbitrarily large.
+# Longer gaps are shortened to this, so that no message can make the file arbitrarily large.
 MAX_SILENCE_MS = 30_000
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
-# What readers of a stream take for "until the end".
+# Size that readers of a stream take as "until the end".
 _UNKNOWN: Final = 0xFFFF_FFFF
 
 
 class WavWriter:
     """Writes 16-bit mono PCM to a WAV file; a context manager.
 
-    A regular file is a complete WAV after every write, whatever happens next. A FIFO or device
-    gets the header of a stream, whose length is unknown. Raises SoundError if the file cannot be
-    created, OSError if it cannot be written.
+    A regular file is a valid WAV after every write. A FIFO or device gets a stream header without
+    length. Raises SoundError if the file cannot be created, OSError if it cannot be written.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class WavWriter:
 
 
 def wav_header(sample_rate: int, size: int | None) -> bytes:
-    """44 bytes, for so many bytes of 16-bit mono samples; None for a stream."""
+    """Return the 44-byte header for `size` bytes of 16-bit mono samples; None for a stream."""
     data = _UNKNOWN if size is None else min(size, _UNKNOWN)
     riff = min(data + _HEADER.size - 8, _UNKNOWN)
     return _HEADER.pack(
@@ -77,5 +76,5 @@ def wav_header(sample_rate: int, size: int | None) -> bytes:
 
 
 def silent_pcm(duration_ms: float, sample_rate: int) -> bytes:
-    """So much silence as s16le, at most MAX_SILENCE_MS of it."""
+    """Return silence as s16le, at most MAX_SILENCE_MS."""
     return bytes(2 * round(min(duration_ms, MAX_SILENCE_MS) * sample_rate / 1000))

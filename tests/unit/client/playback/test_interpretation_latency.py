@@ -63,7 +63,7 @@ def totals(latency: InterpretationLatency) -> list[float]:
 def test_the_first_chunk_says_what_a_sentence_took() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0), *sentence(5_000, 3)]:
-        latency.heard(chunk, sent_at(chunk) + 40)
+        latency.add(chunk, sent_at(chunk) + 40)
 
     stages = Stages(total=518, recognise=450, translate=3, speak=25, deliver=40)
     assert latency.entries == (stages, stages)
@@ -76,7 +76,7 @@ def test_the_first_chunk_says_what_a_sentence_took() -> None:
 def test_sound_that_renders_nothing_is_none_of_its_business() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for seq in range(5):
-        latency.heard(audio(seq), T0 + seq * 200)
+        latency.add(audio(seq), T0 + seq * 200)
 
     assert latency.summary() is None
 
@@ -85,7 +85,7 @@ def test_a_chunk_that_comes_twice_counts_once() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for delay in (40, 900):
         for chunk in sentence(0, 0):
-            latency.heard(chunk, sent_at(chunk) + delay)
+            latency.add(chunk, sent_at(chunk) + delay)
 
     assert totals(latency) == [518]
 
@@ -93,7 +93,7 @@ def test_a_chunk_that_comes_twice_counts_once() -> None:
 def test_who_comes_in_the_middle_of_a_sentence_does_not_measure_it() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0)[1:], *sentence(5_000, 3)]:
-        latency.heard(chunk, sent_at(chunk) + 40)
+        latency.add(chunk, sent_at(chunk) + 40)
 
     summary = latency.summary()
     assert summary is not None
@@ -106,7 +106,7 @@ def test_a_sentence_whose_beginning_was_lost_is_not_measured() -> None:
     lost = sentence(5_000, 3)[0]
     for chunk in [*sentence(0, 0), *sentence(5_000, 3), *sentence(9_000, 6)]:
         if chunk != lost:
-            latency.heard(chunk, sent_at(chunk) + 40)
+            latency.add(chunk, sent_at(chunk) + 40)
 
     assert totals(latency) == [518, 518]
 
@@ -115,7 +115,7 @@ def test_with_clocks_that_disagree_order_alone_tells_where_sentences_begin() -> 
     latency = InterpretationLatency(CHUNK_MS)
     for end, seq in ((0, 0), (5_000, 3), (9_000, 6)):
         for chunk in sentence(end, seq, skew=3_600_000):
-            latency.heard(chunk, sent_at(chunk) + 40)
+            latency.add(chunk, sent_at(chunk) + 40)
 
     # Of the first one nobody can tell that nothing was before it.
     assert totals(latency) == [3_600_518, 3_600_518]
@@ -125,16 +125,16 @@ def test_epochs_and_languages_are_told_apart() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for epoch, language in ((1, "es"), (2, "es"), (1, "fr")):
         for chunk in sentence(0, 0, epoch=epoch, language=language):
-            latency.heard(chunk, sent_at(chunk) + epoch)
+            latency.add(chunk, sent_at(chunk) + epoch)
 
     assert totals(latency) == [479, 480, 479]
 
 
 def test_after_a_sound_without_an_interval_a_sentence_begins() -> None:
     latency = InterpretationLatency(CHUNK_MS)
-    latency.heard(audio(0, language="es"), T0)
+    latency.add(audio(0, language="es"), T0)
     first = sentence(0, 1, skew=3_600_000)[0]
-    latency.heard(first, sent_at(first))
+    latency.add(first, sent_at(first))
 
     assert len(latency.entries) == 1
 
@@ -158,7 +158,7 @@ def test_each_sentence_is_measured_at_its_first_chunk_in_whatever_order_they_arr
     arriving.sort(key=lambda item: item[0])
     latency = InterpretationLatency(CHUNK_MS)
     for received_at, chunk in arriving:
-        latency.heard(chunk, received_at)
+        latency.add(chunk, received_at)
 
     expected = [478 + delays[number * chunks] for number in range(sentences)]
     assert sorted(totals(latency)) == sorted(expected)
@@ -170,7 +170,7 @@ def test_memory_is_bounded() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for number in range(HISTORY + 500):
         for chunk in sentence(number * 5_000, number, chunks=1):
-            latency.heard(chunk, sent_at(chunk) + number)
+            latency.add(chunk, sent_at(chunk) + number)
 
     assert len(latency.entries) == HISTORY
     assert totals(latency)[0] == 478 + 500
