@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from local.runtime.code_copy import CodeCopy
+from local.runtime.folder_watcher import FolderWatcher
 from local.runtime.functions import Functions
-from local.runtime.inotify import Inotify
 
 # A burst ends after this time without changes, or at its maximum length (s).
 _QUIET_SECONDS = 0.05
@@ -41,7 +41,7 @@ class Reloader:
         self._functions = functions
         self._report = report
         self._loop = asyncio.get_running_loop()
-        self._inotify = Inotify()
+        self._watcher = FolderWatcher()
         self._burst_began: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._replacement: asyncio.Task[None] | None = None
@@ -49,15 +49,15 @@ class Reloader:
     def start(self) -> None:
         """Start watching. Raises OSError at the kernel's limits for this user."""
         self._watch()
-        self._loop.add_reader(self._inotify.descriptor, self._check)
+        self._loop.add_reader(self._watcher.descriptor, self._check)
         # Files can have changed while the functions started.
         self._hold()
         self._functions.before_invocation(self._check)
 
     def stop(self) -> None:
         """Stop watching."""
-        self._loop.remove_reader(self._inotify.descriptor)
-        self._inotify.close()
+        self._loop.remove_reader(self._watcher.descriptor)
+        self._watcher.close()
         self._functions.before_invocation(lambda: None)
         if self._timer is not None:
             self._timer.cancel()
@@ -66,7 +66,7 @@ class Reloader:
 
     def _check(self) -> None:
         """Hold invocations if code has changed; takes a microsecond if not."""
-        if any(self._is_code(path) for path in self._inotify.read()):
+        if any(self._is_code(path) for path in self._watcher.read()):
             self._hold()
 
     def _is_code(self, path: Path) -> bool:
@@ -115,7 +115,7 @@ class Reloader:
         for copy in self._copies():
             for folder in copy.source.folders():
                 try:
-                    self._inotify.watch(folder)
+                    self._watcher.watch(folder)
                 except FileNotFoundError:  # the folder was removed meanwhile
                     continue
 
