@@ -118,7 +118,7 @@ def test_audience_of_a_language_and_of_the_floor(stage: Stage) -> None:
     assert stage.sender.received("i-es") == [b"floor"]
 
 
-def test_mixed_outcomes_are_counted_apart(stage: Stage) -> None:
+def test_mixed_outcomes_are_counted_separately(stage: Stage) -> None:
     names = stage.listeners(10)
     stage.sender.gone = set(names[:2])
     stage.sender.failing = set(names[2:5])
@@ -157,7 +157,7 @@ def test_failed_lookup_is_in_the_result(stage: Stage) -> None:
     assert stage.telemetry.counts["FanoutLookupFailed"] == 1
 
 
-def test_languages_go_out_together(stage: Stage) -> None:
+def test_languages_are_broadcast_in_parallel(stage: Stage) -> None:
     stage.listeners(2, "es")
     stage.listeners(3, "fr")
 
@@ -208,7 +208,7 @@ def test_duration_is_measured(stage: Stage) -> None:
     assert stage.telemetry.durations == ["FanoutDuration"]
 
 
-def test_deadline_that_has_passed_drops_all(stage: Stage) -> None:
+def test_passed_deadline_drops_all_recipients(stage: Stage) -> None:
     stage.listeners(3)
 
     result = stage.handler.broadcast_to_language(SESSION, "es", b"x", stage.clock.now_ms() - 1)

@@ -20,7 +20,7 @@ def errors(world: World, connection: str) -> list[str]:
     return [message["code"] for message in world.pushes(connection, "error")]
 
 
-def test_floor_reaches_its_listeners_interpreters_and_whoever_has_none(world: World) -> None:
+def test_floor_reaches_its_listeners_interpreters_and_uninterpreted_languages(world: World) -> None:
     speaker, session_id = world.create_session()
     english, french = world.listener(session_id, "en"), world.listener(session_id, "fr")
     spanish = world.listener(session_id, "es")
@@ -37,7 +37,7 @@ def test_floor_reaches_its_listeners_interpreters_and_whoever_has_none(world: Wo
     assert heard(world, stranger) == heard(world, speaker) == []
 
 
-def test_chunk_arrives_as_it_was_sent(world: World) -> None:
+def test_chunk_arrives_unchanged(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -57,7 +57,7 @@ def test_chunk_arrives_as_it_was_sent(world: World) -> None:
     assert world.pushes(speaker) == []
 
 
-def test_audience_follows_within_the_refresh(world: World) -> None:
+def test_roster_changes_take_effect_within_the_refresh_interval(world: World) -> None:
     speaker, session_id = world.create_session()
     early = world.listener(session_id)
     world.send_audio(speaker, 0)
@@ -73,7 +73,7 @@ def test_audience_follows_within_the_refresh(world: World) -> None:
     assert heard(world, early) == [("en", 1, seq) for seq in range(6)]
 
 
-def test_old_roster_is_not_used_at_all(world: World) -> None:
+def test_expired_roster_is_not_used(world: World) -> None:
     speaker, session_id = world.create_session()
     early = world.listener(session_id)
     world.send_audio(speaker, 0)
@@ -96,7 +96,9 @@ def test_old_roster_is_not_used_at_all(world: World) -> None:
         (bytes(60_000), "MESSAGE_TOO_LARGE"),
     ],
 )
-def test_bad_chunks_are_refused_and_heard_by_nobody(world: World, audio: bytes, code: str) -> None:
+def test_invalid_chunks_are_refused_and_not_delivered(
+    world: World, audio: bytes, code: str
+) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -107,7 +109,7 @@ def test_bad_chunks_are_refused_and_heard_by_nobody(world: World, audio: bytes, 
     assert heard(world, listener) == [("en", 1, 1)]
 
 
-def test_short_last_chunk_is_fine(world: World) -> None:
+def test_short_last_chunk_is_accepted(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -138,7 +140,7 @@ def test_opus_has_no_minimum(world: World) -> None:
         ({"audio": 5}, "audio"),
     ],
 )
-def test_ill_typed_fields_are_named(world: World, fields: dict[str, Any], named: str) -> None:
+def test_error_names_the_ill_typed_field(world: World, fields: dict[str, Any], named: str) -> None:
     speaker, _ = world.create_session()
 
     world.send_audio(speaker, **{"requestId": "r", **fields})
@@ -169,7 +171,7 @@ def test_values_are_reported_before_membership_and_role(world: World) -> None:
     assert errors(world, listener) == errors(world, outsider) == ["INVALID_AUDIO"]
 
 
-def test_displaced_speaker_is_refused_at_once(world: World) -> None:
+def test_displaced_speaker_is_refused_immediately(world: World) -> None:
     old, session_id = world.create_session()
     listener = world.listener(session_id)
     world.send_audio(old, 0)
@@ -196,7 +198,7 @@ def test_audio_after_the_end_is_dropped_without_an_error(world: World) -> None:
     assert heard(world, listener) == []
 
 
-def test_next_session_of_a_connection_is_not_taken_for_the_last(world: World) -> None:
+def test_audio_goes_to_the_new_session_of_a_reused_connection(world: World) -> None:
     speaker, _ = world.create_session()
     world.send_audio(speaker)
     world.ask(speaker, "endSession")
@@ -208,7 +210,7 @@ def test_next_session_of_a_connection_is_not_taken_for_the_last(world: World) ->
     assert heard(world, listener) == [("de", 1, 0)]
 
 
-def test_faster_than_real_time_is_limited_and_recovers(world: World) -> None:
+def test_sending_faster_than_real_time_is_limited_and_recovers(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -223,7 +225,7 @@ def test_faster_than_real_time_is_limited_and_recovers(world: World) -> None:
     assert heard(world, listener)[-1] == ("en", 1, 11)
 
 
-def test_repeating_a_number_is_no_way_around_the_limit(world: World) -> None:
+def test_repeated_sequence_numbers_do_not_bypass_the_limit(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -234,7 +236,7 @@ def test_repeating_a_number_is_no_way_around_the_limit(world: World) -> None:
     assert set(errors(world, speaker)) == {"RATE_LIMITED"}
 
 
-def test_gone_listener_is_removed_and_the_others_hear_on(world: World) -> None:
+def test_gone_listener_is_removed_without_affecting_others(world: World) -> None:
     speaker, session_id = world.create_session()
     gone, stayer = world.listener(session_id), world.listener(session_id)
     world.sender.gone.add(gone)
@@ -248,7 +250,7 @@ def test_gone_listener_is_removed_and_the_others_hear_on(world: World) -> None:
     assert world.telemetry.counts["FanoutStale"] == 1  # the second chunk no longer tries
 
 
-def test_gone_interpreter_gives_the_language_back(world: World) -> None:
+def test_gone_interpreter_releases_the_language(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     interpreter = world.interpreter(session_id, "es")
@@ -277,7 +279,7 @@ def test_late_chunk_is_dropped_and_counted(world: World) -> None:
     assert world.sender.posts[-1].deadline_at == world.clock.now_ms() + 400
 
 
-def test_speaking_keeps_the_connection_alive(world: World) -> None:
+def test_sending_audio_counts_as_activity(world: World) -> None:
     speaker, _ = world.create_session()
     for seq in range(3):
         world.send_audio(speaker, seq)

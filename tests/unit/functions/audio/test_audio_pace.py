@@ -13,7 +13,7 @@ def errors(world: World, connection: str) -> set[str]:
     return {message["code"] for message in world.pushes(connection, "error")}
 
 
-def test_real_time_is_heard_after_a_burst_that_a_stall_has_piled_up(world: World) -> None:
+def test_real_time_audio_is_accepted_after_a_burst_caused_by_a_stall(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
 
@@ -38,7 +38,7 @@ def test_ten_silent_minutes_earn_no_credit(world: World) -> None:
     assert heard(world, listener) == list(range(12))
 
 
-def test_a_limit_is_a_streams_however_many_instances_serve_it(world: World) -> None:
+def test_the_limit_is_per_stream_across_instances(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
     world.spread("audio_processor", 4)
@@ -52,7 +52,7 @@ def test_a_limit_is_a_streams_however_many_instances_serve_it(world: World) -> N
     assert errors(world, speaker) == {"RATE_LIMITED"}
 
 
-def test_what_a_client_claims_of_its_numbers_changes_nothing(world: World) -> None:
+def test_sequence_numbers_do_not_affect_the_limit(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
     claimed = [0, 1, 2**40, 3, 3, 0, 1, 7, 100_000, 8, 2, 2, 2]
@@ -64,7 +64,7 @@ def test_what_a_client_claims_of_its_numbers_changes_nothing(world: World) -> No
     assert heard(world, listener) == claimed
 
 
-def test_a_chunk_whose_deadline_has_passed_is_dropped_not_refused(world: World) -> None:
+def test_a_late_chunk_is_dropped_instead_of_refused(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
     now = world.clock.now_ms()
@@ -78,7 +78,7 @@ def test_a_chunk_whose_deadline_has_passed_is_dropped_not_refused(world: World) 
     assert world.telemetry.counts["AudioTooLate"] == 30
 
 
-def test_both_connections_of_a_roll_over_are_heard(world: World) -> None:
+def test_both_connections_of_a_rollover_are_accepted(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
     former = world.connect("alice", "speakers")

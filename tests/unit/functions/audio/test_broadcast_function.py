@@ -28,7 +28,7 @@ def payload(session_id: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def test_sends_to_whoever_hears_the_language(world: World) -> None:
+def test_sends_to_the_audience_of_the_language(world: World) -> None:
     _, session_id = world.create_session()
     listeners = [world.listener(session_id, "en"), world.listener(session_id, "fr")]
 
@@ -50,7 +50,7 @@ def test_sends_to_whoever_hears_the_language(world: World) -> None:
         ({"seq": "x"}, "INVALID_MESSAGE"),
     ],
 )
-def test_refuses_what_the_audio_path_refuses(
+def test_applies_the_checks_of_the_audio_path(
     world: World, fields: dict[str, Any], code: str
 ) -> None:
     _, session_id = world.create_session()
@@ -62,7 +62,7 @@ def test_refuses_what_the_audio_path_refuses(
     assert heard(world, listener) == []
 
 
-def test_ended_session(world: World) -> None:
+def test_refuses_an_ended_session(world: World) -> None:
     speaker, session_id = world.create_session()
     world.ask(speaker, "endSession")
 

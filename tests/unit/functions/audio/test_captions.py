@@ -32,7 +32,7 @@ def machine(world: World, session_id: str, language: str = "es") -> str:
 class TestAudience:
     """A caption goes where the sound goes that it is the text of."""
 
-    def test_a_translation_reaches_the_listeners_of_its_language_alone(self, world: World) -> None:
+    def test_a_translation_reaches_only_listeners_of_its_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
         interpreter = world.interpreter(session_id, "es")
         spanish, french = world.listener(session_id, "es"), world.listener(session_id, "fr")
@@ -43,7 +43,7 @@ class TestAudience:
         for other in (french, speaker, interpreter):
             assert read(world, other) == []
 
-    def test_it_arrives_as_it_was_sent_with_the_epoch_of_its_channel(self, world: World) -> None:
+    def test_it_arrives_unchanged_with_the_epoch_of_its_channel(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id, "es")
         world.disconnect(world.interpreter(session_id, "es"))
@@ -68,7 +68,7 @@ class TestAudience:
         ]
         assert errors(world, second) == []
 
-    def test_the_floors_reach_who_hears_the_floor_and_never_who_sent_them(
+    def test_floor_captions_reach_the_floors_audience_but_not_the_sender(
         self, world: World
     ) -> None:
         speaker, session_id = world.create_session()
@@ -84,7 +84,7 @@ class TestAudience:
         for other in (captioner, spanish, speaker):
             assert read(world, other) == []
 
-    def test_the_floors_have_the_epoch_of_the_floor(self, world: World) -> None:
+    def test_floor_captions_have_the_epoch_of_the_floor(self, world: World) -> None:
         _, session_id = world.create_session()
         newer = world.connect("alice", "speakers")
         world.ask(newer, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
@@ -98,7 +98,9 @@ class TestAudience:
 
         assert [m["epoch"] for m in world.pushes(listener, "caption")] == [2]
 
-    def test_who_hears_reads_but_for_who_sends(self, world: World) -> None:
+    def test_captions_reach_the_audience_of_the_audio_but_not_the_sender(
+        self, world: World
+    ) -> None:
         speaker, session_id = world.create_session()
         spanish, french = machine(world, session_id, "es"), world.interpreter(session_id, "fr")
         waiting = world.interpreter(session_id, "es", "ivan", standby=True)
@@ -117,7 +119,7 @@ class TestAudience:
             assert reads == hears - ({"en"} if member == spanish else set())
         assert {m["language"] for m in world.pushes(waiting, "caption")} == {"en"}
 
-    def test_a_large_audience_is_dealt_out_as_for_audio(self, world: World) -> None:
+    def test_a_large_audience_is_sharded_as_for_audio(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id, "es")
         listeners = [world.listener(session_id, "es") for _ in range(25)]
@@ -128,7 +130,7 @@ class TestAudience:
         assert len(world.shards) > 1
         assert world.telemetry.counts["CaptionsDelivered"] == 25
 
-    def test_one_machine_alone_captions_the_floor(self, world: World) -> None:
+    def test_only_one_machine_captions_the_floor(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id, "en")
         human = world.interpreter(session_id, "ca")
@@ -170,7 +172,9 @@ class TestRefusals:
             ({"text": "ñ" * 2500}, "MESSAGE_TOO_LARGE", "message:"),
         ],
     )
-    def test_values(self, world: World, fields: dict[str, Any], code: str, named: str) -> None:
+    def test_invalid_values_are_refused(
+        self, world: World, fields: dict[str, Any], code: str, named: str
+    ) -> None:
         _, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
 
@@ -183,7 +187,7 @@ class TestRefusals:
             assert (refused["action"], refused["requestId"]) == ("sendCaption", "r")
         assert read(world, listener) == []
 
-    def test_a_thousand_characters_of_any_plane_are_fine(self, world: World) -> None:
+    def test_a_thousand_characters_of_any_unicode_plane_are_accepted(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
         # As UTF-8, not as JSON's escapes, which take 12 bytes for one of these.
@@ -197,7 +201,7 @@ class TestRefusals:
 
         assert read(world, listener) == [("es", text)]
 
-    def test_who_is_no_interpreter(self, world: World) -> None:
+    def test_only_interpreters_may_send_captions(self, world: World) -> None:
         speaker, session_id = world.create_session()
         listener, outsider = world.listener(session_id), world.connect()
 
@@ -210,7 +214,7 @@ class TestRefusals:
         assert errors(world, "unknown") == ["CONNECTION_NOT_FOUND"]
         assert read(world, listener) == []
 
-    def test_another_language(self, world: World) -> None:
+    def test_captions_in_another_language_are_refused(self, world: World) -> None:
         _, session_id = world.create_session()
         spanish, french = world.interpreter(session_id, "es"), world.listener(session_id, "fr")
 
@@ -219,7 +223,7 @@ class TestRefusals:
         assert error(world, spanish)["message"] == ("sendCaption: only the interpreter of fr may")
         assert read(world, french) == []
 
-    def test_who_waits_for_the_language(self, world: World) -> None:
+    def test_a_standby_is_refused(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id)
         world.interpreter(session_id)
@@ -230,7 +234,7 @@ class TestRefusals:
         assert errors(world, waiting) == ["FORBIDDEN"]
         assert read(world, listener) == []
 
-    def test_who_was_taken_over_from(self, world: World) -> None:
+    def test_an_interpreter_who_was_taken_over_is_refused(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id)
         former = world.interpreter(session_id)
@@ -245,7 +249,7 @@ class TestRefusals:
         texts = [(m["text"], m["epoch"]) for m in world.pushes(listener, "caption")]
         assert texts == [("of the first", 1), ("of the second", 2)]
 
-    def test_who_slept_until_its_lease_was_lost(self, world: World) -> None:
+    def test_an_interpreter_whose_lease_expired_is_refused(self, world: World) -> None:
         speaker, session_id = world.create_session()
         listener = world.listener(session_id)
         stalled = machine(world, session_id)
@@ -258,7 +262,7 @@ class TestRefusals:
         assert errors(world, stalled) == ["FORBIDDEN", "FORBIDDEN"]
         assert read(world, listener) == []
 
-    def test_who_lost_the_language(self, world: World) -> None:
+    def test_an_interpreter_who_lost_the_language_is_refused(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id)
         former = world.interpreter(session_id)
@@ -275,7 +279,7 @@ class TestRefusals:
 class TestGates:
     """When captions are dropped, and how many there may be."""
 
-    def test_nothing_is_read_while_nothing_is_heard(self, world: World) -> None:
+    def test_captions_are_dropped_while_the_session_does_not_broadcast(self, world: World) -> None:
         speaker, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
 
@@ -299,7 +303,7 @@ class TestGates:
         ]
         assert errors(world, interpreter) == []
 
-    def test_ten_a_second_and_twenty_at_once(self, world: World) -> None:
+    def test_the_limit_is_ten_a_second_with_bursts_of_twenty(self, world: World) -> None:
         _, session_id = world.create_session()
         spanish, french = world.interpreter(session_id, "es"), world.interpreter(session_id, "fr")
         listener = world.listener(session_id, "es")
@@ -316,7 +320,7 @@ class TestGates:
         world.send_caption(spanish, "again")
         assert read(world, listener)[-1] == ("es", "again")
 
-    def test_captions_take_nothing_from_what_audio_may(self, world: World) -> None:
+    def test_captions_do_not_count_towards_the_audio_limit(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
 
@@ -328,7 +332,7 @@ class TestGates:
         assert len(world.pushes(listener, "audio")) == 11
         assert len(read(world, listener)) == 20
 
-    def test_a_partial_one_has_a_chunks_deadline_and_a_final_one_five_seconds(
+    def test_partial_captions_have_a_chunks_deadline_and_final_ones_five_seconds(
         self, world: World
     ) -> None:
         _, session_id = world.create_session()
@@ -346,7 +350,7 @@ class TestGates:
 class TestCost:
     """Captions come often: one strongly consistent read decides, as for a chunk."""
 
-    def test_one_read_of_the_session(self, world: World) -> None:
+    def test_a_caption_costs_one_read_of_the_session(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id)
         world.listener(session_id)
@@ -363,7 +367,7 @@ class TestCost:
 class TestTrouble:
     """What becomes of one caption concerns nothing else."""
 
-    def test_one_who_is_gone_is_removed_and_the_others_read_on(self, world: World) -> None:
+    def test_a_gone_listener_is_removed_without_affecting_others(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id)
         gone, stayer = world.listener(session_id), world.listener(session_id)
@@ -375,7 +379,7 @@ class TestTrouble:
         assert world.connections.get(gone) is None
         assert errors(world, interpreter) == []
 
-    def test_a_caption_that_reaches_nobody_leaves_the_sound_as_it_is(self, world: World) -> None:
+    def test_a_failed_caption_does_not_affect_audio(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
         world.sender.script(listener, Outcome.FAILED, Outcome.SENT)
@@ -386,7 +390,7 @@ class TestTrouble:
         assert errors(world, interpreter) == []
         assert [m["seq"] for m in world.pushes(listener, "audio")] == [0]
 
-    def test_they_are_measured_apart_from_audio(self, world: World) -> None:
+    def test_they_have_their_own_metrics(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id)
         listeners = [world.listener(session_id) for _ in range(3)]
@@ -405,7 +409,7 @@ class TestTrouble:
         assert counted == {"CaptionsDelivered": 1, "CaptionsDropped": 1, "CaptionsFailed": 1}
         assert world.telemetry.durations == ["CaptionDuration"]
 
-    def test_captions_keep_the_connection_alive(self, world: World) -> None:
+    def test_captions_count_as_activity(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id)
         world.clock.advance(30_000)

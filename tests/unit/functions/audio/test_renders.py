@@ -24,7 +24,7 @@ def error(world: World, connection: str) -> Message:
     return message
 
 
-def test_listeners_are_told_what_a_chunk_renders(world: World) -> None:
+def test_renders_is_delivered_with_the_chunk(world: World) -> None:
     _, session_id = world.create_session()
     interpreter, listener = world.interpreter(session_id), world.listener(session_id)
 
@@ -46,7 +46,7 @@ def test_listeners_are_told_what_a_chunk_renders(world: World) -> None:
         ({"translateMs": None}, "renders.translateMs:"),
     ],
 )
-def test_bad_ones_are_named_and_heard_by_nobody(
+def test_invalid_renders_are_named_and_not_delivered(
     world: World, changed: dict[str, Any], named: str
 ) -> None:
     _, session_id = world.create_session()
@@ -60,7 +60,7 @@ def test_bad_ones_are_named_and_heard_by_nobody(
     assert world.pushes(listener, "audio") == []
 
 
-def test_the_floor_renders_nothing(world: World) -> None:
+def test_renders_is_refused_on_the_floor(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -72,7 +72,7 @@ def test_the_floor_renders_nothing(world: World) -> None:
     assert world.pushes(listener, "audio") == []
 
 
-def test_a_listener_may_not_send_whatever_it_renders(world: World) -> None:
+def test_a_listener_may_not_send_audio_with_renders(world: World) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -97,7 +97,7 @@ class TestBroadcastFunction:
             }
         )
 
-    def test_it_passes_them_on(self, world: World) -> None:
+    def test_it_delivers_renders(self, world: World) -> None:
         _, session_id = world.create_session()
         world.interpreter(session_id)
         listener = world.listener(session_id)
@@ -106,7 +106,7 @@ class TestBroadcastFunction:
 
         assert [m["renders"] for m in world.pushes(listener, "audio")] == [RENDERS]
 
-    def test_it_refuses_what_the_audio_path_refuses(self, world: World) -> None:
+    def test_it_applies_the_checks_of_the_audio_path(self, world: World) -> None:
         _, session_id = world.create_session()
         world.interpreter(session_id)
         listener = world.listener(session_id)

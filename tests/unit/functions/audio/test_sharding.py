@@ -12,7 +12,7 @@ def audience(world: World, session_id: str, count: int, language: str = "es") ->
     return [world.listener(session_id, language) for _ in range(count)]
 
 
-def test_every_listener_of_a_large_audience_hears_a_chunk_once(world: World) -> None:
+def test_every_listener_of_a_large_audience_gets_a_chunk_once(world: World) -> None:
     speaker, session_id = world.create_session()
     listeners = audience(world, session_id, 25)
 
@@ -24,7 +24,7 @@ def test_every_listener_of_a_large_audience_hears_a_chunk_once(world: World) -> 
     assert sorted(dealt) == sorted(listeners)
 
 
-def test_a_small_audience_needs_no_help(world: World) -> None:
+def test_a_small_audience_is_not_sharded(world: World) -> None:
     speaker, session_id = world.create_session()
     audience(world, session_id, 10)
 
@@ -34,7 +34,7 @@ def test_a_small_audience_needs_no_help(world: World) -> None:
     assert world.shards == []
 
 
-def test_whom_a_shard_found_gone_is_forgotten(world: World) -> None:
+def test_connections_a_shard_found_gone_are_removed(world: World) -> None:
     speaker, session_id = world.create_session()
     listeners = audience(world, session_id, 25)
     world.sender.gone.update(listeners[:4])
@@ -47,7 +47,7 @@ def test_whom_a_shard_found_gone_is_forgotten(world: World) -> None:
     assert world.telemetry.counts["FanoutDelivered"] == 42
 
 
-def test_shards_obey_the_deadline_of_the_chunk(world: World) -> None:
+def test_shards_respect_the_deadline_of_the_chunk(world: World) -> None:
     speaker, session_id = world.create_session()
     audience(world, session_id, 25)
     arrived_at = world.clock.now_ms()
@@ -57,7 +57,7 @@ def test_shards_obey_the_deadline_of_the_chunk(world: World) -> None:
     assert {shard["deadlineAt"] for shard in world.shards} == {arrived_at + 400}
 
 
-def test_a_broadcast_to_a_large_audience_is_dealt_out_too(world: World) -> None:
+def test_the_broadcast_function_shards_large_audiences_too(world: World) -> None:
     _, session_id = world.create_session()
     listeners = audience(world, session_id, 25)
     payload = {
@@ -76,7 +76,7 @@ def test_a_broadcast_to_a_large_audience_is_dealt_out_too(world: World) -> None:
     assert len(world.shards) == 3
 
 
-def test_a_shard_with_bad_fields_is_refused_by_name(world: World) -> None:
+def test_a_shard_with_invalid_fields_is_refused(world: World) -> None:
     answer = world.broadcast({"connectionIds": "c1", "message": "{}", "deadlineAt": 1})
 
     assert answer["error"]["code"] == "INVALID_MESSAGE"

@@ -31,7 +31,7 @@ def code_of(reply: Message) -> str:
     return str(reply.get("code", reply["type"]))
 
 
-def test_who_has_the_secret_listens(world: World) -> None:
+def test_the_secret_lets_a_listener_join(world: World) -> None:
     speaker, session_id, secret = by_link(world)
     listener = world.connect()
 
@@ -48,7 +48,7 @@ def test_who_has_the_secret_listens(world: World) -> None:
 @pytest.mark.parametrize(
     "who", [(), ("bob",), ("bob", "speakers", "interpreters", "operators")], ids=str
 )
-def test_who_has_not_gets_the_answer_of_no_session(
+def test_without_the_secret_the_answer_is_that_of_a_missing_session(
     world: World, who: tuple[str, ...], role: str, secret: str | None
 ) -> None:
     _, session_id, _ = by_link(world)
@@ -66,7 +66,7 @@ def test_who_has_not_gets_the_answer_of_no_session(
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_whether_it_is_over_is_not_told_either(world: World, ended: bool) -> None:
+def test_the_end_of_a_hidden_session_is_not_revealed(world: World, ended: bool) -> None:
     speaker, session_id, secret = by_link(world)
     if ended:
         world.ask(speaker, "endSession")
@@ -78,14 +78,14 @@ def test_whether_it_is_over_is_not_told_either(world: World, ended: bool) -> Non
     )
 
 
-def test_a_secret_is_of_one_session(world: World) -> None:
+def test_a_secret_is_valid_for_one_session(world: World) -> None:
     _, _, secret = by_link(world)
     _, other, _ = by_link(world)
 
     assert code_of(join(world, world.connect(), other, secret=secret)) == "SESSION_NOT_FOUND"
 
 
-def test_a_session_by_code_has_none_and_needs_none(world: World) -> None:
+def test_a_session_by_code_has_no_secret(world: World) -> None:
     speaker = world.connect("alice", "speakers")
     created = world.ask(speaker, "createSession", sourceLanguage="en", access="code")
 
@@ -95,7 +95,7 @@ def test_a_session_by_code_has_none_and_needs_none(world: World) -> None:
         assert reply["type"] == "sessionJoined"
 
 
-def test_another_kind_of_access_is_refused_with_what_there_is(world: World) -> None:
+def test_the_error_for_unknown_access_lists_the_valid_values(world: World) -> None:
     speaker = world.connect("alice", "speakers")
 
     reply = world.ask(speaker, "createSession", sourceLanguage="en", access="open")
@@ -114,7 +114,7 @@ def test_only_a_hash_is_stored(world: World) -> None:
 
 
 class TestByIdentity:
-    def test_the_owner_comes_back_on_another_connection(self, world: World) -> None:
+    def test_the_owner_may_return_without_the_secret(self, world: World) -> None:
         _, session_id, _ = by_link(world)
         other = world.connect("alice", "speakers")
 
@@ -128,7 +128,7 @@ class TestByIdentity:
 
         assert code_of(join(world, ines, session_id, role="interpreter")) == "sessionJoined"
 
-    def test_one_of_the_group_needs_it(self, world: World) -> None:
+    def test_a_member_of_the_interpreters_group_needs_the_secret(self, world: World) -> None:
         _, session_id, secret = by_link(world)
         ines = world.connect("ines", "interpreters")
 
@@ -137,7 +137,7 @@ class TestByIdentity:
 
         assert (code_of(without), code_of(with_it)) == ("SESSION_NOT_FOUND", "sessionJoined")
 
-    def test_the_secret_alone_makes_nobody_an_interpreter(self, world: World) -> None:
+    def test_the_secret_alone_does_not_allow_interpreting(self, world: World) -> None:
         _, session_id, secret = by_link(world, interpreters=["ines"])
         bob = world.connect("bob", "interpreters")
 
@@ -145,7 +145,7 @@ class TestByIdentity:
 
         assert reply["code"] == "FORBIDDEN"
 
-    def test_the_session_s_own_machine_comes_by_its_ticket(self, world: World) -> None:
+    def test_the_sessions_own_machine_needs_only_its_ticket(self, world: World) -> None:
         _, session_id, _ = by_link(world, interpretation={"engine": "aws", "languages": ["es"]})
         ticket = world.interpreter_starts.events[-1]["ticket"]
         machine = world.connect()
@@ -159,7 +159,7 @@ class TestByIdentity:
 
 
 class TestResuming:
-    def test_a_resume_token_proves_that_one_was_admitted(self, world: World) -> None:
+    def test_a_resume_token_proves_former_membership(self, world: World) -> None:
         _, session_id, secret = by_link(world)
         old = world.connect()
         token = join(world, old, session_id, secret=secret)["resumeToken"]
@@ -168,7 +168,7 @@ class TestResuming:
 
         assert (reply["type"], reply["resumed"]) == ("sessionJoined", True)
 
-    def test_a_repetition_of_that_is_answered_again(self, world: World) -> None:
+    def test_a_repeated_resume_gets_the_same_answer(self, world: World) -> None:
         _, session_id, secret = by_link(world)
         token = join(world, world.connect(), session_id, secret=secret)["resumeToken"]
         new = world.connect()
@@ -177,7 +177,7 @@ class TestResuming:
         assert join(world, new, session_id, resumeToken=token)["resumed"] is True
 
     @pytest.mark.parametrize("of", ["another session", "another user", "nothing"])
-    def test_any_other_token_proves_nothing(self, world: World, of: str) -> None:
+    def test_other_tokens_prove_nothing(self, world: World, of: str) -> None:
         _, session_id, secret = by_link(world)
         _, other = world.create_session()
         lena = join(world, world.connect("lena"), session_id, secret=secret)
@@ -191,9 +191,7 @@ class TestResuming:
 
         assert reply == join(world, world.connect(), MISSING, resumeToken=token)
 
-    def test_an_existing_session_costs_no_other_reads_than_a_missing_one(
-        self, world: World
-    ) -> None:
+    def test_hidden_and_missing_sessions_cost_the_same_reads(self, world: World) -> None:
         """Else their answers would differ in time."""
         _, session_id, _ = by_link(world)
         connection = world.connect()
@@ -228,7 +226,7 @@ class CountingClient:
 
 class TestStatus:
     @pytest.mark.parametrize("who", [(), ("bob",), ("bob", "interpreters")], ids=str)
-    def test_who_has_no_right_to_the_session_learns_nothing(
+    def test_callers_without_access_get_session_not_found(
         self, world: World, who: tuple[str, ...]
     ) -> None:
         _, session_id, _ = by_link(world)
@@ -242,7 +240,7 @@ class TestStatus:
         assert answers[0]["type"] == "error"
         assert answers[0] == answers[1]
 
-    def test_an_interpreter_of_the_group_asks_with_the_secret(self, world: World) -> None:
+    def test_a_group_interpreter_gets_the_status_with_the_secret(self, world: World) -> None:
         _, session_id, secret = by_link(world)
         ines = world.connect("ines", "interpreters")
 
@@ -250,7 +248,7 @@ class TestStatus:
 
         assert reply["type"] == "sessionStatus"
 
-    def test_who_sits_there_needs_no_secret(self, world: World) -> None:
+    def test_the_seated_speaker_and_interpreters_need_no_secret(self, world: World) -> None:
         speaker, session_id, secret = by_link(world)
         ines = world.connect("ines", "interpreters")
         join(world, ines, session_id, role="interpreter", secret=secret)

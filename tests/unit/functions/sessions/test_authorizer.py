@@ -54,7 +54,7 @@ def authorize(
     return statement["Effect"], policy["context"]
 
 
-def test_routes_are_told_who_it_is_and_until_when(book: TokenBook) -> None:
+def test_context_holds_identity_and_expiry(book: TokenBook) -> None:
     token = book.token("alice", "speakers", "operators", expires_at=2_000_000_000_000)
 
     assert authorize(book, {"token": token}) == (
@@ -76,7 +76,7 @@ def test_without_a_token_there_is_no_expiry(book: TokenBook) -> None:
 
 
 @pytest.mark.parametrize("query", [{"token": ""}, {"token": "unknown"}, {"clientId": "!"}])
-def test_what_is_bad_is_refused(book: TokenBook, query: dict[str, str]) -> None:
+def test_invalid_tokens_are_refused(book: TokenBook, query: dict[str, str]) -> None:
     assert authorize(book, query) == ("Deny", {})
 
 
@@ -93,15 +93,15 @@ def test_what_is_bad_is_refused(book: TokenBook, query: dict[str, str]) -> None:
         {"ticket": "a ticket", "session": SESSION, "token": "unknown"},
     ],
 )
-def test_a_ticket_that_does_not_hold_is_refused(book: TokenBook, query: dict[str, str]) -> None:
+def test_an_invalid_ticket_is_refused(book: TokenBook, query: dict[str, str]) -> None:
     assert authorize(book, query) == ("Deny", {})
 
 
-def test_who_has_a_ticket_may_be_a_source(book: TokenBook) -> None:
+def test_a_ticket_holder_may_be_a_source(book: TokenBook) -> None:
     assert authorize(book, {"ticket": "a ticket", "session": SESSION}) == ("Allow", {})
 
 
-def test_a_ticket_is_looked_up_only_where_there_is_one(book: TokenBook) -> None:
+def test_without_a_ticket_none_is_looked_up(book: TokenBook) -> None:
     def asked(session_id: str) -> str | None:
         raise AssertionError(session_id)
 
@@ -109,7 +109,7 @@ def test_a_ticket_is_looked_up_only_where_there_is_one(book: TokenBook) -> None:
     assert authorize(book, {"session": "x", "ticket": "t"}, ticket_hash=asked)[0] == "Deny"
 
 
-def test_the_session_s_own_interpreter_is_let_in(book: TokenBook, world: World) -> None:
+def test_the_sessions_own_interpreter_is_admitted(book: TokenBook, world: World) -> None:
     asked = {"engine": "aws", "languages": ["es"]}
     _, session_id = world.create_session(interpretation=asked)
     ticket = world.interpreter_starts.events[-1]["ticket"]
@@ -133,7 +133,7 @@ def test_an_expired_token_is_refused(book: TokenBook) -> None:
     [OURS, "https://TALKS.example.ORG", "HTTPS://talks.example.org", f"{OURS}:443"],
 )
 @pytest.mark.parametrize("name", ["Origin", "origin", "ORIGIN"])
-def test_a_listed_origin_comes_in(book: TokenBook, name: str, origin: str) -> None:
+def test_a_listed_origin_is_admitted(book: TokenBook, name: str, origin: str) -> None:
     assert authorize(book, headers={name: origin}, allowed=[OURS])[0] == "Allow"
 
 
@@ -165,7 +165,7 @@ def test_a_foreign_origin_is_refused(book: TokenBook, origin: str) -> None:
     assert authorize(book, None, foreign)[0] == "Allow", "no origins are listed"
 
 
-def test_of_several_origins_none_may_be_foreign(book: TokenBook) -> None:
+def test_all_of_several_origins_must_be_listed(book: TokenBook) -> None:
     both = {"Origin": [OURS, "https://evil.example"]}
 
     assert (
@@ -174,13 +174,13 @@ def test_of_several_origins_none_may_be_foreign(book: TokenBook) -> None:
     )
 
 
-def test_clients_that_are_no_browsers_have_no_origin(book: TokenBook) -> None:
+def test_clients_other_than_browsers_send_no_origin(book: TokenBook) -> None:
     assert authorize(book, headers={"Host": "evil.example"}, allowed=[OURS])[0] == "Allow"
     assert authorize(book, allowed=[OURS])[0] == "Allow"
 
 
 @given(st.text())
-def test_any_text_is_an_origin_or_foreign(text: str) -> None:
+def test_any_text_is_a_normal_origin_or_foreign(text: str) -> None:
     try:
         normal = normal_origin(text)
     except ValueError:

@@ -11,7 +11,9 @@ from tests.unit.functions.controls import CONTROLS, every_control, refused
 
 
 @every_control
-def test_only_the_speaker_may(world: World, action: str, fields: dict[str, Any]) -> None:
+def test_only_the_speaker_may_use_controls(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
     _, session_id = world.create_session()
     before = world.session(session_id)
 
@@ -22,7 +24,7 @@ def test_only_the_speaker_may(world: World, action: str, fields: dict[str, Any])
 
 
 @every_control
-def test_another_speaker_controls_their_own_session(
+def test_a_speaker_controls_only_their_own_session(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
     """Which session is meant follows from the connection, whatever the message names."""
@@ -39,7 +41,7 @@ def test_another_speaker_controls_their_own_session(
 
 
 @every_control
-def test_without_a_session_or_after_its_end(
+def test_controls_fail_without_a_session_and_after_its_end(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
     assert refused(world.ask(world.connect(), action, **fields)) == (409, "NOT_IN_SESSION")
@@ -52,7 +54,9 @@ def test_without_a_session_or_after_its_end(
 
 
 @every_control
-def test_a_forgotten_connection(world: World, action: str, fields: dict[str, Any]) -> None:
+def test_an_unknown_connection_is_refused(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
     before = world.session(session_id)
@@ -62,7 +66,7 @@ def test_a_forgotten_connection(world: World, action: str, fields: dict[str, Any
 
 
 @pytest.mark.parametrize(("action", "fields"), [*CONTROLS, ("endSession", {})], ids=str)
-def test_a_speaker_who_counts_as_away_must_come_back_first(
+def test_a_speaker_in_grace_must_return_first(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
     """A push found the connection gone, though it was not."""
@@ -75,7 +79,7 @@ def test_a_speaker_who_counts_as_away_must_come_back_first(
 
 
 @every_control
-def test_messages_over_4_kb(world: World, action: str, fields: dict[str, Any]) -> None:
+def test_messages_over_4_kb_are_refused(world: World, action: str, fields: dict[str, Any]) -> None:
     speaker, session_id = world.create_session()
     before = world.session(session_id)
 
@@ -102,7 +106,9 @@ def test_messages_over_4_kb(world: World, action: str, fields: dict[str, Any]) -
     ],
 )
 @pytest.mark.parametrize("role", ["speaker", "listener", "nobody"])
-def test_volumes_that_are_none(world: World, volume: str, code: str, told: str, role: str) -> None:
+def test_invalid_volumes_are_refused(
+    world: World, volume: str, code: str, told: str, role: str
+) -> None:
     """Values are reported before anything that the session says."""
     speaker, session_id = world.create_session()
     senders = {
@@ -119,7 +125,7 @@ def test_volumes_that_are_none(world: World, volume: str, code: str, told: str, 
     assert world.session(session_id) == before
 
 
-def test_a_volume_is_needed(world: World) -> None:
+def test_the_volume_is_required(world: World) -> None:
     speaker, _ = world.create_session()
 
     reply = world.ask(speaker, "setVolume")

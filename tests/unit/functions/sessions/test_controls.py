@@ -11,7 +11,7 @@ from tests.helpers.world import World
 from tests.unit.functions.controls import heard, refused
 
 
-def test_speaker_has_the_reply_and_everyone_else_the_same_push(world: World) -> None:
+def test_the_speaker_gets_the_reply_and_all_others_the_push(world: World) -> None:
     speaker, session_id = world.create_session()
     members = [world.listener(session_id), world.interpreter(session_id, "fr")]
     stranger = world.listener(world.create_session()[1])
@@ -50,7 +50,7 @@ def test_speaker_has_the_reply_and_everyone_else_the_same_push(world: World) -> 
         ("setVolume", {"volume": 1}, BroadcastState(is_paused=True, is_muted=True)),
     ],
 )
-def test_each_control_changes_its_own_and_nothing_else(
+def test_each_control_changes_only_its_own_field(
     world: World, action: str, fields: dict[str, Any], expected: BroadcastState
 ) -> None:
     speaker, session_id = world.create_session()
@@ -67,7 +67,7 @@ def test_each_control_changes_its_own_and_nothing_else(
     assert world.session(session_id).broadcast_state.last_state_change == latest
 
 
-def test_a_repeated_control_is_answered_and_told_again_and_changes_nothing(world: World) -> None:
+def test_a_repeated_control_is_pushed_again_without_a_change(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     first = world.ask(speaker, "pauseBroadcast")
@@ -79,7 +79,7 @@ def test_a_repeated_control_is_answered_and_told_again_and_changes_nothing(world
     assert world.pushes(listener, "broadcastStateChanged") == [first, first]
 
 
-def test_changes_within_one_millisecond_and_by_clocks_that_lag_stay_in_order(world: World) -> None:
+def test_changes_stay_in_order_within_a_millisecond_and_with_lagging_clocks(world: World) -> None:
     speaker, _ = world.create_session()
     changes = []
     for action, step in (
@@ -99,7 +99,7 @@ def test_changes_within_one_millisecond_and_by_clocks_that_lag_stay_in_order(wor
     ("stop", "go_on"),
     [("pauseBroadcast", "resumeBroadcast"), ("muteBroadcast", "unmuteBroadcast")],
 )
-def test_nothing_is_delivered_meanwhile_and_no_error_either(
+def test_audio_is_dropped_without_an_error_while_paused_or_muted(
     world: World, stop: str, go_on: str
 ) -> None:
     speaker, session_id = world.create_session()
@@ -122,7 +122,7 @@ def test_nothing_is_delivered_meanwhile_and_no_error_either(
     assert world.pushes(interpreter, "error") == []
 
 
-def test_paused_and_muted_is_silent_until_both_are_over(world: World) -> None:
+def test_paused_and_muted_stays_silent_until_both_are_lifted(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.ask(speaker, "pauseBroadcast")
@@ -135,7 +135,7 @@ def test_paused_and_muted_is_silent_until_both_are_over(world: World) -> None:
     assert heard(world, listener) == [2]
 
 
-def test_a_pause_as_long_as_a_talk_leaves_the_pace_as_it_was(world: World) -> None:
+def test_a_long_pause_does_not_change_the_pace(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.send_audio(speaker, 0)
@@ -149,7 +149,7 @@ def test_a_pause_as_long_as_a_talk_leaves_the_pace_as_it_was(world: World) -> No
     assert heard(world, listener) == [0, 3_000, 3_001]
 
 
-def test_a_chunk_that_came_during_the_pause_is_not_heard_after_it(world: World) -> None:
+def test_a_chunk_received_during_the_pause_is_dropped_after_it(world: World) -> None:
     """However long its invocation took to begin."""
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
@@ -166,7 +166,7 @@ def test_a_chunk_that_came_during_the_pause_is_not_heard_after_it(world: World) 
     assert heard(world, listener) == [2]
 
 
-def test_a_change_of_volume_drops_nothing(world: World) -> None:
+def test_a_volume_change_drops_no_audio(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     arrived_at = world.clock.now_ms()
@@ -178,7 +178,7 @@ def test_a_change_of_volume_drops_nothing(world: World) -> None:
     assert heard(world, listener) == [1]
 
 
-def test_a_clock_that_is_ahead_silences_nobody(world: World) -> None:
+def test_a_clock_that_is_ahead_drops_no_audio(world: World) -> None:
     """The pause was lifted by an instance whose clock goes a minute fast."""
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
@@ -192,7 +192,7 @@ def test_a_clock_that_is_ahead_silences_nobody(world: World) -> None:
     assert heard(world, listener) == [1]
 
 
-def test_a_chunk_taken_before_the_pause_is_dropped_a_deadline_later(world: World) -> None:
+def test_a_chunk_sent_before_the_pause_keeps_its_deadline(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.send_audio(speaker, 1)
@@ -205,7 +205,7 @@ def test_a_chunk_taken_before_the_pause_is_dropped_a_deadline_later(world: World
     assert deadlines == [paused_at + 400]
 
 
-def test_who_joins_or_comes_back_learns_the_state(world: World) -> None:
+def test_joining_and_returning_members_get_the_state(world: World) -> None:
     speaker, session_id = world.create_session()
     world.ask(speaker, "setVolume", volume=0.5)
     state = world.ask(speaker, "pauseBroadcast")["broadcastState"]
@@ -221,7 +221,7 @@ def test_who_joins_or_comes_back_learns_the_state(world: World) -> None:
     assert returned["broadcastState"] == state
 
 
-def test_the_owner_controls_on_the_new_connection_and_not_on_the_old(world: World) -> None:
+def test_only_the_owners_new_connection_may_use_controls(world: World) -> None:
     old, session_id = world.create_session()
     new = world.connect("alice", "speakers")
     world.ask(new, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
@@ -235,7 +235,9 @@ def test_the_owner_controls_on_the_new_connection_and_not_on_the_old(world: Worl
     ("volume", "kept"),
     [("1e-300", 0.0), ("-0.0", 0.0), ("0.12345678901234567890", 0.123457), ("1", 1.0)],
 )
-def test_volumes_are_kept_as_finely_as_can_be_heard(world: World, volume: str, kept: float) -> None:
+def test_volumes_are_rounded_to_an_audible_precision(
+    world: World, volume: str, kept: float
+) -> None:
     speaker, session_id = world.create_session()
 
     reply = world.ask_text(speaker, f'{{"action": "setVolume", "volume": {volume}}}')
@@ -244,7 +246,7 @@ def test_volumes_are_kept_as_finely_as_can_be_heard(world: World, volume: str, k
     assert world.session(session_id).broadcast_state.volume == kept
 
 
-def test_a_listener_who_is_gone_spoils_nothing(world: World) -> None:
+def test_a_gone_listener_does_not_affect_controls(world: World) -> None:
     speaker, session_id = world.create_session()
     gone, there = world.listener(session_id), world.listener(session_id)
     world.sender.gone.add(gone)

@@ -287,7 +287,7 @@ class Seats(RuleBasedStateMachine):
                 self.model[client] = seat.language if seat else None
 
 
-def test_each_call_of_each_thing_lost() -> None:
+def test_counters_hold_if_any_call_of_any_step_fails() -> None:
     """Not by chance: each request is repeated, and the counters are the seats after it."""
     seats = Seats()
     for kind, fault in itertools.product(("join", "change", "leave", "roll over"), Fault):
@@ -308,7 +308,7 @@ def test_each_call_of_each_thing_lost() -> None:
     seats.teardown()
 
 
-def test_each_thing_within_each_step_of_each_other() -> None:
+def test_counters_hold_if_any_step_runs_inside_any_other() -> None:
     """Not by chance: all of it, on a listener and a connection that may take its seat over."""
     seats = Seats()
     firsts = ("join", "change", "leave", "roll over", "farewell")

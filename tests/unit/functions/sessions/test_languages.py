@@ -39,7 +39,7 @@ def fill(world: World, session_id: str) -> list[str]:
     return [world.listener(session_id, code(number + MAX_LANGUAGES)) for number in range(4)]
 
 
-def test_one_listener_cannot_use_the_languages_up(world: World) -> None:
+def test_one_listener_cannot_exhaust_the_languages(world: World) -> None:
     _, session_id = world.create_session()
     vandal = world.listener(session_id, code(0))
 
@@ -53,7 +53,7 @@ def test_one_listener_cannot_use_the_languages_up(world: World) -> None:
     assert len(world.session(session_id).language_counts) <= MAX_LANGUAGES
 
 
-def test_languages_of_those_who_left_make_room(crowded: World) -> None:
+def test_languages_without_listeners_make_room(crowded: World) -> None:
     _, session_id = crowded.create_session()
     first, second, third, fourth = fill(crowded, session_id)
     crowded.disconnect(first)
@@ -68,7 +68,7 @@ def test_languages_of_those_who_left_make_room(crowded: World) -> None:
     assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
 
 
-def test_one_too_many_is_refused_and_told_what_to_choose(crowded: World) -> None:
+def test_one_language_too_many_is_refused_with_a_hint(crowded: World) -> None:
     _, session_id = crowded.create_session()
     crowded.interpreter(session_id, "es")
     clients = fill(crowded, session_id)
@@ -87,7 +87,7 @@ def test_one_too_many_is_refused_and_told_what_to_choose(crowded: World) -> None
     assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
 
 
-def test_who_moves_away_from_a_language_makes_room_for_the_next(crowded: World) -> None:
+def test_leaving_a_language_makes_room_for_the_next(crowded: World) -> None:
     _, session_id = crowded.create_session()
     clients = fill(crowded, session_id)
 
@@ -98,7 +98,7 @@ def test_who_moves_away_from_a_language_makes_room_for_the_next(crowded: World) 
     assert len(in_use(crowded, session_id)) == MAX_LANGUAGES
 
 
-def test_the_floor_and_what_is_interpreted_are_always_open(crowded: World) -> None:
+def test_the_floor_and_interpreted_languages_are_always_available(crowded: World) -> None:
     _, session_id = crowded.create_session()
     clients = fill(crowded, session_id)
     crowded.interpreter(session_id, "es")
@@ -111,7 +111,7 @@ def test_the_floor_and_what_is_interpreted_are_always_open(crowded: World) -> No
         assert reply["type"] == "languageChanged"
 
 
-def test_a_full_session_says_so(crowded: World) -> None:
+def test_a_full_session_answers_session_full(crowded: World) -> None:
     _, session_id = crowded.create_session(maxListeners=1)
     crowded.listener(session_id, "es")
 
@@ -120,7 +120,7 @@ def test_a_full_session_says_so(crowded: World) -> None:
     assert reply["code"] == "SESSION_FULL"
 
 
-def test_a_language_that_comes_back_into_use_in_between_is_kept(crowded: World) -> None:
+def test_a_language_that_is_used_again_in_between_is_kept(crowded: World) -> None:
     """Whatever happens between any two writes, nobody who listens is forgotten."""
     database = Interleaved(dynamodb())
     _, session_id = crowded.create_session()
@@ -154,7 +154,7 @@ def test_a_language_that_comes_back_into_use_in_between_is_kept(crowded: World) 
 
 
 class TestInterpreted:
-    def test_one_interpreter_cannot_use_the_channels_up(self, world: World) -> None:
+    def test_one_interpreter_cannot_exhaust_the_channels(self, world: World) -> None:
         _, session_id = world.create_session()
         leave_behind(world, session_id, MAX_LANGUAGES)
 
@@ -165,7 +165,7 @@ class TestInterpreted:
         assert len(channels) <= MAX_LANGUAGES
         assert {"es", "de", "ja"} <= channels.keys()
 
-    def test_those_in_use_stay(self, world: World) -> None:
+    def test_channels_in_use_are_kept(self, world: World) -> None:
         _, session_id = world.create_session()
         world.interpreter(session_id, "es")
         world.interpreter(session_id, "es", "ines-2", standby=True)
@@ -179,7 +179,7 @@ class TestInterpreted:
 
         assert {"es", "fr"} <= world.session(session_id).channels.keys()
 
-    def test_one_too_many_is_refused(self, world: World) -> None:
+    def test_one_channel_too_many_is_refused(self, world: World) -> None:
         _, session_id = world.create_session()
         add_channels(
             session_id,
@@ -196,7 +196,7 @@ class TestInterpreted:
 
         assert reply["code"] == "INVALID_LANGUAGE"
 
-    def test_a_channel_that_comes_back_has_a_higher_epoch(self, world: World) -> None:
+    def test_a_recreated_channel_has_a_higher_epoch(self, world: World) -> None:
         _, session_id = world.create_session()
         for user in ("ines", "ivan", "ida"):
             interpreter = world.interpreter(session_id, "es", user)
@@ -243,7 +243,7 @@ def held(connection: str, world: World) -> Channel:
 
 
 class TestNewLanguage:
-    def test_is_told_after_others_were_forgotten(self, world: World) -> None:
+    def test_is_reported_after_others_were_removed(self, world: World) -> None:
         speaker, session_id = world.create_session()
         set_audience(session_id, {code(number): 0 for number in range(MAX_LANGUAGES)})
         world.tick()
@@ -258,7 +258,7 @@ class TestNewLanguage:
         assert [status["updateReason"] for status in told] == ["newLanguage"] * 2
         assert told[-1]["languageDistribution"] == {"ko": 1}
 
-    def test_is_not_told_of_one_that_was_heard_before(self, world: World) -> None:
+    def test_is_not_reported_for_a_language_seen_before(self, world: World) -> None:
         speaker, session_id = world.create_session()
         listener = world.listener(session_id, "es")
         world.ask(listener, "changeLanguage", targetLanguage="fr")

@@ -61,7 +61,7 @@ def test_listener_joins_and_is_counted(world: World) -> None:
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_listener_without_interpreter_is_told_of_the_floor(world: World) -> None:
+def test_listener_without_an_interpreter_gets_the_floor(world: World) -> None:
     _, session_id = world.create_session()
 
     reply = join(world, world.connect(), session_id, "fr")
@@ -69,7 +69,7 @@ def test_listener_without_interpreter_is_told_of_the_floor(world: World) -> None
     assert (reply["channelSource"], reply["channels"]) == ("floor", {})
 
 
-def test_repeated_join_is_answered_again_and_counted_once(world: World) -> None:
+def test_repeated_join_gets_an_answer_and_is_counted_once(world: World) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -79,7 +79,7 @@ def test_repeated_join_is_answered_again_and_counted_once(world: World) -> None:
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_anything_else_while_in_a_session_is_refused(world: World) -> None:
+def test_a_second_seat_is_refused(world: World) -> None:
     speaker, session_id = world.create_session()
     _, other = world.create_session()
     listener = world.listener(session_id)
@@ -114,13 +114,15 @@ def test_anything_else_while_in_a_session_is_refused(world: World) -> None:
         ),
     ],
 )
-def test_refused_joins(world: World, fields: dict[str, Any], status: int, code: str) -> None:
+def test_invalid_joins_are_refused(
+    world: World, fields: dict[str, Any], status: int, code: str
+) -> None:
     reply = world.ask(world.connect(), "joinSession", **fields)
 
     assert (reply["status"], reply["code"]) == (status, code)
 
 
-def test_ended_session_is_not_joined(world: World) -> None:
+def test_an_ended_session_cannot_be_joined(world: World) -> None:
     speaker, session_id = world.create_session()
     world.ask(speaker, "endSession")
 
@@ -129,7 +131,7 @@ def test_ended_session_is_not_joined(world: World) -> None:
     assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
 
 
-def test_full_session_refuses_and_has_room_again(world: World) -> None:
+def test_a_full_session_admits_again_after_a_leave(world: World) -> None:
     _, session_id = world.create_session(maxListeners=1)
     first = world.listener(session_id)
 
@@ -145,7 +147,7 @@ def test_full_session_refuses_and_has_room_again(world: World) -> None:
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_language_changes_without_reconnecting(world: World) -> None:
+def test_a_listener_changes_language_without_reconnecting(world: World) -> None:
     _, session_id = world.create_session()
     world.interpreter(session_id, "fr")
     listener = world.listener(session_id, "es")
@@ -166,7 +168,7 @@ def test_language_changes_without_reconnecting(world: World) -> None:
     assert counts(world, session_id) == (1, {"fr": 1})
 
 
-def test_language_is_for_listeners_to_change(world: World) -> None:
+def test_only_listeners_may_change_language(world: World) -> None:
     speaker, session_id = world.create_session()
     ended_speaker, ended = world.create_session()
     late = world.listener(ended)
@@ -198,7 +200,7 @@ def test_leaving_counts_out_once(world: World) -> None:
     assert counts(world, session_id) == (0, {})
 
 
-def test_a_speaker_ends_but_does_not_leave(world: World) -> None:
+def test_a_speaker_cannot_leave(world: World) -> None:
     speaker, _ = world.create_session()
 
     assert world.ask(speaker, "leaveSession")["code"] == "FORBIDDEN"
@@ -216,7 +218,7 @@ def test_disconnect_is_idempotent_and_counts_out_by_the_latest_language(world: W
     assert world.connections.get(listener) is None
 
 
-def test_heartbeat_gives_both_clocks_and_writes_rarely(world: World) -> None:
+def test_heartbeat_returns_both_clocks_and_writes_rarely(world: World) -> None:
     connection = world.connect()
     connected_at = world.clock.now_ms()
     world.clock.advance(29_000)
@@ -239,7 +241,7 @@ def test_heartbeat_gives_both_clocks_and_writes_rarely(world: World) -> None:
     assert later.last_activity_time == connected_at + 30_000
 
 
-def test_heartbeat_of_a_forgotten_connection(world: World) -> None:
+def test_heartbeat_of_an_unknown_connection_is_refused(world: World) -> None:
     connection = world.connect()
     world.disconnect(connection)
 

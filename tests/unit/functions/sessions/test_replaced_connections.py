@@ -90,7 +90,7 @@ def seat(world: World, role: str) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("request_type", SPECS, ids=action_of)
 @pytest.mark.parametrize("role", ["listener", "interpreter", "speaker"])
-def test_it_is_told_that_it_is_not_found(
+def test_a_replaced_connection_gets_connection_not_found(
     world: World, role: str, request_type: type[Request]
 ) -> None:
     old, new, session_id = seat(world, role)
@@ -106,7 +106,9 @@ def test_it_is_told_that_it_is_not_found(
 
 
 @pytest.mark.parametrize("request_type", SPECS, ids=action_of)
-def test_so_is_one_whose_row_is_gone(world: World, request_type: type[Request]) -> None:
+def test_a_connection_without_a_row_gets_connection_not_found(
+    world: World, request_type: type[Request]
+) -> None:
     _, session_id = world.create_session()
     over = world.connect("olga", *GROUPS)
     world.disconnect(over)
@@ -118,7 +120,7 @@ def test_so_is_one_whose_row_is_gone(world: World, request_type: type[Request]) 
 
 
 @pytest.mark.parametrize(("role", "language"), [("speaker", "en"), ("interpreter", "es")])
-def test_chunks_of_the_overlap_are_still_taken(world: World, role: str, language: str) -> None:
+def test_chunks_within_the_overlap_are_accepted(world: World, role: str, language: str) -> None:
     old, _, session_id = seat(world, role)
     listener = world.listener(session_id, language)
 
@@ -129,7 +131,7 @@ def test_chunks_of_the_overlap_are_still_taken(world: World, role: str, language
     assert heard(world, listener) == [(1, 7)]
 
 
-def test_a_device_that_moved_on_is_not_taken_back(world: World) -> None:
+def test_a_replaced_connection_cannot_take_its_device_back(world: World) -> None:
     """The late request of the old connection would take the device from the new one."""
     old, new, _ = seat(world, "listener")
     device = {"deviceId": DEVICE, "name": "phone"}

@@ -11,7 +11,7 @@ from tests.unit.functions.seats import counts, create, join, listen, roll_over
 
 class TestTokenThatDoesNotFit:
     @pytest.mark.parametrize("token", ["", "x", ".", "secret.", ".c2", "secret-1.c2", "s.c99"])
-    def test_an_unknown_one_is_an_ordinary_join(self, world: World, token: str) -> None:
+    def test_an_unknown_token_is_an_ordinary_join(self, world: World, token: str) -> None:
         _, session_id, _ = create(world)
         listen(world, session_id)
 
@@ -20,7 +20,7 @@ class TestTokenThatDoesNotFit:
         assert reply["resumed"] is False
         assert counts(world, session_id) == (2, {"es": 2})
 
-    def test_a_used_one_is_an_ordinary_join(self, world: World) -> None:
+    def test_a_used_token_is_an_ordinary_join(self, world: World) -> None:
         _, session_id, _ = create(world)
         _, token = listen(world, session_id)
         roll_over(world, session_id, token, role="listener")
@@ -30,7 +30,7 @@ class TestTokenThatDoesNotFit:
         assert reply["resumed"] is False
         assert counts(world, session_id) == (2, {"es": 2})
 
-    def test_one_of_somebody_else_is_an_ordinary_join(self, world: World) -> None:
+    def test_another_users_token_is_an_ordinary_join(self, world: World) -> None:
         _, session_id, _ = create(world)
         _, token = listen(world, session_id)
 
@@ -38,7 +38,7 @@ class TestTokenThatDoesNotFit:
 
         assert reply["resumed"] is False
 
-    def test_one_of_a_listener_makes_no_interpreter(self, world: World) -> None:
+    def test_a_listeners_token_does_not_resume_as_interpreter(self, world: World) -> None:
         _, session_id, _ = create(world)
         _, token = listen(world, session_id)
 
@@ -47,7 +47,7 @@ class TestTokenThatDoesNotFit:
         assert (reply["resumed"], reply["role"]) == (False, "interpreter")
         assert counts(world, session_id) == (1, {"es": 1})
 
-    def test_one_of_another_session_is_an_ordinary_join(self, world: World) -> None:
+    def test_a_token_of_another_session_is_an_ordinary_join(self, world: World) -> None:
         _, first, _ = create(world)
         _, second, _ = create(world)
         _, token = listen(world, first)
@@ -72,7 +72,7 @@ class TestTokenThatDoesNotFit:
 
         assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
 
-    def test_one_of_a_seat_that_was_left_is_an_ordinary_join(self, world: World) -> None:
+    def test_a_token_of_a_seat_that_was_left_is_an_ordinary_join(self, world: World) -> None:
         _, session_id, _ = create(world)
         listener, token = listen(world, session_id)
         world.ask(listener, "leaveSession")

@@ -9,7 +9,7 @@ from tests.unit.functions.seats import counts, create, heard, interpret, join, l
 
 
 class TestListener:
-    def test_counts_stay_and_both_hear(self, world: World) -> None:
+    def test_counters_stay_and_both_connections_get_audio(self, world: World) -> None:
         speaker, session_id, _ = create(world)
         old, token = listen(world, session_id)
 
@@ -22,7 +22,9 @@ class TestListener:
         assert heard(world, old) == heard(world, new) == [(1, 0)]
 
     @pytest.mark.parametrize("twice", [False, True])
-    def test_the_farewell_of_the_old_one_counts_nobody_out(self, world: World, twice: bool) -> None:
+    def test_disconnecting_the_old_connection_does_not_count_out(
+        self, world: World, twice: bool
+    ) -> None:
         _, session_id, _ = create(world)
         old, token = listen(world, session_id)
         new, _ = roll_over(world, session_id, token, role="listener")
@@ -35,7 +37,7 @@ class TestListener:
 
         assert counts(world, session_id) == (0, {})
 
-    def test_found_gone_the_old_one_is_not_counted_out_either(self, world: World) -> None:
+    def test_finding_the_old_connection_gone_does_not_count_out(self, world: World) -> None:
         speaker, session_id, _ = create(world)
         old, token = listen(world, session_id)
         new, _ = roll_over(world, session_id, token, role="listener")
@@ -47,7 +49,7 @@ class TestListener:
         assert counts(world, session_id) == (1, {"es": 1})
         assert heard(world, new) == [(1, 0)]
 
-    def test_a_full_session_has_room_for_its_own(self, world: World) -> None:
+    def test_a_full_session_allows_rollovers(self, world: World) -> None:
         speaker = world.connect("alice", "speakers")
         created = world.ask(speaker, "createSession", sourceLanguage="en", maxListeners=1)
         _, token = listen(world, created["sessionId"])
@@ -56,7 +58,7 @@ class TestListener:
 
         assert reply["resumed"] is True
 
-    def test_the_seat_is_the_one_that_the_old_connection_has_now(self, world: World) -> None:
+    def test_the_new_connection_gets_the_present_seat_of_the_old_one(self, world: World) -> None:
         _, session_id, _ = create(world)
         old, token = listen(world, session_id)
         world.ask(old, "changeLanguage", targetLanguage="fr")
@@ -66,7 +68,9 @@ class TestListener:
         assert (reply["resumed"], reply["targetLanguage"]) == (True, "fr")
         assert counts(world, session_id) == (1, {"fr": 1})
 
-    def test_repeated_it_is_answered_again_whatever_its_language(self, world: World) -> None:
+    def test_a_repeated_rollover_gets_the_same_answer_whatever_its_language(
+        self, world: World
+    ) -> None:
         _, session_id, _ = create(world)
         old, token = listen(world, session_id)
         world.ask(old, "changeLanguage", targetLanguage="fr")
@@ -79,7 +83,7 @@ class TestListener:
         assert counts(world, session_id) == (1, {"fr": 1})
 
     @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession", "joinSession"])
-    def test_the_old_one_can_move_nothing_any_more(self, world: World, action: str) -> None:
+    def test_the_old_connection_gets_connection_not_found(self, world: World, action: str) -> None:
         _, session_id, _ = create(world)
         old, token = listen(world, session_id)
         roll_over(world, session_id, token, role="listener")
@@ -89,7 +93,7 @@ class TestListener:
         assert reply["code"] == "CONNECTION_NOT_FOUND"
         assert counts(world, session_id) == (1, {"es": 1})
 
-    def test_it_can_be_done_again_and_again(self, world: World) -> None:
+    def test_rollovers_can_be_chained(self, world: World) -> None:
         _, session_id, _ = create(world)
         _, token = listen(world, session_id)
         for _ in range(3):
@@ -98,7 +102,7 @@ class TestListener:
             token = reply["resumeToken"]
         assert counts(world, session_id) == (1, {"es": 1})
 
-    def test_a_repeated_join_makes_the_token_before_void(self, world: World) -> None:
+    def test_a_repeated_join_invalidates_the_former_token(self, world: World) -> None:
         _, session_id, _ = create(world)
         old, first = listen(world, session_id)
         second = join(world, old, session_id)["resumeToken"]
@@ -108,7 +112,7 @@ class TestListener:
 
 
 class TestSpeaker:
-    def test_the_epoch_rises_and_nobody_is_told(self, world: World) -> None:
+    def test_the_epoch_rises_without_a_notification(self, world: World) -> None:
         old, session_id, token = create(world)
         listener, _ = listen(world, session_id)
 
@@ -125,7 +129,7 @@ class TestSpeaker:
         assert world.timers.set_ == []
         assert world.sender.deleted == []
 
-    def test_both_connections_are_heard_for_two_seconds(self, world: World) -> None:
+    def test_both_connections_may_send_for_two_seconds(self, world: World) -> None:
         old, session_id, token = create(world)
         listener, _ = listen(world, session_id)
         world.send_audio(old, 0)
@@ -143,7 +147,7 @@ class TestSpeaker:
         assert heard(world, listener) == [(1, 0), (1, 1), (2, 2), (2, 4)]
         assert world.pushes(old, "error")[-1]["code"] == "CONNECTION_NOT_FOUND"
 
-    def test_who_displaces_the_new_one_displaces_the_old_one_too(self, world: World) -> None:
+    def test_displacing_the_new_connection_displaces_the_old_one_too(self, world: World) -> None:
         old, session_id, token = create(world)
         listener, _ = listen(world, session_id)
         roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
@@ -153,7 +157,7 @@ class TestSpeaker:
 
         assert heard(world, listener) == []
 
-    def test_while_the_new_one_is_away_the_old_one_is_silent(self, world: World) -> None:
+    def test_the_old_connection_may_not_send_while_the_new_one_is_away(self, world: World) -> None:
         old, session_id, token = create(world)
         listener, _ = listen(world, session_id)
         new, _ = roll_over(
@@ -166,14 +170,14 @@ class TestSpeaker:
         assert heard(world, listener) == []
         assert len(world.pushes(listener, "speakerDisconnected")) == 1
 
-    def test_the_old_one_can_no_longer_end_the_session(self, world: World) -> None:
+    def test_the_old_connection_cannot_end_the_session(self, world: World) -> None:
         old, session_id, token = create(world)
         roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
 
         assert world.ask(old, "endSession")["code"] == "CONNECTION_NOT_FOUND"
         assert world.session(session_id).is_active
 
-    def test_a_token_of_a_displaced_speaker_is_an_ordinary_return(self, world: World) -> None:
+    def test_a_displaced_speakers_token_is_an_ordinary_return(self, world: World) -> None:
         _, session_id, token = create(world)
         join(world, world.connect("alice", "speakers"), session_id, "en", role="speaker")
 
@@ -202,7 +206,7 @@ class TestInterpreter:
         assert len(world.pushes(listener, "channelSourceChanged")) == told
         assert world.session(session_id).interpreted() == {"es": "human"}
 
-    def test_the_old_one_is_heard_for_two_seconds(self, world: World) -> None:
+    def test_the_old_connection_may_send_for_two_seconds(self, world: World) -> None:
         _, session_id, _ = create(world)
         listener, _ = listen(world, session_id)
         old, token = interpret(world, session_id)
@@ -215,7 +219,7 @@ class TestInterpreter:
 
         assert heard(world, listener) == [(1, 1)]
 
-    def test_both_hear_the_floor(self, world: World) -> None:
+    def test_both_connections_hear_the_floor(self, world: World) -> None:
         speaker, session_id, _ = create(world)
         old, token = interpret(world, session_id)
         new, _ = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
@@ -224,7 +228,7 @@ class TestInterpreter:
 
         assert heard(world, old) == heard(world, new) == [(1, 0)]
 
-    def test_when_the_new_one_leaves_the_old_one_is_silent_too(self, world: World) -> None:
+    def test_the_old_connection_may_not_send_after_the_new_one_leaves(self, world: World) -> None:
         _, session_id, _ = create(world)
         listener, _ = listen(world, session_id)
         old, token = interpret(world, session_id)
@@ -238,7 +242,7 @@ class TestInterpreter:
 
 
 @pytest.mark.parametrize("role", ["listener", "interpreter"])
-def test_a_client_that_does_not_close_the_old_one_has_it_closed(world: World, role: str) -> None:
+def test_the_sweep_closes_replaced_connections(world: World, role: str) -> None:
     speaker, session_id, _ = create(world)
     who = ("ines", "interpreters") if role == "interpreter" else ()
     old, token = listen(world, session_id) if role == "listener" else interpret(world, session_id)

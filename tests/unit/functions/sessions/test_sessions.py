@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.world import World
 
 
-def test_created_session_is_answered_with_all_that_a_speaker_needs(world: World) -> None:
+def test_create_session_reply_holds_all_a_speaker_needs(world: World) -> None:
     speaker = world.connect("alice", "speakers")
 
     reply = world.ask(speaker, "createSession", sourceLanguage="EN-gb", requestId="r1")
@@ -41,7 +41,7 @@ def test_created_session_is_answered_with_all_that_a_speaker_needs(world: World)
     }
 
 
-def test_taken_session_id_is_not_given_twice(world: World) -> None:
+def test_a_taken_session_id_is_not_reused(world: World) -> None:
     world.identifiers.upcoming = ["calm-otter-001", "calm-otter-001", "calm-otter-002"]
 
     _, first = world.create_session()
@@ -87,7 +87,7 @@ def test_real_ids_have_the_documented_form() -> None:
         ({"sourceLanguage": "en", "requestId": "x" * 65}, "INVALID_MESSAGE", "requestId"),
     ],
 )
-def test_bad_values_are_named(
+def test_invalid_values_are_named(
     world: World, fields: dict[str, object], code: str, named: str
 ) -> None:
     speaker = world.connect("alice", "speakers")
@@ -100,7 +100,7 @@ def test_bad_values_are_named(
     assert world.connections.get(speaker).membership is None  # type: ignore[union-attr]
 
 
-def test_without_a_token_nobody_speaks(world: World) -> None:
+def test_creating_a_session_requires_a_token(world: World) -> None:
     reply = world.ask(world.connect(), "createSession", sourceLanguage="en", requestId="r")
 
     assert (reply["status"], reply["code"]) == (401, "AUTHENTICATION_REQUIRED")
@@ -108,7 +108,7 @@ def test_without_a_token_nobody_speaks(world: World) -> None:
     assert reply["retryable"] is False
 
 
-def test_without_the_group_nobody_speaks(world: World) -> None:
+def test_creating_a_session_requires_the_group(world: World) -> None:
     connection = world.connect("mallory", "interpreters")
 
     reply = world.ask(connection, "createSession", sourceLanguage="en")
@@ -122,7 +122,7 @@ def test_values_are_reported_before_rights(world: World) -> None:
     assert reply["code"] == "INVALID_LANGUAGE"
 
 
-def test_one_session_at_a_time(world: World) -> None:
+def test_a_connection_has_one_session_at_a_time(world: World) -> None:
     speaker, _ = world.create_session()
 
     reply = world.ask(speaker, "createSession", sourceLanguage="en")
@@ -130,7 +130,7 @@ def test_one_session_at_a_time(world: World) -> None:
     assert (reply["status"], reply["code"]) == (409, "ALREADY_IN_SESSION")
 
 
-def test_forgotten_connection_is_told_to_connect_again(world: World) -> None:
+def test_an_unknown_connection_gets_connection_not_found(world: World) -> None:
     speaker = world.connect("alice", "speakers")
     world.disconnect(speaker)
 
@@ -139,7 +139,7 @@ def test_forgotten_connection_is_told_to_connect_again(world: World) -> None:
     assert (reply["status"], reply["code"]) == (404, "CONNECTION_NOT_FOUND")
 
 
-def test_end_tells_everyone_else_once_and_the_speaker_by_reply(world: World) -> None:
+def test_ending_notifies_all_others_once_and_answers_the_speaker(world: World) -> None:
     speaker, session_id = world.create_session()
     members = [world.listener(session_id), world.interpreter(session_id, "fr")]
     stranger = world.listener(world.create_session()[1])
@@ -156,7 +156,7 @@ def test_end_tells_everyone_else_once_and_the_speaker_by_reply(world: World) -> 
     assert not stored.broadcast_state.is_broadcasting()
 
 
-def test_only_the_speaker_ends(world: World) -> None:
+def test_only_the_speaker_may_end_the_session(world: World) -> None:
     _, session_id = world.create_session()
 
     for member in (world.listener(session_id), world.interpreter(session_id)):
@@ -166,7 +166,7 @@ def test_only_the_speaker_ends(world: World) -> None:
     assert world.session(session_id).is_active
 
 
-def test_end_without_a_session_and_after_the_end(world: World) -> None:
+def test_ending_fails_without_a_session_and_after_the_end(world: World) -> None:
     assert world.ask(world.connect(), "endSession")["code"] == "NOT_IN_SESSION"
     speaker, _ = world.create_session()
     world.ask(speaker, "endSession")
@@ -176,7 +176,7 @@ def test_end_without_a_session_and_after_the_end(world: World) -> None:
     assert (again["status"], again["code"]) == (410, "SESSION_ENDED")
 
 
-def test_after_the_end_the_same_connections_may_go_on(world: World) -> None:
+def test_connections_can_be_reused_after_the_end(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.ask(speaker, "endSession")
@@ -208,7 +208,7 @@ def test_owner_takes_the_floor_on_a_new_connection(world: World) -> None:
     assert stored.speaker_connection_id == new
 
 
-def test_floor_is_its_owners_alone(world: World) -> None:
+def test_only_the_owner_may_take_the_floor(world: World) -> None:
     _, session_id = world.create_session()
     other = world.connect("bob", "speakers")
 

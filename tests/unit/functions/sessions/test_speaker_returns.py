@@ -20,7 +20,7 @@ def come_back(world: World, session_id: str, user: str = "alice") -> tuple[str, 
     return connection, reply
 
 
-def test_everyone_hears_that_the_speaker_is_away(world: World) -> None:
+def test_everyone_is_notified_that_the_speaker_is_away(world: World) -> None:
     speaker, session_id = world.create_session()
     members = [world.listener(session_id), world.interpreter(session_id)]
 
@@ -38,7 +38,7 @@ def test_everyone_hears_that_the_speaker_is_away(world: World) -> None:
     assert world.timers.set_ == [(GraceOver(session_id=session_id, speaker_epoch=1), 60)]
 
 
-def test_who_joins_meanwhile_learns_that_the_speaker_is_away(world: World) -> None:
+def test_joining_members_learn_that_the_speaker_is_away(world: World) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
 
@@ -47,7 +47,7 @@ def test_who_joins_meanwhile_learns_that_the_speaker_is_away(world: World) -> No
     assert (reply["type"], reply["speakerConnected"]) == ("sessionJoined", False)
 
 
-def test_a_speaker_comes_back_and_goes_on(world: World) -> None:
+def test_a_speaker_returns_and_continues(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.send_audio(speaker, 0)
@@ -84,7 +84,7 @@ def test_a_speaker_who_stays_away_ends_the_session(world: World) -> None:
     assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
 
 
-def test_a_timer_of_an_earlier_absence_ends_nothing(world: World) -> None:
+def test_a_timer_of_an_earlier_absence_does_not_end_the_session(world: World) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
     returned, _ = come_back(world, session_id)
@@ -98,7 +98,7 @@ def test_a_timer_of_an_earlier_absence_ends_nothing(world: World) -> None:
     assert not world.session(session_id).speaker_connected
 
 
-def test_a_timer_that_rings_twice_tells_again_and_changes_nothing(world: World) -> None:
+def test_a_repeated_timer_only_repeats_the_notification(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.disconnect(speaker)
@@ -113,7 +113,7 @@ def test_a_timer_that_rings_twice_tells_again_and_changes_nothing(world: World) 
     assert world.session(session_id) == ended
 
 
-def test_a_timer_is_nothing_to_a_session_that_its_speaker_has_ended(world: World) -> None:
+def test_a_timer_does_not_affect_a_session_the_speaker_ended(world: World) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
     returned, _ = come_back(world, session_id)
@@ -126,7 +126,7 @@ def test_a_timer_is_nothing_to_a_session_that_its_speaker_has_ended(world: World
     assert world.pushes(listener) == []
 
 
-def test_the_farewell_of_a_former_connection_does_not_matter(world: World) -> None:
+def test_disconnecting_a_former_connection_starts_no_grace(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     returned, _ = come_back(world, session_id)
@@ -140,7 +140,7 @@ def test_the_farewell_of_a_former_connection_does_not_matter(world: World) -> No
     assert len(world.pushes(listener, "audio")) == 1
 
 
-def test_a_connection_that_is_over_sends_nothing_more(world: World) -> None:
+def test_a_disconnected_speaker_may_not_send(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.send_audio(speaker, 0)
@@ -152,7 +152,7 @@ def test_a_connection_that_is_over_sends_nothing_more(world: World) -> None:
     assert [message["seq"] for message in world.pushes(listener, "audio")] == [0]
 
 
-def test_only_the_owner_may_come_back(world: World) -> None:
+def test_only_the_owner_may_return(world: World) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
 
@@ -162,7 +162,7 @@ def test_only_the_owner_may_come_back(world: World) -> None:
     assert not world.session(session_id).speaker_connected
 
 
-def test_a_timer_that_could_not_be_set_is_set_by_the_next_who_finds_the_connection(
+def test_a_timer_that_could_not_be_set_is_set_by_the_next_clean_up(
     world: World,
 ) -> None:
     speaker, session_id = world.create_session()
@@ -179,7 +179,7 @@ def test_a_timer_that_could_not_be_set_is_set_by_the_next_who_finds_the_connecti
     assert not world.session(session_id).is_active
 
 
-def test_without_any_timer_whoever_comes_next_ends_the_session(world: World) -> None:
+def test_without_a_timer_the_next_join_ends_the_session(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.disconnect(speaker)
@@ -192,7 +192,7 @@ def test_without_any_timer_whoever_comes_next_ends_the_session(world: World) -> 
     assert not world.session(session_id).is_active
 
 
-def test_a_timer_that_is_only_late_leaves_the_speaker_its_time(world: World) -> None:
+def test_a_late_timer_does_not_shorten_the_grace(world: World) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
     world.clock.advance(GRACE_MS + 1_000)
@@ -216,7 +216,7 @@ def test_a_speaker_found_gone_by_a_push_is_away_too(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", ["no json", "{}", '{"type": "graceOver", "sessionId": 1}'])
-def test_a_message_that_is_no_timer_fails_alone(world: World, body: str) -> None:
+def test_an_invalid_message_does_not_fail_the_batch(world: World, body: str) -> None:
     speaker, session_id = world.create_session()
     world.disconnect(speaker)
 

@@ -47,7 +47,7 @@ def renew(world: World, connection: str, user: str, *groups: str, lasts_ms: int 
     return world.ask(connection, "authenticate", token=token)
 
 
-def test_a_speaker_is_heard_until_the_tolerance_is_over_and_then_refused(world: World) -> None:
+def test_a_speaker_may_send_until_the_tolerance_is_over(world: World) -> None:
     expires_at = world.clock.now_ms() + LIFE_MS
     speaker, session_id = speaker_with(world, expires_at)
     listener = world.listener(session_id)
@@ -64,7 +64,7 @@ def test_a_speaker_is_heard_until_the_tolerance_is_over_and_then_refused(world: 
     assert "authenticate" in error["message"]
 
 
-def test_it_is_the_time_of_arrival_that_counts(world: World) -> None:
+def test_the_time_of_receipt_decides(world: World) -> None:
     expires_at = world.clock.now_ms() + LIFE_MS
     speaker, session_id = speaker_with(world, expires_at)
     listener = world.listener(session_id)
@@ -88,9 +88,7 @@ def test_it_is_the_time_of_arrival_that_counts(world: World) -> None:
         ("registerDevice", {"deviceId": "00000000-0000-4000-8000-000000000001"}),
     ],
 )
-def test_nothing_that_the_token_gave_the_right_to_is_left(
-    world: World, action: str, fields: dict[str, Any]
-) -> None:
+def test_all_rights_of_the_token_end(world: World, action: str, fields: dict[str, Any]) -> None:
     speaker, _ = speaker_with(world, world.clock.now_ms() + LIFE_MS)
 
     world.clock.advance(LIFE_MS + TOLERANCE_MS)
@@ -99,7 +97,7 @@ def test_nothing_that_the_token_gave_the_right_to_is_left(
     assert (reply["code"], reply["action"], reply["requestId"]) == ("TOKEN_EXPIRED", action, "r")
 
 
-def test_an_operator_may_not_announce_any_more(world: World) -> None:
+def test_an_operator_may_no_longer_announce(world: World) -> None:
     operator = world.connect_until(world.clock.now_ms() + LIFE_MS, "olga", "operators")
     assert world.ask(operator, "announce", scope="all", message="Hi")["type"] == "announcement"
 
@@ -109,7 +107,7 @@ def test_an_operator_may_not_announce_any_more(world: World) -> None:
     assert world.ask(operator, "clearAnnouncement", scope="all")["code"] == "TOKEN_EXPIRED"
 
 
-def test_a_silenced_speaker_is_closed_as_idle_and_then_the_grace_begins(world: World) -> None:
+def test_a_refused_speaker_becomes_idle_and_the_grace_starts(world: World) -> None:
     speaker, session_id = speaker_with(world, world.clock.now_ms() + LIFE_MS)
     world.clock.advance(LIFE_MS + TOLERANCE_MS - HEARTBEAT_MS)
     assert world.ask(speaker, "heartbeat")["type"] == "heartbeatAck"
@@ -151,7 +149,7 @@ def test_an_interpreters_language_passes_on_with_its_lease(world: World) -> None
     assert world.ask(first, "leaveSession")["type"] == "sessionLeft"
 
 
-def test_a_listener_goes_on_listening_but_only_as_an_anonymous_one_may(world: World) -> None:
+def test_a_listener_continues_with_anonymous_rights(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.connect_until(world.clock.now_ms() + LIFE_MS, "lena", "speakers")
     assert join(world, listener, session_id)["type"] == "sessionJoined"
@@ -171,7 +169,7 @@ def test_a_listener_goes_on_listening_but_only_as_an_anonymous_one_may(world: Wo
     assert world.ask(listener, "createSession", sourceLanguage="en")["code"] == "TOKEN_EXPIRED"
 
 
-def test_the_anonymous_and_machines_with_a_ticket_have_no_expiry(world: World) -> None:
+def test_anonymous_callers_and_machines_with_a_ticket_have_no_expiry(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
 
@@ -181,7 +179,7 @@ def test_the_anonymous_and_machines_with_a_ticket_have_no_expiry(world: World) -
     assert world.ask(speaker, "pauseBroadcast")["type"] == "broadcastStateChanged"
 
 
-def test_a_renewed_token_lets_the_speaker_go_on_without_a_gap(world: World) -> None:
+def test_a_renewed_token_lets_the_speaker_continue_without_a_gap(world: World) -> None:
     speaker, session_id = speaker_with(world, world.clock.now_ms() + LIFE_MS)
     listener = world.listener(session_id)
 
@@ -201,7 +199,7 @@ def test_a_renewed_token_lets_the_speaker_go_on_without_a_gap(world: World) -> N
     assert refused(world, speaker) == []
 
 
-def test_who_renews_too_late_has_the_rights_again_at_once(world: World) -> None:
+def test_a_late_renewal_restores_the_rights_immediately(world: World) -> None:
     speaker, session_id = speaker_with(world, world.clock.now_ms() + LIFE_MS)
     listener = world.listener(session_id)
     world.clock.advance(LIFE_MS + TOLERANCE_MS)
@@ -225,7 +223,7 @@ def test_a_renewed_token_expires_as_well(world: World) -> None:
     assert world.ask(speaker, "resumeBroadcast")["code"] == "TOKEN_EXPIRED"
 
 
-def test_the_newer_tokens_groups_count_once_the_former_has_expired(world: World) -> None:
+def test_the_newer_tokens_groups_apply_once_the_former_has_expired(world: World) -> None:
     user = world.connect_until(world.clock.now_ms() + LIFE_MS, "alice", "speakers")
     renew(world, user, "alice", "operators", lasts_ms=2 * LIFE_MS)
     world.clock.advance(LIFE_MS + TOLERANCE_MS)
@@ -234,7 +232,7 @@ def test_the_newer_tokens_groups_count_once_the_former_has_expired(world: World)
     assert world.ask(user, "createSession", sourceLanguage="en")["code"] == "FORBIDDEN"
 
 
-def test_an_older_token_that_comes_late_takes_nothing_away(world: World) -> None:
+def test_an_older_token_does_not_shorten_the_rights(world: World) -> None:
     speaker, _ = speaker_with(world, world.clock.now_ms() + LIFE_MS)
     until = world.clock.now_ms() + 3 * LIFE_MS
     renew(world, speaker, "alice", "speakers", lasts_ms=3 * LIFE_MS)
@@ -244,7 +242,7 @@ def test_an_older_token_that_comes_late_takes_nothing_away(world: World) -> None
     assert world.ask(speaker, "pauseBroadcast")["type"] == "broadcastStateChanged"
 
 
-def test_nobody_becomes_somebody_else_over_an_open_connection(world: World) -> None:
+def test_a_token_of_another_user_is_refused(world: World) -> None:
     anonymous = world.connect()
     lena = world.connect_until(world.clock.now_ms() + LIFE_MS, "lena", "speakers")
 
@@ -255,7 +253,7 @@ def test_nobody_becomes_somebody_else_over_an_open_connection(world: World) -> N
     )
 
 
-def test_the_token_must_still_give_the_right_to_the_seat(world: World) -> None:
+def test_the_token_must_allow_the_present_seat(world: World) -> None:
     expires_at = world.clock.now_ms() + LIFE_MS
     speaker, session_id = speaker_with(world, expires_at)
     interpreter = interpreter_with(world, session_id, expires_at)
@@ -286,7 +284,7 @@ def test_a_listed_interpreter_needs_no_group(world: World) -> None:
         ({"token": "x" * 13_000}, "MESSAGE_TOO_LARGE"),
     ],
 )
-def test_what_is_no_token_is_named_and_never_repeated(
+def test_an_invalid_token_is_refused_without_echoing_it(
     world: World, fields: dict[str, Any], code: str
 ) -> None:
     user = world.connect_until(world.clock.now_ms() + LIFE_MS, "alice")
@@ -299,7 +297,7 @@ def test_what_is_no_token_is_named_and_never_repeated(
     assert "a.b.c" not in reply["message"]
 
 
-def test_a_token_that_has_expired_already_is_said_to_be(world: World) -> None:
+def test_an_expired_token_is_reported_as_expired(world: World) -> None:
     user = world.connect_until(world.clock.now_ms() + LIFE_MS, "alice")
 
     reply = renew(world, user, "alice", lasts_ms=-1)
@@ -310,7 +308,7 @@ def test_a_token_that_has_expired_already_is_said_to_be(world: World) -> None:
     )
 
 
-def test_when_the_issuer_is_out_of_reach_one_may_try_again(world: World) -> None:
+def test_an_unreachable_issuer_is_a_retryable_error(world: World) -> None:
     user = world.connect_until(world.clock.now_ms() + LIFE_MS, "alice")
     world.issuer.unreachable = True
 
@@ -319,7 +317,7 @@ def test_when_the_issuer_is_out_of_reach_one_may_try_again(world: World) -> None
     assert (reply["code"], reply["retryable"]) == ("UNAVAILABLE", True)
 
 
-def test_a_connection_that_is_gone_or_was_replaced_cannot_be_renewed(world: World) -> None:
+def test_gone_and_replaced_connections_cannot_be_renewed(world: World) -> None:
     expires_at = world.clock.now_ms() + LIFE_MS
     former = world.connect_until(expires_at, "alice", "speakers")
     created = world.ask(former, "createSession", sourceLanguage="en")

@@ -14,7 +14,7 @@ from tests.helpers.world import ENVIRONMENT, World
 class TestPeriodic:
     """Every speaker, every half minute."""
 
-    def test_every_active_session_s_speaker_is_told(self, world: World) -> None:
+    def test_every_active_sessions_speaker_gets_a_status(self, world: World) -> None:
         told = []
         for number in range(3):
             speaker, session_id = world.create_session()
@@ -30,7 +30,7 @@ class TestPeriodic:
         ]
         assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
 
-    def test_ended_sessions_and_absent_speakers_are_passed_over(self, world: World) -> None:
+    def test_ended_sessions_and_absent_speakers_are_skipped(self, world: World) -> None:
         ended, _ = world.create_session()
         world.ask(ended, "endSession")
         absent, session_id = world.create_session()
@@ -44,7 +44,7 @@ class TestPeriodic:
         assert statuses(world, present) == [("periodic", 0)]
         assert world.session(session_id).grace_until is not None
 
-    def test_a_gone_speaker_is_cleaned_up_and_stops_nobody_else_s(self, world: World) -> None:
+    def test_a_gone_speaker_is_removed_without_affecting_others(self, world: World) -> None:
         gone, abandoned = world.create_session()
         listener = world.listener(abandoned)
         others = [world.create_session()[0] for _ in range(3)]
@@ -60,7 +60,7 @@ class TestPeriodic:
         assert {delay for _, delay in world.timers.set_} == {60}
         assert world.pushes(listener, "speakerDisconnected")
 
-    def test_a_damaged_row_stops_nobody_else_s(self, world: World) -> None:
+    def test_a_damaged_row_does_not_affect_others(self, world: World) -> None:
         _, damaged = world.create_session()
         speaker, _ = world.create_session()
         sessions_table().update(
@@ -76,7 +76,7 @@ class TestPeriodic:
         assert statuses(world, speaker) == [("periodic", 0)]
         assert world.telemetry.counts["UnreadableSessions"] == 1
 
-    def test_more_sessions_than_one_read_takes(self, world: World) -> None:
+    def test_more_sessions_than_fit_one_read(self, world: World) -> None:
         speakers = [world.create_session()[0] for _ in range(103)]
 
         world.tick()
@@ -87,7 +87,7 @@ class TestPeriodic:
 class TestSend:
     """What becomes of one status on its way."""
 
-    def test_it_arrives_whole(self, world: World) -> None:
+    def test_the_status_arrives_complete(self, world: World) -> None:
         speaker, session_id = world.create_session()
         set_audience(session_id, {"es": 2})
         asked = world.ask(speaker, "getSessionStatus")
@@ -97,7 +97,7 @@ class TestSend:
         (pushed,) = world.pushes(speaker, "sessionStatus")
         assert pushed == {**asked, "updateReason": "periodic"}
 
-    def test_a_speaker_who_is_gone_is_counted_and_given_up(self, world: World) -> None:
+    def test_a_gone_speaker_is_counted_and_removed(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.sender.gone.add(speaker)
 
@@ -107,9 +107,7 @@ class TestSend:
         assert world.telemetry.counts["PeriodicUpdatesSent"] == 0
         assert not world.session(session_id).speaker_connected
 
-    def test_one_that_is_refused_or_late_is_counted_and_keeps_the_speaker(
-        self, world: World
-    ) -> None:
+    def test_a_failed_or_late_status_is_counted_and_keeps_the_speaker(self, world: World) -> None:
         failing, session_id = world.create_session()
         dropping, other = world.create_session()
         world.sender.failing.add(failing)
@@ -122,7 +120,7 @@ class TestSend:
         assert world.session(session_id).speaker_connected
         assert world.session(other).speaker_connected
 
-    def test_without_an_endpoint_the_function_says_what_is_missing(self) -> None:
+    def test_a_missing_endpoint_setting_is_named(self) -> None:
         environment = {**ENVIRONMENT, API_GATEWAY_ENDPOINT: ""}
         app = StatusApp(environment, telemetry=RecordingTelemetry())
 

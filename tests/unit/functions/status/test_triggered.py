@@ -32,24 +32,24 @@ def settle(world: World, most: int = 10) -> int:
 class TestReasons:
     """When a change is worth a status."""
 
-    def test_more_than_a_tenth_either_way(self) -> None:
+    def test_a_change_of_more_than_a_tenth(self) -> None:
         before = SentStatus(listener_count=100, languages=1)
         worth = {count for count in range(200) if update_reason(before, count, 1)}
         assert worth == {*range(90), *range(111, 200)}
 
-    def test_the_first_listener_and_the_last(self) -> None:
+    def test_the_first_and_the_last_listener(self) -> None:
         assert update_reason(SentStatus(), 0, 0) is None
         assert update_reason(SentStatus(), 1, 0) == "listenerCountChange"
         assert update_reason(SentStatus(1, 1), 0, 1) == "listenerCountChange"
 
-    def test_a_counter_below_nothing_is_nobody(self) -> None:
+    def test_a_negative_counter_counts_as_zero(self) -> None:
         assert update_reason(SentStatus(), -1, 0) is None
 
-    def test_a_new_language_whatever_the_count(self) -> None:
+    def test_a_new_language_at_any_count(self) -> None:
         assert update_reason(SentStatus(100, 1), 101, 2) == "newLanguage"
 
 
-def test_a_join_is_told_a_second_later(world: World) -> None:
+def test_a_join_triggers_a_status_a_second_later(world: World) -> None:
     speaker, session_id = world.create_session()
 
     world.listener(session_id, "es")
@@ -63,7 +63,7 @@ def test_a_join_is_told_a_second_later(world: World) -> None:
     assert told(world, speaker) == [("newLanguage", 1)]
 
 
-def test_the_speaker_s_own_language_is_new_to_no_session(world: World) -> None:
+def test_the_speakers_own_language_is_never_new(world: World) -> None:
     speaker, session_id = world.create_session()
 
     world.listener(session_id, "en")
@@ -87,7 +87,7 @@ def test_a_language_is_new_once(world: World) -> None:
     assert told(world, speaker) == [("newLanguage", 31)]
 
 
-def test_a_listener_who_changes_to_a_new_language_is_told(world: World) -> None:
+def test_changing_to_a_new_language_triggers_a_status(world: World) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     settle(world)
@@ -99,7 +99,7 @@ def test_a_listener_who_changes_to_a_new_language_is_told(world: World) -> None:
     assert world.pushes(speaker, "sessionStatus")[-1]["languageDistribution"] == {"fr": 1}
 
 
-def test_leaving_dropping_and_being_found_gone_are_told(world: World) -> None:
+def test_leaving_disconnecting_and_being_found_gone_trigger_a_status(world: World) -> None:
     speaker, session_id = world.create_session()
     listeners = [world.listener(session_id, "es") for _ in range(3)]
     settle(world)
@@ -120,7 +120,7 @@ def test_leaving_dropping_and_being_found_gone_are_told(world: World) -> None:
     ]
 
 
-def test_many_at_once_are_told_once_a_second_and_the_last_status_has_them_all(
+def test_many_joins_trigger_one_status_a_second_and_the_last_is_complete(
     world: World,
 ) -> None:
     speaker, session_id = world.create_session()
@@ -143,7 +143,7 @@ def test_many_at_once_are_told_once_a_second_and_the_last_status_has_them_all(
     ]
 
 
-def test_one_timer_at_a_time_however_many_come(world: World) -> None:
+def test_many_joins_set_one_timer_at_a_time(world: World) -> None:
     _, session_id = world.create_session()
 
     for _ in range(30):
@@ -152,7 +152,7 @@ def test_one_timer_at_a_time_however_many_come(world: World) -> None:
     assert len(world.status_timers.set_) == 1
 
 
-def test_who_comes_and_goes_within_the_second_is_not_told(world: World) -> None:
+def test_a_join_and_leave_within_the_second_sends_nothing(world: World) -> None:
     speaker, session_id = world.create_session()
     set_audience(session_id, {"es": 1})
     world.tick()
@@ -166,7 +166,7 @@ def test_who_comes_and_goes_within_the_second_is_not_told(world: World) -> None:
     assert told(world, speaker) == [("periodic", 1)]
 
 
-def test_a_timer_that_rings_twice_is_told_once(world: World) -> None:
+def test_a_repeated_timer_sends_one_status(world: World) -> None:
     speaker, session_id = world.create_session()
     world.listener(session_id)
     (body,) = world.status_timers.bodies()
@@ -191,7 +191,7 @@ def test_a_periodic_status_counts_as_the_last_one(world: World) -> None:
     assert told(world, speaker) == [("periodic", 40)]
 
 
-def test_nobody_is_told_while_the_speaker_is_away_or_after_the_end(world: World) -> None:
+def test_nothing_is_sent_while_the_speaker_is_away_or_after_the_end(world: World) -> None:
     speaker, session_id = world.create_session()
     world.listener(session_id)
     world.disconnect(speaker)
@@ -206,7 +206,7 @@ def test_nobody_is_told_while_the_speaker_is_away_or_after_the_end(world: World)
     assert told(world, other) == []
 
 
-def test_a_speaker_found_gone_gets_the_grace(world: World) -> None:
+def test_a_speaker_found_gone_enters_the_grace_period(world: World) -> None:
     speaker, session_id = world.create_session()
     world.listener(session_id)
     world.sender.gone.add(speaker)
@@ -217,7 +217,7 @@ def test_a_speaker_found_gone_gets_the_grace(world: World) -> None:
     assert world.connections.get(speaker) is None
 
 
-def test_a_timer_that_cannot_be_set_fails_no_join_and_the_next_pass_tells(world: World) -> None:
+def test_a_timer_that_cannot_be_set_does_not_fail_the_join(world: World) -> None:
     speaker, session_id = world.create_session()
     world.status_timers.failing = True
 
@@ -228,7 +228,7 @@ def test_a_timer_that_cannot_be_set_fails_no_join_and_the_next_pass_tells(world:
     assert world.telemetry.warnings == ["status not triggered"]
 
 
-def test_a_lost_timer_is_set_anew_after_half_a_minute(world: World) -> None:
+def test_a_lost_timer_is_replaced_after_half_a_minute(world: World) -> None:
     speaker, session_id = world.create_session()
     world.listener(session_id)
     world.status_timers.set_.clear()
@@ -243,7 +243,7 @@ def test_a_lost_timer_is_set_anew_after_half_a_minute(world: World) -> None:
     assert told(world, speaker) == [("newLanguage", 3)]
 
 
-def test_a_session_that_cannot_be_written_fails_nobody() -> None:
+def test_a_failed_session_write_does_not_fail_the_join() -> None:
     class Broken(SessionStatuses):
         def arm(self, session_id: str, now_ms: int, lost_before_ms: int) -> bool:
             raise StoreUnavailableError("update_item: test")

@@ -16,7 +16,7 @@ def session_id(world: World) -> str:
 
 
 class TestSweep:
-    def test_only_those_that_have_been_silent_for_the_whole_time_are_closed(
+    def test_only_connections_idle_for_the_whole_timeout_are_closed(
         self, world: World, session_id: str
     ) -> None:
         silent = world.listener(session_id)
@@ -36,7 +36,9 @@ class TestSweep:
 
         assert world.sender.deleted == []
 
-    def test_one_that_never_joined_counts_from_when_it_connected(self, world: World) -> None:
+    def test_a_connection_that_never_joined_is_idle_from_its_connect_time(
+        self, world: World
+    ) -> None:
         nobody = world.connect()
         world.clock.advance(IDLE_MS)
 
@@ -45,7 +47,7 @@ class TestSweep:
         assert world.sender.deleted == [nobody]
         assert world.telemetry.by_dimensions["ConnectionTimeout", "none", "idle"] == 1
 
-    def test_a_claimed_connection_is_left_to_who_claimed_it(
+    def test_a_claimed_connection_is_left_to_its_claimant(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -59,7 +61,7 @@ class TestSweep:
         attempts = [post for post in world.sender.posts if post.connection_id == listener]
         assert len(attempts) == 1
 
-    def test_one_failure_stops_nobody_elses(self, world: World, session_id: str) -> None:
+    def test_one_failure_does_not_stop_the_sweep(self, world: World, session_id: str) -> None:
         listeners = [world.listener(session_id) for _ in range(20)]
         # More than are closed at a time.
         others = [world.connect() for _ in range(100)]
@@ -73,7 +75,7 @@ class TestSweep:
         assert left == set(listeners[::10])
         assert world.session(session_id).listener_count == len(left)
 
-    def test_what_it_did_is_counted(self, world: World, session_id: str) -> None:
+    def test_the_sweep_records_its_counts(self, world: World, session_id: str) -> None:
         world.listener(session_id)
         world.interpreter(session_id)
         broken = world.listener(session_id)
@@ -90,9 +92,7 @@ class TestSweep:
             ("ConnectionTimeout", "interpreter", "idle"): 1,
         }
 
-    def test_an_idle_speaker_gets_the_grace_of_one_who_disconnected(
-        self, world: World, session_id: str
-    ) -> None:
+    def test_an_idle_speaker_enters_the_grace_period(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
         idle(world, listener)
 
@@ -102,7 +102,7 @@ class TestSweep:
             {"type": "speakerDisconnected", "sessionId": session_id, "graceSeconds": 60}
         ]
 
-    def test_an_idle_interpreter_gives_up_the_language(self, world: World, session_id: str) -> None:
+    def test_an_idle_interpreter_releases_the_language(self, world: World, session_id: str) -> None:
         world.interpreter(session_id, "es")
         listener = world.listener(session_id, "es")
         idle(world, "c1", listener)
@@ -113,7 +113,7 @@ class TestSweep:
 
 
 class TestGrace:
-    def test_a_lost_timer_ends_no_grace_but_the_sweep_does(
+    def test_the_sweep_ends_a_grace_period_whose_timer_was_lost(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -130,7 +130,9 @@ class TestGrace:
             {"type": "sessionEnded", "sessionId": session_id, "reason": "speakerLeft"}
         ]
 
-    def test_the_sweep_leaves_a_speaker_in_grace_alone(self, world: World, session_id: str) -> None:
+    def test_the_sweep_does_not_touch_a_speaker_in_grace(
+        self, world: World, session_id: str
+    ) -> None:
         world.disconnect("c1")
         world.clock.advance(30_000)
 

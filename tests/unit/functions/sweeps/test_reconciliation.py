@@ -33,7 +33,9 @@ def check_twice(world: World, apart_ms: int = 60_000) -> None:
     world.reconcile()
 
 
-def test_what_two_checks_a_minute_apart_find_is_put_right(world: World, session_id: str) -> None:
+def test_drift_found_by_two_checks_a_minute_apart_is_corrected(
+    world: World, session_id: str
+) -> None:
     world.listener(session_id, "es")
     world.sessions.count_in(session_id, "fr")
 
@@ -46,7 +48,7 @@ def test_what_two_checks_a_minute_apart_find_is_put_right(world: World, session_
     assert world.telemetry.counts["CountersCorrected"] == 1
 
 
-def test_what_was_counted_out_too_often_is_added(world: World, session_id: str) -> None:
+def test_counters_that_are_too_low_are_raised(world: World, session_id: str) -> None:
     for _ in range(3):
         world.listener(session_id, "es")
     world.sessions.count_out(session_id, "es")
@@ -57,7 +59,7 @@ def test_what_was_counted_out_too_often_is_added(world: World, session_id: str) 
     assert counts(world, session_id) == (3, {"es": 3})
 
 
-def test_the_sum_may_be_off_alone(world: World, session_id: str) -> None:
+def test_the_total_alone_may_drift(world: World, session_id: str) -> None:
     world.listener(session_id, "es")
     dynamodb().update_item(
         TableName=SESSIONS,
@@ -71,7 +73,7 @@ def test_the_sum_may_be_off_alone(world: World, session_id: str) -> None:
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_checks_that_are_too_close_change_nothing(world: World, session_id: str) -> None:
+def test_checks_less_than_a_minute_apart_change_nothing(world: World, session_id: str) -> None:
     world.sessions.count_in(session_id, "es")
 
     check_twice(world, apart_ms=59_999)
@@ -79,7 +81,7 @@ def test_checks_that_are_too_close_change_nothing(world: World, session_id: str)
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_a_finding_that_changes_is_not_acted_on(world: World, session_id: str) -> None:
+def test_changing_drift_is_not_corrected(world: World, session_id: str) -> None:
     world.sessions.count_in(session_id, "es")
     world.reconcile()
     world.clock.advance(60_000)
@@ -93,7 +95,7 @@ def test_a_finding_that_changes_is_not_acted_on(world: World, session_id: str) -
     assert counts(world, session_id) == (0, {})
 
 
-def test_a_difference_that_went_away_is_forgotten(world: World, session_id: str) -> None:
+def test_drift_that_disappears_is_forgotten(world: World, session_id: str) -> None:
     world.sessions.count_in(session_id, "es")
     world.reconcile()
     world.sessions.count_out(session_id, "es")
@@ -106,7 +108,7 @@ def test_a_difference_that_went_away_is_forgotten(world: World, session_id: str)
     assert counts(world, session_id) == (1, {"es": 1})
 
 
-def test_it_is_put_right_once(world: World, session_id: str) -> None:
+def test_drift_is_corrected_once(world: World, session_id: str) -> None:
     world.sessions.count_in(session_id, "es")
     check_twice(world)
     world.clock.advance(60_000)
@@ -116,7 +118,7 @@ def test_it_is_put_right_once(world: World, session_id: str) -> None:
     assert counts(world, session_id) == (0, {})
 
 
-def test_who_was_replaced_is_not_counted(world: World, session_id: str) -> None:
+def test_replaced_connections_are_not_counted(world: World, session_id: str) -> None:
     older = world.connect()
     reply = world.ask(older, "joinSession", sessionId=session_id, targetLanguage="es")
     newer = world.connect()

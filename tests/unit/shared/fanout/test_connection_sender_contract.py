@@ -119,7 +119,7 @@ def test_outcomes_come_in_the_order_of_the_recipients(subject: Subject) -> None:
     assert list(subject.sender.post_many(ids, b"audio", soon())) == ids
 
 
-def test_sends_to_nobody(subject: Subject) -> None:
+def test_sends_to_no_recipients(subject: Subject) -> None:
     assert subject.sender.post_many([], b"audio", soon()) == {}
 
 
@@ -134,7 +134,7 @@ def test_one_recipient_never_affects_another(subject: Subject) -> None:
     }
 
 
-def test_sends_to_an_id_that_occurs_twice_once(subject: Subject) -> None:
+def test_sends_to_a_duplicate_id_once(subject: Subject) -> None:
     assert subject.sender.post_many(["a", "b", "a"], b"audio", soon()) == {
         "a": Outcome.SENT,
         "b": Outcome.SENT,
@@ -198,5 +198,5 @@ def test_deletes_many_each_with_its_own_outcome(subject: Subject) -> None:
     assert outcomes == {"a": Outcome.GONE, "b": Outcome.SENT, "c": Outcome.SENT}
 
 
-def test_deletes_none_of_none(subject: Subject) -> None:
+def test_deletes_no_connections(subject: Subject) -> None:
     assert subject.sender.delete_many([], soon()) == {}

@@ -33,7 +33,7 @@ def plan_for(count: int) -> FanoutPlan:
     return FanoutPlan(count, 4, CLOCK.monotonic() + 10)
 
 
-def test_is_usable_after_an_exception_in_mid_fanout(multi: CurlMulti) -> None:
+def test_is_usable_after_an_exception_during_a_fanout(multi: CurlMulti) -> None:
     with ConnectionsServer() as server:
         server.script("0", Trouble.STALL)
 
@@ -69,7 +69,7 @@ def test_is_usable_after_an_exception_about_a_response(multi: CurlMulti) -> None
         assert plan.outcomes() == [Outcome.SENT] * 8
 
 
-def test_hands_out_the_bodies_of_responses_by_number(multi: CurlMulti) -> None:
+def test_passes_on_response_bodies_by_number(multi: CurlMulti) -> None:
     bodies: dict[int, bytes] = {}
     with ConnectionsServer() as server:
         server.gone.add("1")
@@ -82,7 +82,7 @@ def test_hands_out_the_bodies_of_responses_by_number(multi: CurlMulti) -> None:
     assert b"connectedAt" in bodies[0]
 
 
-def test_counts_what_went_wrong(multi: CurlMulti) -> None:
+def test_counts_errors(multi: CurlMulti) -> None:
     with ConnectionsServer() as server:
         server.statuses["0"] = 403
         server.script("1", 503)
@@ -101,9 +101,9 @@ def test_counts_what_went_wrong(multi: CurlMulti) -> None:
         ((301, 400, 403, 404, 408, 413), Reply.REFUSED),
     ],
 )
-def test_what_a_status_means(statuses: tuple[int, ...], reply: Reply) -> None:
+def test_maps_statuses_to_replies(statuses: tuple[int, ...], reply: Reply) -> None:
     assert {reply_to(status) for status in statuses} == {reply}
 
 
-def test_there_is_a_bundle_of_authorities_on_every_machine() -> None:
+def test_a_bundle_of_authorities_exists_on_every_machine() -> None:
     assert "BEGIN CERTIFICATE" in Path(default_ca_bundle()).read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
         (Reply.REFUSED, Outcome.FAILED),
     ],
 )
-def test_a_final_reply_decides_at_once(reply: Reply, outcome: Outcome) -> None:
+def test_a_final_reply_decides_immediately(reply: Reply, outcome: Outcome) -> None:
     plan = FanoutPlan(1, 1, deadline=1.0)
     assert sent_at(plan, [reply]) == [0.0]
     assert plan.done
@@ -58,14 +58,14 @@ def test_fails_after_the_second_retry() -> None:
     assert plan.outcomes() == [Outcome.FAILED]
 
 
-def test_drops_at_once_what_could_only_be_retried_after_the_deadline() -> None:
+def test_drops_a_request_whose_retry_is_due_after_the_deadline() -> None:
     plan = FanoutPlan(1, 1, deadline=0.25)
     assert sent_at(plan, [Reply.TRY_LATER, Reply.TRY_LATER]) == pytest.approx([0.0, 0.1])
     assert plan.done
     assert plan.outcomes() == [Outcome.DROPPED]
 
 
-def test_a_reset_is_repeated_at_once_uncounted_and_on_a_fresh_connection() -> None:
+def test_a_reset_is_retried_immediately_on_a_new_connection() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
     assert not plan.needs_fresh_connection(0)
@@ -84,14 +84,14 @@ def test_a_second_reset_is_a_failure() -> None:
     assert plan.outcomes() == [Outcome.FAILED]
 
 
-def test_a_waiting_retry_leaves_its_place_to_others() -> None:
+def test_a_waiting_retry_frees_its_slot() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
     plan.finish(0, Reply.TRY_LATER, 0.0)
     assert plan.take(0.0) == 1
 
 
-def test_a_retry_that_finds_no_place_does_not_wake_anybody() -> None:
+def test_a_due_retry_without_a_free_slot_does_not_wake() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
     plan.finish(0, Reply.TRY_LATER, 0.0)
@@ -100,7 +100,7 @@ def test_a_retry_that_finds_no_place_does_not_wake_anybody() -> None:
     assert plan.wake_at() == 1.0
 
 
-def test_the_deadline_drops_what_waits_and_what_is_in_flight() -> None:
+def test_the_deadline_drops_waiting_and_in_flight_requests() -> None:
     plan = FanoutPlan(3, 1, deadline=1.0)
     assert plan.take(0.0) == 0
     assert not plan.expire(0.999)
@@ -114,7 +114,7 @@ def test_sends_nothing_when_the_deadline_has_passed() -> None:
     assert plan.take(1.0) is None
 
 
-def test_refuses_a_reply_to_what_was_not_sent() -> None:
+def test_refuses_a_reply_to_an_unsent_request() -> None:
     with pytest.raises(KeyError):
         FanoutPlan(1, 1, deadline=1.0).finish(0, Reply.ACCEPTED, 0.0)
 

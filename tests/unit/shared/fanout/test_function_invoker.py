@@ -44,7 +44,7 @@ def soon() -> int:
     return CLOCK.now_ms() + 10_000
 
 
-def test_every_payload_is_one_signed_invocation(
+def test_each_payload_is_one_signed_invocation(
     server: ConnectionsServer, invoker: LambdaInvoker
 ) -> None:
     payloads = [b'{"n": %d}' % number for number in range(6)]
@@ -70,7 +70,7 @@ def test_every_payload_is_one_signed_invocation(
     assert server.most_in_flight <= 4
 
 
-def test_throttling_and_faults_are_tried_again(
+def test_throttling_and_faults_are_retried(
     server: ConnectionsServer, invoker: LambdaInvoker
 ) -> None:
     server.script(TARGET, 429, 500)
@@ -100,7 +100,7 @@ def test_a_dead_connection_is_replaced_once(
     assert [request.over for request in server.received] == [1, 2]
 
 
-def test_what_does_not_answer_in_time_is_dropped(
+def test_an_invocation_without_an_answer_in_time_is_dropped(
     server: ConnectionsServer, invoker: LambdaInvoker
 ) -> None:
     server.script(TARGET, Trouble.STALL)
@@ -112,7 +112,7 @@ def test_what_does_not_answer_in_time_is_dropped(
     assert invoker.invoke_many([b"{}"], soon())[0].outcome is Outcome.SENT
 
 
-def test_an_asynchronous_one_does_not_ask_for_an_answer(server: ConnectionsServer) -> None:
+def test_an_asynchronous_invocation_does_not_wait(server: ConnectionsServer) -> None:
     invoker = LambdaInvoker(
         f"http://127.0.0.1:{server.port}",
         "eu-central-1",

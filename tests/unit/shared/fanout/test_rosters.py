@@ -82,7 +82,7 @@ def chunk(cache: RosterCache, beside: Beside) -> int:
     return size
 
 
-def test_young_roster_is_used_without_reading(
+def test_fresh_roster_is_used_without_a_read(
     cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
 ) -> None:
     for _ in range(5):
@@ -91,7 +91,7 @@ def test_young_roster_is_used_without_reading(
     assert source.reads == 1
 
 
-def test_due_roster_serves_one_more_chunk_while_it_is_read_again(
+def test_due_roster_serves_one_more_chunk_during_the_refresh(
     cache: RosterCache, beside: Beside, clock: ManualClock
 ) -> None:
     chunk(cache, beside)
@@ -101,7 +101,7 @@ def test_due_roster_serves_one_more_chunk_while_it_is_read_again(
     assert chunk(cache, beside) == 2
 
 
-def test_age_counts_from_the_start_of_the_reading(
+def test_age_counts_from_the_start_of_the_read(
     cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
 ) -> None:
     chunk(cache, beside)
@@ -113,7 +113,7 @@ def test_age_counts_from_the_start_of_the_reading(
     assert source.reads == 3
 
 
-def test_old_roster_is_read_before_it_is_used(
+def test_expired_roster_is_read_before_use(
     cache: RosterCache, beside: Beside, clock: ManualClock
 ) -> None:
     chunk(cache, beside)
@@ -122,7 +122,7 @@ def test_old_roster_is_read_before_it_is_used(
     assert chunk(cache, beside) == 2
 
 
-def test_failing_refresh_is_survived_until_the_roster_is_too_old(
+def test_failed_refresh_is_tolerated_until_the_roster_expires(
     cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
 ) -> None:
     chunk(cache, beside)
@@ -137,7 +137,7 @@ def test_failing_refresh_is_survived_until_the_roster_is_too_old(
     assert chunk(cache, beside) == 2
 
 
-def test_gone_member_is_left_out_at_once(cache: RosterCache, beside: Beside) -> None:
+def test_gone_member_is_removed_immediately(cache: RosterCache, beside: Beside) -> None:
     chunk(cache, beside)
     cache.forget("s", "c0")
     cache.forget("other", "c0")

@@ -46,7 +46,7 @@ def sharded(invoker: Invoker, shard_size: int = 10) -> tuple[ShardedSender, Fake
     return ShardedSender(direct, invoker, shard_size=shard_size), direct
 
 
-def test_up_to_the_size_it_sends_itself() -> None:
+def test_small_audiences_are_sent_directly() -> None:
     invoker = Invoker()
     sender, direct = sharded(invoker)
 
@@ -57,7 +57,7 @@ def test_up_to_the_size_it_sends_itself() -> None:
     assert invoker.payloads == []
 
 
-def test_above_the_size_others_send_all_of_it() -> None:
+def test_large_audiences_are_sent_entirely_by_shards() -> None:
     invoker = Invoker()
     sender, direct = sharded(invoker)
 
@@ -72,7 +72,7 @@ def test_above_the_size_others_send_all_of_it() -> None:
     assert invoker.deadlines == [DEADLINE + 250]
 
 
-def test_what_a_shard_could_not_reach_comes_back() -> None:
+def test_outcomes_of_a_shard_are_returned() -> None:
     answer = {"result": {"gone": ["c0"], "failed": ["c2"], "dropped": ["c4"]}}
     sender, _ = sharded(Invoker(InvocationResult(Outcome.SENT, json.dumps(answer).encode())), 3)
 
@@ -113,7 +113,7 @@ def test_a_shard_that_fails_fails_alone(ended: InvocationResult, outcome: Outcom
     }
 
 
-def test_batches_share_the_size_and_keep_their_messages() -> None:
+def test_batches_count_together_and_keep_their_messages() -> None:
     invoker = Invoker()
     sender, direct = sharded(invoker, 3)
 
@@ -133,7 +133,7 @@ def test_batches_share_the_size_and_keep_their_messages() -> None:
     assert direct.posts == []
 
 
-def test_single_posts_and_closings_are_not_sharded() -> None:
+def test_single_posts_and_deletes_are_not_sharded() -> None:
     invoker = Invoker()
     sender, direct = sharded(invoker, 1)
 

@@ -67,7 +67,7 @@ times = st.integers(0, 4_000_000_000_000) | st.builds(
         max_size=4,
     ),
 )
-def test_signs_as_botocore_does(
+def test_signs_like_botocore(
     credentials: ReadOnlyCredentials,
     region: str,
     service: str,

@@ -37,7 +37,7 @@ def signed_by_botocore(server: ConnectionsServer, request: Received) -> str:
     )
 
 
-def test_signs_and_addresses_as_botocore_would(server: ConnectionsServer, connect: Connect) -> None:
+def test_signs_and_addresses_like_botocore(server: ConnectionsServer, connect: Connect) -> None:
     gateway = connect(server)
     gateway.post_batches(
         [Batch(["L0SM9cOFvHcCIhw="], b"audio"), Batch(["a/b+c@d ~ü"], b"other")], in_ms(5_000)
@@ -55,7 +55,7 @@ def test_signs_and_addresses_as_botocore_would(server: ConnectionsServer, connec
         assert request.headers["x-amz-security-token"] == "session-token"
 
 
-def test_uses_the_credentials_of_the_moment(server: ConnectionsServer, connect: Connect) -> None:
+def test_uses_the_current_credentials(server: ConnectionsServer, connect: Connect) -> None:
     turns = iter(
         [CREDENTIALS, ReadOnlyCredentials("AKIDNEXT", "next", None), CREDENTIALS],
     )
@@ -68,7 +68,7 @@ def test_uses_the_credentials_of_the_moment(server: ConnectionsServer, connect: 
     assert "Credential=AKIDEXAMPLE/" in third
 
 
-def test_signs_anew_when_a_signature_has_aged(server: ConnectionsServer, connect: Connect) -> None:
+def test_signs_again_when_a_signature_has_aged(server: ConnectionsServer, connect: Connect) -> None:
     class FastClock(SystemClock):
         """A minute passes whenever somebody looks."""
 
@@ -84,7 +84,7 @@ def test_signs_anew_when_a_signature_has_aged(server: ConnectionsServer, connect
     assert dates == sorted(set(dates))
 
 
-def test_never_exceeds_the_bound_and_reaches_it(connect: Connect) -> None:
+def test_reaches_but_never_exceeds_the_concurrency_limit(connect: Connect) -> None:
     with ConnectionsServer(answer_in_groups_of=5) as server:
         gateway = connect(server, concurrency=5)
         for _ in range(3):
@@ -96,7 +96,7 @@ def test_never_exceeds_the_bound_and_reaches_it(connect: Connect) -> None:
         assert server.most_in_flight == 5
 
 
-def test_keeps_connections_from_call_to_call(server: ConnectionsServer, connect: Connect) -> None:
+def test_reuses_connections_between_calls(server: ConnectionsServer, connect: Connect) -> None:
     gateway = connect(server, concurrency=3)
     for _ in range(5):
         gateway.post_many([f"L{n}" for n in range(9)], b"audio", in_ms(5_000))
@@ -124,12 +124,12 @@ def test_one_handle_serves_every_method(server: ConnectionsServer, connect: Conn
     ]
 
 
-def test_finds_no_connection_that_is_gone(server: ConnectionsServer, connect: Connect) -> None:
+def test_get_reports_a_gone_connection(server: ConnectionsServer, connect: Connect) -> None:
     server.gone.add("a")
     assert connect(server).get("a", in_ms(5_000)) == ConnectionInfo(Outcome.GONE)
 
 
-def test_tells_why_posts_failed_but_neither_payload_nor_credentials(
+def test_logs_why_posts_failed_without_payload_or_credentials(
     server: ConnectionsServer, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.statuses["a"] = 403

@@ -39,7 +39,7 @@ def test_fails_when_throttled_three_times(server: ConnectionsServer, connect: Co
 
 
 @pytest.mark.parametrize("status", [301, 400, 403, 404, 413])
-def test_does_not_repeat_what_is_refused(
+def test_does_not_retry_refused_requests(
     server: ConnectionsServer, connect: Connect, status: int
 ) -> None:
     server.statuses["a"] = status
@@ -55,9 +55,7 @@ def test_drops_a_retry_that_would_come_too_late(
     assert len(server.bodies("a")) <= 1
 
 
-def test_others_are_sent_while_one_waits_for_its_retry(
-    server: ConnectionsServer, connect: Connect
-) -> None:
+def test_a_waiting_retry_does_not_block_others(server: ConnectionsServer, connect: Connect) -> None:
     server.script("a", 429)
     gateway = connect(server, concurrency=1)
     outcomes = gateway.post_many(["a", "b", "c"], b"audio", in_ms(5_000))
@@ -65,7 +63,7 @@ def test_others_are_sent_while_one_waits_for_its_retry(
     assert [request.connection_id for request in server.received] == ["a", "b", "c", "a"]
 
 
-def test_repeats_after_a_reset_on_a_fresh_connection(
+def test_retries_on_a_new_connection_after_a_reset(
     server: ConnectionsServer, connect: Connect
 ) -> None:
     gateway = connect(server, concurrency=1)
@@ -75,7 +73,9 @@ def test_repeats_after_a_reset_on_a_fresh_connection(
     assert len(server.received) == 4
 
 
-def test_survives_connections_that_died_unseen(server: ConnectionsServer, connect: Connect) -> None:
+def test_survives_connections_that_died_unnoticed(
+    server: ConnectionsServer, connect: Connect
+) -> None:
     ids = [f"L{n}" for n in range(20)]
     gateway = connect(server, concurrency=10)
     for _ in range(3):
@@ -91,15 +91,13 @@ def test_a_connection_that_is_always_reset_fails(
     assert len(server.received) == 2
 
 
-def test_does_not_repeat_what_was_cut_off_within_the_response(
-    server: ConnectionsServer, connect: Connect
-) -> None:
+def test_does_not_retry_a_truncated_response(server: ConnectionsServer, connect: Connect) -> None:
     server.script("a", Trouble.CUT, 200)
     assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
     assert len(server.received) == 1
 
 
-def test_a_stalled_recipient_is_dropped_at_the_deadline_and_delays_nobody(
+def test_a_stalled_recipient_is_dropped_at_the_deadline_without_delaying_others(
     server: ConnectionsServer, connect: Connect
 ) -> None:
     server.script("stalled", Trouble.STALL)
@@ -134,7 +132,7 @@ def test_waits_without_spinning(server: ConnectionsServer, connect: Connect) -> 
     assert clock.looks < 200
 
 
-def test_a_server_that_is_not_there_fails_everything(connect: Connect) -> None:
+def test_an_unreachable_server_fails_all_requests(connect: Connect) -> None:
     with ConnectionsServer() as server:
         gateway = connect(server)
     outcomes = gateway.post_many(["a", "b"], b"audio", in_ms(5_000))
@@ -151,7 +149,7 @@ def tls_server() -> Iterator[tuple[ConnectionsServer, trustme.CA]]:
         yield running, authority
 
 
-def test_sends_over_tls_to_whom_the_bundle_trusts(
+def test_sends_over_tls_to_a_trusted_server(
     tls_server: tuple[ConnectionsServer, trustme.CA], connect: Connect, tmp_path: Path
 ) -> None:
     server, authority = tls_server
@@ -164,7 +162,7 @@ def test_sends_over_tls_to_whom_the_bundle_trusts(
     assert len({request.over for request in server.received}) <= 3
 
 
-def test_sends_nothing_to_whom_nobody_trusts(
+def test_sends_nothing_to_an_untrusted_server(
     tls_server: tuple[ConnectionsServer, trustme.CA], connect: Connect
 ) -> None:
     server, _ = tls_server

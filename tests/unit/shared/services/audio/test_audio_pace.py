@@ -54,15 +54,15 @@ def fill(*, speed: float, jitter: int = 0) -> list[int]:
 
 
 @given(jittered(), conditions)
-def test_real_time_is_never_refused(arrivals: list[int], given_conditions: Conditions) -> None:
+def test_real_time_audio_is_never_refused(
+    arrivals: list[int], given_conditions: Conditions
+) -> None:
     assert run(arrivals, given_conditions).refused == []
 
 
 @pytest.mark.parametrize("chunk_ms", [100, 200, 600, 1_000])
 @pytest.mark.parametrize("busy_ms", [20, 350])
-def test_a_sound_card_that_is_fast_by_half_a_percent_is_never_refused(
-    chunk_ms: int, busy_ms: int
-) -> None:
+def test_a_sound_card_half_a_percent_fast_is_never_refused(chunk_ms: int, busy_ms: int) -> None:
     audio_format = AudioFormat(chunk_ms=chunk_ms, sample_rate=8_000)
     arrivals = [int(index * chunk_ms / 1.005) for index in range(3_600_000 // chunk_ms)]
     outcome = run(arrivals, Conditions(most=8, busy_ms=busy_ms, audio_format=audio_format))
@@ -70,7 +70,7 @@ def test_a_sound_card_that_is_fast_by_half_a_percent_is_never_refused(
 
 
 @given(jittered(), conditions, st.integers(200, 9_000), st.booleans())
-def test_after_a_stall_of_the_network_real_time_is_heard_within_a_second(
+def test_audio_recovers_within_a_second_after_a_network_stall(
     arrivals: list[int], given_conditions: Conditions, length: int, keeps: bool
 ) -> None:
     end = 5_000 + length
@@ -83,7 +83,7 @@ def test_after_a_stall_of_the_network_real_time_is_heard_within_a_second(
 
 
 @given(jittered(), conditions, st.integers(200, 6_000))
-def test_after_a_stall_of_the_instances_real_time_is_heard_within_a_second(
+def test_audio_recovers_within_a_second_after_a_stall_of_the_instances(
     arrivals: list[int], given_conditions: Conditions, length: int
 ) -> None:
     end = 5_000 + length
@@ -94,7 +94,7 @@ def test_after_a_stall_of_the_instances_real_time_is_heard_within_a_second(
 
 
 @given(jittered(), st.integers(0, 5_000), st.integers(1, 4))
-def test_a_cold_start_costs_only_what_waited_for_it(
+def test_a_cold_start_costs_only_the_chunks_waiting_for_it(
     arrivals: list[int], cold_ms: int, most: int
 ) -> None:
     outcome = run(arrivals, Conditions(most=most, cold_ms=cold_ms))
@@ -105,7 +105,7 @@ def test_a_cold_start_costs_only_what_waited_for_it(
 @given(
     jittered(), conditions, st.integers(-3_600_000, 3_600_000), st.integers(0, 3_000), st.booleans()
 )
-def test_after_a_step_of_the_gateways_clock_real_time_is_heard_within_a_second(
+def test_audio_recovers_within_a_second_after_a_step_of_the_gateways_clock(
     arrivals: list[int], given_conditions: Conditions, step: int, stall: int, keeps: bool
 ) -> None:
     moment = 5_000 + stall
@@ -118,20 +118,22 @@ def test_after_a_step_of_the_gateways_clock_real_time_is_heard_within_a_second(
 @pytest.mark.parametrize("most", [1, 4, 16, 50])
 @pytest.mark.parametrize("busy_ms", [20, 100, 300])
 @pytest.mark.parametrize("speed", [1.5, 2, 4, 10, 50])
-def test_haste_gets_real_time_and_a_stated_allowance(most: int, busy_ms: int, speed: float) -> None:
+def test_a_fast_source_gets_real_time_plus_the_allowance(
+    most: int, busy_ms: int, speed: float
+) -> None:
     arrivals = fill(speed=speed)
     outcome = run(arrivals, Conditions(most=most, busy_ms=busy_ms))
     allowed = 1.01 * SECONDS * 1000 + 3_200 + outcome.instances * 1_000
     assert len(outcome.heard) * 200 <= allowed
 
 
-def test_three_seconds_of_haste_on_four_instances() -> None:
+def test_a_fast_source_on_four_instances_stays_within_the_limit() -> None:
     arrivals = [index * 10 for index in range(300)]
     assert len(run(arrivals, Conditions(most=4, busy_ms=20)).heard) <= 15 + 20
 
 
 @given(jittered(), conditions, st.integers(2, 6))
-def test_a_stream_copied_several_times_gets_real_time_and_the_allowance(
+def test_a_duplicated_stream_gets_real_time_plus_the_allowance(
     arrivals: list[int], given_conditions: Conditions, copies: int
 ) -> None:
     copied = sorted(at for at in arrivals for _ in range(copies))
@@ -145,14 +147,14 @@ def test_ten_silent_minutes_earn_no_credit() -> None:
     assert len(run(arrivals, Conditions()).heard) <= 1 + 15 + 4 + 15
 
 
-def test_who_sends_too_fast_and_then_in_real_time_is_heard_again() -> None:
+def test_a_fast_source_recovers_when_it_slows_to_real_time() -> None:
     flood = [index * 5 for index in range(2_000)]
     arrivals = flood + [10_000 + 200 * index for index in range(50)]
     outcome = run(arrivals, Conditions())
     assert lost_after(outcome, arrivals, 11_000) == []
 
 
-def test_honest_streams_cost_a_charge_a_second() -> None:
+def test_real_time_streams_cost_one_charge_a_second() -> None:
     outcome = run([index * 200 for index in range(3_000)], Conditions())
     assert (outcome.instances, len(outcome.heard)) == (1, 3_000)
     assert outcome.requests <= 600
@@ -162,7 +164,7 @@ def caller(connection: str, at: int) -> Caller:
     return Caller(connection, None, frozenset(), T0 + at, T0)
 
 
-def test_connections_have_nothing_to_do_with_each_other() -> None:
+def test_connections_are_limited_independently() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for _ in range(11):
         pace.admit(caller("old", 0), FORMAT)
@@ -172,7 +174,7 @@ def test_connections_have_nothing_to_do_with_each_other() -> None:
     pace.admit(caller("new", 0), FORMAT)
 
 
-def test_a_database_that_fails_silences_nobody_and_is_left_alone() -> None:
+def test_a_database_failure_blocks_no_source_and_pauses_charging() -> None:
     accounts, telemetry = FakeAccounts(), RecordingTelemetry()
     accounts.broken = True
     pace = AudioPace(accounts, ManualClock(), telemetry)
@@ -182,7 +184,7 @@ def test_a_database_that_fails_silences_nobody_and_is_left_alone() -> None:
     assert len(telemetry.warnings) == accounts.requests <= 20
 
 
-def test_a_refusal_names_the_field_and_the_remedy() -> None:
+def test_the_error_names_the_field_and_the_remedy() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for _ in range(11):
         pace.admit(caller("a", 0), FORMAT)
@@ -191,7 +193,7 @@ def test_a_refusal_names_the_field_and_the_remedy() -> None:
     assert refused.value.message == "seq: 2178 ms ahead of real time; send a chunk every 200 ms"
 
 
-def test_streams_are_forgotten_rather_than_piled_up() -> None:
+def test_the_number_of_streams_is_bounded() -> None:
     pace = AudioPace(FakeAccounts(), ManualClock(), RecordingTelemetry())
     for number in range(3_000):
         pace.admit(caller(f"c{number}", 0), FORMAT)

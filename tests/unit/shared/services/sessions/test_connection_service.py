@@ -46,7 +46,7 @@ def connected() -> Iterator[Connected]:
         yield Connected(connections_repository())
 
 
-def test_requests_count_as_heartbeats_do(connected: Connected) -> None:
+def test_requests_count_as_activity(connected: Connected) -> None:
     for _ in range(4):
         connected.clock.advance(ACTIVITY_INTERVAL_MS)
         assert connected.ask(connected.caller(), Heartbeat()) == Heartbeat()
@@ -54,7 +54,7 @@ def test_requests_count_as_heartbeats_do(connected: Connected) -> None:
     assert connected.last_activity() == 4 * ACTIVITY_INTERVAL_MS
 
 
-def test_those_of_a_young_connection_write_nothing(connected: Connected) -> None:
+def test_requests_of_a_new_connection_write_nothing(connected: Connected) -> None:
     connected.clock.advance(ACTIVITY_INTERVAL_MS - 1)
 
     connected.ask(connected.caller(), Heartbeat())
@@ -62,7 +62,7 @@ def test_those_of_a_young_connection_write_nothing(connected: Connected) -> None
     assert connected.last_activity() == 0
 
 
-def test_one_that_is_refused_counts_too(connected: Connected) -> None:
+def test_refused_requests_count_as_activity_too(connected: Connected) -> None:
     connected.clock.advance(ACTIVITY_INTERVAL_MS)
 
     with pytest.raises(ValueError, match="refused"):
@@ -71,7 +71,7 @@ def test_one_that_is_refused_counts_too(connected: Connected) -> None:
     assert connected.last_activity() == ACTIVITY_INTERVAL_MS
 
 
-def test_a_connection_that_is_not_known_is_not_made_known(connected: Connected) -> None:
+def test_an_unknown_connection_is_not_created(connected: Connected) -> None:
     connected.repository.delete("c1")
     connected.clock.advance(ACTIVITY_INTERVAL_MS)
 

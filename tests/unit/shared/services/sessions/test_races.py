@@ -87,7 +87,7 @@ def test_interpreter_vanishes_while_joining(world: World, leases: Meddled) -> No
     assert (channel.epoch, channel.connection_id) == (1, None)
 
 
-def test_two_interpreters_want_one_language(world: World, leases: Meddled) -> None:
+def test_two_interpreters_join_one_language(world: World, leases: Meddled) -> None:
     _, session_id = world.create_session()
     second = world.connect("ivan", "interpreters")
     leases.before["change"] = lambda: world.interpreter(session_id, "es")
@@ -100,7 +100,7 @@ def test_two_interpreters_want_one_language(world: World, leases: Meddled) -> No
     assert world.ask(second, "leaveSession")["code"] == "NOT_IN_SESSION"
 
 
-def test_language_is_given_back_while_another_wants_it(world: World, leases: Meddled) -> None:
+def test_interpreter_joins_while_another_joins_and_leaves(world: World, leases: Meddled) -> None:
     _, session_id = world.create_session()
 
     def come_and_go() -> None:
@@ -145,7 +145,7 @@ def test_listener_vanishes_between_seat_and_counters(world: World, meddled: Medd
     assert truth(world, session_id) == (0, {})
 
 
-def test_two_changes_of_language_at_once(world: World, meddled: Meddled) -> None:
+def test_two_concurrent_language_changes(world: World, meddled: Meddled) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     meddled.before["count_moved"] = lambda: world.ask(
@@ -158,7 +158,7 @@ def test_two_changes_of_language_at_once(world: World, meddled: Meddled) -> None
     assert truth(world, session_id) == (1, {"fr": 1})
 
 
-def test_owner_comes_back_twice_at_once(world: World, meddled: Meddled) -> None:
+def test_owner_returns_twice_concurrently(world: World, meddled: Meddled) -> None:
     _, session_id = world.create_session()
     first, second = world.connect("alice", "speakers"), world.connect("alice", "speakers")
     come_back = {"sessionId": session_id, "targetLanguage": "en", "role": "speaker"}
@@ -174,7 +174,9 @@ def test_owner_comes_back_twice_at_once(world: World, meddled: Meddled) -> None:
     assert connection.membership == Membership(session_id, SPEAKER_SEAT, 3)
 
 
-def test_failed_farewell_of_an_interpreter_is_made_good(world: World, leases: Meddled) -> None:
+def test_failed_disconnect_of_an_interpreter_is_completed_later(
+    world: World, leases: Meddled
+) -> None:
     """The database refuses in the middle; the next fan-out finds the row, and finishes."""
 
     def refuse() -> None:
@@ -234,7 +236,7 @@ def test_owner_returns_elsewhere_while_the_former_connection_pauses(
     assert world.session(session_id).broadcast_state.is_broadcasting()
 
 
-def test_two_controls_at_once_both_count_and_are_told(world: World, meddled: Meddled) -> None:
+def test_two_concurrent_controls_both_apply_and_are_pushed(world: World, meddled: Meddled) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     meddled.after["get"] = lambda: world.ask(speaker, "muteBroadcast")
@@ -249,9 +251,7 @@ def test_two_controls_at_once_both_count_and_are_told(world: World, meddled: Med
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_speaker_who_comes_back_is_gone_again_on_the_way(
-    world: World, meddled: Meddled, when: str
-) -> None:
+def test_returning_speaker_disconnects_meanwhile(world: World, meddled: Meddled, when: str) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id)
     returned = world.connect("alice", "speakers")

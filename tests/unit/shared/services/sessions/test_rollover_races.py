@@ -74,7 +74,7 @@ def unavailable() -> None:
 class TestListener:
     @pytest.mark.parametrize("call", ["candidate", "replace"])
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_the_old_one_disconnects_on_the_way(
+    def test_the_old_connection_disconnects_meanwhile(
         self, world: World, meddled: Meddled, call: str, when: str
     ) -> None:
         roll = Roll(world, "listener")
@@ -86,7 +86,7 @@ class TestListener:
         world.disconnect(roll.new)
         assert roll.counts() == (0, {})
 
-    def test_the_new_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_the_new_connection_disconnects_meanwhile(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "listener")
         meddled.after["replace"] = lambda: world.disconnect(roll.new)
 
@@ -97,7 +97,7 @@ class TestListener:
         world.disconnect(roll.old)
         assert roll.counts() == (1, {"es": 1})
 
-    def test_both_disconnect_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_both_connections_disconnect_meanwhile(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "listener")
 
         def both() -> None:
@@ -110,7 +110,7 @@ class TestListener:
 
         assert roll.counts() == (0, {})
 
-    def test_the_old_one_changes_its_language_on_the_way(
+    def test_the_old_connection_changes_language_meanwhile(
         self, world: World, meddled: Meddled
     ) -> None:
         roll = Roll(world, "listener")
@@ -123,7 +123,7 @@ class TestListener:
         assert roll.counts() == (1, {"fr": 1})
 
     @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession"])
-    def test_what_the_old_one_asks_too_late_changes_nothing(
+    def test_late_requests_of_the_old_connection_change_nothing(
         self, world: World, meddled: Meddled, action: str
     ) -> None:
         roll = Roll(world, "listener")
@@ -137,7 +137,7 @@ class TestListener:
         assert replies[0]["code"] == "CONNECTION_NOT_FOUND"
         assert roll.counts() == (1, {"es": 1})
 
-    def test_two_come_with_one_token(self, world: World, meddled: Meddled) -> None:
+    def test_two_connections_use_one_token(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "listener")
         others: list[Message] = []
         meddled.before["replace"] = lambda: others.append(roll.over(roll.third))
@@ -147,7 +147,7 @@ class TestListener:
         assert (mine["resumed"], others[0]["resumed"]) == (False, True)
         assert roll.counts() == (2, {"es": 2})
 
-    def test_one_asks_twice_at_once(self, world: World, meddled: Meddled) -> None:
+    def test_one_connection_asks_twice_concurrently(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "listener")
         meddled.before["replace"] = roll.over
 
@@ -158,7 +158,7 @@ class TestListener:
         world.disconnect(roll.new)
         assert roll.counts() == (0, {})
 
-    def test_a_database_that_refuses_leaves_all_as_it_was(
+    def test_a_database_failure_leaves_the_seat_unchanged(
         self, world: World, meddled: Meddled
     ) -> None:
         roll = Roll(world, "listener")
@@ -171,7 +171,7 @@ class TestListener:
 
 
 class TestSpeaker:
-    def test_the_owner_takes_the_floor_elsewhere_on_the_way(
+    def test_the_owner_takes_the_floor_elsewhere_meanwhile(
         self, world: World, meddled: Meddled
     ) -> None:
         """Of those who come, the last one has the floor."""
@@ -189,14 +189,14 @@ class TestSpeaker:
         assert (reply["resumed"], reply["epoch"]) == (False, 3)
         assert world.session(roll.session_id).speaker_connection_id == roll.new
 
-    def test_the_session_ends_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_the_session_ends_meanwhile(self, world: World, meddled: Meddled) -> None:
         roll = Roll(world, "speaker")
         meddled.before["roll_over_floor"] = lambda: world.ask(roll.old, "endSession")
 
         assert roll.over()["code"] == "SESSION_ENDED"
         assert world.ask(roll.new, "createSession", sourceLanguage="en")["type"] == "sessionCreated"
 
-    def test_the_old_one_disconnects_on_the_way(self, world: World, meddled: Meddled) -> None:
+    def test_the_old_connection_disconnects_meanwhile(self, world: World, meddled: Meddled) -> None:
         """It was away for a moment: whoever heard that hears that it is back."""
         roll = Roll(world, "speaker")
         listener = world.listener(roll.session_id)
@@ -210,7 +210,7 @@ class TestSpeaker:
         assert world.session(roll.session_id).speaker_connected
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_the_new_one_disconnects_on_the_way(
+    def test_the_new_connection_disconnects_meanwhile(
         self, world: World, meddled: Meddled, when: str
     ) -> None:
         """The grace begins: nobody takes a connection that is over for the speaker."""
@@ -223,7 +223,7 @@ class TestSpeaker:
         world.fire_timers()
         assert not world.session(roll.session_id).is_active
 
-    def test_without_the_mark_the_old_one_still_ends_nothing(
+    def test_an_unmarked_old_connection_still_starts_no_grace(
         self, world: World, meddled: Meddled
     ) -> None:
         roll = Roll(world, "speaker")
@@ -236,7 +236,7 @@ class TestSpeaker:
 
 
 class TestInterpreter:
-    def test_the_old_one_disconnects_on_the_way(self, world: World, leases: Meddled) -> None:
+    def test_the_old_connection_disconnects_meanwhile(self, world: World, leases: Meddled) -> None:
         roll = Roll(world, "interpreter")
         leases.before["change"] = lambda: world.disconnect(roll.old)
 
@@ -246,7 +246,9 @@ class TestInterpreter:
         channel = world.session(roll.session_id).channels["es"]
         assert (channel.epoch, channel.connection_id) == (2, roll.new)
 
-    def test_another_one_takes_the_language_on_the_way(self, world: World, leases: Meddled) -> None:
+    def test_another_interpreter_takes_the_language_meanwhile(
+        self, world: World, leases: Meddled
+    ) -> None:
         roll = Roll(world, "interpreter")
 
         def other() -> None:
@@ -258,7 +260,7 @@ class TestInterpreter:
         assert roll.over()["code"] == "LANGUAGE_TAKEN"
         assert world.ask(roll.new, "leaveSession")["code"] == "NOT_IN_SESSION"
 
-    def test_the_new_one_disconnects_on_the_way(self, world: World, leases: Meddled) -> None:
+    def test_the_new_connection_disconnects_meanwhile(self, world: World, leases: Meddled) -> None:
         roll = Roll(world, "interpreter")
         leases.before["change"] = lambda: world.disconnect(roll.new)
 

@@ -43,7 +43,7 @@ def updates(world: World, client: CountingClient) -> StatusUpdates:
     )
 
 
-def test_a_pass_reads_eight_buckets_and_a_hundred_sessions_at_a_time(
+def test_a_pass_reads_eight_buckets_and_batches_of_a_hundred_sessions(
     world: World, client: CountingClient, updates: StatusUpdates
 ) -> None:
     for _ in range(101):
@@ -56,7 +56,7 @@ def test_a_pass_reads_eight_buckets_and_a_hundred_sessions_at_a_time(
     assert len(world.sender.posts) - posts == 101
 
 
-def test_what_a_status_says_is_noted_only_if_it_is_another(
+def test_a_status_is_recorded_only_if_it_changed(
     world: World, client: CountingClient, updates: StatusUpdates
 ) -> None:
     _, session_id = world.create_session()
