@@ -1,6 +1,6 @@
-"""The fan-out: counted outcomes, nobody affected by anybody else, nothing raised.
+"""BroadcastHandler: counted outcomes, isolated failures, no exceptions.
 
-Retries, back-off and concurrency are the connection gateway's and tested with it.
+Retries, backoff and concurrency are tested with the connection gateway.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SESSION = Session(
 
 @dataclass
 class Stage:
-    """A handler with a roster that the test writes."""
+    """A handler with a roster set by the test."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)

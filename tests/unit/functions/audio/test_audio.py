@@ -1,4 +1,4 @@
-"""sendAudio and the broadcast function: who hears what, and what is refused."""
+"""sendAudio: delivery and refusals."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_roster_changes_take_effect_within_the_refresh_interval(world: World) ->
         world.clock.advance(200)
         world.send_audio(speaker, seq)
 
-    # The chunk a second after the reading starts the next one; from then on it is right.
+    # The chunk one second after a read starts the next read, whose roster is current.
     assert heard(world, late) == [("en", 1, seq) for seq in range(6, 9)]
     assert heard(world, early) == [("en", 1, seq) for seq in range(6)]
 
@@ -247,7 +247,7 @@ def test_gone_listener_is_removed_without_affecting_others(world: World) -> None
     assert heard(world, stayer) == [("en", 1, 0), ("en", 1, 1)]
     assert world.connections.get(gone) is None
     assert world.session(session_id).listener_count == 1
-    assert world.telemetry.counts["FanoutStale"] == 1  # the second chunk no longer tries
+    assert world.telemetry.counts["FanoutStale"] == 1  # not removed twice
 
 
 def test_gone_interpreter_releases_the_language(world: World) -> None:

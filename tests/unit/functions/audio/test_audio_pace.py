@@ -1,4 +1,4 @@
-"""Audio at real time is heard again after any hiccup, and never faster, whoever serves it."""
+"""Pace of audio: recovery after stalls and the limit across instances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_real_time_audio_is_accepted_after_a_burst_caused_by_a_stall(world: Worl
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "en")
 
-    for seq in range(16):  # 3 s at once
+    for seq in range(16):  # 3 s in one burst
         world.send_audio(speaker, seq)
     for seq in range(16, 66):
         world.clock.advance(200)
@@ -47,7 +47,7 @@ def test_the_limit_is_per_stream_across_instances(world: World) -> None:
         world.send_audio(speaker, 5)
         world.clock.advance(20)
 
-    # Real time, 3 s, a chunk, and a chunk or two for each instance until it has noticed.
+    # Real time, 3 s, a chunk, and up to two chunks per instance until it charges first.
     assert len(heard(world, listener)) <= 15 + 15 + 1 + 4
     assert errors(world, speaker) == {"RATE_LIMITED"}
 

@@ -1,4 +1,4 @@
-"""The broadcast function: the door for audio that does not come over a WebSocket."""
+"""The broadcast function: audio that does not come over a WebSocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sendCaption: who reads what, and what is refused."""
+"""sendCaption: delivery and refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def machine(world: World, session_id: str, language: str = "es") -> str:
 
 
 class TestAudience:
-    """A caption goes where the sound goes that it is the text of."""
+    """A caption goes to the audience of its audio."""
 
     def test_a_translation_reaches_only_listeners_of_its_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
@@ -150,7 +150,7 @@ class TestAudience:
 
 
 class TestRefusals:
-    """Errors are pushed to the sender, and nobody else reads anything."""
+    """Errors are pushed to the sender; nothing is delivered."""
 
     @pytest.mark.parametrize(
         ("fields", "code", "named"),
@@ -190,7 +190,7 @@ class TestRefusals:
     def test_a_thousand_characters_of_any_unicode_plane_are_accepted(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter, listener = world.interpreter(session_id), world.listener(session_id)
-        # As UTF-8, not as JSON's escapes, which take 12 bytes for one of these.
+        # In UTF-8. JSON escapes take 12 bytes for one of these characters.
         text = "é" * 999 + "😀"
         body = (
             '{"action": "sendCaption", "final": true, "timestamp": 1, "endTimestamp": 2,'
@@ -277,7 +277,7 @@ class TestRefusals:
 
 
 class TestGates:
-    """When captions are dropped, and how many there may be."""
+    """Dropped captions, deadlines and the rate limit."""
 
     def test_captions_are_dropped_while_the_session_does_not_broadcast(self, world: World) -> None:
         speaker, session_id = world.create_session()
@@ -348,7 +348,7 @@ class TestGates:
 
 
 class TestCost:
-    """Captions come often: one strongly consistent read decides, as for a chunk."""
+    """A caption costs one strongly consistent read, like a chunk."""
 
     def test_a_caption_costs_one_read_of_the_session(self, world: World) -> None:
         _, session_id = world.create_session()
@@ -365,7 +365,7 @@ class TestCost:
 
 
 class TestTrouble:
-    """What becomes of one caption concerns nothing else."""
+    """Failures of captions are isolated."""
 
     def test_a_gone_listener_is_removed_without_affecting_others(self, world: World) -> None:
         _, session_id = world.create_session()

@@ -1,4 +1,4 @@
-"""What a chunk renders: passed on from interpreters to their listeners, and from nobody else."""
+"""`renders` of chunks: delivered from interpreters, refused from others."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_listener_may_not_send_audio_with_renders(world: World) -> None:
 
 
 class TestBroadcastFunction:
-    """The door for audio from elsewhere on AWS has the same rules."""
+    """The broadcast function applies the same rules."""
 
     def invoke(self, world: World, session_id: str, language: str, **renders: Any) -> Message:
         return world.broadcast(

@@ -1,4 +1,4 @@
-"""Chunks to more listeners than one function sends to; the tests' size of a shard is 10."""
+"""Sharded fan-out of chunks. The shard size in these tests is 10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions by link: who has no right to one cannot tell it from a session that does not exist."""
+"""Sessions by link: without access they look like missing sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = "calm-otter-404"
 
 
 def by_link(world: World, **fields: Any) -> tuple[str, str, str]:
-    """A session by link: the speaker's connection, the session's id and its secret."""
+    """Create a session by link; returns the speaker's connection, session id and secret."""
     speaker = world.connect("alice", "speakers")
     reply = world.ask(speaker, "createSession", sourceLanguage="en", access="link", **fields)
     assert reply["access"] == "link", reply
@@ -192,7 +192,7 @@ class TestResuming:
         assert reply == join(world, world.connect(), MISSING, resumeToken=token)
 
     def test_hidden_and_missing_sessions_cost_the_same_reads(self, world: World) -> None:
-        """Else their answers would differ in time."""
+        """Otherwise response times would reveal hidden sessions."""
         _, session_id, _ = by_link(world)
         connection = world.connect()
 
@@ -213,7 +213,7 @@ def counted_reads(world: World, connection: str, session_id: str, fields: Messag
 
 
 class CountingClient:
-    """Passes all calls on, and counts them."""
+    """Counts all calls and passes them on."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The authorizer: whom it lets in, what the routes are told, and from which origins."""
+"""The authorizer: tokens, tickets, context and allowed origins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def authorize(
     ticket_hash: Callable[[str], str | None] = TICKETS.get,
     **event: Any,
 ) -> tuple[str, dict[str, str]]:
-    """The effect for a handshake, and the context for the routes."""
+    """Return the effect and the context for a handshake."""
     with mock.patch.dict(os.environ, ENVIRONMENT):
         module = importlib.import_module("lambda.authorizer.handler")
     handler = module.build(book.verify, [normal_origin(each) for each in allowed], ticket_hash)

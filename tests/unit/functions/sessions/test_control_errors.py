@@ -1,4 +1,4 @@
-"""Pause, mute and volume: who may not, when, and with which values."""
+"""Errors of the controls: rights, session state and invalid values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_only_the_speaker_may_use_controls(
 def test_a_speaker_controls_only_their_own_session(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
-    """Which session is meant follows from the connection, whatever the message names."""
+    """The connection determines the session, not a field of the message."""
     _, session_id = world.create_session()
     listener = world.listener(session_id)
     before = world.session(session_id).broadcast_state
@@ -69,7 +69,7 @@ def test_an_unknown_connection_is_refused(
 def test_a_speaker_in_grace_must_return_first(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
-    """A push found the connection gone, though it was not."""
+    """A push wrongly found the connection gone."""
     speaker, session_id = world.create_session()
     world.sessions.start_grace(session_id, speaker, world.clock.now_ms() + 60_000)
     before = world.session(session_id)
@@ -100,7 +100,7 @@ def test_messages_over_4_kb_are_refused(world: World, action: str, fields: dict[
         ("null", "INVALID_MESSAGE", "volume: expected float, got null"),
         ("[1]", "INVALID_MESSAGE", "volume: expected float, got array"),
         ("1e400", "INVALID_MESSAGE", "volume: Number out of range"),
-        # These are no JSON, so there is no message in which a field could be named.
+        # These are invalid JSON, so the error cannot name a field.
         ("NaN", "INVALID_MESSAGE", "message: not JSON"),
         ("Infinity", "INVALID_MESSAGE", "message: not JSON"),
     ],
@@ -109,7 +109,7 @@ def test_messages_over_4_kb_are_refused(world: World, action: str, fields: dict[
 def test_invalid_volumes_are_refused(
     world: World, volume: str, code: str, told: str, role: str
 ) -> None:
-    """Values are reported before anything that the session says."""
+    """Invalid values are reported before the session state."""
     speaker, session_id = world.create_session()
     senders = {
         "speaker": speaker,

@@ -1,5 +1,6 @@
-"""Any order of controls, from any connection, by clocks that disagree: the state is as the model
-says, and every change is newer than all before it.
+"""Property test of the controls: any order, any connection, disagreeing clocks.
+
+The state equals the model's, and every change is newer than all earlier ones.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FLAGS = {
 
 
 class Controls(RuleBasedStateMachine):
-    """One session with a listener, its owner's connections, and a model of its state."""
+    """A session with a listener, its owner's connections and a model of its state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class Controls(RuleBasedStateMachine):
         self.listener = self.world.listener(self.session_id)
         self.speakers = [speaker]
         self.away = self.over = False
-        #: Model: the state but for its time, and that of the last change.
+        #: Model: the state without its time, and the time of the last change.
         self.model: Message = {"isActive": True, "isPaused": False, "isMuted": False, "volume": 1.0}
         self.latest = self.world.session(self.session_id).broadcast_state.last_state_change
         self.seq = 0

@@ -1,4 +1,4 @@
-"""Pause, mute and volume: what everybody learns, and what is heard meanwhile."""
+"""Pause, mute and volume: pushes and delivery of audio."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_long_pause_does_not_change_the_pace(world: World) -> None:
 
 
 def test_a_chunk_received_during_the_pause_is_dropped_after_it(world: World) -> None:
-    """However long its invocation took to begin."""
+    """However late its invocation started."""
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.ask(speaker, "muteBroadcast")
@@ -179,7 +179,7 @@ def test_a_volume_change_drops_no_audio(world: World) -> None:
 
 
 def test_a_clock_that_is_ahead_drops_no_audio(world: World) -> None:
-    """The pause was lifted by an instance whose clock goes a minute fast."""
+    """An instance whose clock is a minute fast has lifted the pause."""
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
     world.ask(speaker, "pauseBroadcast")

@@ -1,8 +1,8 @@
-"""Any two things at once: one happens between two calls that another makes to the database.
+"""Counters under interleavings: one action runs between two database calls of another.
 
-So a roll-over meets a change of language or a farewell in any of its steps, a check of the counters
-runs in the midst of a join, a function dies anywhere. As long as none dies, the counters equal the
-seats after each step; when all has settled, they do in any case.
+For example, a rollover meets a language change or a disconnect at any step, a check of the counters
+runs during a join, or a function crashes anywhere. Unless one crashes, the counters equal the seats
+after each step. Once everything has settled, they always do.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from tests.helpers.world import World, new_world
 
 LANGUAGES = ("es", "fr", "de")
 MOST = 6
-# No request makes as many calls to the database.
+# More database calls than any request makes.
 CALLS = 9
-KINDS = ("join", "change", "leave", "farewell", "newer's farewell", "roll over", "check")
-# Too short for two checks to believe that a function has died between them.
+KINDS = ("join", "change", "leave", "disconnect", "newer disconnects", "roll over", "check")
+# Too short for two checks to find permanent drift.
 SOON_MS = 30_000
 
-Doing = Callable[[], object]
+Action = Callable[[], object]
 
 
-class FunctionDiedError(Exception):
-    """In the midst of what it did."""
+class FunctionCrashError(Exception):
+    """Raised between two database calls, as if the function crashed."""
 
 
 def die() -> None:
-    raise FunctionDiedError
+    raise FunctionCrashError
 
 
 class Seats(RuleBasedStateMachine):
-    """A session's listeners. Model: the connections that are open, with what they listen to."""
+    """A session's listeners. The model maps open connections to their languages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +54,11 @@ class Seats(RuleBasedStateMachine):
         self.world.use_dynamodb(self.lossy)
         self.model: dict[str, str | None] = {}
         self.tokens: dict[str, str] = {}
-        #: Open, but another one has taken their seat.
+        #: Open connections whose seat another one has taken over.
         self.replaced: list[str] = []
         self.died = False
 
-    # What may happen; each keeps the model by what the service answers
+    # Actions, which update the model by the service's answers
 
     def join(self, client: str, language: str, token: str | None = None) -> Message:
         fields = {} if token is None else {"resumeToken": token}
@@ -80,15 +80,15 @@ class Seats(RuleBasedStateMachine):
         if reply["type"] == "sessionLeft" and self.is_open(client):
             self.model[client] = None
 
-    def farewell(self, client: str) -> None:
+    def disconnect(self, client: str) -> None:
         self.world.sender.gone.add(client)
         self.model.pop(client, None)
-        with suppress(FunctionDiedError):  # API Gateway does not repeat it
+        with suppress(FunctionCrashError):  # API Gateway does not retry $disconnect
             self.world.disconnect(client)
 
-    def farewells(self, *clients: str) -> None:
+    def disconnect_all(self, *clients: str) -> None:
         for client in clients:
-            self.farewell(client)
+            self.disconnect(client)
 
     def roll_over(self, older: str, newer: str, language: str) -> None:
         reply = self.join(newer, language, self.tokens.get(older, "secret.nobody"))
@@ -98,13 +98,13 @@ class Seats(RuleBasedStateMachine):
                 self.replaced.append(older)
 
     def is_open(self, client: str) -> bool:
-        """A reply to one that has gone meanwhile changes nothing."""
+        """Whether the client is open; replies to closed clients do not change the model."""
         return client not in self.world.sender.gone
 
     def check(self) -> None:
         self.world.reconcile()
         self.world.clock.advance(SOON_MS)
-        # Who is open is not idle; who is going in this moment has no answer.
+        # Keep open connections active; one that is closing gets no answer.
         for client in (self.speaker, *self.model):
             self.world.ask(client, "heartbeat")
         self.world.reconcile()
@@ -120,39 +120,39 @@ class Seats(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         first=st.sampled_from(KINDS),
-        second=st.sampled_from([*KINDS, "farewell", "check"]),
+        second=st.sampled_from([*KINDS, "disconnect", "check"]),
         after=st.integers(0, CALLS),
         same=st.sampled_from([True, True, False]),
     )
-    def two_things_at_once(
+    def two_actions_interleave(
         self, data: st.DataObject, first: str, second: str, after: int, *, same: bool
     ) -> None:
         one = self._draw(data, ())
         other = one if same else self._draw(data, one)
-        outer, inner = self._doing(data, first, one), self._doing(data, second, other)
+        outer, inner = self._draw_action(data, first, one), self._draw_action(data, second, other)
         self.database.interrupt(inner, after=after)
         outer()
         if self.database.cancel():
             inner()
-        self._as_the_rows_say({*one, *other})
-        # A check in the midst of a step may have found what is not so any more.
+        self._update_from_rows({*one, *other})
+        # A check during the step may have found drift that no longer exists.
         self.world.reconcile()
 
     @rule(
         data=st.data(),
-        kind=st.sampled_from(["join", "change", "leave", "farewell", "roll over"]),
+        kind=st.sampled_from(["join", "change", "leave", "disconnect", "roll over"]),
         after=st.integers(0, CALLS),
     )
-    def a_function_dies(self, data: st.DataObject, kind: str, after: int) -> None:
+    def a_function_crashes(self, data: st.DataObject, kind: str, after: int) -> None:
         clients = self._draw(data, ())
         self.database.interrupt(die, after=after)
-        self._doing(data, kind, clients)()
+        self._draw_action(data, kind, clients)()
         self.died |= not self.database.cancel()
-        self._as_the_rows_say(set(clients))
+        self._update_from_rows(set(clients))
 
     @rule(
         data=st.data(),
-        kind=st.sampled_from(["join", "change", "leave", "farewell", "roll over"]),
+        kind=st.sampled_from(["join", "change", "leave", "disconnect", "roll over"]),
         fault=st.sampled_from(Fault),
         position=st.integers(0, CALLS),
         times=st.sampled_from([1, 1, 2, 3]),
@@ -160,20 +160,20 @@ class Seats(RuleBasedStateMachine):
     def a_call_is_lost(
         self, data: st.DataObject, kind: str, fault: Fault, position: int, times: int
     ) -> None:
-        """The client repeats what it asks for; API Gateway does not repeat a farewell."""
+        """Clients repeat requests; API Gateway does not retry $disconnect."""
         clients = self._draw(data, ())
-        doing = self._doing(data, kind, clients)
+        action = self._draw_action(data, kind, clients)
         self.lossy.plan(fault, position, times=times)
-        doing()
-        self.died |= self.lossy.over() and kind == "farewell"
-        if kind != "farewell":
-            doing()
-        self._as_the_rows_say(set(clients))
+        action()
+        self.died |= self.lossy.over() and kind == "disconnect"
+        if kind != "disconnect":
+            action()
+        self._update_from_rows(set(clients))
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
     def vanishes(self, data: st.DataObject) -> None:
-        """Its $disconnect is lost."""
+        """A client closes, and its $disconnect is lost."""
         client = data.draw(st.sampled_from(sorted(self.model)))
         self.world.sender.gone.add(client)
         del self.model[client]
@@ -181,7 +181,7 @@ class Seats(RuleBasedStateMachine):
     @precondition(lambda self: self.replaced)
     @rule(data=st.data(), times=st.integers(0, 2))
     def a_replaced_one_goes(self, data: st.DataObject, times: int) -> None:
-        """It wants this and that, and closes; $disconnect comes twice, or never."""
+        """A replaced connection sends requests and closes; $disconnect comes up to twice."""
         client = data.draw(st.sampled_from(self.replaced))
         for action in ("leaveSession", "changeLanguage"):
             reply = self.world.ask(client, action, targetLanguage="fr")
@@ -207,16 +207,16 @@ class Seats(RuleBasedStateMachine):
     def checks(self) -> None:
         self.check()
 
-    # What holds
+    # Invariants
 
     @invariant()
-    def unless_a_function_died_the_counters_are_the_seats(self) -> None:
+    def unless_a_function_crashed_the_counters_equal_the_seats(self) -> None:
         if not self.died:
             assert self.counted() == self.seated()
 
     def teardown(self) -> None:
         try:
-            for _ in range(4):  # who has vanished is idle, and swept; then there are two checks
+            for _ in range(4):  # idle connections are swept, then two checks run
                 self.time_passes(60)
                 self.sweeps(lost=False)
                 self.world.reconcile()
@@ -232,7 +232,7 @@ class Seats(RuleBasedStateMachine):
         return session.listener_count, +Counter(session.language_counts)
 
     def seated(self) -> tuple[int, Counter[str]]:
-        """By the rows: who vanished sits until the sweep finds out."""
+        """Count the seats by the rows; vanished connections stay until the sweep."""
         found: Counter[str] = Counter()
         for connection_id, seat in self.world.connections.roster(self.session_id):
             connection = self.world.connections.get(connection_id)
@@ -240,7 +240,7 @@ class Seats(RuleBasedStateMachine):
                 found[seat.language] += 1
         return found.total(), found
 
-    # How things are put together
+    # Helpers
 
     def connects(self) -> str:
         client = self.world.connect()
@@ -248,33 +248,33 @@ class Seats(RuleBasedStateMachine):
         return client
 
     def _draw(self, data: st.DataObject, but: tuple[str, ...]) -> tuple[str, ...]:
-        """A client with a connection that may take its seat over."""
+        """Draw a client and a new connection that may take over its seat."""
         clients = sorted(set(self.model) - set(but)) or [self.connects()]
         listening = [client for client in clients if self.model[client]]
         return data.draw(st.sampled_from(listening or clients)), self.connects()
 
-    def doing(
+    def action(
         self, kind: str, client: str, newer: str, language: str, third: str | None = None
-    ) -> Doing:
-        """`third` stands for a connection beside the one that takes over already."""
-        doings: dict[str, Doing] = {
+    ) -> Action:
+        """Build an action. `third` rolls over instead of `newer` if given."""
+        actions: dict[str, Action] = {
             "join": lambda: self.join(newer, language),
             "change": lambda: self.change(client, language),
             "leave": lambda: self.leave(client),
-            "farewell": lambda: self.farewell(client),
-            "newer's farewell": lambda: self.farewell(newer),
-            "both farewells": lambda: self.farewells(newer, client),
+            "disconnect": lambda: self.disconnect(client),
+            "newer disconnects": lambda: self.disconnect(newer),
+            "both disconnect": lambda: self.disconnect_all(newer, client),
             "roll over": lambda: self.roll_over(client, third or newer, language),
             "check": self.check,
         }
-        return doings[kind]
+        return actions[kind]
 
-    def _doing(self, data: st.DataObject, kind: str, clients: tuple[str, ...]) -> Doing:
+    def _draw_action(self, data: st.DataObject, kind: str, clients: tuple[str, ...]) -> Action:
         client, newer = clients
-        return self.doing(kind, client, newer, data.draw(st.sampled_from(LANGUAGES)))
+        return self.action(kind, client, newer, data.draw(st.sampled_from(LANGUAGES)))
 
-    def _as_the_rows_say(self, clients: set[str]) -> None:
-        """Of two things at once either may have come first; one that took part has one seat."""
+    def _update_from_rows(self, clients: set[str]) -> None:
+        """Update the model from the rows: either action may have come first."""
         for client in clients:
             row = self.world.connections.get(client)
             if row is not None and row.replaced_at is not None:
@@ -288,45 +288,45 @@ class Seats(RuleBasedStateMachine):
 
 
 def test_counters_hold_if_any_call_of_any_step_fails() -> None:
-    """Not by chance: each request is repeated, and the counters are the seats after it."""
+    """Exhaustive: each request is repeated, and then the counters equal the seats."""
     seats = Seats()
     for kind, fault in itertools.product(("join", "change", "leave", "roll over"), Fault):
         for position in range(CALLS):
             older, newer = seats.connects(), seats.connects()
             seats.join(older, "es")
-            doing = seats.doing(kind, older, newer, "fr")
+            action = seats.action(kind, older, newer, "fr")
             seats.lossy.plan(fault, position, times=1 if fault is Fault.TWICE else 2)
-            doing()
+            action()
             came = seats.lossy.over()
-            doing()
+            action()
             assert seats.counted() == seats.seated(), f"{kind}: {fault.value}, call {position}"
             for client in (older, newer):
-                seats.farewell(client)
+                seats.disconnect(client)
             assert seats.counted() == (0, Counter()), f"{kind}: {fault.value}, call {position}"
-            if not came:  # it makes no more calls than that
+            if not came:  # the request makes no more calls
                 break
     seats.teardown()
 
 
 def test_counters_hold_if_any_step_runs_inside_any_other() -> None:
-    """Not by chance: all of it, on a listener and a connection that may take its seat over."""
+    """Exhaustive over a listener and a connection that may take over its seat."""
     seats = Seats()
-    firsts = ("join", "change", "leave", "roll over", "farewell")
-    seconds = (*firsts, "check", "newer's farewell", "both farewells")
+    firsts = ("join", "change", "leave", "roll over", "disconnect")
+    seconds = (*firsts, "check", "newer disconnects", "both disconnect")
     for first, second in itertools.product(firsts, seconds):
         for after in range(1, CALLS):
             older, newer = seats.connects(), seats.connects()
             third = seats.connects() if first == second == "roll over" else None
             seats.join(older, "es")
-            outer = seats.doing(first, older, newer, "fr")
-            seats.database.interrupt(seats.doing(second, older, newer, "de", third), after=after)
+            outer = seats.action(first, older, newer, "fr")
+            seats.database.interrupt(seats.action(second, older, newer, "de", third), after=after)
             outer()
             over = seats.database.cancel()
             assert seats.counted() == seats.seated(), f"{second} in {first} after {after} calls"
             for client in filter(None, (older, newer, third)):
-                seats.farewell(client)
+                seats.disconnect(client)
             assert seats.counted() == (0, Counter()), f"{second} in {first} after {after} calls"
-            if over:  # it makes no more calls than that
+            if over:  # the request makes no more calls
                 break
     seats.teardown()
 

@@ -1,7 +1,7 @@
-"""Whatever happens in whatever order, the counters equal the truth once all has settled.
+"""Property test of the counters: once everything has settled, they equal the model.
 
-Listeners join, change language, leave, roll over, disconnect, disconnect twice, vanish; functions
-die between two writes; sweeps and checks run at any time. The model is a dictionary.
+Listeners join, change language, leave, roll over, disconnect once or twice, or vanish; functions
+crash between two writes; sweeps and checks run at any time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST = 8
 
 
 class Interrupted:
-    """Sessions between whose writes something may happen: once, and before the caller goes on."""
+    """A sessions repository that runs an action once between two writes."""
 
     def __init__(self, sessions: Any) -> None:
         self._sessions = sessions
@@ -58,7 +58,7 @@ def die() -> None:
 
 
 class Counters(RuleBasedStateMachine):
-    """Connections by id: the language that they listen to, or None."""
+    """Connections by id, with their language or None."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Counters(RuleBasedStateMachine):
     @precondition(lambda self: self.clients)
     @rule(data=st.data())
     def vanishes(self, data: st.DataObject) -> None:
-        """Its $disconnect is lost."""
+        """A client closes, and its $disconnect is lost."""
         client = data.draw(st.sampled_from(sorted(self.clients)))
         self.world.sender.gone.add(client)
         del self.clients[client]
@@ -199,7 +199,7 @@ class Counters(RuleBasedStateMachine):
         return session.listener_count, +Counter(session.language_counts)
 
     def seated(self) -> tuple[int, Counter[str]]:
-        """By the rows: who vanished sits until the sweep finds out."""
+        """Count the seats by the rows; vanished connections stay until the sweep."""
         found: Counter[str] = Counter()
         for connection_id, seat in self.world.connections.roster(self.session_id):
             connection = self.world.connections.get(connection_id)
@@ -211,7 +211,7 @@ class Counters(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         try:
-            for _ in range(4):  # who has vanished is idle, and swept, and then there are two checks
+            for _ in range(4):  # idle connections are swept, then two checks run
                 self.time_passes(60)
                 self.sweeps(lost=False)
                 self.checks()

@@ -1,4 +1,4 @@
-"""The limit is on the languages in use: what is listened to no more makes room (rule 7)."""
+"""The limit applies to the languages in use: unused ones make room (rule 7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.functions.seats import counts
 
 
 def code(number: int) -> str:
-    """A language that nobody speaks."""
+    """Return a made-up language code."""
     return f"en-x-{number}"
 
 
@@ -34,7 +34,7 @@ def in_use(world: World, session_id: str) -> set[str]:
 
 
 def fill(world: World, session_id: str) -> list[str]:
-    """Listeners, each of a language of their own; of the last four the connections."""
+    """Fill the languages with one listener each; returns the last four connections."""
     set_audience(session_id, {code(number): 1 for number in range(MAX_LANGUAGES - 4)})
     return [world.listener(session_id, code(number + MAX_LANGUAGES)) for number in range(4)]
 
@@ -121,7 +121,7 @@ def test_a_full_session_answers_session_full(crowded: World) -> None:
 
 
 def test_a_language_that_is_used_again_in_between_is_kept(crowded: World) -> None:
-    """Whatever happens between any two writes, nobody who listens is forgotten."""
+    """A listened language is never removed, whatever happens between two writes."""
     database = Interleaved(dynamodb())
     _, session_id = crowded.create_session()
     clients = fill(crowded, session_id)
@@ -174,7 +174,7 @@ class TestInterpreted:
         world.ask(french, "leaveSession")
         leave_behind(world, session_id, MAX_LANGUAGES - 2)
 
-        for number in range(12):  # ten make room at once
+        for number in range(12):  # ten are removed in one write
             world.interpreter(session_id, f"de-x-{number}", f"user-{number}")
 
         assert {"es", "fr"} <= world.session(session_id).channels.keys()
@@ -203,7 +203,7 @@ class TestInterpreted:
             world.ask(interpreter, "leaveSession")
         last = world.session(session_id).channels["es"].epoch
         leave_behind(world, session_id, MAX_LANGUAGES - 1)
-        for number in range(MAX_LANGUAGES):  # until it has been forgotten
+        for number in range(MAX_LANGUAGES):  # until it has been removed
             if "es" not in world.session(session_id).channels:
                 break
             world.interpreter(session_id, f"de-x-{number}", f"user-{number}")
@@ -215,7 +215,7 @@ class TestInterpreted:
 
 
 def leave_behind(world: World, session_id: str, channels: int) -> None:
-    """Channels of interpreters who have left."""
+    """Create channels whose interpreters have left."""
     add_channels(
         session_id,
         {
@@ -226,7 +226,7 @@ def leave_behind(world: World, session_id: str, channels: int) -> None:
 
 
 def add_channels(session_id: str, channels: Mapping[str, Channel]) -> None:
-    """Let a session have these channels as well."""
+    """Add channels to a session."""
     present = (sessions_table().get(session_id) or {})["channels"]
     more = {language: channel_item(channel) for language, channel in channels.items()}
     sessions_table().update(
@@ -273,6 +273,6 @@ class TestNewLanguage:
 
 
 def settle(world: World) -> None:
-    """Let every status go out that is due."""
+    """Send every due status."""
     while world.status_timers.set_:
         world.fire_status_timers()

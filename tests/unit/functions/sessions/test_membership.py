@@ -1,4 +1,4 @@
-"""joinSession, changeLanguage, leaveSession, heartbeat and the counters that follow."""
+"""joinSession, changeLanguage, leaveSession, heartbeat and their counters."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every request of a replaced connection is answered with CONNECTION_NOT_FOUND (rule 13).
+"""Every request of a replaced connection gets CONNECTION_NOT_FOUND (rule 13).
 
-The requests come from the protocol's table, so a new one is tested without a change here.
+The requests come from the protocol's table, so new ones are tested without a change here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.unit.functions.seats import counts, heard, roll_over
 
 GROUPS = ("speakers", "interpreters", "operators")
 DEVICE = "00000000-0000-4000-8000-000000000001"
-# What a request needs, by the names of its fields: enough for each to be a valid one.
+# Values of request fields by name, enough to make every request valid.
 VALUES: dict[str, Any] = {
     "sourceLanguage": "en",
     "targetLanguage": "es",
@@ -44,13 +44,13 @@ VALUES: dict[str, Any] = {
 
 
 def valid(world: World, request: type[Request], session_id: str) -> Message:
-    """A request as a client would send it, with all fields that it must have."""
+    """Build a valid request with all required fields."""
     an_hour_on = world.clock.now_ms() + 3_600_000
     token = world.issuer.token("olga", *GROUPS, expires_at=an_hour_on)
     values = {**VALUES, "sessionId": session_id, "token": token}
     fields = msgspec.structs.fields(request)
     needed = {field.encode_name for field in fields if field.required}
-    if request is Sync:  # what its kind needs
+    if request is Sync:  # required for its kind
         needed |= {"contentId", "operation"}
     missing = needed - values.keys()
     assert not missing, f"{action_of(request)}: give {missing} a value in this test"
@@ -60,7 +60,7 @@ def valid(world: World, request: type[Request], session_id: str) -> Message:
 def answer(
     world: World, connection: str, request: type[Request], session_id: str
 ) -> Message | None:
-    """The reply, or what was pushed where there is none."""
+    """Return the reply, or the push if the request has none."""
     action, fields = action_of(request), valid(world, request, session_id)
     if SPECS[request].reply is not None:
         return world.ask(connection, action, **fields)
@@ -72,8 +72,9 @@ def answer(
 
 
 def seat(world: World, role: str) -> tuple[str, str, str]:
-    """A connection with every right, in a seat that another one has taken over; the new one, and
-    the session.
+    """Roll over a connection with every right.
+
+    Returns the old connection, the new one and the session id.
     """
     if role == "speaker":
         old = world.connect("olga", *GROUPS)
@@ -132,7 +133,7 @@ def test_chunks_within_the_overlap_are_accepted(world: World, role: str, languag
 
 
 def test_a_replaced_connection_cannot_take_its_device_back(world: World) -> None:
-    """The late request of the old connection would take the device from the new one."""
+    """A late request of the old connection must not take the device from the new one."""
     old, new, _ = seat(world, "listener")
     device = {"deviceId": DEVICE, "name": "phone"}
     assert world.ask(new, "registerDevice", **device)["type"] == "deviceRegistered"

@@ -1,4 +1,4 @@
-"""Tokens that take no seat over make an ordinary join of it; and where their secret is."""
+"""Resume tokens that do not match lead to an ordinary join; secrets are not stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new connection takes over the seat of one that is soon to end (protocol, rule 13)."""
+"""Rollover: a new connection takes over the seat of an expiring one (rule 13)."""
 
 from __future__ import annotations
 

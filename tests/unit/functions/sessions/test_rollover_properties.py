@@ -1,5 +1,6 @@
-"""Any order of joins, changes, roll-overs and farewells, some in the middle of others: who is
-counted is who is there.
+"""Property test of rollovers: the counters equal the listeners present.
+
+Joins, language changes, rollovers and disconnects come in any order, some during others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PICK = st.integers(0, 99)
 
 @dataclass
 class Listener:
-    """Who is in the session, on which connection, in what language, with which token."""
+    """A listener of the model: connection, language and resume token."""
 
     connection: str
     language: str
@@ -36,7 +37,7 @@ class Listener:
 
 
 class Seats(RuleBasedStateMachine):
-    """One session with its listeners, and a model of who they are."""
+    """A session with its listeners and a model of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Seats(RuleBasedStateMachine):
         )
         self.world.use_rollovers(self.meddled)
         self.speaker, self.session_id = self.world.create_session()
-        #: The model; and connections whose seat has moved on, tokens that were used or void.
+        #: The model: listeners, replaced connections, and used or invalid tokens.
         self.listeners: list[Listener] = []
         self.former: list[str] = []
         self.void: list[str] = []
@@ -154,7 +155,7 @@ class Seats(RuleBasedStateMachine):
     @precondition(lambda self: self.former)
     @rule(pick=PICK, how=st.sampled_from(["ends", "is found gone", "leaves", "changes", "joins"]))
     def a_former_connection(self, pick: int, how: str) -> None:
-        """Does something, or it is done to it; perhaps once more."""
+        """A replaced connection sends a request, closes or is found gone, perhaps again."""
         connection = self.former[pick % len(self.former)]
         if how == "ends":
             self.world.disconnect(connection)

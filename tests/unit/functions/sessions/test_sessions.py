@@ -1,4 +1,4 @@
-"""createSession, endSession and the way a session ends when its speaker is gone."""
+"""createSession, endSession and the return of the owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any order of farewells, returns and timers: the session ends by the absence that is meant."""
+"""Property test of grace periods: only the timer of the present absence ends a session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.world import World, new_world
 
 
 class Floor(RuleBasedStateMachine):
-    """One session, its owner's connections, and a model of who has the floor."""
+    """A session, its owner's connections and a model of the floor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Floor(RuleBasedStateMachine):
         speaker, self.session_id = self.world.create_session()
         self.listener = self.world.listener(self.session_id)
         self.connections = [speaker]
-        #: Model: epoch, whether its speaker is away, and why the session is over, if it is.
+        #: Model: epoch, whether the speaker is away, and the end reason if the session has ended.
         self.epoch = 1
         self.away = False
         self.over: str | None = None
@@ -35,7 +35,7 @@ class Floor(RuleBasedStateMachine):
 
     @rule(former=st.sampled_from([0, 0, 0, 1, 2]))
     def farewell(self, former: int) -> None:
-        """$disconnect of the speaker or of a former one, perhaps once more."""
+        """$disconnect of the present or a former speaker, perhaps repeated."""
         connection = self.connections[max(-1 - former, -len(self.connections))]
         self.world.disconnect(connection)
         if connection == self.speaker and self.over is None:
@@ -61,7 +61,7 @@ class Floor(RuleBasedStateMachine):
     @precondition(lambda self: self.world.timers.set_)
     @rule(former=st.sampled_from([0, 1, 1, 2]))
     def a_timer_rings(self, former: int) -> None:
-        """Any timer that was ever set, late, early or again."""
+        """Any timer ever set, late, early or repeated."""
         timers = self.world.timers.set_
         timer, _ = timers[max(-1 - former, -len(timers))]
         assert self.world.fire_timer(timer) == {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""A speaker who drops comes back within the grace period, or the session ends."""
+"""A disconnected speaker returns within the grace period, or the session ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GRACE_MS = 60_000
 
 
 def come_back(world: World, session_id: str, user: str = "alice") -> tuple[str, Message]:
-    """A new connection of the owner takes the floor."""
+    """Take the floor by a new connection of the owner."""
     connection = world.connect(user, "speakers")
     reply = world.ask(
         connection, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
@@ -63,7 +63,7 @@ def test_a_speaker_returns_and_continues(world: World) -> None:
     assert [(m["epoch"], m["seq"]) for m in world.pushes(listener, "audio")] == [(1, 0), (2, 7)]
     assert rung == {"batchItemFailures": []}
     assert world.session(session_id).is_active
-    # Its former connection is known to be over: there is nothing to close.
+    # The former connection is already closed.
     assert world.sender.deleted == []
 
 
@@ -108,7 +108,7 @@ def test_a_repeated_timer_only_repeats_the_notification(world: World) -> None:
     world.clock.advance(5_000)
     world.fire_timers()
 
-    # Whoever was not told the first time, because it failed half-way, is told now.
+    # The notification is repeated, in case the first one failed midway.
     assert len(world.pushes(listener, "sessionEnded")) == 2
     assert world.session(session_id) == ended
 
@@ -146,7 +146,7 @@ def test_a_disconnected_speaker_may_not_send(world: World) -> None:
     world.send_audio(speaker, 0)
     world.disconnect(speaker)
 
-    # API Gateway keeps no order: a chunk may be looked at after the farewell.
+    # API Gateway does not keep the order: a chunk may be handled after $disconnect.
     world.send_audio(speaker, 1)
 
     assert [message["seq"] for message in world.pushes(listener, "audio")] == [0]

@@ -1,4 +1,4 @@
-"""Rights end with the token that gives them, unless a newer one is sent over the connection."""
+"""Rights end with the token, unless a newer one is sent over the connection."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_a_renewed_token_lets_the_speaker_continue_without_a_gap(world: World) -
             "expiresAt": world.clock.now_ms() + LIFE_MS,
             "timestamp": world.clock.now_ms(),
         }
-        world.clock.advance(TOLERANCE_MS)  # what the instance remembers is over by now
+        world.clock.advance(TOLERANCE_MS)  # the cached rights have expired
 
     assert heard(world, listener) == [0, 1, 2, 3]
     assert world.ask(speaker, "pauseBroadcast")["type"] == "broadcastStateChanged"
@@ -347,7 +347,7 @@ def test_audio_costs_no_read_of_the_connection_until_the_token_expires(world: Wo
     world.clock.advance(LIFE_MS + TOLERANCE_MS)
     late = [reads() for _ in range(3)]
 
-    # One of the session for each chunk; the first one also looks up the seat, and notes activity.
+    # One session read per chunk; the first also looks up the seat and records activity.
     assert early == [3, 1, 1]
-    # And the first after the expiry looks for the newer token.
+    # The first chunk after the expiry also looks up the newer token.
     assert late == [2, 1, 1]

@@ -1,4 +1,4 @@
-"""Statuses that go to speakers every half minute: to whom, and what stops nobody else's."""
+"""Periodic statuses: recipients, failures and their isolation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.world import ENVIRONMENT, World
 
 
 class TestPeriodic:
-    """Every speaker, every half minute."""
+    """Every speaker gets a status every 30 seconds."""
 
     def test_every_active_sessions_speaker_gets_a_status(self, world: World) -> None:
         told = []
@@ -54,7 +54,7 @@ class TestPeriodic:
 
         assert [statuses(world, other) for other in others] == [[("periodic", 0)]] * 3
         assert world.telemetry.counts["PeriodicUpdatesSent"] == 3
-        # As if its $disconnect had come: the grace runs, and its timer.
+        # As after $disconnect: the grace period has started, with its timer.
         assert world.connections.get(gone) is None
         assert world.session(abandoned).grace_until == world.clock.now_ms() + 60_000
         assert {delay for _, delay in world.timers.set_} == {60}
@@ -85,7 +85,7 @@ class TestPeriodic:
 
 
 class TestSend:
-    """What becomes of one status on its way."""
+    """Delivery of a single status."""
 
     def test_the_status_arrives_complete(self, world: World) -> None:
         speaker, session_id = world.create_session()

@@ -1,4 +1,4 @@
-"""Statuses that changes of the audience bring about: few enough, soon enough, and the last one."""
+"""Triggered statuses: at most one a second, and the last state is always sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def told(world: World, speaker: str) -> list[tuple[str, int]]:
 
 
 def settle(world: World, most: int = 10) -> int:
-    """Let timers ring until none is left; how many seconds that took."""
+    """Run timers until none is left; returns the seconds that took."""
     for second in range(most):
         if not world.status_timers.set_:
             return second
@@ -30,7 +30,7 @@ def settle(world: World, most: int = 10) -> int:
 
 
 class TestReasons:
-    """When a change is worth a status."""
+    """Changes that trigger a status."""
 
     def test_a_change_of_more_than_a_tenth(self) -> None:
         before = SentStatus(listener_count=100, languages=1)
@@ -58,7 +58,7 @@ def test_a_join_triggers_a_status_a_second_later(world: World) -> None:
     assert [delay for _, delay in world.status_timers.set_] == [1]
     world.fire_status_timers()
     assert told(world, speaker) == [("newLanguage", 1)]
-    # One timer more, which finds that nothing has changed.
+    # One more timer, which finds no change.
     assert settle(world) == 1
     assert told(world, speaker) == [("newLanguage", 1)]
 
@@ -83,7 +83,7 @@ def test_a_language_is_new_once(world: World) -> None:
     world.listener(session_id, "fr")
     settle(world)
 
-    # One of 31 is less than a tenth.
+    # One of 31 is less than 10 %.
     assert told(world, speaker) == [("newLanguage", 31)]
 
 
@@ -127,7 +127,7 @@ def test_many_joins_trigger_one_status_a_second_and_the_last_is_complete(
     for _ in range(25):
         world.listener(session_id)
     world.fire_status_timers()
-    # Twenty more, of which the last two are less than a tenth of anything.
+    # Twenty more; the last two alone are less than 10 %.
     for _ in range(18):
         world.listener(session_id)
     world.fire_status_timers()
@@ -162,7 +162,7 @@ def test_a_join_and_leave_within_the_second_sends_nothing(world: World) -> None:
 
     settle(world)
 
-    # But for the language, which no status has told of yet.
+    # Except for the language, which no status has reported yet.
     assert told(world, speaker) == [("periodic", 1)]
 
 
@@ -173,7 +173,7 @@ def test_a_repeated_timer_sends_one_status(world: World) -> None:
     world.fire_status_timers()
     world.listener(session_id)
 
-    # The same message once more, while the session awaits another.
+    # The same message again, while another status is pending.
     world.status_timers.set_.clear()
     world.fire_status_timers(body)
 
@@ -260,7 +260,7 @@ def test_a_failed_session_write_does_not_fail_the_join() -> None:
 
 
 def test_a_join_that_triggers_nothing_costs_one_write_of_the_session(world: World) -> None:
-    """No read and no second write: what the trigger needs comes with the count's own answer."""
+    """No read and no second write: the counter update returns what the trigger needs."""
     speaker, session_id = world.create_session()
     set_audience(session_id, {"es": 40})
     world.tick()
@@ -270,6 +270,6 @@ def test_a_join_that_triggers_nothing_costs_one_write_of_the_session(world: Worl
 
     after = dynamodb().get_item(TableName="sessions", Key={"sessionId": {"S": session_id}})["Item"]
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    marks = {name for name in changed if name.startswith("~")}  # of the write itself
+    marks = {name for name in changed if name.startswith("~")}  # write ids
     assert changed - marks == {"listenerCount", "languageCounts"}
     assert told(world, speaker) == [("periodic", 40)]

@@ -1,4 +1,4 @@
-"""The sweep of idle connections: whom it closes, whom it leaves, and speakers in their grace."""
+"""The idle sweep: closed and kept connections, and speakers in grace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.functions.idleness import IDLE_MS, idle, known
 
 @pytest.fixture
 def session_id(world: World) -> str:
-    """A session whose speaker is never idle in these tests: the clock is the listeners'."""
+    """A session whose speaker is never idle, so that the clock only affects listeners."""
     _, made = world.create_session()
     return made
 
@@ -63,7 +63,7 @@ class TestSweep:
 
     def test_one_failure_does_not_stop_the_sweep(self, world: World, session_id: str) -> None:
         listeners = [world.listener(session_id) for _ in range(20)]
-        # More than are closed at a time.
+        # More than one batch.
         others = [world.connect() for _ in range(100)]
         idle(world, "c1")
         world.sender.failing.update(listeners[::10])

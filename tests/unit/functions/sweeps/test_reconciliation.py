@@ -1,4 +1,4 @@
-"""Counters that a crash has put out of step are put right, and those in motion are left alone."""
+"""Reconciliation corrects permanent drift and ignores changing counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every `ConnectionSender` promises; the fake that other tests use, and the real ones."""
+"""Contract of `ConnectionSender`, for the real senders and the fake used in other tests."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 
 
 class Subject(Protocol):
-    """A sender, and the connections it sends to."""
+    """A sender and the connections it sends to."""
 
     sender: ConnectionSender
 
     def lose(self, connection_id: str) -> None:
-        """Let the connection be over."""
+        """Close the connection."""
 
     def refuse(self, connection_id: str) -> None:
-        """Let every request for the connection be refused for good."""
+        """Refuse every request for the connection."""
 
     def asked(self, connection_id: str) -> list[bytes]:
-        """The posts that reached the connection, well or not."""
+        """Return the posts that reached the connection, successful or not."""
 
 
 class Fake:
@@ -53,7 +53,7 @@ class Fake:
 
 
 class Sharded(Fake):
-    """Shards of two at most, sent by the service of the other end."""
+    """A sharded sender with shards of at most two, sent by ShardService."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The loop around libcurl: what it leaves behind, and what it makes of statuses."""
+"""CurlMulti: state after exceptions, response bodies and statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a fan-out, in a time of the tests' own."""
+"""FanoutPlan: concurrency, retries and deadline in virtual time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.depth import examples
 
 
 def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
-    """Send what the plan gives, answer with `replies` one after the other; when it was sent."""
+    """Run the plan, answering with `replies` in order; returns the times of the attempts."""
     now = 0.0
     times = []
     for reply in replies:
@@ -120,7 +120,7 @@ def test_refuses_a_reply_to_an_unsent_request() -> None:
 
 
 class AnyFanout(RuleBasedStateMachine):
-    """Whatever is answered whenever, the promises of the plan hold."""
+    """The guarantees of the plan hold for any replies at any time."""
 
     @initialize(
         count=st.integers(0, 12),
@@ -167,7 +167,7 @@ class AnyFanout(RuleBasedStateMachine):
 
     @rule()
     def sleep(self) -> None:
-        """As the driver does when nothing ends."""
+        """Advance to `wake_at`, as the driver does when no reply arrives."""
         self.now = max(self.now, self.plan.wake_at())
 
     @rule()
@@ -189,7 +189,7 @@ class AnyFanout(RuleBasedStateMachine):
             assert self.plan.take(self.now) is None
 
     def teardown(self) -> None:
-        """Driven to its end, every plan decides every request and never wakes for nothing."""
+        """Every plan decides all requests and never wakes without need."""
         if not hasattr(self, "plan"):
             return
         for request in self.in_flight:

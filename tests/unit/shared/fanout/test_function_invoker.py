@@ -1,4 +1,4 @@
-"""Lambda's Invoke over real sockets, with scripted answers."""
+"""LambdaInvoker over real sockets, with scripted answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.connections_server import ConnectionsServer, Trouble
 
 CLOCK = SystemClock()
 CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
-# What the server calls the last part of the path.
+# The server's name for the last part of the path.
 TARGET = "invocations"
 
 
@@ -56,7 +56,7 @@ def test_each_payload_is_one_signed_invocation(
     for request in server.received:
         assert request.method == "POST"
         assert request.path == "/2015-03-31/functions/lingocast-dev-broadcast/invocations"
-        # Synchronous, which is also Invoke's default.
+        # RequestResponse is also Invoke's default.
         assert request.headers.get("x-amz-invocation-type", "RequestResponse") == "RequestResponse"
         assert request.headers["authorization"] == botocore_authorization(
             CREDENTIALS,
@@ -122,7 +122,7 @@ def test_an_asynchronous_invocation_does_not_wait(server: ConnectionsServer) -> 
         asynchronous=True,
     )
 
-    # What Lambda says when it has taken an event.
+    # Lambda's answer when it accepts an event.
     server.script(TARGET, 202)
     answers = invoker.invoke_many([b"{}"], soon())
 

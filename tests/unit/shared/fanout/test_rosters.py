@@ -1,4 +1,4 @@
-"""The roster cache: one query a second, off the path of a chunk, and never too old."""
+"""RosterCache: refreshes beside the fan-out, and expiry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.doubles import ManualClock
 
 
 class Beside(Executor):
-    """Runs what it is given when the test says so."""
+    """An executor that runs its tasks when the test says so."""
 
     def __init__(self) -> None:
         self.waiting: list[Callable[[], None]] = []
@@ -40,7 +40,7 @@ class Beside(Executor):
 
 @dataclass
 class Source:
-    """Rosters of growing size, so that each reading can be told apart."""
+    """A source of rosters of growing size, so that reads can be told apart."""
 
     reads: int = 0
     down: bool = False
@@ -75,7 +75,7 @@ def cache(source: Source, beside: Beside, clock: ManualClock) -> RosterCache:
 
 
 def chunk(cache: RosterCache, beside: Beside) -> int:
-    """One chunk's use of the roster: how many it was sent to."""
+    """Use the roster for one chunk; returns the number of recipients."""
     size = len(cache.of("s").seats)
     beside.run()
     cache.wait_for_refreshes()

@@ -1,4 +1,4 @@
-"""How a large fan-out is dealt out, and what becomes of shards that fail."""
+"""ShardedSender: splitting of large fan-outs, and failed shards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE = 1_700_000_000_000
 
 
 class Invoker:
-    """Answers every invocation as scripted, else that all were reached."""
+    """Answers invocations as scripted, by default with full success."""
 
     def __init__(self, *script: InvocationResult) -> None:
         self.script = list(script)
@@ -68,7 +68,7 @@ def test_large_audiences_are_sent_entirely_by_shards() -> None:
     assert sorted(map(len, invoker.shards())) == [8, 8, 9]
     assert {payload["message"] for payload in invoker.payloads} == {'{"text": "ñ"}'}
     assert {payload["deadlineAt"] for payload in invoker.payloads} == {DEADLINE}
-    # The shards stop at the deadline; their results need a moment more.
+    # Shards stop at the deadline; their results arrive slightly later.
     assert invoker.deadlines == [DEADLINE + 250]
 
 

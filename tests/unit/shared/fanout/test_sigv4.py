@@ -1,4 +1,4 @@
-"""Our signatures are botocore's, whatever is signed."""
+"""Signatures equal botocore's for arbitrary requests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ connection_ids = st.builds(
     st.text(string.ascii_letters + string.digits + "/+-_@", min_size=1, max_size=20),
     st.sampled_from(["", "=", "=="]),
 )
-# What a client leaves unencoded in a path is its own choice; the second encoding must not care.
+# Clients may leave these characters unencoded; the second encoding must handle both.
 safe_characters = st.sampled_from(["", "@", "=+", "@:!$&'()*,;=+~"])
 paths = st.builds(
     lambda parts, safe: "".join(f"/{quote(part, safe=safe)}" for part in parts),

@@ -1,4 +1,4 @@
-"""A server with scripted answers, and gateways to it."""
+"""A server with scripted answers and gateways connected to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def server() -> Iterator[ConnectionsServer]:
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Makes gateways that are closed in the end."""
+    """Creates gateways and closes them after the test."""
     gateways: list[ConnectionGateway] = []
 
     def gateway(

@@ -1,4 +1,4 @@
-"""What the gateway sends: addresses, signatures, how many at once, over which connections."""
+"""Requests of the connection gateway: addresses, signatures, concurrency, connections."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_uses_the_current_credentials(server: ConnectionsServer, connect: Connec
 
 def test_signs_again_when_a_signature_has_aged(server: ConnectionsServer, connect: Connect) -> None:
     class FastClock(SystemClock):
-        """A minute passes whenever somebody looks."""
+        """A clock that advances by a minute each time it is read."""
 
         passed = 0
 

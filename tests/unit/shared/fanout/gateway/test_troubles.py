@@ -1,4 +1,4 @@
-"""What the gateway makes of throttling, faults, resets, stalls and certificates."""
+"""The connection gateway under throttling, faults, resets, stalls and bad certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances of the audio function as Lambda runs them: last used, first used again."""
+"""Simulated instances of the audio function; Lambda reuses the last used one first."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ T0 = 1_700_000_000_000
 
 @dataclass
 class Conditions:
-    """How the instances are doing; times in ms."""
+    """Conditions of a simulation. Times in ms."""
 
     most: int = 4
-    cold_ms: int = 0  # until a new instance is ready
-    busy_ms: int = 20  # what one chunk takes
-    stalls: Sequence[tuple[int, int]] = ()  # nothing starts from the first to the second
+    cold_ms: int = 0  # cold start of a new instance
+    busy_ms: int = 20  # processing time of one chunk
+    stalls: Sequence[tuple[int, int]] = ()  # intervals in which no invocation starts
     audio_format: AudioFormat = FORMAT
-    gateway: Callable[[int], int] = lambda at: at  # its clock at a moment
+    gateway: Callable[[int], int] = lambda at: at  # the gateway's clock by true time
 
 
 @dataclass
 class Outcome:
-    """What became of each chunk, by its index."""
+    """Outcome of each chunk, by index."""
 
     heard: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
@@ -48,7 +48,7 @@ class _Instance:
 
 
 def run(arrivals: Iterable[int], conditions: Conditions) -> Outcome:
-    """One connection's chunks, that the gateway has at `arrivals`, one after the other."""
+    """Simulate one connection's chunks, which reach the gateway at `arrivals`."""
     return _Run(conditions).all(list(arrivals))
 
 

@@ -1,7 +1,7 @@
-"""Real time is heard, haste is not, over any number of instances and whatever clocks do.
+"""AudioPace over any number of instances and with any clocks.
 
-Simulated: gateway, instances with a pace of their own, and the account that they share. Audio that
-is accepted in T seconds is at most 1.01 T + 3 s, a chunk, and a second for each instance.
+Simulates the gateway, instances with their own AudioPace, and the shared account. Accepted audio in
+T seconds is at most 1.01 T + 3 s, plus one chunk, plus one second per instance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS = 20
 
 @st.composite
 def jittered(draw: st.DrawFn, chunk_ms: float = 200, jitter: int = 60) -> list[int]:
-    """Arrivals of `SECONDS` of real time."""
+    """Return arrivals of `SECONDS` of real-time audio."""
     count = int(SECONDS * 1000 / chunk_ms)
     seed = draw(st.lists(st.integers(0, jitter), min_size=7, max_size=7))
     return [int((index + 1) * chunk_ms) + seed[index % 7] for index in range(count)]
@@ -38,13 +38,13 @@ conditions = st.builds(
 
 
 def stalled(arrivals: list[int], start: int, end: int, *, keeps: bool) -> list[int]:
-    """What would have arrived in a stall comes at its end, or is dropped by the client."""
+    """Delay the arrivals of a stall to its end, or drop them as the client would."""
     late = [end for at in arrivals if start <= at < end]
     return sorted([at for at in arrivals if not start <= at < end] + (late if keeps else []))
 
 
 def lost_after(outcome: Outcome, arrivals: list[int], moment: int) -> list[int]:
-    """Arrivals after `moment` that were not heard."""
+    """Return the arrivals after `moment` that were not accepted."""
     missed = {*outcome.refused, *outcome.late}
     return [arrivals[index] for index in sorted(missed) if arrivals[index] > moment]
 
@@ -78,7 +78,7 @@ def test_audio_recovers_within_a_second_after_a_network_stall(
     outcome = run(arrivals, given_conditions)
     heard = [arrivals[index] for index in outcome.heard]
     assert any(end < at <= end + 1_000 for at in heard)
-    # Jitter at the very limit may cost a chunk or two more, ever.
+    # Jitter at the limit may cost one or two more chunks in total.
     assert len(lost_after(outcome, arrivals, end + 1_000)) <= 2
 
 
@@ -89,7 +89,7 @@ def test_audio_recovers_within_a_second_after_a_stall_of_the_instances(
     end = 5_000 + length
     given_conditions.stalls = [(5_000, end)]
     outcome = run(arrivals, given_conditions)
-    assert outcome.refused == []  # what waited too long is late, and says nothing about the pace
+    assert outcome.refused == []  # late chunks are dropped, not refused
     assert lost_after(outcome, arrivals, end + 1_000) == []
 
 

@@ -1,4 +1,4 @@
-"""Which requests count as signs of life, and what that costs."""
+"""Requests that count as activity, and their cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.doubles import ManualClock
 
 
 class Connected:
-    """One connection, and the requests that it sends."""
+    """A connection and its requests."""
 
     def __init__(self, repository: ConnectionsRepository) -> None:
         self.clock = ManualClock()

@@ -1,4 +1,4 @@
-"""What happens between the two writes of a change: the loser is undone, the counters stay true."""
+"""Races between the two writes of a change: losers are undone, counters stay correct."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.helpers.world import World
 
 @pytest.fixture
 def meddled(world: World) -> Meddled:
-    """The sessions that the control function works on from now on."""
+    """Replaces the control function's sessions repository."""
     sessions = Meddled(world.sessions)
     world.use_sessions(sessions)
     return sessions
@@ -22,7 +22,7 @@ def meddled(world: World) -> Meddled:
 
 @pytest.fixture
 def leases(world: World) -> Meddled:
-    """The leases that the control function writes from now on."""
+    """Replaces the control function's leases."""
     leases = Meddled(interpreter_leases())
     world.use_leases(leases)
     return leases
@@ -177,7 +177,7 @@ def test_owner_returns_twice_concurrently(world: World, meddled: Meddled) -> Non
 def test_failed_disconnect_of_an_interpreter_is_completed_later(
     world: World, leases: Meddled
 ) -> None:
-    """The database refuses in the middle; the next fan-out finds the row, and finishes."""
+    """The database fails midway; the next fan-out finds the row and completes the removal."""
 
     def refuse() -> None:
         raise StoreUnavailableError("update_item: ThrottlingException")

@@ -1,4 +1,4 @@
-"""What happens between the writes of a roll-over: counts stay true, a source is never stuck."""
+"""Races between the writes of a rollover: counters stay correct, sources never get stuck."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.world import World
 
 @pytest.fixture
 def meddled(world: World) -> Meddled:
-    """The rollovers that the control function works with from now on."""
+    """Replaces the control function's rollovers."""
     client = dynamodb()
     rollovers = Meddled(
         Rollovers(
@@ -30,14 +30,14 @@ def meddled(world: World) -> Meddled:
 
 @pytest.fixture
 def leases(world: World) -> Meddled:
-    """The leases that the control function writes from now on."""
+    """Replaces the control function's leases."""
     leases = Meddled(interpreter_leases())
     world.use_leases(leases)
     return leases
 
 
 class Roll:
-    """A member of a session who is about to roll over, from `old` to `new`."""
+    """A member about to roll over from connection `old` to `new`."""
 
     def __init__(self, world: World, role: str) -> None:
         self._world = world
@@ -174,7 +174,7 @@ class TestSpeaker:
     def test_the_owner_takes_the_floor_elsewhere_meanwhile(
         self, world: World, meddled: Meddled
     ) -> None:
-        """Of those who come, the last one has the floor."""
+        """The last to arrive gets the floor."""
         roll = Roll(world, "speaker")
         meddled.before["roll_over_floor"] = lambda: world.ask(
             roll.third,
@@ -197,7 +197,7 @@ class TestSpeaker:
         assert world.ask(roll.new, "createSession", sourceLanguage="en")["type"] == "sessionCreated"
 
     def test_the_old_connection_disconnects_meanwhile(self, world: World, meddled: Meddled) -> None:
-        """It was away for a moment: whoever heard that hears that it is back."""
+        """The members notified of the absence are notified of the return."""
         roll = Roll(world, "speaker")
         listener = world.listener(roll.session_id)
         meddled.before["roll_over_floor"] = lambda: world.disconnect(roll.old)
@@ -213,7 +213,7 @@ class TestSpeaker:
     def test_the_new_connection_disconnects_meanwhile(
         self, world: World, meddled: Meddled, when: str
     ) -> None:
-        """The grace begins: nobody takes a connection that is over for the speaker."""
+        """The grace period starts, since the new connection is closed."""
         roll = Roll(world, "speaker")
         getattr(meddled, when)["roll_over_floor"] = lambda: world.disconnect(roll.new)
 

@@ -1,4 +1,4 @@
-"""What a pass over all sessions costs, as the database and the connections count it."""
+"""Cost of a periodic pass, in database calls and posts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.helpers.world import World
 
 @pytest.fixture
 def client(world: World) -> CountingClient:
-    """Made once there is a database."""
+    """Created once the database exists."""
     return CountingClient()
 
 
 @pytest.fixture
 def updates(world: World, client: CountingClient) -> StatusUpdates:
-    """Statuses over the counting client."""
+    """Status updates that use the counting client."""
     statuses = SessionStatuses(Table(client, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
     telemetry = RecordingTelemetry()
     return StatusUpdates(
