@@ -1,4 +1,4 @@
-"""Announcements on a stack with three workers of each function, whoever is connected to which."""
+"""Announcements on a stack with three workers of each function."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ async def announce(connection: Wire, scope: str = "all", **fields: Any) -> Messa
     return reply
 
 
-async def news(connection: Wire, announcement_id: str) -> Message:
-    """The announcement, pushed or as a greeting."""
+async def announcement_message(connection: Wire, announcement_id: str) -> Message:
+    """Wait for this announcement, pushed or as a greeting."""
     return await connection.expect(
         lambda message: message["type"] in NEWS and message["announcementId"] == announcement_id
     )
 
 
 async def shown(connection: Wire) -> list[str]:
-    """What a client shows that has heard all this."""
+    """The announcements that a client shows after its messages so far."""
     board = AnnouncementTracker()
     for message in await connection.drained():
         if message["type"] in {*NEWS, "announcementCleared"}:
@@ -48,8 +48,8 @@ async def shown(connection: Wire) -> list[str]:
     return [announcement.announcement_id for announcement in board.active.values()]
 
 
-async def greetings(connection: Wire) -> list[str]:
-    """What it was greeted with. Who comes just after an announcement is told by a late pass too."""
+async def greeting_ids(connection: Wire) -> list[str]:
+    """The announcements of greeting_ids, without those of the redelivery pass."""
     return [
         message["announcementId"]
         for message in await connection.drained()
@@ -57,12 +57,12 @@ async def greetings(connection: Wire) -> list[str]:
     ]
 
 
-async def nobody_is_left_told(stage: Stage) -> None:
+async def clear_announcement_to_everyone(stage: Stage) -> None:
     async with stage.connection("olga", "operators") as operator:
         await operator.ask("clearAnnouncement", scope="all")
 
 
-async def test_everybody_is_told_in_their_language(stage: Stage) -> None:
+async def test_everyone_gets_the_announcement_in_their_language(stage: Stage) -> None:
     async with (
         stage.connection("olga", "operators") as operator,
         stage.session() as (speaker, session_id),
@@ -72,7 +72,7 @@ async def test_everybody_is_told_in_their_language(stage: Stage) -> None:
         stage.connection() as nobody,
     ):
         made = await announce(operator, messageType="warning")
-        # Not now; the late pass, three seconds later, tells all who have just come.
+        # The operator gets the reply instead; the redelivery pass runs three seconds later.
         assert [each["type"] for each in await operator.drained()] == []
 
         for connection, text in (
@@ -95,10 +95,10 @@ async def test_everybody_is_told_in_their_language(stage: Stage) -> None:
             "fr": 1,
             "unknown": 2,
         }
-    await nobody_is_left_told(stage)
+    await clear_announcement_to_everyone(stage)
 
 
-async def test_a_hundred_at_once(stage: Stage) -> None:
+async def test_a_hundred_listeners_acknowledge_at_once(stage: Stage) -> None:
     async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
         crowd = await asyncio.gather(
             *(opened.enter_async_context(stage.listener(session_id)) for _ in range(100))
@@ -122,7 +122,7 @@ async def test_a_hundred_at_once(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("identity", ["user", "client"])
-async def test_what_was_acknowledged_does_not_come_back(stage: Stage, identity: str) -> None:
+async def test_an_acknowledged_announcement_is_not_shown_again(stage: Stage, identity: str) -> None:
     url = stage.endpoints.websocket_url
 
     def addresses(name: str) -> str:
@@ -141,7 +141,7 @@ async def test_what_was_acknowledged_does_not_come_back(stage: Stage, identity: 
         for address, expected in ((rita, []), (otto, [made["announcementId"]])):
             async with wire(address) as again:
                 await joined(again, session_id, "es")
-                assert await greetings(again) == expected
+                assert await greeting_ids(again) == expected
                 active = await again.ask("getActiveAnnouncement")
                 assert active["announcementId"] == (expected[0] if expected else None)
 
@@ -153,7 +153,7 @@ async def test_a_malformed_client_id_refuses_the_handshake(stage: Stage) -> None
     assert refused.value.response.status_code == 403
 
 
-async def test_joins_while_it_is_cleared_end_with_nothing(stage: Stage) -> None:
+async def test_listeners_who_join_during_the_clearing_show_nothing(stage: Stage) -> None:
     async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
         await announce(speaker, "session")
         joining = [
@@ -166,7 +166,7 @@ async def test_joins_while_it_is_cleared_end_with_nothing(stage: Stage) -> None:
             assert await shown(reader) == []
 
 
-async def test_joins_while_there_is_a_new_one_end_with_it(stage: Stage) -> None:
+async def test_listeners_who_join_during_a_replacement_show_the_new_one(stage: Stage) -> None:
     async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
         await announce(speaker, "session")
         joining = [
@@ -175,10 +175,10 @@ async def test_joins_while_there_is_a_new_one_end_with_it(stage: Stage) -> None:
         ]
         newest = await announce(speaker, "session", message="New")
         for reader in await asyncio.gather(*joining):
-            await news(reader, newest["announcementId"])
+            await announcement_message(reader, newest["announcementId"])
 
 
-async def test_of_two_announcers_at_once_everybody_ends_with_one(stage: Stage) -> None:
+async def test_two_concurrent_announcements_leave_one_active(stage: Stage) -> None:
     async with (
         stage.connection("olga", "operators") as olga,
         stage.connection("oscar", "operators") as oscar,
@@ -189,14 +189,14 @@ async def test_of_two_announcers_at_once_everybody_ends_with_one(stage: Stage) -
 
         assert made[0]["createdAt"] != made[1]["createdAt"]
         for each in made:
-            await news(reader, each["announcementId"])
+            await announcement_message(reader, each["announcementId"])
         async with stage.connection() as later:
             active = await later.ask("getActiveAnnouncement")
             assert active["announcementId"] == latest["announcementId"]
-    await nobody_is_left_told(stage)
+    await clear_announcement_to_everyone(stage)
 
 
-async def test_a_key_announces_once_whoever_serves_it(stage: Stage) -> None:
+async def test_a_repeated_key_announces_once(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -207,11 +207,11 @@ async def test_a_key_announces_once_whoever_serves_it(stage: Stage) -> None:
         assert len({reply["createdAt"] for reply in replies}) == 1
         pushed = [each for each in await listener.drained() if each["type"] == "announcement"]
         assert {each["announcementId"] for each in pushed} == {replies[0]["announcementId"]}
-        # One by the first request; if that long has passed, one by its late pass.
+        # One by the first request, and perhaps one by its redelivery pass.
         assert len(pushed) <= 2
 
 
-async def test_a_key_announces_one_if_asked_for_at_once(stage: Stage) -> None:
+async def test_concurrent_requests_with_one_key_announce_once(stage: Stage) -> None:
     async with AsyncExitStack() as opened, stage.connection() as reader:
         doors = [
             await opened.enter_async_context(stage.connection("olga", "operators"))
@@ -222,8 +222,8 @@ async def test_a_key_announces_one_if_asked_for_at_once(stage: Stage) -> None:
         )
 
         (announcement_id,) = {reply["announcementId"] for reply in replies}
-        await news(reader, announcement_id)
-    await nobody_is_left_told(stage)
+        await announcement_message(reader, announcement_id)
+    await clear_announcement_to_everyone(stage)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_a_key_announces_one_if_asked_for_at_once(stage: Stage) -> None:
         "\u202ereversed\u202c \u200b\u200d \ufffd \U0001f469\u200d\U0001f680",
     ],
 )
-async def test_texts_arrive_as_they_are(stage: Stage, text: str) -> None:
+async def test_texts_arrive_unchanged(stage: Stage, text: str) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "es") as spanish,

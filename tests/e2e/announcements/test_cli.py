@@ -1,4 +1,4 @@
-"""Announcements as people meet them: an operator, a speaker and two listeners at terminals."""
+"""Announcements on the command line: an operator, a speaker and two listeners."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def speech(tmp_path: Path) -> str:
 
 
 async def session_of(speaker: Terminal) -> str:
-    """The id that `speak` prints."""
+    """The session's id as `speak` prints it."""
     line = await speaker.until("Session ")
     return line.removeprefix("Session ")
 
 
 def banners(terminal: Terminal) -> list[str]:
-    """What has been announced at a terminal."""
+    """The announcements that a terminal has shown."""
     return [line for line in terminal.lines if line.startswith(("Announcement", OVER))]
 
 
-async def test_a_day_at_the_conference(stage: Stage, tmp_path: Path, speech: str) -> None:
+async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: str) -> None:
     operator = Desk(stage.endpoints, tmp_path / "operator")
     maria, paul = Desk(stage.endpoints, tmp_path / "es"), Desk(stage.endpoints, tmp_path / "fr")
     speaking = ("--announce", "Ask at the end", "--translate", "es=Preguntas al final")
@@ -58,8 +58,8 @@ async def test_a_day_at_the_conference(stage: Stage, tmp_path: Path, speech: str
                 await spanish.until("Announcement (warning): Comida a las doce")
                 await french.until("Announcement (warning): Lunch at noon")
                 await speaker.until("Announcement (warning): Lunch at noon")
-                # After the late pass whoever comes is greeted, and nobody is told otherwise. It is
-                # over when it has told who has just come, or so late that nobody has.
+                # Wait until the redelivery pass is over: it reaches the newcomer, or has run before
+                # the newcomer connected. Later joins get the greeting only.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(2 * LATE_SECONDS):
                         late = await newcomer.expect("announcement")
@@ -88,7 +88,7 @@ async def test_a_day_at_the_conference(stage: Stage, tmp_path: Path, speech: str
         assert again.lines == ["Nothing is announced to everyone."]
 
 
-async def test_of_one_key_there_is_one_announcement(stage: Stage, tmp_path: Path) -> None:
+async def test_a_key_makes_one_announcement(stage: Stage, tmp_path: Path) -> None:
     operator = Desk(stage.endpoints, tmp_path)
     first = await operator.run("announce", "First", "--key", "cli-key")
     again = await operator.run("announce", "Second", "--key", "cli-key")
@@ -103,7 +103,7 @@ async def test_of_one_key_there_is_one_announcement(stage: Stage, tmp_path: Path
         (("announce", "Hi", "--translate", "english=Hi"), "error: INVALID_LANGUAGE: translations"),
     ],
 )
-async def test_what_the_service_refuses_is_one_line(
+async def test_a_refusal_is_one_line(
     stage: Stage, tmp_path: Path, arguments: tuple[str, ...], error: str
 ) -> None:
     ended = await Desk(stage.endpoints, tmp_path).run(*arguments)

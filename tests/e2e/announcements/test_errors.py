@@ -1,4 +1,4 @@
-"""Who may not announce, and what may not be announced, on the running stack."""
+"""Errors of announcements: missing permissions and invalid content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 
 
 @pytest.mark.parametrize("action", ["announce", "clearAnnouncement"])
-async def test_nobody_without_the_right(stage: Stage, action: str) -> None:
+async def test_requests_without_permission_are_refused(stage: Stage, action: str) -> None:
     fields = {"message": "Pause"} if action == "announce" else {}
     async with (
         stage.session() as (speaker, session_id),

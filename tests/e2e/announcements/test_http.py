@@ -1,4 +1,4 @@
-"""Announcements by tools and scripts reach clients, whatever instance serves which of them."""
+"""Announcements over the HTTP API reach connected clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 
 
 class Tool:
-    """Calls the HTTP API with somebody's token, or with none."""
+    """Calls the HTTP API with a user's token, or with none."""
 
     def __init__(self, stage: Stage, user: str | None = None, *groups: str) -> None:
         self._url = f"{stage.endpoints.http_url}/api/creator/broadcast"
@@ -33,7 +33,7 @@ class Tool:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     async def call(self, method: str, path: str = "", body: Any = None) -> tuple[int, Message]:
-        """Status and content of the answer."""
+        """Send a request; returns status and content of the response."""
 
         def called() -> Any:
             return requests.request(
@@ -47,19 +47,19 @@ class Tool:
         answer = await asyncio.to_thread(called)
         return answer.status_code, answer.json()
 
-    async def done(self, method: str, path: str = "", body: object = None) -> Message:
-        """The content of an answer that says that it worked."""
+    async def call_ok(self, method: str, path: str = "", body: object = None) -> Message:
+        """Send a request that must succeed; returns the content."""
         status, content = await self.call(method, path, body)
         assert status == 200, content
         return content
 
 
 async def nobody_is_connected(rows: Operator) -> bool:
-    """Whether the connections of earlier tests are gone: those here are counted."""
+    """Whether the connections of earlier tests are gone; this test counts its own."""
     return not await rows.open_connections()
 
 
-async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
+async def test_an_announcement_from_creation_to_statistics(stage: Stage) -> None:
     operator, rita = Tool(stage, "olga", "operators"), Tool(stage, "rita")
     rows = Operator(stage.endpoints)
     await eventually(lambda: nobody_is_connected(rows))
@@ -69,8 +69,8 @@ async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
         stage.connection("rita") as reader,
     ):
         day = datetime.now(UTC).date()
-        before = (await operator.done("GET", "/stats"))["stats"]
-        made = await operator.done(
+        before = (await operator.call_ok("GET", "/stats"))["stats"]
+        made = await operator.call_ok(
             "POST", body={"message": "<b>Pause</b>", "type": "alert", "translations": {"es": "Ya"}}
         )
         assert (made["character_count"], made["sent_to_users"]) == (12, 3)
@@ -82,16 +82,16 @@ async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
                 "<b>Pause</b>",
             )
         active = {"id": made["id"], "message": "<b>Pause</b>", "type": "alert"}
-        assert await rita.done("GET", "/active") == {"broadcast": active}
-        assert (await rita.done("GET", "/limits"))["current_active_broadcasts"] == 1
-        await rita.done("POST", "/acknowledge", {"broadcast_id": made["id"]})
-        assert await rita.done("GET", "/active") == {"broadcast": None}
-        # The user has seen it, by whatever door.
+        assert await rita.call_ok("GET", "/active") == {"broadcast": active}
+        assert (await rita.call_ok("GET", "/limits"))["current_active_broadcasts"] == 1
+        await rita.call_ok("POST", "/acknowledge", {"broadcast_id": made["id"]})
+        assert await rita.call_ok("GET", "/active") == {"broadcast": None}
+        # Acknowledging over HTTP counts for the user's WebSocket too.
         assert (await reader.ask("getActiveAnnouncement"))["announcementId"] is None
 
-        stats = (await operator.done("GET", "/stats"))["stats"]
+        stats = (await operator.call_ok("GET", "/stats"))["stats"]
 
-        if datetime.now(UTC).date() == day:  # else it may have been announced the day before
+        if datetime.now(UTC).date() == day:  # otherwise it may have been announced the day before
             assert stats["broadcasts_today"] == before["broadcasts_today"] + 1
         assert stats["connected_users"] == 3  # alice, rita and an anonymous listener
         covered = stats["active_broadcast"]
@@ -99,29 +99,31 @@ async def test_from_the_announcement_to_its_figures(stage: Stage) -> None:
         assert covered["languages"]["unknown"]["acknowledged"] == 1
         assert covered["languages"]["es"]["delivered"] >= 1
 
-        cleared = await operator.done("POST", "/clear")
+        cleared = await operator.call_ok("POST", "/clear")
         assert cleared["cleared_for_users"] == 3
         for connection in (speaker, spanish, reader):
             assert (await connection.expect("announcementCleared"))["announcementId"] == made["id"]
 
 
-async def test_a_key_announces_once_whoever_serves_it(stage: Stage) -> None:
+async def test_a_repeated_key_announces_once(stage: Stage) -> None:
     operator = Tool(stage, "olga", "operators")
     async with stage.connection() as reader:
         body = {"message": "Once", "idempotency_key": "k"}
-        answers = [await operator.done("POST", body=body) for _ in range(4)]
+        answers = [await operator.call_ok("POST", body=body) for _ in range(4)]
 
         assert len({answer["id"] for answer in answers}) == 1
         pushes = [each for each in await reader.drained() if each["type"] == "announcement"]
         assert {each["announcementId"] for each in pushes} == {answers[0]["id"]}
-        await operator.done("POST", "/clear")
+        await operator.call_ok("POST", "/clear")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [("POST", "", {"message": "x"}), ("POST", "/clear", None), ("GET", "/stats", None)],
 )
-async def test_nobody_without_the_right(stage: Stage, method: str, path: str, body: object) -> None:
+async def test_requests_without_permission_are_refused(
+    stage: Stage, method: str, path: str, body: object
+) -> None:
     async with stage.connection() as reader:
         for user, groups in (("rita", ()), ("alice", ("speakers", "interpreters"))):
             status, answer = await Tool(stage, user, *groups).call(method, path, body)

@@ -1,4 +1,4 @@
-"""The main job on the running stack: who hears what, whatever comes and goes."""
+"""Audio on the running stack: who hears which source as participants come and go."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.wire import CHUNK, Wire
 
 
 async def seqs(connection: Wire, count: int) -> list[tuple[str, int]]:
-    """Language and number of the next chunks, in order of number."""
+    """The languages and numbers of the next chunks, by number."""
     messages = [await connection.expect("audio") for _ in range(count)]
     return sorted((message["language"], message["seq"]) for message in messages)
 
@@ -72,7 +72,7 @@ async def test_interpreter_comes_and_goes(stage: Stage) -> None:
         async with stage.interpreter(session_id, "es"):
             change = await listener.expect("channelSourceChanged")
             assert (change["from"], change["to"], change["epoch"]) == ("floor", "human", 1)
-        # The interpreter's connection is closed without a word: $disconnect tells.
+        # The connection closed without leaveSession: $disconnect releases the channel.
         change = await listener.expect("channelSourceChanged")
         assert (change["from"], change["to"]) == ("human", "floor")
         await speaker.send_audio(0)
@@ -131,7 +131,7 @@ async def test_fifty_listeners_all_hear_everything(stage: Stage) -> None:
         assert all(task.result() == [("en", seq) for seq in range(5)] for task in tasks)
 
 
-async def test_broadcast_function_is_a_door_for_audio(stage: Stage) -> None:
+async def test_the_broadcast_function_can_be_invoked_with_audio(stage: Stage) -> None:
     async with (
         stage.session() as (_, session_id),
         stage.listener(session_id, "fr") as listener,

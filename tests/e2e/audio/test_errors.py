@@ -1,4 +1,4 @@
-"""Errors of sendAudio: pushed to the sender, heard by nobody else."""
+"""Errors of sendAudio: pushed to the sender only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.helpers.wire import CHUNK
         ({"audio": "AAAA"}, "INVALID_AUDIO", "audio"),
     ],
 )
-async def test_of_audio(stage: Stage, fields: dict[str, Any], code: str, field: str) -> None:
+async def test_invalid_audio(stage: Stage, fields: dict[str, Any], code: str, field: str) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "en") as listener,
@@ -36,7 +36,7 @@ async def test_of_audio(stage: Stage, fields: dict[str, Any], code: str, field: 
         assert (await listener.expect("audio"))["seq"] == 1
 
 
-async def test_of_audio_sizes(stage: Stage) -> None:
+async def test_audio_of_a_wrong_size(stage: Stage) -> None:
     async with stage.session(audioFormat={"chunkMs": 200}) as (speaker, _):
         for size, code in ((99, "INVALID_AUDIO"), (6_402, "INVALID_AUDIO"), (101, "INVALID_AUDIO")):
             await speaker.send_audio(0, bytes(size))
@@ -44,7 +44,7 @@ async def test_of_audio_sizes(stage: Stage) -> None:
         await still_works(speaker)
 
 
-async def test_of_fragmented_audio_over_32_kb(stage: Stage) -> None:
+async def test_fragmented_audio_over_32_kb(stage: Stage) -> None:
     async with stage.session() as (speaker, _):
         text = json.dumps({"action": "sendAudio", "seq": 0, "timestamp": 1, "audio": "A" * 43_696})
         # Frames of 16 KB: the message passes the gateway, the chunk is refused by its size.
@@ -54,7 +54,7 @@ async def test_of_fragmented_audio_over_32_kb(stage: Stage) -> None:
         await still_works(speaker)
 
 
-async def test_of_senders_without_a_right(stage: Stage) -> None:
+async def test_senders_without_permission(stage: Stage) -> None:
     async with (
         stage.session() as (_, session_id),
         stage.listener(session_id, "en") as listener,
@@ -69,7 +69,7 @@ async def test_of_senders_without_a_right(stage: Stage) -> None:
         assert await listener.drained() == []
 
 
-async def test_of_haste(stage: Stage) -> None:
+async def test_audio_faster_than_real_time(stage: Stage) -> None:
     async with (
         stage.session(audioFormat={"chunkMs": 1000, "sampleRate": 8000}) as (speaker, session_id),
         stage.listener(session_id, "en") as listener,

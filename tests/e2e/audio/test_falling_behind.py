@@ -1,4 +1,4 @@
-"""A listener whose network carries a tenth of the sound hears a part of it, live."""
+"""A listener on a link with a tenth of the audio's bandwidth hears parts of it, live."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.helpers.slow_link import slow_link
 from tests.helpers.wire import Wire
 
 CHUNK_MS = AudioFormat().chunk_ms
-# JSON with base64 of 6 400 B, five times a second.
+# Five chunks of 6,400 bytes a second, as base64 in JSON.
 SOUND_BYTES_PER_SECOND = 43_000
-# Each chunk takes two seconds over such a link, and all that comes late has to be noticed and asked
-# about. Without starting anew this would go on for ever.
+# A chunk takes two seconds over such a link, and the client must notice the lag. Without a new
+# connection the lag would grow for ever.
 MOST_CHUNKS_BEHIND = 75
-# The first one on the new connection is as old as its own way there.
+# The first chunk on the new connection is as old as its transfer takes.
 MOST_CHUNKS_BEHIND_AFTERWARDS = 30
 CHUNKS_AFTER_RETURN = 3
 
 
 class Speech:
-    """Chunks in real time; `newest` is the last that was sent."""
+    """Sends chunks in real time; `newest` is the last one sent."""
 
     def __init__(self, speaker: Wire) -> None:
         self.newest = -1
@@ -45,11 +45,13 @@ class Speech:
             await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
 
 
-async def test_what_is_heard_is_live(stage: Stage, endpoints: Endpoints) -> None:
+async def test_a_listener_on_a_slow_link_hears_live_sound(
+    stage: Stage, endpoints: Endpoints
+) -> None:
     operator = Operator(endpoints)
     behind: list[int] = []
     heard: list[int] = []
-    caught_up: list[int] = []  # how many chunks were heard before
+    caught_up: list[int] = []  # chunks heard before each catch-up
     resumed: list[bool] = []
     async with (
         asyncio.timeout(LIMIT_SECONDS),

@@ -39,7 +39,7 @@ async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
             assert [m for m in await listener.drained() if m["type"] == "audio"] == []
 
 
-async def test_listeners_who_vanish_are_no_loss_to_others(stage: Stage) -> None:
+async def test_vanished_listeners_do_not_affect_others(stage: Stage) -> None:
     async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
         listeners = [
             await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)

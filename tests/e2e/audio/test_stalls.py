@@ -1,7 +1,7 @@
-"""A stall of 3 s, at the network or at the workers, ends no talk: real time is heard again at once.
+"""After a stall of 3 s, of the network or the workers, live audio is heard again at once.
 
-What is heard is counted by number. On a busy machine a few chunks miss their deadline, so most of
-them are asked for, not all; of a stream that is refused for good there are none.
+On a busy machine a few chunks miss their deadline, so the tests require most of them, not all. A
+stream that the service refuses for good would deliver none.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ IN_THE_FIRST_SECOND = set(range(RESUMED, RESUMED + 5))
 LATER = set(range(RESUMED + 5, TOTAL))
 
 
-async def in_real_time(send: Callable[[int], Awaitable[None]]) -> None:
-    """Every chunk at its time, whatever becomes of it."""
+async def send_in_real_time(send: Callable[[int], Awaitable[None]]) -> None:
+    """Send every chunk at its time, whatever happens to it."""
     loop = asyncio.get_running_loop()
     begins = loop.time()
     for seq in range(TOTAL):
@@ -38,7 +38,7 @@ async def in_real_time(send: Callable[[int], Awaitable[None]]) -> None:
 
 
 async def seqs_heard(listener: Wire) -> set[int]:
-    await asyncio.sleep(1)  # until what was sent last is delivered, or has missed its deadline
+    await asyncio.sleep(1)  # the last chunk arrives within this time, or misses its deadline
     messages = await listener.drained()
     return {message["seq"] for message in messages if message["type"] == "audio"}
 
@@ -48,7 +48,7 @@ def assert_heard_again(heard: set[int]) -> None:
     assert len(heard & LATER) >= len(LATER) * 3 // 4, sorted(heard)
 
 
-async def test_a_client_that_keeps_everything_is_heard_after_a_stall_of_its_network(
+async def test_a_client_that_buffers_everything_is_heard_after_a_network_stall(
     stage: Stage,
 ) -> None:
     token = await asyncio.to_thread(stage.token, "alice", "speakers")
@@ -67,12 +67,12 @@ async def test_a_client_that_keeps_everything_is_heard_after_a_stall_of_its_netw
                 network.go_on()
             await speaker.send_audio(seq)
 
-        await in_real_time(send)
+        await send_in_real_time(send)
 
         assert_heard_again(await seqs_heard(listener))
 
 
-async def test_speak_is_heard_after_a_stall_of_its_network_and_says_what_it_dropped(
+async def test_speak_is_heard_after_a_network_stall_and_reports_dropped_chunks(
     stage: Stage,
 ) -> None:
     token = await asyncio.to_thread(stage.token, "alice", "speakers")
@@ -102,12 +102,12 @@ async def test_speak_is_heard_after_a_stall_of_its_network_and_says_what_it_drop
 
         stream = report.stream
         assert stream.sent + stream.dropped == stream.captured == TOTAL
-        # Of the 15 about a second was under way; the rest was not kept for later.
+        # About a second of the 15 chunks was in transit; the client dropped the rest.
         assert stream.dropped >= STALLED - 9
         assert_heard_again(await seqs_heard(listener))
 
 
-async def test_a_stream_is_heard_after_a_stall_of_the_workers(
+async def test_a_stream_is_heard_after_the_workers_stall(
     stage: Stage, endpoints: Endpoints
 ) -> None:
     async with (
@@ -123,12 +123,12 @@ async def test_a_stream_is_heard_after_a_stall_of_the_workers(
                 halt.__exit__(None, None, None)
             await speaker.send_audio(seq)
 
-        await in_real_time(send)
+        await send_in_real_time(send)
 
         assert_heard_again(await seqs_heard(listener))
 
 
-async def test_the_same_number_again_and_again_is_heard_in_real_time(stage: Stage) -> None:
+async def test_a_repeated_number_is_heard_in_real_time_only(stage: Stage) -> None:
     async with (
         stage.session(audioFormat={"chunkMs": 200}) as (speaker, session_id),
         stage.listener(session_id, "en") as listener,
@@ -142,6 +142,6 @@ async def test_the_same_number_again_and_again_is_heard_in_real_time(stage: Stag
 
         messages = await listener.drained()
         heard = sum(message["type"] == "audio" for message in messages)
-        # Real time, 1 %, 3 s, a chunk, and a second for each of at most four workers.
+        # Real time plus 1 %, 3 s, one chunk, and a second for each of at most four workers.
         assert heard <= (took * 1.01 + 3 + 0.2 + 4) / 0.2
         assert {message.get("code") for message in await speaker.drained()} >= {"RATE_LIMITED"}

@@ -1,4 +1,4 @@
-"""Somebody's devices in several terminals: each hears of the others, nobody else does."""
+"""A user's devices in several terminals: they see each other, other users see nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ READY = "What changes is shown until you press Ctrl-C."
 ALICE, BOB = ("--user", "cli-alice"), ("--user", "cli-bob")
 
 
-async def test_an_evening_with_two_devices(endpoints: Endpoints, tmp_path: Path) -> None:
+async def test_two_devices_follow_each_other(endpoints: Endpoints, tmp_path: Path) -> None:
     desk = Desk(endpoints, tmp_path / "alice")
     phone_file = ("--device-file", str(tmp_path / "phone.json"))
     async with (
@@ -56,7 +56,7 @@ async def test_an_evening_with_two_devices(endpoints: Endpoints, tmp_path: Path)
     assert stranger.lines == ["Devices: tv (this one)", "Watchlist: empty", READY]
 
 
-async def test_a_second_program_with_one_file_takes_the_devices_place(
+async def test_a_second_program_with_the_same_file_replaces_the_first(
     endpoints: Endpoints, tmp_path: Path
 ) -> None:
     desk = Desk(endpoints, tmp_path)

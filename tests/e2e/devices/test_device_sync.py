@@ -51,7 +51,7 @@ def contents(messages: list[Message]) -> list[str]:
     return sorted(message["contentId"] for message in messages)
 
 
-async def test_what_a_device_says_reaches_the_others_unchanged(stage: Stage) -> None:
+async def test_messages_reach_the_other_devices_unchanged(stage: Stage) -> None:
     async with AsyncExitStack() as opened:
         user = somebody()
         one, two, three = await devices_of(stage, opened, user, 3)
@@ -87,7 +87,7 @@ async def test_the_newer_connection_wins(stage: Stage) -> None:
 
 
 async def test_twenty_publishers_at_once(stage: Stage) -> None:
-    """Four users with five devices each; everybody says five things, and one about one content."""
+    """Four users with five devices each, which all send five updates and one about one content."""
     async with AsyncExitStack() as opened:
         homes = [await devices_of(stage, opened, somebody(), 5) for _ in range(4)]
 
@@ -121,7 +121,7 @@ async def test_twenty_publishers_at_once(stage: Stage) -> None:
             assert all(state == states[0] for state in states)
 
 
-async def test_of_what_is_said_at_once_the_latest_counts(stage: Stage) -> None:
+async def test_the_latest_of_concurrent_updates_wins(stage: Stage) -> None:
     async with AsyncExitStack() as opened:
         devices = await devices_of(stage, opened, somebody(), 5)
         now = now_ms()
@@ -143,7 +143,7 @@ async def test_of_what_is_said_at_once_the_latest_counts(stage: Stage) -> None:
         assert (item["positionSeconds"], item["hlc"]["counter"]) == (9, 9)
 
 
-async def test_a_device_that_vanishes_meanwhile_is_left_out_from_then_on(
+async def test_a_vanished_device_is_skipped_from_then_on(
     stage: Stage, endpoints: Endpoints
 ) -> None:
     user = somebody()
@@ -155,7 +155,7 @@ async def test_a_device_that_vanishes_meanwhile_is_left_out_from_then_on(
         assert (await one.watch("series"))["delivered"] == 1
 
 
-async def test_a_device_whose_line_breaks_while_much_is_said_keeps_nobody_from_it(
+async def test_a_device_that_disconnects_during_a_burst_does_not_hold_it_up(
     stage: Stage,
 ) -> None:
     user = somebody()
@@ -174,7 +174,7 @@ async def test_a_device_whose_line_breaks_while_much_is_said_keeps_nobody_from_i
             assert len(await back.snapshot()) == 20
 
 
-async def test_a_handoff_to_a_device_that_is_offline(stage: Stage) -> None:
+async def test_a_handoff_to_an_offline_device(stage: Stage) -> None:
     user = somebody()
     async with device(stage, user) as one:
         async with device(stage, user) as away:
@@ -193,10 +193,10 @@ async def test_a_handoff_to_a_device_that_is_offline(stage: Stage) -> None:
             assert "syncMessage" not in [item["type"] for item in await back.wire.drained()]
 
 
-async def test_after_an_absence_several_pages_tell_everything_once(stage: Stage) -> None:
+async def test_a_snapshot_of_several_pages_contains_every_change_once(stage: Stage) -> None:
     user = somebody()
     async with device(stage, user) as one:
-        # As long as a content's id may be, and six bytes a character as JSON.
+        # Ids of the maximum length, with six bytes a character in JSON.
         names = [f"{number:03d}" + "\x01" * 125 for number in range(40)]
         await one.sync_at_once([{**LISTED, "contentId": name} for name in names])
         async with device(stage, user, since=0) as back:
@@ -212,7 +212,7 @@ async def test_after_an_absence_several_pages_tell_everything_once(stage: Stage)
             assert await back.snapshot(since=now_ms() + 61_000) == []
 
 
-async def test_what_comes_twice_is_answered_twice_and_counts_once(stage: Stage) -> None:
+async def test_a_repeated_message_is_answered_twice_and_applied_once(stage: Stage) -> None:
     user = somebody()
     async with device(stage, user) as one, device(stage, user) as two:
         hlc = one.clock()
@@ -225,13 +225,13 @@ async def test_what_comes_twice_is_answered_twice_and_counts_once(stage: Stage) 
         assert (late["applied"], late["current"]["positionSeconds"]) == (False, 5)
 
 
-async def test_who_is_gone_without_a_word_is_found_by_the_clock(
+async def test_a_device_that_vanished_unnoticed_is_found_by_the_schedule(
     stage: Stage, endpoints: Endpoints
 ) -> None:
     operator, user = Operator(endpoints), somebody()
     ghost = await put_device(operator, user)
     async with device(stage, user) as one:
-        # What it was told at once was of its own making.
+        # The first notices were about its own registration.
         ghost_too = await put_device(operator, user)
 
         await look_after_devices(operator)
@@ -242,7 +242,7 @@ async def test_who_is_gone_without_a_word_is_found_by_the_clock(
         assert states == {one.device_id: True, ghost: False, ghost_too: False}
 
 
-async def test_nobody_reaches_the_devices_or_the_state_of_another_user(stage: Stage) -> None:
+async def test_users_cannot_reach_each_others_devices_or_state(stage: Stage) -> None:
     async with (
         device(stage, somebody()) as alice,
         device(stage, somebody(), alice.device_id) as mallory,
@@ -298,7 +298,7 @@ async def test_a_message_that_is_too_large(stage: Stage) -> None:
         await still_works(one.wire)
 
 
-async def test_who_is_no_user_or_no_device_is_told_so(stage: Stage) -> None:
+async def test_anonymous_and_unregistered_connections_are_refused(stage: Stage) -> None:
     hlc = {"wallMs": 1, "counter": 0, "node": "x"}
     async with stage.connection() as nobody, stage.connection(somebody()) as user:
         for action, fields in (

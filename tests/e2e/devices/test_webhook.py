@@ -1,4 +1,4 @@
-"""POST /sync/messages on the whole stack: the bus outside, signed as documented."""
+"""POST /sync/messages on the whole stack, signed as documented."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FILM = str(uuid.UUID(int=7))
 
 
 def refused(answer: Message, status: int, code: str, field: str) -> None:
-    """The error, whole."""
+    """The complete error."""
     assert (CATALOGUE[ErrorCode(code)].status, answer["code"]) == (status, code)
     assert answer["status"] == "error"
     assert answer["message"].startswith(field)
     assert answer.keys() == {"status", "code", "message"}
 
 
-async def test_it_reaches_all_devices_of_its_user_and_their_state(
+async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
     stage: Stage, endpoints: Endpoints
 ) -> None:
     user, target = somebody(), str(uuid.uuid4())
@@ -85,7 +85,7 @@ async def test_a_replay_changes_nothing(stage: Stage, endpoints: Endpoints) -> N
         (SECRET, 0, "X-Lingocast-Timestamp"),
     ],
 )
-async def test_without_a_fresh_signature_nothing_happens(
+async def test_a_stale_or_missing_signature_is_refused(
     stage: Stage, endpoints: Endpoints, secret: str, age: int, dropped: str | None
 ) -> None:
     user = somebody()
@@ -113,7 +113,7 @@ async def test_without_a_fresh_signature_nothing_happens(
         ({"padding": "x" * MAX_BODY_BYTES}, 413, "MESSAGE_TOO_LARGE", "body: "),
     ],
 )
-async def test_what_is_wrong_is_told_with_its_field(
+async def test_errors_name_the_field(
     endpoints: Endpoints, changes: dict[str, Any], status: int, code: str, field: str
 ) -> None:
     envelope = watchlist(somebody(), FILM, 5)
@@ -125,7 +125,7 @@ async def test_what_is_wrong_is_told_with_its_field(
     refused(answer, status, code, field)
 
 
-async def test_a_command_to_a_device_that_is_not_there(stage: Stage, endpoints: Endpoints) -> None:
+async def test_a_command_to_an_unknown_device(stage: Stage, endpoints: Endpoints) -> None:
     user = somebody()
     async with device(stage, user) as one:
         async with device(stage, user) as away:

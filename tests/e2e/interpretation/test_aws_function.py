@@ -1,4 +1,4 @@
-"""The function `interpreter` with the engine that it has on AWS, and AWS's services nearby."""
+"""The function `interpreter` with the engine `aws`: quality tiers and denied access."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INTERPRETATION = {"engine": "aws", "languages": ["es", "ca"]}
 FORMAT = {"chunkMs": 200}
 
 
-async def test_a_premium_session_is_spoken_by_neural_voices(aws_stack: AwsStack) -> None:
+async def test_a_premium_session_uses_neural_voices(aws_stack: AwsStack) -> None:
     before = len(aws_stack.aws.served)
     async with (
         aws_stack.stage.session(
@@ -35,7 +35,7 @@ async def test_a_premium_session_is_spoken_by_neural_voices(aws_stack: AwsStack)
     assert voices == {("neural", "Lucia")}
 
 
-async def test_a_right_that_is_missing_leaves_listeners_with_the_floor(aws_stack: AwsStack) -> None:
+async def test_listeners_return_to_the_floor_when_aws_denies_access(aws_stack: AwsStack) -> None:
     aws_stack.aws.stream_trouble(*[Refused("AccessDeniedException", 403)] * 50)
     try:
         async with (

@@ -1,4 +1,4 @@
-"""Captions and what chunks render, over the whole stack: who gets them, and every refusal."""
+"""Captions and the `renders` field of chunks, on the whole stack: recipients and errors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_captions_and_sound_of_a_language_reach_its_listeners(stage: Stage
             assert "caption" not in [message["type"] for message in await other.drained()]
 
 
-async def test_one_machine_captions_the_floor_for_whoever_hears_it(stage: Stage) -> None:
+async def test_a_machine_captions_the_floor_for_its_listeners(stage: Stage) -> None:
     async with (
         stage.session() as (_, session_id),
         stage.listener(session_id, "en") as english,
@@ -88,7 +88,7 @@ async def test_one_machine_captions_the_floor_for_whoever_hears_it(stage: Stage)
         ({"text": "x" * 4_096}, "MESSAGE_TOO_LARGE", "message"),
     ],
 )
-async def test_of_an_interpreters_captions(
+async def test_invalid_captions(
     stage: Stage, fields: dict[str, Any], code: str, field: str
 ) -> None:
     async with (
@@ -103,7 +103,7 @@ async def test_of_an_interpreters_captions(
         assert (await listener.expect("caption"))["text"] == "Sigue."
 
 
-async def test_of_captions_by_others(stage: Stage) -> None:
+async def test_captions_without_permission(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "en") as listener,
@@ -121,12 +121,12 @@ async def test_of_captions_by_others(stage: Stage) -> None:
         assert await listener.drained() == []
 
 
-async def test_of_too_many_captions(stage: Stage) -> None:
+async def test_too_many_captions(stage: Stage) -> None:
     async with (
         stage.session() as (_, session_id),
         stage.interpreter(session_id, "es") as interpreter,
     ):
-        # Several workers count each for itself, and the slowest machine has taken a second.
+        # Each worker counts for itself, and a slow machine may take a second.
         for _ in range(200):
             await interpreter.send_caption()
 
@@ -134,7 +134,7 @@ async def test_of_too_many_captions(stage: Stage) -> None:
         await still_works(interpreter)
 
 
-async def test_of_what_a_chunk_renders(stage: Stage) -> None:
+async def test_invalid_renders(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "es") as listener,
@@ -152,7 +152,7 @@ async def test_of_what_a_chunk_renders(stage: Stage) -> None:
         assert (chunk["seq"], "renders" in chunk) == (1, False)
 
 
-async def test_of_statuses_of_a_session_that_is_named(stage: Stage) -> None:
+async def test_statuses_of_a_named_session(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "fr") as listener,

@@ -1,4 +1,4 @@
-"""The function `interpreter` over the whole stack: it comes, goes on for ever, and comes again."""
+"""The function `interpreter` on the whole stack: starts, successions and restarts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.wire import Message, Wire
 INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 FORMAT = {"chunkMs": 200}
 PATIENCE_SECONDS = 60
-# Pools of other functions grow to four.
+# More than the four workers that other functions are limited to.
 MANY = 6
 
 
@@ -38,7 +38,7 @@ def operator(endpoints: Endpoints) -> Operator:
 
 @asynccontextmanager
 async def interpreted(stage: Stage, **fields: Any) -> AsyncIterator[tuple[Wire, str, Wire]]:
-    """A session interpreted by machine: its speaker, its id, and a Spanish listener."""
+    """A session with machine interpretation: its speaker, its id, and a Spanish listener."""
     fields = {"interpretation": INTERPRETATION, "audioFormat": FORMAT, **fields}
     async with (
         stage.session(**fields) as (speaker, session_id),
@@ -47,13 +47,13 @@ async def interpreted(stage: Stage, **fields: Any) -> AsyncIterator[tuple[Wire, 
         yield speaker, session_id, listener
 
 
-def to(source: str) -> Any:
-    """That Spanish comes from there now."""
+def changes_to(source: str) -> Any:
+    """Match a change of the channel to this source."""
     return lambda message: message.get("type") == "channelSourceChanged" and message["to"] == source
 
 
 def spanish(message: Message) -> bool:
-    """A chunk of interpreted sound."""
+    """Match a chunk of interpreted sound."""
     return message.get("type") == "audio" and message["language"] == "es"
 
 
@@ -62,8 +62,8 @@ async def generation(operator: Operator, session_id: str) -> int:
     return int(row["interpreterRun"]["generation"])
 
 
-def runs_at_work(endpoints: Endpoints) -> list[psutil.Process]:
-    """The processes that wait for, or do, the function's work."""
+def interpreter_processes(endpoints: Endpoints) -> list[psutil.Process]:
+    """The function's worker processes."""
     return [
         process
         for process in runner_of(endpoints).children()
@@ -71,7 +71,7 @@ def runs_at_work(endpoints: Endpoints) -> list[psutil.Process]:
     ]
 
 
-async def test_listeners_hear_the_machine_that_the_speaker_asked_for(stage: Stage) -> None:
+async def test_listeners_hear_the_requested_machine(stage: Stage) -> None:
     async with interpreted(stage) as (speaker, session_id, listener):
         change = await listener.expect("channelSourceChanged")
         assert (change["from"], change["to"]) == ("floor", "machine")
@@ -83,25 +83,23 @@ async def test_listeners_hear_the_machine_that_the_speaker_asked_for(stage: Stag
         assert chunk["renders"].keys() >= {"timestamp", "endTimestamp", "translateMs"}
 
 
-async def test_who_asks_for_all_languages_gets_those_that_are_listened_to(stage: Stage) -> None:
+async def test_auto_interprets_the_languages_with_listeners(stage: Stage) -> None:
     every = {"engine": "scripted", "languages": "auto"}
     async with (
         interpreted(stage, interpretation=every) as (_, session_id, spaniard),
         stage.listener(session_id, "fr") as french,
         stage.listener(session_id, "zu") as zulu,
     ):
-        await spaniard.expect(to("machine"))
-        await french.expect(to("machine"))
+        await spaniard.expect(changes_to("machine"))
+        await french.expect(changes_to("machine"))
 
         # The engine has no Zulu.
         assert not [m for m in await zulu.drained() if m["type"] == "channelSourceChanged"]
 
 
-async def test_runs_follow_each_other_and_the_floor_is_never_heard_in_between(
-    stage: Stage, operator: Operator
-) -> None:
+async def test_runs_succeed_each_other_without_a_gap(stage: Stage, operator: Operator) -> None:
     async with interpreted(stage) as (speaker, session_id, listener):
-        first = await listener.expect(to("machine"))
+        first = await listener.expect(changes_to("machine"))
         assert first["from"] == "floor"
         changes = [first]
         async with talking(speaker), asyncio.timeout(PATIENCE_SECONDS):
@@ -109,7 +107,7 @@ async def test_runs_follow_each_other_and_the_floor_is_never_heard_in_between(
                 change = await listener.expect("channelSourceChanged")
                 assert (change["from"], change["to"]) == ("machine", "machine")
                 changes.append(change)
-            # Whoever came last is heard, under its own epoch.
+            # The newest run is heard, under its own epoch.
             heard = await listener.expect(
                 lambda message: spanish(message) and message["epoch"] == changes[-1]["epoch"]
             )
@@ -120,53 +118,53 @@ async def test_runs_follow_each_other_and_the_floor_is_never_heard_in_between(
         assert await generation(operator, session_id) >= 4
 
 
-async def test_a_machine_that_dies_is_replaced_by_the_sweep(
+async def test_the_sweep_replaces_a_killed_machine(
     endpoints: Endpoints, stage: Stage, operator: Operator
 ) -> None:
     async with interpreted(stage) as (speaker, session_id, listener):
-        await listener.expect(to("machine"))
-        for process in runs_at_work(endpoints):
+        await listener.expect(changes_to("machine"))
+        for process in interpreter_processes(endpoints):
             process.kill()
 
         async with talking(speaker):
-            assert (await listener.expect(to("floor")))["from"] == "machine"
-            # As if its run had not been renewed for half a minute.
+            assert (await listener.expect(changes_to("floor")))["from"] == "machine"
+            # Simulate a run that was not renewed for half a minute.
             await operator.change_session(
                 session_id, "SET interpreterRun.leaseUntil = :then", ":then", 1
             )
             await operator.tick()
 
-            await listener.expect(to("machine"))
+            await listener.expect(changes_to("machine"))
             await listener.expect(spanish)
 
 
-async def test_more_sessions_than_other_functions_have_workers_are_interpreted_at_once(
+async def test_more_sessions_than_the_usual_worker_limit_are_interpreted_at_once(
     stage: Stage,
 ) -> None:
     async with AsyncExitStack() as opened:
         listeners = [(await opened.enter_async_context(interpreted(stage)))[2] for _ in range(MANY)]
         for listener in listeners:
-            await listener.expect(to("machine"))
+            await listener.expect(changes_to("machine"))
 
 
-async def test_with_the_session_the_run_is_over(endpoints: Endpoints, stage: Stage) -> None:
+async def test_the_run_ends_with_the_session(endpoints: Endpoints, stage: Stage) -> None:
     log = state_of(endpoints) / "logs" / "lingocast-dev-interpreter.log"
 
-    def over() -> int:
+    def ended_runs() -> int:
         return log.read_text().count('"Ending":"over"')
 
     async with interpreted(stage) as (speaker, _, listener):
-        await listener.expect(to("machine"))
-        before = over()
+        await listener.expect(changes_to("machine"))
+        before = ended_runs()
 
         assert (await speaker.ask("endSession"))["type"] == "sessionEnded"
 
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while over() == before:  # noqa: ASYNC110 - written by another process
+            while ended_runs() == before:  # noqa: ASYNC110 - written by another process
                 await asyncio.sleep(0.05)
 
 
-async def test_of_two_invocations_for_one_generation_one_runs(
+async def test_one_of_two_invocations_for_a_generation_runs(
     stage: Stage, operator: Operator
 ) -> None:
     async with (
@@ -184,14 +182,14 @@ async def test_of_two_invocations_for_one_generation_one_runs(
 
         done, _ = await asyncio.wait(invocations, return_when=asyncio.FIRST_COMPLETED)
 
-        # It came too late, and has done nothing; the other one is at work.
+        # The later one returns at once; the other one interprets.
         assert [task.result() for task in done] == [{}]
-        await listener.expect(to("machine"))
+        await listener.expect(changes_to("machine"))
         await speaker.ask("endSession")
         assert await asyncio.gather(*invocations) == [{}, {}]
 
 
-async def test_a_session_s_ticket_is_nowhere_to_be_read(
+async def test_the_ticket_appears_in_no_row_message_or_log(
     endpoints: Endpoints, stage: Stage, operator: Operator
 ) -> None:
     async with (
@@ -207,7 +205,7 @@ async def test_a_session_s_ticket_is_nowhere_to_be_read(
             await operator.change_session(session_id, f"SET {name} = :value", ":value", value)
         event = {"sessionId": session_id, "ticket": ticket, "generation": 1}
         running = asyncio.create_task(operator.invoke("interpreter", event))
-        await listener.expect(to("machine"))
+        await listener.expect(changes_to("machine"))
         row = await operator.session(session_id)
         heard = await listener.drained()
 
@@ -218,14 +216,14 @@ async def test_a_session_s_ticket_is_nowhere_to_be_read(
         assert ticket not in log.read_text(errors="replace"), log
 
 
-def test_nothing_is_left_behind_when_the_stack_stops_in_mid_session() -> None:
+def test_no_process_survives_a_stack_that_stops_during_a_session() -> None:
     async def leave_running(running: Endpoints) -> None:
         async with interpreted(Stage(running)) as (_, _, listener):
-            await listener.expect(to("machine"))
+            await listener.expect(changes_to("machine"))
 
     with launch_quiet() as running:
         asyncio.run(leave_running(running))
-        at_work = runs_at_work(running)
+        at_work = interpreter_processes(running)
         assert at_work
 
     assert not [process for process in at_work if process.is_running()]

@@ -1,4 +1,4 @@
-"""The function `interpreter` with the engine `aws`, as deployed, on services in AWS's place."""
+"""The function `interpreter` with the engine `aws`, from a speaker's request to listeners."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.wire import Message
 SPOKEN = SENTENCES[:2]
 
 
-async def test_a_speaker_asks_and_listeners_hear_and_read_spanish(aws_stack: AwsStack) -> None:
+async def test_listeners_hear_and_read_spanish(aws_stack: AwsStack) -> None:
     stage, aws = aws_stack.stage, aws_stack.aws
     served, streams = len(aws.served), len(aws.streams)
     token = stage.token("alice", "speakers")
@@ -43,7 +43,7 @@ async def test_a_speaker_asks_and_listeners_hear_and_read_spanish(aws_stack: Aws
     assert chunk["language"] == "es"
     assert [caption["text"] for caption in captions] == [f"[es] {said}" for said in SPOKEN]
     polly = [request.members for request in aws.served[served:] if request.service == "polly"]
-    # The session's tier has reached the voices.
+    # The session's quality tier selects the voices.
     assert {members["Engine"] for members in polly} == {"neural"}
 
 

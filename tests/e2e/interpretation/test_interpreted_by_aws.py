@@ -1,4 +1,4 @@
-"""A machine on AWS's services, over the whole stack: from somebody's words to a listener's ear."""
+"""A machine interpreter on AWS's services, from the speaker's words to a listener."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLE = {("es", said): spanish for said, spanish in zip(SENTENCES, SPANISH, stri
 
 
 @pytest.mark.parametrize("troubles", [(), (Dropped(900), Dropped(600))], ids=["well", "broken"])
-async def test_what_is_said_is_heard_and_read_in_spanish(
+async def test_speech_is_heard_and_read_in_spanish(
     stage: Stage, troubles: tuple[StreamTrouble, ...]
 ) -> None:
     url = stage.endpoints.websocket_url
@@ -76,7 +76,7 @@ async def test_what_is_said_is_heard_and_read_in_spanish(
     tone, _ = spoken({"Text": SPANISH[0], "OutputFormat": "pcm", "SampleRate": "16000"})
     assert base64.b64decode(first["audio"]) == tone[:6_400]
     renders = first["renders"]
-    # Five words of 250 ms, whenever the speaker began.
+    # Five words of 250 ms, from wherever the speaker began.
     assert renders["endTimestamp"] - renders["timestamp"] == pytest.approx(1_250, abs=40)
     assert len(aws.streams) > len(troubles)
 

@@ -1,4 +1,4 @@
-"""Interpreters who take turns, stall, vanish and race, over sockets, on several workers."""
+"""Interpreters who take turns, stall, vanish and race, on several workers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.e2e.support.envelopes import assert_error, still_works
 from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message, Wire
 
-# Short chunks, so that the moment in which the floor is heard again is seen closely.
+# Short chunks resolve the moment in which the floor is heard again.
 FORMAT = {"chunkMs": 100, "sampleRate": 8_000}
 CHUNK = bytes(1_600)
-# From the last sign of life of an interpreter until the floor is heard in its place.
+# From an interpreter's last heartbeat until listeners hear the floor.
 LIMIT_MS = 3_000
 
 
@@ -30,7 +30,7 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 
 @asynccontextmanager
 async def speaking(speaker: Wire) -> AsyncIterator[None]:
-    """The floor speaks, in real time."""
+    """The speaker sends audio in real time."""
 
     async def speak() -> None:
         seq = 0
@@ -50,7 +50,7 @@ async def speaking(speaker: Wire) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def speaker_and_listener(stage: Stage) -> AsyncIterator[tuple[Wire, str, Wire]]:
-    """A speaker who speaks, the session's id, and a listener of Spanish."""
+    """A session whose speaker sends audio: the speaker, the id and a Spanish listener."""
     async with (
         stage.session(audioFormat=FORMAT) as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -61,7 +61,7 @@ async def speaker_and_listener(stage: Stage) -> AsyncIterator[tuple[Wire, str, W
 
 
 async def hears(listener: Wire, language: str, epoch: int) -> Message:
-    """The next chunk of a language and epoch."""
+    """Wait for a chunk in this language and epoch."""
     return await listener.expect(
         lambda message: (
             message["type"] == "audio"
@@ -70,36 +70,36 @@ async def hears(listener: Wire, language: str, epoch: int) -> Message:
     )
 
 
-async def told(listener: Wire) -> tuple[str, str, int]:
-    """Whom the listener hears from now on."""
+async def source_change(listener: Wire) -> tuple[str, str, int]:
+    """The next change of the channel's source: from, to, epoch."""
     change = await listener.expect("channelSourceChanged")
     return change["from"], change["to"], change["epoch"]
 
 
 async def is_heard(interpreter: Wire, listener: Wire, epoch: int, seq: int = 0) -> None:
-    """A chunk of the interpreter arrives."""
+    """Check that the interpreter's audio arrives."""
     await interpreter.send_audio(seq, CHUNK)
     await hears(listener, "es", epoch)
 
 
 async def is_refused(interpreter: Wire) -> None:
-    """A chunk of the interpreter does not count any more."""
+    """Check that the interpreter's audio is refused."""
     await interpreter.send_audio(99, CHUNK)
     assert_error(await interpreter.expect("error"), "FORBIDDEN", "sendAudio")
 
 
-async def news(interpreter: Wire) -> tuple[str, bool, int | None]:
-    """What an interpreter is told of its lease: why, whether it holds, its epoch."""
+async def lease_change(interpreter: Wire) -> tuple[str, bool, int | None]:
+    """The next notice about the lease: reason, whether it is held, epoch."""
     lease = await interpreter.expect("interpreterLease")
     return lease["reason"], lease["lease"]["holds"], lease["lease"].get("epoch")
 
 
-async def test_people_take_turns(stage: Stage) -> None:
+async def test_interpreters_take_over_and_hand_over(stage: Stage) -> None:
     async with (
         speaker_and_listener(stage) as (_, session_id, listener),
         stage.interpreter(session_id) as first,
     ):
-        assert await told(listener) == ("floor", "human", 1)
+        assert await source_change(listener) == ("floor", "human", 1)
         assert_error(await first.ask("handOver"), "NO_STANDBY", "handOver")
         async with stage.interpreter(session_id, user="ivan", standby=True) as second:
             await is_heard(first, listener, 1)
@@ -107,14 +107,14 @@ async def test_people_take_turns(stage: Stage) -> None:
 
             reply = await second.ask("takeOver")
             assert (reply["reason"], reply["lease"]["holds"]) == ("asked", True)
-            assert await told(listener) == ("human", "human", 2)
-            assert await news(first) == ("takenOver", False, None)
+            assert await source_change(listener) == ("human", "human", 2)
+            assert await lease_change(first) == ("takenOver", False, None)
             await is_refused(first)
             await is_heard(second, listener, 2)
 
             assert (await second.ask("handOver"))["reason"] == "handedOver"
-            assert await told(listener) == ("human", "human", 3)
-            assert await news(first) == ("promoted", True, 3)
+            assert await source_change(listener) == ("human", "human", 3)
+            assert await lease_change(first) == ("promoted", True, 3)
             await is_refused(second)
             await is_heard(first, listener, 3, seq=1)
             assert_error(await second.ask("handOver"), "FORBIDDEN", "handOver")
@@ -122,48 +122,47 @@ async def test_people_take_turns(stage: Stage) -> None:
             await still_works(second)
 
 
-async def test_from_person_to_person_to_machine_to_the_floor(stage: Stage) -> None:
+async def test_succession_from_person_to_person_to_machine_to_the_floor(stage: Stage) -> None:
     async with (
         speaker_and_listener(stage) as (_, session_id, listener),
         stage.interpreter(session_id) as first,
         stage.interpreter(session_id, user="m", standby=True, source="machine") as machine,
         stage.interpreter(session_id, user="ivan", standby=True) as second,
     ):
-        assert await told(listener) == ("floor", "human", 1)
+        assert await source_change(listener) == ("floor", "human", 1)
         assert_error(await machine.ask("takeOver"), "FORBIDDEN", "takeOver")
 
         first.socket.transport.abort()
-        assert await told(listener) == ("human", "human", 2)
-        assert await news(second) == ("promoted", True, 2)
+        assert await source_change(listener) == ("human", "human", 2)
+        assert await lease_change(second) == ("promoted", True, 2)
         await is_heard(second, listener, 2)
 
         assert (await second.ask("leaveSession"))["type"] == "sessionLeft"
-        assert await told(listener) == ("human", "machine", 3)
-        assert await news(machine) == ("promoted", True, 3)
+        assert await source_change(listener) == ("human", "machine", 3)
+        assert await lease_change(machine) == ("promoted", True, 3)
         await is_heard(machine, listener, 3)
 
         machine.socket.transport.abort()
-        assert await told(listener) == ("machine", "floor", 3)
+        assert await source_change(listener) == ("machine", "floor", 3)
         await hears(listener, "en", 1)
 
 
-async def test_who_stalls_is_replaced_by_the_floor_refused_and_then_waits(stage: Stage) -> None:
-    """Its socket stays open all the time."""
+async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(stage: Stage) -> None:
     async with (
         speaker_and_listener(stage) as (_, session_id, listener),
         stage.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
-        assert await told(listener) == ("floor", "human", 1)
+        assert await source_change(listener) == ("floor", "human", 1)
         alive_at = (await stalled.ask("heartbeat"))["timestamp"]
-        await listener.drained()  # of the floor, which it heard before
+        await listener.drained()  # the floor, heard before
 
         heard = await hears(listener, "en", 1)
         assert heard["timestamp"] - alive_at <= LIMIT_MS
-        assert await told(listener) == ("human", "floor", 1)
-        assert await news(stalled) == ("expired", False, None)
+        assert await source_change(listener) == ("human", "floor", 1)
+        assert await lease_change(stalled) == ("expired", False, None)
         async with stage.interpreter(session_id, user="ivan") as successor:
-            assert await told(listener) == ("floor", "human", 2)
+            assert await source_change(listener) == ("floor", "human", 2)
             await is_refused(stalled)
             async with stalled.beating():
                 waits = await stalled.ask("heartbeat")
@@ -172,28 +171,28 @@ async def test_who_stalls_is_replaced_by_the_floor_refused_and_then_waits(stage:
                 await is_heard(successor, listener, 2)
 
                 successor.socket.transport.abort()
-                assert await told(listener) == ("human", "human", 3)
-                assert await news(stalled) == ("promoted", True, 3)
+                assert await source_change(listener) == ("human", "human", 3)
+                assert await lease_change(stalled) == ("promoted", True, 3)
                 await is_heard(stalled, listener, 3, seq=100)
 
 
-async def test_whose_lease_ran_out_has_the_language_again_when_it_is_back(stage: Stage) -> None:
+async def test_an_expired_lease_is_regained_if_the_channel_is_free(stage: Stage) -> None:
     async with (
         speaker_and_listener(stage) as (_, session_id, listener),
         stage.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
-        assert await told(listener) == ("floor", "human", 1)
-        assert await told(listener) == ("human", "floor", 1)
+        assert await source_change(listener) == ("floor", "human", 1)
+        assert await source_change(listener) == ("human", "floor", 1)
 
         async with stalled.beating():
-            assert await told(listener) == ("floor", "human", 2)
+            assert await source_change(listener) == ("floor", "human", 2)
             await is_heard(stalled, listener, 2)
 
 
 @pytest.mark.parametrize("how_many", [2, 8])
 @pytest.mark.parametrize("wait", [False, True])
-async def test_of_those_who_race_for_a_language_exactly_one_has_it(
+async def test_exactly_one_of_several_racing_interpreters_holds_the_channel(
     stage: Stage, how_many: int, wait: bool
 ) -> None:
     async with contextlib.AsyncExitStack() as opened:
@@ -219,10 +218,10 @@ async def test_of_those_who_race_for_a_language_exactly_one_has_it(
         others = [reply for reply in replies if reply not in holders]
         outcomes: set[Any] = {reply.get("code", reply["type"]) for reply in others}
         assert outcomes == ({"sessionJoined"} if wait else {"LANGUAGE_TAKEN"})
-        assert await told(listener) == ("floor", "human", 1)
+        assert await source_change(listener) == ("floor", "human", 1)
 
 
-async def test_those_who_take_over_at_once_all_have_it_one_after_the_other(stage: Stage) -> None:
+async def test_concurrent_takeovers_succeed_one_after_the_other(stage: Stage) -> None:
     async with contextlib.AsyncExitStack() as opened:
         _, session_id, listener = await opened.enter_async_context(speaker_and_listener(stage))
         enter = opened.enter_async_context
@@ -240,11 +239,11 @@ async def test_those_who_take_over_at_once_all_have_it_one_after_the_other(stage
         assert [each["lease"].get("epoch") for each in present if each["lease"]["holds"]] == [4]
         epoch = 0
         while epoch < 4:
-            _, _, epoch = await told(listener)
+            _, _, epoch = await source_change(listener)
 
 
 @pytest.mark.parametrize("fields", [{"standby": True}, {"source": "machine"}])
-async def test_only_interpreters_wait_or_are_machines(
+async def test_only_interpreters_can_be_standbys_or_machines(
     stage: Stage, fields: dict[str, object]
 ) -> None:
     async with stage.session() as (_, session_id), stage.connection() as anyone:

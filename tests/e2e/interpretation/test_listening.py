@@ -1,4 +1,4 @@
-"""A listener of an interpreted language, with the project's own client: sound, text and ledger."""
+"""A listener of an interpreted language with the client library: audio, captions, latencies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.e2e.support.flows import LIMIT_SECONDS, Happenings
 from tests.e2e.support.stage import Stage
 from tests.helpers.wire import CHUNK
 
-# What is sent at once is played long after: nothing depends on how fast the machine is.
+# A long playout delay makes the test independent of the machine's speed.
 PLAYOUT_DELAY_MS = 60_000
 
 
@@ -30,7 +30,7 @@ def said(text: str, end: int, *, final: bool = True, spoken: bool = True) -> Sen
     )
 
 
-async def test_a_listener_hears_reads_and_measures_what_is_interpreted(stage: Stage) -> None:
+async def test_a_listener_hears_reads_and_measures_interpretation(stage: Stage) -> None:
     captions: list[Caption] = []
     happened = Happenings()
 
@@ -68,9 +68,9 @@ async def test_a_listener_hears_reads_and_measures_what_is_interpreted(stage: St
             said("Adiós.", end + 2_000, spoken=False),
         ):
             await interpreter.send_caption(caption)
-            # Captions are not sequenced: the next one might overtake it.
+            # Captions are unordered: the next one might overtake it.
             await happened.until(caption.text)
-        # Chunks of a second: two of one sentence, one of another, after a pause.
+        # One-second chunks: two of one sentence and, after a pause, one of another.
         sent_at = end + 364
         for seq, (at, utterance) in enumerate(
             ((sent_at - 1_000, end), (sent_at, end), (sent_at + 4_000, end + 5_000))

@@ -1,4 +1,4 @@
-"""Machines that interpret, beside people and each other, over a running stack."""
+"""Machine interpreters beside people and each other, on a running stack."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def machine(stage: Stage, session_id: str, news: list[News], *languages: str) ->
     )
 
 
-async def test_a_machine_follows_listeners_and_steps_back_for_people(stage: Stage) -> None:
+async def test_a_machine_follows_listeners_and_yields_to_people(stage: Stage) -> None:
     operator, floor = Operator(stage.endpoints), Floor(stage.endpoints)
     spanish, catalan = Watcher(stage.endpoints, "es"), Watcher(stage.endpoints, "ca")
     news: list[News] = []
@@ -59,7 +59,7 @@ async def test_a_machine_follows_listeners_and_steps_back_for_people(stage: Stag
             await robot.run()
 
         start(run())
-        # Nobody listens: it sits nowhere.
+        # Without listeners it holds no channel.
         await asyncio.sleep(0)
         assert robot.holds == frozenset()
         leaving = asyncio.create_task(catalan.listen(session_id))
@@ -70,13 +70,13 @@ async def test_a_machine_follows_listeners_and_steps_back_for_people(stage: Stag
         chunk = next(audio for audio in spanish.audio if audio.language == "es")
         assert chunk.renders is not None
 
-        # One who listens no more is served no more.
+        # When the last listener of a language leaves, the machine releases the channel.
         leaving.cancel()
         await until(lambda: robot.holds == {"es"})
         row = await operator.session(session_id)
         assert "connectionId" not in row["channels"]["ca"]
 
-        # A person, who gives no sign of life after taking over: this wire sends no heartbeats.
+        # A person takes over and sends no heartbeats, so the lease expires.
         async with stage.connection("ines", "interpreters") as ines:
             await joined(ines, session_id, "es", **WAITING)
             taken = asyncio.create_task(spanish.is_told("human"))
@@ -92,7 +92,7 @@ async def test_a_machine_follows_listeners_and_steps_back_for_people(stage: Stag
         assert robot.report.of("es").refused_chunks == 0
 
 
-async def test_a_machine_that_is_killed_leaves_its_listeners_to_the_floor_until_it_is_back(
+async def test_listeners_hear_the_floor_until_a_killed_machine_is_back(
     stage: Stage, tmp_path: Path
 ) -> None:
     floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
@@ -103,7 +103,7 @@ async def test_a_machine_that_is_killed_leaves_its_listeners_to_the_floor_until_
         start(spanish.listen(session_id))
         command = ("interpret", session_id, "--engine", "scripted", "--languages", "es")
         async with desk.open(*command) as terminal:
-            await spanish.hears("es", times=1)  # and more of that sentence is to come
+            await spanish.hears("es", times=1)  # in the middle of a sentence
             told = asyncio.create_task(spanish.is_told("floor"))
             killed_at = time.time()
             terminal.process.send_signal(signal.SIGKILL)
@@ -115,7 +115,7 @@ async def test_a_machine_that_is_killed_leaves_its_listeners_to_the_floor_until_
         assert all(is_hum(audio) for audio in again)
 
 
-async def test_a_machine_that_stalls_cannot_talk_over_its_successor(
+async def test_a_stalled_machine_cannot_talk_over_its_successor(
     stage: Stage, tmp_path: Path
 ) -> None:
     operator = Operator(stage.endpoints)
@@ -131,8 +131,8 @@ async def test_a_machine_that_stalls_cannot_talk_over_its_successor(
         async with first_desk.open("interpret", session_id, *command) as first:
             await first.until("The machine is the voice of es.")
             async with second_desk.open("interpret", session_id, *command) as second:
-                # Two of them are one voice.
-                await eventually(lambda: someone_waits(operator, session_id))
+                # With a stand-by, one machine is heard.
+                await eventually(lambda: has_standby(operator, session_id))
                 assert {audio.epoch for audio in await spanish.hears("es", times=5)} == {1}
                 first.process.send_signal(signal.SIGSTOP)
                 await second.until("The machine is the voice of es.")
@@ -141,7 +141,7 @@ async def test_a_machine_that_stalls_cannot_talk_over_its_successor(
                 heard = await spanish.hears("es", times=20)
                 assert {audio.epoch for audio in heard} == {2}
                 await first.until("The machine is not the voice of es now; it waits for its turn.")
-                # Whoever stops in order lets the other one go on.
+                # A machine that stops cleanly hands over.
                 told = asyncio.create_task(spanish.is_told("machine"))
                 assert await second.ctrl_c() == 0
                 await told
@@ -231,13 +231,13 @@ async def test_a_person_at_a_terminal_takes_over_and_hands_back(
 
 
 def sentence(audio_format: AudioFormat) -> Recording:
-    """A sentence that is recognised without fail, and the silence after it."""
+    """A sentence that is recognised reliably, and silence."""
     silence = bytes(audio_format.chunk_bytes * 10)
     return Recording(to_pcm(SAID.read(), audio_format) + silence, audio_format)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something that is looked up anew each time is true."""
+    """Wait until the condition holds."""
 
     async def holds() -> bool:
         return condition()
@@ -245,6 +245,6 @@ async def until(condition: Callable[[], bool]) -> None:
     await eventually(holds)
 
 
-async def someone_waits(operator: Operator, session_id: str) -> bool:
-    """Whether somebody waits to be the voice of Spanish."""
+async def has_standby(operator: Operator, session_id: str) -> bool:
+    """Whether the Spanish channel has a stand-by."""
     return bool((await operator.session(session_id))["channels"]["es"].get("standbys"))

@@ -1,4 +1,4 @@
-"""The stack on this machine serves whatever the person's AWS settings are."""
+"""Local stacks ignore the AWS settings of the user who runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS
 from tests.unit.local.base.test_aws_settings import AWS_SETTINGS
 
 
-def test_a_stack_reads_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_ignores_the_users_aws_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / ".aws"
     folder.mkdir()
     for name in ("config", "credentials"):

@@ -1,4 +1,4 @@
-"""Errors that no client can cause: rows that are damaged or gone. The connection survives them."""
+"""Errors that no client can cause: damaged and missing rows. The connection survives them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.helpers.wire import Message
 
 
 class Rows:
-    """The tables of a running stack, as an operator reaches them."""
+    """The tables of a running stack, by an operator's access."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._operator = Operator(endpoints)
 
     @asynccontextmanager
     async def damaged(self, session_id: str) -> AsyncIterator[None]:
-        """A session's row lacks what every row has, until the end of the block."""
+        """Damage a session's row until the end of the block."""
         key = {"sessionId": {"S": session_id}}
         row = await self._operator.call("get_item", SESSIONS, Key=key)
         update = "REMOVE audioFormat, broadcastState"
@@ -34,7 +34,7 @@ class Rows:
 
     @asynccontextmanager
     async def forgotten(self, user: str) -> AsyncIterator[None]:
-        """The row of a user's connection is gone, until the end of the block."""
+        """Remove the row of a user's connection until the end of the block."""
         found = await self._operator.call(
             "scan",
             CONNECTIONS,
@@ -52,17 +52,17 @@ class Rows:
 
 @pytest.fixture
 def rows(endpoints: Endpoints) -> Rows:
-    """The tables behind the stage."""
+    """The tables of the shared stack."""
     return Rows(endpoints)
 
 
 def assert_internal(error: Message, action: str) -> None:
-    """A fault of the service, without a word about what it was."""
+    """Check for an INTERNAL error without detail."""
     assert error["message"] == "a fault of the service; try again"
     assert_error(error, "INTERNAL", action)
 
 
-async def test_a_fault_of_the_service_is_internal_and_passes(stage: Stage, rows: Rows) -> None:
+async def test_a_damaged_row_is_an_internal_error_and_recovers(stage: Stage, rows: Rows) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "en") as listener,
@@ -87,9 +87,7 @@ async def test_a_fault_of_the_service_is_internal_and_passes(stage: Stage, rows:
         await joined(late, session_id, "es")
 
 
-async def test_a_connection_whose_row_is_gone_is_told_to_connect_again(
-    stage: Stage, rows: Rows
-) -> None:
+async def test_a_connection_without_a_row_is_asked_to_reconnect(stage: Stage, rows: Rows) -> None:
     async with (
         stage.session() as (_, session_id),
         stage.connection("zoe", "speakers") as forgotten,
@@ -113,6 +111,6 @@ async def test_a_connection_whose_row_is_gone_is_told_to_connect_again(
 
             async with stage.connection("zoe", "speakers") as again:
                 await joined(again, session_id, "es")
-        # It was open all the time, and works as soon as it is known again.
+        # The connection stayed open and works as soon as its row is back.
         await still_works(forgotten)
         await joined(forgotten, session_id, "es")

@@ -1,4 +1,4 @@
-"""What `make demo` runs: the client library, the command line and the stack together."""
+"""`make demo`: the client library, the command line and the stack together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATE_HZ = 16_000
 
 
 def recording(path: Path, seconds: float) -> bytes:
-    """A rising tone, written to `path`; its samples."""
+    """Write a rising tone to `path`; returns its samples."""
     samples = b"".join(
         ((number * number // 64) % 20_000 - 10_000).to_bytes(2, "little", signed=True)
         for number in range(int(seconds * RATE_HZ))
@@ -29,8 +29,8 @@ def recording(path: Path, seconds: float) -> bytes:
 
 
 def demo(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The demonstration with the recording in `folder`, to its end."""
-    # Long chunks and patient ears: none is lost because this machine is slow.
+    """Run the demonstration with the recording in `folder`."""
+    # Long chunks and a long playout delay: a slow machine loses none.
     patience = ("--chunk-ms=500", "--playout-delay=3000")
     arguments = [str(folder / "tone.wav"), "--out", str(folder / "out"), *patience]
     return subprocess.run(
@@ -47,7 +47,7 @@ def demo(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
     said = recording(tmp_path / "tone.wav", 1.7)
 
-    # Without the programs of the machine that interprets, wherever this runs.
+    # The machine interpreter's programs are not in this PATH.
     done = demo(tmp_path, PATH=str(Path(sys.executable).parent))
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,7 +60,7 @@ def test_demo_delivers_a_recording_sample_for_sample(tmp_path: Path) -> None:
         assert sound.readframes(RATE_HZ) != said[: 2 * RATE_HZ]
 
 
-def test_demo_has_a_machine_interpret_where_its_programs_are(tmp_path: Path) -> None:
+def test_demo_interprets_by_machine_where_the_programs_are_installed(tmp_path: Path) -> None:
     require_programs()
     recording(tmp_path / "tone.wav", 0.5)
 
@@ -78,7 +78,7 @@ def test_demo_has_a_machine_interpret_where_its_programs_are(tmp_path: Path) -> 
         assert any(sound.readframes(sound.getnframes()))
 
 
-def test_demo_names_the_recording_that_is_not_there(tmp_path: Path) -> None:
+def test_demo_names_a_missing_recording(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "demo", str(tmp_path / "nothing.wav")],
         cwd=ROOT,

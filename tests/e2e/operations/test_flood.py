@@ -1,4 +1,4 @@
-"""Strangers that flood the service cost honest listeners nothing, and are closed."""
+"""Clients that flood the service are closed, and cost other listeners nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.support.stage import LONG_CHUNKS, Stage
 from tests.helpers.wire import PATIENCE_SECONDS, wire
 
 VANDALS = 8
-# Chunks of a second: on a machine that halts for one none is lost for that.
+# Of a second each: a machine that halts for a second loses none.
 CHUNKS = 5
 FLOODS: dict[str, dict[str, object]] = {
     "sendAudio": {"action": "sendAudio", "seq": 1, "timestamp": 1, "audio": "A" * 8_536},
@@ -34,13 +34,13 @@ FLOODS: dict[str, dict[str, object]] = {
 
 @pytest.fixture(scope="module")
 def flooded() -> Iterator[Endpoints]:
-    """A stack of its own: whoever floods it is slowed for minutes."""
+    """A stack of its own: after a flood the address is throttled for minutes."""
     with launch_quiet() as running:
         yield running
 
 
 class Flood:
-    """Strangers that send the same for as long as the talk goes on."""
+    """Strangers that repeat one message, and reconnect when they are closed."""
 
     def __init__(self, url: str, message: dict[str, object], *, waits: bool) -> None:
         self._url = url
@@ -50,7 +50,7 @@ class Flood:
         self.codes: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """One stranger, again and again."""
+        """Run one stranger."""
         while True:
             try:
                 async with wire(self._url) as stranger:
@@ -87,9 +87,7 @@ class Flood:
         ("junk", False),
     ],
 )
-async def test_listeners_lose_nothing_to_a_flood(
-    flooded: Endpoints, kind: str, waits: bool
-) -> None:
+async def test_a_flood_costs_listeners_no_chunk(flooded: Endpoints, kind: str, waits: bool) -> None:
     stage = Stage(flooded)
     flood = Flood(flooded.websocket_url, FLOODS[kind], waits=waits)
     async with contextlib.AsyncExitStack() as people:
@@ -109,8 +107,8 @@ async def test_listeners_lose_nothing_to_a_flood(
                     [(await listener.expect("audio"))["seq"] for _ in range(CHUNKS)]
                     for listener in listeners
                 ]
-                # On a slow machine a connection's budget lasts longer than the talk.
-                while not flood.closings:  # noqa: ASYNC110 - no event tells
+                # On a slow machine the strangers' budgets may outlast the talk.
+                while not flood.closings:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.05)
         finally:
             for stranger in strangers:
@@ -118,7 +116,7 @@ async def test_listeners_lose_nothing_to_a_flood(
             await asyncio.gather(*strangers, return_exceptions=True)
 
     assert [sorted(each) for each in heard] == [list(range(CHUNKS))] * len(listeners)
-    assert flood.closings, "nobody was closed"
+    assert flood.closings, "no stranger was closed"
     assert set(flood.closings) <= {1000, 1008}
-    # Who does not read may be closed before the farewell has got through.
+    # A stranger that does not read may be closed before the error has arrived.
     assert flood.codes["RATE_LIMITED"] or not waits

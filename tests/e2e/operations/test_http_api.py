@@ -1,4 +1,4 @@
-"""The HTTP API as its document describes it: whatever is sent is answered as documented."""
+"""The HTTP API conforms to its OpenAPI document, for generated requests."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.e2e.support.stage import Stage
 
 _TIMEOUT_SECONDS = 30
 _SECRET = b"local-sync-secret"
-# What it is all about; that another method is a 404 here and no 405 is API Gateway's way.
+# Without the check for 405: API Gateway answers other methods with 404.
 _CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
     checks.content_type_conformance,
     checks.response_schema_conformance,
 ]
-# Few: each request is a row written, or an announcement to everybody.
+# Few examples: each request writes a row or announces to everyone.
 _bounded = settings(
     max_examples=20,
     deadline=None,
@@ -49,19 +49,19 @@ authorized = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own: what is announced here nobody else is to hear."""
+    """A stack of its own: announcements to everyone would disturb other tests."""
     with launch_quiet() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def token(endpoints: Endpoints) -> str:
-    """Of somebody who may do everything."""
+    """A token with all groups that the API asks for."""
     return Stage(endpoints).token("olga", "operators", "speakers")
 
 
 def operation(spec: HttpRouteSpec) -> Any:
-    """The route in the document. Who may is proved by the tests, not generated."""
+    """The route in the document, without security: the tests add tokens and signatures."""
     document = json.loads(openapi.DOCUMENT.read_text())
     described = document["paths"][spec.path][spec.method.lower()]
     described["security"] = []
@@ -70,7 +70,7 @@ def operation(spec: HttpRouteSpec) -> Any:
 
 
 def proof(spec: HttpRouteSpec, token: str, body: bytes) -> dict[str, str]:
-    """The headers that let a request in: a token, or a signature."""
+    """The headers that authorize a request: a token, or a signature."""
     if spec.authorized:
         return {"Authorization": f"Bearer {token}"}
     now = str(int(time.time()))
@@ -79,14 +79,14 @@ def proof(spec: HttpRouteSpec, token: str, body: bytes) -> dict[str, str]:
 
 
 def body_of(case: Case[Any], url: str) -> bytes:
-    """The bytes that the case sends."""
+    """The bytes of the case's body."""
     sent = requests.Request(**case.as_transport_kwargs(base_url=url)).prepare().body
     assert isinstance(sent, (str, bytes, type(None)))
     return sent.encode() if isinstance(sent, str) else sent or b""
 
 
 def call(case: Case[Any], spec: HttpRouteSpec, endpoints: Endpoints, token: str) -> Any:
-    """The answer to the case, sent by somebody who may."""
+    """Send the case with authorization; returns the response."""
     url = str(endpoints.http_url)
     return case.call(
         base_url=url, headers=proof(spec, token, body_of(case, url)), timeout=_TIMEOUT_SECONDS
@@ -94,7 +94,7 @@ def call(case: Case[Any], spec: HttpRouteSpec, endpoints: Endpoints, token: str)
 
 
 @every_route
-def test_what_is_well_formed_is_answered_as_documented(
+def test_well_formed_requests_are_answered_as_documented(
     endpoints: Endpoints, token: str, spec: HttpRouteSpec
 ) -> None:
     seen: set[int] = set()
@@ -107,13 +107,13 @@ def test_what_is_well_formed_is_answered_as_documented(
         case.validate_response(answer, checks=_CHECKS)
 
     check()
-    # What the document does not say may be refused; not all of it, and not for want of a proof.
+    # Rules beyond the document may refuse some requests, but not all, and none as unauthorized.
     assert seen & {200, 404}
     assert 401 not in seen
 
 
 @taking_bodies
-def test_what_is_malformed_is_refused_as_documented(
+def test_malformed_requests_are_refused_as_documented(
     endpoints: Endpoints, token: str, spec: HttpRouteSpec
 ) -> None:
     @given(case=operation(spec).as_strategy(generation_mode=GenerationMode.NEGATIVE))
@@ -128,7 +128,7 @@ def test_what_is_malformed_is_refused_as_documented(
 
 
 @taking_bodies
-def test_the_example_of_a_body_is_understood(
+def test_the_documented_example_is_accepted(
     endpoints: Endpoints, token: str, spec: HttpRouteSpec
 ) -> None:
     document = json.loads(openapi.DOCUMENT.read_text())
@@ -138,12 +138,12 @@ def test_the_example_of_a_body_is_understood(
     answer = call(case, spec, endpoints, token)
 
     case.validate_response(answer, checks=_CHECKS)
-    # What it names need not be there.
+    # The example's ids need not exist.
     assert answer.status_code in {200, 404}, answer.text
 
 
 @authorized
-def test_without_an_access_token_nothing_is_answered(
+def test_requests_without_an_access_token_are_refused(
     endpoints: Endpoints, spec: HttpRouteSpec
 ) -> None:
     expired = Stage(endpoints).token("olga", "operators", expiresIn=-1)
@@ -158,9 +158,7 @@ def test_without_an_access_token_nothing_is_answered(
 
 
 @taking_bodies
-def test_a_body_that_is_too_large_is_told(
-    endpoints: Endpoints, token: str, spec: HttpRouteSpec
-) -> None:
+def test_a_body_that_is_too_large(endpoints: Endpoints, token: str, spec: HttpRouteSpec) -> None:
     body = b'"' + b"x" * MAX_BODY_BYTES + b'"'
     answer = requests.request(
         spec.method,
@@ -172,7 +170,7 @@ def test_a_body_that_is_too_large_is_told(
     assert (answer.status_code, answer.json()["code"]) == (413, "MESSAGE_TOO_LARGE")
 
 
-def test_paths_of_no_route_are_the_gateways_own(endpoints: Endpoints) -> None:
+def test_unknown_paths_are_answered_by_the_gateway(endpoints: Endpoints) -> None:
     answer = requests.get(f"{endpoints.http_url}/nobody", timeout=_TIMEOUT_SECONDS)
 
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})

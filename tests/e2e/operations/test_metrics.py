@@ -1,4 +1,4 @@
-"""The running stack's metrics, as `python -m local metrics` shows them."""
+"""Metrics of the running stack in `python -m local metrics`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.support.stage import Stage
 from tests.infrastructure.assembly import ROOT
 
 _CHUNKS = 3
-# Metrics are written after the chunk: so often they are looked for.
+# Metrics are written after the chunk is delivered: maximum reads until they appear.
 _LOOKS = 20
 
 
@@ -42,7 +42,7 @@ async def delivered(state: Path) -> float:
 
 @pytest.fixture
 def state(endpoints: Endpoints, tmp_path: Path) -> Path:
-    """The stack's folder, without those of stacks that started later."""
+    """A folder with this stack's state only: the command reads the newest stack."""
     for name in ("lock", "logs"):
         (tmp_path / name).symlink_to(state_of(endpoints) / name)
     return tmp_path

@@ -1,8 +1,7 @@
-"""The service without its database: every route says so in time, nobody is cut off, and all goes on
-by itself afterwards.
+"""Database outages: every route answers UNAVAILABLE in time, connections stay, service recovers.
 
-Once its process is killed (connections are refused until it has been started again), once it is
-stopped (connections are accepted, and never answered).
+The database's process is killed (connections are refused until it restarts), or stopped
+(connections are accepted and never answered).
 """
 
 from __future__ import annotations
@@ -28,25 +27,25 @@ from tests.e2e.support.stacks import launch_quiet, runner_of
 from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, joined
 from tests.helpers.wire import Wire
 
-# API Gateway waits no longer for an integration (s).
+# API Gateway's limit for an integration (s).
 INTEGRATION_LIMIT_SECONDS = 29
 RECOVERY_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own: its outages are nobody else's."""
+    """A stack of its own: outages would disturb other tests."""
     with launch_quiet() as running:
         yield running
 
 
 def databases_of(runner: psutil.Process) -> list[psutil.Process]:
-    """The process that keeps its tables, if there is one at the moment."""
+    """The database processes that run at the moment."""
     return [child for child in runner.children() if is_database(child)]
 
 
 def is_database(process: psutil.Process) -> bool:
-    """Whether it is dynalite, and not over yet."""
+    """Whether the process is a running dynalite."""
     with suppress(psutil.NoSuchProcess):
         return "dynalite" in " ".join(process.cmdline())
     return False
@@ -78,7 +77,7 @@ async def killed(endpoints: Endpoints) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def stopped(endpoints: Endpoints) -> AsyncIterator[None]:
-    """The database takes requests and answers none, until the end of the block."""
+    """Suspend the database until the end of the block: it accepts requests and answers none."""
     (database,) = databases_of(runner_of(endpoints))
     database.send_signal(signal.SIGSTOP)
     try:
@@ -89,7 +88,7 @@ async def stopped(endpoints: Endpoints) -> AsyncIterator[None]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody, as they are when the outage comes."""
+    """The participants at the start of the outage."""
 
     session_id: str
     speaker: Wire
@@ -140,12 +139,12 @@ async def a_broadcast(stage: Stage) -> AsyncIterator[Cast]:
 
 
 async def in_time(answer: Awaitable[dict[str, object]]) -> dict[str, object]:
-    """An answer within what API Gateway waits for."""
+    """Await an answer within API Gateway's limit."""
     return await asyncio.wait_for(answer, INTEGRATION_LIMIT_SECONDS)
 
 
 async def refused_everywhere(cast: Cast) -> None:
-    """Every route answers UNAVAILABLE, all of them asked at once."""
+    """Check that every route answers UNAVAILABLE to concurrent requests."""
 
     async def refused(connection: Wire, action: str, **fields: object) -> None:
         error = await in_time(connection.ask(action, **fields))
@@ -174,19 +173,19 @@ async def refused_everywhere(cast: Cast) -> None:
 
 
 async def eventually_works(connection: Wire) -> None:
-    """The first heartbeat that is answered; those before may be refused, but nothing else."""
+    """Send heartbeats until one is answered; the others must be UNAVAILABLE."""
     async with asyncio.timeout(RECOVERY_SECONDS):
         while True:
             answer = await connection.ask("heartbeat", clientTime=1)
             if answer["type"] == "heartbeatAck":
                 return
             assert_error(answer, "UNAVAILABLE", "heartbeat")
-            await asyncio.sleep(0.5)  # heartbeats have a budget
+            await asyncio.sleep(0.5)  # heartbeats are rate-limited
 
 
 @asynccontextmanager
 async def speaking(*sources: Wire) -> AsyncIterator[None]:
-    """Chunks from all of them in real time, until the end of the block."""
+    """Send chunks from these sources in real time until the end of the block."""
 
     async def speak() -> None:
         for seq in range(2, 102):
@@ -203,7 +202,7 @@ async def speaking(*sources: Wire) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("outage", [killed, stopped])
-async def test_every_route_says_so_and_all_goes_on_afterwards(
+async def test_every_route_answers_unavailable_and_recovers(
     stage: Stage, outage: Callable[[Endpoints], AbstractAsyncContextManager[None]]
 ) -> None:
     async with a_broadcast(stage) as cast:
@@ -217,7 +216,7 @@ async def test_every_route_says_so_and_all_goes_on_afterwards(
 
         for connection in cast.everybody:
             await still_works(connection)
-        # Whatever was sent during the outage is over; live audio is not kept for later.
+        # Live audio from the outage is not delivered later.
         for connection in (cast.english, cast.spanish, cast.mover):
             await connection.drained()
         async with speaking(cast.speaker, cast.interpreter):
@@ -225,7 +224,7 @@ async def test_every_route_says_so_and_all_goes_on_afterwards(
                 heard = await listener.expect("audio")
                 assert heard["language"] == language
                 assert heard["seq"] > 1
-            # A roster is read anew once a second.
+            # Rosters are refreshed once a second.
             async with stage.listener(cast.session_id, "en") as late:
                 assert (await late.expect("audio"))["seq"] > 1
         await joined(cast.newcomer, cast.session_id, "fr")

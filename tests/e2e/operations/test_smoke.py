@@ -1,4 +1,4 @@
-"""What `make smoke` runs, against the running stack and against what it cannot work with."""
+"""`make smoke` against the running stack, and against endpoints and tokens that fail."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from local.endpoints import Endpoints
 from tests.e2e.support.stage import Stage
 
 ROOT = Path(__file__).parents[3]
-# None is lost because this machine is slow.
+# A slow machine loses none.
 LONG_CHUNKS = ("--chunk-ms=500",)
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run of the command ended."""
+    """The result of a run of the command."""
 
     status: int
     output: str
 
     @property
     def account(self) -> dict[str, Any]:
-        """What `--json` printed."""
+        """The output of `--json`."""
         return dict(json.loads(self.output))
 
-    def tells(self, *parts: str) -> None:
-        """It failed and said so; the step's name, what came, and a remedy."""
+    def reports(self, *parts: str) -> None:
+        """Check that it failed and printed these parts: the step, the response, a remedy."""
         assert self.status == 1, self.output
         assert "Traceback" not in self.output
         text = " ".join(self.output.split())
@@ -42,7 +42,7 @@ class Ran:
 
 
 def smoke(url: str, *arguments: str, token: str | None = None) -> Ran:
-    """`python -m cli smoke`; a token is passed as people pass secrets, by the environment."""
+    """Run `python -m cli smoke`, with the token in the environment."""
     environment = {name: value for name, value in os.environ.items() if "LINGOCAST" not in name}
     if token is not None:
         environment["LINGOCAST_TOKEN"] = token
@@ -74,7 +74,7 @@ def test_the_running_stack_passes(endpoints: Endpoints) -> None:
     }
 
 
-def test_a_token_by_the_environment_works_and_is_never_shown(stage: Stage) -> None:
+def test_a_token_in_the_environment_works_and_is_never_printed(stage: Stage) -> None:
     token = stage.token("alice", "speakers")
     ran = smoke(stage.endpoints.websocket_url, "--seconds=1.5", *LONG_CHUNKS, token=token)
 
@@ -84,36 +84,38 @@ def test_a_token_by_the_environment_works_and_is_never_shown(stage: Stage) -> No
 
 
 @pytest.mark.parametrize("groups", [(), ("interpreters",)])
-def test_a_token_of_no_speaker_is_told(stage: Stage, groups: tuple[str, ...]) -> None:
+def test_a_token_without_the_speakers_group_is_reported(
+    stage: Stage, groups: tuple[str, ...]
+) -> None:
     token = stage.token("ines", *groups)
     ran = smoke(stage.endpoints.websocket_url, token=token)
 
-    ran.tells("failed: createSession", "came: FORBIDDEN", "in no group `speakers`")
+    ran.reports("failed: createSession", "came: FORBIDDEN", "in no group `speakers`")
     assert token not in ran.output
 
 
-def test_an_expired_token_is_told(stage: Stage) -> None:
+def test_an_expired_token_is_reported(stage: Stage) -> None:
     token = stage.token("alice", "speakers", expiresIn=-10)
     ran = smoke(stage.endpoints.websocket_url, token=token)
 
-    ran.tells("failed: speaker connects", "HTTP status 403", "the token is expired")
+    ran.reports("failed: speaker connects", "HTTP status 403", "the token is expired")
     assert token not in ran.output
 
 
-def test_a_wrong_stage_is_told(stage: Stage) -> None:
+def test_a_wrong_stage_is_reported(stage: Stage) -> None:
     token = stage.token("alice", "speakers")
     ran = smoke(stage.endpoints.websocket_url + "elopment", token=token)
 
-    ran.tells("failed: speaker connects", "HTTP status 403", "the URL names no stage of this API")
+    ran.reports("failed: speaker connects", "HTTP status 403", "the URL names no stage of this API")
 
 
-def test_an_address_where_nothing_listens_is_told() -> None:
+def test_an_address_without_a_server_is_reported() -> None:
     ran = smoke("ws://127.0.0.1:1/dev")
 
-    ran.tells("failed: speaker connects", "nothing listens there", "`make run` starts one")
+    ran.reports("failed: speaker connects", "nothing listens there", "`make run` starts one")
 
 
-def test_a_deployed_stack_without_a_token_is_told_before_it_is_tried() -> None:
+def test_a_missing_token_for_a_deployed_stack_is_reported_before_connecting() -> None:
     ran = smoke("wss://example.execute-api.eu-central-1.amazonaws.com/dev")
 
-    ran.tells("failed: token", "docs/operations.md says how to get one", "LINGOCAST_TOKEN")
+    ran.reports("failed: token", "docs/operations.md says how to get one", "LINGOCAST_TOKEN")

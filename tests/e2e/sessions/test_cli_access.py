@@ -1,4 +1,4 @@
-"""A session by link as people meet it: commands that are copied, and somebody who tries ids."""
+"""A session by link on the command line: copied commands join, a guessed id does not."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def speech(tmp_path: Path) -> str:
 
 
 def arguments(line: str) -> list[str]:
-    """What a shell makes of the command on a line that `speak` printed, after the client's name."""
+    """Parse a command that `speak` printed as a shell does; returns its arguments."""
     _, _, command = line.partition("python -m cli ")
     words = shlex.split(command)
     return words[: words.index("--url")] if "--url" in words else words
 
 
-async def test_the_printed_commands_get_in_and_the_id_alone_does_not(
+async def test_the_printed_commands_join_and_the_id_alone_does_not(
     stage: Stage, tmp_path: Path, speech: str
 ) -> None:
     speaking, at_home = Desk(stage.endpoints, tmp_path / "a"), Desk(stage.endpoints, tmp_path / "b")

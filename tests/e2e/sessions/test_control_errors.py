@@ -1,6 +1,6 @@
-"""Controls and questions that are refused: each by its named error, and the session stays as it is.
+"""Refused controls and status requests: each returns its error and leaves the session unchanged.
 
-"Stays" is meant literally: its row before and after are the same, and nobody is told of anything.
+The session's row is equal before and after, and no member receives a message.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SPEAKERS_REQUESTS = [*CONTROLS, ("getSessionStatus", {})]
 every_control = pytest.mark.parametrize(("action", "fields"), CONTROLS)
 every_request = pytest.mark.parametrize(("action", "fields"), SPEAKERS_REQUESTS)
 
-# Written when the speaker is told of the audience, which happens by the clock too.
+# Written with every audience status, which the schedule sends too.
 OF_STATUSES = {
     schema.STATUS_PENDING,
     schema.STATUS_COUNT,
@@ -49,7 +49,7 @@ async def row_of(operator: Operator, session_id: str) -> Row:
     row = await operator.session(session_id)
     assert row["sessionId"] == session_id
     for channel in row["channels"].values():
-        # An interpreter's sign of life, which is no part of what was refused.
+        # Renewed by the interpreter's heartbeats, independent of the refused request.
         del channel["leaseUntil"]
     row = without_marks(row)
     return {name: value for name, value in row.items() if name not in OF_STATUSES}
@@ -57,7 +57,7 @@ async def row_of(operator: Operator, session_id: str) -> Row:
 
 @asynccontextmanager
 async def unchanged(operator: Operator, session_id: str, *told: Wire) -> AsyncIterator[None]:
-    """The session's row is the same after the block, and nobody of those was told anything."""
+    """Check that the block changes nothing in the session's row and sends `told` nothing."""
     before = await row_of(operator, session_id)
     for connection in told:
         await connection.drained()
@@ -69,7 +69,7 @@ async def unchanged(operator: Operator, session_id: str, *told: Wire) -> AsyncIt
 
 
 @every_request
-async def test_by_a_listener_or_an_interpreter(
+async def test_listeners_and_interpreters_are_refused(
     stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
@@ -80,19 +80,17 @@ async def test_by_a_listener_or_an_interpreter(
     ):
         assert_error(await listener.ask(action, **fields), "FORBIDDEN", action)
         await still_works(listener)
-        # Who listens, interpreters may know.
+        # Interpreters may ask for the status.
         if action != "getSessionStatus":
             assert_error(await interpreter.ask(action, **fields), "FORBIDDEN", action)
             await still_works(interpreter)
 
 
 @every_control
-async def test_by_another_sessions_speaker(
+async def test_another_sessions_speaker_controls_only_their_own(
     stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
-    """Whichever session the message names, it is about the one that its sender speaks in; and who
-    speaks elsewhere has no right here.
-    """
+    """A control applies to the sender's own session, whichever session the message names."""
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -106,13 +104,13 @@ async def test_by_another_sessions_speaker(
         assert reply["sessionId"] == own != session_id
         join = {"sessionId": session_id, "targetLanguage": "en", "role": "speaker"}
         refused = await bob.ask("joinSession", **join)
-        # After `endSession` bob sits nowhere, and it is the role that is refused.
+        # After `endSession` bob is in no session, and the role is refused instead.
         code = "FORBIDDEN" if action == "endSession" else "ALREADY_IN_SESSION"
         assert_error(refused, code, "joinSession")
 
 
 @every_request
-async def test_by_a_speaker_who_listens_here(
+async def test_a_speaker_who_listens_is_refused(
     stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
@@ -127,7 +125,7 @@ async def test_by_a_speaker_who_listens_here(
 
 
 @every_request
-async def test_of_a_session_that_has_ended(
+async def test_controls_of_an_ended_session(
     stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
@@ -143,7 +141,9 @@ async def test_of_a_session_that_has_ended(
 
 
 @every_request
-async def test_by_somebody_in_no_session(stage: Stage, action: str, fields: dict[str, Any]) -> None:
+async def test_a_connection_in_no_session_is_refused(
+    stage: Stage, action: str, fields: dict[str, Any]
+) -> None:
     async with stage.connection() as anyone:
         assert_error(await anyone.ask(action, **fields), "NOT_IN_SESSION", action)
         await still_works(anyone)
@@ -157,12 +157,12 @@ async def test_by_somebody_in_no_session(stage: Stage, action: str, fields: dict
         ('"1"', "INVALID_MESSAGE", "volume: expected float"),
         ("null", "INVALID_MESSAGE", "volume: expected float"),
         ("1e400", "INVALID_MESSAGE", "volume: "),
-        # No JSON, so there is no message in which a field could be named.
+        # Not JSON, so the error cannot name a field.
         ("NaN", "INVALID_MESSAGE", "message: not JSON"),
         ("-Infinity", "INVALID_MESSAGE", "message: not JSON"),
     ],
 )
-async def test_with_a_volume_that_is_none(
+async def test_an_invalid_volume(
     stage: Stage, operator: Operator, volume: str, code: str, field: str
 ) -> None:
     async with (
@@ -173,13 +173,13 @@ async def test_with_a_volume_that_is_none(
         for member in (speaker, listener):
             await member.send(f'{{"action": "setVolume", "volume": {volume}}}')
             error = await member.expect("error")
-            # A value is checked before anything that the session says.
+            # Values are validated before the session is read.
             assert_error(error, code, "setVolume", field)
             await still_works(member)
 
 
 @every_request
-async def test_of_five_kilobytes(
+async def test_a_message_of_five_kilobytes(
     stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (

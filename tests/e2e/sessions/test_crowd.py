@@ -1,4 +1,4 @@
-"""Five hundred listeners join, switch, vanish and return: in the end everyone is counted once."""
+"""Five hundred listeners join, switch, vanish and return; the counters match in the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.support.stage import Stage
 LISTENERS = 500
 SEED = 4
 
-# What each does while all others do theirs, first and then; everyone joined before.
+# Two rounds of concurrent events per listener, after all have joined.
 FATES = (
     (None, None),
     (None, None),
@@ -47,13 +47,13 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 
 
 def counted(row: Row) -> dict[str, int]:
-    """The listeners of a session's row by language; their sum is its other counter."""
+    """The listeners by language in a session's row; checks that the total is their sum."""
     counts = {language: int(count) for language, count in row["languageCounts"].items() if count}
     assert sum(counts.values()) == row["listenerCount"]
     return counts
 
 
-async def test_in_the_end_everyone_is_counted_once(stage: Stage, endpoints: Endpoints) -> None:
+async def test_counters_match_the_crowd_in_the_end(stage: Stage, endpoints: Endpoints) -> None:
     operator = Operator(endpoints)
     async with stage.session() as (speaker, session_id):
         crowd = Crowd(endpoints.websocket_url, session_id, operator, SEED)
@@ -76,7 +76,7 @@ async def test_in_the_end_everyone_is_counted_once(stage: Stage, endpoints: Endp
             await speaker.drained()
 
             await sweep(operator, crowd, session_id)
-            # So far nothing is lost and nothing done twice: only what a dead function left behind.
+            # Only the listeners whose $disconnect died halfway are counted wrongly.
             left_behind = {**crowd.truth()}
             for language, count in crowd.left_behind.items():
                 left_behind[language] = left_behind.get(language, 0) + count
@@ -96,7 +96,7 @@ async def test_in_the_end_everyone_is_counted_once(stage: Stage, endpoints: Endp
 
 
 async def sweep(operator: Operator, crowd: Crowd, session_id: str) -> None:
-    """Whoever is silent, or was replaced, has been so for long, and is swept away."""
+    """Age silent and replaced connections, and run the sweep that removes them."""
     members = await operator.members(session_id)
     gone = {row["connectionId"] for row in members} - crowd.connections()
     assert crowd.silent & gone, "nobody has vanished"
@@ -119,7 +119,7 @@ async def sweep(operator: Operator, crowd: Crowd, session_id: str) -> None:
 
 
 async def settled(operator: Operator, session_id: str, expected: dict[str, int]) -> dict[str, int]:
-    """What is counted once it is as expected, or after a while."""
+    """The counters as soon as they match, or after the time limit."""
     counts = counted(await operator.session(session_id))
     for _ in range(10 * PATIENCE_SECONDS):
         if counts == expected:

@@ -1,6 +1,6 @@
-"""Every error that a client can cause, provoked on the running stack and seen whole.
+"""Every error that a client can cause, on the running stack.
 
-After each of them the connection still answers, or is closed with the documented code.
+Afterwards the connection still answers, or is closed with the documented code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from tests.helpers.wire import Wire, wire
         ('{"action": "sendAudio"}', "INVALID_MESSAGE", "sendAudio", "seq: missing"),
     ],
 )
-async def test_malformed(stage: Stage, text: str, code: str, action: str, field: str) -> None:
+async def test_malformed_messages(
+    stage: Stage, text: str, code: str, action: str, field: str
+) -> None:
     async with stage.connection() as anyone:
         await anyone.send(text)
 
@@ -104,7 +106,7 @@ async def test_malformed(stage: Stage, text: str, code: str, action: str, field:
         ("leaveSession", {"padding": "x" * 4_096}, "MESSAGE_TOO_LARGE", "message"),
     ],
 )
-async def test_of_an_outsider(
+async def test_requests_of_a_connection_in_no_session(
     stage: Stage, action: str, fields: dict[str, Any], code: str, field: str
 ) -> None:
     async with stage.connection() as anyone:
@@ -114,7 +116,7 @@ async def test_of_an_outsider(
         await still_works(anyone)
 
 
-async def test_of_roles(stage: Stage) -> None:
+async def test_requests_without_the_role(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -148,7 +150,7 @@ async def test_of_roles(stage: Stage) -> None:
         await refused(listener, "ALREADY_IN_SESSION", "joinSession", **join)
 
 
-async def test_of_sessions_that_are_full_or_over(stage: Stage) -> None:
+async def test_full_and_ended_sessions(stage: Stage) -> None:
     async with (
         stage.session(maxListeners=1) as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -171,7 +173,7 @@ async def test_of_sessions_that_are_full_or_over(stage: Stage) -> None:
             await still_works(connection)
 
 
-async def test_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
+async def test_a_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
     expired = stage.token("alice", "speakers", expiresIn=-10)
     for token in ("", "nonsense", expired, stage.token("alice")[:-5]):
         with pytest.raises(InvalidStatus) as caught:
@@ -181,7 +183,7 @@ async def test_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
 
 
 def stage_connection(stage: Stage, token: str) -> Any:
-    """A connection with exactly this token."""
+    """Connect with exactly this token."""
     return wire(stage.endpoints.websocket_url, token)
 
 
@@ -197,8 +199,8 @@ async def test_frames_over_the_quota_close_with_1009_and_binary_with_1003(stage:
         assert await binary.closed() == 1003
 
 
-async def test_one_clients_rubbish_harms_nobody(stage: Stage) -> None:
-    """Audio flows to the sample while another connection sends what it can think of."""
+async def test_garbage_from_one_client_affects_no_other(stage: Stage) -> None:
+    """Audio goes on while another connection sends malformed messages."""
     rubbish = [
         "",
         "null",

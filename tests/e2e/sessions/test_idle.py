@@ -1,4 +1,4 @@
-"""Whoever falls silent is told, closed and counted out; whoever sends heartbeats stays."""
+"""Idle connections are notified, closed and counted out; heartbeats keep others open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def operator(endpoints: Endpoints) -> Operator:
     return Operator(endpoints)
 
 
-async def test_an_idle_client_is_told_and_closed_and_a_heartbeating_one_is_not(
+async def test_an_idle_client_is_notified_and_closed_and_a_live_one_stays(
     stage: Stage, operator: Operator
 ) -> None:
     async with (
@@ -40,14 +40,12 @@ async def test_an_idle_client_is_told_and_closed_and_a_heartbeating_one_is_not(
             return session["listenerCount"] == 2 and counts == {"es": 1, "fr": 1}
 
         await eventually(counted_out)
-        # The others neither noticed anything nor were told of it.
+        # The others are unaffected.
         await speaker.send_audio(1)
         assert (await lively.expect("audio"))["seq"] == 1
 
 
-async def test_an_idle_speaker_has_the_grace_of_one_who_was_cut_off(
-    stage: Stage, operator: Operator
-) -> None:
+async def test_an_idle_speaker_gets_the_grace_period(stage: Stage, operator: Operator) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id) as listener,
@@ -61,9 +59,7 @@ async def test_an_idle_speaker_has_the_grace_of_one_who_was_cut_off(
         assert (await listener.expect("speakerDisconnected"))["graceSeconds"] == 60
 
 
-async def test_a_connection_that_was_over_without_a_word_gives_its_seat_up(
-    stage: Stage, operator: Operator
-) -> None:
+async def test_a_connection_that_ended_unnoticed_is_swept(stage: Stage, operator: Operator) -> None:
     async with stage.session() as (_, session_id), stage.listener(session_id):
         await operator.ghost(session_id, "interpreter#fr")
         await operator.silent(session_id, "interpreter#fr")

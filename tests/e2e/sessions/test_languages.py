@@ -1,4 +1,4 @@
-"""A stranger who goes through languages, and those who come to listen afterwards."""
+"""A stranger who tries many languages, and listeners who join afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from shared.models.session import MAX_LANGUAGES
 from tests.e2e.support.stage import Stage, joined
 
 
-async def test_a_stranger_cannot_use_the_languages_up(stage: Stage) -> None:
+async def test_a_stranger_cannot_exhaust_the_languages(stage: Stage) -> None:
     async with stage.session() as (speaker, session_id), stage.connection() as stranger:
         await joined(stranger, session_id, "en-x-0")
         for number in range(1, MAX_LANGUAGES + 10):
@@ -19,7 +19,7 @@ async def test_a_stranger_cannot_use_the_languages_up(stage: Stage) -> None:
         assert status["languageDistribution"] == {f"en-x-{MAX_LANGUAGES + 9}": 1, "es": 1}
 
 
-async def test_a_replaced_connection_is_refused_alike(stage: Stage) -> None:
+async def test_a_replaced_connection_is_refused_too(stage: Stage) -> None:
     async with stage.session() as (_, session_id), stage.connection() as old:
         token = (await joined(old, session_id, "es"))["resumeToken"]
         async with stage.connection() as new:

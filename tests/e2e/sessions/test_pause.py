@@ -1,4 +1,4 @@
-"""Rule 5 on the running stack: what a pause or a mute stops, with chunks in flight everywhere."""
+"""Rule 5 on the running stack: pause and mute, with chunks in flight."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.e2e.support.envelopes import assert_error, still_works
 from tests.e2e.support.stage import Stage, but_statuses
 from tests.helpers.wire import Message, Wire
 
-# Short chunks, so that many fit into what may be ahead of real time.
+# Short chunks: many fit into the allowance ahead of real time.
 FORMAT = {"chunkMs": 100}
 CHUNK = bytes(3_200)
 DEADLINE_SECONDS = 0.4
@@ -27,7 +27,7 @@ every_silence = pytest.mark.parametrize(
 
 @dataclass(frozen=True)
 class Hall:
-    """A session in two languages, with a listener of each."""
+    """A session in two languages, with one listener each."""
 
     session_id: str
     speaker: Wire
@@ -44,18 +44,18 @@ class Hall:
         return self.english, self.spanish
 
     async def burst(self, seqs: range) -> None:
-        """As many chunks of both languages at once: they meet on several workers."""
+        """Send these chunks in both languages at once, to several workers."""
         await asyncio.gather(
             *(source.send_audio(seq, CHUNK) for seq in seqs for source in self.sources)
         )
 
     async def heard(self) -> list[list[Message]]:
-        """What each listener was sent since the last time, up to now."""
+        """The messages of each listener since the last call."""
         return [await listener.drained() for listener in self.listeners]
 
     @asynccontextmanager
     async def speaking(self, first: int) -> AsyncIterator[None]:
-        """Chunks of both languages in real time: each may be dropped by itself, but not all."""
+        """Send chunks in both languages in real time; some may be dropped."""
 
         async def speak() -> None:
             for seq in range(first, first + 250):
@@ -86,7 +86,7 @@ def seqs(messages: list[Message]) -> set[int]:
 
 
 @every_silence
-async def test_nothing_sent_after_the_reply_is_heard_even_if_it_goes_on_at_once(
+async def test_audio_sent_after_the_reply_is_not_heard_even_after_an_immediate_resume(
     stage: Stage, stop: str, go_on: str
 ) -> None:
     for _ in range(ROUNDS):
@@ -109,12 +109,12 @@ async def test_nothing_sent_after_the_reply_is_heard_even_if_it_goes_on_at_once(
 
 
 def resumed(message: Message) -> bool:
-    """A chunk from after the silence."""
+    """Match a chunk sent after the silence."""
     return bool(message["type"] == "audio" and message["seq"] >= 15)
 
 
 @every_silence
-async def test_a_deadline_after_the_reply_all_is_silent(
+async def test_all_is_silent_one_deadline_after_the_reply(
     stage: Stage, stop: str, go_on: str
 ) -> None:
     async with hall(stage) as people:
@@ -124,7 +124,7 @@ async def test_a_deadline_after_the_reply_all_is_silent(
         until = loop.time() + 2 * DEADLINE_SECONDS
         while loop.time() < until:
             await people.heard()
-            await asyncio.sleep(DEADLINE_SECONDS / 4)  # heartbeats have a budget
+            await asyncio.sleep(DEADLINE_SECONDS / 4)  # heartbeats are rate-limited
         await people.burst(range(10, 14))
 
         for messages in await people.heard():
@@ -135,7 +135,7 @@ async def test_a_deadline_after_the_reply_all_is_silent(
                 assert (await listener.expect("audio"))["seq"] >= 14
 
 
-async def test_everyone_else_is_told_and_the_speaker_has_the_reply(stage: Stage) -> None:
+async def test_members_receive_the_new_state_and_the_speaker_the_reply(stage: Stage) -> None:
     async with hall(stage) as people:
         told = []
         for action, fields in (
@@ -158,8 +158,7 @@ async def test_everyone_else_is_told_and_the_speaker_has_the_reply(stage: Stage)
         assert last["volume"] == 0.25
 
 
-async def test_controls_that_overlap_all_count(stage: Stage) -> None:
-    """Each on a worker of its own, and none is lost."""
+async def test_concurrent_controls_all_take_effect(stage: Stage) -> None:
     async with hall(stage) as people:
         controls = [
             ("pauseBroadcast", {}),
@@ -179,7 +178,7 @@ async def test_controls_that_overlap_all_count(stage: Stage) -> None:
         assert joined["broadcastState"]["lastStateChange"] > newest["lastStateChange"]
 
 
-async def test_who_may_not_control_changes_nothing(stage: Stage) -> None:
+async def test_refused_controls_change_nothing(stage: Stage) -> None:
     async with hall(stage) as people, stage.connection() as nobody:
         for action, fields in (("pauseBroadcast", {}), ("setVolume", {"volume": 0.5})):
             for member in (people.interpreter, *people.listeners):

@@ -1,4 +1,4 @@
-"""Everybody's connection is soon over, again and again, under a running stream: nobody notices."""
+"""Short-lived connections roll over again and again during a stream, without a gap."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet
 
 LIFETIME_SECONDS = 5
-# Long chunks and a patient ear: no chunk is lost because this machine is slow.
+# Long chunks and a long playout delay: a slow machine loses none.
 FORMAT = AudioFormat(chunk_ms=500)
 DELAY_MS = 2_500
-# That is longer than the delay: what is heard in the end was said after everybody had moved.
+# More than the delay: the last chunks heard were spoken after all rollovers.
 LAST_CHUNKS = 6
 ROLLED_OVER = ("rolled over", True)
 
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own, which tells clients that their connections live for seconds."""
+    """A stack whose connections live for seconds."""
     settings = {"CONNECTION_LIFETIME_SECONDS": str(LIFETIME_SECONDS)}
     with launch_quiet(settings=settings) as running:
         yield running
@@ -40,7 +40,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 @dataclass
 class Source:
-    """A speaker or interpreter, and what happens to it."""
+    """A speaker or interpreter, and the events that it records."""
 
     endpoints: Endpoints
     happenings: Happenings = field(default_factory=Happenings)
@@ -85,7 +85,7 @@ class Source:
             )
 
 
-async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) -> None:
+async def test_rollovers_lose_no_chunk_and_keep_the_counts(endpoints: Endpoints) -> None:
     url, operator = endpoints.websocket_url, Operator(endpoints)
     floor = [Ears(url, "en", playout_delay_ms=DELAY_MS), Ears(url, "es", playout_delay_ms=DELAY_MS)]
     french = Ears(url, "fr", playout_delay_ms=DELAY_MS)
@@ -120,7 +120,7 @@ async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) ->
 
     for ears in floor:
         assert ears.heard == list(range(1, len(ears.heard) + 1)), "each once, in order"
-    # Before the interpreter was there it was the floor, which counts from 1 as well.
+    # Before the interpreter joined, the floor was heard, which counts from 1 too.
     began = max(index for index, number in enumerate(french.heard) if number == 1)
     interpreted = french.heard[began:]
     assert interpreted == list(range(1, len(interpreted) + 1)), "each once, in order"
@@ -129,13 +129,17 @@ async def test_nobody_loses_a_chunk_and_the_counts_stay(endpoints: Endpoints) ->
     assert row["speakerEpoch"] >= 2
     assert row["channels"]["fr"]["epoch"] >= 2
     for ears in audience:
-        assert ears.news() == [], "nobody was told that the speaker is away"
+        assert ears.news() == [], "no notice that the speaker is away"
     for source in (speaker, interpreter):
-        assert not {Disconnected, Reconnected} & set(source.happenings.all), "none was away itself"
+        assert not {Disconnected, Reconnected} & set(source.happenings.all), (
+            "no connection was lost"
+        )
         assert ("rolled over", False) not in source.happenings.all
 
 
-async def test_who_waits_to_interpret_keeps_the_place_and_is_promoted(endpoints: Endpoints) -> None:
+async def test_a_standby_keeps_its_place_over_rollovers_and_is_promoted(
+    endpoints: Endpoints,
+) -> None:
     operator, french = Operator(endpoints), Ears(endpoints.websocket_url, "fr")
     speaker, first, second = Source(endpoints), Source(endpoints), Source(endpoints)
 
@@ -149,7 +153,7 @@ async def test_who_waits_to_interpret_keeps_the_place_and_is_promoted(endpoints:
         start(second.interpret(session_id, "fr", standby=True))
         for source in (first, second):
             await source.happenings.until(ROLLED_OVER)
-        assert "promoted" not in second.happenings.all, "moving on is no loss of a turn"
+        assert "promoted" not in second.happenings.all, "a rollover is no handover"
         row = await operator.session(session_id)
         assert len(row["channels"]["fr"]["standbys"]) >= 1
         leaving.cancel()

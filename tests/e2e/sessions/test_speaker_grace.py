@@ -1,4 +1,4 @@
-"""A speaker who drops comes back within the grace period, or the session ends."""
+"""A dropped speaker returns within the grace period, or the session ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.wire import Message, Wire
 
 
 @pytest.fixture
-def impatient(short_limited: Endpoints) -> Stage:
+def short_grace(short_limited: Endpoints) -> Stage:
     """People with their tokens, on a stack with a short grace period."""
     return Stage(short_limited)
 
@@ -23,9 +23,7 @@ async def come_back(speaker: Wire, session_id: str) -> Message:
     )
 
 
-async def test_a_speaker_who_drops_goes_on_in_the_same_session(
-    stage: Stage, endpoints: Endpoints
-) -> None:
+async def test_a_dropped_speaker_resumes_the_session(stage: Stage, endpoints: Endpoints) -> None:
     async with stage.session() as (speaker, session_id), stage.listener(session_id) as listener:
         await speaker.send_audio(0)
         assert (await listener.expect("audio"))["epoch"] == 1
@@ -43,7 +41,7 @@ async def test_a_speaker_who_drops_goes_on_in_the_same_session(
             await returned.send_audio(40)
             heard = await listener.expect("audio")
             assert (heard["epoch"], heard["seq"]) == (2, 40)
-            # A second absence; the timer of the first one is due in the middle of its grace.
+            # A second absence: the timer of the first one fires during its grace period.
             returned.socket.transport.abort()
             await listener.expect("speakerDisconnected")
             rung = await Operator(endpoints).invoke("timeout", timer(session_id, epoch=1))
@@ -55,12 +53,12 @@ async def test_a_speaker_who_drops_goes_on_in_the_same_session(
                 assert (await listener.expect("sessionEnded"))["reason"] == "ended"
 
 
-async def test_a_speaker_who_stays_away_ends_the_session_for_all(impatient: Stage) -> None:
+async def test_the_session_ends_when_the_grace_period_expires(short_grace: Stage) -> None:
     async with (
-        impatient.session() as (speaker, session_id),
-        impatient.listener(session_id) as listener,
-        impatient.interpreter(session_id, "fr") as interpreter,
-        impatient.connection() as late,
+        short_grace.session() as (speaker, session_id),
+        short_grace.listener(session_id) as listener,
+        short_grace.interpreter(session_id, "fr") as interpreter,
+        short_grace.connection() as late,
     ):
         speaker.socket.transport.abort()
         for member in (listener, interpreter):
@@ -69,6 +67,6 @@ async def test_a_speaker_who_stays_away_ends_the_session_for_all(impatient: Stag
         assert reply["speakerConnected"] is False
         for member in (listener, interpreter, late):
             assert (await member.expect("sessionEnded"))["reason"] == "speakerLeft"
-        async with impatient.connection("alice", "speakers") as returned:
+        async with short_grace.connection("alice", "speakers") as returned:
             reply = await come_back(returned, session_id)
             assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")

@@ -1,4 +1,4 @@
-"""A speaker's or interpreter's connection breaks off; the client comes back, and is heard again."""
+"""The client reconnects a speaker or an interpreter whose connection drops."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Voice:
         return str(await self.opened.first())
 
 
-async def test_a_speaker_comes_back_and_the_listeners_hear_on(stage: Stage) -> None:
+async def test_listeners_hear_a_speaker_who_reconnects(stage: Stage) -> None:
     url = stage.endpoints.websocket_url
     voice, audience = Voice(stage), [Ears(url, "en"), Ears(url, "es")]
     async with relayed(url) as (address, relay), background() as start:
@@ -76,12 +76,12 @@ async def test_a_speaker_comes_back_and_the_listeners_hear_on(stage: Stage) -> N
         assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
 
 
-async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: Stage) -> None:
+async def test_a_displaced_speaker_does_not_retake_the_floor(stage: Stage) -> None:
     url = stage.endpoints.websocket_url
     voice, ears = Voice(stage), Ears(url, "en")
 
     async def displaced() -> None:
-        # Which of the two it learns first is chance: a chunk is refused, or the connection ends.
+        # The refusal of a chunk and the end of the connection may come in either order.
         with pytest.raises((DisplacedError, RequestRefusedError)):
             await voice.speak(url, [ears])
         voice.notices.add("displaced")
@@ -98,7 +98,7 @@ async def test_a_speaker_whom_the_owner_displaced_leaves_the_floor_alone(stage: 
     assert voice.notices.but_for(Notification) == ["displaced"]
 
 
-async def test_an_interpreter_comes_back_and_is_heard_again(stage: Stage) -> None:
+async def test_listeners_hear_an_interpreter_who_reconnects(stage: Stage) -> None:
     url = stage.endpoints.websocket_url
     interpreter, ears = Happenings(), Ears(url, "es")
 

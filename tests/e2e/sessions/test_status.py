@@ -1,4 +1,4 @@
-"""What a speaker is told of the audience, by a running stack."""
+"""Audience statuses for speakers, on a running stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def counted(message: Message, count: int) -> bool:
     return message.get("type") == "sessionStatus" and message["listenerCount"] == count
 
 
-async def test_a_speaker_asks_who_listens(stage: Stage) -> None:
+async def test_a_speaker_asks_for_the_status(stage: Stage) -> None:
     async with (
         stage.session() as (speaker, session_id),
         stage.listener(session_id, "es") as listener,
@@ -40,7 +40,7 @@ async def test_a_speaker_asks_who_listens(stage: Stage) -> None:
     assert (refused["status"], refused["code"]) == (403, "FORBIDDEN")
 
 
-async def test_joins_and_drops_are_told(stage: Stage) -> None:
+async def test_joins_and_drops_are_reported(stage: Stage) -> None:
     async with stage.session() as (speaker, session_id):
         async with stage.listener(session_id, "es"):
             told = await speaker.expect(status("newLanguage", 1))
@@ -48,7 +48,7 @@ async def test_joins_and_drops_are_told(stage: Stage) -> None:
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def test_of_many_joins_at_once_the_last_status_has_them_all(
+async def test_the_last_status_counts_all_concurrent_joins(
     stage: Stage, operator: Operator
 ) -> None:
     async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
@@ -58,13 +58,13 @@ async def test_of_many_joins_at_once_the_last_status_has_them_all(
 
         await asyncio.gather(*(join() for _ in range(AT_ONCE)))
         await speaker.expect(lambda message: counted(message, AT_ONCE))
-        # What the timer finds that follows is the same: nothing more is told.
+        # The following timer finds the same counts and sends nothing.
         await status_settled(RunningStack(stage, operator), session_id, AT_ONCE)
         more = [m for m in await speaker.drained() if m["type"] == "sessionStatus"]
         assert [m for m in more if counted(m, AT_ONCE) and m["updateReason"] != "periodic"] == []
 
 
-async def test_every_speaker_is_told_by_the_rule_and_by_the_queue(
+async def test_every_speaker_gets_statuses_by_schedule_and_by_queue(
     stage: Stage, operator: Operator
 ) -> None:
     async with stage.session() as (one, _), stage.session() as (other, _):

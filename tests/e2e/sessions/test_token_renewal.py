@@ -1,6 +1,6 @@
-"""Tokens that last for seconds, under a running stream: who renews them goes on, who does not ends.
+"""Tokens that last for seconds, during a stream: clients that renew them go on, others lose rights.
 
-The connections roll over meanwhile, so that later handshakes need a token that is valid then.
+Connections roll over meanwhile, so later handshakes need a fresh token.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet
 from tests.e2e.support.stage import Stage, joined
 
-# Renewed after 6 s, expired after 9, without rights after 14: a slow machine has 8 s to renew.
+# Clients renew after 6 s, tokens expire after 9 s, rights end after 14 s: 8 s to renew.
 LIFE_SECONDS = 9
 TOLERANCE_SECONDS = 5
 LIFETIME_SECONDS = 24
 RENEWALS = 3
 FORMAT = AudioFormat(chunk_ms=500)
 DELAY_MS = 2_500
-# Longer than the delay: what is heard in the end was said after all renewals.
+# More than the delay: the last chunks heard were spoken after all renewals.
 LAST_CHUNKS = 6
 OURS = "https://talks.example.org"
-# Fetches a token from the address and for the user that it is given.
+# Fetches a token from a URL for a user.
 FETCH = (
     "import json, sys, urllib.request as u;"
     "r = u.Request(sys.argv[1], json.dumps({'sub': sys.argv[2]}).encode());"
@@ -54,7 +54,7 @@ FETCH = (
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
-    """A stack of its own, which gives out short-lived tokens."""
+    """A stack with short-lived tokens and connections."""
     settings = {
         "TOKEN_TOLERANCE_SECONDS": str(TOLERANCE_SECONDS),
         "CONNECTION_LIFETIME_SECONDS": str(LIFETIME_SECONDS),
@@ -65,8 +65,8 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 @dataclass
-class Person:
-    """Somebody with a token, and what happens to them."""
+class Participant:
+    """A client with a token, and the events that it records."""
 
     happenings: Happenings = field(default_factory=Happenings)
     opened: Happenings = field(default_factory=Happenings)
@@ -116,7 +116,7 @@ async def listening(ears: Ears, access: Access, session_id: str) -> None:
 
 
 def keep_refresh_token(endpoints: Endpoints, path: Path) -> None:
-    """What `make token FILE=…` does, at the local issuer."""
+    """Store a refresh token of the local issuer, as `make token FILE=…` does."""
     assert endpoints.token_url is not None
     wanted = {"sub": "ines", "groups": ["interpreters"], "refresh": True}
     with urllib.request.urlopen(endpoints.token_url, json.dumps(wanted).encode()) as answer:
@@ -130,7 +130,7 @@ def keep_refresh_token(endpoints: Endpoints, path: Path) -> None:
 
 
 async def renewals(operator: Operator, session_id: str, wanted: set[str]) -> None:
-    """Wait until each of these seats has been renewed often enough."""
+    """Wait until each of these seats has renewed its token often enough."""
     seen: dict[str, set[int]] = defaultdict(set)
     while not all(len(seen[seat]) >= RENEWALS for seat in wanted):
         for row in await operator.members(session_id):
@@ -139,7 +139,7 @@ async def renewals(operator: Operator, session_id: str, wanted: set[str]) -> Non
         await asyncio.sleep(0.1)
 
 
-async def test_a_talk_goes_on_over_three_renewals_of_everyones_token(
+async def test_a_session_continues_over_three_token_renewals(
     endpoints: Endpoints, tmp_path: Path
 ) -> None:
     url, token_url = endpoints.websocket_url, endpoints.token_url
@@ -150,7 +150,7 @@ async def test_a_talk_goes_on_over_three_renewals_of_everyones_token(
     interpreting = Access(url, None, None, None, token_file=tmp_path / "tokens.json")
     with_token = Access(url, None, None, None, token_command=command)
     english, french = Ears(url, "en"), Ears(url, "fr")
-    speaker, interpreter, operator = Person(), Person(), Operator(endpoints)
+    speaker, interpreter, operator = Participant(), Participant(), Operator(endpoints)
 
     async with background() as start:
         start(speaker.speak(speaking, [english, french]))
@@ -176,7 +176,7 @@ async def test_a_talk_goes_on_over_three_renewals_of_everyones_token(
         assert not {Disconnected, Reconnected} & set(person.happenings.all)
 
 
-async def test_who_does_not_renew_loses_the_role(endpoints: Endpoints) -> None:
+async def test_an_expired_token_ends_the_role(endpoints: Endpoints) -> None:
     stage = Stage(endpoints)
     async with (
         stage.session() as (other, session_id),
