@@ -157,7 +157,7 @@ def act(machine: DeviceRunner, do: Callable[[DeviceReplica, Household], object])
             household.know(devices)
             do(device.replica, household)
 
-        await device.once(said)
+        await device.run_once(said)
         if refusals:
             raise refusals[-1]
 

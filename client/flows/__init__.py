@@ -1,1 +1,1 @@
-"""Whole flows: speak, listen, interpret, and keep a device in sync."""
+"""Complete flows: speak, listen, interpret, and keep a device in sync."""

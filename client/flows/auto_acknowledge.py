@@ -1,4 +1,4 @@
-"""Confirming the announcements that have been shown, beside whatever else a client does."""
+"""Automatic acknowledgement of shown announcements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.protocol.announcement_messages import ActiveAnnouncement, Announceme
 
 
 class AutoAcknowledge:
-    """Confirms announcements one after another; `tell` gets a line about each."""
+    """Acknowledges announcements one by one; `tell` is called with a line about each."""
 
     def __init__(self, connection: AnnouncementRequests, tell: Callable[[str], None]) -> None:
         self._connection = connection
@@ -22,7 +22,7 @@ class AutoAcknowledge:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
 
     def acknowledge(self, notice: Notice) -> None:
-        """What has been shown to the reader; if it is an announcement it is confirmed next."""
+        """Queue a notice for acknowledgement; anything but an announcement is ignored."""
         if isinstance(notice, Notification) and isinstance(
             notice.message, Announcement | ActiveAnnouncement
         ):
@@ -31,8 +31,9 @@ class AutoAcknowledge:
                 self._queue.put_nowait(announcement.announcement_id)
 
     async def run(self) -> None:
-        """Confirm whatever is shown, until cancelled. A failure is told, and costs nothing else:
-        the announcement is shown again another time.
+        """Acknowledge queued announcements until cancelled.
+
+        A failure is only reported: the service shows the announcement again later.
         """
         while True:
             announcement_id = await self._queue.get()
@@ -46,5 +47,5 @@ class AutoAcknowledge:
 
 
 def _is_over(fault: ClientError) -> bool:
-    """Whether the announcement was taken back before it could be confirmed."""
+    """Return whether the announcement was cleared before it could be acknowledged."""
     return isinstance(fault, RequestRefusedError) and fault.code == ErrorCode.ANNOUNCEMENT_NOT_FOUND

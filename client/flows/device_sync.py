@@ -1,5 +1,7 @@
-"""Keeps a replica in step over connections: registers, catches up, sends what is pending, follows
-what the other devices say, and comes back when the connection is lost.
+"""Device-sync flow: keeps a replica in sync with the service over successive connections.
+
+It registers the device, catches up, sends pending changes, applies those of other devices, and
+reconnects when the connection is lost.
 """
 
 from __future__ import annotations
@@ -32,16 +34,17 @@ from shared.protocol.device_messages import (
 )
 from shared.utils.clock import Clock, SystemClock
 
-# A user with a hundred thousand contents has fewer pages.
-_MOST_PAGES = 2_048
-# A service that is overloaded is asked again on the same connection, after so many seconds at most.
+# More than the pages of a user with a hundred thousand contents.
+_MAX_PAGES = 2_048
+# Maximum delays before retrying a change on the same connection, when the service is overloaded.
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(slots=True)
 class DeviceHooks:
-    """What a user interface wants to know while a device is kept in step; all do nothing by
-    default. `on_change` is called when the replica is worth saving again.
+    """Callbacks for a user interface. All do nothing by default.
+
+    `on_change` is called whenever the replica should be saved.
     """
 
     on_devices: Callable[[list[Device]], None] = lambda devices: None
@@ -51,12 +54,12 @@ class DeviceHooks:
     on_refused: Callable[[Sync, RequestRefusedError], None] = lambda change, refused: None
     on_disconnected: Callable[[Disconnected], None] = lambda away: None
     on_reconnected: Callable[[float], None] = lambda seconds: None
-    on_event: Callable[[Event], None] = lambda event: None  # of any other kind
+    on_event: Callable[[Event], None] = lambda event: None  # any other event
     on_change: Callable[[], None] = lambda: None
 
 
 class DeviceSync:
-    """One device and its replica. After a local operation on the replica, call `changed`."""
+    """Keeps one device's replica in sync. Call `changed` after each local change of the replica."""
 
     def __init__(
         self,
@@ -72,8 +75,8 @@ class DeviceSync:
         sleep: Sleep = asyncio.sleep,
         random_fraction: RandomFraction = random.random,
     ) -> None:
-        """`name` (64 characters at most) and `kind` (32) are what the user's devices show; what is
-        None stays as it was. The connections learn the clocks' difference into `offset`.
+        """`name` (64 characters at most) and `kind` (32) describe the device to the user's other
+        devices; None leaves them unchanged. `offset` collects the connections' clock estimates.
         """
         self.replica = replica
         self._open = open_connection
@@ -90,36 +93,37 @@ class DeviceSync:
         self._changes = Changes()
 
     def changed(self) -> None:
-        """Something was done to the replica here: send it, now or when the connection is back."""
+        """Send the replica's new changes, now or after reconnecting."""
         self._changes.notify()
         self._hooks.on_change()
 
-    async def once(self, act: Callable[[list[Device]], None]) -> None:
-        """Register, catch up, let `act` see the devices and do something to the replica, send that
-        and leave. Tried once. Raises ClientError.
+    async def run_once(self, act: Callable[[list[Device]], None]) -> None:
+        """Register, catch up, call `act` with the devices, send its changes, and disconnect.
+
+        `act` may change the replica. There are no retries. Raises ClientError.
         """
         async with self._open(self._offset) as connection:
-            registered, _ = await self._begin(connection)
+            registered, _ = await self._register(connection)
             act(registered.devices)
             self.changed()
             await self._send_pending(connection)
 
     async def run(self) -> None:
-        """Keep in step until cancelled. The first connection is tried once.
+        """Keep the replica in sync until cancelled. The first connection is attempted once.
 
-        Raises ClientError once there is no coming back, DeviceReplacedError if another connection
-        is this device now.
+        Raises ClientError if reconnection fails, and DeviceReplacedError if another connection
+        registers as this device.
         """
-        begun, lost_at = False, None
+        started, lost_at = False, None
         while True:
             try:
                 async with self._open(self._offset) as connection:
-                    registered, news = await self._begin(connection)
+                    registered, news = await self._register(connection)
                     now = self._clock.monotonic()
                     if lost_at is not None:
                         self._reconnection.reconnected(now)
                         self._hooks.on_reconnected(now - lost_at)
-                    begun, lost_at = True, None
+                    started, lost_at = True, None
                     self._hooks.on_devices(registered.devices)
                     self._hooks.on_caught_up(news)
                     await run_until_first_ends(
@@ -127,23 +131,24 @@ class DeviceSync:
                     )
                     return
             except ClientError as fault:
-                if not begun:
+                if not started:
                     raise
                 now = self._clock.monotonic()
-                told = lost_at is not None
+                is_new_loss = lost_at is None
                 if lost_at is None:
                     lost_at = now
                     self._reconnection.connection_lost(now)
                 delay = self._reconnection.delay_after(fault, None, now)
-                if not told:
+                if is_new_loss:
                     self._hooks.on_disconnected(
                         Disconnected(str(fault), self._reconnection.remaining(now))
                     )
             await self._sleep(delay)
 
-    async def _begin(self, connection: Connection) -> tuple[DeviceRegistered, list[SyncMessage]]:
-        """Be the device, first: what is said from then on comes by itself, and what was said
-        before is in the snapshot. The registration, and what is news.
+    async def _register(self, connection: Connection) -> tuple[DeviceRegistered, list[SyncMessage]]:
+        """Register the device, then read the snapshot; return the registration and the news.
+
+        The order matters: later changes are pushed, earlier ones are in the snapshot.
         """
         await compare_clocks(connection)
         registered = await connection.register_device(
@@ -154,24 +159,24 @@ class DeviceSync:
     async def _catch_up(self, connection: Connection) -> list[SyncMessage]:
         since, cursor = self.replica.since, None
         news: list[SyncMessage] = []
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await connection.get_sync_snapshot(since, cursor)
             news += self.replica.apply_snapshot(page)
             cursor = page.cursor
             if cursor is None:
                 self._hooks.on_change()
                 return news
-        raise ClientError(f"the service's state has more than {_MOST_PAGES} pages")
+        raise ClientError(f"the service's state has more than {_MAX_PAGES} pages")
 
     async def _follow(self, connection: Connection) -> None:
         missed = connection.dropped_events
         async for event in connection.events():
-            self._heard(event)
-            if connection.dropped_events != missed:  # we were too slow
+            self._handle(event)
+            if connection.dropped_events != missed:  # this consumer was too slow
                 missed = connection.dropped_events
                 self._hooks.on_caught_up(await self._catch_up(connection))
 
-    def _heard(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Notification(message=SyncMessage() as message):
                 if self.replica.apply(message):
@@ -191,8 +196,9 @@ class DeviceSync:
             await self._changes.since(seen)
 
     async def _send_pending(self, connection: Connection) -> None:
-        """Send until nothing is pending: each change is accepted, refused for good, or lost with
-        the connection, and then sent again on the next one.
+        """Send pending changes until each is accepted or refused for good.
+
+        If the connection is lost, the rest is sent over the next one.
         """
         restamped = False
         while pending := self.replica.pending:
@@ -201,7 +207,7 @@ class DeviceSync:
                 reply = await self._send(connection, change)
             except RequestRefusedError as refused:
                 if refused.code == ErrorCode.CLOCK_SKEW and not restamped:
-                    # By now the clocks have been compared, or are compared here.
+                    # New timestamps need a fresh estimate of the service's clock.
                     restamped = True
                     await compare_clocks(connection)
                     self.replica.restamp()

@@ -1,4 +1,4 @@
-"""The interpreter's flow: hear the floor, and be the voice of another language meanwhile."""
+"""Interpreter flow: listen to the floor and send audio in another language."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from shared.utils.clock import Clock, SystemClock
 
 
 class Start(StrEnum):
-    """When an interpreter begins to send."""
+    """When an interpreter starts to send."""
 
-    NOW = "now"  # as soon as the session is joined
-    FLOOR = "floor"  # with the first chunk heard of the floor
+    NOW = "now"  # after joining
+    FLOOR = "floor"  # at the first chunk of the floor
 
 
 @dataclass(frozen=True, slots=True)
 class InterpretReport:
-    """What was sent and what was heard; `ended` is the reason if the session is over."""
+    """Statistics of an interpreter; `ended` is the reason if the session has ended."""
 
     stream: StreamReport
     floor: ListenStats
@@ -44,15 +44,15 @@ class InterpretReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _OnAir:
-    """Sends chunks while it is this interpreter's turn."""
+class _OnAirSender:
+    """Sends chunks while this interpreter holds the channel."""
 
     connection: AnyConnection
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """As Connection.send_audio. Raises OffAirError if somebody else is the voice."""
+        """As Connection.send_audio. Raises OffAirError while another interpreter is on air."""
         state = self.connection.state
         if state is not None and not state.holds:
             raise OffAirError
@@ -76,16 +76,17 @@ async def interpret(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> InterpretReport:
-    """Send one source as `language`.
+    """Send one source as the interpretation into `language`.
 
-    Then hand over to whoever waits, and leave the session, so that its listeners fall back to the
-    floor rather than to silence; with `stay` only when the session ends. With `standby` the source
-    begins when it is one's turn, with `take_over` it is one's turn at once. What comes of it while
-    somebody else is the voice is not sent. Raises ClientError.
+    After the source ends, hand over to a stand-by and leave the session, so that listeners fall
+    back to the floor instead of silence; with `stay`, remain until the session ends. With
+    `standby`, the source starts once this interpreter holds the channel; with `take_over`, it
+    takes over the channel at once. Chunks captured while another interpreter is on air are not
+    sent. Raises ClientError.
     """
     hooks = hooks or Hooks()
-    waits = standby or take_over
-    joined = await connection.join(session_id, language, "interpreter", standby=waits)
+    as_standby = standby or take_over
+    joined = await connection.join(session_id, language, "interpreter", standby=as_standby)
     hooks.on_joined(joined)
     if take_over and joined.lease is not None and not joined.lease.holds:
         hooks.on_notice(Notification(await connection.take_over()))
@@ -95,58 +96,58 @@ async def interpret(
     floor = Playout(audio_format, open_sink(audio_format), playout_delay_ms, joined.broadcast_state)
     floor_heard, on_air = asyncio.Event(), asyncio.Event()
     streamer = Streamer(
-        _OnAir(connection),
+        _OnAirSender(connection),
         audio_format,
         clock=clock or SystemClock(),
         sleep=sleep,
         on_progress=on_progress,
     )
 
-    def look() -> None:
+    def check_on_air() -> None:
         if connection.state is not None and connection.state.holds:
             on_air.set()
 
-    def noticed(notice: Notice) -> None:
-        look()
+    def on_notice(notice: Notice) -> None:
+        check_on_air()
         hooks.on_notice(notice)
 
-    def refused(event: AudioRefused) -> None:
-        if event.error.code == ErrorCode.FORBIDDEN:  # the news that one is off the air are late
+    def on_refused(event: AudioRefused) -> None:
+        if event.error.code == ErrorCode.FORBIDDEN:  # the lease message is still on its way
             streamer.report.refused += 1
         else:
             streamer.refused(event)
 
-    hearing = PlaybackLoop(
+    playback = PlaybackLoop(
         connection,
         floor,
-        replace(hooks, on_notice=noticed),
+        replace(hooks, on_notice=on_notice),
         on_first_chunk=floor_heard.set,
-        on_refused=refused,
+        on_refused=on_refused,
     )
 
-    async def voice() -> None:
-        look()
+    async def send_source() -> None:
+        check_on_air()
         await on_air.wait()
         if start is Start.FLOOR:
             await floor_heard.wait()
         await streamer.run(source)
         await sleep(drain_seconds(audio_format))
         if stay:
-            await asyncio.Event().wait()  # for the end of the session
-        await _part(connection)
+            await asyncio.Event().wait()  # until the session ends and this task is cancelled
+        await _hand_over_and_leave(connection)
 
     try:
-        await run_until_first_ends(voice(), hearing.run())
+        await run_until_first_ends(send_source(), playback.run())
     finally:
         floor.finish()
-    return InterpretReport(streamer.report, floor.stats(), hearing.ended)
+    return InterpretReport(streamer.report, floor.stats(), playback.ended)
 
 
-async def _part(connection: AnyConnection) -> None:
-    """Let whoever waits be the voice, and leave."""
+async def _hand_over_and_leave(connection: AnyConnection) -> None:
+    """Hand the channel over to a stand-by, if there is one, and leave the session."""
     state = connection.state
     if state is not None and state.holds and state.lease is not None and state.lease.standbys:
-        # That nobody waits any more is no reason to stay.
+        # The stand-by may have left meanwhile; leave anyway.
         with contextlib.suppress(RequestRefusedError):
             await connection.hand_over()
     await connection.leave()

@@ -1,4 +1,4 @@
-"""The listener's flow: join a session in a language and hear it through a jitter buffer."""
+"""Listener flow: join a session in a language and play it through a jitter buffer."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import SessionEnded, SessionJoined
 
 OpenSink = Callable[[AudioFormat], Sink]
-# At least so often does a quiet listener look at the time and report progress.
+# Interval of progress reports while nothing arrives.
 _TICK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
 class Hooks:
-    """What a user interface wants to know while a flow runs; all do nothing by default."""
+    """Callbacks for a user interface. All do nothing by default."""
 
     on_joined: Callable[[SessionJoined], None] = lambda joined: None
     on_progress: Callable[[Playout], None] = lambda playout: None
@@ -40,19 +40,19 @@ class Hooks:
 
 @dataclass(slots=True)
 class PlaybackLoop:
-    """Hears a session until it ends. Cancelling is fine: `finish` plays what had arrived."""
+    """Plays a session until it ends. After cancellation, call `playout.finish()`."""
 
     connection: AnyConnection
     playout: Playout
     hooks: Hooks = field(default_factory=Hooks)
     on_first_chunk: Callable[[], None] = lambda: None
     on_refused: Callable[[AudioRefused], None] = lambda refused: None
-    ended: str | None = None  # the reason, once the session is over
+    ended: str | None = None  # the reason, once the session has ended
     captions: CaptionTrack = field(default_factory=CaptionTrack)
     _heard_any: bool = False
 
     async def run(self, seconds: float | None = None) -> None:
-        """Hear until the session ends, or for so long. Raises ConnectionLostError."""
+        """Play until the session ends, or for `seconds`. Raises ConnectionLostError."""
         connection, playout = self.connection, self.playout
         until_ms = None if seconds is None else connection.now_ms() + seconds * 1000
         while self.ended is None:
@@ -83,7 +83,7 @@ class PlaybackLoop:
             case AudioRefused():
                 self.on_refused(event)
             case CaptionRefused():
-                pass  # no reader misses what they do not know of
+                pass  # of no interest to a listener
             case Notification(message=SessionEnded(reason=reason)):
                 self.ended = reason
                 self.hooks.on_notice(event)
@@ -92,8 +92,9 @@ class PlaybackLoop:
 
 
 async def compare_clocks(connection: AnyConnection) -> None:
-    """One heartbeat, to learn how far our clock is from the server's; a failure costs nothing but
-    the precision of latencies.
+    """Send a heartbeat to estimate the clock offset.
+
+    Failures are ignored: they only make latencies less precise.
     """
     try:
         await connection.heartbeat()
@@ -111,7 +112,7 @@ async def listen(
     seconds: float | None = None,
     hooks: Hooks | None = None,
 ) -> ListenStats:
-    """Hear a session until it ends, or for `seconds`. Raises ClientError."""
+    """Listen to a session until it ends, or for `seconds`. Raises ClientError."""
     hooks = hooks or Hooks()
     joined = await connection.join(session_id, language)
     hooks.on_joined(joined)
@@ -125,5 +126,5 @@ async def listen(
     try:
         await PlaybackLoop(connection, playout, hooks).run(seconds)
     finally:
-        playout.finish()  # what arrived before a cancellation or a broken connection counts too
+        playout.finish()  # also after a cancellation or a lost connection
     return playout.stats()

@@ -1,4 +1,4 @@
-"""Sound as the command line names it: sources to send, files to record into."""
+"""Sound files of the command line: sources to send, and recordings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from client.sound.source import SoundInput, SoundSource
 from shared.models.audio_format import AudioFormat
 
 STANDARD_INPUT = "-"
-# How long a recorder at a pipe may take to start before the session opens without its first
-# sample. What is wrong with it is told later then.
+# How long to wait for the first sample of a pipe before the session opens without it. Errors of
+# the pipe then show later.
 _STARTING_SECONDS = 2.0
 
 
 async def prepare_source(
     name: str, files: contextlib.ExitStack, *, starting_seconds: float = _STARTING_SECONDS
 ) -> OpenSource:
-    """A sound file, FIFO or device, or `-` for standard input; `files` closes it.
+    """Open a sound file, FIFO or device, or `-` for standard input; `files` closes it.
 
-    It is opened and its first samples are read now, so that its faults show before a session
-    opens; a recorder at a pipe has `starting_seconds` for that. Raises SoundError.
+    Reads the first samples, so that errors show before a session opens. A pipe gets
+    `starting_seconds` to deliver them. Raises SoundError.
     """
     sound = files.enter_context(contextlib.closing(_input_named(name)))
     preparing = asyncio.create_task(asyncio.to_thread(sound.prepare))
@@ -45,23 +45,23 @@ def _input_named(name: str) -> SoundInput:
     if name != STANDARD_INPUT:
         source = open_path(name)
         return SoundInput(source, name, may_be_raw=not source.seekable)
-    if sys.stdin is None:  # Python's way to say that it was closed
+    if sys.stdin is None:  # Python's value for a closed standard input
         raise SoundError("standard input is closed; pipe sound into it or name a sound file")
     try:
         descriptor = sys.stdin.fileno()
-    except (OSError, ValueError) as fault:  # something of a program that runs this one
+    except (OSError, ValueError) as fault:  # replaced by the calling program, without descriptor
         raise read_error("standard input", fault) from fault
     source = DescriptorInput(descriptor, "standard input", owned=False)
     return SoundInput(source, "standard input", may_be_raw=True)
 
 
 class RecordingFile:
-    """Where `--out` puts what is heard: opened once the session's format is known."""
+    """Recording for `--out`, opened once the session's format is known."""
 
     def __init__(
         self, path: Path | None, files: contextlib.ExitStack, tell: Callable[[str], None]
     ) -> None:
-        """Raises SoundError if `path` can plainly not be written."""
+        """Raises SoundError if `path` evidently cannot be written."""
         if path is not None:
             prepare_directory(path)
         self._path = path
@@ -70,17 +70,17 @@ class RecordingFile:
         self._complete: bool | None = None  # None until it is closed
 
     def open(self, audio_format: AudioFormat) -> Sink:
-        """A sink that `files` closes; one that forgets without a path. Raises SoundError."""
+        """Open a sink, which `files` closes; a NullSink without a path. Raises SoundError."""
         if self._path is None:
             return NullSink()
         if not audio_format.is_pcm:
             raise SoundError(
                 f"the session's audio is {audio_format.encoding}, which cannot be written as WAV; "
-                "leave --out away"
+                "omit --out"
             )
         try:
             recorder = Recorder(self._path, audio_format.sample_rate, self._tell)
-        except SoundError as fault:  # it was fine before the session was joined
+        except SoundError as fault:  # the path was writable before joining
             self._tell(f"Not recorded, listening goes on: {fault}")
             return NullSink()
         self._files.callback(lambda: self._close(recorder))
@@ -90,7 +90,7 @@ class RecordingFile:
         self._complete = recorder.close()
 
     def summary(self) -> str | None:
-        """A line about what was recorded, once `files` is closed; None if nothing was."""
+        """Return a line about the recording, once `files` is closed; None without one."""
         if self._path is None or self._complete is None:
             return None
         return f"{'What' if self._complete else 'Part of what'} was heard is in {self._path}"

@@ -1,4 +1,4 @@
-"""The speaker's flow: open a session, stream into it in real time, end it."""
+"""Speaker flow: create a session, stream into it in real time, and end it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from shared.protocol.messages import SessionAccess, SessionCreated, SessionEnded
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.
-_PARTING_SECONDS = 3.0
-# Who listens, and what is announced to everyone.
+_END_SECONDS = 3.0
+# Pushed messages of interest to a speaker.
 _FOR_SPEAKERS = (SessionStatus, Announcement, ActiveAnnouncement, AnnouncementCleared)
 
 OpenSource = Callable[[AudioFormat], ChunkSource]
@@ -48,7 +48,7 @@ SessionHook = Callable[[SessionCreated], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class SpeakReport:
-    """How a broadcast went; `ended_early` is the reason if the service ended the session first."""
+    """Result of a broadcast; `ended_early` is the reason if the service ended the session."""
 
     session_id: str
     stream: StreamReport
@@ -72,12 +72,12 @@ async def speak(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> SpeakReport:
-    """Broadcast one source; with `interpretation` the service interprets it by machine.
+    """Broadcast one source; with `interpretation`, the service interprets it by machine.
 
-    `on_created` runs before the first chunk: tell the listeners the session's id, with `access`
-    link its secret too, and wait for them there. After the last chunk the session stays open for
-    `keep_open_seconds`, and anyway until that chunk is surely delivered; `end=False` leaves it
-    open. What is said while a lasting connection is away is dropped and counted. Raises
+    `on_created` runs before the first chunk: use it to share the session id (with `access="link"`,
+    also the secret) and to wait for listeners. After the last chunk, the session stays open for
+    `keep_open_seconds`, and at least until that chunk is delivered; `end=False` leaves it open.
+    Audio captured while a reconnecting connection is down is dropped and counted. Raises
     ClientError.
     """
     session = await connection.create_session(
@@ -120,14 +120,14 @@ async def speak(
     try:
         await run_until_first_ends(broadcast(), watch())
     except (asyncio.CancelledError, SoundError):
-        if end:  # interrupted, or a damaged file: the listeners learn that no more will come
+        if end:  # interrupted, or a damaged file: tell the listeners that it is over
             with contextlib.suppress(ClientError, TimeoutError):
-                async with asyncio.timeout(_PARTING_SECONDS):
+                async with asyncio.timeout(_END_SECONDS):
                     await connection.end_session()
         raise
     return SpeakReport(session.session_id, streamer.report, reasons[0] if reasons else None)
 
 
 def _is_for_speakers(event: Event) -> TypeGuard[Notification]:
-    """Whether the service tells something that a speaker does not know already."""
+    """Return whether a pushed message is of interest to a speaker."""
     return isinstance(event, Notification) and isinstance(event.message, _FOR_SPEAKERS)

@@ -1,4 +1,4 @@
-"""Sending captured sound in real time, for speakers and interpreters alike."""
+"""Sending of captured audio in real time, for speakers and interpreters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
 from shared.utils.clock import Clock
 
-# Beyond a chunk's deadline at the service: the way there, and a service that has just woken up.
+# Added to a chunk's deadline at the service: network time and a cold start.
 _MARGIN_MS = 300
 
 
 class AudioSender(Protocol):
-    """What chunks are sent with: a Connection."""
+    """Sends chunks: a Connection."""
 
     async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
         """Send one chunk; may wait while the network is slow. Raises UnavailableError."""
@@ -28,27 +28,27 @@ class AudioSender(Protocol):
 
 @dataclass(slots=True)
 class StreamReport:
-    """What became of the chunks so far; `total` is None for a live source."""
+    """Counters of a stream so far; `total` is None for a live source."""
 
     chunk_ms: int
     total: int | None = None
     captured: int = 0
     sent: int = 0
-    dropped: int = 0  # captured, but the network was too slow, or away, to send them in time
-    refused: int = 0  # sent, but not taken by the service
-    off_air: int = 0  # captured while another interpreter was the voice
+    dropped: int = 0  # captured, but not sent in time: the network was too slow or down
+    refused: int = 0  # sent, but refused by the service
+    off_air: int = 0  # captured while another interpreter was on air
 
 
 ProgressHook = Callable[[StreamReport], None]
 
 
 def drain_seconds(audio_format: AudioFormat) -> float:
-    """How long after its last chunk a stream is surely delivered, so that one may leave."""
+    """Return how long after its last chunk a stream has been delivered."""
     return (audio_format.deadline_ms + _MARGIN_MS) / 1000
 
 
 class Streamer:
-    """Sends one stream of chunks; `report` tells how it goes."""
+    """Sends one stream of chunks; `report` has its counters."""
 
     def __init__(
         self,
@@ -65,19 +65,19 @@ class Streamer:
         self._clock = clock
         self._sleep = sleep
         self._on_progress = on_progress
-        # Live audio is not queued behind old audio: what cannot be sent while it is of use goes.
-        waiting = audio_format.deadline_ms // audio_format.chunk_ms
-        self._waiting: deque[Captured] = deque(maxlen=waiting)
+        # Live audio is not queued behind old audio: chunks past their deadline are dropped.
+        capacity = audio_format.deadline_ms // audio_format.chunk_ms
+        self._queue: deque[Captured] = deque(maxlen=capacity)
         self._changes = Changes()
         self._complete = False
 
     async def run(self, source: ChunkSource) -> None:
-        """Send the whole source, each chunk when it is complete. Raises ConnectionLostError."""
+        """Send the source, each chunk when it is complete. Raises ConnectionLostError."""
         self.report.total = source.total
         await run_until_first_ends(self._send(), self._capture(source))
 
     def refused(self, event: AudioRefused) -> None:
-        """Count a refusal that may pass. Raises it if sending on is of no use."""
+        """Count a retryable refusal; raise any other."""
         if not event.error.retryable:
             raise event.error
         self.report.refused += 1
@@ -85,18 +85,18 @@ class Streamer:
     async def _capture(self, source: ChunkSource) -> None:
         async for chunk in capture(source, self._format, self._clock, self._sleep):
             self.report.captured += 1
-            if len(self._waiting) == self._waiting.maxlen:
+            if len(self._queue) == self._queue.maxlen:
                 self.report.dropped += 1
-            self._waiting.append(chunk)
+            self._queue.append(chunk)
             self._changes.notify()
         self._complete = True
         self._changes.notify()
-        await asyncio.Event().wait()  # for the sender, which ends both
+        await asyncio.Event().wait()  # until the sender has finished and this task is cancelled
 
     async def _send(self) -> None:
         while True:
-            while self._waiting:
-                chunk = self._waiting.popleft()
+            while self._queue:
+                chunk = self._queue.popleft()
                 if self._is_old(chunk):
                     self.report.dropped += 1
                     self._on_progress(self.report)
@@ -111,18 +111,19 @@ class Streamer:
                 self._on_progress(self.report)
             if self._complete:
                 return
-            await self._changes.until(lambda: self._waiting or self._complete)
+            await self._changes.until(lambda: self._queue or self._complete)
 
     def _is_old(self, chunk: Captured) -> bool:
-        """Whether a chunk waited for so long, for this program or the network, that it is of no
-        use: it would be late, and after a stall make the service refuse those that are not.
+        """Return whether a chunk is past its deadline, because this process or the network stalled.
+
+        Sending it would only make the service refuse newer chunks.
         """
         age_ms = (self._clock.monotonic() - chunk.complete_at) * 1000
         return age_ms > self._format.deadline_ms
 
 
 async def run_until_first_ends(*work: Coroutine[Any, Any, None]) -> None:
-    """Run until the first of them ends, cancel the others, and raise if one failed."""
+    """Run until the first coroutine ends, cancel the others, and raise if one failed."""
     tasks = [asyncio.create_task(item) for item in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

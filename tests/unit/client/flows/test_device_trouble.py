@@ -113,13 +113,15 @@ async def test_doing_one_thing_sends_it_and_leaves() -> None:
             seen.append([it.device_id for it in devices])
             said.append(phone.replica.command("laptop", "play"))
 
-        await phone.sync.once(act)
+        await phone.sync.run_once(act)
         assert phone.of("accepted") == said
         await laptop.until("news")
         await laptop.until("devices", 3)
         assert laptop.of("devices")[-1] == {"laptop": True, "phone": False}
         offline = device(url, "tablet")
-        await offline.sync.once(lambda devices: said.append(offline.replica.command("phone", "x")))
+        await offline.sync.run_once(
+            lambda devices: said.append(offline.replica.command("phone", "x"))
+        )
         assert offline.of("refused") == ["DEVICE_OFFLINE"]
     assert seen == [["laptop", "phone"]]
 
@@ -131,7 +133,7 @@ async def test_a_device_that_was_forgotten_says_so() -> None:
         made = device(url, "phone")
         made.replica.add("film")
         with pytest.raises(RequestRefusedError, match="DEVICE_NOT_REGISTERED"):
-            await made.sync.once(lambda devices: None)
+            await made.sync.run_once(lambda devices: None)
     assert len(made.replica.pending) == 1
 
 

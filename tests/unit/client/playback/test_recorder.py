@@ -152,5 +152,5 @@ def test_without_a_name_sound_is_forgotten_and_opus_cannot_be_recorded(tmp_path:
     opus = AudioFormat(encoding="opus")
     with contextlib.ExitStack() as files:
         assert isinstance(RecordingFile(None, files, print).open(opus), NullSink)
-        with pytest.raises(SoundError, match=r"opus.*leave --out away"):
+        with pytest.raises(SoundError, match=r"opus.*omit --out"):
             RecordingFile(tmp_path / "a.wav", files, print).open(opus)
