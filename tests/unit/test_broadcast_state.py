@@ -1,4 +1,4 @@
-"""The broadcast state: what it starts as, what each transition does, and how it is kept."""
+"""Broadcast state: defaults, transitions and serialisation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ states = st.builds(
 )
 
 
-def test_by_default_it_broadcasts_at_full_volume() -> None:
+def test_the_default_state_broadcasts_at_full_volume() -> None:
     state = BroadcastState()
 
     assert (state.is_active, state.is_paused, state.is_muted) == (True, False, False)
@@ -35,7 +35,7 @@ def test_by_default_it_broadcasts_at_full_volume() -> None:
     assert state.is_broadcasting()
 
 
-def test_every_value_can_be_given() -> None:
+def test_all_values_can_be_set() -> None:
     state = BroadcastState(
         is_active=False, is_paused=True, is_muted=True, volume=0.25, last_state_change=NOW
     )
@@ -45,7 +45,7 @@ def test_every_value_can_be_given() -> None:
 
 
 @pytest.mark.parametrize("volume", [0, 0.0, -0.0, 0.5, 1, 1.0])
-def test_volumes_from_nothing_to_full(volume: float) -> None:
+def test_valid_volumes(volume: float) -> None:
     state = BroadcastState(volume=volume)
 
     assert state.volume == volume
@@ -63,7 +63,7 @@ def test_volumes_from_nothing_to_full(volume: float) -> None:
     ],
     ids=["new", "set"],
 )
-def test_any_other_volume_is_refused_by_name(
+def test_invalid_volumes_are_refused_with_the_field(
     volume: object, attempt: Callable[[object], BroadcastState]
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -73,7 +73,7 @@ def test_any_other_volume_is_refused_by_name(
     assert "0.0 to 1.0" in caught.value.reason
 
 
-def test_nobody_changes_a_state_in_place() -> None:
+def test_a_state_is_immutable() -> None:
     state = BroadcastState()
 
     with pytest.raises(AttributeError):
@@ -81,7 +81,7 @@ def test_nobody_changes_a_state_in_place() -> None:
     assert not state.is_paused
 
 
-def test_pause_is_a_new_state() -> None:
+def test_pause_returns_a_new_state() -> None:
     state = BroadcastState()
 
     paused = state.pause(NOW)
@@ -90,26 +90,26 @@ def test_pause_is_a_new_state() -> None:
     assert state == BroadcastState()
 
 
-def test_resume_goes_on() -> None:
+def test_resume_ends_the_pause() -> None:
     paused = BroadcastState(is_paused=True, last_state_change=NOW)
 
     assert paused.resume(NOW + 9) == BroadcastState(last_state_change=NOW + 9)
 
 
-def test_mute_is_a_new_state() -> None:
+def test_mute_returns_a_new_state() -> None:
     state = BroadcastState(volume=0.5)
 
     assert state.mute(NOW) == BroadcastState(is_muted=True, volume=0.5, last_state_change=NOW)
     assert not state.is_muted
 
 
-def test_unmute_lets_be_heard() -> None:
+def test_unmute_ends_the_mute() -> None:
     muted = BroadcastState(is_muted=True, last_state_change=NOW)
 
     assert muted.unmute(NOW + 9) == BroadcastState(last_state_change=NOW + 9)
 
 
-def test_set_volume_changes_the_volume_alone() -> None:
+def test_set_volume_changes_only_the_volume() -> None:
     state = BroadcastState(is_muted=True, last_state_change=NOW)
 
     assert state.set_volume(0.3, NOW + 9) == BroadcastState(
@@ -143,7 +143,7 @@ def test_is_broadcasting(active: bool, paused: bool, muted: bool, broadcasting: 
     assert state.is_broadcasting() is broadcasting
 
 
-def test_silence_is_a_volume_and_no_pause() -> None:
+def test_volume_zero_is_not_a_pause() -> None:
     assert BroadcastState(volume=0.0).is_broadcasting()
 
 
@@ -154,7 +154,7 @@ def test_an_ended_broadcast_stays_silent() -> None:
     assert not ended.resume(NOW + 2).unmute(NOW + 3).is_broadcasting()
 
 
-def test_to_dict_has_the_names_of_the_wire() -> None:
+def test_to_dict_uses_wire_names() -> None:
     state = BroadcastState(is_paused=True, volume=0.5, last_state_change=NOW)
 
     assert state.to_dict() == {
@@ -166,7 +166,7 @@ def test_to_dict_has_the_names_of_the_wire() -> None:
     }
 
 
-def test_from_dict_takes_dynamodbs_decimals() -> None:
+def test_from_dict_accepts_decimals() -> None:
     values = {
         "isActive": True,
         "isPaused": False,
@@ -182,7 +182,7 @@ def test_from_dict_takes_dynamodbs_decimals() -> None:
     assert BroadcastState.from_dict({"volume": Decimal(1)}).volume == 1.0
 
 
-def test_what_is_missing_has_its_default() -> None:
+def test_missing_values_get_defaults() -> None:
     assert BroadcastState.from_dict({}) == BroadcastState()
     assert BroadcastState.from_dict({"isMuted": True}) == BroadcastState(is_muted=True)
 
@@ -197,7 +197,7 @@ def test_what_is_missing_has_its_default() -> None:
         ({"lastStateChange": Decimal("1.5")}, "lastStateChange"),
     ],
 )
-def test_from_dict_names_what_is_wrong(values: dict[str, object], field: str) -> None:
+def test_from_dict_names_the_invalid_field(values: dict[str, object], field: str) -> None:
     with pytest.raises(ValueError, match=field):
         BroadcastState.from_dict(values)
 
@@ -236,10 +236,10 @@ Transition = Callable[[BroadcastState, int], BroadcastState]
     ),
     st.integers(0, 2**53),
 )
-def test_a_change_is_newer_and_its_repetition_none(
+def test_a_change_raises_the_version_and_its_repetition_does_not(
     state: BroadcastState, transition: Transition, at_ms: int
 ) -> None:
-    """Whatever the clock says: it may be behind, or stand still."""
+    """This holds even if the clock is behind or stands still."""
     changed = transition(state, at_ms)
 
     assert changed == state or changed.last_state_change > state.last_state_change

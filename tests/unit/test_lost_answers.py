@@ -1,9 +1,8 @@
-"""Whatever call gets lost, whatever answer: a request that is repeated comes to the same.
+"""Repeated requests have the same result, whichever AWS call or answer was lost.
 
-Every call of every request meets three faults, one after the other: it fails, it is carried out and
-its answer is lost, it is carried out twice as client libraries do. Then the request is repeated as
-a client would, and counters, seats and what was pushed are compared with what should be. A type of
-request that has no scenario fails.
+Each AWS call of each request meets three faults in turn: it fails, it is applied but its answer is
+lost, or it is applied twice, as by a client library. Then the client repeats the request, and
+counters, seats and pushed messages must be right. Every request type must have a scenario.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tests.helpers.database.lossy_scenarios import SCENARIOS
 from tests.helpers.database.lossy_stage import Scenario, Stage
 
 ALL = [each for scenarios in list(SCENARIOS.values()) for each in scenarios]
-# Once, or so often that what a request tries by itself fails, too.
+# Once, or often enough that the request's own retries fail too.
 TIMES = (1, 3)
 MOST_CALLS = 150
 
@@ -32,13 +31,13 @@ def test_every_request_has_a_scenario(request_type: type[Request]) -> None:
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda each: each.name)
-def test_without_a_fault(scenario: Scenario) -> None:
+def test_each_scenario_succeeds_without_faults(scenario: Scenario) -> None:
     assert calls_of(scenario) > 0
 
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("scenario", ALL, ids=lambda each: each.name)
-def test_a_call_that_gets_lost(scenario: Scenario, fault: Fault) -> None:
+def test_each_scenario_survives_a_fault_in_any_call(scenario: Scenario, fault: Fault) -> None:
     failures = []
     for times in TIMES if fault is not Fault.TWICE else TIMES[:1]:
         for position in range(MOST_CALLS):
@@ -46,7 +45,7 @@ def test_a_call_that_gets_lost(scenario: Scenario, fault: Fault) -> None:
             do, check = scenario.prepare(stage)
             stage.world.faults.plan(fault, position, times=times)
             try:
-                with suppress(StoreUnavailableError):  # a function of the clock has died
+                with suppress(StoreUnavailableError):  # a scheduled function has failed
                     do()
                 if not stage.world.faults.over():
                     break
@@ -55,12 +54,12 @@ def test_a_call_that_gets_lost(scenario: Scenario, fault: Fault) -> None:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 failures.append(f"{times} from call {position}: {error} ({where.line})")
         else:
-            pytest.fail("it does not come to an end")
+            pytest.fail("more calls than expected")
     assert not failures, "\n".join(failures)
 
 
 def calls_of(scenario: Scenario) -> int:
-    """How many calls it makes if none gets lost."""
+    """Number of calls of a scenario without faults."""
     stage = Stage()
     do, check = scenario.prepare(stage)
     stage.world.faults.plan(Fault.LOST, MOST_CALLS)

@@ -1,4 +1,4 @@
-"""What a speaker learns of the audience: how it asks, and how it is counted."""
+"""Session status: queries, content and distribution by language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.helpers.world import World
 
 
 class TestHandler:
-    """One function, three doors: a route, a queue, a rule."""
+    """One function with three event sources: a route, a queue and a rule."""
 
     def test_a_request_is_answered_with_its_id(self, world: World) -> None:
         speaker, session_id = world.create_session()
@@ -24,14 +24,14 @@ class TestHandler:
         assert (reply["type"], reply["requestId"]) == ("sessionStatus", "r7")
         assert reply["sessionId"] == session_id
 
-    def test_a_rule_tells_every_speaker_and_answers_nobody(self, world: World) -> None:
+    def test_the_rule_sends_a_status_to_every_speaker(self, world: World) -> None:
         speaker, _ = world.create_session()
 
         world.tick()
 
         assert statuses(world, speaker) == [("periodic", 0)]
 
-    def test_a_tick_of_the_queue_does_what_the_rule_does(self, world: World) -> None:
+    def test_a_queued_tick_does_the_same_as_the_rule(self, world: World) -> None:
         speaker, _ = world.create_session()
 
         failures = world.fire_status_timers(json.dumps({"type": "statusTick"}))
@@ -51,14 +51,12 @@ class TestHandler:
             ),
         ],
     )
-    def test_what_is_no_request_gets_the_error_that_says_so(
-        self, world: World, text: str, code: str
-    ) -> None:
+    def test_an_invalid_request_gets_an_error(self, world: World, text: str, code: str) -> None:
         speaker, _ = world.create_session()
 
         assert world.ask_text(speaker, text, "session_status")["code"] == code
 
-    def test_a_message_that_is_none_of_ours_fails_alone(self, world: World) -> None:
+    def test_an_unknown_queue_message_fails_alone(self, world: World) -> None:
         speaker, _ = world.create_session()
 
         failures = world.fire_status_timers("{}", json.dumps({"type": "statusTick"}))
@@ -68,9 +66,9 @@ class TestHandler:
 
 
 class TestQuery:
-    """Who may ask, about what."""
+    """Who may query which session."""
 
-    def test_a_listener_may_not(self, world: World) -> None:
+    def test_a_listener_is_forbidden(self, world: World) -> None:
         _, session_id = world.create_session()
         listener = world.listener(session_id)
 
@@ -79,7 +77,7 @@ class TestQuery:
         assert (reply["status"], reply["code"]) == (403, "FORBIDDEN")
         assert "speaker" in reply["message"]
 
-    def test_nor_may_a_speaker_who_was_displaced(self, world: World) -> None:
+    def test_a_displaced_speaker_is_forbidden(self, world: World) -> None:
         displaced, session_id = world.create_session()
         newer = world.connect("alice", "speakers")
         world.ask(newer, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
@@ -87,7 +85,7 @@ class TestQuery:
         assert world.ask(displaced, "getSessionStatus")["status"] == 403
         assert world.ask(newer, "getSessionStatus")["type"] == "sessionStatus"
 
-    def test_an_interpreter_may(self, world: World) -> None:
+    def test_an_interpreter_may_query(self, world: World) -> None:
         _, session_id = world.create_session()
         world.listener(session_id, "fr")
         interpreter = world.interpreter(session_id, "es")
@@ -121,19 +119,19 @@ class TestQuery:
 
         assert (reply["status"], reply["code"]) == (410, "SESSION_ENDED")
 
-    def test_who_is_in_no_session_has_none_to_ask_about(self, world: World) -> None:
+    def test_a_connection_without_session_is_refused(self, world: World) -> None:
         reply = world.ask(world.connect("alice", "speakers"), "getSessionStatus")
 
         assert (reply["status"], reply["code"]) == (409, "NOT_IN_SESSION")
 
 
 class TestNamedSession:
-    """Who may interpret a session learns whom for, without a seat."""
+    """Interpreters may query a session by ID, without a seat."""
 
     def named(self, world: World, connection: str, session_id: object) -> Message:
         return world.ask(connection, "getSessionStatus", sessionId=session_id)
 
-    def test_who_has_the_right_to_interpret_it_may_ask(self, world: World) -> None:
+    def test_a_permitted_interpreter_may_query(self, world: World) -> None:
         _, open_session = world.create_session()
         _, listed = world.create_session(interpreters=["ivan"])
         ines, ivan = world.connect("ines", "interpreters"), world.connect("ivan")
@@ -143,7 +141,7 @@ class TestNamedSession:
         assert self.named(world, ines, listed)["code"] == "FORBIDDEN"
         assert self.named(world, ivan, open_session)["code"] == "FORBIDDEN"
 
-    def test_who_has_its_ticket_needs_no_token(self, world: World) -> None:
+    def test_a_ticket_holder_needs_no_token(self, world: World) -> None:
         interpretation = {"engine": "aws", "languages": ["es"]}
         _, session_id = world.create_session(interpretation=interpretation)
         [event] = world.interpreter_starts.events
@@ -158,7 +156,7 @@ class TestNamedSession:
         assert asked(another, event["ticket"])["code"] == "FORBIDDEN"
         assert asked("calm-otter-404", event["ticket"])["code"] == "SESSION_NOT_FOUND"
 
-    def test_asking_takes_no_seat(self, world: World) -> None:
+    def test_a_query_takes_no_seat(self, world: World) -> None:
         _, session_id = world.create_session()
         ines = world.connect("ines", "interpreters")
 
@@ -168,14 +166,14 @@ class TestNamedSession:
         assert stored is not None
         assert stored.membership is None
 
-    def test_who_serves_the_session_needs_no_right_beside(self, world: World) -> None:
+    def test_members_who_serve_the_session_need_no_further_right(self, world: World) -> None:
         speaker, session_id = world.create_session(interpreters=["ines"])
         interpreter = world.interpreter(session_id, "es", "ines")
 
         for connection in (speaker, interpreter):
             assert self.named(world, connection, session_id)["type"] == "sessionStatus"
 
-    def test_a_seat_elsewhere_is_no_right_here(self, world: World) -> None:
+    def test_a_seat_in_another_session_grants_no_right(self, world: World) -> None:
         _, elsewhere = world.create_session(interpreters=["ivan"])
         _, here = world.create_session()
         speaker, _ = world.create_session()
@@ -206,7 +204,7 @@ class TestNamedSession:
             reply = self.named(world, connection, session_id)
             assert (reply["status"], reply["code"]) == (status, code)
 
-    def test_it_costs_one_read_of_the_session(self, world: World) -> None:
+    def test_a_query_reads_the_session_once(self, world: World) -> None:
         _, session_id = world.create_session()
         ines = world.connect("ines", "interpreters")
         counting = CountingClient()
@@ -214,14 +212,14 @@ class TestNamedSession:
 
         self.named(world, ines, session_id)
 
-        # That of the connection, and that of the session.
+        # One of the connection and one of the session.
         assert counting.requests == {"get_item": 2}
 
 
 class TestGetStatus:
-    """What the answer says."""
+    """Content of the status."""
 
-    def test_it_says_all_and_no_more(self, world: World) -> None:
+    def test_the_status_has_exactly_these_fields(self, world: World) -> None:
         speaker, session_id = world.create_session()
         for language in ("es", "es", "fr"):
             world.listener(session_id, language)
@@ -247,7 +245,7 @@ class TestGetStatus:
             "updateReason": "requested",
         }
 
-    def test_it_says_who_interprets_what(self, world: World) -> None:
+    def test_the_status_lists_interpreted_languages(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.interpreter(session_id, "es")
         world.interpreter(session_id, "fr", source="machine")
@@ -259,7 +257,7 @@ class TestGetStatus:
         [pushed] = world.pushes(speaker, "sessionStatus")
         assert pushed["channels"] == channels
 
-    def test_nobody_listens_yet(self, world: World) -> None:
+    def test_no_listeners(self, world: World) -> None:
         speaker, _ = world.create_session()
 
         reply = world.ask(speaker, "getSessionStatus")
@@ -277,7 +275,7 @@ class TestGetStatus:
         assert reply["listenerCount"] == 500
         assert reply["languageDistribution"] == {"es": 300, "fr": 150, "de": 50}
 
-    def test_it_follows_who_comes_changes_leaves_and_drops(self, world: World) -> None:
+    def test_the_status_follows_joins_changes_leaves_and_drops(self, world: World) -> None:
         speaker, session_id = world.create_session()
         first, second, third = (world.listener(session_id) for _ in range(3))
 
@@ -289,13 +287,13 @@ class TestGetStatus:
         reply = world.ask(speaker, "getSessionStatus")
         assert (reply["listenerCount"], reply["languageDistribution"]) == (1, {"fr": 1})
 
-    def test_interpreters_and_the_speaker_are_no_listeners(self, world: World) -> None:
+    def test_interpreters_and_speaker_are_not_counted(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.interpreter(session_id)
 
         assert world.ask(speaker, "getSessionStatus")["listenerCount"] == 0
 
-    def test_it_names_no_connection_and_no_person(self, world: World) -> None:
+    def test_the_status_has_no_ids_of_connections_or_users(self, world: World) -> None:
         speaker, session_id = world.create_session(interpreters=["ines-4711"])
         others = [world.listener(session_id), world.interpreter(session_id, "es", "ines-4711")]
 
@@ -304,7 +302,7 @@ class TestGetStatus:
         assert not [name for name in ("alice", "ines-4711") if name in text]
         assert not [name for name in (speaker, *others) if f'"{name}"' in text]
 
-    def test_its_time_is_measured(self, world: World) -> None:
+    def test_query_latency_is_measured(self, world: World) -> None:
         speaker, _ = world.create_session()
 
         world.ask(speaker, "getSessionStatus")
@@ -313,7 +311,7 @@ class TestGetStatus:
 
 
 class TestDistribution:
-    """How listeners are counted by language."""
+    """Distribution of listeners by language."""
 
     def test_the_most_listened_to_comes_first(self) -> None:
         assert list(language_distribution({"fr": 1, "de": 3, "es": 3}).items()) == [
@@ -322,19 +320,19 @@ class TestDistribution:
             ("fr", 1),
         ]
 
-    def test_a_language_of_nobody_is_left_out(self) -> None:
+    def test_languages_without_listeners_are_omitted(self) -> None:
         assert language_distribution({"es": 0, "fr": 2}) == {"fr": 2}
 
-    def test_a_count_below_nothing_is_nothing(self) -> None:
+    def test_a_negative_count_is_omitted(self) -> None:
         assert language_distribution({"es": -1, "fr": 2}) == {"fr": 2}
 
     def test_an_empty_language_counts_as_unknown(self) -> None:
         assert language_distribution({"": 2, "es": 1}) == {"unknown": 2, "es": 1}
 
-    def test_all_without_a_language_are_counted_together(self) -> None:
+    def test_listeners_without_a_language_are_counted_together(self) -> None:
         assert language_distribution({"": 2, "unknown": 3}) == {"unknown": 5}
 
-    def test_a_total_below_nothing_is_shown_as_nobody(self, world: World) -> None:
+    def test_a_negative_total_is_reported_as_zero(self, world: World) -> None:
         speaker, session_id = world.create_session()
         set_audience(session_id, {"es": -1})
 
@@ -342,7 +340,7 @@ class TestDistribution:
 
         assert (reply["listenerCount"], reply["languageDistribution"]) == (0, {})
 
-    def test_no_more_languages_than_a_session_may_have_and_all_are_told(self, world: World) -> None:
+    def test_all_of_the_maximum_languages_are_reported(self, world: World) -> None:
         speaker, session_id = world.create_session()
         counts = {f"x-{number:03d}": number + 1 for number in range(99)}
         set_audience(session_id, counts)

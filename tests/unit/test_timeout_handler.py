@@ -1,4 +1,4 @@
-"""The timeout function by the clock: whom it closes, what it says, and what it survives."""
+"""The timeout function: messages, closing, clean-up and failures."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from tests.unit.functions.idleness import IDLE_MS, change_row, idle, known
 
 @pytest.fixture
 def session_id(world: World) -> str:
-    """A session whose speaker is never idle in these tests: the clock is the listeners'."""
+    """A session whose speaker never becomes idle."""
     _, made = world.create_session()
     return made
 
 
 class TestMessage:
-    def test_an_idle_connection_is_told_why_and_for_how_long_it_was_silent(
-        self, world: World, session_id: str
-    ) -> None:
+    def test_the_message_has_reason_and_idle_time(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
         world.clock.advance(IDLE_MS + 1_500)
 
@@ -38,7 +36,9 @@ class TestMessage:
             }
         ]
 
-    def test_each_hears_of_its_own_silence(self, world: World, session_id: str) -> None:
+    def test_each_message_has_the_connections_own_idle_time(
+        self, world: World, session_id: str
+    ) -> None:
         first = world.listener(session_id)
         world.clock.advance(7_000)
         second = world.listener(session_id)
@@ -54,7 +54,7 @@ class TestMessage:
         assert heard == [127, 120]
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.DROPPED])
-    def test_a_message_that_does_not_arrive_keeps_nobody_open(
+    def test_a_connection_is_closed_even_if_its_message_fails(
         self, world: World, session_id: str, outcome: Outcome
     ) -> None:
         listener = world.listener(session_id)
@@ -68,7 +68,7 @@ class TestMessage:
 
 
 class TestClose:
-    def test_an_idle_connection_is_closed_after_it_was_told(
+    def test_an_idle_connection_is_closed_after_the_message(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -79,7 +79,7 @@ class TestClose:
         assert world.pushes(listener)[-1]["type"] == "connectionTimeout"
         assert listener in world.sender.deleted
 
-    def test_one_that_is_gone_already_counts_as_closed(self, world: World, session_id: str) -> None:
+    def test_a_gone_connection_counts_as_closed(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
         idle(world, "c1")
         world.sender.gone.add(listener)
@@ -90,7 +90,7 @@ class TestClose:
         assert not known(world, listener)
         assert world.session(session_id).listener_count == 0
 
-    def test_one_that_cannot_be_closed_keeps_its_seat_and_is_tried_again(
+    def test_a_connection_that_cannot_be_closed_keeps_its_seat_and_is_retried(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -108,7 +108,7 @@ class TestClose:
         assert not known(world, listener)
         assert world.session(session_id).listener_count == 0
 
-    def test_one_that_was_replaced_is_closed_without_a_word_after_ten_seconds(
+    def test_a_replaced_connection_is_closed_silently_after_ten_seconds(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -129,7 +129,7 @@ class TestClose:
         assert listener in world.sender.deleted
         assert world.telemetry.by_dimensions["ConnectionTimeout", "listener", "replaced"] == 1
 
-    def test_what_a_replaced_one_says_does_not_keep_it_alive(
+    def test_activity_does_not_keep_a_replaced_connection_open(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -154,9 +154,7 @@ class TestDisconnectTrigger:
         assert asked == [{"connectionId": listener} for listener in sorted(listeners)]
         assert world.session(session_id).listener_count == 0
 
-    def test_a_clean_up_that_is_lost_is_asked_for_again(
-        self, world: World, session_id: str
-    ) -> None:
+    def test_a_lost_clean_up_is_repeated(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
         idle(world, "c1")
         world.clean_ups.lost = True
@@ -172,7 +170,7 @@ class TestDisconnectTrigger:
         assert not known(world, listener)
         assert world.session(session_id).listener_count == 0
 
-    def test_it_may_come_beside_the_event_of_api_gateway(
+    def test_clean_up_and_disconnect_event_may_both_run(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -182,13 +180,13 @@ class TestDisconnectTrigger:
 
         assert world.session(session_id).listener_count == 0
 
-    def test_what_fails_there_is_raised_for_lambda_to_try_again(self, world: World) -> None:
+    def test_a_failed_clean_up_is_raised_so_that_lambda_retries(self, world: World) -> None:
         with pytest.raises(Exception, match="connectionId"):
             world.call("disconnect", {"nobody": 1})
 
 
 class Context:
-    """What Lambda says of the time that is left."""
+    """Lambda context with the remaining time."""
 
     def __init__(self, milliseconds: int) -> None:
         self._left = milliseconds
@@ -198,7 +196,7 @@ class Context:
 
 
 class TestHandler:
-    def test_it_takes_rules_and_timers(self, world: World, session_id: str) -> None:
+    def test_the_handler_accepts_rules_and_timers(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
         world.disconnect("c1")
         world.clock.advance(IDLE_MS)
@@ -209,7 +207,7 @@ class TestHandler:
         world.call("timeout", scheduled_event())
         assert not known(world, listener)
 
-    def test_it_stops_in_time_and_goes_on_the_next_time(
+    def test_the_sweep_stops_before_the_time_limit_and_continues_next_time(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
@@ -222,18 +220,18 @@ class TestHandler:
         world.call("timeout", scheduled_event(), Context(30_000))
         assert not known(world, listener)
 
-    def test_a_task_that_there_is_not_is_named(self, world: World) -> None:
+    def test_an_unknown_task_is_named_in_the_error(self, world: World) -> None:
         with pytest.raises(ValueError, match="'nothing' is not one of sweep"):
             world.call("timeout", {"task": "nothing"})
 
-    def test_metrics_are_written_also_when_nobody_is_idle(self, world: World) -> None:
+    def test_metrics_are_written_even_if_no_connection_is_idle(self, world: World) -> None:
         world.sweep()
 
         assert world.telemetry.counts["ConnectionsChecked"] == 0
         assert world.telemetry.flushes == 1
 
     @pytest.mark.parametrize("seconds", ["0", "89", "-1", "soon"])
-    def test_a_timeout_that_heartbeats_cannot_meet_is_refused(self, seconds: str) -> None:
+    def test_a_timeout_shorter_than_heartbeats_allow_is_refused(self, seconds: str) -> None:
         with pytest.raises(SettingsError, match="CONNECTION_IDLE_TIMEOUT_SECONDS: must be"):
             load(SweepSettings, {**ENVIRONMENT, "CONNECTION_IDLE_TIMEOUT_SECONDS": seconds})
 
@@ -245,7 +243,7 @@ class TestHandler:
 
 
 def scheduled_event() -> dict[str, Any]:
-    """As EventBridge sends it."""
+    """An event as EventBridge sends it."""
     event: dict[str, Any] = json.loads(
         """
         {

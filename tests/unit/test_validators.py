@@ -1,4 +1,4 @@
-"""Sizes, codes, ids and formats, at their edges."""
+"""Sizes, codes, IDs and formats at their limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.utils import validators
 
 
 def refusal(call: object, *arguments: object) -> ValidationError:
-    """The error, which names the field and the reason, whatever is wrong."""
+    """Catch the error and check that it names the field and a reason."""
     with pytest.raises(ValidationError) as caught:
         call(*arguments)  # type: ignore[operator]
     assert caught.value.field
@@ -34,7 +34,7 @@ def refused(call: object, *arguments: object) -> str:
         (validators.validate_audio_message_size, 47_788),
     ],
 )
-def test_sizes_count_bytes_and_end_where_they_say(check: object, limit: int) -> None:
+def test_size_limits_count_bytes(check: object, limit: int) -> None:
     check("x" * limit)  # type: ignore[operator]
     check(b"x" * limit)  # type: ignore[operator]
     check("ü" * (limit // 2))  # type: ignore[operator]
@@ -43,31 +43,31 @@ def test_sizes_count_bytes_and_end_where_they_say(check: object, limit: int) -> 
 
 
 @pytest.mark.parametrize("message", [None, 7, {"a": 1}, bytearray(3)])
-def test_a_message_is_text_or_bytes(message: object) -> None:
+def test_a_message_must_be_a_string_or_bytes(message: object) -> None:
     error = refusal(validators.validate_message_size, message)
 
     assert (error.code, error.field) == ("INVALID_MESSAGE", "message")
 
 
-def test_text_that_is_no_unicode_has_a_size_too() -> None:
+def test_strings_with_lone_surrogates_have_a_size() -> None:
     validators.validate_message_size("\ud800")
 
 
-def test_a_control_message_may_be_given_before_it_is_text() -> None:
+def test_a_control_message_may_be_json_values() -> None:
     validators.validate_control_message_size({"action": "heartbeat", "padding": "x" * 4_000})
     too_long = {"action": "heartbeat", "padding": "x" * 4_096}
     assert refused(validators.validate_control_message_size, too_long) == "MESSAGE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("message", [object(), {"a": object()}, {1, object()}])
-def test_a_control_message_can_be_written_as_json(message: object) -> None:
+def test_a_control_message_must_be_encodable_as_json(message: object) -> None:
     error = refusal(validators.validate_control_message_size, message)
 
     assert (error.code, error.field) == ("INVALID_MESSAGE", "message")
 
 
 def test_the_sizes_leave_room_for_the_largest_chunk() -> None:
-    """As base64, in one frame of 32 KB with JSON around it; and no kind exceeds the gateway's."""
+    """In base64 with JSON it fits one 32 KB frame, and no limit exceeds the gateway's."""
     assert validators.MAX_PCM_CHUNK_BYTES * 4 // 3 < 32 * 1024
     assert validators.MAX_AUDIO_MESSAGE_BYTES < validators.MAX_MESSAGE_BYTES
 
@@ -82,14 +82,14 @@ def test_language_codes_come_back_in_lower_case(code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["", "e", "english", "unknown", "en_us", "en-", "-en", "e n", "é", "en#es", "x" * 36]
 )
-def test_other_codes_are_refused_with_the_field(code: str) -> None:
+def test_invalid_codes_are_refused_with_the_field(code: str) -> None:
     with pytest.raises(ValidationError) as caught:
         validators.validate_language_code(code, "sourceLanguage")
     assert (caught.value.code, caught.value.field) == ("INVALID_LANGUAGE", "sourceLanguage")
 
 
 @given(st.text(max_size=40))
-def test_no_text_breaks_the_language_check(text: str) -> None:
+def test_language_validation_survives_any_string(text: str) -> None:
     try:
         accepted = validators.validate_language_code(text)
     except ValidationError:
@@ -108,7 +108,9 @@ def test_no_text_breaks_the_language_check(text: str) -> None:
         (validators.validate_action, "INVALID_MESSAGE"),
     ],
 )
-def test_what_is_no_text_is_refused_by_name(check: object, code: str, value: object) -> None:
+def test_values_that_are_not_strings_are_refused_with_the_field(
+    check: object, code: str, value: object
+) -> None:
     assert refused(check, value) == code
 
 
@@ -120,7 +122,7 @@ def test_session_ids(session_id: str) -> None:
 @pytest.mark.parametrize(
     "session_id", ["", "golden-eagle", "golden-eagle-42", "Golden-eagle-427", "golden-eagle-427\n"]
 )
-def test_other_session_ids_are_refused(session_id: str) -> None:
+def test_invalid_session_ids_are_refused(session_id: str) -> None:
     assert refused(validators.validate_session_id, session_id) == "INVALID_SESSION_ID"
 
 
@@ -145,7 +147,7 @@ def test_formats_outside_the_ranges(requested: RequestedAudioFormat, code: str) 
     assert refused(validators.validate_audio_format, requested) == code
 
 
-def test_formats_at_the_edges() -> None:
+def test_formats_at_the_limits() -> None:
     for requested in (
         RequestedAudioFormat(sample_rate=8_000, chunk_ms=1_000),
         RequestedAudioFormat(sample_rate=48_000, chunk_ms=250),
@@ -164,7 +166,7 @@ def test_chunks_are_whole_samples_no_longer_than_chunk_ms() -> None:
         )
 
 
-def test_chunks_of_no_known_format() -> None:
+def test_chunks_of_unknown_format() -> None:
     validators.validate_audio_chunk_size(bytes(101))
     validators.validate_audio_chunk_size(bytes(32_768))
     assert refused(validators.validate_audio_chunk_size, bytes(99)) == "INVALID_AUDIO"
@@ -177,7 +179,7 @@ def test_tiers() -> None:
 
 
 @pytest.mark.parametrize("tier", ["", "Premium", "best", "standard "])
-def test_other_tiers_are_refused_with_those_there_are(tier: str) -> None:
+def test_unknown_tiers_are_refused_with_the_valid_ones(tier: str) -> None:
     error = refusal(validators.validate_quality_tier, tier)
 
     assert (error.code, error.field) == ("INVALID_QUALITY_TIER", "qualityTier")
@@ -185,7 +187,7 @@ def test_other_tiers_are_refused_with_those_there_are(tier: str) -> None:
 
 
 @pytest.mark.parametrize("audio", [None, "AAAA" * 100, [0] * 200])
-def test_a_chunk_is_bytes(audio: object) -> None:
+def test_a_chunk_must_be_bytes(audio: object) -> None:
     error = refusal(validators.validate_audio_chunk_size, audio)
 
     assert (error.code, error.field) == ("INVALID_AUDIO", "audio")
@@ -206,7 +208,7 @@ def test_volumes(volume: float) -> None:
 
 
 @pytest.mark.parametrize("volume", [-0.1, 1.01, float("nan"), float("inf"), True, "1", None])
-def test_other_volumes_are_refused(volume: object) -> None:
+def test_invalid_volumes_are_refused(volume: object) -> None:
     error = refusal(validators.validate_volume, volume)
 
     assert (error.code, error.field) == ("INVALID_VOLUME", "volume")
@@ -218,7 +220,7 @@ def test_actions(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["", "dance", "PauseBroadcast", "$default"])
-def test_other_actions_are_refused_with_those_there_are(action: str) -> None:
+def test_unknown_actions_are_refused_with_the_valid_ones(action: str) -> None:
     error = refusal(validators.validate_action, action)
 
     assert (error.code, error.field) == ("UNKNOWN_ACTION", "action")

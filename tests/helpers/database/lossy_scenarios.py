@@ -72,7 +72,7 @@ def creates(stage: Stage) -> tuple[Do, Check]:
         assert alive == {stage.session_id, session_id}, "what nobody entered is over"
         starts: Any = world.interpreter_starts
         assert isinstance(starts._invoker, InterpreterStarts)
-        assert session_id in {start["sessionId"] for start in starts.asked}
+        assert session_id in {start["sessionId"] for start in starts.events}
 
     return do, check
 

@@ -1,4 +1,4 @@
-"""A secret as it is now, or a failure that may pass."""
+"""Reading a secret, and failures to do so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def vault() -> Iterator[None]:
         yield
 
 
-def test_it_is_read_each_time() -> None:
+def test_the_secret_is_read_on_each_call() -> None:
     client = clients.secrets_client()
     client.create_secret(Name="sync", SecretString="first")
     read = SecretReader(clients.secrets_client, "sync")
@@ -28,7 +28,7 @@ def test_it_is_read_each_time() -> None:
     assert read() == "second"
 
 
-def test_one_that_is_not_there_is_a_failure_that_says_nothing_of_it() -> None:
+def test_a_missing_secret_is_unavailable_without_detail() -> None:
     read = SecretReader(clients.secrets_client, "no-such-secret")
 
     with pytest.raises(StoreUnavailableError) as failure:
@@ -37,8 +37,8 @@ def test_one_that_is_not_there_is_a_failure_that_says_nothing_of_it() -> None:
     assert "no-such-secret" not in failure.value.message
 
 
-def test_one_without_a_text_is_none() -> None:
-    """With an empty key anybody could sign."""
+def test_a_secret_without_text_is_unavailable() -> None:
+    """Anyone could sign with an empty key."""
     clients.secrets_client().create_secret(Name="sync", SecretBinary=b"bytes")
 
     with pytest.raises(StoreUnavailableError):

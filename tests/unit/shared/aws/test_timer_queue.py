@@ -1,4 +1,4 @@
-"""What setting a timer promises: the fake that other tests use, and the queue over moto."""
+"""Contract of setting a timer: the fake for other tests, and the queue with moto."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[SQSClient]:
 
 @pytest.fixture(params=["fake", "queue"])
 def subject(request: pytest.FixtureRequest, client: SQSClient) -> Subject:
-    """Timers, and what rings of them at once."""
+    """Timers, and a function that returns the messages due."""
     if request.param == "fake":
         fake = FakeTimers[GraceOver]()
         return fake, fake.bodies
@@ -47,7 +47,7 @@ def subject(request: pytest.FixtureRequest, client: SQSClient) -> Subject:
     return TimerQueue(lambda: client, url), bodies
 
 
-def test_a_timer_rings_with_what_was_set(subject: Subject) -> None:
+def test_a_timer_fires_with_its_values(subject: Subject) -> None:
     timers, bodies = subject
 
     timers.set(TIMER, 0)
@@ -60,7 +60,7 @@ def test_a_timer_rings_with_what_was_set(subject: Subject) -> None:
     }
 
 
-def test_the_delay_is_the_message_s(client: SQSClient) -> None:
+def test_the_delay_is_set_on_the_message(client: SQSClient) -> None:
     url = client.create_queue(QueueName="timers")["QueueUrl"]
 
     TimerQueue(lambda: client, url).set(TIMER, 900)
@@ -72,7 +72,7 @@ def test_the_delay_is_the_message_s(client: SQSClient) -> None:
     assert attributes == {"ApproximateNumberOfMessagesDelayed": "1"}
 
 
-def test_a_queue_that_refuses_is_unavailable(client: SQSClient) -> None:
+def test_a_refused_message_raises_unavailable(client: SQSClient) -> None:
     with Stubber(client) as stubber:
         stubber.add_client_error("send_message", "AccessDenied", http_status_code=403)
         with pytest.raises(StoreUnavailableError) as raised:
@@ -81,7 +81,7 @@ def test_a_queue_that_refuses_is_unavailable(client: SQSClient) -> None:
     assert raised.value.cause == "send_message: AccessDenied"
 
 
-def test_no_client_is_made_before_a_timer_is_set(client: SQSClient) -> None:
+def test_the_client_is_created_for_the_first_timer(client: SQSClient) -> None:
     made: list[SQSClient] = []
     TimerQueue(lambda: made.append(client) or client, "https://sqs.test/timers")  # type: ignore[func-returns-value]
 

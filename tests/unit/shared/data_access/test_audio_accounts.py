@@ -1,4 +1,4 @@
-"""The account of a source's audio: one row, any number of writers, times of any clock."""
+"""Audio accounts: one row, many writers, any clock."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ T0 = 1_700_000_000_000
 
 
 def charge(at: int, amount: int = 200, *, start: int | None = None) -> Charge:
-    """Audio that arrived until `at` ms, refused when 2 s ahead, absurd when 3 s ahead."""
+    """Charge for audio that arrived by `at` ms: refused 2 s ahead, absurd 3 s ahead."""
     since = at if start is None else start
     return Charge(T0 + since, amount, T0 + at + 2_000 + amount, T0 + at + 3_000)
 
 
 def believed(covered_until: int, *, shared: bool = False) -> Account:
-    """What one was answered last."""
+    """Result of the caller's last charge."""
     return Account(T0 + covered_until, charged=True, shared=shared)
 
 
@@ -39,7 +39,7 @@ def table() -> Table:
 
 
 class CountingClient:
-    """DynamoDB, with the names of what it was asked for."""
+    """DynamoDB client that records the names of its operations."""
 
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
@@ -66,7 +66,7 @@ def test_charges_add_up(accounts: Accounts) -> None:
     assert accounts.charge("c1", charge(100), first) == Account(T0 + 400, charged=True)
 
 
-def test_what_others_charged_counts_whatever_one_believes(accounts: Accounts) -> None:
+def test_charges_of_other_instances_count(accounts: Accounts) -> None:
     accounts.charge("c1", charge(0))
     for last in (None, believed(-5_000), believed(50), believed(99_000), believed(50, shared=True)):
         account = accounts.charge("c1", charge(100), last)
@@ -80,7 +80,7 @@ def test_silence_earns_no_credit(accounts: Accounts) -> None:
     assert accounts.charge("c1", charge(600_000), first) == Account(T0 + 600_200, charged=True)
 
 
-def test_too_far_ahead_is_refused_and_costs_nothing(accounts: Accounts) -> None:
+def test_a_charge_too_far_ahead_is_refused_at_no_cost(accounts: Accounts) -> None:
     account = None
     for _ in range(20):
         account = accounts.charge("c1", charge(0), account)
@@ -88,12 +88,12 @@ def test_too_far_ahead_is_refused_and_costs_nothing(accounts: Accounts) -> None:
     assert accounts.charge("c1", charge(200), account) == Account(T0 + 2_400, charged=True)
 
 
-def test_a_clock_that_was_set_back_starts_anew(accounts: Accounts) -> None:
+def test_a_clock_that_was_set_back_restarts_the_account(accounts: Accounts) -> None:
     first = accounts.charge("c1", charge(10_000))
     assert accounts.charge("c1", charge(0), first) == Account(T0 + 200, charged=True)
 
 
-def test_who_is_right_about_the_account_needs_one_request() -> None:
+def test_a_caller_with_the_right_balance_needs_one_request() -> None:
     client = CountingClient(dynamodb())
     with moto_tables():
         connections_repository().register(Connection("c1", None, T0, T0))
@@ -104,7 +104,7 @@ def test_who_is_right_about_the_account_needs_one_request() -> None:
     assert client.requests == ["update_item"] * 20
 
 
-def test_a_connection_that_is_gone_has_no_account_and_gets_no_row() -> None:
+def test_a_gone_connection_has_no_account_and_gets_no_row() -> None:
     with moto_tables():
         assert AudioAccounts(table()).charge("c1", charge(0)) is None
         assert table().get("c1") is None
@@ -122,7 +122,7 @@ def test_a_connection_that_is_gone_has_no_account_and_gets_no_row() -> None:
         max_size=12,
     )
 )
-def test_the_fake_is_like_the_real_one(
+def test_the_fake_behaves_like_the_real_one(
     steps: list[tuple[int, int, int, tuple[int, bool] | None]],
 ) -> None:
     fake = FakeAccounts()

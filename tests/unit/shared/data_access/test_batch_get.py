@@ -1,4 +1,4 @@
-"""Reading many rows at once, over moto's table and over one that leaves keys over."""
+"""Batch reads, with moto and with a client that leaves keys unprocessed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def table_of(client: Any, pauses: list[float] | None = None) -> Table:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
-def test_all_that_are_there_come_however_many_they_are(client: Any, count: int) -> None:
+def test_all_existing_rows_are_returned(client: Any, count: int) -> None:
     table = table_of(client)
     for number in range(count):
         table.put_new({schema.SESSION_ID: f"s{number}", "n": number})
@@ -34,7 +34,7 @@ def test_all_that_are_there_come_however_many_they_are(client: Any, count: int) 
     assert sorted(item["n"] for item in found) == list(range(count))
 
 
-def test_what_is_asked_for_twice_is_read_once(client: Any) -> None:
+def test_repeated_keys_are_read_once(client: Any) -> None:
     table = table_of(client)
     table.put_new({schema.SESSION_ID: "s1"})
 
@@ -42,7 +42,7 @@ def test_what_is_asked_for_twice_is_read_once(client: Any) -> None:
 
 
 class Sparing:
-    """A client that gets to only one key at a time."""
+    """A client that processes only one key per request."""
 
     def __init__(self, client: Any, attempts: int) -> None:
         self._client = client
@@ -59,7 +59,7 @@ class Sparing:
         return {**answer, "UnprocessedKeys": left}
 
 
-def test_what_was_left_over_is_asked_for_again_with_growing_pauses(client: Any) -> None:
+def test_unprocessed_keys_are_retried_with_growing_pauses(client: Any) -> None:
     for number in range(3):
         table_of(client).put_new({schema.SESSION_ID: f"s{number}"})
     pauses: list[float] = []
@@ -70,6 +70,6 @@ def test_what_was_left_over_is_asked_for_again_with_growing_pauses(client: Any) 
     assert pauses == [0.05, 0.1]
 
 
-def test_what_is_left_over_every_time_is_a_failure(client: Any) -> None:
+def test_keys_that_stay_unprocessed_raise(client: Any) -> None:
     with pytest.raises(StoreUnavailableError):
         table_of(Sparing(client, 1), []).batch_get(["s0", "s1"])

@@ -1,4 +1,4 @@
-"""Broadcast states in the sessions table: one winner of every race, and no change is lost."""
+"""Broadcast states in the sessions table: races have one winner, no change is lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ID = SESSION.session_id
 
 
 class Contended:
-    """A table in which somebody else's write comes first, as often as there are any."""
+    """A table in which another write comes before each of ours, while there are any."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -98,11 +98,11 @@ def test_each_change_returns_and_stores_the_new_state(
     assert stored(sessions).broadcast_state == louder
 
 
-def test_a_session_that_is_not_there_has_no_state(states: BroadcastStates) -> None:
+def test_an_unknown_session_has_no_state(states: BroadcastStates) -> None:
     assert states.get_broadcast_state("calm-otter-404") is None
 
 
-def test_a_session_without_a_state_has_the_default_and_takes_changes(
+def test_a_session_without_a_state_has_the_default_and_accepts_changes(
     sessions: SessionsRepository, states: BroadcastStates
 ) -> None:
     dynamodb().update_item(
@@ -131,7 +131,7 @@ def test_a_session_without_a_state_can_be_ended(sessions: SessionsRepository) ->
     )
 
 
-def test_the_end_is_a_change_too_whatever_the_clock_says(
+def test_the_end_raises_the_version_even_if_the_clock_is_behind(
     sessions: SessionsRepository, states: BroadcastStates
 ) -> None:
     states.pause_broadcast(SESSION, "c1", NOW + 9)
@@ -153,20 +153,20 @@ def test_a_stale_state_is_not_written(states: BroadcastStates) -> None:
     assert states.get_broadcast_state(ID) == muted
 
 
-def test_of_two_changes_at_once_neither_is_lost(
+def test_two_concurrent_changes_are_both_applied(
     sessions: SessionsRepository, states: BroadcastStates, contended: Contended
 ) -> None:
     contended.intrusions = [lambda: states.mute_broadcast(SESSION, "c1", NOW + 7)]
 
     paused = BroadcastStates(contended).pause_broadcast(SESSION, "c1", NOW + 1)  # type: ignore[arg-type]
 
-    # The second one's clock is behind, and still its change is the newer one.
+    # The second change is newer although its clock is behind.
     assert paused == BroadcastState(is_paused=True, is_muted=True, last_state_change=NOW + 8)
     assert stored(sessions).broadcast_state == paused
     assert contended.updates == 2
 
 
-def test_changes_without_end_are_given_up(states: BroadcastStates, contended: Contended) -> None:
+def test_endless_races_raise_unavailable(states: BroadcastStates, contended: Contended) -> None:
     volumes = [number / 100 for number in range(50)]
     contended.intrusions = [
         lambda volume=volume: states.set_broadcast_volume(SESSION, "c1", NOW, volume)  # type: ignore[misc]
@@ -179,7 +179,7 @@ def test_changes_without_end_are_given_up(states: BroadcastStates, contended: Co
     assert contended.updates < len(volumes)
 
 
-def test_what_changes_nothing_writes_nothing(contended: Contended) -> None:
+def test_a_change_without_effect_writes_nothing(contended: Contended) -> None:
     states = BroadcastStates(contended)  # type: ignore[arg-type]
 
     assert states.resume_broadcast(SESSION, "c1", NOW + 9) == SESSION.broadcast_state
@@ -192,7 +192,7 @@ def test_a_change_costs_one_write(contended: Contended) -> None:
     assert contended.updates == 1
 
 
-def test_nobody_but_the_present_speaker_changes_anything(
+def test_only_the_present_speaker_changes_the_state(
     sessions: SessionsRepository, states: BroadcastStates, contended: Contended
 ) -> None:
     assert states.pause_broadcast(SESSION, "c2", NOW) is None
@@ -202,7 +202,7 @@ def test_nobody_but_the_present_speaker_changes_anything(
     assert states.get_broadcast_state(ID) == SESSION.broadcast_state
 
 
-def test_a_speaker_who_is_away_changes_nothing(
+def test_an_absent_speaker_changes_nothing(
     sessions: SessionsRepository, states: BroadcastStates, contended: Contended
 ) -> None:
     contended.intrusions = [lambda: sessions.start_grace(ID, "c1", NOW + 60_000)]
@@ -212,7 +212,7 @@ def test_a_speaker_who_is_away_changes_nothing(
     assert states.get_broadcast_state(ID) == SESSION.broadcast_state
 
 
-def test_an_ended_session_stays_as_it_was(
+def test_an_ended_session_is_not_changed(
     sessions: SessionsRepository, states: BroadcastStates, contended: Contended
 ) -> None:
     contended.intrusions = [lambda: sessions.end(ID, "c1", NOW + 1)]
@@ -223,13 +223,13 @@ def test_an_ended_session_stays_as_it_was(
     )
 
 
-def test_a_session_that_has_gone_takes_no_change(states: BroadcastStates) -> None:
+def test_a_deleted_session_accepts_no_change(states: BroadcastStates) -> None:
     unknown = replace(SESSION, session_id="calm-otter-404")
 
     assert states.pause_broadcast(unknown, "c1", NOW) is None
 
 
-def test_when_audio_flows_again_is_remembered(
+def test_the_time_of_resumed_audio_is_stored(
     sessions: SessionsRepository, states: BroadcastStates
 ) -> None:
     for at_ms, change in enumerate(

@@ -1,4 +1,4 @@
-"""Writes of leases: single fields, under conditions, whatever happens beside them."""
+"""Conditional writes of single lease fields, with concurrent changes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def stored(sessions: SessionsRepository) -> Channel:
 
 @pytest.fixture
 def held(leases: InterpreterLeases, sessions: SessionsRepository) -> Channel:
-    """The channel with a holder and two who wait."""
+    """A channel with a holder and two stand-bys."""
     assert leases.change(ID, "es", None, acquire(None, "holder", "human", NOW))
     waiting: dict[str, InterpreterSource] = {"person": "human", "machine": "machine"}
     for who, source in waiting.items():
@@ -69,7 +69,7 @@ def held(leases: InterpreterLeases, sessions: SessionsRepository) -> Channel:
 
 
 class TestChange:
-    def test_what_is_written_is_what_was_meant(
+    def test_the_stored_channel_equals_the_intended_one(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         later = NOW + 1_000
@@ -89,7 +89,7 @@ class TestChange:
             assert channel == after
         assert (channel.epoch, channel.connection_id) == (5, "another")
 
-    def test_of_two_who_saw_the_same_one_writes(
+    def test_concurrent_changes_have_one_winner(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
         assert leases.change(ID, "es", held, take_over(held, "person", "human", NOW))
@@ -98,7 +98,7 @@ class TestChange:
         assert not leases.change(ID, "es", None, acquire(None, "new", "human", NOW))
         assert not leases.change(ID, "es", held, add_standby(held, "new", "human", NOW))
 
-    def test_those_who_wait_renew_and_go_beside_it(
+    def test_stand_bys_may_renew_and_leave_concurrently(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         leases.renew_standby(ID, "es", "person", until=NOW + 9_000)
@@ -118,7 +118,7 @@ class TestChange:
             ("standbys_unchanged", lambda of: of.remove_standby(ID, "es", "machine")),
         ],
     )
-    def test_what_it_relied_on_has_changed(
+    def test_a_condition_fails_after_a_change(
         self, leases: InterpreterLeases, held: Channel, condition: str, happens: Any
     ) -> None:
         after = replace(promote_next(held, NOW), standbys=held.standbys, connection_id="holder")
@@ -127,7 +127,7 @@ class TestChange:
         assert not leases.change(ID, "es", held, after, ChannelConditions(**{condition: True}))
         assert leases.change(ID, "es", held, after)
 
-    def test_one_who_comes_for_one_who_goes_is_a_change_too(
+    def test_a_stand_by_that_replaces_another_is_a_change(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         leases.remove_standby(ID, "es", "machine")
@@ -139,14 +139,14 @@ class TestChange:
         after = take_over(held, "person", "human", NOW)
         assert not leases.change(ID, "es", held, after, ChannelConditions(standbys_unchanged=True))
 
-    def test_who_is_promoted_must_still_wait(
+    def test_a_promoted_stand_by_must_still_be_waiting(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
         leases.remove_standby(ID, "es", "person")
 
         assert not leases.change(ID, "es", held, promote_next(held, NOW))
 
-    def test_the_dead_who_wake_up_are_not_removed(
+    def test_an_expired_stand_by_that_renewed_is_not_removed(
         self, leases: InterpreterLeases, held: Channel
     ) -> None:
         long_after = NOW + 10 * LEASE_MS
@@ -156,7 +156,7 @@ class TestChange:
 
         assert not leases.change(ID, "es", held, after)
 
-    def test_an_ended_session_is_left_as_it_is(
+    def test_an_ended_session_is_not_changed(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         sessions.end(ID, "speaker", NOW)
@@ -175,8 +175,8 @@ class TestChange:
         assert not leases.change(ID, "one-more", None, acquire(None, "c", "human", NOW))
 
 
-class TestSigns:
-    def test_a_holder_renews_under_its_epoch_only(
+class TestRenewals:
+    def test_a_holder_renews_only_with_its_epoch(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         before = leases.renew(ID, "es", "holder", 1, until=NOW + 7, heard_at=NOW + 6)
@@ -188,7 +188,7 @@ class TestSigns:
         assert leases.renew(ID, "es", "person", 1, until=NOW) is None
         assert leases.renew(ID, "fr", "holder", 1, until=NOW) is None
 
-    def test_who_does_not_wait_cannot_go_on_waiting(
+    def test_only_a_stand_by_can_be_renewed(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         assert leases.renew_standby(ID, "es", "holder", until=NOW) is None
@@ -196,7 +196,7 @@ class TestSigns:
         assert not leases.move_standby(ID, "es", "nobody", "new", Standby("human", NOW, NOW))
         assert stored(sessions) == held
 
-    def test_a_place_moves_with_all_that_belongs_to_it(
+    def test_a_stand_by_moves_with_all_its_fields(
         self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
     ) -> None:
         place = held.standbys["person"]
@@ -207,7 +207,7 @@ class TestSigns:
 
 
 class TestFormerVersion:
-    """Channels of sessions that were on air when leases came."""
+    """Channels written by a version without leases."""
 
     @pytest.fixture(autouse=True)
     def channel_without_a_lease(self, sessions: SessionsRepository) -> None:
@@ -226,7 +226,7 @@ class TestFormerVersion:
             },
         )
 
-    def test_they_expire_like_others(
+    def test_channels_without_lease_expire(
         self, leases: InterpreterLeases, sessions: SessionsRepository
     ) -> None:
         before = stored(sessions)
@@ -244,7 +244,7 @@ class TestFormerVersion:
             ID, "es", stored(sessions), acquire(stored(sessions), "c", "human", NOW)
         )
 
-    def test_their_first_sign_of_life_gives_them_one(
+    def test_the_first_renewal_gives_them_a_lease(
         self, leases: InterpreterLeases, sessions: SessionsRepository
     ) -> None:
         assert leases.renew(ID, "es", "old", 3, until=NOW + LEASE_MS) is not None

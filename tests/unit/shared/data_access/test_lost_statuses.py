@@ -1,4 +1,4 @@
-"""Statuses that are awaited, told and taken, though answers are lost."""
+"""Arming, recording and taking of statuses when answers are lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SENT = SentStatus(2, 2)
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_each_step_is_taken_once(fault: Fault) -> None:
+def test_each_step_is_applied_once(fault: Fault) -> None:
     stage = Stage()
     world, now = stage.world, stage.world.clock.now_ms() + 60_000
     statuses = SessionStatuses(world.sessions_table())

@@ -1,4 +1,4 @@
-"""The DynamoDB in memory answers as moto does: what fast tests rest upon."""
+"""The in-memory DynamoDB of fast tests answers as moto does."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_conditions(client: Any, condition: str, *, holds: bool) -> None:
     assert answer["Item"] == ROW
 
 
-def test_an_update_reads_the_row_as_it_was(client: Any) -> None:
+def test_an_update_reads_the_row_before_the_change(client: Any) -> None:
     answer = client.update_item(
         TableName=SESSIONS,
         Key=KEY,
@@ -142,7 +142,7 @@ def test_an_update_reads_the_row_as_it_was(client: Any) -> None:
     }
 
 
-def test_a_path_through_nothing_is_refused(client: Any) -> None:
+def test_a_path_through_a_missing_map_is_refused(client: Any) -> None:
     with pytest.raises(ClientError) as refused:
         client.update_item(
             TableName=SESSIONS,
@@ -154,7 +154,7 @@ def test_a_path_through_nothing_is_refused(client: Any) -> None:
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_rows_are_put_and_deleted_under_conditions(client: Any) -> None:
+def test_conditional_puts_and_deletes(client: Any) -> None:
     new = {
         "ConditionExpression": "attribute_not_exists(#key)",
         "ExpressionAttributeNames": {"#key": "sessionId"},
@@ -174,7 +174,7 @@ def test_rows_are_put_and_deleted_under_conditions(client: Any) -> None:
     assert found["Responses"][SESSIONS] == [ROW]
 
 
-def test_an_index_is_in_order_and_holds_what_it_projects(client: Any) -> None:
+def test_an_index_is_sorted_and_has_its_projection(client: Any) -> None:
     for number, seat in ((1, "listener#fr"), (2, "listener#es"), (3, None)):
         item = {"connectionId": {"S": f"c{number}"}, "sessionId": {"S": "a"}, "n": {"N": "1"}}
         if seat is not None:
@@ -195,7 +195,7 @@ def test_an_index_is_in_order_and_holds_what_it_projects(client: Any) -> None:
     ]
 
 
-def test_rows_between_two_keys_come_page_by_page(client: Any) -> None:
+def test_key_ranges_are_paged(client: Any) -> None:
     for number in range(5):
         client.put_item(
             TableName=DEVICES,
@@ -219,7 +219,7 @@ def test_rows_between_two_keys_come_page_by_page(client: Any) -> None:
     assert [row["item"]["S"] for row in rest["Items"]] == ["state#3"]
 
 
-def test_a_table_that_is_not_there_is_named_as_the_fault(client: Any) -> None:
+def test_a_missing_table_has_its_own_error(client: Any) -> None:
     client.delete_table(TableName=SESSIONS)
 
     with pytest.raises(ClientError) as refused:

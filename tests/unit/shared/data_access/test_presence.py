@@ -1,4 +1,4 @@
-"""Everyone who is connected, with what the index says of them."""
+"""All connections and members, read through the indexes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def everyone(table: Table, active_since: int = 0) -> list[PresentConnection]:
     return sorted(found, key=lambda present: present.connection_id)
 
 
-def test_nobody_is_connected(table: Table) -> None:
+def test_no_connections(table: Table) -> None:
     assert everyone(table) == []
 
 
-def test_who_is_connected_and_where_they_sit(table: Table) -> None:
+def test_connections_with_their_seats(table: Table) -> None:
     connect(table, "c1")
     connect(table, "c2", "alice")
     ConnectionsRepository(table).take_seat("c2", MEMBER, now_ms=NOW + 5)
@@ -48,7 +48,7 @@ def test_who_is_connected_and_where_they_sit(table: Table) -> None:
     ]
 
 
-def test_more_than_one_bucket_is_read(table: Table) -> None:
+def test_all_buckets_are_read(table: Table) -> None:
     names = {f"c{number}" for number in range(40)}
     for name in names:
         connect(table, name)
@@ -56,14 +56,14 @@ def test_more_than_one_bucket_is_read(table: Table) -> None:
     assert {present.connection_id for present in everyone(table)} == names
 
 
-def test_only_those_who_were_active_since_then(table: Table) -> None:
+def test_only_recently_active_connections(table: Table) -> None:
     connect(table, "old", at=NOW - 1)
     connect(table, "new", at=NOW)
 
     assert [present.connection_id for present in everyone(table, NOW)] == ["new"]
 
 
-def test_who_has_left_sits_nowhere(table: Table) -> None:
+def test_a_connection_that_left_has_no_seat(table: Table) -> None:
     connect(table, "c1")
     connections = ConnectionsRepository(table)
     connections.take_seat("c1", MEMBER, now_ms=NOW)
@@ -72,7 +72,7 @@ def test_who_has_left_sits_nowhere(table: Table) -> None:
     assert everyone(table) == [PresentConnection("c1", None, NOW, NOW)]
 
 
-def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
+def test_replaced_connections_are_omitted(table: Table) -> None:
     connect(table, "c1")
     ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
     sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)
@@ -81,7 +81,7 @@ def test_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
     assert everyone(table) == []
 
 
-def test_the_members_of_a_session(table: Table) -> None:
+def test_members_of_a_session(table: Table) -> None:
     for name in ("c1", "c2", "c3"):
         connect(table, name)
     connections = ConnectionsRepository(table)
@@ -93,7 +93,7 @@ def test_the_members_of_a_session(table: Table) -> None:
     ]
 
 
-def test_a_member_whose_seat_was_taken_over_is_left_out(table: Table) -> None:
+def test_replaced_members_are_omitted(table: Table) -> None:
     connect(table, "c1")
     ConnectionsRepository(table).take_seat("c1", MEMBER, "hash", now_ms=NOW)
     sessions = Table(dynamodb(), SESSIONS, schema.SESSION_ID)

@@ -1,4 +1,4 @@
-"""Both repositories against moto: every race has one winner."""
+"""Both repositories with moto: each race has one winner."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ class TestSessions:
         assert sessions.create(nobody)
         assert sessions.get("calm-otter-002") == nobody
 
-    def test_id_is_given_once(self, sessions: SessionsRepository) -> None:
+    def test_an_id_is_used_once(self, sessions: SessionsRepository) -> None:
         assert not sessions.create(replace(SESSION, owner="bob"))
         assert stored(sessions).owner == "alice"
         assert sessions.get("calm-otter-404") is None
 
-    def test_discard_is_the_speakers(self, sessions: SessionsRepository) -> None:
+    def test_only_the_speaker_discards(self, sessions: SessionsRepository) -> None:
         assert not sessions.discard(ID, "c2")
         assert sessions.discard(ID, "c1")
         assert sessions.get(ID) is None
@@ -98,19 +98,19 @@ class TestSessions:
         assert session.listener_count == 1
         assert session.language_counts == {"es": 1, "fr": 0}
 
-    def test_counting_out_may_come_before_a_move(self, sessions: SessionsRepository) -> None:
+    def test_a_count_out_may_precede_a_move(self, sessions: SessionsRepository) -> None:
         sessions.count_in(ID, "es")
         assert sessions.count_out(ID, "fr")
         assert sessions.count_moved(ID, "es", "fr")
 
         assert stored(sessions).language_counts == {"es": 0, "fr": 0}
 
-    def test_nothing_is_counted_of_no_session(self, sessions: SessionsRepository) -> None:
+    def test_an_unknown_session_counts_nothing(self, sessions: SessionsRepository) -> None:
         assert not sessions.count_in("calm-otter-404", "es")
         assert not sessions.count_out("calm-otter-404", "es")
         assert sessions.get("calm-otter-404") is None
 
-    def test_ended_session_counts_out_but_not_in(self, sessions: SessionsRepository) -> None:
+    def test_an_ended_session_counts_out_but_not_in(self, sessions: SessionsRepository) -> None:
         sessions.count_in(ID, "es")
         sessions.end(ID, "c1", NOW + 1)
 
@@ -127,14 +127,16 @@ class TestSessions:
         assert sessions.count_back(ID, "fr", "es")
         assert stored(sessions).language_counts == {"es": 1, "fr": 0}
 
-    def test_floor_changes_hands_once_an_epoch(self, sessions: SessionsRepository) -> None:
+    def test_the_floor_changes_once_per_epoch(self, sessions: SessionsRepository) -> None:
         assert sessions.take_floor(SESSION, "c2")
         assert not sessions.take_floor(SESSION, "c3")
 
         session = stored(sessions)
         assert (session.speaker_connection_id, session.speaker_epoch) == ("c2", 2)
 
-    def test_end_is_the_present_speakers_and_final(self, sessions: SessionsRepository) -> None:
+    def test_only_the_present_speaker_ends_and_the_end_is_final(
+        self, sessions: SessionsRepository
+    ) -> None:
         sessions.take_floor(SESSION, "c2")
 
         assert not sessions.end(ID, "c1", NOW + 1)
@@ -147,7 +149,7 @@ class TestSessions:
             is_active=False, volume=0.5, last_state_change=NOW + 1
         )
 
-    def test_only_active_sessions_stand_in_the_index(self, sessions: SessionsRepository) -> None:
+    def test_only_active_sessions_are_in_the_index(self, sessions: SessionsRepository) -> None:
         def indexed() -> int:
             answer = dynamodb().scan(TableName=SESSIONS, IndexName="active")
             return answer["Count"]
@@ -156,7 +158,7 @@ class TestSessions:
         assert indexed() == 1
         sessions.end(ID, "c1", NOW + 1)
         news.mark_sent(ID, END, NOW)
-        assert indexed() == 1, "until everybody has been told"
+        assert indexed() == 1, "until members have been notified"
         news.mark_sent(ID, END, NOW + 1)
         assert indexed() == 0
         assert stored(sessions).pending_notifications == {}
@@ -184,7 +186,7 @@ class TestConnections:
         assert not connections.take_seat("c9", seat, now_ms=NOW)
         assert connections.get("c9") is None
 
-    def test_change_is_by_the_old_seat(self, connections: ConnectionsRepository) -> None:
+    def test_a_change_requires_the_old_seat(self, connections: ConnectionsRepository) -> None:
         es, fr, de = (Seat("listener", language) for language in ("es", "fr", "de"))
         connections.take_seat("c1", Membership(ID, es), now_ms=NOW)
 
@@ -206,7 +208,7 @@ class TestConnections:
         assert connections.roster(ID) == []
         assert connections.get("c1") is not None
 
-    def test_what_was_left_is_noted_until_it_is_settled(
+    def test_the_left_seat_is_kept_until_counted_out(
         self, connections: ConnectionsRepository
     ) -> None:
         seat = Seat("listener", "es")
@@ -221,7 +223,9 @@ class TestConnections:
         connections.confirm_counted_out("c1", 1)
         assert connections.get("c1") == replace(connection, left=None)
 
-    def test_only_who_has_no_seat_is_deleted(self, connections: ConnectionsRepository) -> None:
+    def test_only_connections_without_a_seat_are_deleted(
+        self, connections: ConnectionsRepository
+    ) -> None:
         connections.take_seat("c1", Membership(ID, Seat("listener", "es")), now_ms=NOW)
 
         assert not connections.delete("c1")
@@ -256,7 +260,7 @@ class TestConnections:
         assert active() == NOW + 30_000
 
 
-def test_refusals_of_the_database_are_typed() -> None:
+def test_refused_requests_raise_unavailable() -> None:
     with moto_tables():
         missing = Table(dynamodb(), "no-such-table", "k")
         with pytest.raises(StoreUnavailableError) as caught:
@@ -265,7 +269,7 @@ def test_refusals_of_the_database_are_typed() -> None:
     assert "no-such-table" not in caught.value.message
 
 
-def test_database_out_of_reach_is_typed() -> None:
+def test_an_unreachable_database_raises_unavailable() -> None:
     client = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:9")
     with pytest.raises(StoreUnavailableError):
         Table(client, "t", "k").get("x")
@@ -276,7 +280,7 @@ def test_seats_round_trip(text: str) -> None:
     assert str(Seat.parse(text)) == text
 
 
-def test_seat_without_a_language_is_of_the_unknown_one() -> None:
+def test_a_seat_without_a_language_is_unknown() -> None:
     assert Seat.parse("listener#") == Seat("listener", "unknown")
     with pytest.raises(ValueError, match="not a seat"):
         Seat.parse("king#es")

@@ -1,4 +1,4 @@
-"""Tables whose key has two parts, and rows that come to be by writing to them."""
+"""Tables with a sort key, and upserts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def row(user: str, item: str, **more: object) -> dict[str, object]:
     return {"userId": user, "item": item, **more}
 
 
-def test_a_row_is_found_by_both_parts(devices: Table) -> None:
+def test_a_row_is_found_by_partition_and_sort_key(devices: Table) -> None:
     devices.put_new(row("alice", "a", n=1))
     devices.put_new(row("alice", "b", n=2))
 
@@ -40,13 +40,13 @@ def test_a_row_is_found_by_both_parts(devices: Table) -> None:
         devices.put_new(row("alice", "a"))
 
 
-def test_a_row_is_replaced_and_what_was_there_comes_back(devices: Table) -> None:
+def test_put_replaces_a_row_and_returns_the_old_one(devices: Table) -> None:
     assert devices.put(row("alice", "a", n=1)) is None
     assert devices.put(row("alice", "a", m=None, n=2)) == row("alice", "a", n=1)
     assert devices.delete(("alice", "a")) == row("alice", "a", n=2)
 
 
-def test_a_condition_decides_what_replaces_a_row(devices: Table) -> None:
+def test_a_conditional_put_replaces_a_row(devices: Table) -> None:
     def put(number: int) -> object:
         return devices.put_if(
             row("alice", "a", n=number),
@@ -73,7 +73,7 @@ def test_an_update_creates_no_row(devices: Table) -> None:
         )
 
 
-def test_a_partition_is_read_in_order_and_no_other(devices: Table) -> None:
+def test_a_partition_is_read_in_order(devices: Table) -> None:
     for user, item in (("alice", "b#1"), ("alice", "a#2"), ("alice", "a#1"), ("bob", "a#3")):
         devices.put_new(row(user, item))
 
@@ -86,7 +86,7 @@ def test_a_partition_is_read_in_order_and_no_other(devices: Table) -> None:
     assert [item["item"] for item in found] == ["a#1", "a#2"]
 
 
-def test_a_counter_is_there_once_it_counts(announcements: Table) -> None:
+def test_an_upsert_creates_a_counter(announcements: Table) -> None:
     for _ in range(2):
         announcements.upsert("day", "ADD #n :one", names={"#n": "n"}, values={":one": 1})
 

@@ -1,4 +1,4 @@
-"""Writes whose answer is lost: each recognises its own earlier success by its mark."""
+"""Writes whose answer is lost recognise their earlier success by a mark."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def step(table: Table, write_id: str | None = None) -> Item:
 
 
 @ANY_FAULT
-def test_a_conditional_update_is_applied_once_and_returns_what_was_there(
+def test_a_conditional_update_is_applied_once_and_returns_the_old_row(
     client: Lossy, table: Table, fault: Fault
 ) -> None:
     client.plan(fault, 0)
@@ -57,7 +57,7 @@ def test_a_conditional_update_is_applied_once_and_returns_what_was_there(
     assert table.get("a") == row(n=2)
 
 
-def test_a_condition_that_somebody_else_broke_is_refused(client: Lossy, table: Table) -> None:
+def test_a_condition_broken_by_another_write_is_refused(client: Lossy, table: Table) -> None:
     step(table)
 
     client.plan(Fault.TWICE, 0)
@@ -66,9 +66,7 @@ def test_a_condition_that_somebody_else_broke_is_refused(client: Lossy, table: T
 
 
 @ANY_FAULT
-def test_a_new_row_is_new_to_the_write_that_made_it(
-    client: Lossy, table: Table, fault: Fault
-) -> None:
+def test_a_repeated_create_succeeds(client: Lossy, table: Table, fault: Fault) -> None:
     client.plan(fault, 0)
 
     table.put_new({"announcementKey": "b", "n": 1})
@@ -103,7 +101,7 @@ def test_a_counter_counts_once(client: Lossy, table: Table, fault: Fault, key: s
     assert (table.get(key) or {})["hits"] == 1
 
 
-def test_writes_of_one_name_are_one_write(table: Table) -> None:
+def test_writes_with_one_id_are_applied_once(table: Table) -> None:
     for _ in range(3):
         table.upsert("a", "ADD #n :one", names={"#n": "n"}, values={":one": 1}, write_id="x")
     assert table.get("a") == row(n=2)
@@ -112,7 +110,7 @@ def test_writes_of_one_name_are_one_write(table: Table) -> None:
 
 
 class Taciturn:
-    """A database that does not say what was there when it refuses a write, as on a laptop."""
+    """A database that does not return the row with a refused write, like dynalite."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -128,7 +126,7 @@ class Taciturn:
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
-def test_a_database_that_does_not_say_why_it_refuses_is_asked(client: Lossy, fault: Fault) -> None:
+def test_the_row_is_read_if_the_error_lacks_it(client: Lossy, fault: Fault) -> None:
     lossy = Lossy(Taciturn(client))
     table = Table(lossy, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
     table.put_new(row(n=1))
@@ -143,7 +141,7 @@ def test_a_database_that_does_not_say_why_it_refuses_is_asked(client: Lossy, fau
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
-def test_a_request_that_is_repeated_finds_what_its_first_write_did(
+def test_a_repeated_request_recognises_its_first_write(
     client: Lossy, table: Table, fault: Fault
 ) -> None:
     client.plan(fault, 0, times=2)
@@ -155,14 +153,14 @@ def test_a_request_that_is_repeated_finds_what_its_first_write_did(
     assert table.get("a") == row(n=2)
 
 
-def test_marks_are_nobody_elses_business(table: Table) -> None:
+def test_marks_are_hidden_from_repositories(table: Table) -> None:
     step(table)
 
     assert table.batch_get(["a"]) == [row(n=2)]
     assert table.delete("a") == row(n=2)
 
 
-def test_marks_take_a_bounded_place_in_a_row(client: Lossy, table: Table) -> None:
+def test_the_number_of_marks_is_bounded(client: Lossy, table: Table) -> None:
     for number in range(100):
         for write_id in (None, f"write {number}"):
             table.upsert(
@@ -175,9 +173,7 @@ def test_marks_take_a_bounded_place_in_a_row(client: Lossy, table: Table) -> Non
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
-def test_a_row_is_removed_though_the_answer_is_lost(
-    client: Lossy, table: Table, fault: Fault
-) -> None:
+def test_a_delete_survives_a_lost_answer(client: Lossy, table: Table, fault: Fault) -> None:
     client.plan(fault, 0)
 
     table.delete_if(

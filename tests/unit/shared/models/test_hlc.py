@@ -1,4 +1,4 @@
-"""The hybrid logical clock: monotone, causal, and never ahead of what it has seen."""
+"""Hybrid logical clock: monotone, causal, and never ahead of the time it has seen."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from shared.models.hlc import Hlc, HybridClock
 WALLS = st.integers(0, 2**53 - 10)
 NODES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
 MOMENTS = st.builds(Hlc, WALLS, st.integers(0, 2**31 - 1), NODES)
-# Close to each other, so that ties come up.
+# Close to each other, so that ties occur.
 TIMES = st.integers(1_000, 1_020)
 STEPS = st.tuples(st.integers(0, 3), TIMES, st.none() | st.integers(0, 3))
 
 
 @given(MOMENTS, MOMENTS)
-def test_texts_are_ordered_as_moments_are(one: Hlc, other: Hlc) -> None:
+def test_sortable_strings_are_ordered_as_timestamps(one: Hlc, other: Hlc) -> None:
     texts = one.sortable(), other.sortable()
 
     assert (one < other, one == other) == (texts[0] < texts[1], texts[0] == texts[1])
 
 
 @given(st.lists(NODES, min_size=2, max_size=8))
-def test_ties_are_broken_by_code_points_even_where_texts_are_compared_by_utf_16(
+def test_ties_are_broken_by_code_points_even_if_strings_compare_by_utf_16(
     nodes: list[str],
 ) -> None:
     moments = sorted(Hlc(1, 1, node) for node in nodes)
@@ -33,10 +33,10 @@ def test_ties_are_broken_by_code_points_even_where_texts_are_compared_by_utf_16(
 
 
 @given(st.lists(STEPS, max_size=60))
-def test_whatever_clocks_show_time_never_runs_backwards_and_causes_come_first(
+def test_timestamps_never_run_backwards_and_causes_come_first(
     steps: list[tuple[int, int, int | None]],
 ) -> None:
-    """Four nodes tick, and hear each other's latest; each has a wall clock that jumps about."""
+    """Four nodes tick and receive timestamps; their wall clocks jump."""
     clocks = [HybridClock(f"node-{number}") for number in range(4)]
     greatest_wall = 0
     for number, now_ms, heard in steps:
@@ -55,7 +55,7 @@ def test_whatever_clocks_show_time_never_runs_backwards_and_causes_come_first(
 
 
 @given(MOMENTS, WALLS)
-def test_what_is_heard_is_earlier_than_what_is_said_next_however_full_its_counter(
+def test_ticks_follow_received_timestamps_even_with_a_full_counter(
     remote: Hlc, now_ms: int
 ) -> None:
     clock = HybridClock("a node")
@@ -71,14 +71,14 @@ def test_what_is_heard_is_earlier_than_what_is_said_next_however_full_its_counte
 
 
 @given(MOMENTS, WALLS)
-def test_a_clock_that_was_kept_goes_on_after_it(latest: Hlc, now_ms: int) -> None:
+def test_a_restored_clock_continues_after_its_latest_timestamp(latest: Hlc, now_ms: int) -> None:
     clock = HybridClock(latest.node, latest)
 
     assert clock.latest == latest
     assert clock.tick(now_ms) > latest
 
 
-def test_time_that_goes_on_takes_the_counter_back() -> None:
+def test_the_counter_restarts_when_time_advances() -> None:
     clock = HybridClock("phone")
 
     assert clock.latest is None

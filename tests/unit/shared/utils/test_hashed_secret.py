@@ -9,7 +9,7 @@ from shared.utils import hashed_secret
 from shared.utils.identifiers import RandomIdentifiers
 
 
-def test_a_new_secret_fits_its_own_hash_alone_and_is_not_shown() -> None:
+def test_a_new_secret_matches_only_its_own_hash_and_is_not_shown() -> None:
     identifiers = RandomIdentifiers()
     ticket, other = hashed_secret.new_secret(identifiers), hashed_secret.new_secret(identifiers)
 
@@ -20,13 +20,13 @@ def test_a_new_secret_fits_its_own_hash_alone_and_is_not_shown() -> None:
     assert ticket.hash not in repr(ticket)
 
 
-def test_neither_no_ticket_nor_a_session_without_one_fits() -> None:
+def test_a_missing_secret_or_hash_never_matches() -> None:
     assert not hashed_secret.matches(None, hashed_secret.hash_of("x"))
     assert not hashed_secret.matches("x", None)
     assert not hashed_secret.matches(None, None)
 
 
 @given(st.text(st.characters(), max_size=300))
-def test_whatever_text_comes_is_compared(text: str) -> None:
+def test_any_string_can_be_compared(text: str) -> None:
     assert hashed_secret.matches(text, hashed_secret.hash_of(text))
     assert not hashed_secret.matches(text, hashed_secret.hash_of(text + "x"))

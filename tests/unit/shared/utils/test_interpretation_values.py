@@ -1,4 +1,4 @@
-"""What a caption's text may be: the same for any text that Unicode has."""
+"""Validation of captions, for any Unicode string."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checked(text: str) -> str | ErrorCode:
         st.text("aé😀", min_size=995, max_size=1_005),
     )
 )
-def test_a_text_is_taken_if_and_only_if_it_is_one(text: str) -> None:
+def test_a_caption_is_accepted_exactly_if_it_is_valid(text: str) -> None:
     kept = trim(text)
     controls = [c for c in kept if unicodedata.category(c) == "Cc" and c != "\n"]
     fine = 1 <= len(kept) <= 1_000 and not controls

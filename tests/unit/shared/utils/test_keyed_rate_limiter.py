@@ -1,4 +1,4 @@
-"""A rate that lasts and a burst: never more of them than that, in any stretch of time."""
+"""Sustained rate and burst of each key, in any interval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def buckets() -> KeyedRateLimiter:
     return KeyedRateLimiter(per_second=10, burst=20)
 
 
-def test_a_burst_and_then_the_rate() -> None:
+def test_a_burst_is_followed_by_the_sustained_rate() -> None:
     bucket = buckets()
 
     assert [bucket.take("a", T0) for _ in range(21)] == [True] * 20 + [False]
@@ -23,22 +23,22 @@ def test_a_burst_and_then_the_rate() -> None:
     assert [bucket.take("a", T0 + 100), bucket.take("a", T0 + 100)] == [True, False]
 
 
-def test_an_hour_of_silence_allows_no_more_than_a_burst() -> None:
+def test_an_hour_of_silence_permits_only_one_burst() -> None:
     bucket = buckets()
     bucket.take("a", T0)
 
     assert sum(bucket.take("a", T0 + 3_600_000) for _ in range(100)) == 20
 
 
-def test_going_back_and_forth_in_time_fills_nothing() -> None:
+def test_alternating_times_earn_nothing() -> None:
     bucket = buckets()
     taken = [bucket.take("a", T0 + 1_000 * (number % 2)) for number in range(100)]
 
-    # One, then a bucket that one second has filled again.
+    # One, then the tokens of one second.
     assert sum(taken) == 1 + 20
 
 
-def test_keys_have_nothing_to_do_with_each_other() -> None:
+def test_keys_are_independent() -> None:
     bucket = buckets()
     for _ in range(21):
         bucket.take("a", T0)
@@ -46,7 +46,7 @@ def test_keys_have_nothing_to_do_with_each_other() -> None:
     assert bucket.take("b", T0)
 
 
-def test_keys_are_forgotten_rather_than_piled_up() -> None:
+def test_the_number_of_keys_is_bounded() -> None:
     bucket = buckets()
     for _ in range(21):
         bucket.take("a", T0)
@@ -57,7 +57,7 @@ def test_keys_are_forgotten_rather_than_piled_up() -> None:
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=200))
-def test_no_stretch_of_time_has_more_than_the_burst_and_the_rate(pauses: list[int]) -> None:
+def test_no_interval_exceeds_burst_and_rate(pauses: list[int]) -> None:
     bucket = buckets()
     now = T0
     taken: list[int] = []
@@ -72,7 +72,7 @@ def test_no_stretch_of_time_has_more_than_the_burst_and_the_rate(pauses: list[in
 
 
 @pytest.mark.parametrize("pause", [100, 150, 1_000])
-def test_who_keeps_to_the_rate_is_never_refused(pause: int) -> None:
+def test_requests_within_the_rate_are_never_refused(pause: int) -> None:
     bucket = buckets()
 
     assert all(bucket.take("a", T0 + number * pause) for number in range(200))
@@ -83,7 +83,7 @@ def test_who_keeps_to_the_rate_is_never_refused(pause: int) -> None:
     st.integers(0, 40),
     st.lists(st.integers(0, 40), min_size=30, max_size=30),
 )
-def test_a_clock_that_is_set_starves_nobody_for_longer_than_a_second(
+def test_a_clock_change_blocks_a_key_for_at_most_a_second(
     step: int, before: int, jitters: list[int]
 ) -> None:
     bucket = buckets()
@@ -91,11 +91,11 @@ def test_a_clock_that_is_set_starves_nobody_for_longer_than_a_second(
         bucket.take("a", T0)
     times = [step + 110 * (index + 1) + jitter for index, jitter in enumerate(jitters)]
     refused = [index for index, time in enumerate(times) if not bucket.take("a", T0 + time)]
-    # Ten in a second; jitter at the very limit may cost one more, ever.
+    # Ten per second; jitter at the limit may cost one more.
     assert len([index for index in refused if index > 10]) <= 1
 
 
-def test_the_key_that_was_used_longest_ago_is_forgotten_not_the_oldest() -> None:
+def test_the_least_recently_used_key_is_dropped() -> None:
     bucket = buckets()
     for _ in range(21):
         bucket.take("busy", T0)

@@ -1,4 +1,4 @@
-"""One of a kind a second, and how many were kept back."""
+"""One message per second and kind, and the number of suppressed ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from shared.utils.rate_limited_log import RateLimitedLog
 from tests.helpers.doubles import ManualClock
 
 
-def test_one_of_each_kind_passes_a_second() -> None:
+def test_one_message_of_each_kind_passes_per_second() -> None:
     clock = ManualClock()
     seldom = RateLimitedLog(clock.monotonic)
 
@@ -18,7 +18,7 @@ def test_one_of_each_kind_passes_a_second() -> None:
     assert [seldom.due("a"), seldom.due("a")] == [4, None]
 
 
-def test_kinds_do_not_pile_up() -> None:
+def test_the_number_of_kinds_is_bounded() -> None:
     seldom = RateLimitedLog(ManualClock().monotonic)
     for number in range(10_000):
         seldom.due(number)

@@ -1,4 +1,4 @@
-"""Settings are read once, and every fault is told at once."""
+"""Loading of settings, with all faults reported together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_values_and_defaults() -> None:
     assert settings.max_listeners == 10_000
 
 
-def test_all_faults_are_named_together() -> None:
+def test_all_faults_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         load(
             SessionSettings,
@@ -52,18 +52,18 @@ def test_all_faults_are_named_together() -> None:
         assert name in str(caught.value)
 
 
-def test_names_are_what_the_stack_must_set() -> None:
+def test_names_and_required_names() -> None:
     assert set(SessionSettings.required_names()) == set(GOOD)
     assert {"FANOUT_CONCURRENCY", "MAX_LISTENERS"} < set(SessionSettings.names())
 
 
-def test_what_has_a_default_may_be_tuned_and_nothing_else() -> None:
+def test_only_settings_with_a_default_are_tunable() -> None:
     assert {"FANOUT_CONCURRENCY", "MAX_LISTENERS"} <= tunable().keys()
     assert not {"SESSIONS_TABLE", "API_GATEWAY_ENDPOINT", "TOKEN_ISSUER"} & tunable().keys()
     check_tunable({"FANOUT_CONCURRENCY": "50", "MAX_LISTENERS": "1"})
 
 
-def test_a_connection_is_not_said_to_live_longer_than_it_does() -> None:
+def test_the_connection_lifetime_has_a_maximum() -> None:
     assert load(SessionSettings, GOOD).connection_lifetime_seconds == 7_200
     check_tunable({"CONNECTION_LIFETIME_SECONDS": "7200"})
     with pytest.raises(SettingsError, match=r"CONNECTION_LIFETIME_SECONDS: must be at most 7200"):
@@ -77,19 +77,19 @@ INTERPRETER = {
 }
 
 
-def test_a_run_lasts_as_long_as_leaves_time_for_its_successor() -> None:
+def test_a_run_leaves_time_for_its_successor() -> None:
     assert load(InterpreterSettings, INTERPRETER).interpreter_run_seconds == 810
     check_tunable({"INTERPRETER_RUN_SECONDS": "5"})
     with pytest.raises(SettingsError, match=r"INTERPRETER_RUN_SECONDS: must be at most 810"):
         check_tunable({"INTERPRETER_RUN_SECONDS": "811"})
 
 
-def test_functions_connect_where_clients_do() -> None:
+def test_the_interpreter_connects_by_websocket() -> None:
     with pytest.raises(SettingsError, match=r"WEBSOCKET_URL: must be a ws\(s\) URL"):
         load(InterpreterSettings, {**INTERPRETER, "WEBSOCKET_URL": "https://a.example/dev"})
 
 
-def test_a_stage_can_offer_no_engine() -> None:
+def test_a_stage_may_offer_no_engine() -> None:
     assert engines("none") == ()
     with pytest.raises(ValidationError, match="no such engine; there are none here"):
         validate_interpretation(
@@ -101,13 +101,13 @@ def test_a_stage_can_offer_no_engine() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "google", "aws,", "aws offline", "none,aws"])
-def test_engines_are_those_that_there_are(text: str) -> None:
+def test_unknown_engines_are_refused(text: str) -> None:
     check_tunable({"INTERPRETATION_ENGINES": "aws, offline,aws"})
     with pytest.raises(SettingsError, match="INTERPRETATION_ENGINES: expected names out of aws, "):
         check_tunable({"INTERPRETATION_ENGINES": text})
 
 
-def test_what_cannot_be_tuned_so_is_named_with_what_can() -> None:
+def test_invalid_tuning_names_the_tunable_settings() -> None:
     with pytest.raises(SettingsError) as caught:
         check_tunable({"SESSIONS_TABLE": "mine", "MAX_LISTENERS": "many", "FANOUT_CONCURRENCY": ""})
 

@@ -1,4 +1,4 @@
-"""Standard streams in a process of its own: whatever they are, the program does its work."""
+"""Standard streams in separate processes: the program works whatever they are."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ SOCKET = """
 
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "<&- >&-"])
-def test_no_socket_takes_the_number_of_a_standard_stream(redirection: str) -> None:
+def test_no_socket_gets_the_number_of_a_standard_stream(redirection: str) -> None:
     status, _, errors = _run(SOCKET, redirection)
     assert (status, errors) == (3, b"True")
 
 
-def test_standard_input_that_is_closed_is_empty() -> None:
+def test_closed_standard_input_is_empty() -> None:
     program = """
         import sys
         with standard_streams():
@@ -53,7 +53,7 @@ def test_standard_input_that_is_closed_is_empty() -> None:
     assert _run(program, "<&-") == (0, b"'' 0\n", b"")
 
 
-def test_text_that_the_encoding_lacks_is_escaped() -> None:
+def test_characters_outside_the_encoding_are_escaped() -> None:
     program = r"""
         import sys
         with standard_streams():
@@ -67,7 +67,7 @@ def test_text_that_the_encoding_lacks_is_escaped() -> None:
     assert errors == b"\\u2026\n"
 
 
-def test_a_disk_that_is_full_is_reported_once() -> None:
+def test_a_full_disk_is_reported_once() -> None:
     program = """
         import sys
         with standard_streams() as outputs:
@@ -80,12 +80,12 @@ def test_a_disk_that_is_full_is_reported_once() -> None:
     assert (status, errors) == (5, b"standard output cannot be written: No space left on device\n")
 
 
-def test_a_traceback_goes_where_it_can() -> None:
+def test_a_traceback_with_odd_characters_is_written() -> None:
     status, _, _ = _run("with standard_streams(): raise ValueError", "2>/dev/full")
     assert status == 1
 
 
-def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything() -> None:
+def test_a_slow_reader_of_a_non_blocking_pipe_gets_everything() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     program = "with standard_streams(): print('x' * 300_000)"

@@ -1,4 +1,4 @@
-"""What is counted comes out as lines that CloudWatch reads."""
+"""Metrics are written as lines in the embedded metric format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_counts_with_dimensions_are_summed_up_into_a_line_each(
+def test_counts_with_dimensions_are_summed_in_one_line_each(
     telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     telemetry.count("ConnectionsChecked", 3)
@@ -45,7 +45,7 @@ def test_counts_with_dimensions_are_summed_up_into_a_line_each(
         assert line["service"] == "lingocast-dev-timeout"
 
 
-def test_nothing_is_counted_twice(
+def test_flushed_counts_are_not_repeated(
     telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     telemetry.count_by("ConnectionTimeout", Role="listener", Reason="idle")

@@ -1,4 +1,4 @@
-"""Access tokens: only the issuer's own, for this client, while they last."""
+"""Access tokens: only the issuer's, for this client, until they expire."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def token(key: rsa.RSAPrivateKey = KEY, **changes: Any) -> str:
     return jwt.encode(claims(**changes), key, algorithm="RS256")
 
 
-def test_good_token_says_who_and_which_role_groups() -> None:
+def test_a_valid_token_gives_user_and_role_groups() -> None:
     exp = int(time.time()) + 600
     assert verifier.verify(token(exp=exp)) == Identity("alice", frozenset({"speakers"}), exp * 1000)
     assert verifier.verify(token(groups=None)).groups == frozenset()
@@ -71,16 +71,16 @@ def test_good_token_says_who_and_which_role_groups() -> None:
         {"sub": None},
     ],
 )
-def test_bad_claims_are_refused(changes: dict[str, Any]) -> None:
+def test_invalid_claims_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTokenError):
         verifier.verify(token(**changes))
 
 
-def test_an_issuer_whose_clock_is_a_little_ahead_is_believed() -> None:
+def test_a_token_from_a_clock_slightly_ahead_is_accepted() -> None:
     assert verifier.verify(token(iat=int(time.time()) + 30)).user_id == "alice"
 
 
-def test_an_expired_token_is_told_from_a_bad_one() -> None:
+def test_an_expired_token_has_its_own_error() -> None:
     with pytest.raises(ExpiredTokenError):
         verifier.verify(token(exp=int(time.time()) - 10))
     with pytest.raises(InvalidTokenError) as forged:
@@ -88,7 +88,7 @@ def test_an_expired_token_is_told_from_a_bad_one() -> None:
     assert not isinstance(forged.value, ExpiredTokenError)
 
 
-def test_no_shape_of_a_token_is_more_than_a_bad_token() -> None:
+def test_any_malformed_token_is_invalid() -> None:
     deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
     for odd in ("a.b", "....", "\ud800.x.y", f"{deep}.x.y", "\0", "é.é.é"):
         with pytest.raises(InvalidTokenError):
@@ -98,7 +98,7 @@ def test_no_shape_of_a_token_is_more_than_a_bad_token() -> None:
 @pytest.mark.parametrize(
     "fault", [jwt.PyJWKClientConnectionError("down"), json.JSONDecodeError("no JSON", "<html>", 0)]
 )
-def test_an_issuer_out_of_reach_says_nothing_of_the_token(fault: Exception) -> None:
+def test_an_unreachable_issuer_does_not_make_the_token_invalid(fault: Exception) -> None:
     class Down:
         def get_signing_key_from_jwt(self, token: str | bytes) -> jwt.PyJWK:
             raise fault
@@ -107,7 +107,7 @@ def test_an_issuer_out_of_reach_says_nothing_of_the_token(fault: Exception) -> N
         TokenVerifier(ISSUER, "client", Down()).verify(token())
 
 
-def test_bad_signatures_are_refused() -> None:
+def test_invalid_signatures_are_refused() -> None:
     unsigned = jwt.encode(claims(), "", algorithm="none")
     symmetric = jwt.encode(claims(), "a-secret-of-thirty-two-bytes-or-so", algorithm="HS256")
     for bad in ("", "x.y.z", token(OTHER_KEY), unsigned, symmetric, token()[:-4]):
