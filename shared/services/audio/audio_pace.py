@@ -33,7 +33,7 @@ _EARLY_MS = 200
 _PAUSE_MS = 1_000
 # How far the clocks of the gateway's hosts and of this machine may disagree (ms).
 _DISORDER_MS = 100
-_STREAMS_KEPT = 1_024
+_MAX_STREAMS = 1_024
 
 
 class Accounts(Protocol):
@@ -63,12 +63,12 @@ class _Stream:
             self.owed_since = at
         self.owed_ms += amount_ms
 
-    def ahead_ms(self, at: int, absurd_ms: int) -> int:
+    def ahead_ms(self, at: int, max_lead_ms: int) -> int:
         """How far the whole stream is ahead of real time, by the last known account."""
         if self.account is None or self.account.covered_until is None:
             return 0
         ahead = self.account.covered_until - at
-        return ahead if 0 < ahead <= absurd_ms else 0
+        return ahead if 0 < ahead <= max_lead_ms else 0
 
     def note(self, account: Account, now: int) -> None:
         self.account = account
@@ -95,14 +95,14 @@ class AudioPace:
         at, amount = caller.received_at, audio_format.chunk_ms * 1000 // _PERMILLE
         stream = self._stream(caller.connection_id)
         own = stream.bucket.advance(at)
-        ahead = max(own, stream.ahead_ms(at, _absurd_ms(audio_format)))
+        ahead = max(own, stream.ahead_ms(at, _max_lead_ms(audio_format)))
         if ahead > ALLOWANCE_MS:
             raise _rate_limited(ahead, audio_format)
         stream.owe(amount, at)
         if stream.charge_first or own > ALLOWANCE_MS // 2:
             account = self._charge(caller, stream, audio_format, at)
             if account is not None and not account.charged:
-                raise _rate_limited(stream.ahead_ms(at, _absurd_ms(audio_format)), audio_format)
+                raise _rate_limited(stream.ahead_ms(at, _max_lead_ms(audio_format)), audio_format)
         stream.bucket.add(amount)
         stream.admitted = self._clock.monotonic()
 
@@ -117,7 +117,7 @@ class AudioPace:
     def _is_due(self, stream: _Stream, at: int, audio_format: AudioFormat) -> bool:
         if stream.charged_at is None or not 0 <= at - stream.charged_at < _CHARGE_EVERY_MS:
             return True
-        ahead = max(stream.bucket.advance(at), stream.ahead_ms(at, _absurd_ms(audio_format)))
+        ahead = max(stream.bucket.advance(at), stream.ahead_ms(at, _max_lead_ms(audio_format)))
         return ahead > audio_format.chunk_ms + _EARLY_MS
 
     def _charge(
@@ -134,7 +134,7 @@ class AudioPace:
             start=min(stream.owed_since, at) - _CHARGE_EVERY_MS,
             amount_ms=stream.owed_ms,
             latest=now + ALLOWANCE_MS + audio_format.chunk_ms,
-            absurd=now + _absurd_ms(audio_format),
+            absurd=now + _max_lead_ms(audio_format),
         )
         stream.owed_ms, stream.charged_at = 0, at
         try:
@@ -150,13 +150,13 @@ class AudioPace:
     def _stream(self, connection_id: str) -> _Stream:
         stream = self._streams.setdefault(connection_id, _Stream())
         self._streams.move_to_end(connection_id)
-        if len(self._streams) > _STREAMS_KEPT:
+        if len(self._streams) > _MAX_STREAMS:
             self._streams.popitem(last=False)
         return stream
 
 
-def _absurd_ms(audio_format: AudioFormat) -> int:
-    """Return a lead that no stream can reach unless a clock was set back.
+def _max_lead_ms(audio_format: AudioFormat) -> int:
+    """Return the largest lead that a stream can reach; a larger one means a clock was set back.
 
     It includes the deadline: a chunk that waits for an instance sees the charges of later chunks.
     """

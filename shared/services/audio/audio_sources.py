@@ -11,7 +11,7 @@ from shared.models.request_errors import forbidden, not_in_session, require_regi
 from shared.models.session import AudioSource, Session
 from shared.utils.clock import Clock
 
-_HINTS_KEPT = 1_024
+_MAX_HINTS = 1_024
 
 
 class AudioSources:
@@ -49,7 +49,7 @@ class AudioSources:
             return session, None
         # Store hints of sources only, so that listeners cannot evict them by sending.
         self._session_hints[caller.connection_id] = session.session_id
-        if len(self._session_hints) > _HINTS_KEPT:
+        if len(self._session_hints) > _MAX_HINTS:
             self._session_hints.popitem(last=False)
         return session, source
 
@@ -61,7 +61,7 @@ class AudioSources:
             return
         self._connections.touch(caller.connection_id, caller.received_at)
         self._touched_at[caller.connection_id] = caller.received_at
-        if len(self._touched_at) > _HINTS_KEPT:
+        if len(self._touched_at) > _MAX_HINTS:
             self._touched_at.popitem(last=False)
 
     def is_audible(self, session: Session, caller: Caller) -> bool:

@@ -17,8 +17,8 @@ from shared.utils.interpretation_values import validate_caption
 from shared.utils.keyed_rate_limiter import KeyedRateLimiter
 from shared.utils.validators import validate_language_code
 
-CAPTIONS_A_SECOND = 10
-CAPTIONS_AT_ONCE = 20
+CAPTIONS_PER_SECOND = 10
+CAPTION_BURST = 20
 
 _ALLOWED = "the interpreter of a language"
 
@@ -39,7 +39,7 @@ class CaptionService:
         self._sources = sources
         self._broadcasts = broadcasts
         self._rosters = rosters
-        self._buckets = KeyedRateLimiter(per_second=CAPTIONS_A_SECOND, burst=CAPTIONS_AT_ONCE)
+        self._buckets = KeyedRateLimiter(per_second=CAPTIONS_PER_SECOND, burst=CAPTION_BURST)
 
     def send_caption(self, caller: Caller, request: SendCaption) -> None:
         """Deliver a caption.
@@ -66,7 +66,7 @@ class CaptionService:
         if not self._buckets.take(key, caller.received_at):
             raise LingocastError(
                 ErrorCode.RATE_LIMITED,
-                f"sendCaption: more than {CAPTIONS_A_SECOND} a second; leave partial ones out",
+                f"sendCaption: more than {CAPTIONS_PER_SECOND} a second; leave partial ones out",
             )
         caption = Caption(
             session_id=session.session_id,

@@ -139,7 +139,7 @@ class InterpreterSuccession:
 
         `except_for`, which has requested it, and an interpreter who has left get no message. The
         message carries the channel's epoch even when the floor takes over, so that receivers can
-        order it among later handovers. Returns False if the listeners could not be read; the
+        tell which message is the latest. Returns False if the listeners could not be read; the
         notification then stays pending.
         """
         session, language = handover.session, handover.language

@@ -64,8 +64,8 @@ class LeaseWatch:
         """Pass on channels of lost interpreters before a floor chunk is sent.
 
         Returns the session to send the chunk by, and the handovers for `notify` afterwards. Makes
-        no calls while no interpreter is lost. A lost interpreter is unheard from here on, even if
-        the write fails.
+        no calls while no interpreter is lost. Lost interpreters are no longer heard, even
+        if the write fails.
         """
         now = self._clock.now_ms()
         floor_since = self._floor_since(session, now)
@@ -122,10 +122,10 @@ class LeaseWatch:
     def _replace_lost(
         self, session: Session, language: str, channel: Channel, loss: Loss, now: int
     ) -> tuple[Session, ChannelHandover | None]:
-        unheard = session.with_channel(language, replace(channel, connection_id=None))
+        without_source = session.with_channel(language, replace(channel, connection_id=None))
         key = (session.session_id, language, channel.epoch)
         if now < self._retry_at.get(key, 0):
-            return unheard, None
+            return without_source, None
         try:
             handover = self._succession.pass_on(session, language, loss)
             if handover is not None:
@@ -137,9 +137,12 @@ class LeaseWatch:
             self._retry_at[key] = now + _PAUSE_MS
             if len(self._retry_at) > _MAX_ENTRIES:
                 self._retry_at.popitem(last=False)
-            return unheard, None
+            return without_source, None
         if present is None or present.channels.get(language) == channel:
-            return unheard, None  # only the stand-bys have changed; the next chunk tries again
+            return (
+                without_source,
+                None,
+            )  # only the stand-bys have changed; the next chunk tries again
         return session.with_channel(language, present.channels[language]), None
 
     def _floor_since(self, session: Session, now: int) -> int:

@@ -136,7 +136,7 @@ class SessionService:
         )
         membership = Membership(session.session_id, SPEAKER_SEAT, session.speaker_epoch)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        with self._discarding(session, caller):
+        with self._discard_on_failure(session, caller):
             seated = self._connections.take_seat(
                 caller.connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
             )
@@ -193,7 +193,7 @@ class SessionService:
             return before
 
     @contextmanager
-    def _discarding(self, session: Session, caller: Caller) -> Iterator[None]:
+    def _discard_on_failure(self, session: Session, caller: Caller) -> Iterator[None]:
         """Remove a new session if the request fails; the next one creates another."""
         try:
             yield
@@ -224,7 +224,7 @@ class SessionService:
                 session.session_id, session.created_at
             ):
                 raise interpretation_full()
-            with self._discarding(session, caller):
+            with self._discard_on_failure(session, caller):
                 if self._sessions.create(session):
                     return session
             if interpreted:

@@ -127,22 +127,22 @@ class IdleSweep:
     def _close(self, claims: Sequence[Claim]) -> int:
         """Notify and close the connections and request clean-up; returns how many are closed."""
         gone = self._send_timeouts(claims)
-        waiting = [claim.connection_id for claim in claims if claim.connection_id not in gone]
-        outcomes = self._sender.delete_many(waiting, self._clock.now_ms() + _STEP_MS)
-        over = [
+        remaining = [claim.connection_id for claim in claims if claim.connection_id not in gone]
+        outcomes = self._sender.delete_many(remaining, self._clock.now_ms() + _STEP_MS)
+        closed = [
             claim
             for claim in claims
             if claim.connection_id in gone
             or outcomes[claim.connection_id] in {Outcome.SENT, Outcome.GONE}
         ]
-        for claim in over:
+        for claim in closed:
             self._telemetry.count_by(
                 "ConnectionTimeout",
                 Role=claim.role or "none",
                 Reason="replaced" if claim.replaced else "idle",
             )
-        self._cleanup_requests.send([claim.connection_id for claim in over])
-        return len(over)
+        self._cleanup_requests.send([claim.connection_id for claim in closed])
+        return len(closed)
 
     def _send_timeouts(self, claims: Sequence[Claim]) -> set[str]:
         """Send connectionTimeout and return the connections that are already gone.

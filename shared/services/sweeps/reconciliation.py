@@ -66,7 +66,7 @@ class Reconciliation:
                 self._telemetry.warn("counters not checked", code=error.code)
 
     def _check_counters(self, session_id: str) -> None:
-        last, found = self._drift_store.get(session_id), self._difference(session_id)
+        last, found = self._drift_store.get(session_id), self._present_drift(session_id)
         if found is None:
             if last is not None:
                 self._drift_store.clear(session_id)
@@ -80,7 +80,7 @@ class Reconciliation:
                 "counters corrected", session_id=session_id, listeners=found.listeners
             )
 
-    def _difference(self, session_id: str) -> CounterDrift | None:
+    def _present_drift(self, session_id: str) -> CounterDrift | None:
         """Return the present drift. None if there is none, or the session changes or has ended."""
         session = self._sessions.get(session_id)
         if session is None or not session.is_active:
@@ -93,8 +93,8 @@ class Reconciliation:
         # The index is eventually consistent and includes replaced connections.
         members = self._rows.read([connection_id for connection_id, _ in roster])
         seats = listeners_by_language(session_id, members)
-        again = self._sessions.get(session_id)
-        if again is None or _counters(again) != _counters(session):
+        reread = self._sessions.get(session_id)
+        if reread is None or _counters(reread) != _counters(session):
             return None
         return compute_drift(now, session.listener_count, session.language_counts, seats)
 

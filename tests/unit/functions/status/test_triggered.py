@@ -6,18 +6,11 @@ from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.session_statuses import SessionStatuses
 from shared.models.audience_counts import AudienceChange, SentStatus, update_reason
 from shared.services.status.status_trigger import StatusTrigger
-from tests.helpers.audiences import sessions_table, set_audience
+from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.doubles import ManualClock, RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers
 from tests.helpers.world import World
-
-
-def told(world: World, speaker: str) -> list[tuple[str, int]]:
-    return [
-        (status["updateReason"], status["listenerCount"])
-        for status in world.pushes(speaker, "sessionStatus")
-    ]
 
 
 def settle(world: World, most: int = 10) -> int:
@@ -54,13 +47,13 @@ def test_a_join_triggers_a_status_a_second_later(world: World) -> None:
 
     world.listener(session_id, "es")
 
-    assert told(world, speaker) == []
+    assert statuses(world, speaker) == []
     assert [delay for _, delay in world.status_timers.set_] == [1]
     world.fire_status_timers()
-    assert told(world, speaker) == [("newLanguage", 1)]
+    assert statuses(world, speaker) == [("newLanguage", 1)]
     # One more timer, which finds no change.
     assert settle(world) == 1
-    assert told(world, speaker) == [("newLanguage", 1)]
+    assert statuses(world, speaker) == [("newLanguage", 1)]
 
 
 def test_the_speakers_own_language_is_never_new(world: World) -> None:
@@ -69,7 +62,7 @@ def test_the_speakers_own_language_is_never_new(world: World) -> None:
     world.listener(session_id, "en")
     settle(world)
 
-    assert told(world, speaker) == [("listenerCountChange", 1)]
+    assert statuses(world, speaker) == [("listenerCountChange", 1)]
 
 
 def test_a_language_is_new_once(world: World) -> None:
@@ -84,7 +77,7 @@ def test_a_language_is_new_once(world: World) -> None:
     settle(world)
 
     # One of 31 is less than 10 %.
-    assert told(world, speaker) == [("newLanguage", 31)]
+    assert statuses(world, speaker) == [("newLanguage", 31)]
 
 
 def test_changing_to_a_new_language_triggers_a_status(world: World) -> None:
@@ -95,7 +88,7 @@ def test_changing_to_a_new_language_triggers_a_status(world: World) -> None:
     world.ask(listener, "changeLanguage", targetLanguage="fr")
     settle(world)
 
-    assert told(world, speaker)[-1] == ("newLanguage", 1)
+    assert statuses(world, speaker)[-1] == ("newLanguage", 1)
     assert world.pushes(speaker, "sessionStatus")[-1]["languageDistribution"] == {"fr": 1}
 
 
@@ -112,7 +105,7 @@ def test_leaving_disconnecting_and_being_found_gone_trigger_a_status(world: Worl
     world.send_audio(speaker)
     settle(world)
 
-    assert told(world, speaker) == [
+    assert statuses(world, speaker) == [
         ("newLanguage", 3),
         ("listenerCountChange", 2),
         ("listenerCountChange", 1),
@@ -136,7 +129,7 @@ def test_many_joins_trigger_one_status_a_second_and_the_last_is_complete(
 
     settle(world)
 
-    assert told(world, speaker) == [
+    assert statuses(world, speaker) == [
         ("newLanguage", 25),
         ("listenerCountChange", 43),
         ("listenerCountChange", 45),
@@ -163,7 +156,7 @@ def test_a_join_and_leave_within_the_second_sends_nothing(world: World) -> None:
     settle(world)
 
     # Except for the language, which no status has reported yet.
-    assert told(world, speaker) == [("periodic", 1)]
+    assert statuses(world, speaker) == [("periodic", 1)]
 
 
 def test_a_repeated_timer_sends_one_status(world: World) -> None:
@@ -177,7 +170,7 @@ def test_a_repeated_timer_sends_one_status(world: World) -> None:
     world.status_timers.set_.clear()
     world.fire_status_timers(body)
 
-    assert told(world, speaker) == [("newLanguage", 1)]
+    assert statuses(world, speaker) == [("newLanguage", 1)]
 
 
 def test_a_periodic_status_counts_as_the_last_one(world: World) -> None:
@@ -188,7 +181,7 @@ def test_a_periodic_status_counts_as_the_last_one(world: World) -> None:
     world.listener(session_id, "es")
 
     assert not world.status_timers.set_
-    assert told(world, speaker) == [("periodic", 40)]
+    assert statuses(world, speaker) == [("periodic", 40)]
 
 
 def test_nothing_is_sent_while_the_speaker_is_away_or_after_the_end(world: World) -> None:
@@ -196,14 +189,14 @@ def test_nothing_is_sent_while_the_speaker_is_away_or_after_the_end(world: World
     world.listener(session_id)
     world.disconnect(speaker)
     settle(world)
-    assert told(world, speaker) == []
+    assert statuses(world, speaker) == []
 
     other, ended = world.create_session()
     listener = world.listener(ended)
     world.ask(other, "endSession")
     world.disconnect(listener)
     settle(world)
-    assert told(world, other) == []
+    assert statuses(world, other) == []
 
 
 def test_a_speaker_found_gone_enters_the_grace_period(world: World) -> None:
@@ -224,7 +217,7 @@ def test_a_timer_that_cannot_be_set_does_not_fail_the_join(world: World) -> None
     world.listener(session_id)
     world.tick()
 
-    assert told(world, speaker) == [("periodic", 1)]
+    assert statuses(world, speaker) == [("periodic", 1)]
     assert world.telemetry.warnings == ["status not triggered"]
 
 
@@ -240,7 +233,7 @@ def test_a_lost_timer_is_replaced_after_half_a_minute(world: World) -> None:
     world.clock.advance(2_000)
     world.listener(session_id)
     settle(world)
-    assert told(world, speaker) == [("newLanguage", 3)]
+    assert statuses(world, speaker) == [("newLanguage", 3)]
 
 
 def test_a_failed_session_write_does_not_fail_the_join() -> None:
@@ -250,8 +243,7 @@ def test_a_failed_session_write_does_not_fail_the_join() -> None:
 
     telemetry = RecordingTelemetry()
     timers = FakeTimers()  # type: ignore[var-annotated]
-    statuses = Broken(sessions_table())
-    trigger = StatusTrigger(statuses, timers, ManualClock(), telemetry)
+    trigger = StatusTrigger(Broken(sessions_table()), timers, ManualClock(), telemetry)
 
     trigger.on_counts_changed(AudienceChange("golden-eagle-001", True, 5, 1, SentStatus()))
 
@@ -272,4 +264,4 @@ def test_a_join_that_triggers_nothing_costs_one_write_of_the_session(world: Worl
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     marks = {name for name in changed if name.startswith("~")}  # write ids
     assert changed - marks == {"listenerCount", "languageCounts"}
-    assert told(world, speaker) == [("periodic", 40)]
+    assert statuses(world, speaker) == [("periodic", 40)]
