@@ -1,4 +1,4 @@
-"""Announcements over WebSocket and HTTP, and their late deliveries from the queue."""
+"""Announcements over WebSocket and HTTP, and their redelivery from the queue."""
 
 import os
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def build(app: AnnouncementApp) -> InvocationHandler:
         telemetry=app.telemetry,
     )
     from_queue = batch_handler(
-        ReplayDue | RedeliveryPass, app.late_delivery.ring, telemetry=app.telemetry
+        ReplayDue | RedeliveryPass, app.redelivery.on_timer, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:

@@ -25,16 +25,16 @@ from shared.wiring.control import ControlApp
 
 def build(app: ControlApp) -> LambdaHandler:
     """Build the handler."""
-    greeting = app.announcement_replay.greeting
+    replay_after = app.announcement_replay.replay_after
     services: dict[type[Request], Service] = {
-        CreateSession: greeting(app.session_service.create_session),
+        CreateSession: replay_after(app.session_service.create_session),
         PauseBroadcast: app.control_service.pause_broadcast,
         ResumeBroadcast: app.control_service.resume_broadcast,
         MuteBroadcast: app.control_service.mute_broadcast,
         UnmuteBroadcast: app.control_service.unmute_broadcast,
         SetVolume: app.control_service.set_volume,
         EndSession: app.session_service.end_session,
-        JoinSession: greeting(app.join_service.join_session),
+        JoinSession: replay_after(app.join_service.join_session),
         ChangeLanguage: app.membership_service.change_language,
         LeaveSession: app.membership_service.leave_session,
         Authenticate: app.authentication.authenticate,

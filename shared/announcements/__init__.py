@@ -1,1 +1,1 @@
-"""Announcements: written, delivered, replayed to later arrivals, and acknowledged."""
+"""Announcements: published, delivered, replayed to later arrivals, and acknowledged."""

@@ -1,4 +1,4 @@
-"""What a reader asks: what is announced now, and not to be shown it again."""
+"""Requests of recipients: getActiveAnnouncement and acknowledgeAnnouncement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.announcements.announcement import AnnouncementRecord, Recipient
 from shared.announcements.announcement_service import may_announce
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.recipients import Recipients
-from shared.announcements.views import active_announcement
+from shared.announcements.views import active_announcement_message
 from shared.models.connection import CONNECTION_LIFETIME_MS, CONNECTION_RECIPIENT, Caller
 from shared.models.request_errors import announcement_not_found, not_in_session
 from shared.protocol.announcement_messages import (
@@ -20,94 +20,111 @@ from shared.protocol.announcement_messages import (
     GetActiveAnnouncement,
 )
 from shared.utils.clock import Clock
-from shared.utils.telemetry import Telemetry
 
 
 class AcknowledgementService:
-    """Answers getActiveAnnouncement and acknowledgeAnnouncement."""
+    """Answers getActiveAnnouncement and acknowledgeAnnouncement.
+
+    All methods raise StoreUnavailableError.
+    """
 
     def __init__(
         self,
-        last: ActiveAnnouncements,
+        announcements: ActiveAnnouncements,
         acknowledgements: AcknowledgementStore,
         counts: DeliveryCounts,
-        readers: Recipients,
+        recipients: Recipients,
         *,
         clock: Clock,
-        telemetry: Telemetry,
     ) -> None:
-        self._last = last
+        self._announcements = announcements
         self._acknowledgements = acknowledgements
         self._counts = counts
-        self._readers = readers
+        self._recipients = recipients
         self._clock = clock
-        self._telemetry = telemetry
 
     def get_active_announcement(
         self, caller: Caller, request: GetActiveAnnouncement
     ) -> ActiveAnnouncement:
-        """The newest of the scope, or of both, that the caller has not acknowledged; who may
-        announce there gets it all the same, with how far it got.
+        """Return the newest announcement that the caller has not acknowledged.
+
+        Searches the requested scope, or both. Callers who may announce in a scope get its
+        announcement even if they have acknowledged it, with its coverage.
 
         Raises CONNECTION_NOT_FOUND, and NOT_IN_SESSION for the scope `session`.
         """
-        reader = self._readers.calling(caller)
-        if request.scope == "session" and reader.session_id is None:
+        recipient = self._recipients.of_caller(caller)
+        if request.scope == "session" and recipient.session_id is None:
             raise not_in_session("getActiveAnnouncement")
         scopes: list[str | None] = [] if request.scope == "session" else [None]
-        if request.scope != "all" and reader.session_id is not None:
-            scopes.append(reader.session_id)
+        if request.scope != "all" and recipient.session_id is not None:
+            scopes.append(recipient.session_id)
         active = self.active(scopes)
         own = {
-            each.announcement_id for each in active if may_announce(caller, reader, each.session_id)
+            each.announcement_id
+            for each in active
+            if may_announce(caller, recipient, each.session_id)
         }
-        hidden = self.acknowledged(
-            reader.key, [each for each in active if each.announcement_id not in own]
+        hidden = self.acknowledged_ids(
+            recipient.key, [each for each in active if each.announcement_id not in own]
         )
-        shown = [each for each in active if each.announcement_id not in hidden]
-        if not shown:
+        visible = [each for each in active if each.announcement_id not in hidden]
+        if not visible:
             return ActiveAnnouncement(announcement_id=None, scope=request.scope)
-        newest = shown[-1]
+        newest = visible[-1]
         coverage = None
         if newest.announcement_id in own:
             coverage = self._counts.coverage(newest.announcement_id)
-        return active_announcement(newest, reader.language(newest.session_id), coverage)
+        return active_announcement_message(newest, recipient.language(newest.session_id), coverage)
 
     def acknowledge_announcement(
         self, caller: Caller, request: AcknowledgeAnnouncement
     ) -> AnnouncementAcknowledged:
-        """Do not show it to the caller again. Raises CONNECTION_NOT_FOUND and
-        ANNOUNCEMENT_NOT_FOUND.
+        """Hide an announcement from the caller.
+
+        Raises CONNECTION_NOT_FOUND and ANNOUNCEMENT_NOT_FOUND.
         """
-        reader = self._readers.calling(caller)
-        if not self.acknowledge(reader, request.announcement_id):
+        recipient = self._recipients.of_caller(caller)
+        if not self.acknowledge(recipient, request.announcement_id):
             raise announcement_not_found("announcementId")
         return AnnouncementAcknowledged(announcement_id=request.announcement_id)
 
     def active(self, session_ids: Sequence[str | None]) -> list[AnnouncementRecord]:
-        """What is announced in these scopes now, the newest last."""
-        found = self._last.read(session_ids, self._clock.now_ms())
+        """Return the active announcements of these scopes, newest last."""
+        found = self._announcements.read(session_ids, self._clock.now_ms())
         return [each for each in found if not each.cleared]
 
-    def acknowledged(self, reader: str, announcements: Sequence[AnnouncementRecord]) -> set[str]:
-        """The ids of those that the reader has acknowledged."""
-        return self._acknowledgements.of(reader, announcements) if announcements else set()
+    def acknowledged_ids(
+        self, recipient_key: str, announcements: Sequence[AnnouncementRecord]
+    ) -> set[str]:
+        """Return the ids of the announcements that the recipient has acknowledged."""
+        if not announcements:
+            return set()
+        return self._acknowledgements.acknowledged_ids(recipient_key, announcements)
 
-    def acknowledge(self, reader: Recipient, announcement_id: str) -> bool:
-        """Safe to repeat; False unless it is active where the reader is."""
-        scopes = [None] if reader.session_id is None else [None, reader.session_id]
-        for announced in self.active(scopes):
-            if announced.announcement_id == announcement_id:
-                if not self.acknowledged(reader.key, [announced]):
-                    # Counted first, under the reader's name: a repetition is no second one.
-                    language = reader.language(announced.session_id)
-                    self._counts.acknowledged(announced, language, reader.key)
-                    self._acknowledgements.put(announced, reader.key, until=self._until(reader))
+    def acknowledge(self, recipient: Recipient, announcement_id: str) -> bool:
+        """Acknowledge an announcement; safe to repeat.
+
+        Returns False if it is not active in the recipient's scopes.
+        """
+        for announcement in self.active(recipient.scopes):
+            if announcement.announcement_id == announcement_id:
+                if not self.acknowledged_ids(recipient.key, [announcement]):
+                    # Counted before it is stored. The count is keyed by recipient, so a retry
+                    # after a crash between the two is not counted again.
+                    language = recipient.language(announcement.session_id)
+                    self._counts.add_acknowledgement(announcement, language, recipient.key)
+                    self._acknowledgements.put(
+                        announcement, recipient.key, until=self._until(recipient)
+                    )
                 return True
         return False
 
-    def _until(self, reader: Recipient) -> int | None:
-        """Until when (s since the epoch) what is known only of a connection can be of use."""
-        if not reader.key.startswith(CONNECTION_RECIPIENT):
+    def _until(self, recipient: Recipient) -> int | None:
+        """Return when the connection's maximum lifetime ends (s since the epoch).
+
+        None for recipients that keep their key across connections.
+        """
+        if not recipient.key.startswith(CONNECTION_RECIPIENT):
             return None
         return (self._clock.now_ms() + CONNECTION_LIFETIME_MS) // 1000

@@ -1,4 +1,4 @@
-"""Who has acknowledged which announcement."""
+"""Acknowledgements in the announcements table."""
 
 from __future__ import annotations
 
@@ -11,33 +11,41 @@ from shared.models import schema
 
 
 class AcknowledgementStore:
-    """One row for each reader and announcement; they go with it. All methods raise
-    StoreUnavailableError.
-    """
+    """One row for each recipient and announcement. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def put(self, announced: AnnouncementRecord, reader: str, *, until: int | None = None) -> bool:
-        """Remember that a reader has seen an announcement, at most `until` (s since the epoch);
-        False if that is known.
+    def put(
+        self, announcement: AnnouncementRecord, recipient_key: str, *, until: int | None = None
+    ) -> bool:
+        """Store an acknowledgement; False if it is already stored.
+
+        It expires with the announcement, or at `until` (s since the epoch) if that is earlier.
         """
-        lasts = expires_at(announced)
+        expiry = expires_at(announcement)
         try:
             self._table.put_new(
                 {
-                    schema.ANNOUNCEMENT_KEY: acknowledgement_key(announced.announcement_id, reader),
-                    schema.EXPIRES_AT: lasts if until is None else min(lasts, until),
+                    schema.ANNOUNCEMENT_KEY: acknowledgement_key(
+                        announcement.announcement_id, recipient_key
+                    ),
+                    schema.EXPIRES_AT: expiry if until is None else min(expiry, until),
                 }
             )
         except ConditionFailedError:
             return False
         return True
 
-    def of(self, reader: str, announcements: Sequence[AnnouncementRecord]) -> set[str]:
-        """The ids of those that a reader has acknowledged, strongly consistent, by one request."""
+    def acknowledged_ids(
+        self, recipient_key: str, announcements: Sequence[AnnouncementRecord]
+    ) -> set[str]:
+        """Return the ids of the announcements that the recipient has acknowledged.
+
+        One strongly consistent request.
+        """
         ids = {
-            acknowledgement_key(each.announcement_id, reader): each.announcement_id
+            acknowledgement_key(each.announcement_id, recipient_key): each.announcement_id
             for each in announcements
         }
         items = self._table.batch_get(list(ids), consistent=True)

@@ -1,4 +1,4 @@
-"""The last announcement of each scope: active, or cleared."""
+"""The latest announcement of each scope, active or cleared."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from shared.announcements.items import (
     ANNOUNCEMENT_ID,
     CLEARED,
     CREATED_AT,
+    SENT,
     TEXTS,
-    TOLD,
-    announced_item,
-    announced_of,
     expires_at,
+    from_item,
     scope_key,
+    to_item,
 )
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 
-# Each lost race was won by another announcer's write; this many in a row are a fault.
+# An attempt fails only if another announcement was written first; this many in a row are a fault.
 _ATTEMPTS = 10
 
 
 class ActiveAnnouncements:
-    """One row a scope, which outlives being cleared, so that `created_at` never falls.
+    """One row per scope. Clearing keeps the row, so that `created_at` never decreases.
 
     All methods raise StoreUnavailableError.
     """
@@ -35,72 +35,73 @@ class ActiveAnnouncements:
         self._table = table
 
     def read(self, session_ids: Sequence[str | None], now_ms: int) -> list[AnnouncementRecord]:
-        """The last ones of these scopes, strongly consistent, by one request; without those that
-        are over by themselves.
+        """Return the latest announcements of these scopes, oldest first, without expired ones.
+
+        One strongly consistent request.
         """
         items = self._table.batch_get([scope_key(each) for each in session_ids], consistent=True)
-        # DynamoDB deletes what has expired within days.
+        # DynamoDB may take days to delete an expired row.
         try:
-            found = [
-                announced_of(item) for item in items if item[schema.EXPIRES_AT] * 1000 > now_ms
-            ]
+            found = [from_item(item) for item in items if item[schema.EXPIRES_AT] * 1000 > now_ms]
         except (KeyError, TypeError) as error:
-            # As good as a table that cannot be read: nobody is to suffer from it but announcements.
+            # Treated like an unreadable table, so that only announcements fail.
             raise StoreUnavailableError("announcement: damaged row") from error
-        return sorted(found, key=lambda announced: announced.created_at)
+        return sorted(found, key=lambda announcement: announcement.created_at)
 
     def activate(self, draft: AnnouncementRecord) -> AnnouncementRecord | None:
-        """Make a new announcement the scope's active one; returns it with a time that is later than
-        that of the one before, also if the clocks of announcers disagree.
+        """Make a new announcement the active one of its scope.
 
-        None if the scope has it already.
+        Returns it with a `created_at` later than its predecessor's, even if the announcers' clocks
+        disagree. Returns None if it is active already.
         """
         for _ in range(_ATTEMPTS):
             if self._put(draft):
                 return draft
-            before = self._row(draft.session_id)
+            before = self._latest(draft.session_id)
             if before is None:
                 continue
             if before.announcement_id == draft.announcement_id:
                 return None
             draft = replace(draft, created_at=max(draft.created_at, before.created_at + 1))
-        raise StoreUnavailableError("activate: others were always first")
+        raise StoreUnavailableError("activate: lost every race against other announcements")
 
     def resume(self, draft: AnnouncementRecord) -> AnnouncementRecord | None:
-        """Make one the active one that somebody has begun to announce, as they would have; None if
-        they got so far, or a later one has come meanwhile.
+        """Activate an announcement whose first attempt may have failed.
+
+        Returns None if the first attempt got this far, or a later announcement has replaced it.
         """
         return draft if self._put(draft) else None
 
     def clear(self, session_id: str | None) -> AnnouncementRecord | None:
-        """Let the scope have none that is active; returns what it was, as cleared, or None. Of two
-        who do it at once one gets it.
+        """Clear the scope's announcement and return it; None if none is active.
+
+        Of concurrent calls, one gets the announcement.
         """
         before = self._table.update_if(
             scope_key(session_id),
-            "SET #cleared = :yes REMOVE #told, " + ", ".join(f"#{name}" for name in TEXTS),
+            "SET #cleared = :yes REMOVE #sent, " + ", ".join(f"#{name}" for name in TEXTS),
             condition="attribute_not_exists(#cleared)",
-            names={"#cleared": CLEARED, "#told": TOLD, **{f"#{name}": name for name in TEXTS}},
+            names={"#cleared": CLEARED, "#sent": SENT, **{f"#{name}": name for name in TEXTS}},
             values={":yes": True},
         )
-        return None if before is None else replace(announced_of(before), cleared=True, told=False)
+        return None if before is None else replace(from_item(before), cleared=True, sent=False)
 
-    def note_told(self, announced: AnnouncementRecord) -> None:
-        """Everybody who was there has been told, unless there is other news by now."""
-        exists = "attribute_exists" if announced.cleared else "attribute_not_exists"
+    def mark_sent(self, announcement: AnnouncementRecord) -> None:
+        """Record that the fan-out has completed, unless the scope's state has changed since."""
+        exists = "attribute_exists" if announcement.cleared else "attribute_not_exists"
         self._table.update_if(
-            scope_key(announced.session_id),
-            "SET #told = :yes",
+            scope_key(announcement.session_id),
+            "SET #sent = :yes",
             condition=f"#id = :id AND {exists}(#cleared)",
-            names={"#told": TOLD, "#id": ANNOUNCEMENT_ID, "#cleared": CLEARED},
-            values={":yes": True, ":id": announced.announcement_id},
+            names={"#sent": SENT, "#id": ANNOUNCEMENT_ID, "#cleared": CLEARED},
+            values={":yes": True, ":id": announcement.announcement_id},
         )
 
     def _put(self, draft: AnnouncementRecord) -> bool:
         item = {
             schema.ANNOUNCEMENT_KEY: scope_key(draft.session_id),
             schema.EXPIRES_AT: expires_at(draft),
-            **announced_item(draft),
+            **to_item(draft),
         }
         try:
             self._table.put_if(
@@ -113,6 +114,6 @@ class ActiveAnnouncements:
             return False
         return True
 
-    def _row(self, session_id: str | None) -> AnnouncementRecord | None:
+    def _latest(self, session_id: str | None) -> AnnouncementRecord | None:
         found = self.read([session_id], 0)
         return found[0] if found else None

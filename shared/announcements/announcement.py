@@ -1,4 +1,4 @@
-"""An announcement as the service keeps it, and who reads it in which language."""
+"""An announcement as stored, and its recipients with their languages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from shared.protocol.announcement_messages import MessageType, Scope
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementRecord:
-    """The last announcement of a scope: a session's, or without one that of everybody connected.
+    """The latest announcement of a scope.
 
-    `created_at` (ms) rises from one of a scope to the next. `told` says that everybody who was
-    there has been told what it is now: active, or cleared.
+    Without `session_id` the scope is everyone connected. `created_at` (ms) increases from one
+    announcement of a scope to the next. `sent` means that the fan-out of its current state, active
+    or cleared, has completed.
     """
 
     announcement_id: str
@@ -24,16 +25,17 @@ class AnnouncementRecord:
     created_at: int
     translations: Mapping[str, str] = field(default_factory=dict)
     cleared: bool = False
-    told: bool = False
+    sent: bool = False
 
     @property
     def scope(self) -> Scope:
-        """As clients name it."""
+        """The scope's name in messages."""
         return "all" if self.session_id is None else "session"
 
     def text_in(self, language: str) -> tuple[str, str | None]:
-        """The text for readers of `language`, and which language it is in: None for the
-        announcer's own.
+        """Return the text for a language, and the language it is in.
+
+        Without a translation that is the original text, and None.
         """
         if language in self.translations:
             return self.translations[language], language
@@ -42,8 +44,10 @@ class AnnouncementRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient. `key` is `Caller.recipient_key`; `seat` is the one in the session, if any.
-    `has_floor`: the session's speaker, not away.
+    """A recipient of announcements.
+
+    `key` is `Caller.recipient_key`; `seat` is the seat in the session, if any. `has_floor` is True
+    for the session's connected speaker.
     """
 
     connection_id: str
@@ -53,14 +57,21 @@ class Recipient:
     source_language: str | None = None
     has_floor: bool = False
 
+    @property
+    def scopes(self) -> list[str | None]:
+        """The scopes whose announcements reach this recipient, as session ids; None is everyone."""
+        return [None] if self.session_id is None else [None, self.session_id]
+
     def language(self, session_id: str | None) -> str:
-        """The language in which they read what is announced in that session, or to everybody."""
+        """Return the language for announcements to that session, or to everyone."""
         return language_of(self.seat, None if session_id is None else self.source_language)
 
 
 def language_of(seat: Seat | None, source_language: str | None) -> str:
-    """What somebody reads: who listens or interprets, that language; a speaker the session's own,
-    where it is known.
+    """Return the language that the holder of a seat reads.
+
+    Listeners and interpreters read the language of their seat, speakers the session's source
+    language, if given.
     """
     if seat is None:
         return UNKNOWN_LANGUAGE

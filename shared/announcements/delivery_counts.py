@@ -1,7 +1,7 @@
-"""What is counted of announcements: how far each one got, and how many there were in a day.
+"""Delivery and acknowledgement counts of announcements, and announcements per day.
 
-Rows of counters only ever grow, by updates without a condition. They also name those connections
-that may be thought of as not told yet, as they had just come.
+Counts only increase, by unconditional updates. The rows of an announcement also list recently
+arrived connections that it has reached, so that the redelivery pass can skip them.
 """
 
 from __future__ import annotations
@@ -22,64 +22,69 @@ from shared.protocol.announcement_messages import Coverage, LanguageCoverage
 _DELIVERED = "delivered"
 _ACKNOWLEDGED = "acknowledged"
 _COUNT = "announced"
-_TOLD = "told"
-_TOLD_CLEARED = "toldCleared"
-_KEEP_DAY_SECONDS = 3 * 24 * 60 * 60
-# An expression has 4 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
-_ATTRIBUTES_AT_ONCE = 100
-# Listeners choose their languages, and a row has 400 KB, all of which each write of it costs. It
-# counts so many languages, and those that come later as unknown.
-_MOST_LANGUAGES = 100
+_REACHED = "told"
+_REACHED_BY_CLEAR = "toldCleared"
+_DAY_LIFETIME_SECONDS = 3 * 24 * 60 * 60
+# An expression is limited to 4 KB:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
+_ATTRIBUTES_PER_WRITE = 100
+# Listeners choose their language codes, and a row is limited to 400 KB, charged for on each write.
+# Once a row counts this many languages, further ones count as unknown.
+_MAX_LANGUAGES = 100
 _LANGUAGES = "languages"
-_FITS = (
-    "attribute_not_exists(#languages) OR contains(#languages, :language)"
-    " OR size(#languages) < :most"
+_HAS_ROOM = (
+    "attribute_not_exists(#languages) OR contains(#languages, :language) OR size(#languages) < :max"
 )
 
 
 class DeliveryCounts:
-    """Counts, and adds up what was counted. All methods raise StoreUnavailableError."""
+    """Reads and writes counts. All methods raise StoreUnavailableError."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def delivered(
+    def add_deliveries(
         self,
-        announced: AnnouncementRecord,
+        announcement: AnnouncementRecord,
         by_language: Mapping[str, int],
-        reader: str = "",
+        recipient_key: str = "",
         *,
-        told: Collection[str] = (),
+        reached: Collection[str] = (),
     ) -> None:
-        """An announcement got to so many connections; `reader` if it was that one's. `told` are
-        connections to be remembered. That it was cleared is remembered, too, and not counted.
-        """
-        counted = {} if announced.cleared else by_language
-        self._add(announced, shard_of(reader), _DELIVERED, counted, told)
+        """Count deliveries by language, and list the connections `reached`.
 
-    def told(self, announced: AnnouncementRecord) -> set[str]:
-        """Connections of which is remembered that they know what the announcement is now, active or
-        cleared; one request, strongly consistent.
+        `recipient_key` selects the shard for a delivery to a single recipient. Deliveries of a
+        cleared announcement list connections but are not counted.
         """
-        name = _told_name(announced)
+        counted = {} if announcement.cleared else by_language
+        self._add(announcement, shard_of(recipient_key), _DELIVERED, counted, reached)
+
+    def reached(self, announcement: AnnouncementRecord) -> set[str]:
+        """Return the connections listed as reached by the current state, active or cleared.
+
+        One strongly consistent request.
+        """
+        name = _reached_name(announcement)
         return {
             connection_id
-            for item in self._rows(announced.announcement_id)
+            for item in self._rows(announcement.announcement_id)
             for connection_id in item.get(name, ())
         }
 
-    def acknowledged(self, announced: AnnouncementRecord, language: str, reader: str) -> None:
-        """A reader of that language has acknowledged an announcement; safe to repeat soon."""
+    def add_acknowledgement(
+        self, announcement: AnnouncementRecord, language: str, recipient_key: str
+    ) -> None:
+        """Count an acknowledgement; safe to repeat shortly after."""
         self._add(
-            announced,
-            shard_of(reader),
+            announcement,
+            shard_of(recipient_key),
             _ACKNOWLEDGED,
             {language: 1},
-            write_id=f"{announced.announcement_id} {reader}",
+            write_id=f"{announcement.announcement_id} {recipient_key}",
         )
 
     def coverage(self, announcement_id: str) -> Coverage:
-        """How far an announcement got until now, by one request."""
+        """Return an announcement's counts so far, by one request."""
         sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for item in self._rows(announcement_id):
             for name, value in item.items():
@@ -98,17 +103,17 @@ class DeliveryCounts:
             languages=languages,
         )
 
-    def count_today(self, now_ms: int) -> None:
-        """One more was announced to everybody on this day, by UTC."""
+    def add_to_day(self, now_ms: int) -> None:
+        """Count an announcement to everyone on this day (UTC)."""
         self._table.upsert(
             _day_key(now_ms),
             "ADD #count :one SET #expires = :expires",
             names={"#count": _COUNT, "#expires": schema.EXPIRES_AT},
-            values={":one": 1, ":expires": now_ms // 1000 + _KEEP_DAY_SECONDS},
+            values={":one": 1, ":expires": now_ms // 1000 + _DAY_LIFETIME_SECONDS},
         )
 
-    def today(self, now_ms: int) -> int:
-        """How many were announced to everybody on this day."""
+    def on_day(self, now_ms: int) -> int:
+        """Return the number of announcements to everyone on this day (UTC)."""
         items = self._table.batch_get([_day_key(now_ms)], consistent=True)
         return sum(item[_COUNT] for item in items)
 
@@ -118,76 +123,81 @@ class DeliveryCounts:
 
     def _add(
         self,
-        announced: AnnouncementRecord,
+        announcement: AnnouncementRecord,
         shard: int,
         what: str,
         by_language: Mapping[str, int],
-        told: Collection[str] = (),
+        reached: Collection[str] = (),
         *,
         write_id: str | None = None,
     ) -> None:
         counted = {language: number for language, number in by_language.items() if number}
         if len(counted) == 1:
             try:
-                self._write(announced, shard, what, counted, told, fits=True, write_id=write_id)
+                self._write(
+                    announcement, shard, what, counted, reached, if_room=True, write_id=write_id
+                )
             except ConditionFailedError:
                 unknown = {UNKNOWN_LANGUAGE: sum(counted.values())}
-                # Refused under no other condition than its mark, it has been counted before.
+                # Only `write_id` can fail this write: it has been counted before.
                 with suppress(ConditionFailedError):
-                    self._write(announced, shard, what, unknown, told, write_id=write_id)
+                    self._write(announcement, shard, what, unknown, reached, write_id=write_id)
         else:
-            self._write(announced, shard, what, _most(counted), told)
+            self._write(announcement, shard, what, _limited(counted), reached)
 
     def _write(
         self,
-        announced: AnnouncementRecord,
+        announcement: AnnouncementRecord,
         shard: int,
         what: str,
         by_language: Mapping[str, int],
-        told: Collection[str],
+        reached: Collection[str],
         *,
-        fits: bool = False,
+        if_room: bool = False,
         write_id: str | None = None,
     ) -> None:
-        """Add to a row. Raises ConditionFailedError if it `fits` one language and no other."""
+        """Add to a row.
+
+        With `if_room`, raises ConditionFailedError if the row has no room for the one language.
+        """
         added: list[tuple[str, int | set[str]]] = [
             (f"{what}#{language}", number) for language, number in by_language.items()
         ]
         if by_language:
             added.append((_LANGUAGES, set(by_language)))
-        if told:
-            added.append((_told_name(announced), set(told)))
-        for start in range(0, len(added), _ATTRIBUTES_AT_ONCE):
-            some = list(enumerate(added[start : start + _ATTRIBUTES_AT_ONCE]))
+        if reached:
+            added.append((_reached_name(announcement), set(reached)))
+        for start in range(0, len(added), _ATTRIBUTES_PER_WRITE):
+            some = list(enumerate(added[start : start + _ATTRIBUTES_PER_WRITE]))
             names = {f"#a{index}": name for index, (name, _) in some}
             values: dict[str, Any] = {f":a{index}": value for index, (_, value) in some}
-            if fits:
+            if if_room:
                 names["#languages"] = _LANGUAGES
-                values |= {":language": next(iter(by_language)), ":most": _MOST_LANGUAGES}
+                values |= {":language": next(iter(by_language)), ":max": _MAX_LANGUAGES}
             self._table.upsert(
-                count_key(announced.announcement_id, shard),
+                count_key(announcement.announcement_id, shard),
                 "ADD "
                 + ", ".join(f"#a{index} :a{index}" for index, _ in some)
                 + " SET #expires = :expires",
                 names={"#expires": schema.EXPIRES_AT, **names},
-                values={":expires": expires_at(announced), **values},
-                condition=_FITS if fits else None,
+                values={":expires": expires_at(announcement), **values},
+                condition=_HAS_ROOM if if_room else None,
                 write_id=write_id,
             )
 
 
-def _most(by_language: Mapping[str, int]) -> Mapping[str, int]:
-    """The languages of most, and the others as unknown."""
-    if len(by_language) <= _MOST_LANGUAGES:
+def _limited(by_language: Mapping[str, int]) -> Mapping[str, int]:
+    """Keep the languages with the highest counts, and count the rest as unknown."""
+    if len(by_language) <= _MAX_LANGUAGES:
         return by_language
     ranked = sorted(by_language, key=lambda language: (-by_language[language], language))
-    kept = {language: by_language[language] for language in ranked[:_MOST_LANGUAGES]}
-    others = sum(by_language[language] for language in ranked[_MOST_LANGUAGES:])
+    kept = {language: by_language[language] for language in ranked[:_MAX_LANGUAGES]}
+    others = sum(by_language[language] for language in ranked[_MAX_LANGUAGES:])
     return {**kept, UNKNOWN_LANGUAGE: kept.get(UNKNOWN_LANGUAGE, 0) + others}
 
 
-def _told_name(announced: AnnouncementRecord) -> str:
-    return _TOLD_CLEARED if announced.cleared else _TOLD
+def _reached_name(announcement: AnnouncementRecord) -> str:
+    return _REACHED_BY_CLEAR if announcement.cleared else _REACHED
 
 
 def _day_key(now_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""Telling a crowd of an announcement: all connected, or in a session, each in their language."""
+"""Fan-out of an announcement, each recipient in their language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared.announcements.announcement import AnnouncementRecord, language_of
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.recipients import Recipients
-from shared.announcements.views import announcement, announcement_cleared
+from shared.announcements.views import announcement_cleared_message, announcement_message
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.presence import Presence, PresentConnection
@@ -21,36 +21,37 @@ from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How long telling a crowd may take (ms): shards are to end before their function's time is over.
+# Deadline of a fan-out (ms): its shards must end before their function times out.
 DEADLINE_MS = 8_000
-# Whoever came at most so long before an announcement (ms) may not have been in the index.
+# Connections that arrived this shortly before an announcement (ms) may be missing from the index.
 INDEX_LAG_MS = 5_000
-# What passes between an announcement's time and when its crowd is looked at (ms).
-_UNTIL_TOLD_MS = 1_000
-# By how much the clocks of who seats readers and of who announces may differ (ms).
-_CLOCKS_DIFFER_MS = 1_000
-# So many of a crowd are remembered; of a larger one some are told twice. A row takes 400 KB.
-_MOST_REMEMBERED = 2_000
+# Maximum time from an announcement's creation to the lookup of its recipients (ms).
+_LOOKUP_DELAY_MS = 1_000
+# Maximum difference between the clocks of the functions that seat recipients and announce (ms).
+_CLOCK_SKEW_MS = 1_000
+# Maximum number of connections listed as reached; a row is limited to 400 KB. Beyond it, some
+# recipients get an announcement twice.
+_MAX_REACHED = 2_000
 
-_EVERYBODY = "everybody"
+_ANY_LANGUAGE = "everybody"
 
 
-class _Reading(NamedTuple):
-    """A connection, the language that it reads, and when it came (ms) if that is known."""
+class _Target(NamedTuple):
+    """A connection, its language, and when it arrived (ms), if known."""
 
     connection_id: str
     language: str
-    came: int | None = None
+    arrived_at: int | None = None
 
 
 class AnnouncementFanout:
-    """One audience for each language that is read, all of them at once."""
+    """Sends announcements to one audience per language, all at once."""
 
     def __init__(
         self,
         presence: Presence,
         connections: ConnectionsRepository,
-        readers: Recipients,
+        recipients: Recipients,
         broadcasts: BroadcastHandler,
         counts: DeliveryCounts,
         *,
@@ -59,63 +60,68 @@ class AnnouncementFanout:
     ) -> None:
         self._presence = presence
         self._connections = connections
-        self._readers = readers
+        self._recipients = recipients
         self._broadcasts = broadcasts
         self._counts = counts
         self._clock = clock
         self._telemetry = telemetry
 
-    def tell(
+    def send(
         self,
-        news: AnnouncementRecord,
+        announcement: AnnouncementRecord,
         *,
         except_for: str | None = None,
-        late_after: int | None = None,
+        first_pass_at: int | None = None,
     ) -> Mapping[str, int]:
-        """Send what the announcement is now, active or cleared; returns to how many connections of
-        each language it got. As the late pass after what was told at `late_after` (ms), only to
-        those whom no index may have had by then, and of whom is not remembered that they know it.
+        """Send the announcement's current state, active or cleared.
 
-        Raises StoreUnavailableError if it is not known who is there.
+        Returns the number of connections reached by language. With `first_pass_at` (ms), this is
+        the redelivery pass: it sends only to connections that the index may have lacked at that
+        time and that are not listed as reached.
+
+        Raises StoreUnavailableError if the recipients cannot be looked up.
         """
-        told = set() if late_after is None else self._counts.told(news)
-        crowd: defaultdict[str, list[str]] = defaultdict(list)
-        new_since = self._clock.now_ms() - _UNTIL_TOLD_MS - INDEX_LAG_MS
-        new = set() if except_for is None else {except_for}
-        for each in self._crowd(news.session_id, late_after):
-            if each.connection_id == except_for or each.connection_id in told:
+        reached = set() if first_pass_at is None else self._counts.reached(announcement)
+        by_language: defaultdict[str, list[str]] = defaultdict(list)
+        recent_since = self._clock.now_ms() - _LOOKUP_DELAY_MS - INDEX_LAG_MS
+        recent = set() if except_for is None else {except_for}
+        for target in self._targets(announcement.session_id, first_pass_at):
+            if target.connection_id == except_for or target.connection_id in reached:
                 continue
-            crowd[_EVERYBODY if news.cleared else each.language].append(each.connection_id)
-            if each.came is None or each.came >= new_since:
-                new.add(each.connection_id)
+            language = _ANY_LANGUAGE if announcement.cleared else target.language
+            by_language[language].append(target.connection_id)
+            if target.arrived_at is None or target.arrived_at >= recent_since:
+                recent.add(target.connection_id)
         deliveries = self._broadcasts.broadcast(
             [
                 (
-                    RecipientsAudience(news.session_id or "", language, readers),
-                    _message(news, language),
+                    RecipientsAudience(announcement.session_id or "", language, connection_ids),
+                    _message(announcement, language),
                 )
-                for language, readers in crowd.items()
+                for language, connection_ids in by_language.items()
             ],
             self._clock.now_ms() + DEADLINE_MS,
         )
         delivered = {result.language: result.success_count for result, _ in deliveries}
         for _, outcomes in deliveries:
-            new.difference_update(
-                reader for reader, outcome in outcomes.items() if outcome is not Outcome.SENT
+            recent.difference_update(
+                connection_id
+                for connection_id, outcome in outcomes.items()
+                if outcome is not Outcome.SENT
             )
-        self._count(news, delivered, new)
+        self._count(announcement, delivered, recent)
         return delivered
 
-    def _crowd(self, session_id: str | None, late_after: int | None) -> Iterator[_Reading]:
+    def _targets(self, session_id: str | None, first_pass_at: int | None) -> Iterator[_Target]:
         source_language = None
         if session_id is not None:
-            session = self._readers.session(session_id)
+            session = self._recipients.active_session(session_id)
             if session is None:
                 return
             source_language = session.source_language
-            if late_after is None:
+            if first_pass_at is None:
                 for connection_id, seat in self._connections.roster(session_id):
-                    yield _Reading(connection_id, language_of(seat, source_language))
+                    yield _Target(connection_id, language_of(seat, source_language))
                 return
         present = (
             self._presence.connections()
@@ -123,31 +129,39 @@ class AnnouncementFanout:
             else self._presence.members(session_id)
         )
         for each in present:
-            if late_after is None or _is_missed(each, late_after):
+            if first_pass_at is None or _may_be_missed(each, first_pass_at):
                 language = language_of(each.seat, source_language)
-                yield _Reading(each.connection_id, language, _came(each))
+                yield _Target(each.connection_id, language, _arrived_at(each))
 
     def _count(
-        self, news: AnnouncementRecord, delivered: Mapping[str, int], new: Iterable[str]
+        self,
+        announcement: AnnouncementRecord,
+        delivered: Mapping[str, int],
+        reached: Iterable[str],
     ) -> None:
         try:
-            self._counts.delivered(news, delivered, told=list(islice(new, _MOST_REMEMBERED)))
+            self._counts.add_deliveries(
+                announcement, delivered, reached=list(islice(reached, _MAX_REACHED))
+            )
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 
 
-def _is_missed(present: PresentConnection, then: int) -> bool:
-    """Whether they may have come just before `then`, and no index had them. Who sat down later has
-    been greeted, and who only connects is not told what was announced before; perhaps they have
-    acknowledged it on another connection, which is not known of who has no token.
+def _may_be_missed(present: PresentConnection, first_pass_at: int) -> bool:
+    """Whether the connection arrived just before the first pass, too late for the index.
+
+    Members who sat down later got a replay. Connections opened later, without a seat, do not get
+    earlier announcements: without a token, an acknowledgement on another connection is unknown.
     """
-    until = then if present.seated_at is None else then + _CLOCKS_DIFFER_MS
-    return then - INDEX_LAG_MS <= _came(present) <= until
+    until = first_pass_at if present.seated_at is None else first_pass_at + _CLOCK_SKEW_MS
+    return first_pass_at - INDEX_LAG_MS <= _arrived_at(present) <= until
 
 
-def _came(present: PresentConnection) -> int:
+def _arrived_at(present: PresentConnection) -> int:
     return max(present.connected_at, present.seated_at or 0)
 
 
-def _message(news: AnnouncementRecord, language: str) -> bytes:
-    return encode(announcement_cleared(news) if news.cleared else announcement(news, language))
+def _message(announcement: AnnouncementRecord, language: str) -> bytes:
+    if announcement.cleared:
+        return encode(announcement_cleared_message(announcement))
+    return encode(announcement_message(announcement, language))

@@ -1,4 +1,4 @@
-"""Announcements to everybody for tools and scripts: what the HTTP API's routes do."""
+"""Announcements to everyone over the HTTP API, for tools and scripts."""
 
 from __future__ import annotations
 
@@ -32,66 +32,75 @@ from shared.utils.clock import Clock
 
 
 class AnnouncementHttpService:
-    """Announces, clears and counts for operators; the rest is for whoever has a token."""
+    """Serves the HTTP routes.
+
+    Operators announce, clear and read statistics; the other routes are open to any valid token.
+    All methods raise StoreUnavailableError.
+    """
 
     def __init__(
         self,
-        board: AnnouncementPublisher,
-        acknowledging: AcknowledgementService,
+        publisher: AnnouncementPublisher,
+        acknowledgements: AcknowledgementService,
         counts: DeliveryCounts,
         presence: Presence,
         clock: Clock,
     ) -> None:
-        self._board = board
-        self._acknowledging = acknowledging
+        self._publisher = publisher
+        self._acknowledgements = acknowledgements
         self._counts = counts
         self._presence = presence
         self._clock = clock
 
     def announce(self, caller: HttpCaller, request: BroadcastRequest) -> BroadcastSent:
-        """Tell everybody connected. Raises INVALID_ANNOUNCEMENT, INVALID_LANGUAGE, FORBIDDEN."""
+        """Announce to everyone.
+
+        Raises INVALID_ANNOUNCEMENT, INVALID_LANGUAGE and FORBIDDEN.
+        """
         text = validate_announcement(request.message, request.type, request.translations)
-        _require_announcer(caller, "announcing to everybody")
+        _require_announcer(caller, "announcing to everyone")
         author = Author(caller.user_id, idempotency_key=request.idempotency_key)
-        announced, coverage = self._board.announce(None, text, author)
+        announcement, coverage = self._publisher.announce(None, text, author)
         return BroadcastSent(
-            id=announced.announcement_id,
-            message=announced.message,
-            character_count=len(announced.message),
+            id=announcement.announcement_id,
+            message=announcement.message,
+            character_count=len(announcement.message),
             max_characters=MAX_CHARACTERS,
             sent_to_users=coverage.delivered,
         )
 
     def clear(self, caller: HttpCaller) -> BroadcastCleared:
-        """Take back what is announced to everybody. Raises FORBIDDEN."""
+        """Clear the announcement to everyone. Raises FORBIDDEN."""
         _require_announcer(caller, "clearing")
-        cleared, told = self._board.clear(None, None)
+        cleared, notified = self._publisher.clear(None, None)
         return BroadcastCleared(
             message="nothing was announced" if cleared is None else "cleared",
-            cleared_for_users=told,
+            cleared_for_users=notified,
         )
 
     def acknowledge(self, caller: HttpCaller, request: AcknowledgeRequest) -> BroadcastAcknowledged:
-        """Do not show it to the user again. Raises ANNOUNCEMENT_NOT_FOUND."""
-        if not self._acknowledging.acknowledge(_reader(caller), request.broadcast_id):
+        """Hide an announcement from the user. Raises ANNOUNCEMENT_NOT_FOUND."""
+        if not self._acknowledgements.acknowledge(_recipient(caller), request.broadcast_id):
             raise announcement_not_found("broadcast_id")
         return BroadcastAcknowledged(broadcast_id=request.broadcast_id)
 
     def active(self, caller: HttpCaller) -> Active:
-        """What is announced, unless the user has acknowledged it."""
-        announced = self._active()
-        if announced is None or self._acknowledging.acknowledged(_reader(caller).key, [announced]):
+        """Return the active announcement, unless the user has acknowledged it."""
+        announcement = self._active()
+        if announcement is None or self._acknowledgements.acknowledged_ids(
+            _recipient(caller).key, [announcement]
+        ):
             return Active(broadcast=None)
         return Active(
             broadcast=ActiveBroadcast(
-                id=announced.announcement_id,
-                message=announced.message,
-                type=announced.message_type,
+                id=announcement.announcement_id,
+                message=announcement.message,
+                type=announcement.message_type,
             )
         )
 
     def limits(self, _caller: HttpCaller) -> Limits:
-        """What a text may be."""
+        """Return the limits of a text."""
         return Limits(
             max_characters=MAX_CHARACTERS,
             recommended_length=RECOMMENDED_CHARACTERS,
@@ -99,30 +108,33 @@ class AnnouncementHttpService:
         )
 
     def stats(self, caller: HttpCaller) -> Stats:
-        """How much was announced and how far it got. Reads who is connected, a query for each
-        bucket and page. Raises FORBIDDEN.
+        """Return statistics. Reads all connections, one query per bucket and page.
+
+        Raises FORBIDDEN.
         """
-        _require_announcer(caller, "reading the figures")
-        announced = self._active()
+        _require_announcer(caller, "reading statistics")
+        announcement = self._active()
         return Stats(
             stats=BroadcastStats(
-                broadcasts_today=self._counts.today(self._clock.now_ms()),
-                active_broadcast=None if announced is None else self._covered(announced),
+                broadcasts_today=self._counts.on_day(self._clock.now_ms()),
+                active_broadcast=None
+                if announcement is None
+                else self._with_coverage(announcement),
                 connected_users=self._connected_users(),
                 max_characters=MAX_CHARACTERS,
             )
         )
 
     def _active(self) -> AnnouncementRecord | None:
-        found = self._acknowledging.active([None])
+        found = self._acknowledgements.active([None])
         return found[0] if found else None
 
-    def _covered(self, announced: AnnouncementRecord) -> CoveredBroadcast:
-        coverage = self._counts.coverage(announced.announcement_id)
+    def _with_coverage(self, announcement: AnnouncementRecord) -> CoveredBroadcast:
+        coverage = self._counts.coverage(announcement.announcement_id)
         return CoveredBroadcast(
-            id=announced.announcement_id,
-            message=announced.message,
-            type=announced.message_type,
+            id=announcement.announcement_id,
+            message=announcement.message,
+            type=announcement.message_type,
             delivered=coverage.delivered,
             acknowledged=coverage.acknowledged,
             languages=coverage.languages,
@@ -144,5 +156,5 @@ def _require_announcer(caller: HttpCaller, action: str) -> None:
         raise forbidden(action, f"members of the group {ANNOUNCERS}")
 
 
-def _reader(caller: HttpCaller) -> Recipient:
+def _recipient(caller: HttpCaller) -> Recipient:
     return Recipient(connection_id="", key=f"user#{caller.user_id}")

@@ -1,4 +1,4 @@
-"""What authors announced with keys of their own, so that a repetition is known as one."""
+"""Idempotency keys of announcements."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ import hashlib
 import msgspec
 
 from shared.announcements.announcement import AnnouncementRecord
-from shared.announcements.items import announced_item, announced_of
+from shared.announcements.items import from_item, to_item
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 
-_KEEP_SECONDS = 24 * 60 * 60
+_LIFETIME_SECONDS = 24 * 60 * 60
 
 
 class IdempotencyKeys:
-    """One row for each author, scope and key, kept for a day. Raises StoreUnavailableError."""
+    """One row per author, scope and key, kept for a day."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def claim(self, author: str, key: str, draft: AnnouncementRecord) -> AnnouncementRecord | None:
-        """Take the key for a new announcement; returns what it was taken for before, or None."""
+        """Claim the key for a new announcement.
+
+        Returns None, or the announcement that the key was claimed for before. Raises
+        StoreUnavailableError.
+        """
         row = _row_key(author, draft.session_id, key)
         now_seconds = draft.created_at // 1000
         item = {
             schema.ANNOUNCEMENT_KEY: row,
-            schema.EXPIRES_AT: now_seconds + _KEEP_SECONDS,
-            **announced_item(draft),
+            schema.EXPIRES_AT: now_seconds + _LIFETIME_SECONDS,
+            **to_item(draft),
         }
         try:
             self._table.put_if(
@@ -38,11 +42,11 @@ class IdempotencyKeys:
             )
         except ConditionFailedError:
             found = self._table.batch_get([row], consistent=True)
-            # It may have gone between the two; then it was a day old.
-            return announced_of(found[0]) if found else draft
+            # If the row expired between the write and the read, the key is free.
+            return from_item(found[0]) if found else draft
         return None
 
 
 def _row_key(author: str, session_id: str | None, key: str) -> str:
-    # They may hold any characters; the name of a row says nothing of them.
+    # Hashed because the parts may contain any characters, also separators.
     return f"once#{hashlib.sha256(msgspec.json.encode([author, session_id, key])).hexdigest()}"

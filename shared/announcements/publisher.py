@@ -1,7 +1,7 @@
-"""Putting announcements up and taking them down, whoever does it by whatever door.
+"""Publishing and clearing announcements, for both the WebSocket and the HTTP API.
 
-First the scope's row is written, then a late pass is set, then everybody is told, then that is
-noted. If this function dies on the way, the late pass tells those who were not told.
+The steps, in order: write the scope's row, schedule a redelivery pass, fan out, mark the row as
+sent. If the function dies in between, the redelivery pass does the rest.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry
 
-# Indexes lag behind their tables by less (s): the first pass has missed who came just before it.
-LATE_SECONDS = 3
+# Delay of the redelivery pass (s), longer than indexes lag behind their tables.
+REDELIVERY_DELAY_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who announces, on which connection if on any, and their name for this announcement."""
+    """The announcing user, their connection if any, and their key for this announcement."""
 
     user_id: str
     connection_id: str | None = None
@@ -36,12 +36,15 @@ class Author:
 
 
 class AnnouncementPublisher:
-    """Announces and clears, for those who may. All methods raise StoreUnavailableError."""
+    """Publishes and clears announcements; rights have been checked by the caller.
+
+    All methods raise StoreUnavailableError.
+    """
 
     def __init__(
         self,
-        last: ActiveAnnouncements,
-        once: IdempotencyKeys,
+        announcements: ActiveAnnouncements,
+        idempotency_keys: IdempotencyKeys,
         counts: DeliveryCounts,
         fanout: AnnouncementFanout,
         timers: Timers[RedeliveryPass],
@@ -50,8 +53,8 @@ class AnnouncementPublisher:
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        self._last = last
-        self._once = once
+        self._announcements = announcements
+        self._idempotency_keys = idempotency_keys
         self._counts = counts
         self._fanout = fanout
         self._timers = timers
@@ -62,9 +65,10 @@ class AnnouncementPublisher:
     def announce(
         self, session_id: str | None, text: AnnouncementText, author: Author
     ) -> tuple[AnnouncementRecord, Coverage]:
-        """Make it the scope's announcement and tell everybody, but for the author's connection;
-        returns it, with how far it got. What the author has announced with that key before is
-        returned again, and sent if nobody has got so far.
+        """Activate an announcement and send it to its scope, except to the author's connection.
+
+        Returns it with its coverage. If the author has used the idempotency key before, returns
+        that announcement, and sends it if the first attempt did not.
         """
         draft = AnnouncementRecord(
             announcement_id=self._identifiers.secret(),
@@ -76,11 +80,14 @@ class AnnouncementPublisher:
         )
         before = None
         if author.idempotency_key is not None:
-            before = self._once.claim(author.user_id, author.idempotency_key, draft)
-        active = self._last.activate(draft) if before is None else self._last.resume(before)
+            before = self._idempotency_keys.claim(author.user_id, author.idempotency_key, draft)
+        if before is None:
+            active = self._announcements.activate(draft)
+        else:
+            active = self._announcements.resume(before)
         if active is None:
-            return self._again(before or draft)
-        delivered = self._tell(active, author.connection_id)
+            return self._existing(before or draft)
+        delivered = self._send(active, author.connection_id)
         self._count(active)
         return active, Coverage(
             delivered=sum(delivered.values()),
@@ -93,56 +100,57 @@ class AnnouncementPublisher:
     def clear(
         self, session_id: str | None, connection_id: str | None
     ) -> tuple[AnnouncementRecord | None, int]:
-        """Take the scope's announcement down and tell everybody but that connection; returns it
-        with how many were told, or None if there was none.
+        """Clear the scope's announcement and notify all connections but that one.
+
+        Returns it with the number of connections notified, or None if none was active.
         """
-        cleared = self._last.clear(session_id)
+        cleared = self._announcements.clear(session_id)
         if cleared is None:
             return None, 0
-        return cleared, sum(self._tell(cleared, connection_id).values())
+        return cleared, sum(self._send(cleared, connection_id).values())
 
-    def _again(self, announced: AnnouncementRecord) -> tuple[AnnouncementRecord, Coverage]:
-        """What somebody else announces, or has announced, for this author."""
-        for last in self._last.read([announced.session_id], 0):
-            if last.announcement_id == announced.announcement_id and not last.cleared:
-                announced = last
-                if not last.told and not self._tell_late(last):
-                    # They may have died before they set one.
-                    raise StoreUnavailableError("late pass not set")
-        return announced, self._counts.coverage(announced.announcement_id)
+    def _existing(self, announcement: AnnouncementRecord) -> tuple[AnnouncementRecord, Coverage]:
+        """Return what another attempt of this author has announced, or is announcing."""
+        for latest in self._announcements.read([announcement.session_id], 0):
+            if latest.announcement_id == announcement.announcement_id and not latest.cleared:
+                announcement = latest
+                # The other attempt may have died before it scheduled a redelivery pass.
+                if not latest.sent and not self._schedule_redelivery(latest):
+                    raise StoreUnavailableError("redelivery pass not scheduled")
+        return announcement, self._counts.coverage(announcement.announcement_id)
 
-    def _tell(self, news: AnnouncementRecord, except_for: str | None) -> dict[str, int]:
-        is_told_late = self._tell_late(news)
+    def _send(self, announcement: AnnouncementRecord, except_for: str | None) -> dict[str, int]:
+        is_scheduled = self._schedule_redelivery(announcement)
         try:
-            delivered = self._fanout.tell(news, except_for=except_for)
-            self._last.note_told(news)
+            delivered = self._fanout.send(announcement, except_for=except_for)
+            self._announcements.mark_sent(announcement)
         except StoreUnavailableError as error:
-            # It stands as announced: who comes is told, and the late pass tells the others.
-            self._telemetry.warn("announcement not told yet", cause=error.cause)
-            if not is_told_late:
+            # The announcement stands: new arrivals get a replay, the others the redelivery pass.
+            self._telemetry.warn("announcement not sent yet", cause=error.cause)
+            if not is_scheduled:
                 raise
             return {}
         return dict(delivered)
 
-    def _count(self, announced: AnnouncementRecord) -> None:
-        self._telemetry.count_by("AnnouncementsMade", Scope=announced.scope)
-        if announced.session_id is not None:
+    def _count(self, announcement: AnnouncementRecord) -> None:
+        self._telemetry.count_by("AnnouncementsMade", Scope=announcement.scope)
+        if announcement.session_id is not None:
             return
         try:
-            self._counts.count_today(announced.created_at)
+            self._counts.add_to_day(announcement.created_at)
         except StoreUnavailableError as error:
             self._telemetry.warn("announcement not counted", cause=error.cause)
 
-    def _tell_late(self, news: AnnouncementRecord) -> bool:
-        """Whether there will be a late pass."""
-        late = RedeliveryPass(
-            announcement_id=news.announcement_id,
-            session_id=news.session_id,
+    def _schedule_redelivery(self, announcement: AnnouncementRecord) -> bool:
+        """Schedule the redelivery pass; False if the queue is unavailable."""
+        redelivery = RedeliveryPass(
+            announcement_id=announcement.announcement_id,
+            session_id=announcement.session_id,
             at=self._clock.now_ms(),
         )
         try:
-            self._timers.set(late, LATE_SECONDS)
+            self._timers.set(redelivery, REDELIVERY_DELAY_SECONDS)
         except StoreUnavailableError as error:
-            self._telemetry.warn("late pass not set", cause=error.cause)
+            self._telemetry.warn("redelivery pass not scheduled", cause=error.cause)
             return False
         return True

@@ -1,4 +1,4 @@
-"""Who reads announcements: where they sit, and so what is announced to them."""
+"""Lookup of recipients: their seats, and so the scopes of their announcements."""
 
 from __future__ import annotations
 
@@ -11,29 +11,34 @@ from shared.models.session import Session
 
 
 class Recipients:
-    """Looks readers up. All methods raise StoreUnavailableError."""
+    """Looks up recipients. All methods raise StoreUnavailableError."""
 
     def __init__(self, sessions: SessionsRepository, connections: ConnectionsRepository) -> None:
         self._sessions = sessions
         self._connections = connections
 
-    def calling(self, caller: Caller) -> Recipient:
-        """The caller, as they sit now. Raises CONNECTION_NOT_FOUND."""
+    def of_caller(self, caller: Caller) -> Recipient:
+        """Return the caller with their current seat. Raises CONNECTION_NOT_FOUND."""
         connection = require_registered(self._connections.get(caller.connection_id))
-        return self._reader(connection, caller.recipient_key)
+        return self._recipient(connection, caller.recipient_key)
 
     def find(self, connection_id: str, key: str) -> Recipient | None:
-        """Whoever has that connection; None if it is over, or another one has its seat."""
+        """Return the recipient on a connection; None if it is closed or has been replaced."""
         connection = self._connections.get(connection_id)
         if connection is None or connection.replaced_at is not None:
             return None
-        return self._reader(connection, key)
+        return self._recipient(connection, key)
 
-    def _reader(self, connection: Connection, key: str) -> Recipient:
+    def active_session(self, session_id: str) -> Session | None:
+        """Return the session, or None if it has ended: an ended session has no members."""
+        session = self._sessions.get(session_id)
+        return session if session is not None and session.is_active else None
+
+    def _recipient(self, connection: Connection, key: str) -> Recipient:
         connection_id, membership = connection.connection_id, connection.membership
         if membership is None:
             return Recipient(connection_id, key)
-        session = self.session(membership.session_id)
+        session = self.active_session(membership.session_id)
         if session is None:
             return Recipient(connection_id, key)
         return Recipient(
@@ -44,8 +49,3 @@ class Recipients:
             session.source_language,
             session.has_floor(connection_id),
         )
-
-    def session(self, session_id: str) -> Session | None:
-        """The session, unless it is over: then nobody is in it any more."""
-        session = self._sessions.get(session_id)
-        return session if session is not None and session.is_active else None

@@ -1,7 +1,7 @@
-"""What is announced is told to who joins or creates a session.
+"""Replay of active announcements to connections that join or create a session.
 
-A push and a clear, or a new announcement, may cross. Hence after a push there is another look: what
-has changed meanwhile is told too, so that the last word is the truth.
+A replay may cross a clear or a new announcement. So the scopes are read again after each push, and
+changes are pushed too, until the recipient has the latest state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.announcements.active_announcements import ActiveAnnouncements
 from shared.announcements.announcement import AnnouncementRecord, Recipient
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.timers import ReplayDue
-from shared.announcements.views import active_announcement, announcement_cleared
+from shared.announcements.views import active_announcement_message, announcement_cleared_message
 from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.audience import RecipientsAudience
 from shared.models.connection import SPEAKER_SEAT, Caller, Seat
@@ -26,21 +26,21 @@ from shared.services.session_notifier import CONTROL_DEADLINE_MS
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How often is looked for what has changed; what changes later still, its own late pass tells.
-_LOOKS = 4
-# By then an announcement's late pass has been (ms).
-_LATE_PASS_MS = 5_000
+# Maximum reads per replay. Redelivery passes cover later changes.
+_MAX_READS = 4
+# An announcement of this age has had its redelivery pass (ms).
+_REDELIVERED_AFTER_MS = 5_000
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply", SessionCreated, SessionJoined)
 
 
 class AnnouncementReplay:
-    """Tells readers what is announced where they have come to."""
+    """Sends active announcements to recipients who have just taken a seat."""
 
     def __init__(
         self,
-        last: ActiveAnnouncements,
+        announcements: ActiveAnnouncements,
         acknowledgements: AcknowledgementStore,
         counts: DeliveryCounts,
         broadcasts: BroadcastHandler,
@@ -49,7 +49,7 @@ class AnnouncementReplay:
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        self._last = last
+        self._announcements = announcements
         self._acknowledgements = acknowledgements
         self._counts = counts
         self._broadcasts = broadcasts
@@ -57,94 +57,101 @@ class AnnouncementReplay:
         self._clock = clock
         self._telemetry = telemetry
 
-    def greeting(
+    def replay_after(
         self, service: Callable[[Caller, _Request], _Reply]
     ) -> Callable[[Caller, _Request], _Reply]:
-        """`service`, whose callers are greeted where they have sat down. Costs one read if nothing
-        is announced. If announcements are out of reach, that is counted and the greeting is left
-        to the queue: the reply does not wait for it.
+        """Wrap a service so that its callers get a replay once they are seated.
+
+        Costs one read if nothing is announced. If the replay fails, it is counted and deferred to
+        the queue, and the reply is returned without waiting.
         """
 
-        def greeted(caller: Caller, request: _Request) -> _Reply:
+        def serve_and_replay(caller: Caller, request: _Request) -> _Reply:
             reply = service(caller, request)
-            reader = _reader(caller, reply)
+            recipient = _recipient(caller, reply)
             try:
-                self.greet(reader)
+                self.replay(recipient)
             except StoreUnavailableError as error:
                 self._telemetry.count("AnnouncementsUnavailable")
-                self._telemetry.warn("reader not greeted", cause=error.cause)
-                self._greet_later(reader)
+                self._telemetry.warn("announcements not replayed", cause=error.cause)
+                self._defer(recipient)
             return reply
 
-        return greeted
+        return serve_and_replay
 
-    def greet(self, reader: Recipient) -> None:
-        """Tell the reader what is active and they have not acknowledged. Raises
-        StoreUnavailableError if that is not known, or cannot be sent.
+    def replay(self, recipient: Recipient) -> None:
+        """Send the active announcements that the recipient has not acknowledged.
+
+        Raises StoreUnavailableError if they cannot be read or sent.
         """
-        scopes = [None] if reader.session_id is None else [None, reader.session_id]
-        told: dict[str | None, AnnouncementRecord] = {}
-        for _ in range(_LOOKS):
-            now = self._last.read(scopes, self._clock.now_ms())
-            news = [each for each in now if self._is_news(each, told.get(each.session_id))]
+        sent: dict[str | None, AnnouncementRecord] = {}
+        for _ in range(_MAX_READS):
+            latest = self._announcements.read(recipient.scopes, self._clock.now_ms())
+            news = [each for each in latest if self._is_news(each, sent.get(each.session_id))]
             if not news:
                 return
-            self._tell(reader, news)
-            told |= {each.session_id: each for each in news}
+            self._send(recipient, news)
+            sent |= {each.session_id: each for each in news}
 
     @staticmethod
-    def _is_news(present: AnnouncementRecord, told: AnnouncementRecord | None) -> bool:
-        if told is None or told.announcement_id != present.announcement_id:
-            return not present.cleared or told is not None
-        return present.cleared and not told.cleared
+    def _is_news(latest: AnnouncementRecord, sent: AnnouncementRecord | None) -> bool:
+        if sent is None or sent.announcement_id != latest.announcement_id:
+            return not latest.cleared or sent is not None
+        return latest.cleared and not sent.cleared
 
-    def _tell(self, reader: Recipient, news: Iterable[AnnouncementRecord]) -> None:
+    def _send(self, recipient: Recipient, news: Iterable[AnnouncementRecord]) -> None:
         active = [each for each in news if not each.cleared]
-        acknowledged = self._acknowledgements.of(reader.key, active) if active else set()
+        acknowledged = (
+            self._acknowledgements.acknowledged_ids(recipient.key, active) if active else set()
+        )
         for each in news:
             if each.cleared:
-                self._push(reader, each, announcement_cleared(each))
+                self._push(recipient, each, announcement_cleared_message(each))
             elif each.announcement_id in acknowledged:
-                self._count(each, {}, reader)
+                self._count(each, {}, recipient)
             else:
-                language = reader.language(each.session_id)
-                if self._push(reader, each, active_announcement(each, language)):
-                    self._count(each, {language: 1}, reader)
+                language = recipient.language(each.session_id)
+                if self._push(recipient, each, active_announcement_message(each, language)):
+                    self._count(each, {language: 1}, recipient)
 
     def _push(
-        self, reader: Recipient, announced: AnnouncementRecord, message: ServerMessage
+        self, recipient: Recipient, announcement: AnnouncementRecord, message: ServerMessage
     ) -> bool:
-        language = reader.language(announced.session_id)
-        audience = RecipientsAudience(reader.session_id or "", language, [reader.connection_id])
+        """Push a message; False if the connection is gone."""
+        language = recipient.language(announcement.session_id)
+        audience = RecipientsAudience(
+            recipient.session_id or "", language, [recipient.connection_id]
+        )
         (delivery,) = self._broadcasts.broadcast(
             [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
         )
         result = delivery.result
         if result.failure_count or result.dropped_count:
-            raise StoreUnavailableError("greeting not delivered")
+            raise StoreUnavailableError("replay not delivered")
         return result.success_count == 1
 
     def _count(
-        self, announced: AnnouncementRecord, delivered: Mapping[str, int], reader: Recipient
+        self, announcement: AnnouncementRecord, delivered: Mapping[str, int], recipient: Recipient
     ) -> None:
-        # Afterwards there is no late pass that would tell them again, or what they acknowledged.
-        is_new = self._clock.now_ms() < announced.created_at + _LATE_PASS_MS
-        told = [reader.connection_id] if is_new else []
+        # Listed as reached only if a redelivery pass is still to come. It must also skip
+        # recipients who have acknowledged the announcement.
+        is_recent = self._clock.now_ms() < announcement.created_at + _REDELIVERED_AFTER_MS
+        reached = [recipient.connection_id] if is_recent else []
         try:
-            self._counts.delivered(announced, delivered, reader.key, told=told)
+            self._counts.add_deliveries(announcement, delivered, recipient.key, reached=reached)
         except StoreUnavailableError as error:
             self._telemetry.warn("deliveries not counted", cause=error.cause)
 
-    def _greet_later(self, reader: Recipient) -> None:
-        due = ReplayDue(connection_id=reader.connection_id, reader=reader.key)
+    def _defer(self, recipient: Recipient) -> None:
+        due = ReplayDue(connection_id=recipient.connection_id, recipient_key=recipient.key)
         try:
             self._timers.set(due, 0)
         except StoreUnavailableError as error:
-            self._telemetry.warn("greeting not left to the queue", cause=error.cause)
+            self._telemetry.warn("replay not deferred", cause=error.cause)
 
 
-def _reader(caller: Caller, reply: SessionCreated | SessionJoined) -> Recipient:
-    """The caller as the reply says that they sit."""
+def _recipient(caller: Caller, reply: SessionCreated | SessionJoined) -> Recipient:
+    """Return the caller with the seat that the reply grants."""
     seat = SPEAKER_SEAT
     if isinstance(reply, SessionJoined) and reply.role != "speaker":
         seat = Seat(reply.role, reply.target_language)

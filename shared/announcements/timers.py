@@ -1,4 +1,4 @@
-"""What of announcements is to happen later: messages of their queue."""
+"""Messages of the announcement queue: work that is due later."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import msgspec
 class ReplayDue(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="greetingDue"
 ):
-    """A reader could not be told what is announced. Where they sit is looked up by then."""
+    """Replay active announcements to a connection, after a first attempt failed.
+
+    The recipient's seat is looked up again when the message is due.
+    """
 
     connection_id: str
-    reader: str
+    recipient_key: str = msgspec.field(name="reader")
 
 
 class RedeliveryPass(
     msgspec.Struct, frozen=True, rename="camel", kw_only=True, tag_field="type", tag="latePass"
 ):
-    """Whoever came about the time `at` (ms) is to be told what has become of an announcement. Of no
-    effect if there is a later one in its scope.
+    """Send an announcement to connections that its first pass, at `at` (ms), may have missed.
+
+    Ignored if the scope has a later announcement.
     """
 
     announcement_id: str

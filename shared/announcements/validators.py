@@ -1,4 +1,4 @@
-"""What an announcement may say. Its texts are data: nothing in them is interpreted or taken out."""
+"""Limits of announcements. Texts are data: never interpreted, and unchanged but for trimming."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from shared.protocol.announcement_messages import MessageType
 from shared.utils.text_normalisation import trim
 from shared.utils.validators import validate_language_code
 
-#: Of a text, in code points, after trimming; and what fits into a banner.
+#: Maximum length of a trimmed text in code points, and the length that fits a banner.
 MAX_CHARACTERS = 280
 RECOMMENDED_CHARACTERS = 120
 MAX_TRANSLATIONS = 40
-# What an error repeats of a language code that may be none.
-_SHOWN = 35
+# Maximum length of a language code that an error quotes; an invalid one may have any length.
+_MAX_QUOTED = 35
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementText:
-    """A text in the announcer's language, and those for readers of others by language code."""
+    """A text in the announcer's language, and its translations by language code."""
 
     message: str
     message_type: MessageType
@@ -30,29 +30,30 @@ class AnnouncementText:
 def validate_announcement(
     message: str, message_type: MessageType, translations: Mapping[str, str] | None
 ) -> AnnouncementText:
-    """The texts trimmed, with language codes in lower case. Raises INVALID_ANNOUNCEMENT, and
-    INVALID_LANGUAGE for a translation into what is none.
+    """Trim the texts and convert the language codes to lower case.
+
+    Raises INVALID_ANNOUNCEMENT, and INVALID_LANGUAGE for a malformed language code.
     """
     given = translations or {}
     if len(given) > MAX_TRANSLATIONS:
-        raise _invalid("translations", f"{len(given)}, there may be {MAX_TRANSLATIONS}")
+        raise _invalid("translations", f"{len(given)} given, the maximum is {MAX_TRANSLATIONS}")
     texts: dict[str, str] = {}
     for language, text in given.items():
-        field = f"translations.{language[:_SHOWN]}"
+        field = f"translations.{language[:_MAX_QUOTED]}"
         code = validate_language_code(language, field)
         if code in texts:
-            raise _invalid(field, "the same language twice; codes are compared in lower case")
+            raise _invalid(field, "given twice; codes are compared in lower case")
         texts[code] = _text(text, field)
     return AnnouncementText(_text(message, "message"), message_type, texts)
 
 
 def _text(text: str, field: str) -> str:
-    kept = trim(text)
-    if not kept:
-        raise _invalid(field, "empty; say something")
-    if len(kept) > MAX_CHARACTERS:
-        raise _invalid(field, f"{len(kept)} characters, there may be {MAX_CHARACTERS}")
-    return kept
+    trimmed = trim(text)
+    if not trimmed:
+        raise _invalid(field, "empty; give a text")
+    if len(trimmed) > MAX_CHARACTERS:
+        raise _invalid(field, f"{len(trimmed)} characters, the maximum is {MAX_CHARACTERS}")
+    return trimmed
 
 
 def _invalid(field: str, reason: str) -> ValidationError:

@@ -1,4 +1,4 @@
-"""What readers are sent of an announcement, each in their language."""
+"""Messages for recipients of an announcement, in their language."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from shared.protocol.announcement_messages import (
 )
 
 
-def announcement(
-    announced: AnnouncementRecord, language: str, coverage: Coverage | None = None
+def announcement_message(
+    announcement: AnnouncementRecord, language: str, coverage: Coverage | None = None
 ) -> Announcement:
-    """For those who are there when it is made."""
-    text, text_language = announced.text_in(language)
+    """Build the message for recipients present when the announcement is made."""
+    text, text_language = announcement.text_in(language)
     return Announcement(
-        announcement_id=announced.announcement_id,
-        scope=announced.scope,
-        session_id=announced.session_id,
+        announcement_id=announcement.announcement_id,
+        scope=announcement.scope,
+        session_id=announcement.session_id,
         message=text,
-        message_type=announced.message_type,
-        created_at=announced.created_at,
+        message_type=announcement.message_type,
+        created_at=announcement.created_at,
         language=text_language,
         coverage=coverage,
     )
 
 
-def active_announcement(
-    announced: AnnouncementRecord, language: str, coverage: Coverage | None = None
+def active_announcement_message(
+    announcement: AnnouncementRecord, language: str, coverage: Coverage | None = None
 ) -> ActiveAnnouncement:
-    """For those who come, or ask, later."""
-    text, text_language = announced.text_in(language)
+    """Build the message for recipients who arrive or ask later."""
+    text, text_language = announcement.text_in(language)
     return ActiveAnnouncement(
-        announcement_id=announced.announcement_id,
-        scope=announced.scope,
-        session_id=announced.session_id,
+        announcement_id=announcement.announcement_id,
+        scope=announcement.scope,
+        session_id=announcement.session_id,
         message=text,
-        message_type=announced.message_type,
-        created_at=announced.created_at,
+        message_type=announcement.message_type,
+        created_at=announcement.created_at,
         language=text_language,
         coverage=coverage,
     )
 
 
-def announcement_cleared(announced: AnnouncementRecord) -> AnnouncementCleared:
-    """That it is not to be shown any more."""
+def announcement_cleared_message(announcement: AnnouncementRecord) -> AnnouncementCleared:
+    """Build the message that hides a cleared announcement."""
     return AnnouncementCleared(
-        announcement_id=announced.announcement_id,
-        scope=announced.scope,
-        session_id=announced.session_id,
-        created_at=announced.created_at,
+        announcement_id=announcement.announcement_id,
+        scope=announcement.scope,
+        session_id=announcement.session_id,
+        created_at=announcement.created_at,
     )

@@ -1,4 +1,4 @@
-"""App of the announcements function: WebSocket requests, HTTP API and late deliveries."""
+"""App of the announcements function: WebSocket requests, HTTP API and redelivery."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.fanout import AnnouncementFanout
 from shared.announcements.http_service import AnnouncementHttpService
 from shared.announcements.idempotency_keys import IdempotencyKeys
-from shared.announcements.late_delivery import LateDelivery
 from shared.announcements.publisher import AnnouncementPublisher
 from shared.announcements.recipients import Recipients
+from shared.announcements.redelivery import AnnouncementRedelivery
 from shared.announcements.replay import AnnouncementReplay
 from shared.data_access.presence import Presence
 from shared.services.broadcast_handler import BroadcastHandler
@@ -36,7 +36,6 @@ class AnnouncementApp(App):
             self._counts,
             self._recipients,
             clock=self.clock,
-            telemetry=self.telemetry,
         )
 
     @cached_property
@@ -46,7 +45,7 @@ class AnnouncementApp(App):
         )
 
     @cached_property
-    def late_delivery(self) -> LateDelivery:
+    def redelivery(self) -> AnnouncementRedelivery:
         replay = AnnouncementReplay(
             self._active,
             self._acknowledgements,
@@ -56,7 +55,7 @@ class AnnouncementApp(App):
             clock=self.clock,
             telemetry=self.telemetry,
         )
-        return LateDelivery(
+        return AnnouncementRedelivery(
             self._active,
             self._fanout,
             replay,

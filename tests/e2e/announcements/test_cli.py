@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.announcements.publisher import LATE_SECONDS
+from shared.announcements.publisher import REDELIVERY_DELAY_SECONDS
 from tests.e2e.operations.test_demo import recording
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.terminals import Desk, Terminal
@@ -61,7 +61,7 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
                 # Wait until the redelivery pass is over: it reaches the newcomer, or has run before
                 # the newcomer connected. Later joins get the greeting only.
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(2 * LATE_SECONDS):
+                    async with asyncio.timeout(2 * REDELIVERY_DELAY_SECONDS):
                         late = await newcomer.expect("announcement")
                         assert late["message"] == "Lunch at noon"
             await spanish.until("Confirmed.", times=2)

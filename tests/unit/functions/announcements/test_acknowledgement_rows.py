@@ -1,4 +1,4 @@
-"""What an acknowledgement leaves behind goes when its reader cannot come back any more."""
+"""Lifetime of acknowledgements in the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.helpers.world import World
     ("client_id", "seconds"),
     [(None, CONNECTION_LIFETIME_MS // 1000), ("a-client-of-lena", 30 * 24 * 3600)],
 )
-def test_an_acknowledgement_is_kept_for_as_long_as_its_reader_can_come_back(
+def test_an_acknowledgement_lives_as_long_as_its_reader_can_return(
     world: World, client_id: str | None, seconds: int
 ) -> None:
     operator = world.connect("olga", "operators")

@@ -1,4 +1,4 @@
-"""Announcements: who makes them, who is told, in which language, and until when."""
+"""Announcing and clearing over WebSocket: recipients, languages, lifetime, idempotency."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def announce(world: World, connection: str, scope: str = "all", **fields: Any) -
     return reply
 
 
-class TestWhoIsTold:
+class TestRecipients:
     def test_everybody_connected_in_their_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
         spanish = world.listener(session_id, "es")
         german = world.listener(session_id, "de")
         interpreter = world.interpreter(session_id, "fr")
-        nobody = world.connect()
+        anonymous = world.connect()
 
         announce(world, operator(world))
 
         assert announced(world, spanish) == ["Pausa"]
         assert announced(world, interpreter) == ["Pause café"]
-        for connection in (speaker, german, nobody):
+        for connection in (speaker, german, anonymous):
             assert announced(world, connection) == ["Pause"]
 
-    def test_what_they_are_told(self, world: World) -> None:
+    def test_the_message(self, world: World) -> None:
         _, session_id = world.create_session()
         spanish, german = world.listener(session_id, "es"), world.listener(session_id, "de")
 
@@ -57,7 +57,7 @@ class TestWhoIsTold:
             {**expected, "message": "Pausa", "language": "es"}
         ]
 
-    def test_the_announcer_is_told_once_by_the_reply(self, world: World) -> None:
+    def test_the_announcer_gets_only_the_reply(self, world: World) -> None:
         announcer = operator(world)
 
         reply = announce(world, announcer)
@@ -65,7 +65,7 @@ class TestWhoIsTold:
         assert reply["message"] == "Pause"
         assert world.pushes(announcer) == []
 
-    def test_a_session_and_nobody_else(self, world: World) -> None:
+    def test_only_members_of_the_session(self, world: World) -> None:
         speaker, session_id = world.create_session()
         _, other_id = world.create_session()
         listener, elsewhere = world.listener(session_id), world.listener(other_id)
@@ -79,16 +79,16 @@ class TestWhoIsTold:
         assert announced(world, interpreter) == ["Pause café"]
         assert announced(world, elsewhere) == announced(world, nowhere) == []
 
-    def test_a_large_crowd_is_dealt_out(self, world: World) -> None:
-        crowd = [world.connect() for _ in range(25)]
+    def test_a_large_audience_is_sharded(self, world: World) -> None:
+        audience = [world.connect() for _ in range(25)]
 
         reply = announce(world, operator(world))
 
-        assert all(announced(world, reader) == ["Pause"] for reader in crowd)
+        assert all(announced(world, reader) == ["Pause"] for reader in audience)
         assert reply["coverage"]["delivered"] == 25
         assert [len(shard["connectionIds"]) for shard in world.shards] == [9, 8, 8]
 
-    def test_who_is_gone_is_forgotten_and_keeps_nobody(self, world: World) -> None:
+    def test_gone_connections_are_removed_and_do_not_affect_others(self, world: World) -> None:
         _, session_id = world.create_session()
         gone, there = world.listener(session_id), world.listener(session_id)
         world.sender.gone.add(gone)
@@ -99,9 +99,9 @@ class TestWhoIsTold:
         assert world.connections.get(gone) is None
         assert world.session(session_id).listener_count == 1
 
-    def test_whose_handshake_is_not_over_stays_and_is_told_after_it(self, world: World) -> None:
+    def test_a_connection_in_its_handshake_is_kept_and_reached_later(self, world: World) -> None:
         reader = world.connect()
-        world.sender.gone.add(reader)  # as API Gateway says until $connect has answered
+        world.sender.gone.add(reader)  # API Gateway's answer until $connect has returned
 
         announce(world, operator(world))
         world.sender.gone.remove(reader)
@@ -110,7 +110,7 @@ class TestWhoIsTold:
         assert announced(world, reader) == ["Pause"]
         assert world.ask(reader, "getActiveAnnouncement")["message"] == "Pause"
 
-    def test_who_connected_long_ago_and_is_gone_is_forgotten(self, world: World) -> None:
+    def test_an_older_gone_connection_is_removed(self, world: World) -> None:
         reader = world.connect()
         world.clock.advance(60_000)
         world.sender.gone.add(reader)
@@ -119,7 +119,7 @@ class TestWhoIsTold:
 
         assert world.connections.get(reader) is None
 
-    def test_texts_are_data(self, world: World) -> None:
+    def test_texts_arrive_unchanged(self, world: World) -> None:
         reader = world.connect()
         text = '<script>alert("x")</script>\u0000\u001b[31m \u202e{{x}} %s &amp; \U0001f600'
 
@@ -129,24 +129,24 @@ class TestWhoIsTold:
 
 
 class TestOneAtATime:
-    def test_a_new_one_replaces_the_one_before(self, world: World) -> None:
+    def test_an_announcement_replaces_its_predecessor(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
         first = announce(world, announcer)
         second = announce(world, announcer, message="Go on", translations={})
 
         assert announced(world, reader) == ["Pause", "Go on"]
-        assert second["createdAt"] > first["createdAt"]  # though the clock stood still
+        assert second["createdAt"] > first["createdAt"]  # although the clock stood still
         active = world.ask(reader, "getActiveAnnouncement")
         assert active["announcementId"] == second["announcementId"]
 
-    def test_a_clock_that_is_behind_gets_a_later_time_all_the_same(self, world: World) -> None:
+    def test_the_time_increases_even_if_the_clock_goes_back(self, world: World) -> None:
         announcer = operator(world)
         first = announce(world, announcer)
         world.clock.advance(-5000)
 
         assert announce(world, announcer)["createdAt"] == first["createdAt"] + 1
 
-    def test_each_scope_has_its_own(self, world: World) -> None:
+    def test_each_scope_has_its_own_announcement(self, world: World) -> None:
         speaker, session_id = world.create_session()
         listener = world.listener(session_id)
         to_all = announce(world, operator(world))
@@ -158,7 +158,7 @@ class TestOneAtATime:
             active = world.ask(listener, "getActiveAnnouncement", **asked)
             assert active["announcementId"] == expected["announcementId"]
 
-    def test_it_is_over_after_thirty_days(self, world: World) -> None:
+    def test_expires_after_thirty_days(self, world: World) -> None:
         announce(world, operator(world))
         world.clock.advance(30 * 24 * 3600 * 1000)
 
@@ -168,7 +168,7 @@ class TestOneAtATime:
 
 
 class TestClearing:
-    def test_everybody_is_told_but_for_who_did_it(self, world: World) -> None:
+    def test_everyone_but_the_caller_is_notified(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
         made = announce(world, announcer)
 
@@ -185,7 +185,7 @@ class TestClearing:
         assert world.pushes(announcer) == []
         assert world.ask(reader, "getActiveAnnouncement")["announcementId"] is None
 
-    def test_where_there_is_none_nobody_is_told(self, world: World) -> None:
+    def test_nobody_is_notified_if_none_is_active(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
 
         for _ in range(2):
@@ -210,7 +210,7 @@ class TestClearing:
         assert len(world.pushes(listener, "announcementCleared")) == 1
         assert world.pushes(nowhere) == []
 
-    def test_what_comes_after_is_later_still(self, world: World) -> None:
+    def test_the_next_announcement_has_a_later_time(self, world: World) -> None:
         announcer = operator(world)
         first = announce(world, announcer)
         world.ask(announcer, "clearAnnouncement", scope="all")
@@ -218,7 +218,7 @@ class TestClearing:
         assert announce(world, announcer)["createdAt"] > first["createdAt"]
 
 
-class TestRepeating:
+class TestIdempotencyKeys:
     def test_a_key_announces_once(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
         first = announce(world, announcer, idempotencyKey="k")
@@ -229,7 +229,7 @@ class TestRepeating:
         assert again == first
         assert announced(world, reader) == ["Pause"]
 
-    def test_also_after_it_was_replaced(self, world: World) -> None:
+    def test_a_key_announces_once_even_if_replaced_meanwhile(self, world: World) -> None:
         announcer, reader = operator(world), world.connect()
         first = announce(world, announcer, idempotencyKey="k")
         announce(world, announcer, message="Later")
@@ -240,14 +240,14 @@ class TestRepeating:
         assert announced(world, reader) == ["Pause", "Later"]
         assert world.ask(reader, "getActiveAnnouncement")["message"] == "Later"
 
-    def test_keys_are_an_authors_own(self, world: World) -> None:
+    def test_keys_of_different_authors_are_independent(self, world: World) -> None:
         reader = world.connect()
         announce(world, operator(world, "olga"), idempotencyKey="k")
         announce(world, operator(world, "oscar"), idempotencyKey="k")
 
         assert announced(world, reader) == ["Pause", "Pause"]
 
-    def test_keys_are_a_scopes_own(self, world: World) -> None:
+    def test_keys_of_different_scopes_are_independent(self, world: World) -> None:
         speaker = world.connect("alice", "speakers", "operators")
         created = world.ask(speaker, "createSession", sourceLanguage="en")
         listener = world.listener(created["sessionId"])

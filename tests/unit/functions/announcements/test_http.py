@@ -1,4 +1,4 @@
-"""Announcements by the HTTP API: the same service by another door."""
+"""Announcements over the HTTP API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def call(
     groups: str = "[operators]",
     token_use: str = "access",
 ) -> tuple[int, Message]:
-    """Status and content of an answer."""
+    """Call a route; return status and body."""
     method, _, path = route.partition(" ")
     claims = {"sub": user, "token_use": token_use, "cognito:groups": groups}
     event: dict[str, Any] = {
@@ -50,7 +50,7 @@ def announced(world: World, **fields: object) -> Message:
 
 def test_announcing(world: World) -> None:
     _, session_id = world.create_session()
-    spanish, nobody = world.listener(session_id, "es"), world.connect()
+    spanish, anonymous = world.listener(session_id, "es"), world.connect()
 
     answer = announced(world, message=" Pause ", type="alert", translations={"es": "Pausa"})
 
@@ -68,7 +68,7 @@ def test_announcing(world: World) -> None:
         "Pausa",
         "alert",
     )
-    assert len(world.pushes(nobody)) == 1
+    assert len(world.pushes(anonymous)) == 1
 
 
 def test_a_key_announces_once(world: World) -> None:
@@ -91,7 +91,7 @@ def test_clearing(world: World) -> None:
     assert call(world, "POST /clear")[1]["cleared_for_users"] == 0
 
 
-def test_what_is_active_until_it_is_acknowledged(world: World) -> None:
+def test_active_until_acknowledged(world: World) -> None:
     assert call(world, "GET /active") == (200, {"broadcast": None})
     made = announced(world, type="warning")
     expected = {"broadcast": {"id": made["id"], "message": "Pause", "type": "warning"}}
@@ -102,7 +102,7 @@ def test_what_is_active_until_it_is_acknowledged(world: World) -> None:
     assert answer == (200, {"status": "success", "broadcast_id": made["id"]})
     assert call(world, "GET /active", user="rita") == (200, {"broadcast": None})
     assert call(world, "GET /active", user="otto") == (200, expected)
-    # Whichever door it was: the user has seen it.
+    # The acknowledgement holds for the WebSocket API too.
     assert world.ask(world.connect("rita"), "getActiveAnnouncement")["announcementId"] is None
 
 
@@ -119,7 +119,7 @@ def test_limits(world: World) -> None:
     assert call(world, "GET /limits", groups="") == limits(1)
 
 
-def test_figures(world: World) -> None:
+def test_statistics(world: World) -> None:
     world.create_session()  # of alice
     for user in ("alice", "rita", None, None):
         world.connect(user)
@@ -148,7 +148,7 @@ def test_figures(world: World) -> None:
     }
 
 
-def test_a_day_is_that_of_utc(world: World) -> None:
+def test_days_are_utc(world: World) -> None:
     announced(world)
     now = datetime.fromtimestamp(world.clock.now_ms() / 1000, UTC)
     left = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
@@ -160,7 +160,7 @@ def test_a_day_is_that_of_utc(world: World) -> None:
 
 
 @pytest.mark.parametrize("route", ["POST ", "POST /clear", "GET /stats"])
-def test_only_operators(world: World, route: str) -> None:
+def test_operators_only(world: World, route: str) -> None:
     reader = world.connect()
 
     status, answer = call(world, route, {"message": "x"}, groups="[speakers interpreters]")
@@ -173,7 +173,7 @@ def test_only_operators(world: World, route: str) -> None:
     "route",
     ["POST ", "POST /clear", "POST /acknowledge", "GET /active", "GET /limits", "GET /stats"],
 )
-def test_only_access_tokens(world: World, route: str) -> None:
+def test_access_tokens_only(world: World, route: str) -> None:
     status, answer = call(world, route, {}, token_use="id")
 
     assert (status, answer["code"]) == (401, "AUTHENTICATION_REQUIRED")
@@ -203,7 +203,7 @@ def test_only_access_tokens(world: World, route: str) -> None:
         ("POST /acknowledge", {"broadcast_id": 7}, (400, "INVALID_MESSAGE"), "broadcast_id"),
     ],
 )
-def test_what_is_refused(
+def test_invalid_requests_are_refused(
     world: World, route: str, body: object, failure: tuple[int, str], field: str
 ) -> None:
     status, answer = call(world, route, body)

@@ -1,4 +1,4 @@
-"""Who joins or creates a session is told what is announced, whatever happens meanwhile."""
+"""Replay of active announcements to connections that join or create a session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tests.helpers.world import World
 
 
 class TableClient:
-    """Notes the calls to the table of announcements; refuses them while it is `throttled`."""
+    """DynamoDB client that records calls to the announcements table.
+
+    Refuses them while `throttled`.
+    """
 
     def __init__(self) -> None:
         self._client: Any = dynamodb()
@@ -35,7 +38,7 @@ class TableClient:
 
 @pytest.fixture
 def table(world: World) -> TableClient:
-    """What the functions reach the tables by."""
+    """The client that the functions use."""
     client = TableClient()
     world.use_dynamodb(client)
     return client
@@ -50,31 +53,31 @@ def announce(world: World, connection: str, scope: str = "all", message: str = "
     return announcement_id
 
 
-def greeted(world: World, connection: str) -> list[str]:
+def replayed(world: World, connection: str) -> list[str]:
     return [message["message"] for message in world.pushes(connection, "activeAnnouncement")]
 
 
-class TestWhoComes:
-    def test_a_listener_is_told_of_both_scopes_in_their_language(self, world: World) -> None:
+class TestRecipients:
+    def test_a_listener_gets_both_scopes_in_their_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
         announce(world, world.connect("olga", "operators"))
         announce(world, speaker, "session", "Wait")
 
         listener = world.listener(session_id, "es")
 
-        assert sorted(greeted(world, listener)) == ["Pausa", "Pausa"]
+        assert sorted(replayed(world, listener)) == ["Pausa", "Pausa"]
         scopes = {message["scope"] for message in world.pushes(listener, "activeAnnouncement")}
         assert scopes == {"all", "session"}
 
-    def test_so_is_an_interpreter_and_who_creates_a_session(self, world: World) -> None:
+    def test_interpreters_and_session_creators_get_a_replay(self, world: World) -> None:
         announce(world, world.connect("olga", "operators"))
 
         speaker, session_id = world.create_session()
 
-        assert greeted(world, speaker) == ["Pause"]
-        assert greeted(world, world.interpreter(session_id, "es")) == ["Pausa"]
+        assert replayed(world, speaker) == ["Pause"]
+        assert replayed(world, world.interpreter(session_id, "es")) == ["Pausa"]
 
-    def test_a_speaker_who_comes_back_reads_the_sessions_language(self, world: World) -> None:
+    def test_a_returning_speaker_reads_the_source_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.ask(
             speaker,
@@ -88,9 +91,9 @@ class TestWhoComes:
 
         world.ask(back, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
 
-        assert greeted(world, back) == ["A break"]
+        assert replayed(world, back) == ["A break"]
 
-    def test_not_what_they_acknowledged_before(self, world: World) -> None:
+    def test_acknowledged_announcements_are_not_replayed(self, world: World) -> None:
         _, session_id = world.create_session()
         made = announce(world, world.connect("olga", "operators"))
         world.ask(world.connect("rita"), "acknowledgeAnnouncement", announcementId=made)
@@ -98,9 +101,9 @@ class TestWhoComes:
         for user, expected in (("rita", []), ("otto", ["Pausa"])):
             connection = world.connect(user)
             world.ask(connection, "joinSession", sessionId=session_id, targetLanguage="es")
-            assert greeted(world, connection) == expected
+            assert replayed(world, connection) == expected
 
-    def test_not_who_was_refused(self, world: World) -> None:
+    def test_a_refused_join_gets_no_replay(self, world: World) -> None:
         announce(world, world.connect("olga", "operators"))
         connection = world.connect()
 
@@ -108,7 +111,7 @@ class TestWhoComes:
 
         assert world.pushes(connection) == []
 
-    def test_who_is_greeted_counts_as_reached(self, world: World) -> None:
+    def test_replays_count_as_deliveries(self, world: World) -> None:
         _, session_id = world.create_session()
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
@@ -116,7 +119,7 @@ class TestWhoComes:
 
         coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
 
-        # The speaker was there when it was made.
+        # The speaker was present when it was made.
         assert coverage["languages"] == {
             "es": {"delivered": 1, "acknowledged": 0},
             "unknown": {"delivered": 1, "acknowledged": 0},
@@ -124,7 +127,7 @@ class TestWhoComes:
 
 
 class TestCost:
-    def test_one_read_where_nothing_is_announced(self, world: World, table: TableClient) -> None:
+    def test_one_read_if_nothing_is_announced(self, world: World, table: TableClient) -> None:
         _, session_id = world.create_session()
         table.calls.clear()
 
@@ -132,7 +135,7 @@ class TestCost:
 
         assert table.calls == ["batch_get_item"]
 
-    def test_three_reads_and_a_count_where_something_is(
+    def test_three_reads_and_one_count_if_something_is(
         self, world: World, table: TableClient
     ) -> None:
         _, session_id = world.create_session()
@@ -141,12 +144,12 @@ class TestCost:
 
         world.listener(session_id)
 
-        # What there is, what was acknowledged, what was delivered, what there is by now.
+        # Announcements, acknowledgements, the count, and the announcements once more.
         assert table.calls == [*["batch_get_item"] * 2, "update_item", "batch_get_item"]
 
 
-class TestTroubles:
-    def test_a_table_that_refuses_keeps_nobody_from_joining(
+class TestFailures:
+    def test_joins_succeed_while_the_table_is_throttled(
         self, world: World, table: TableClient
     ) -> None:
         speaker, session_id = world.create_session()
@@ -160,7 +163,9 @@ class TestTroubles:
         assert world.telemetry.counts["AnnouncementsUnavailable"] == 1
         assert world.telemetry.faults == []
 
-    def test_the_greeting_comes_when_it_can(self, world: World, table: TableClient) -> None:
+    def test_a_deferred_replay_is_retried_until_it_succeeds(
+        self, world: World, table: TableClient
+    ) -> None:
         _, session_id = world.create_session()
         announce(world, world.connect("olga", "operators"))
         world.announcement_timers.set_.clear()
@@ -175,9 +180,9 @@ class TestTroubles:
         world.announcement_timers.set(due, 0)
         assert world.fire_announcement_timers() == {"batchItemFailures": []}
 
-        assert greeted(world, listener) == ["Pausa"]
+        assert replayed(world, listener) == ["Pausa"]
 
-    def test_who_has_left_by_then_is_told_what_holds_where_they_are(
+    def test_a_deferred_replay_depends_on_the_seat_at_that_time(
         self, world: World, table: TableClient
     ) -> None:
         speaker, session_id = world.create_session()
@@ -191,9 +196,9 @@ class TestTroubles:
 
         assert world.fire_announcement_timers() == {"batchItemFailures": []}
 
-        assert greeted(world, left) == greeted(world, gone) == []
+        assert replayed(world, left) == replayed(world, gone) == []
 
-    def test_a_queue_that_refuses_too_keeps_nobody_from_joining(
+    def test_joins_succeed_while_table_and_queue_are_unavailable(
         self, world: World, table: TableClient
     ) -> None:
         _, session_id = world.create_session()
@@ -201,9 +206,9 @@ class TestTroubles:
 
         world.listener(session_id)
 
-        assert "greeting not left to the queue" in world.telemetry.warnings
+        assert "replay not deferred" in world.telemetry.warnings
 
-    def test_a_push_that_fails_is_left_to_the_queue(self, world: World) -> None:
+    def test_a_failed_push_is_deferred_to_the_queue(self, world: World) -> None:
         _, session_id = world.create_session()
         announce(world, world.connect("olga", "operators"))
         world.announcement_timers.set_.clear()
@@ -214,4 +219,4 @@ class TestTroubles:
 
         world.fire_announcement_timers()
 
-        assert greeted(world, listener) == ["Pausa"]
+        assert replayed(world, listener) == ["Pausa"]

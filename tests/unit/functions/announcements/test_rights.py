@@ -1,4 +1,4 @@
-"""Who may announce, what an announcement may say, and what readers may ask."""
+"""Rights of announcers, validation, and requests of readers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TestRights:
             ("operator", "session", "NOT_IN_SESSION"),
         ],
     )
-    def test_nobody_without_the_right(
+    def test_callers_without_the_right_are_refused(
         self, world: World, action: str, who: str, scope: str, code: str
     ) -> None:
         speaker, session_id = world.create_session()
@@ -63,7 +63,7 @@ class TestRights:
         assert world.announcement_timers.set_ == []
         assert not any(announced(world, each) for each in connections.values())
 
-    def test_a_speaker_who_is_away_is_none(self, world: World) -> None:
+    def test_a_speaker_cannot_announce_to_an_ended_session(self, world: World) -> None:
         speaker, session_id = world.create_session()
         world.listener(session_id)
         world.ask(speaker, "endSession")
@@ -94,7 +94,7 @@ class TestRights:
             ({"message": "x" * 24_600}, "MESSAGE_TOO_LARGE", "message"),
         ],
     )
-    def test_values_are_checked_before_rights(
+    def test_fields_are_validated_before_rights(
         self, world: World, fields: Message, code: str, field: str
     ) -> None:
         reply = world.ask(world.connect(), "announce", **{"scope": "all", **fields})
@@ -104,7 +104,7 @@ class TestRights:
 
 
 class TestAcknowledging:
-    def test_it_is_not_shown_again_to_that_user_on_any_connection(self, world: World) -> None:
+    def test_hides_an_announcement_on_all_connections_of_the_user(self, world: World) -> None:
         made = announce(world, operator(world))
         reader, again = world.connect("rita"), world.connect("rita")
         other = world.connect("otto")
@@ -118,7 +118,7 @@ class TestAcknowledging:
         assert world.ask(again, "getActiveAnnouncement")["announcementId"] is None
         assert world.ask(other, "getActiveAnnouncement")["announcementId"] is not None
 
-    def test_who_has_no_token_is_known_by_the_client(self, world: World) -> None:
+    def test_anonymous_readers_are_recognised_by_client_id(self, world: World) -> None:
         made = announce(world, operator(world))
         reader = world.connect(client_id="client-0001")
         world.ask(reader, "acknowledgeAnnouncement", announcementId=made["announcementId"])
@@ -141,7 +141,7 @@ class TestAcknowledging:
 
         assert (coverage["delivered"], coverage["acknowledged"]) == (1, 1)
 
-    def test_only_what_is_active_where_one_is(self, world: World) -> None:
+    def test_only_active_announcements_of_the_readers_scopes(self, world: World) -> None:
         announcer = operator(world)
         speaker, session_id = world.create_session()
         _, other_id = world.create_session()
@@ -165,7 +165,7 @@ class TestAcknowledging:
         world.ask(announcer, "clearAnnouncement", scope="all")
         assert code(elsewhere, active) == "ANNOUNCEMENT_NOT_FOUND"
 
-    def test_how_far_it_got_by_language(self, world: World) -> None:
+    def test_coverage_by_language(self, world: World) -> None:
         speaker, session_id = world.create_session()
         spanish = [world.listener(session_id, "es") for _ in range(3)]
         world.listener(session_id, "de")
@@ -185,7 +185,7 @@ class TestAcknowledging:
         }
         assert "coverage" not in world.ask(spanish[2], "getActiveAnnouncement")
 
-    def test_who_may_announce_sees_it_also_when_acknowledged(self, world: World) -> None:
+    def test_announcers_see_it_even_if_acknowledged(self, world: World) -> None:
         announcer = operator(world)
         made = announce(world, announcer)
         world.ask(announcer, "acknowledgeAnnouncement", announcementId=made["announcementId"])
@@ -195,7 +195,7 @@ class TestAcknowledging:
         assert active["announcementId"] == made["announcementId"]
         assert active["coverage"]["languages"] == {"unknown": {"delivered": 0, "acknowledged": 1}}
 
-    def test_a_session_is_needed_to_ask_for_its_announcement(self, world: World) -> None:
+    def test_the_scope_session_requires_a_session(self, world: World) -> None:
         reply = world.ask(world.connect(), "getActiveAnnouncement", scope="session")
 
         assert reply["code"] == "NOT_IN_SESSION"

@@ -1,4 +1,4 @@
-"""What an announcement may say."""
+"""Validation of announcements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.announcements.validators import MAX_CHARACTERS, MAX_TRANSLATIONS, validate_announcement
 from shared.models.errors import ErrorCode, ValidationError
 
-# White space and line terminators of ECMAScript, from its own definition: category Zs and these.
+# ECMAScript's white space and line terminators: category Zs and these.
 JAVASCRIPT_SPACE = {"\t", "\n", "\v", "\f", "\r", "\u2028", "\u2029", "\ufeff"} | {
     chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == "Zs"
 }
@@ -31,7 +31,7 @@ def refused(text: str, translations: dict[str, str] | None = None) -> Validation
 
 
 @given(spaces, visible, st.text(characters, max_size=278), visible, spaces)
-def test_any_text_is_taken_as_it_is_but_for_the_space_around_it(
+def test_texts_are_trimmed_and_otherwise_unchanged(
     before: str, first: str, between: str, last: str, after: str
 ) -> None:
     text = first + between + last
@@ -40,7 +40,7 @@ def test_any_text_is_taken_as_it_is_but_for_the_space_around_it(
 
 
 @given(st.characters(exclude_categories=["Cs"]))
-def test_a_single_character_is_a_text_unless_it_is_space(character: str) -> None:
+def test_a_single_visible_character_is_a_text(character: str) -> None:
     if character in JAVASCRIPT_SPACE:
         assert refused(character).code is ErrorCode.INVALID_ANNOUNCEMENT
     else:
@@ -48,7 +48,7 @@ def test_a_single_character_is_a_text_unless_it_is_space(character: str) -> None
 
 
 @pytest.mark.parametrize("space", ["\x1c", "\x1f", "\x85", "\u200b", "\u180e"])
-def test_what_only_others_call_space_stays(space: str) -> None:
+def test_only_javascript_space_is_trimmed(space: str) -> None:
     assert message_of(f"{space}x{space}") == f"{space}x{space}"
 
 
@@ -59,14 +59,14 @@ def test_characters_are_code_points(character: str) -> None:
     assert (fault.code, fault.field) == (ErrorCode.INVALID_ANNOUNCEMENT, "message")
 
 
-def test_translations_are_texts_too_by_codes_in_lower_case() -> None:
+def test_translations_are_trimmed_and_their_codes_lowered() -> None:
     text = validate_announcement("x", "alert", {"ES": " hola ", "pt-BR": "oi"})
 
     assert text.translations == {"es": "hola", "pt-br": "oi"}
     assert text.message_type == "alert"
 
 
-def test_as_many_translations_as_may_be_and_no_more() -> None:
+def test_the_number_of_translations_is_limited() -> None:
     codes = [f"{first}{second}" for first in "abcdefg" for second in "abcdef"]
 
     allowed = dict.fromkeys(codes[:MAX_TRANSLATIONS], "x")
@@ -85,7 +85,7 @@ def test_as_many_translations_as_may_be_and_no_more() -> None:
         ({"x" * 9_000: "x"}, ErrorCode.INVALID_LANGUAGE, "translations." + "x" * 35),
     ],
 )
-def test_a_translation_that_is_refused_is_named(
+def test_errors_name_the_translation(
     translations: dict[str, str], code: ErrorCode, field: str
 ) -> None:
     fault = refused("x", translations)

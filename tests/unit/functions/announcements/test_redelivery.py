@@ -1,4 +1,4 @@
-"""Announcements while somebody comes, or after somebody has died: all end with the truth."""
+"""Announcements during joins and after crashes: clients end up with the latest state."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ def announce(world: World, connection: str, scope: str = "all", message: str = "
 
 
 def shown(world: World, connection: str) -> list[str]:
-    """What a client shows that has heard all this."""
-    board = AnnouncementTracker()
+    """The announcements that a client shows after all its pushes."""
+    tracker = AnnouncementTracker()
     for message in world.pushes(connection):
-        board.apply(msgspec.convert(message, AnyServerMessage))
-    return [announcement.announcement_id for announcement in board.active.values()]
+        tracker.apply(msgspec.convert(message, AnyServerMessage))
+    return [announcement.announcement_id for announcement in tracker.active.values()]
 
 
 CALLS_OF_A_JOIN = 12
 
 
 class TestRaces:
-    """Something happens between any two calls of a join to the database."""
+    """An event occurs between any two database calls of a join."""
 
     @staticmethod
-    def joining(world: World, happening: Callable[[], object], after: int) -> str:
-        """A listener who joins while that happens."""
+    def joining(world: World, event: Callable[[], object], after: int) -> str:
+        """Join as a listener while the event occurs."""
         _, session_id = world.create_session()
         client = Interleaved(dynamodb())
         world.use_dynamodb(client)
         listener = world.connect()
-        client.interrupt(happening, after=after)
+        client.interrupt(event, after=after)
         reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
         assert reply["type"] == "sessionJoined"
         if client.cancel():
-            happening()
+            event()
         world.fire_announcement_timers()
         return listener
 
@@ -63,22 +63,20 @@ class TestRaces:
         assert shown(world, listener) == []
 
     @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
-    def test_a_new_one_that_is_cleared_at_once_during_a_join(
-        self, world: World, after: int
-    ) -> None:
+    def test_an_announcement_and_its_clear_during_a_join(self, world: World, after: int) -> None:
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
 
-        def replaced_and_cleared() -> None:
+        def announce_and_clear() -> None:
             announce(world, announcer, message="New")
             world.ask(announcer, "clearAnnouncement", scope="all")
 
-        listener = self.joining(world, replaced_and_cleared, after)
+        listener = self.joining(world, announce_and_clear, after)
 
         assert shown(world, listener) == []
 
     @pytest.mark.parametrize("after", range(CALLS_OF_A_JOIN))
-    def test_a_new_one_during_a_join(self, world: World, after: int) -> None:
+    def test_an_announcement_during_a_join(self, world: World, after: int) -> None:
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
 
@@ -87,7 +85,7 @@ class TestRaces:
         active = world.ask(listener, "getActiveAnnouncement")
         assert shown(world, listener) == [active["announcementId"]]
 
-    def test_news_that_never_ends_is_no_reason_to_keep_somebody_waiting(self, world: World) -> None:
+    def test_continuous_announcements_do_not_hold_up_a_join(self, world: World) -> None:
         _, session_id = world.create_session()
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
@@ -105,14 +103,14 @@ class TestRaces:
         assert 1 <= len(world.pushes(listener, "activeAnnouncement")) <= 4
 
 
-class TestLatePass:
-    def test_whom_the_index_did_not_have_is_told_later(self, world: World) -> None:
+class TestRedeliveryPass:
+    def test_reaches_connections_missing_from_the_index(self, world: World) -> None:
         early = world.connect()
         world.clock.advance(60_000)
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
         late = world.connect()
-        # The index is behind: to the announcer's function this one was not there.
+        # As if the index lagged: the first pass did not find this connection.
         assert world.pushes(late) == []
 
         world.fire_announcement_timers()
@@ -121,9 +119,7 @@ class TestLatePass:
         assert len(world.pushes(early, "announcement")) == 1
 
     @pytest.mark.parametrize("scope", ["all", "session"])
-    def test_whoever_has_just_come_is_told_once_and_counted_once(
-        self, world: World, scope: str
-    ) -> None:
+    def test_recent_arrivals_are_reached_and_counted_once(self, world: World, scope: str) -> None:
         speaker, session_id = world.create_session()
         before = world.listener(session_id, "es")
         announcer = world.connect("olga", "operators") if scope == "all" else speaker
@@ -138,7 +134,7 @@ class TestLatePass:
         coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
         assert coverage["languages"]["es"]["delivered"] == 2
 
-    def test_nor_is_anybody_told_twice_that_it_is_over(self, world: World) -> None:
+    def test_clears_are_sent_once(self, world: World) -> None:
         reader, announcer = world.connect(), world.connect("olga", "operators")
         announce(world, announcer)
         world.ask(announcer, "clearAnnouncement", scope="all")
@@ -149,7 +145,7 @@ class TestLatePass:
 
     @pytest.mark.parametrize("joins", [True, False])
     @pytest.mark.parametrize("who", [{"user": "rosa"}, {"client_id": "rosas-phone"}])
-    def test_what_was_acknowledged_does_not_come_back_with_a_new_connection(
+    def test_acknowledged_announcements_are_not_sent_to_a_new_connection(
         self, world: World, who: dict[str, str], joins: bool
     ) -> None:
         _, session_id = world.create_session()
@@ -166,7 +162,7 @@ class TestLatePass:
 
         assert world.pushes(second) == []
 
-    def test_whom_the_first_pass_did_not_reach_is_told_later(self, world: World) -> None:
+    def test_reaches_recipients_whose_first_delivery_failed(self, world: World) -> None:
         reader, announcer = world.connect(), world.connect("olga", "operators")
         world.sender.script(reader, Outcome.FAILED)
         announce(world, announcer)
@@ -176,23 +172,23 @@ class TestLatePass:
 
         assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
 
-    def test_of_a_session_only_its_members_who_have_just_sat_down(self, world: World) -> None:
+    def test_in_a_session_reaches_only_recently_seated_members(self, world: World) -> None:
         speaker, session_id = world.create_session()
         _, other_id = world.create_session()
-        long_there, mover = world.listener(session_id), world.connect()
+        seated, mover = world.listener(session_id), world.connect()
         world.clock.advance(60_000)
         world.ask(mover, "joinSession", sessionId=session_id, targetLanguage="es")
         elsewhere = world.listener(other_id)
-        for reader in (long_there, mover):
+        for reader in (seated, mover):
             world.sender.script(reader, Outcome.FAILED)
         announce(world, speaker, "session")
         world.fire_announcement_timers()
 
-        assert world.pushes(long_there) == []
+        assert world.pushes(seated) == []
         assert len(world.pushes(mover, "announcement")) == 1
         assert world.pushes(elsewhere) == []
 
-    def test_what_was_cleared_meanwhile_is_told_as_cleared(self, world: World) -> None:
+    def test_sends_the_clear_if_cleared_meanwhile(self, world: World) -> None:
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
         world.ask(announcer, "clearAnnouncement", scope="all")
@@ -202,7 +198,7 @@ class TestLatePass:
 
         assert {message["type"] for message in world.pushes(late)} == {"announcementCleared"}
 
-    def test_a_later_one_has_a_pass_of_its_own(self, world: World) -> None:
+    def test_skips_replaced_announcements(self, world: World) -> None:
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
         second = announce(world, announcer, message="New")
@@ -213,10 +209,10 @@ class TestLatePass:
         (message,) = world.pushes(late)
         assert message["announcementId"] == second
 
-    def test_what_nobody_was_told_is_told_to_everybody(
+    def test_sends_to_everyone_after_a_crash_before_the_fanout(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The announcer's function dies before it has sent anything."""
+        """The announcing function dies before it has sent anything."""
         reader, announcer = world.connect(), world.connect("olga", "operators")
         client = Interleaved(dynamodb())
         world.use_dynamodb(client)
@@ -230,15 +226,15 @@ class TestLatePass:
             announce(world, announcer)
         assert world.pushes(reader) == []
 
-        for _ in range(2):  # the first time the announcer may still be at it
+        for _ in range(2):  # at first, the announcing function may still be at work
             world.fire_announcement_timers()
             world.clock.advance(15_000)
 
         assert [message["message"] for message in world.pushes(reader)] == ["Pause"]
         assert world.announcement_timers.set_ == []
 
-    def test_who_dies_with_a_key_is_finished_by_the_retry(self, world: World) -> None:
-        """Once for every moment at which the first try may die: the reader is told once."""
+    def test_a_retry_with_a_key_completes_a_crashed_attempt(self, world: World) -> None:
+        """Wherever the first attempt dies, the reader gets the announcement once."""
         for calls in range(6):
             reader = world.connect()
             announcer = world.connect("olga", "operators")
