@@ -34,7 +34,7 @@ class Floor(RuleBasedStateMachine):
         return self.connections[-1]
 
     @rule(former=st.sampled_from([0, 0, 0, 1, 2]))
-    def farewell(self, former: int) -> None:
+    def disconnect(self, former: int) -> None:
         """$disconnect of the present or a former speaker, perhaps repeated."""
         connection = self.connections[max(-1 - former, -len(self.connections))]
         self.world.disconnect(connection)
