@@ -21,7 +21,9 @@ from shared.wiring.announcements import AnnouncementApp
 
 
 def build(app: AnnouncementApp) -> InvocationHandler:
-    """Build the handler. Queue events have records, HTTP events name their route at the top level,
+    """Build the handler.
+
+    Queue events have records, HTTP events name their route at the top level,
     and WebSocket events name it in their request context.
     """
     tracking_activity = app.connection_service.tracking_activity

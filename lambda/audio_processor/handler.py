@@ -1,4 +1,4 @@
-"""sendAudio and sendCaption. These routes have no response, so errors are pushed to the sender."""
+"""sendAudio and sendCaption. Errors are pushed: the routes have no response."""
 
 import os
 

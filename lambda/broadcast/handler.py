@@ -11,7 +11,10 @@ from shared.wiring.audio import AudioApp
 
 
 def build(app: AudioApp) -> InvocationHandler:
-    """Build the handler. Shards list connection ids; broadcasts name a session and a language."""
+    """Build the handler.
+
+    Shards list connection IDs; broadcasts name a session and a language.
+    """
     broadcast = invocation_handler(
         BroadcastRequest, app.broadcast_service.broadcast, telemetry=app.telemetry
     )

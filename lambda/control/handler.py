@@ -1,4 +1,4 @@
-"""Session, floor and interpreter requests, and $default for requests without a route."""
+"""Session, floor and interpreter requests, and $default for unknown actions."""
 
 import os
 

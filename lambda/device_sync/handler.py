@@ -13,7 +13,9 @@ from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> Any:
-    """Build the handler. HTTP events name their route at the top level, WebSocket events have a
+    """Build the handler.
+
+    HTTP events name their route at the top level, WebSocket events have a
     request context, and all others come from the schedule.
     """
     tracking_activity = app.connection_service.tracking_activity

@@ -16,7 +16,10 @@ from shared.wiring.devices import DeviceApp
 
 
 def build(app: DeviceApp) -> InvocationHandler:
-    """Build the handler. Events of API Gateway have a request context, others a connection id."""
+    """Build the handler.
+
+    Events of API Gateway have a request context, others a connection ID.
+    """
     leave_service, devices = app.leave_service, app.device_registry
 
     def disconnect(caller: Caller) -> None:

@@ -14,7 +14,9 @@ from shared.wiring.status import StatusApp
 
 
 def build(app: StatusApp) -> InvocationHandler:
-    """Build the handler. API Gateway's events have a request context, queue events have records,
+    """Build the handler.
+
+    API Gateway's events have a request context, queue events have records,
     and all others come from the rule that fires every minute.
     """
     from_websocket = message_handler(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TimerQueue:
-    """Sets timers by sending delayed messages; implements `shared.models.timers.Timers`.
+    """Sets timers by sending delayed messages; see `shared.models.timers.Timers`.
 
     `client` is called for the first timer: creating a client takes a fifth of a second, and few
     invocations set timers.

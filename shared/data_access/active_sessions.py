@@ -15,7 +15,7 @@ _BATCH = 100
 
 
 class ActiveSessions:
-    """Reads the index of active sessions, then their rows, batch by batch as they are consumed."""
+    """Reads the index of active sessions, then their rows, in lazy batches."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -32,7 +32,7 @@ class ActiveSessions:
             yield from (item[schema.SESSION_ID] for item in items)
 
     def rows(self) -> Iterator[list[Item]]:
-        """Session rows in batches of 100. Reads are eventually consistent: some may have ended.
+        """Session rows in batches of 100; eventually consistent, so some may have ended.
 
         Raises StoreUnavailableError.
         """

@@ -1,4 +1,4 @@
-"""How much audio each connection has sent, counted across all instances of the function."""
+"""Audio sent by each connection, counted across all instances of the function."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """When the audio accepted so far ends, if played from its arrival (ms since the epoch).
+    """End of the audio accepted so far, if played from its arrival (ms since the epoch).
 
     `charged` is False if the charge was refused; `covered_until` then excludes it. `shared` is True
     if another instance has charged the account since the last charge.
@@ -40,7 +40,7 @@ class Account:
 
 
 class AudioAccounts:
-    """One number in the row of each source's connection, so no other request waits for it.
+    """One number in each source's connection row, which no other request waits for.
 
     `table` must not retry: a write whose answer is lost would count twice.
     """

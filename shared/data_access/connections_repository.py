@@ -175,7 +175,7 @@ class ConnectionsRepository:
         )
 
     def delete(self, connection_id: str) -> bool:
-        """Delete a connection without a seat, or whose seat was taken over. Safe to repeat.
+        """Delete a connection without a seat, or that was replaced. Safe to repeat.
 
         False if the connection has a seat.
         """
@@ -210,7 +210,7 @@ class ConnectionsRepository:
     def authenticate(
         self, connection_id: str, groups: frozenset[str], until: int
     ) -> Connection | None:
-        """Store the groups and expiry (ms) of a newer token. Returns the updated connection.
+        """Store groups and expiry (ms) of a newer token. Returns the updated connection.
 
         A token that expires before the stored one changes nothing, so repeated and overtaken
         requests cannot take rights away. None if the connection is gone or was replaced.

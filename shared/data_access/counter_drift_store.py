@@ -1,4 +1,4 @@
-"""Counter drift found by reconciliation: stored in the session's row, then corrected."""
+"""Counter drift found by reconciliation, stored in the session's row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FINDING = "countsFinding"
 
 
 class CounterDriftStore:
-    """Stores at most one drift per session. Writes return False if the session has ended."""
+    """Stores one drift per session. Writes return False if the session has ended."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

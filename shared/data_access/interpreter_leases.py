@@ -82,7 +82,7 @@ class InterpreterLeases:
         return self._write(session_id, update) is not None
 
     def remove_unused_channels(self, session: Session) -> bool:
-        """Make room for a channel. False if all channels of `session`, just read, are in use."""
+        """Make room for a channel of `session`, just read. False if all are in use."""
         return remove_unused_channels(self._table, session)
 
     def renew(
@@ -95,10 +95,10 @@ class InterpreterLeases:
         until: int,
         heard_at: int | None = None,
     ) -> Session | None:
-        """Renew the interpreter's lease until `until` (ms). Returns the session as it was before.
+        """Renew the interpreter's lease. Returns the session as it was before.
 
-        `heard_at` is when it last sent audio. None if this connection does not interpret the
-        language with this epoch.
+        The lease then ends at `until` (ms); `heard_at` is when it last sent audio. None if this
+        connection does not interpret the language with this epoch.
         """
         update = _Update(language)
         update.require(f"{update.path('connectionId')} = {update.value('holder', connection_id)}")
@@ -114,9 +114,10 @@ class InterpreterLeases:
     def renew_standby(
         self, session_id: str, language: str, connection_id: str, *, until: int
     ) -> Session | None:
-        """Renew a stand-by's lease until `until` (ms). Returns the session as it was before.
+        """Renew a stand-by's lease. Returns the session as it was before.
 
-        None if this connection is not a stand-by for the language.
+        The lease then ends at `until` (ms). None if this connection is not a stand-by for the
+        language.
         """
         update = _Update(language)
         lease = update.standby(connection_id, "leaseUntil")
@@ -156,7 +157,7 @@ class InterpreterLeases:
 
 @dataclass
 class _Update:
-    """Builds an update of one channel. It names only what it uses, as DynamoDB requires."""
+    """Builds an update of one channel, with only the names it uses."""
 
     language: str
     names: dict[str, str] = field(default_factory=dict)

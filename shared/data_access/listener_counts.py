@@ -1,4 +1,4 @@
-"""Listener counters of a session. Each change is one conditional write with a callback."""
+"""Listener counters of a session, changed by conditional writes with a callback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ListenerCounts:
     `on_counted` is called after each change, with values from the write's own result: it needs no
     read.
 
-    Writes with the same `write_id` count once, so a repeated request counts nobody twice. The row
+    Writes with the same `write_id` count once, so a repeated request changes nothing. The row
     remembers only some of the latest IDs (`write_marks`); reconciliation corrects the rest.
     """
 
@@ -62,7 +62,7 @@ class ListenerCounts:
         )
 
     def count_out(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
-        """Count a listener out, also of an ended session. False if the session does not exist."""
+        """Count a listener out, also of an ended session. False if it does not exist."""
         return self._count(
             session_id,
             language,
@@ -119,7 +119,7 @@ class ListenerCounts:
         names: dict[str, str],
         write_id: str | None,
     ) -> bool:
-        """Count in a language that may need a new counter, removing unused ones to make room."""
+        """Count in a language that may need room for a new counter."""
         for most in (*_REMOVED_AT_ONCE, 0):
             if self._count(
                 session_id,

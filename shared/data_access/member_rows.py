@@ -1,4 +1,4 @@
-"""Members of a session from their own rows instead of the index, for consistency checks."""
+"""Members of a session from their own rows, for consistency checks."""
 
 from __future__ import annotations
 

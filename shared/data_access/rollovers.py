@@ -26,7 +26,7 @@ _LONG_AGO = 0
 
 @dataclass(frozen=True, slots=True)
 class RolloverCandidate:
-    """A connection whose seat may be taken over, and the connection that has done so, if any."""
+    """A connection whose seat may be taken over, and its replacement, if any."""
 
     connection: Connection
     replaced_by: str | None
@@ -94,7 +94,7 @@ class Rollovers:
         return changed is not None
 
     def roll_over_floor(self, session: Session, connection_id: str, until: int) -> Session | None:
-        """Make `connection_id` the speaker with the next epoch. Returns the session as it was.
+        """Make a connection the speaker with the next epoch. Returns the session before.
 
         The former connection may send until `until` (ms). None if the speaker has changed since
         `session` was read, or the session has ended. Members are notified only if the speaker was

@@ -1,4 +1,4 @@
-"""The sessions table. Each change is one conditional write, so that races have one winner."""
+"""The sessions table. Each change is a conditional write, so races have one winner."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SessionsRepository(ListenerCounts):
         )
 
     def end(self, session_id: str, speaker_connection_id: str, now_ms: int) -> bool:
-        """End a session. False unless it is active and this connection is its present speaker.
+        """End an active session. False unless this connection is its present speaker.
 
         It stays in the active index until its members have been notified.
         """

@@ -175,7 +175,7 @@ class Table:
         condition: str | None = None,
         write_id: str | None = None,
     ) -> None:
-        """Update a row, or create it. Raises ConditionFailedError if `condition` does not hold."""
+        """Update or create a row. Raises ConditionFailedError if `condition` does not hold."""
         mark = Mark.new() if write_id is None else Mark.for_id(write_id)
         self._calls.marked(
             "update_item",
@@ -233,7 +233,7 @@ class Table:
         values: Mapping[str, Any],
         limit: int | None = None,
     ) -> Iterator[Item]:
-        """Matching rows of one partition in the order of the sort key; strongly consistent.
+        """Matching rows of one partition, sorted by sort key; strongly consistent.
 
         Read page by page. `limit` bounds a page, for callers that may stop early.
         """

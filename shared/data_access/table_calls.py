@@ -1,4 +1,4 @@
-"""DynamoDB operations with typed failures, and retries of writes whose answer is lost."""
+"""DynamoDB operations with typed failures and safe retries of writes."""
 
 from __future__ import annotations
 

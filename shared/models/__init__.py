@@ -1,1 +1,1 @@
-"""Plain values of the domain. They import nothing from other packages of the project."""
+"""Plain values of the domain. Imports no other package of the project."""

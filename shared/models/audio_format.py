@@ -12,7 +12,7 @@ MIN_DEADLINE_MS = 400
 
 
 class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Encoding, rate in Hz, channels and chunk duration in ms. The default is PCM 16 kHz mono."""
+    """Encoding, rate (Hz), channels and chunk duration (ms); PCM 16 kHz mono by default."""
 
     encoding: Literal["pcm_s16le", "opus"] = PCM
     sample_rate: int = 16_000
@@ -36,7 +36,7 @@ class AudioFormat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def deadline_ms(self) -> int:
-        """Time after its arrival (ms) until which a chunk may be sent; later it is dropped."""
+        """Time after arrival (ms) within which a chunk is sent; later it is dropped."""
         return max(2 * self.chunk_ms, MIN_DEADLINE_MS)
 
     def duration_ms(self, size: int) -> float:

@@ -79,7 +79,7 @@ class BroadcastState(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> BroadcastState:
-        """Build a state from plain values or DynamoDB's Decimals; missing fields get defaults.
+        """Build a state from plain values or Decimals; missing fields get defaults.
 
         Raises ValueError naming a field that is ill-typed or out of range.
         """

@@ -6,6 +6,6 @@ import msgspec
 
 
 class ClosedConnection(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A closed connection. Stands in for $disconnect, which API Gateway does not guarantee."""
+    """A closed connection. Covers for $disconnect, which API Gateway may not send."""
 
     connection_id: str

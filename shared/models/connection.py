@@ -122,7 +122,7 @@ class Caller:
 
     @property
     def recipient_key(self) -> str:
-        """Key of an announcement recipient: the user, else the client, else the connection."""
+        """Key as an announcement recipient: the user, else the client, else the connection."""
         if self.user_id is not None:
             return f"user#{self.user_id}"
         if self.client_id is not None:

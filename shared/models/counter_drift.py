@@ -11,9 +11,10 @@ _MOST_LANGUAGES = 40
 
 @dataclass(frozen=True, slots=True)
 class CounterDrift:
-    """Listeners missing from a session's counters, in total and by language; surplus is negative.
+    """Listeners missing from a session's counters; a surplus is negative.
 
-    `found_at` is in ms since the epoch.
+    `listeners` is the total, `languages` the difference by language. `found_at` is in ms since the
+    epoch.
     """
 
     found_at: int

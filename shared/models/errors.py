@@ -1,6 +1,7 @@
-"""Catalogue of all errors that a client can receive, used by server, clients and documentation.
+"""Catalogue of all errors that a client can receive.
 
-Codes are stable. `status` follows HTTP; `retryable` means that the same request may succeed later.
+Server, clients and documentation use it. Codes are stable; `status` follows HTTP; `retryable` means
+that the same request may succeed later.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """Catalogue entry: HTTP-like status, whether a retry may help, and when the error occurs."""
+    """HTTP-like status, whether a retry may help, and when the error occurs."""
 
     status: int
     retryable: bool

@@ -15,7 +15,7 @@ _COUNTERS = 2**31
 
 
 class Hlc(msgspec.Struct, frozen=True, rename="camel", order=True):
-    """A timestamp: wall-clock time (ms since the epoch), a counter within it, and the node.
+    """A timestamp: wall-clock time (ms since the epoch), counter and node.
 
     Timestamps are ordered by these fields; the node breaks ties.
     """
@@ -34,7 +34,7 @@ class Hlc(msgspec.Struct, frozen=True, rename="camel", order=True):
 
 
 class HybridClock:
-    """Clock of one node. Each tick is later than all timestamps it has issued or received.
+    """Clock of one node. Each tick is later than all timestamps issued or received.
 
     It runs ahead of the latest wall-clock time that it has seen only if the counter is full, by
     1 ms each time. Persist `latest` across restarts; otherwise a device whose clock was set back

@@ -1,4 +1,4 @@
-"""Interpretation values inside messages: leases, rendered intervals, requested engines."""
+"""Interpretation values inside messages: leases, rendered intervals, engines."""
 
 from __future__ import annotations
 

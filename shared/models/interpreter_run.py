@@ -1,4 +1,4 @@
-"""Runs of a session's machine interpreter, one after another within Lambda's time limit."""
+"""Runs of a session's machine interpreter, each within Lambda's time limit."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def forbidden(action: str, who: str) -> LingocastError:
 
 
 def require_source(caller: Caller, action: str, who: str) -> None:
-    """Refuse, before anything is read, a connection that can never be a source of audio.
+    """Refuse a connection that can never be a source of audio, before any read.
 
     Raises FORBIDDEN, as for a listener.
     """
@@ -103,7 +103,10 @@ def require_group(caller: Caller, group: str, action: str) -> str:
 
 
 def require_user(caller: Caller, action: str) -> str:
-    """Require a token and return the user ID. Raises AUTHENTICATION_REQUIRED or TOKEN_EXPIRED."""
+    """Require a token and return the user ID.
+
+    Raises AUTHENTICATION_REQUIRED or TOKEN_EXPIRED.
+    """
     if caller.token_expired:
         raise token_expired(action)
     if caller.user_id is None:

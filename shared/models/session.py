@@ -1,4 +1,4 @@
-"""A session: the speaker's floor, channels of other languages, and listener counters."""
+"""A session: floor, channels of other languages, and listener counters."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FormerSource:
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """A stand-by interpreter of a language, with the start of its wait and the end of its lease.
+    """A stand-by interpreter, with the start of its wait and the end of its lease.
 
     Times are ms since the epoch.
     """
@@ -138,7 +138,7 @@ class Session:
         return self.is_active and self.grace_until is None
 
     def has_floor(self, connection_id: str) -> bool:
-        """Whether the connection is the session's present speaker, not in its grace period."""
+        """Whether the connection is the session's speaker and not in its grace period."""
         return connection_id == self.speaker_connection_id and self.grace_until is None
 
     def source_of(self, connection_id: str, at_ms: int) -> AudioSource | None:

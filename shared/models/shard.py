@@ -6,7 +6,7 @@ import msgspec
 
 
 class ShardRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Request to send an encoded `message` to connections by `deadline_at` (ms since the epoch).
+    """Request to send an encoded message by `deadline_at` (ms since the epoch).
 
     The caller has checked that they may receive it.
     """
@@ -17,7 +17,7 @@ class ShardRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ShardResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """Connections that the message did not reach, by reason. All others have received it."""
+    """Connections that the message did not reach, by reason."""
 
     gone: list[str] = []
     failed: list[str] = []

@@ -29,7 +29,7 @@ def is_expired(channel: Channel, now: int) -> bool:
 
 
 def live_standbys(channel: Channel, now: int) -> list[str]:
-    """Live stand-bys by connection ID, next first: people before machines, then longest wait."""
+    """Live stand-bys, next first: people before machines, then by longest wait."""
     alive = _alive(channel.standbys, now)
     return sorted(alive, key=lambda who: (alive[who].source == "machine", alive[who].since, who))
 
@@ -42,7 +42,7 @@ def acquire(
     *,
     first_epoch: int = 1,
 ) -> Channel:
-    """Give a channel without interpreter to a connection. A new channel gets `first_epoch`."""
+    """Give a free channel to a connection. A new channel gets `first_epoch`."""
     return Channel(
         epoch=channel.epoch + 1 if channel else first_epoch,
         source=source,

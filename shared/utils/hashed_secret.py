@@ -1,4 +1,4 @@
-"""Secrets that the service issues but stores only as a hash: tickets and join secrets.
+"""Secrets that are stored only as a hash: tickets and join secrets.
 
 The hash needs no salt, because 256 random bits cannot be guessed.
 """

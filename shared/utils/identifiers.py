@@ -46,8 +46,9 @@ class RandomIdentifiers:
     """Identifiers from the system's secure random source."""
 
     def session_id(self) -> str:
-        """One of about ten million IDs (23.7 bits); a conditional write ensures uniqueness.
+        """One of about ten million IDs (23.7 bits).
 
+        A conditional write ensures uniqueness.
         Random guesses find a session sooner or later. Sessions that must stay private are created
         with `access: link`, which also requires a secret.
         """

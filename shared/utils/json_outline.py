@@ -1,7 +1,7 @@
-"""Outline of a JSON text (RFC 8259): top-level members, and what a strict decoder rejects.
+"""Outline of a JSON text (RFC 8259): its top-level members and faults.
 
-Unlike a decoder, it accepts any depth, any number and lone surrogates, so that an error can name
-the field and carry the request's ID. It builds no values and does not recurse.
+Unlike a strict decoder, it accepts any depth, any number and lone surrogates, so that an error can
+name the field and carry the request's ID. It builds no values and does not recurse.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Outline:
 
 
 def outline(text: str) -> Outline:
-    """Outline any text. If it is not JSON, the outline has the members before the fault."""
+    """Outline any text. Without valid JSON, it has the members before the fault."""
     read = Outline()
     around: list[str] = []  # what may follow a value, for each open array and object
     name, position, expected = "", 0, _VALUE
@@ -89,7 +89,7 @@ def is_valid_unicode(text: str) -> bool:
 
 
 def _checked(read: Outline, token: str, name: str) -> str | None:
-    """Return a string token unchanged; None if it has a lone surrogate, which is recorded."""
+    """Return a string token, or record its lone surrogate and return None."""
     if _SUSPECT.search(token) is None or is_valid_unicode(json.loads(token)):
         return token
     if read.surrogate_member is None:

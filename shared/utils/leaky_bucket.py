@@ -7,7 +7,7 @@ STEP_MS = 1_000
 
 
 class LeakyBucket:
-    """Fills by the amounts taken and drains by 1 per millisecond. All values are integers.
+    """Fills by the amounts taken and drains by 1 per millisecond, in integers.
 
     The level is never below 0, so silence earns no credit; refused amounts are not added. A time
     before the latest one drains nothing, because messages may overtake each other. Two such times

@@ -10,7 +10,7 @@ _KINDS_KEPT = 256
 
 
 class RateLimitedLog:
-    """Passes one message of each kind per second and counts the others. Keeps 256 kinds."""
+    """Passes one message of each kind per second and counts the others; bounded."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic

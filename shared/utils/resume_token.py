@@ -1,4 +1,4 @@
-"""Resume token, which permits the takeover of a connection's seat: `<secret>.<connection id>`.
+"""Resume token for the takeover of a seat: `<secret>.<connection id>`.
 
 It names the connection, so that one read finds the row. The row has only the secret's SHA-256; it
 needs no salt, because 256 random bits cannot be guessed.

@@ -1,7 +1,7 @@
-"""Settings of the functions: frozen values from environment variables, with all faults reported.
+"""Settings of the functions, read once from environment variables.
 
-Environment names are defined only here. The stack sets exactly those that a function's settings
-class declares.
+Loading reports all faults together. Environment names are defined only here; the stack sets exactly
+those that a function's settings class declares.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ConnectSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class HandshakeSettings(ConnectSettings):
-    """Settings of the connect function: maximum concurrent delays of abusive addresses."""
+    """Settings of the connect function: concurrent delays of abusive addresses."""
 
     handshake_delays: int = _setting(HANDSHAKE_DELAYS, setting_values.positive, 20)
 
@@ -94,7 +94,7 @@ class IssuerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizerSettings(IssuerSettings):
-    """Settings of the authorizer: origins from which browsers may connect; empty means any."""
+    """Settings of the authorizer: allowed browser origins; empty means any."""
 
     allowed_origins: tuple[str, ...] = _setting(ALLOWED_ORIGINS, setting_values.origins, ())
 
@@ -108,7 +108,7 @@ class TicketSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AdmissionSettings(AuthorizerSettings, TicketSettings):
-    """All settings of the authorizer. It reads the table only for handshakes with a ticket."""
+    """All settings of the authorizer, which reads the table only for tickets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ class FloorSettings(SessionSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class FanoutSettings(SessionSettings):
-    """Settings of functions that fan out to large audiences, in shards of `shard_size`."""
+    """Settings of functions that fan out in shards of `shard_size`."""
 
     broadcast_function: str = _setting(BROADCAST_FUNCTION)
     shard_size: int = _setting(SHARD_SIZE, setting_values.positive, 500)
@@ -207,7 +207,7 @@ class InterpreterSettings(InterpreterStartSettings):
 class ControlSettings(
     FloorSettings, AnnouncementTableSettings, InterpreterStartSettings, IssuerSettings
 ):
-    """Settings of the control function: available engines, and maximum interpreted sessions."""
+    """Settings of the control function: engines, and maximum interpreted sessions."""
 
     interpretation_engines: tuple[str, ...] = _setting(
         INTERPRETATION_ENGINES, setting_values.engines, ("aws",)
@@ -223,7 +223,7 @@ class AnnouncementSettings(FanoutSettings, AnnouncementTableSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings(SessionSettings, CleanUpSettings, InterpreterStartSettings):
-    """Settings of the timeout function: idle time (s) after which connections are closed."""
+    """Settings of the timeout function: idle time (s) of connections to close."""
 
     connection_idle_timeout_seconds: int = _setting(
         CONNECTION_IDLE_TIMEOUT_SECONDS, setting_values.idle_timeout, 120
@@ -282,7 +282,10 @@ def tunable() -> dict[str, Callable[[str], object]]:
 
 
 def check_tunable(given: Mapping[str, str]) -> None:
-    """Check operators' settings. Raises SettingsError listing unknown names and invalid values."""
+    """Check operators' settings.
+
+    Raises SettingsError listing unknown names and invalid values.
+    """
     known = tunable()
     faults: list[str] = []
     for name, text in given.items():

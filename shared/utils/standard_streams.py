@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 class _Output(io.FileIO):
-    """A descriptor that accepts every write. After the first error, `failure`, it drops output."""
+    """A descriptor that accepts every write, and drops output after a `failure`."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)

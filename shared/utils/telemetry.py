@@ -1,4 +1,4 @@
-"""Structured logs, and metrics as log lines in CloudWatch's embedded metric format (EMF).
+"""Structured logs, and metrics in CloudWatch's embedded metric format (EMF).
 
 Only this module uses Powertools. Never pass audio, tokens or message bodies to it.
 """

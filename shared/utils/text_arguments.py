@@ -20,7 +20,7 @@ def is_text(value: str) -> bool:
 
 
 def check_text_arguments(parser: argparse.ArgumentParser) -> None:
-    """Make the parser reject other bytes in all options and arguments without their own type."""
+    """Make the parser reject other bytes in all untyped options and arguments."""
     parser.register("type", None, _text)
 
 

@@ -1,4 +1,4 @@
-"""Limits and validation of protocol values: sizes, language codes, IDs, formats, chunks.
+"""Limits and validation of sizes, language codes, IDs, formats and chunks.
 
 Each validator raises ValidationError, which names the field and the reason.
 """
@@ -194,7 +194,7 @@ def validate_action(action: object) -> str:
 
 
 def validate_audio_format(requested: RequestedAudioFormat | None) -> AudioFormat:
-    """Validate a requested format; None means the default. A PCM chunk has at most 24 000 B."""
+    """Validate a requested format; None is the default. PCM chunks have at most 24 000 B."""
     if requested is None:
         return AudioFormat()
 

@@ -1,4 +1,4 @@
-"""App of the announcements function: WebSocket requests, HTTP API and redelivery."""
+"""App of the announcements function."""
 
 from __future__ import annotations
 

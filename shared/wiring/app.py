@@ -43,7 +43,7 @@ from shared.wiring.aws_resources import AwsResources, Overrides
 
 
 class App:
-    """The parts of one function. Tests pass their own clock, telemetry, identifiers and overrides.
+    """The parts of one function. Tests pass their own clock, telemetry and overrides.
 
     Reading a part raises SettingsError if the function lacks its settings.
     """

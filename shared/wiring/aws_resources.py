@@ -1,4 +1,4 @@
-"""AWS resources: tables, the connection gateway, other functions, queues and secrets."""
+"""AWS resources: tables, connection gateway, functions, queues and secrets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class AwsResources:
 
     @cached_property
     def connections(self) -> Table:
-        """Connections table. Needs no setting but its name, which is all that `connect` has."""
+        """Connections table. Needs only the setting of its name."""
         return self._connections_over(self._dynamodb)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""App of the session_status function: statuses on request, on change and every half minute."""
+"""App of the session_status function."""
 
 from __future__ import annotations
 

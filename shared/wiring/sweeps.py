@@ -1,4 +1,4 @@
-"""App of the timeout function: idle connections, overdue sessions and counter checks."""
+"""App of the timeout function: idle connections, sessions and counter checks."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ _APPS: dict[str, type[App]] = {
 
 
 class CleanUps:
-    """Asynchronous invocations of the disconnect function. While `lost`, they never run."""
+    """Asynchronous invocations of the disconnect function, dropped while `lost`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -137,7 +137,7 @@ class CleanUps:
 
 
 class InterpreterStarts:
-    """Asynchronous invocations of the interpreter function. While `lost`, they are dropped."""
+    """Asynchronous invocations of the interpreter function, dropped while `lost`."""
 
     def __init__(self) -> None:
         #: Events of all invocations, including dropped ones.
@@ -291,14 +291,14 @@ class World(Clients):
         return self._deliver([msgspec.json.encode(timer).decode()])
 
     def fire_status_timers(self, *more: str) -> Message:
-        """Advance by a second and deliver status timers and `more`. Returns the failed ones."""
+        """Advance by 1 s, deliver status timers and `more`. Returns the failed ones."""
         self.clock.advance(1000)
         bodies = [*self.status_timers.bodies(), *more]
         self.status_timers.set_.clear()
         return self._deliver(bodies, "session_status")
 
     def fire_announcement_timers(self, *more: str) -> Message:
-        """Advance by 3 s and deliver announcement timers and `more`. Returns the failed ones."""
+        """Advance by 3 s, deliver announcement timers and `more`. Returns the failed ones."""
         self.clock.advance(3000)
         bodies = [*self.announcement_timers.bodies(), *more]
         self.announcement_timers.set_.clear()

@@ -1,4 +1,4 @@
-"""Broadcast states in the sessions table: races have one winner, no change is lost."""
+"""Broadcast states in the sessions table: races, versions and permissions."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_full_disk_is_reported_once() -> None:
     assert (status, errors) == (5, b"standard output cannot be written: No space left on device\n")
 
 
-def test_a_traceback_with_odd_characters_is_written() -> None:
+def test_an_unwritable_traceback_keeps_the_exit_status() -> None:
     status, _, _ = _run("with standard_streams(): raise ValueError", "2>/dev/full")
     assert status == 1
 
