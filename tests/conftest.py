@@ -1,7 +1,7 @@
 """Tests run without AWS and without the machine's configuration, on all cores.
 
-Credentials are dummies. Tests that run real stacks and sockets wait more than they compute, so they
-run beside those that only compute.
+Credentials are dummies. Tests that run real stacks and sockets wait more than they compute. Two
+groups of them run at the same time; the other tests fill the gaps, at a lower priority.
 """
 
 from __future__ import annotations
@@ -40,15 +40,20 @@ _GROUPS = {
     "tests/e2e/": "end to end",
 }
 
+_LOW_PRIORITY = 10
+_STARTED = pytest.StashKey[bool]()
+
+
+def group_of(nodeid: str) -> str | None:
+    """The group of a test; None for those that only compute."""
+    return next((group for folder, group in _GROUPS.items() if nodeid.startswith(folder)), None)
+
 
 class _GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Sends a group, or else a file, to one worker. Larger ones go first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for folder, group in _GROUPS.items():
-            if nodeid.startswith(folder):
-                return group
-        return nodeid.partition("::")[0]
+        return group_of(nodeid) or nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -60,3 +65,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than cores, because the groups mostly wait."""
     return (psutil.cpu_count() or 1) + 1
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Lower the priority of a worker that starts without a group: groups keep real time."""
+    if item.config.stash.setdefault(_STARTED, False):
+        return
+    item.config.stash[_STARTED] = True
+    if "PYTEST_XDIST_WORKER" in os.environ and group_of(item.nodeid) is None:
+        os.nice(_LOW_PRIORITY)
