@@ -1,1 +1,1 @@
-"""Access tokens: where they come from, how long they live, and their renewal."""
+"""Tokens: sources, cache, files and lifetimes."""

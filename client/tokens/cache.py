@@ -1,4 +1,4 @@
-"""One client's token over all its connections, and the way to the next one."""
+"""Cache of a client's token, shared by all its connections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from client.tokens.sources import NoServiceError, TokenSource
 from client.tokens.times import HeldToken
 from shared.utils.clock import Clock
 
-# A token that lives longer than this is good enough for a handshake.
+# Remaining life that suffices for a handshake (s).
 _HANDSHAKE_SECONDS = 30.0
 
 
 class TokenCache:
-    """Holds the latest token; `source` gives newer ones, None if nothing does."""
+    """Holds the latest token, and fetches newer ones from `source`, if there is one."""
 
     def __init__(self, source: TokenSource | None, given: str | None, clock: Clock) -> None:
         self._source = source
@@ -24,20 +24,21 @@ class TokenCache:
 
     @property
     def renewable(self) -> bool:
-        """Whether there may be newer tokens."""
+        """Whether there is a source of newer tokens."""
         return self._source is not None
 
     @property
     def held(self) -> HeldToken | None:
-        """The latest token, None before the first."""
+        """The latest token; None before the first."""
         return self._held
 
     async def current(self, server_ms: float) -> str | None:
-        """The token for a handshake now; None for a client that is anonymous. Raises TokenError.
+        """Return the token for a handshake now; None for an anonymous client. Raises TokenError.
 
-        Fetched if there is none, renewed if it is about to expire or does not say when, and the
-        former one if renewing fails. One that lives longer is renewed over the open connection: a
-        source may hang while the network is away, and the handshake need not wait for it.
+        Fetches a token if there is none, or if the held one is about to expire or does not say
+        when; if that fails, returns the held one. A token with more life left is renewed over the
+        open connection instead: a source may hang while the network is down, and must not delay
+        the handshake.
         """
         held = self._held
         if self._source is None:
@@ -56,11 +57,11 @@ class TokenCache:
             return held.token
 
     async def newer_than(self, former: str | None) -> str:
-        """A token other than `former`, unless the source still gives that. Raises TokenError."""
+        """Return a token newer than `former`, if the source has one. Raises TokenError."""
         async with self._lock:
             held = self._held
             if held is not None and held.token != former:
-                return held.token  # somebody else has renewed it meanwhile
+                return held.token  # another connection has renewed it meanwhile
             if self._source is None:
                 raise RenewalError("nothing renews the token; pass --token-command or --token-file")
             token = await self._source.fetch()
@@ -69,7 +70,7 @@ class TokenCache:
             return token
 
     def seconds_until_due(self, server_ms: float) -> float | None:
-        """How long until it is time to renew; None if the token does not say when it expires."""
+        """Return the seconds until renewal is due; None if the token has no expiry."""
         if self._held is None:
             return None
         remaining = self._held.remaining(self._clock.monotonic(), server_ms)

@@ -1,4 +1,4 @@
-"""Tokens: fetching one from a development server's token service, and whom one names."""
+"""Tokens of a development server, and the user that a token names."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LAST_PORT = 65_535
 
 
 def local_token_url(websocket_url: str) -> str | None:
-    """Where a development server gives out tokens: by convention the port after its WebSocket's.
+    """Return the token URL of a local development server: the port after the WebSocket's.
 
-    None for a server that is not on this machine, or whose port cannot be told.
+    None for a server on another machine, or for a URL without a port.
     """
     try:
         port = urlsplit(websocket_url).port
@@ -35,10 +35,10 @@ def local_token_url(websocket_url: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class TokenIdentity:
-    """Whom a token names, as it says itself: nothing here checks that it is true."""
+    """Identity that a token claims; the token is not verified."""
 
-    user: str  # its `sub`; empty if it is no JWT
-    key_id: str  # of the key that it is signed with
+    user: str  # the `sub` claim; empty if the token is not a JWT
+    key_id: str  # of the signing key
 
     @classmethod
     def of(cls, token: str | None) -> TokenIdentity:
@@ -56,7 +56,7 @@ def _member(part: str, name: str) -> str:
 
 
 def login_name(look_up: Callable[[], str] = getpass.getuser) -> str:
-    """The login name of this process's user. Raises UnknownUserError if nothing tells it."""
+    """Return the login name of this process's user. Raises UnknownUserError."""
     try:
         name = look_up()
     except (KeyError, OSError):  # no environment variable, and no entry in the password file
@@ -69,7 +69,7 @@ def login_name(look_up: Callable[[], str] = getpass.getuser) -> str:
 async def fetch_token(
     url: str, user: str, groups: Sequence[str], *, timeout_seconds: float = _TIMEOUT_SECONDS
 ) -> str:
-    """A token for `user` as a member of `groups`, from `POST url {"sub", "groups"}`.
+    """Fetch a token for `user` as a member of `groups`: `POST url {"sub", "groups"}`.
 
     Raises TokenError.
     """

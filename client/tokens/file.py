@@ -1,4 +1,4 @@
-"""A refresh token in a private file: what `make token` keeps and the client renews by."""
+"""Private file with a refresh token, written by `make token` and used to renew tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_BYTES = 65_536
 
 
 class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Which user pool client a refresh token is for, where it is renewed, and whose it is."""
+    """A refresh token with its user pool client, endpoint and user."""
 
     endpoint: str
     client_id: str
@@ -25,7 +25,7 @@ class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:
-        """The file's content. Raises RenewalError, also if others than its owner may read it."""
+        """Load the file. Raises RenewalError, also if anyone but its owner may read it."""
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(path.stat().st_mode)
@@ -37,20 +37,20 @@ class TokenFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         try:
             kept = msgspec.json.decode(content, type=cls)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise RenewalError(f"{path} is no token file; make token writes one") from None
+            raise RenewalError(f"{path} is not a token file; make token writes one") from None
         if not _is_safe(kept.endpoint):
             raise RenewalError(f"{path} names an endpoint that is neither https nor this machine's")
         return kept
 
     def save(self, path: Path) -> None:
-        """Write it for its owner's eyes alone. Raises RenewalError."""
+        """Write the file, readable by its owner only. Raises RenewalError."""
         try:
             write_private(path, msgspec.json.encode(self))
         except OSError as fault:
             raise RenewalError(f"{path} cannot be written ({fault.strerror or fault})") from None
 
     def with_refresh_token(self, refresh_token: str) -> TokenFile:
-        """The same with another refresh token."""
+        """Return a copy with another refresh token."""
         return msgspec.structs.replace(self, refresh_token=refresh_token)
 
 

@@ -1,4 +1,4 @@
-"""Files in which the command line remembers who it is: for their owner's eyes, never half."""
+"""Private files of the command line: readable by their owner only, written atomically."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Where this user's programs keep such files: $XDG_CONFIG_HOME/lingocast, by default
-    ~/.config/lingocast (https://specifications.freedesktop.org/basedir-spec/latest/).
+    """Return the directory: $XDG_CONFIG_HOME/lingocast, by default ~/.config/lingocast.
 
-    A relative XDG_CONFIG_HOME counts as none, as the specification says. Raises OSError if
-    nobody knows where home is.
+    A relative XDG_CONFIG_HOME is ignored
+    (https://specifications.freedesktop.org/basedir-spec/latest/). Raises OSError if the home
+    directory is unknown.
     """
     configured = os.environ.get("XDG_CONFIG_HOME", "")
     if Path(configured).is_absolute():
@@ -26,22 +26,20 @@ def config_dir() -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step. Raises OSError."""
+    """Replace a file's content atomically. Raises OSError."""
     with _written_beside(path, content) as written:
         written.replace(path)
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Create a file with its content in one step. Raises FileExistsError if another was faster,
-    and OSError.
-    """
+    """Create a file with its content atomically. Raises OSError; FileExistsError if it exists."""
     with _written_beside(path, content) as written:
         path.hardlink_to(written)
 
 
 @contextlib.contextmanager
 def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
-    """A file of that content next to `path`, which only its owner may read."""
+    """Write a temporary file next to `path`, readable by its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # 0600
     written = Path(name)

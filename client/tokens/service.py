@@ -1,4 +1,4 @@
-"""One request to a token service, whatever answers there: bounded in time and size."""
+"""HTTP requests to token services, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Answer(msgspec.Struct):
 
 
 async def post_for_token(url: str, body: bytes, timeout_seconds: float) -> str:
-    """The `token` that the service answers a POST of JSON with. Raises TokenError."""
+    """POST JSON and return the `token` of the answer. Raises TokenError."""
     answer = await exchange(url, body, timeout_seconds, {"Content-Type": "application/json"})
     return _token(_shown(url), answer)
 
@@ -35,7 +35,7 @@ async def post_for_token(url: str, body: bytes, timeout_seconds: float) -> str:
 async def exchange(
     url: str, body: bytes, timeout_seconds: float, headers: Mapping[str, str]
 ) -> bytes:
-    """What the service answers a POST with. Raises TokenError, with the status if it refuses."""
+    """POST and return the response body. Raises TokenError, with the status if refused."""
     _check(url)
     exchanging = _Exchange(url, body, timeout_seconds, headers)
     loop = asyncio.get_running_loop()
@@ -43,16 +43,16 @@ async def exchange(
 
     def exchanged() -> None:
         outcome = exchanging.outcome()
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
             loop.call_soon_threadsafe(_settle, answer, outcome)
 
-    # A thread that nothing waits for at the end: looking up a name cannot be broken off.
+    # A daemon thread, because a name lookup cannot be aborted and must not delay the exit.
     threading.Thread(target=exchanged, daemon=True).start()
     try:
         async with asyncio.timeout(timeout_seconds):
             return await answer
     except TimeoutError:
-        raise TokenError(exchanging.overdue) from None
+        raise TokenError(exchanging.timeout_message) from None
     finally:
         exchanging.abort()
 
@@ -72,7 +72,7 @@ def _token(shown: str, answer: bytes) -> str:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         token = ""
     if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise TokenError(f"what {shown} answered holds no token")
+        raise TokenError(f"the answer of {shown} contains no token")
     return token
 
 
@@ -83,25 +83,25 @@ def _check(url: str) -> None:
             return
     except ValueError:
         pass
-    raise TokenError(f"{_shown(url)!r} is no http address to fetch a token from")
+    raise TokenError(f"{_shown(url)!r} is not an http address to fetch a token from")
 
 
 def _shown(url: str) -> str:
-    """The address without what may be secret in it."""
+    """Return the URL without its query and credentials, which may be secret."""
     scheme, separator, rest = url.partition("?")[0].rpartition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"[:100]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other: the service is where it was said to be."""
+    """Treats a redirect as an error: credentials go to the configured address only."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 class _Exchange:
-    """One request and its answer; `abort` ends it, from any thread."""
+    """One request and its response; `abort` may be called from any thread."""
 
     def __init__(
         self, url: str, body: bytes, timeout_seconds: float, headers: Mapping[str, str]
@@ -117,12 +117,12 @@ class _Exchange:
         self._aborted = False
 
     @property
-    def overdue(self) -> str:
-        """What is said if the answer does not come in time."""
+    def timeout_message(self) -> str:
+        """Error message of a timeout."""
         return f"no answer of {self.shown} within {self._timeout:g} s, so no token"
 
     def abort(self) -> None:
-        """Break the connection off, now or as soon as there is one."""
+        """Abort the connection, now or once it is open."""
         with self._lock:
             self._aborted = True
             for opened in self._sockets:
@@ -130,27 +130,27 @@ class _Exchange:
                     opened.shutdown(socket.SHUT_RDWR)
 
     def watch(self, connected: socket.socket) -> None:
-        """Remember a connection, to break it off. Raises OSError if it is no longer wanted."""
+        """Register a connection for `abort`. Raises OSError if already aborted."""
         with self._lock:
             if self._aborted:
                 raise ConnectionAbortedError
             self._sockets.append(connected)
 
     def outcome(self) -> bytes | TokenError:
-        """The answer's body, or why there is none."""
+        """Send the request and return the response body or the error."""
         try:
             return self._exchanged()
         except http.client.IncompleteRead as short:
             return short.partial
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as fault:
-            # The socket's own limit and ours end at about the same time: either may be first.
+            # The socket's timeout and `exchange`'s end at about the same time.
             if isinstance(getattr(fault, "reason", fault), TimeoutError):
-                return TokenError(self.overdue)
+                return TokenError(self.timeout_message)
             return TokenError(_reason(self.shown, fault), getattr(fault, "code", None))
 
     def _exchanged(self) -> bytes:
         request = urllib.request.Request(self._url, self._body, self._headers)  # noqa: S310 - checked
-        # What is on this machine is not reached through a proxy.
+        # Services on this machine are not reached through a proxy.
         proxies = urllib.request.ProxyHandler({} if self._is_local else None)
         opener = urllib.request.build_opener(
             proxies, _NoRedirect, _Http(self.watch), _Https(self.watch)
@@ -169,9 +169,9 @@ def _reason(shown: str, fault: Exception) -> str:
             reason = getattr(cause, "strerror", None) or cause
             return f"{shown} cannot be reached for a token: {reason}"
         case http.client.InvalidURL() | ValueError() | OverflowError():
-            return f"{shown!r} is no http address to fetch a token from"
+            return f"{shown!r} is not an http address to fetch a token from"
         case _:
-            return f"what answers at {shown} is no token service"
+            return f"the server at {shown} is not a token service"
 
 
 Watch = Callable[[socket.socket], None]
@@ -198,7 +198,7 @@ class _SecureConnection(http.client.HTTPSConnection):
 
 
 class _Http(urllib.request.HTTPHandler):
-    """Tells of the connections that it makes."""
+    """Passes each opened socket to `watch`."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class _Http(urllib.request.HTTPHandler):
 
 
 class _Https(urllib.request.HTTPSHandler):
-    """Tells of the connections that it makes."""
+    """Passes each opened socket to `watch`."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__()

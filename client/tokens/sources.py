@@ -1,4 +1,4 @@
-"""Where tokens come from: a development server, a command, or a refresh token."""
+"""Token sources: a development server, a command, or a refresh token."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ _COMMAND_SECONDS = 30.0
 _REFRESH_SECONDS = 10.0
 _MAX_BYTES = 65_536
 _MAX_SHOWN = 160
-# What a token looks like: it must not be shown, whoever prints it.
+# Looks like a token, and must not be shown in an error message.
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{12,}[A-Za-z0-9_.-]*")
 
 
 class NoServiceError(TokenError):
-    """Nothing gives tokens where a development server would: one may do without."""
+    """No token service runs at the guessed address; the client may go on without a token."""
 
 
 class TokenSource(Protocol):
-    """Gives tokens, time and again."""
+    """Provides tokens."""
 
     async def fetch(self) -> str:
-        """A token that is valid now. Raises TokenError."""
+        """Return a token that is valid now. Raises TokenError."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceTokenSource:
-    """Tokens of a development server, for the user that `user` names when it is needed."""
+    """Tokens of a development server, for the user that `user` returns."""
 
     url: str
     user: Callable[[], str]
     groups: Sequence[str]
-    is_guess: bool = False  # nobody said that there is one
+    is_guess: bool = False  # the URL was not configured
 
     async def fetch(self) -> str:
-        """As TokenSource.fetch; NoServiceError where the address was guessed."""
+        """As TokenSource.fetch. Raises NoServiceError if the URL was guessed."""
         user = self.user()
         try:
             return await fetch_token(self.url, user, self.groups)
@@ -62,9 +62,9 @@ class ServiceTokenSource:
 
 
 def parse_command(text: str) -> Sequence[str]:
-    """A command's words, as a shell would take them apart; there is no shell.
+    """Split a command into words by shell rules; it runs without a shell.
 
-    Raises ValueError if there are none.
+    Raises ValueError if it is empty.
     """
     words = shlex.split(text)
     if not words or not words[0] or "\0" in text:
@@ -74,7 +74,7 @@ def parse_command(text: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class CommandTokenSource:
-    """Tokens that a command prints. It gets no input, and is killed after `timeout_seconds`."""
+    """Tokens printed by a command, which gets no input and is killed after `timeout_seconds`."""
 
     command: Sequence[str]
     timeout_seconds: float = _COMMAND_SECONDS
@@ -87,7 +87,7 @@ class CommandTokenSource:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # so that what it starts ends with it
+                start_new_session=True,  # its child processes are killed with it
             )
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or fault
@@ -122,7 +122,7 @@ class CommandTokenSource:
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:
-    """What comes until the end, of which only the beginning is kept."""
+    """Read to the end, and return the beginning."""
     assert stream is not None
     kept = b""
     while part := await stream.read(_MAX_BYTES):
@@ -135,8 +135,8 @@ def _ended(status: int, said: bytes) -> str:
     lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return ended
-    told = _TOKEN_LIKE.sub("…", printable(lines[-1].strip()))
-    return f"{ended}: {told[:_MAX_SHOWN]}"
+    shown = _TOKEN_LIKE.sub("…", printable(lines[-1].strip()))
+    return f"{ended}: {shown[:_MAX_SHOWN]}"
 
 
 class _Result(msgspec.Struct, rename="pascal"):
@@ -150,7 +150,7 @@ class _Renewed(msgspec.Struct, rename="pascal"):
 
 @dataclass(frozen=True, slots=True)
 class RefreshTokenSource:
-    """Tokens of a Cognito user pool, by the refresh token in a file that only its owner may read.
+    """Tokens of a Cognito user pool, fetched with the refresh token in a private file.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html
     """
@@ -184,7 +184,7 @@ class RefreshTokenSource:
         try:
             result = msgspec.json.decode(answer, type=_Renewed).authentication_result
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise RenewalError(f"what {kept.endpoint} answered holds no token") from None
-        if result.refresh_token:  # where the pool rotates them, the former one is void soon
+            raise RenewalError(f"the answer of {kept.endpoint} contains no token") from None
+        if result.refresh_token:  # the pool rotates refresh tokens: the former one expires soon
             kept.with_refresh_token(result.refresh_token).save(self.path)
         return result.access_token

@@ -1,9 +1,8 @@
-"""How long a token still lives, as far as a client can tell. Pure: no clock of its own.
+"""Remaining life of a token, as estimated by the client. Pure: no clock.
 
-A token says when it was issued and when it expires, by its issuer's clock. This machine's clock may
-be wrong, and so may an estimate of the service's. Hence two estimates are kept: the age of the
-token here, by a clock that cannot be set, and the time of day; the latter counts only where it is
-possible at all.
+A token's issue and expiry times are by its issuer's clock. This machine's clock may be wrong, and
+so may the estimate of the service's clock. Hence two estimates: one by the token's age on this
+machine's monotonic clock, one by the time of day, which counts only if it is plausible.
 """
 
 from __future__ import annotations
@@ -13,36 +12,36 @@ import json
 import math
 from dataclasses import dataclass, field
 
-# A clock that is off by less proves nothing (s).
+# Tolerated clock error (s).
 _CLOCK_SLACK = 60.0
-# A day after year 9999: what is later is no time (s since the epoch).
+# One day after the year 9999; later values are not times (s since the epoch).
 _LATEST = 253_402_387_200
-# How long before its end a token is renewed: a third of its life, ten minutes at most (s).
+# A token is renewed this long before its expiry: a third of its life, ten minutes at most (s).
 _LEAD_SHARE = 3
 _MAX_LEAD = 600.0
 _UNKNOWN_LEAD = 60.0
-# A failed attempt is repeated after an eighth of the lead, then later, but at least every minute.
+# First retry after an eighth of the lead, then with doubled delays of at most a minute.
 _RETRY_SHARE = 8
 _MAX_RETRY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTimes:
-    """When a token was issued and when it expires (s since the epoch), as it says itself."""
+    """Issue and expiry times that a token claims (s since the epoch)."""
 
     issued_at: float | None = None
     expires_at: float | None = None
 
     @classmethod
     def of(cls, token: str) -> TokenTimes:
-        """Read a token's claims without verifying them; what it does not say is None."""
+        """Read a token's claims without verifying them; missing ones are None."""
         claims = _claims(token)
         return cls(_time(claims.get("iat")), _time(claims.get("exp")))
 
 
 @dataclass(frozen=True, slots=True)
 class HeldToken:
-    """A token and since when it is here (s of a monotonic clock)."""
+    """A token and when it was received (s of a monotonic clock)."""
 
     token: str = field(repr=False)
     since: float
@@ -50,19 +49,19 @@ class HeldToken:
 
     @classmethod
     def of(cls, token: str, since: float) -> HeldToken:
-        """A token that came just now."""
+        """Return a token received at `since`."""
         return cls(token, since, TokenTimes.of(token))
 
     @property
     def lifetime(self) -> float | None:
-        """Seconds from issue to expiry; None if the token does not say, or makes no sense."""
+        """Seconds from issue to expiry; None if the claims are missing or implausible."""
         issued_at, expires_at = self.times.issued_at, self.times.expires_at
         if issued_at is None or expires_at is None or expires_at <= issued_at:
             return None
         return expires_at - issued_at
 
     def remaining(self, monotonic: float, server_ms: float) -> float | None:
-        """For how many seconds more it is valid, at most; None if nothing says so."""
+        """Return the estimated seconds until expiry; None if unknown."""
         if self.times.expires_at is None:
             return None
         age = max(monotonic - self.since, 0.0)
@@ -70,18 +69,18 @@ class HeldToken:
         if self.lifetime is None:
             return by_clock if by_clock + age > 0 else None
         by_age = self.lifetime - age
-        # It cannot have been expired when it came, nor have had more than its whole life.
+        # Plausible: on receipt it was not expired and had no more than its whole life left.
         possible = 0 < by_clock + age <= self.lifetime + _CLOCK_SLACK
         return min(by_clock, by_age) if possible else by_age
 
     @property
     def lead(self) -> float:
-        """How many seconds before its end it is to be renewed."""
+        """Seconds before expiry at which to renew."""
         lifetime = self.lifetime
         return _UNKNOWN_LEAD if lifetime is None else min(lifetime / _LEAD_SHARE, _MAX_LEAD)
 
     def retry_delay(self, failures: int) -> float:
-        """Seconds until the next attempt, after so many that failed in a row."""
+        """Return the seconds to wait after `failures` failed attempts in a row."""
         first = self.lead / _RETRY_SHARE
         doubled = first * 2.0 ** min(max(failures - 1, 0), 16)
         return min(doubled, _MAX_RETRY)

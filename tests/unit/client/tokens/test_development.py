@@ -20,9 +20,9 @@ async def test_a_token_is_fetched_for_a_user_and_groups(monkeypatch: pytest.Monk
     ("status", "body", "message"),
     [
         (500, "", "HTTP status 500"),
-        (200, "not JSON", "holds no token"),
-        (200, "{}", "holds no token"),
-        (200, "[]", "holds no token"),
+        (200, "not JSON", "contains no token"),
+        (200, "{}", "contains no token"),
+        (200, "[]", "contains no token"),
     ],
 )
 async def test_no_token_is_told(status: int, body: str, message: str) -> None:
@@ -34,7 +34,7 @@ async def test_no_token_is_told(status: int, body: str, message: str) -> None:
     ("url", "message"),
     [
         ("http://127.0.0.1:1/token", "cannot be reached for a token: Connection refused"),
-        ("file:///etc/passwd", "no http address"),
+        ("file:///etc/passwd", "not an http address"),
     ],
 )
 async def test_no_token_service_is_told(url: str, message: str) -> None:

@@ -148,10 +148,10 @@ async def test_the_file_is_for_its_owners_eyes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "is no token file"),
-        (b"[" * 100_000, "is no token file"),
-        (b"\xff", "is no token file"),
-        (b'{"endpoint": "https://x"}', "is no token file"),
+        (b"", "is not a token file"),
+        (b"[" * 100_000, "is not a token file"),
+        (b"\xff", "is not a token file"),
+        (b'{"endpoint": "https://x"}', "is not a token file"),
         (msgspec.json.encode(kept("http://evil.example/")), "neither https nor this machine's"),
         (msgspec.json.encode(kept("file:///etc/passwd")), "neither https nor this machine's"),
         (msgspec.json.encode(kept("https://[")), "neither https nor this machine's"),
@@ -174,8 +174,8 @@ async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> 
     [
         (400, '{"__type": "NotAuthorizedException"}', "not accepted any more; sign in again"),
         (500, "", "HTTP status 500"),
-        (200, "<html>", "holds no token"),
-        (200, '{"AuthenticationResult": {}}', "holds no token"),
+        (200, "<html>", "contains no token"),
+        (200, '{"AuthenticationResult": {}}', "contains no token"),
     ],
 )
 async def test_what_the_user_pool_answers_is_told(
