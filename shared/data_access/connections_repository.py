@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
-from shared.data_access.table import ConditionFailedError, Item, Table
-from shared.models import schema
-from shared.models.connection import (
-    CONNECTION_LIFETIME_MS,
-    Connection,
-    LeftSeat,
-    Membership,
-    Seat,
+from shared.data_access.connection_items import (
+    LEFT_SEAT,
+    LEFT_SESSION,
+    SOURCE,
+    TURN,
+    before_leaving,
+    from_item,
+    to_item,
 )
+from shared.data_access.table import ConditionFailedError, Table
+from shared.models import schema
+from shared.models.connection import Connection, Membership, Seat
 
 # Minimum time between two writes of a connection's lastActivityTime (ms).
 ACTIVITY_INTERVAL_MS = 30_000
-ACTIVITY_BUCKETS = 8
-_SOURCE = "interpreterSource"
-_TURN = "turn"
 _TAKEN_OVER = "takenOver"
-_LEFT_SESSION = "leftSessionId"
-_LEFT_SEAT = "leftSeat"
-# A row outlives its connection, so that a late $disconnect still finds it.
-_EXPIRY_MARGIN_SECONDS = 60 * 60
 
 # Condition: no other connection has taken the seat over.
 NOT_REPLACED = "attribute_not_exists(#replaced)"
@@ -43,7 +38,7 @@ class ConnectionsRepository:
     def register(self, connection: Connection) -> bool:
         """Create the row of a new connection. False if it exists (a repeated $connect)."""
         try:
-            self._table.put_new(_to_item(connection))
+            self._table.put_new(to_item(connection))
         except ConditionFailedError:
             return False
         return True
@@ -51,7 +46,7 @@ class ConnectionsRepository:
     def get(self, connection_id: str) -> Connection | None:
         """Read a connection, strongly consistent."""
         item = self._table.get(connection_id)
-        return None if item is None else connection_of(item)
+        return None if item is None else from_item(item)
 
     def take_seat(
         self,
@@ -76,7 +71,7 @@ class ConnectionsRepository:
         if membership.epoch is not None:
             sets["#epoch"] = ("epoch", membership.epoch)
         if membership.source is not None:
-            sets["#source"] = (_SOURCE, membership.source)
+            sets["#source"] = (SOURCE, membership.source)
         if resume_hash is not None:
             sets["#resume"] = (schema.RESUME_HASH, resume_hash)
         same = " AND ".join(
@@ -110,7 +105,7 @@ class ConnectionsRepository:
                     "#session": schema.SESSION_ID,
                     "#seat": schema.SEAT,
                     "#replaced": schema.REPLACED_AT,
-                    "#turn": _TURN,
+                    "#turn": TURN,
                 },
                 values={
                     ":session": session_id,
@@ -139,7 +134,7 @@ class ConnectionsRepository:
         self._stand_up(connection_id, session_id, "")
 
     def _stand_up(self, connection_id: str, session_id: str, note: str) -> Connection | None:
-        names = {"#leftSession": _LEFT_SESSION, "#leftSeat": _LEFT_SEAT} if note else {}
+        names = {"#leftSession": LEFT_SESSION, "#leftSeat": LEFT_SEAT} if note else {}
         try:
             item = self._table.update(
                 connection_id,
@@ -150,19 +145,19 @@ class ConnectionsRepository:
                     "#session": schema.SESSION_ID,
                     "#seat": schema.SEAT,
                     "#epoch": "epoch",
-                    "#source": _SOURCE,
+                    "#source": SOURCE,
                     "#resume": schema.RESUME_HASH,
                     "#at": schema.SEATED_AT,
                     "#replaced": schema.REPLACED_AT,
-                    "#turn": _TURN,
+                    "#turn": TURN,
                     **names,
                 },
                 values={":session": session_id, ":zero": 0, ":one": 1},
-                revert=_seated_again if note else dict,
+                revert=before_leaving if note else dict,
             )
         except ConditionFailedError:
             return None
-        return connection_of(item)
+        return from_item(item)
 
     def confirm_counted_out(self, connection_id: str, turn: int) -> None:
         """Clear the seat that was left at `turn`: it is counted out."""
@@ -170,7 +165,7 @@ class ConnectionsRepository:
             connection_id,
             "REMOVE #leftSession, #leftSeat",
             condition="#turn = :turn",
-            names={"#turn": _TURN, "#leftSession": _LEFT_SESSION, "#leftSeat": _LEFT_SEAT},
+            names={"#turn": TURN, "#leftSession": LEFT_SESSION, "#leftSeat": LEFT_SEAT},
             values={":turn": turn},
         )
 
@@ -205,7 +200,7 @@ class ConnectionsRepository:
             )
         except ConditionFailedError:
             return self.get(connection_id)
-        return connection_of(item)
+        return from_item(item)
 
     def authenticate(
         self, connection_id: str, groups: frozenset[str], until: int
@@ -261,60 +256,3 @@ class ConnectionsRepository:
             values={":session": session_id, **(values or {})},
         )
         return [(item[schema.CONNECTION_ID], Seat.parse(item[schema.SEAT])) for item in items]
-
-
-def activity_bucket(connection_id: str) -> str:
-    """Bucket of a connection in the idle index."""
-    return str(zlib.crc32(connection_id.encode()) % ACTIVITY_BUCKETS)
-
-
-def _to_item(connection: Connection) -> Item:
-    lifetime_seconds = CONNECTION_LIFETIME_MS // 1000
-    return {
-        schema.CONNECTION_ID: connection.connection_id,
-        schema.ACTIVITY_BUCKET: activity_bucket(connection.connection_id),
-        schema.LAST_ACTIVITY_TIME: connection.last_activity_time,
-        schema.EXPIRES_AT: connection.connected_at // 1000
-        + lifetime_seconds
-        + _EXPIRY_MARGIN_SECONDS,
-        schema.USER_ID: connection.user_id,
-        schema.CONNECTED_AT: connection.connected_at,
-    }
-
-
-def connection_of(item: Item) -> Connection:
-    """Convert a row to a connection."""
-    membership = None
-    if schema.SESSION_ID in item:
-        membership = Membership(
-            item[schema.SESSION_ID],
-            Seat.parse(item[schema.SEAT]),
-            item.get("epoch"),
-            item.get(_SOURCE),
-        )
-    return Connection(
-        connection_id=item[schema.CONNECTION_ID],
-        user_id=item.get(schema.USER_ID),
-        connected_at=item[schema.CONNECTED_AT],
-        last_activity_time=item[schema.LAST_ACTIVITY_TIME],
-        membership=membership,
-        replaced_at=item.get(schema.REPLACED_AT),
-        authenticated_until=item.get(schema.AUTHENTICATED_UNTIL),
-        authenticated_groups=frozenset(
-            filter(None, item.get(schema.AUTHENTICATED_GROUPS, "").split(","))
-        ),
-        turn=item.get(_TURN, 0),
-        left=LeftSeat(item[_LEFT_SESSION], Seat.parse(item[_LEFT_SEAT]))
-        if _LEFT_SESSION in item
-        else None,
-    )
-
-
-def _seated_again(item: Item) -> Item:
-    """Revert `leave` in a row, as far as the row still knows the seat."""
-    return {
-        **item,
-        schema.SESSION_ID: item[_LEFT_SESSION],
-        schema.SEAT: item[_LEFT_SEAT],
-        _TURN: item[_TURN] - 1,
-    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.data_access.connections_repository import ACTIVITY_BUCKETS
+from shared.data_access.connection_items import ACTIVITY_BUCKETS
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
 from shared.models.connection import Seat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.data_access.connections_repository import connection_of
+from shared.data_access.connection_items import from_item
 from shared.data_access.table import Table
 from shared.models.connection import Connection
 
@@ -18,9 +18,7 @@ class MemberRows:
 
     def read(self, connection_ids: Sequence[str]) -> list[Connection]:
         """Read the connections that still exist. Raises StoreUnavailableError."""
-        return [
-            connection_of(item) for item in self._table.batch_get(connection_ids, consistent=True)
-        ]
+        return [from_item(item) for item in self._table.batch_get(connection_ids, consistent=True)]
 
 
 def listeners_by_language(session_id: str, members: Sequence[Connection]) -> Counter[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared.data_access.connections_repository import NOT_REPLACED, connection_of
+from shared.data_access import connection_items
+from shared.data_access.connections_repository import NOT_REPLACED
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.pending_notifications import SPEAKER, notification_attribute
 from shared.data_access.session_items import former_item, from_item
@@ -44,7 +45,7 @@ class Rollovers:
         item = self._connections.get(connection_id)
         if item is None or item.get(schema.RESUME_HASH) != resume_hash:
             return None
-        return RolloverCandidate(connection_of(item), item.get(_REPLACED_BY))
+        return RolloverCandidate(connection_items.from_item(item), item.get(_REPLACED_BY))
 
     def set_resume_hash(self, connection_id: str, session_id: str, resume_hash: str) -> bool:
         """Replace the hash of the token that permits the next rollover.
@@ -80,7 +81,7 @@ class Rollovers:
             },
             values={":now": now_ms, ":by": by, ":hash": resume_hash, ":longAgo": _LONG_AGO},
         )
-        return None if before is None else connection_of(before)
+        return None if before is None else connection_items.from_item(before)
 
     def undo_replace(self, connection_id: str, *, by: str, now_ms: int) -> bool:
         """Undo `replace`. False if the connection is gone."""
