@@ -1,1 +1,1 @@
-"""The tables of functions and routes, from which everything else follows."""
+"""The tables of functions and routes, from which the stack is built."""

@@ -1,4 +1,4 @@
-"""What a function is made of: its settings, its rights, and what Lambda gives it."""
+"""Describes a Lambda function: settings, permissions, memory and timeout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.utils.settings import Settings
 
 
 class Resource(Enum):
-    """What a function may be granted something on."""
+    """A resource that a grant can name."""
 
     SESSIONS = "sessions"
     CONNECTIONS = "connections"
@@ -29,14 +29,16 @@ class Resource(Enum):
     BROADCAST_FUNCTION = "broadcast"
     DISCONNECT_FUNCTION = "disconnect"
     INTERPRETER_FUNCTION = "interpreter"
-    # Of services that have no resources to name: hearing, translating and speaking text is their
-    # every call's own matter.
+    # For services whose actions have no resources: transcription, translation, speech synthesis.
     NO_RESOURCE = "*"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Exact actions on one resource; @connections grants have none, their ARN holds the method."""
+    """Exact actions on one resource.
+
+    @connections grants have no actions: their ARN contains the method.
+    """
 
     resource: Resource
     actions: tuple[str, ...] = ()
@@ -51,16 +53,18 @@ class FunctionSpec:
     grants: tuple[Grant, ...] = ()
     memory_mb: int = 512
     timeout_seconds: int = 10
-    # Lambda stops what invokes itself 16 times, also by a queue, unless it is said to be meant:
+    # Lambda stops a function that invokes itself 16 times, also through a queue, unless that is
+    # declared as intended:
     # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
     repeats_itself: bool = False
-    # An event that Lambda itself keeps until the function has taken it is given up after so long,
-    # and tried once only; None leaves both as Lambda does them (six hours, three times).
+    # The maximum age of an asynchronous event, which is then tried only once. None keeps Lambda's
+    # own values: six hours, three attempts.
     event_seconds: int | None = None
 
     @property
     def keeps_lost_events(self) -> bool:
-        """Whether an event that nobody waits for is kept when it has failed as often as Lambda
-        tries. Not where it holds a secret.
+        """Whether asynchronous events go to the dead-letter queue after the last attempt.
+
+        They do not if they contain a secret.
         """
         return any(grant.resource is Resource.LOST_EVENTS for grant in self.grants)

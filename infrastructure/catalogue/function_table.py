@@ -1,7 +1,7 @@
-"""The table of functions: each with its settings and its rights.
+"""The table of functions, each with its settings and permissions.
 
-The stack is built from it, template tests read it, and the local server runs what the stack says.
-Their routes are in `infrastructure.catalogue.routes` and `.http_routes`.
+The stack is built from it, and template tests read it. The routes are in
+`infrastructure.catalogue.routes` and `.http_routes`.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from shared.utils.settings import (
     SweepSettings,
 )
 
-# One full core: a fan-out is bound by CPU, and Lambda gives CPU in proportion to memory.
+# One full core: a fan-out is CPU-bound, and Lambda allots CPU in proportion to memory.
 FULL_CORE_MB = 1_769
 
 
-# What follows from a connection that turns out to be gone: its row and its seat are given up and,
-# if it was a source, those who heard it are told.
+# Clean-up of a connection that turns out to be gone: delete its row, give up its seat and notify
+# its listeners if it was a source.
 _RELEASE = (
     Grant(Resource.AUDIENCE_INDEX, ("dynamodb:Query",)),
     Grant(Resource.POST_TO_CONNECTION),
 )
 
-# Connections that go on beyond their budgets.
+# Connections that keep exceeding their budgets.
 _CLOSE_ABUSIVE = Grant(Resource.CLOSE_CONNECTION)
 
 _SET_TIMER = Grant(Resource.TIMER_QUEUE, ("sqs:SendMessage",))
-# Whoever counts listeners may find that their speaker is to hear of it.
-_TELL_SPEAKER = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
-# Readers whom the table did not let greet when they came.
-_GREET_LATER = Grant(Resource.ANNOUNCEMENT_QUEUE, ("sqs:SendMessage",))
-# What Lambda itself does with an event that has failed, it does by the function's role.
+# Changes of the audience trigger a status for the speaker.
+_QUEUE_STATUS = Grant(Resource.STATUS_QUEUE, ("sqs:SendMessage",))
+# Replays of announcements that failed at the join.
+_QUEUE_REPLAY = Grant(Resource.ANNOUNCEMENT_QUEUE, ("sqs:SendMessage",))
+# Lambda moves failed events to the dead-letter queue with the function's role.
 _KEEP_LOST = Grant(Resource.LOST_EVENTS, ("sqs:SendMessage",))
 _START_INTERPRETER = Grant(Resource.INTERPRETER_FUNCTION, ("lambda:InvokeFunction",))
 _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
@@ -48,14 +48,14 @@ _SHARD = Grant(Resource.BROADCAST_FUNCTION, ("lambda:InvokeFunction",))
 AUTHORIZER = FunctionSpec(
     "authorizer",
     AdmissionSettings,
-    # What a session keeps of its interpreter's ticket.
+    # The hash of the interpreter's ticket in the session's row.
     (Grant(Resource.SESSIONS, ("dynamodb:GetItem",)),),
     timeout_seconds=10,
 )
 CONNECT = FunctionSpec(
     "connect",
     HandshakeSettings,
-    # Also what is remembered of its address, and whose turn it is to wait for that.
+    # Includes the marks of addresses and the queue of delayed handshakes.
     (
         Grant(
             Resource.CONNECTIONS,
@@ -69,7 +69,7 @@ DISCONNECT = FunctionSpec(
     (
         _KEEP_LOST,
         _SET_TIMER,
-        _TELL_SPEAKER,
+        _QUEUE_STATUS,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
@@ -81,15 +81,15 @@ DISCONNECT = FunctionSpec(
 )
 CONTROL = FunctionSpec(
     "control",
-    # A speaker who comes back can be gone again before the session names them: then their farewell
-    # has found nothing to do, and nobody else sets the timer.
+    # Includes the grace timer: a returning speaker can disconnect before the session names the new
+    # connection. The disconnect then finds no speaker, so the join has to set the timer.
     ControlSettings,
     (
         _SET_TIMER,
-        _TELL_SPEAKER,
-        _GREET_LATER,
+        _QUEUE_STATUS,
+        _QUEUE_REPLAY,
         _START_INTERPRETER,
-        # What is announced, whether this reader has acknowledged it, and that it was delivered.
+        # Read announcements and acknowledgements, count deliveries.
         Grant(Resource.ANNOUNCEMENTS, ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.SESSIONS,
@@ -114,7 +114,7 @@ AUDIO_PROCESSOR = FunctionSpec(
     AudioSettings,
     (
         _SHARD,
-        _TELL_SPEAKER,
+        _QUEUE_STATUS,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
@@ -130,7 +130,7 @@ BROADCAST = FunctionSpec(
     FanoutSettings,
     (
         _SHARD,
-        _TELL_SPEAKER,
+        _QUEUE_STATUS,
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
@@ -145,7 +145,7 @@ TIMEOUT = FunctionSpec(
     SweepSettings,
     (
         _KEEP_LOST,
-        # What Lambda itself does with the queue, it does by the function's role.
+        # Lambda polls the queue with the function's role.
         Grant(
             Resource.TIMER_QUEUE,
             ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
@@ -170,7 +170,7 @@ TIMEOUT = FunctionSpec(
         Grant(Resource.DISCONNECT_FUNCTION, ("lambda:InvokeFunction",)),
         _START_INTERPRETER,
     ),
-    # A sweep that meets thousands of idle connections closes a hundred at a time.
+    # A sweep can find thousands of idle connections, and closes a hundred at a time.
     timeout_seconds=30,
 )
 SESSION_STATUS = FunctionSpec(
@@ -193,7 +193,7 @@ SESSION_STATUS = FunctionSpec(
             ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         ),
         Grant(Resource.ACTIVE_INDEX, ("dynamodb:Query",)),
-        # Also what is remembered of the address of a connection that is closed for abuse.
+        # Includes the mark on the address of an abusive connection.
         Grant(
             Resource.CONNECTIONS,
             ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
@@ -201,9 +201,9 @@ SESSION_STATUS = FunctionSpec(
         *_RELEASE,
         _CLOSE_ABUSIVE,
     ),
-    # A pass over all active sessions, below what API Gateway waits for a function.
+    # Enough for a pass over all active sessions, and below API Gateway's integration timeout.
     timeout_seconds=28,
-    # A status that changes brought about is followed by one more, until nothing has changed.
+    # A status after a change is followed by another one, until nothing has changed.
     repeats_itself=True,
 )
 DEVICE_SYNC = FunctionSpec(
@@ -233,7 +233,7 @@ DEVICE_SYNC = FunctionSpec(
         Grant(Resource.SYNC_SECRET, ("secretsmanager:GetSecretValue",)),
     ),
     memory_mb=FULL_CORE_MB,
-    # A pass over all devices that are online, below what API Gateway waits for a function.
+    # Enough for a pass over all online devices, and below API Gateway's integration timeout.
     timeout_seconds=28,
 )
 ANNOUNCEMENTS = FunctionSpec(
@@ -241,7 +241,7 @@ ANNOUNCEMENTS = FunctionSpec(
     AnnouncementSettings,
     (
         _SHARD,
-        _TELL_SPEAKER,
+        _QUEUE_STATUS,
         Grant(
             Resource.ANNOUNCEMENT_QUEUE,
             (
@@ -270,7 +270,7 @@ ANNOUNCEMENTS = FunctionSpec(
         _CLOSE_ABUSIVE,
     ),
     memory_mb=FULL_CORE_MB,
-    # Everybody connected is read, and then sent to; below what API Gateway waits for a function.
+    # Enough to read and reach everybody connected, and below API Gateway's integration timeout.
     timeout_seconds=28,
 )
 
@@ -278,11 +278,11 @@ INTERPRETER = FunctionSpec(
     "interpreter",
     InterpreterSettings,
     (
-        # Its run. Everything else it does as a client of the service.
+        # Its run. For everything else it is a client of the service.
         Grant(Resource.SESSIONS, ("dynamodb:UpdateItem",)),
         _START_INTERPRETER,
-        # Each by the narrowest action that there is; none of them knows resources for what is done
-        # here (Translate's and Polly's are terminologies and lexicons, which are not used):
+        # The narrowest actions that exist. None has resources for this use (Translate's and Polly's
+        # are terminologies and lexicons, which are not used):
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranscribe.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranslate.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpolly.html
@@ -290,15 +290,15 @@ INTERPRETER = FunctionSpec(
         Grant(Resource.NO_RESOURCE, ("translate:TranslateText",)),
         Grant(Resource.NO_RESOURCE, ("polly:SynthesizeSpeech",)),
     ),
-    # More than half a core: at most 20 languages' chunks, five a second each, are encoded and sent,
-    # and most of the time nothing is to be done. Lambda charges for memory all the time.
+    # More than half a core: it encodes and sends at most 20 languages, five chunks a second each,
+    # and is idle most of the time. Lambda charges for memory all the time.
     memory_mb=1_024,
-    # As long as Lambda lets anything run: the fewer successions the better.
+    # Lambda's maximum: fewer runs mean fewer handovers between them.
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
     timeout_seconds=900,
     # It starts its successor.
     repeats_itself=True,
-    # Whatever is lost the sweep starts again, with a ticket that makes older events void.
+    # The sweep restarts lost runs with a new ticket, which invalidates older events.
     event_seconds=60,
 )
 

@@ -1,6 +1,6 @@
-"""The table of the HTTP API's routes: who serves what, for whom, and how it is described.
+"""The routes of the HTTP API, with the contents of its OpenAPI document.
 
-The functions, with their settings and rights, stand in `infrastructure.catalogue.function_table`.
+The functions are in `infrastructure.catalogue.function_table`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from shared.protocol.webhook_messages import BusAccepted, BusEnvelope
 
 @dataclass(frozen=True)
 class HttpRouteSpec:
-    """One route of the HTTP API: `POST` and `/path`, and the function that serves it.
+    """One route of the HTTP API, and the function that serves it.
 
-    Unless `authorized` is off, it takes access tokens of the user pool and nothing else. The rest
-    is for docs/http/openapi.json (infrastructure/api/openapi.py): what the body of a request and of
-    its answer are, in a line what it does, and the errors that are its own.
+    An `authorized` route requires an access token of the user pool. The other fields are for
+    docs/http/openapi.json (infrastructure/api/openapi.py): types of the bodies, a one-line summary,
+    and the errors that only this route has.
     """
 
     method: str
@@ -33,16 +33,16 @@ class HttpRouteSpec:
     response: type[msgspec.Struct] | None = None
     summary: str = ""
     errors: tuple[ErrorCode, ...] = ()
-    # Headers that a request must have, each with what it is.
+    # Required headers, each with its description.
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
-        """What API Gateway and `http_handler` call it."""
+        """The route key of API Gateway and `http_handler`."""
         return f"{self.method} {self.path}"
 
 
-# In the order of docs/http/openapi.json. Without any there is no HTTP API.
+# In the order of docs/http/openapi.json. An empty table deploys no HTTP API.
 _BROADCAST = "/api/creator/broadcast"
 HTTP_ROUTES: tuple[HttpRouteSpec, ...] = (
     HttpRouteSpec(

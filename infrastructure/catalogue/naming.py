@@ -6,10 +6,11 @@ import re
 
 
 def construct_id(name: str, kind: str = "") -> str:
-    """`audio_processor`, `$connect` or `joinSession` in CamelCase, then what it is an id of.
+    """A construct id: the name in CamelCase, then `kind`.
 
-    CloudFormation knows a resource by its id: another id is another resource, and the old one and
-    what it held are deleted.
+    Names are `audio_processor`, `$connect` or `joinSession`, for example.
+    CloudFormation identifies resources by id. Under another id it creates a new resource and
+    deletes the old one with its data.
     """
     words = re.findall(r"[A-Za-z0-9]+", name)
     return "".join(word[0].upper() + word[1:] for word in words) + kind

@@ -1,4 +1,4 @@
-"""What differs between stages, and how things are called in each."""
+"""The configuration of each stage, and the names of its resources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.utils.settings import HANDSHAKE_DELAYS
 PROJECT = "lingocast"
 
 
-# The function that is reserved as many executions as the account has streams.
+# Has one reserved execution for each stream of Transcribe.
 INTERPRETER = "interpreter"
 # Transcribe's default quota of concurrent streams:
 # https://docs.aws.amazon.com/general/latest/gr/transcribe.html
@@ -26,47 +26,51 @@ TRANSCRIBE_STREAMS = 25
 
 
 class ConfigError(Exception):
-    """The app was asked for something that it cannot synthesize; the message says what it can."""
+    """The app cannot synthesize this configuration; the message says what it can."""
 
 
 class UnknownStageError(ConfigError):
-    """There is no stage of that name; the message lists those that exist."""
+    """Unknown stage; the message lists those that exist."""
 
 
 class Delivery(Enum):
     """How new code reaches callers."""
 
-    # Callers name functions by themselves: the next invocation has the new code.
+    # Callers name the function without an alias: the next invocation runs the new code.
     PLAIN = "plain"
-    # A tenth of the invocations for ten minutes, then all; an alarm takes it back.
+    # A tenth of the invocations for ten minutes, then all. Alarms roll it back.
     CANARY = "canary"
-    # All at once, whatever alarms say: for a fix that is to end an alarm.
+    # All at once, regardless of alarms: for a fix that ends an alarm.
     AT_ONCE = "at-once"
 
 
 class GatewayLogRole(Enum):
-    """Who sets the role by which API Gateway writes logs: one of a whole account and Region.
+    """Who sets the role with which API Gateway writes logs.
+
+    There is one per account and Region.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
 
-    # The stack does, in place of what was set before. Both role and setting outlive the stack:
-    # other APIs, other stages of this one among them, may rely on them by then.
+    # The stack replaces the previous setting. Role and setting outlive the stack, because other
+    # APIs, such as other stages of this one, may use them by then.
     CREATE = "create"
-    # Somebody has: an organization's base stack, say.
+    # It is already set, for example by an organization's base stack.
     EXISTING = "existing"
-    # Nobody, so the API writes no logs.
+    # It is not set, so the API writes no logs.
     OFF = "off"
 
 
 class ConnectIdentity(Enum):
-    """What a handshake must bring so that API Gateway asks the authorizer about it; else it is 401.
+    """What a handshake needs for API Gateway to call the authorizer.
 
-    Listeners may come without a token, so it must be nothing, or what every client sends.
+    Without it, API Gateway answers 401.     Listeners need no token, so it is nothing, or a
+    header that every client sends.
     """
 
     # CreateAuthorizer lists the identity source as required and calls it optional for REQUEST
-    # authorizers; whether a WebSocket API takes an empty list, only AWS can say (`make smoke`):
+    # authorizers. Only a deployment shows whether a WebSocket API accepts an empty list
+    # (`make smoke`):
     # https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers.html
     NONE = "none"
     # HTTP/1.1 requires it of every request: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
@@ -74,14 +78,15 @@ class ConnectIdentity(Enum):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """As the authorizer lists them."""
+        """The authorizer's identity sources."""
         return ("route.request.header.Host",) if self is ConnectIdentity.HOST else ()
 
 
 @dataclass(frozen=True)
 class CustomDomain:
-    """Where clients find the WebSocket API, with a certificate of the same Region, and the zone of
-    Route 53 that gets its records, if it is there.
+    """A domain name for the WebSocket API, with a certificate in the same Region.
+
+    `hosted_zone_id` is the zone of Route 53 that gets the records, if it is hosted there.
     """
 
     name: str
@@ -94,34 +99,35 @@ class StageConfig:
     """One deployment of the stack."""
 
     stage: str
-    # Of what holds data: tables, users, logs.
+    # For resources with data: tables, users, logs.
     removal_policy: RemovalPolicy
     log_retention: logs.RetentionDays
-    # Of the tables: any second of so many days (1 to 35) can be restored.
+    # Point-in-time recovery of the tables: 1 to 35 days.
     recovery_days: int
-    # Tables, users and the stack itself refuse to be deleted until that is taken back.
+    # Protects the tables, the user pool and the stack from deletion.
     deletion_protection: bool
-    # Of each route of the WebSocket and the HTTP API, unless its class has one in `throttles`.
+    # The throttle of each route, for the WebSocket and the HTTP API, unless `throttles` has one for
+    # its class.
     throttle: Throttle
     http_throttle: Throttle
     throttles: Mapping[ThrottleClass, Throttle]
-    # Concurrent executions that belong to a function: nobody else gets them, and it gets no more.
+    # Reserved concurrent executions by function: its guaranteed share and its maximum.
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
-    # The account's quota of API Gateway requests a second in the Region: raise it with the quota.
+    # The account's quota of API Gateway requests a second in the Region.
     api_requests_per_second: int = 10_000
-    # Likewise of Transcribe's concurrent streams, one for each run of an interpreter.
+    # The account's quota of concurrent Transcribe streams; each interpreter run needs one.
     transcribe_streams: int = TRANSCRIBE_STREAMS
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
     delivery: Delivery = Delivery.PLAIN
     connect_identity: ConnectIdentity = ConnectIdentity.NONE
     domain: CustomDomain | None = None
-    # Without a topic alarms are only seen by who looks.
+    # Without a topic, alarms notify nobody.
     alarm_topic: bool = False
     alarm_email: str | None = None
-    # Settings of the functions that differ from their defaults, by environment name
+    # Function settings that differ from the defaults, by environment name
     # (shared/utils/settings.py).
     settings: Mapping[str, str] = field(default_factory=dict)
-    # What of this deployment is not as the stage says, and why, for whoever deploys it.
+    # Deviations of this deployment from the stage, with reasons, shown at deployment.
     notes: tuple[str, ...] = ()
 
     @property
@@ -139,23 +145,24 @@ class StageConfig:
         }
 
     def unprotected(self) -> StageConfig:
-        """The stage as its first deployment needs it: one that fails can be rolled back.
+        """The stage without protection, for a first deployment that may roll back.
 
-        A rollback deletes what it made. It would fail at a table or pool that is protected from
-        deletion, and what it kept under its name would stop the next attempt.
+        A rollback deletes the new resources. It would fail at a protected table or user pool, and
+        retained resources would block the next attempt by their names.
         """
         return replace(self, removal_policy=RemovalPolicy.DESTROY, deletion_protection=False)
 
     def resource_name(self, name: str) -> str:
-        """What a resource is called in AWS; given names let an operator find things by hand."""
+        """The name of a resource in AWS. Fixed names let operators find resources by hand."""
         return f"{self.stack_name}-{name.replace('_', '-')}"
 
 
-# A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 a second need
-# 200. What a stranger sends there holds one for 2 ms. Thus an account's default pool of 1 000 keeps
-# its audio when joins storm, and 550 are left for everything else; 100 must be left:
+# A chunk holds its execution until its deadline at most, 400 ms at chunkMs 200: 500 chunks a second
+# need 200 executions. Audio of listen-only connections holds one for 2 ms. The reservation keeps
+# these executions from a storm of joins, and leaves 550 of an account's default pool of 1 000 for
+# everything else; AWS requires 100:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-# Each run of an interpreter has one stream of Transcribe's: as many runs as streams.
+# An interpreter run needs one stream of Transcribe, so there are as many executions as streams.
 _PROD_CONCURRENCY = {
     "audio_processor": 200,
     "broadcast": 200,
@@ -174,22 +181,22 @@ STAGES: Mapping[str, StageConfig] = {
             throttle=Throttle(rate=50, burst=2_000),
             http_throttle=Throttle(rate=5, burst=10),
             throttles=throttles.DEV,
-            # Of ten concurrent executions one may wait.
+            # A new account has ten concurrent executions; delays may hold one of them.
             settings={HANDSHAKE_DELAYS: "1"},
-            # Nothing is reserved: a new account has 10 concurrent executions in all, and reserving
-            # any of them fails the deployment.
+            # No reserved executions: in a new account with ten in all, reserving any fails the
+            # deployment.
         ),
         StageConfig(
             stage="prod",
-            # Keeps the data when the stack or a resource is deleted, but not what a failed update
-            # has just made: that would hold the names that the next one needs.
+            # Keeps data when the stack or a resource is deleted, but not resources created by a
+            # failed update: their names would block the next one.
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             log_retention=logs.RetentionDays.THREE_MONTHS,
             recovery_days=35,
             deletion_protection=True,
             delivery=Delivery.CANARY,
             throttle=Throttle(rate=500, burst=500),
-            # What people and their tools do, each now and then.
+            # People and their tools send requests now and then.
             http_throttle=Throttle(rate=20, burst=40),
             throttles=throttles.PROD,
             reserved_concurrency=_PROD_CONCURRENCY,
@@ -200,7 +207,7 @@ STAGES: Mapping[str, StageConfig] = {
 
 
 def stage_config(stage: str) -> StageConfig:
-    """The configuration of a stage as it stands here. Raises UnknownStageError."""
+    """The configuration of a stage, before any context. Raises UnknownStageError."""
     if stage not in STAGES:
         raise UnknownStageError(f"unknown stage {stage!r}; there are: {', '.join(STAGES)}")
     return STAGES[stage]

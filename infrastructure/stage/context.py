@@ -1,4 +1,4 @@
-"""A stage's configuration, with what the CDK's context says of one deployment on top of it."""
+"""Applies the CDK's context of one deployment to a stage's configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infrastructure.stage.region_limits import fit_to_region, requests_per_secon
 from shared.utils import setting_values, settings
 
 DEFAULT_STAGE = "dev"
-# Says of `alarmEmail` that it was not forgotten.
+# The value of `alarmEmail` for no e-mail.
 NOBODY = "none"
 _CDK_JSON = Path(__file__).parents[2] / "cdk.json"
 _EXAMPLE = '{"SHARD_SIZE": "10"}'
@@ -35,17 +35,22 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def config_from(context: Callable[[str], object], region: str | None = None) -> StageConfig:
-    """The configuration that `context` asks for, by the keys that it gives values for:
+    """The stage's configuration, with the values of `context`, all optional.
 
-    `stage`; `settings` of functions, an object or its JSON as text; `allowedOrigins` of browsers, a
-    list or text with commas; `gatewayLogRole`, "create" or "existing"; `identitySource` of the
-    handshake, "none" or "host"; `alarmEmail`, "none" for nobody; `reservedConcurrency`, "off" for
-    none; `protection`, "off" for a first deployment; `delivery`, "canary" or "at-once"; `region`,
-    in place of `region`, which is where the stage is deployed to; `apiRequestsPerSecond` and
-    `transcribeStreams`, the account's quotas there; `domainName`, `certificateArn` and
-    `hostedZoneId` of a domain for the WebSocket API.
+    - `stage`: its name
+    - `settings`: function settings, an object or its JSON as text
+    - `allowedOrigins`: origins of browsers, a list or text with commas
+    - `gatewayLogRole`: create, existing or off
+    - `identitySource`: of the handshake, none or host
+    - `alarmEmail`: an address, or none
+    - `reservedConcurrency`: off for no reserved executions
+    - `protection`: off for a first deployment
+    - `delivery`: canary or at-once
+    - `region`: where the stage is deployed to; overrides the parameter
+    - `apiRequestsPerSecond`, `transcribeStreams`: the account's quotas in the Region
+    - `domainName`, `certificateArn`, `hostedZoneId`: a domain for the WebSocket API
 
-    Raises ConfigError naming what is wrong and what is allowed.
+    Raises ConfigError, naming the wrong value and the allowed ones.
     """
     config = stage_config(str(context("stage") or DEFAULT_STAGE))
     config = _with_settings(config, settings_from(context("settings")))
@@ -66,15 +71,15 @@ def config_from(context: Callable[[str], object], region: str | None = None) -> 
 
 
 def cdk_json_context() -> dict[str, Any]:
-    """The context in `cdk.json`, which only the CDK's command line reads by itself."""
+    """The context in `cdk.json`, which only the CDK's command line applies by itself."""
     context: dict[str, Any] = json.loads(_CDK_JSON.read_text())["context"]
     return context
 
 
 def settings_from(value: object) -> dict[str, str]:
-    """The settings of functions in the context `settings`: an object, or its JSON as text.
+    """The function settings in the context's `settings`: an object or JSON text.
 
-    The command line passes everything as text. Raises ConfigError.
+    The command line passes all values as text. Raises ConfigError.
     """
     if value is None:
         return {}
@@ -82,14 +87,14 @@ def settings_from(value: object) -> dict[str, str]:
         try:
             value = json.loads(value)
         except ValueError as error:
-            raise ConfigError(f"settings: no JSON ({error}); expected {_EXAMPLE}") from None
+            raise ConfigError(f"settings: not JSON ({error}); expected {_EXAMPLE}") from None
     if not isinstance(value, dict):
         raise ConfigError(f"settings: expected an object like {_EXAMPLE}")
     return {name: _text(name, item) for name, item in value.items()}
 
 
 def _text(name: str, value: object) -> str:
-    """A number may stand for its text; environments hold nothing else."""
+    """The value as environment variables hold it: numbers become text."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ConfigError(f"settings: {name}: expected text or a whole number")
     return str(value)
@@ -105,7 +110,7 @@ def _with_settings(config: StageConfig, overrides: dict[str, str]) -> StageConfi
 
 
 def _with_origins(config: StageConfig, value: object) -> StageConfig:
-    """Where browsers may come from: the setting of the authorizer."""
+    """Set the allowed origins of browsers, a setting of the authorizer."""
     if value is None:
         return config
     listed = value.split(",") if isinstance(value, str) else value
@@ -133,12 +138,15 @@ def _with_log_role(config: StageConfig, value: object) -> StageConfig:
 
 
 def _with_delivery(config: StageConfig, value: object) -> StageConfig:
-    """The aliases of a stage stay: without them its API would lead nowhere for a moment."""
+    """Set how a stage with aliases delivers.
+
+    It cannot be plain: removing the aliases would leave the API without functions for a moment.
+    """
     if value is None:
         return config
     choices = [item for item in Delivery if item is not Delivery.PLAIN]
     if config.delivery is Delivery.PLAIN:
-        raise ConfigError(f"delivery: {config.stage} delivers at once, without aliases")
+        raise ConfigError(f"delivery: {config.stage} has no aliases; leave delivery out")
     for item in choices:
         if item.value == value:
             return replace(config, delivery=item)
@@ -160,9 +168,7 @@ def _with_alarm_email(config: StageConfig, value: object) -> StageConfig:
     if value is None or value == NOBODY:
         return config
     if not isinstance(value, str) or not _EMAIL.fullmatch(value):
-        raise ConfigError(
-            f"alarmEmail: expected an e-mail address, not {value!r} ({NOBODY}: nobody)"
-        )
+        raise ConfigError(f"alarmEmail: expected an e-mail address or {NOBODY}, not {value!r}")
     return replace(config, alarm_email=value, alarm_topic=True)
 
 
@@ -170,7 +176,9 @@ def _with_concurrency(config: StageConfig, value: object) -> StageConfig:
     if value is None:
         return config
     if value != "off":
-        raise ConfigError(f"reservedConcurrency: expected off or nothing, not {value!r}")
+        raise ConfigError(
+            f"reservedConcurrency: expected off, not {value!r}; leave it out otherwise"
+        )
     return replace(config, reserved_concurrency={})
 
 
@@ -178,7 +186,7 @@ def _with_protection(config: StageConfig, value: object) -> StageConfig:
     if value is None:
         return config
     if value != "off":
-        raise ConfigError(f"protection: expected off or nothing, not {value!r}")
+        raise ConfigError(f"protection: expected off, not {value!r}; leave it out otherwise")
     return config.unprotected()
 
 
@@ -196,20 +204,20 @@ def _domain_from(
     if name is None:
         for key, value in (("certificateArn", certificate), ("hostedZoneId", zone)):
             if value is not None:
-                raise ConfigError(f"{key}: of which domain? give domainName too")
+                raise ConfigError(f"{key}: needs domainName; add it")
         return None
     if not isinstance(name, str) or not _DOMAIN.fullmatch(name):
         raise ConfigError(f"domainName: expected a name like live.example.org, not {name!r}")
     found = _CERTIFICATE.fullmatch(certificate) if isinstance(certificate, str) else None
     if found is None:
         raise ConfigError(
-            "certificateArn: expected the ARN of a certificate of ACM for "
+            "certificateArn: expected the ARN of an ACM certificate for "
             f"{name}, not {certificate!r}"
         )
     if region is not None and found[1] != region:
         raise ConfigError(
             f"certificateArn: the certificate is in {found[1]}, the stage in {region}; API Gateway "
-            "takes one of its own Region"
+            "needs one in its own Region"
         )
     if zone is not None and not (isinstance(zone, str) and _ZONE.fullmatch(zone)):
         raise ConfigError(f"hostedZoneId: expected an id like Z0123456789ABCDEFGHIJ, not {zone!r}")

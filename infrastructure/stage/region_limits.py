@@ -1,4 +1,4 @@
-"""Fits a stage to the Region that it is deployed to: its engines, its quota, its throttles."""
+"""Fits a stage to its Region: interpretation engines, quota and throttles."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from shared.utils import settings
 from shared.utils.setting_values import NO_ENGINE, engines
 
 _AWS_ENGINE = "aws"
-# Of the account's requests a second: what all routes together may take, so that deliveries have
-# the rest.
+# The share of the account's requests a second that all routes together may use. The rest is for
+# deliveries.
 _ROUTES_SHARE = 0.5
-_LEAST_REQUESTS = 100
+_MIN_QUOTA = 100
 
 
 def fit_to_region(
     config: StageConfig, region: str | None, requests_per_second: int | None = None
 ) -> StageConfig:
-    """The stage as the Region can carry it; None is no Region in particular.
+    """The stage, adapted to a Region; None is no Region in particular.
 
-    `requests_per_second` is the account's quota where it is not the Region's default.
-
-    Raises ConfigError for what was asked for and cannot be.
+    `requests_per_second` is the account's quota, if it is not the Region's default. Raises
+    ConfigError for settings that the Region cannot serve.
     """
     facts = ANY_REGION if region is None else REGIONS.get(region, UNKNOWN_REGION)
     if region is not None and region not in REGIONS:
-        config = _noted(
+        config = _with_note(
             config,
-            f"Region {region} is not in infrastructure/stage/regions.py: taken to have "
+            f"Region {region} is not in infrastructure/stage/regions.py: assuming "
             f"{facts.requests_per_second} API Gateway requests/s and no machine interpretation",
         )
     config = _with_engines(config, region, facts)
@@ -41,21 +40,21 @@ def fit_to_region(
 
 
 def requests_per_second_from(value: object) -> int | None:
-    """The context `apiRequestsPerSecond`: a whole number, or nothing. Raises ConfigError."""
+    """The context's `apiRequestsPerSecond`, a whole number. Raises ConfigError."""
     if value is None:
         return None
     text = str(value)
     number = int(text) if text.isascii() and text.isdecimal() else 0
-    if number < _LEAST_REQUESTS:
+    if number < _MIN_QUOTA:
         raise ConfigError(
             f"apiRequestsPerSecond: expected the account's quota, a whole number of at least "
-            f"{_LEAST_REQUESTS}, not {value!r}"
+            f"{_MIN_QUOTA}, not {value!r}"
         )
     return number
 
 
 def routes_rate(config: StageConfig) -> int:
-    """How many requests a second all routes of both APIs together may take."""
+    """The sum of the rates of all routes of both APIs (requests a second)."""
     throttles = {route.key: config.throttle for route in ROUTES}
     throttles |= {route.key: config.http_throttle for route in HTTP_ROUTES}
     return sum(config.route_throttles.get(key, other).rate for key, other in throttles.items())
@@ -67,7 +66,7 @@ def _with_engines(config: StageConfig, region: str | None, facts: Region) -> Sta
     chosen = config.settings.get(settings.INTERPRETATION_ENGINES)
     lacking = f"Region {region} has no {' and no '.join(missing)}"
     if chosen is None:
-        return _noted(
+        return _with_note(
             replace(
                 config, settings={**config.settings, settings.INTERPRETATION_ENGINES: NO_ENGINE}
             ),
@@ -76,47 +75,47 @@ def _with_engines(config: StageConfig, region: str | None, facts: Region) -> Sta
     if _AWS_ENGINE in engines(chosen):
         raise ConfigError(
             f"settings: INTERPRETATION_ENGINES: {lacking}, which the engine {_AWS_ENGINE} needs; "
-            f"leave it out, or say {NO_ENGINE}"
+            f"remove the engine, or set {NO_ENGINE}"
         )
     return config
 
 
 def _with_quota(config: StageConfig, quota: int, where: str) -> StageConfig:
-    """The alarm follows the quota; throttles are made smaller with it, never larger."""
-    made_for = config.api_requests_per_second
-    if quota < made_for:
-        config = _noted(
-            _scaled(config, quota, made_for),
-            f"API Gateway takes {quota} requests/s{where}, not {made_for}: every throttle of "
-            f"{config.stage} is {100 * quota // made_for} % of what it says "
-            "(apiRequestsPerSecond=... where the quota has been raised)",
+    """Set the quota, which the alarm follows; a smaller one scales all throttles down."""
+    assumed = config.api_requests_per_second
+    if quota < assumed:
+        config = _with_note(
+            _scale(config, quota, assumed),
+            f"API Gateway's quota{where} is {quota} requests/s, not {assumed}: all throttles of "
+            f"{config.stage} are scaled to {100 * quota // assumed} % "
+            "(set apiRequestsPerSecond=... if the quota has been raised)",
         )
     config = replace(config, api_requests_per_second=quota)
-    allowed, most = routes_rate(config), int(quota * _ROUTES_SHARE)
-    if allowed > most:
+    rates, limit = routes_rate(config), int(quota * _ROUTES_SHARE)
+    if rates > limit:
         raise ConfigError(
-            f"the routes of {config.stage} may take {allowed} requests/s, but of the account's "
-            f"{quota}{where} only {most} are for them, the rest for deliveries: raise the quota "
-            "and say so (apiRequestsPerSecond=...), or lower the throttles in "
+            f"the routes of {config.stage} may take {rates} requests/s, but only {limit} of the "
+            f"account's {quota}{where} are for routes, the rest for deliveries: raise the quota "
+            "and set apiRequestsPerSecond=..., or lower the throttles in "
             "infrastructure/stage/throttles.py"
         )
     return config
 
 
-def _scaled(config: StageConfig, quota: int, made_for: int) -> StageConfig:
-    def less(throttle: Throttle) -> Throttle:
+def _scale(config: StageConfig, quota: int, assumed: int) -> StageConfig:
+    def scaled(throttle: Throttle) -> Throttle:
         return Throttle(
-            rate=max(1, throttle.rate * quota // made_for),
-            burst=max(1, throttle.burst * quota // made_for),
+            rate=max(1, throttle.rate * quota // assumed),
+            burst=max(1, throttle.burst * quota // assumed),
         )
 
     return replace(
         config,
-        throttle=less(config.throttle),
-        http_throttle=less(config.http_throttle),
-        throttles={key: less(item) for key, item in config.throttles.items()},
+        throttle=scaled(config.throttle),
+        http_throttle=scaled(config.http_throttle),
+        throttles={key: scaled(item) for key, item in config.throttles.items()},
     )
 
 
-def _noted(config: StageConfig, note: str) -> StageConfig:
+def _with_note(config: StageConfig, note: str) -> StageConfig:
     return replace(config, notes=(*config.notes, note))

@@ -1,4 +1,4 @@
-"""What AWS Regions have and allow, as far as a stage depends on it.
+"""Services and quotas of the AWS Regions.
 
 Sources, read on 2026-11-30:
 
@@ -6,7 +6,7 @@ Sources, read on 2026-11-30:
   https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 - Endpoints of Transcribe streaming, Translate and Polly: `data/endpoints.json` of botocore 1.44.5,
   which follows https://docs.aws.amazon.com/general/latest/gr/transcribe.html, `translate-service`
-  and `pol`. A test compares the table with the botocore that is installed.
+  and `pol`. A test compares the table with the installed botocore.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LESS = 2_500
 _TRANSCRIBE = "Transcribe streaming"
 _TRANSLATE = "Translate"
 _POLLY = "Polly"
-#: What the engine `aws` of machine interpretation needs, as botocore calls it.
+#: The services that the engine `aws` needs, with botocore's names for them.
 SERVICES: Mapping[str, str] = {
     _TRANSCRIBE: "transcribestreaming",
     _TRANSLATE: "translate",
@@ -30,16 +30,16 @@ _ALL = tuple(SERVICES)
 
 @dataclass(frozen=True)
 class Region:
-    """What one Region has and allows."""
+    """Services and quota of one Region."""
 
-    # Of API Gateway: of the whole account, @connections calls included.
+    # API Gateway's quota for the whole account, @connections calls included.
     requests_per_second: int
-    # Out of SERVICES.
+    # Names from SERVICES.
     services: tuple[str, ...]
 
     @property
     def missing_services(self) -> tuple[str, ...]:
-        """What the engine `aws` would need and cannot have here."""
+        """The services that the engine `aws` needs and the Region lacks."""
         return tuple(name for name in SERVICES if name not in self.services)
 
 
@@ -79,7 +79,7 @@ REGIONS: Mapping[str, Region] = {
     "us-west-1": Region(_DEFAULT, (_TRANSLATE, _POLLY)),
     "us-west-2": Region(_DEFAULT, _ALL),
 }
-#: Of a synthesis that is for no Region in particular: as in most, us-east-1 among them.
+#: For a synthesis without a Region: the values of most Regions, such as us-east-1.
 ANY_REGION = Region(_DEFAULT, _ALL)
-#: Of a Region that is not in the table: the least that any Region has.
+#: For Regions missing from the table: the least that any Region has.
 UNKNOWN_REGION = Region(_LESS, ())

@@ -1,4 +1,4 @@
-"""The throttles of both stages: how many requests a second API Gateway lets through.
+"""The throttles of each stage, by throttle class.
 
 An account has 10 000 requests a second in a Region, @connections calls included, and 500 new
 connections a second:

@@ -70,8 +70,8 @@ def test_a_zone_elsewhere_is_told_where_to_point(tmp_path: Path) -> None:
     ("given", "told"),
     [
         ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of a certificate"),
-        ({"certificateArn": CERTIFICATE}, "certificateArn: of which domain"),
-        ({"hostedZoneId": "Z0123"}, "hostedZoneId: of which domain"),
+        ({"certificateArn": CERTIFICATE}, "certificateArn: needs domainName"),
+        ({"hostedZoneId": "Z0123"}, "hostedZoneId: needs domainName"),
         ({**GIVEN, "domainName": "wss://live.example.org/dev"}, "domainName: expected a name like"),
         ({**GIVEN, "domainName": "localhost"}, "domainName: expected a name like"),
         ({**GIVEN, "hostedZoneId": "example.org"}, "hostedZoneId: expected an id like"),

@@ -132,8 +132,8 @@ def test_the_other_choices_of_one_deployment() -> None:
         ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
         ({"identitySource": "token"}, "identitySource: expected one of none, host, not 'token'"),
         ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
-        ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off or nothing"),
-        ({"protection": "on"}, "protection: expected off or nothing, not 'on'"),
+        ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off, not '100'"),
+        ({"protection": "on"}, "protection: expected off, not 'on'"),
         ({"stage": 7}, "unknown stage '7'; there are: dev, prod"),
     ],
 )

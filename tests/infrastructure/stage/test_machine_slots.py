@@ -41,7 +41,7 @@ def test_fewer_sessions_can_be_chosen_but_not_more_than_there_are_streams_for() 
     assert config(settings={MOST: "3"}).settings[MOST] == "3"
     assert config(settings={MOST: "3"}, transcribeStreams=100).settings[MOST] == "3"
     with pytest.raises(
-        ConfigError, match=f"{MOST}: 25 streams of Transcribe carry 20 sessions, not 21"
+        ConfigError, match=f"{MOST}: 25 Transcribe streams serve 20 sessions, not 21"
     ):
         config(settings={MOST: "21"})
 
