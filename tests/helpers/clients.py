@@ -44,8 +44,8 @@ class Clients(ABC):
             context |= {"userId": user, "groups": ",".join(groups)}
         return self._open(context)
 
-    def stranger(self, address: str | None = None) -> str:
-        """A new connection of which the authorizer says that it has neither token nor ticket."""
+    def listen_only(self, address: str | None = None) -> str:
+        """A new connection that the authorizer marks as without token or ticket."""
         return self._open({"sends": "never"}, address)
 
     def connect_until(self, expires_at: int, user: str, *groups: str) -> str:

@@ -1,4 +1,4 @@
-"""A domain of one's own for the WebSocket API."""
+"""A custom domain for the WebSocket API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesize(tmp_path_factory.mktemp("domain") / "cdk.out", "dev", context)
 
 
-def test_clients_find_the_stage_at_the_domain(own: Assembly) -> None:
+def test_the_domain_maps_to_the_stage(own: Assembly) -> None:
     assert own.template["Outputs"]["WebSocketUrl"]["Value"] == "wss://live.example.org/dev"
     mapping = own.only("AWS::ApiGatewayV2::ApiMapping")
     assert mapping == {
@@ -34,7 +34,7 @@ def test_clients_find_the_stage_at_the_domain(own: Assembly) -> None:
     assert own.template["Resources"]["DomainMapping"]["DependsOn"] == ["Stage"]
 
 
-def test_the_domain_has_its_certificate_and_its_records(own: Assembly) -> None:
+def test_the_domain_has_a_certificate_and_records(own: Assembly) -> None:
     (configuration,) = own.only("AWS::ApiGatewayV2::DomainName")["DomainNameConfigurations"]
 
     assert configuration["CertificateArn"] == CERTIFICATE
@@ -47,18 +47,18 @@ def test_the_domain_has_its_certificate_and_its_records(own: Assembly) -> None:
 
 
 def test_functions_post_to_the_apis_own_endpoint(own: Assembly) -> None:
-    """It needs no name to be resolved, and their rights are for it."""
+    """That endpoint needs no DNS record, and the permissions name it."""
     variables = own.function("control")["Environment"]["Variables"]
 
     assert variables["API_GATEWAY_ENDPOINT"].startswith("https://<WebSocketApi>.execute-api.")
     assert "DisableExecuteApiEndpoint" not in own.only("AWS::ApiGatewayV2::DomainName")
 
 
-def test_the_laptop_has_an_address_of_its_own(own: Assembly) -> None:
+def test_the_local_stack_has_its_own_address(own: Assembly) -> None:
     assert read_stack(own.template_file).websocket.stage == "dev"
 
 
-def test_a_zone_elsewhere_is_told_where_to_point(tmp_path: Path) -> None:
+def test_without_a_zone_the_target_is_an_output(tmp_path: Path) -> None:
     other = synthesize(tmp_path / "cdk.out", "dev", {**NO_BUNDLING, **GIVEN})
 
     assert not other.of_type("AWS::Route53::RecordSet")
@@ -69,7 +69,7 @@ def test_a_zone_elsewhere_is_told_where_to_point(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of a certificate"),
+        ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of an ACM certificate"),
         ({"certificateArn": CERTIFICATE}, "certificateArn: needs domainName"),
         ({"hostedZoneId": "Z0123"}, "hostedZoneId: needs domainName"),
         ({**GIVEN, "domainName": "wss://live.example.org/dev"}, "domainName: expected a name like"),
@@ -81,6 +81,6 @@ def test_a_zone_elsewhere_is_told_where_to_point(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_half_a_domain_is_told(given: dict[str, str], told: str) -> None:
+def test_an_incomplete_domain_is_refused(given: dict[str, str], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         config_from(given.get)

@@ -1,4 +1,4 @@
-"""The HTTP API against the table of its routes."""
+"""The HTTP API matches the table of its routes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_routes_are_those_of_the_table(assembly: Assembly) -> None:
     assert len(assembly.parts("Integration", API)) == len({spec.function for spec in HTTP_ROUTES})
 
 
-def test_it_speaks_http_and_shares_no_data_with_browsers_elsewhere(assembly: Assembly) -> None:
+def test_it_is_an_http_api_without_cors(assembly: Assembly) -> None:
     api = assembly.of_type("AWS::ApiGatewayV2::Api")[API]
 
     assert api == {"Name": "lingocast-dev-http", "ProtocolType": "HTTP"}
 
 
-def test_routes_ask_for_tokens_unless_the_table_says_otherwise(assembly: Assembly) -> None:
+def test_routes_require_tokens_unless_the_table_says_otherwise(assembly: Assembly) -> None:
     routes = routes_by_key(assembly)
 
     for spec in HTTP_ROUTES:
@@ -57,7 +57,9 @@ def test_routes_ask_for_tokens_unless_the_table_says_otherwise(assembly: Assembl
         assert kind == (("JWT", "<HttpAuthorizer>") if spec.authorized else ("NONE", None))
 
 
-def test_tokens_are_of_the_pool_for_its_client_and_any_method_is_any(tmp_path: Path) -> None:
+def test_tokens_come_from_the_pool_for_its_client_and_any_matches_all_methods(
+    tmp_path: Path,
+) -> None:
     routes = (HttpRouteSpec("GET", "/notes", CONTROL), HttpRouteSpec("ANY", "/any", CONTROL))
     guarded = synthesize_with(tmp_path, routes)
     authorizer = guarded.part("Authorizer", API)
@@ -77,7 +79,7 @@ def test_tokens_are_of_the_pool_for_its_client_and_any_method_is_any(tmp_path: P
     assert callers == {f"{ARN}/*/GET/notes", f"{ARN}/*/*/any"}
 
 
-def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:
+def test_functions_permit_their_own_routes_only(assembly: Assembly) -> None:
     permitted = {
         (assembly.function_named_by(permission["FunctionName"]), permission["SourceArn"])
         for permission in assembly.of_type("AWS::Lambda::Permission").values()
@@ -90,7 +92,7 @@ def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly
     }
 
 
-def test_paths_are_as_they_are_and_the_stage_deploys_once_its_routes_are_there(
+def test_the_stage_adds_no_path_and_deploys_after_its_routes(
     assembly: Assembly,
 ) -> None:
     stage = assembly.part("Stage", API)
@@ -102,14 +104,13 @@ def test_paths_are_as_they_are_and_the_stage_deploys_once_its_routes_are_there(
     assert url[-1] == {"Ref": "AWS::URLSuffix"}
 
 
-def test_requests_are_logged_without_what_is_nobodys_business(assembly: Assembly) -> None:
+def test_access_logs_contain_no_personal_data(assembly: Assembly) -> None:
     settings = assembly.part("Stage", API)["AccessLogSettings"]
     fields = json.loads(settings["Format"])
 
     assert {"requestId", "routeKey", "status", "integrationLatency"} <= fields.keys()
     assert all(re.fullmatch(r"\$context(\.[A-Za-z]+)+", value) for value in fields.values())
-    # The user is in the claims, the query in the path and the protocol's line; people have
-    # addresses.
+    # Claims contain the user, path and protocol line the query; addresses are personal data.
     for part in ("identity", "claims", "path", "query", "principal", "user", "domain"):
         assert not [value for value in fields.values() if part in value.lower()]
     group_id = settings["DestinationArn"].strip("<>").removesuffix(".Arn")
@@ -120,7 +121,7 @@ def test_requests_are_logged_without_what_is_nobodys_business(assembly: Assembly
     }
 
 
-def test_routes_have_limits(assembly: Assembly) -> None:
+def test_routes_have_throttles(assembly: Assembly) -> None:
     stage, config = assembly.part("Stage", API), STAGES["dev"]
     default = stage["DefaultRouteSettings"]
 
@@ -130,11 +131,11 @@ def test_routes_have_limits(assembly: Assembly) -> None:
     assert stage.get("RouteSettings", {}).keys() == own
     for settings in (default, *stage.get("RouteSettings", {}).values()):
         assert settings["DetailedMetricsEnabled"] is True
-        # Of WebSocket APIs alone.
+        # WebSocket APIs only.
         assert not {"LoggingLevel", "DataTraceEnabled"} & settings.keys()
 
 
-def test_its_failures_are_an_alarm_and_on_the_dashboard(assembly: Assembly) -> None:
+def test_failures_raise_an_alarm_and_are_on_the_dashboard(assembly: Assembly) -> None:
     alarm = alarm_names(assembly)["lingocast-dev-http-errors"]
     body = json.loads(assembly.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
     drawn = [
@@ -158,7 +159,7 @@ def test_without_routes_there_is_no_api(tmp_path: Path) -> None:
     assert not [alarm for alarm in alarm_names(bare) if "http" in alarm]
 
 
-def test_the_laptop_reads_the_same(assembly: Assembly) -> None:
+def test_the_local_stack_reads_the_same_routes(assembly: Assembly) -> None:
     stack = read_stack(assembly.template_file)
 
     assert stack.http is not None

@@ -1,4 +1,4 @@
-"""docs/http/openapi.json: what is committed is generated, and it says what the table does."""
+"""docs/http/openapi.json is generated from the table of routes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def document() -> Any:
     return json.loads(openapi.render(ROUTES))
 
 
-def test_what_is_committed_is_what_is_generated() -> None:
+def test_the_committed_document_is_up_to_date() -> None:
     assert openapi.DOCUMENT.read_text() == openapi.render(), "run make openapi"
 
 
@@ -74,7 +74,7 @@ def test_every_route_of_the_table_is_documented() -> None:
         assert spec.response, spec.key
 
 
-def test_it_is_an_openapi_document_that_others_understand(document: Any) -> None:
+def test_the_document_is_valid_openapi(document: Any) -> None:
     schema = schemathesis.openapi.from_dict(document)
     schema.validate()
 
@@ -92,12 +92,12 @@ def test_an_operation_has_its_bodies_with_examples(document: Any) -> None:
     assert asked["schema"] == {"$ref": "#/components/schemas/Note"}
     assert asked["example"] == {"text": "milk", "note_kind": "info", "more": None}
     assert msgspec.convert(asked["example"], Note) == Note("milk")
-    # A number that nobody gives an example of makes no example.
+    # A number without an example has none.
     assert answered == {"schema": {"$ref": "#/components/schemas/Kept"}}
     assert document["components"]["schemas"]["Note"]["properties"]["text"]["maxLength"] == 9
 
 
-def test_it_says_which_errors_there_are(document: Any) -> None:
+def test_operations_list_their_errors(document: Any) -> None:
     responses = document["paths"]["/notes"]["post"]["responses"]
 
     assert responses.keys() == {"200", "400", "401", "403", "413", *COMMON}
@@ -115,7 +115,7 @@ def test_it_says_which_errors_there_are(document: Any) -> None:
     assert schema("401") == schema("500") == {"anyOf": [error, gateway]}
 
 
-def test_it_says_who_must_show_a_token(document: Any) -> None:
+def test_operations_say_whether_they_need_a_token(document: Any) -> None:
     assert document["paths"]["/notes"]["get"]["security"] == [{"accessToken": []}]
     hook = document["paths"]["/hook"]["post"]
 

@@ -1,4 +1,4 @@
-"""The WebSocket API against the table of routes."""
+"""The WebSocket API matches the table of routes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_routes_are_those_of_the_table(assembly: Assembly) -> None:
     assert served == {spec.key: spec.function.name for spec in ROUTES}
 
 
-def test_messages_name_their_route_by_action(assembly: Assembly) -> None:
+def test_the_action_selects_the_route(assembly: Assembly) -> None:
     api = assembly.of_type("AWS::ApiGatewayV2::Api")["WebSocketApi"]
 
     assert api["ProtocolType"] == "WEBSOCKET"
@@ -71,13 +71,13 @@ def test_only_replying_routes_select_a_response(assembly: Assembly) -> None:
     assert selecting == {spec.key: "$default" for spec in ROUTES if spec.replies}
 
 
-def test_a_function_has_one_integration_whatever_its_routes(assembly: Assembly) -> None:
+def test_each_function_has_one_integration(assembly: Assembly) -> None:
     integrations = assembly.parts("Integration")
 
     assert len(integrations) == len({spec.function for spec in ROUTES})
 
 
-def test_connecting_alone_is_authorized(assembly: Assembly) -> None:
+def test_only_connect_is_authorized(assembly: Assembly) -> None:
     authorization = {
         key: route["AuthorizationType"] for key, (_, route) in routes_by_key(assembly).items()
     }
@@ -95,19 +95,19 @@ def test_a_handshake_without_a_token_reaches_the_authorizer(assembly: Assembly) 
     assert assembly.function_named_by(authorizer["AuthorizerUri"]) == AUTHORIZER.name
 
 
-def test_an_api_gateway_that_wants_an_identity_source_gets_one_that_all_clients_send(
+def test_the_identity_source_can_be_the_host_header(
     tmp_path: Path,
 ) -> None:
     context = {**NO_BUNDLING, "identitySource": "host"}
     fallback = synthesize(tmp_path / "cdk.out", "dev", context)
 
     assert fallback.part("Authorizer")["IdentitySource"] == ["route.request.header.Host"]
-    # The laptop asks for the same.
+    # The local stack requires the same.
     websocket = read_stack(fallback.template_file).websocket
     assert websocket.identity_sources == (IdentitySource("header", "Host"),)
 
 
-def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly) -> None:
+def test_functions_permit_their_own_routes_only(assembly: Assembly) -> None:
     permissions = [
         permission
         for permission in assembly.of_type("AWS::Lambda::Permission").values()
@@ -126,7 +126,7 @@ def test_functions_are_called_from_their_routes_and_no_others(assembly: Assembly
     assert {item["Action"] for item in permissions} == {"lambda:InvokeFunction"}
 
 
-def test_the_stage_deploys_once_its_routes_are_there(assembly: Assembly) -> None:
+def test_the_stage_deploys_after_its_routes(assembly: Assembly) -> None:
     stage = assembly.part("Stage")
     parts = (
         *assembly.parts("Route"),

@@ -1,4 +1,4 @@
-"""The stage of the API: what it writes down, and how much it takes."""
+"""The stage of the WebSocket API: logs and throttles."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 every_stage = pytest.mark.parametrize("config", STAGES.values(), ids=STAGES)
 
 
-def test_requests_are_logged_in_json_without_what_is_nobodys_business(assembly: Assembly) -> None:
+def test_access_logs_are_json_without_personal_data(assembly: Assembly) -> None:
     stage = assembly.part("Stage")
     fields = json.loads(stage["AccessLogSettings"]["Format"])
 
     assert {"requestId", "connectionId", "routeKey", "eventType", "status"} <= fields.keys()
     assert {"integrationLatency", "integrationError", "authorizerError"} <= fields.keys()
     assert all(re.fullmatch(r"\$context(\.[A-Za-z]+)+", value) for value in fields.values())
-    # The token is in the query string, the user in what the authorizer gave; people have addresses.
+    # The query string has the token, the authorizer's context the user; addresses are personal.
     for part in ("query", "identity", "authorizer.principalId", "authorizer.userId", "body"):
         assert not [value for value in fields.values() if part in value]
 
 
-def test_its_logs_have_groups_that_expire(assembly: Assembly) -> None:
+def test_log_groups_expire(assembly: Assembly) -> None:
     stage = assembly.part("Stage")
     groups = {
         logical_id: (group["LogGroupName"], group["RetentionInDays"])
@@ -42,7 +42,7 @@ def test_its_logs_have_groups_that_expire(assembly: Assembly) -> None:
     assert list(groups.values()) == [("/aws/apigateway/<WebSocketApi>/dev", 7)]
 
 
-def test_no_setting_writes_messages_down(assembly: Assembly) -> None:
+def test_no_setting_logs_messages(assembly: Assembly) -> None:
     stage = assembly.part("Stage")
     settings = [stage["DefaultRouteSettings"], *stage["RouteSettings"].values()]
 
@@ -53,7 +53,7 @@ def test_no_setting_writes_messages_down(assembly: Assembly) -> None:
         assert item["DetailedMetricsEnabled"] is True
 
 
-def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
+def test_routes_have_their_own_throttles(prod: Assembly) -> None:
     stage = prod.part("Stage")
     limits = {
         key: (item["ThrottlingRateLimit"], item["ThrottlingBurstLimit"])
@@ -61,11 +61,11 @@ def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
     }
 
     assert limits["$connect"] == limits["joinSession"] == (500, 500)
-    # What strangers send until they are closed, and half a second of honest audio.
+    # The burst absorbs floods until they are closed, and half a second of honest audio.
     assert limits["sendAudio"] == (650, 2_750)
     # 10 000 listeners and 100 interpreters.
     assert limits["heartbeat"][0] >= 10_000 / 30 + 100
-    # What people do by hand takes little from the rest.
+    # Requests made by hand get a small share.
     for key in ("createSession", "endSession", "pauseBroadcast", "getSessionStatus"):
         assert limits[key][0] <= 100
     default = stage["DefaultRouteSettings"]
@@ -73,7 +73,7 @@ def test_routes_have_limits_of_their_own(prod: Assembly) -> None:
 
 
 @every_stage
-def test_no_storm_of_requests_takes_what_deliveries_need(config: StageConfig) -> None:
+def test_the_routes_leave_half_of_the_quota_to_deliveries(config: StageConfig) -> None:
     throttles = {route.key: config.throttle for route in ROUTES}
     throttles |= {route.key: config.http_throttle for route in HTTP_ROUTES}
     rates = [config.route_throttles.get(key, other).rate for key, other in throttles.items()]
@@ -82,7 +82,7 @@ def test_no_storm_of_requests_takes_what_deliveries_need(config: StageConfig) ->
     assert sum(rates) <= config.api_requests_per_second / 2
 
 
-def test_the_accounts_role_is_there_before_the_stage_and_stays_after_it(
+def test_the_log_role_precedes_the_stage_and_outlives_it(
     assembly: Assembly,
 ) -> None:
     resources = assembly.template["Resources"]
@@ -97,7 +97,7 @@ def test_the_accounts_role_is_there_before_the_stage_and_stays_after_it(
         assert resources[kept]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_an_account_with_a_role_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_log_role_is_kept(tmp_path: Path) -> None:
     context = {**NO_BUNDLING, "gatewayLogRole": "existing"}
     left = synthesize(tmp_path / "cdk.out", context=context)
 
@@ -105,7 +105,7 @@ def test_an_account_with_a_role_is_left_alone(tmp_path: Path) -> None:
     assert "AccessLogSettings" in left.part("Stage")
 
 
-def test_nothing_is_logged_where_nobody_lets_api_gateway(tmp_path: Path) -> None:
+def test_without_a_log_role_nothing_is_logged(tmp_path: Path) -> None:
     silent = synthesize(tmp_path / "cdk.out", context={**NO_BUNDLING, "gatewayLogRole": "off"})
     stage = silent.part("Stage")
 

@@ -1,4 +1,4 @@
-"""Settings of the functions: from the stage's configuration and the context to the functions."""
+"""Settings reach the functions from the stage's configuration and the context."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def variables(assembly: Assembly, spec: FunctionSpec) -> dict[str, Any]:
 
 
 def test_the_context_reaches_every_function_that_reads_the_setting(tmp_path: Path) -> None:
-    # As text, which is all that the command line can pass.
+    # The command line passes text only.
     text = json.dumps({"MAX_LISTENERS": "50", "FANOUT_CONCURRENCY": 7})
     tuned = synthesize(tmp_path / "cdk.out", context={**NO_BUNDLING, "settings": text})
 
@@ -36,7 +36,7 @@ def test_the_context_reaches_every_function_that_reads_the_setting(tmp_path: Pat
     assert not {"MAX_LISTENERS", "FANOUT_CONCURRENCY"} & set(authorizer)
 
 
-def test_bad_settings_are_told_before_anything_is_written(tmp_path: Path) -> None:
+def test_invalid_settings_are_reported_before_anything_is_written(tmp_path: Path) -> None:
     context = {**NO_BUNDLING, "settings": {"MAX_LISTENER": "50", "MAX_LISTENERS": "none"}}
     done = run_app(tmp_path / "cdk.out", context)
 
@@ -50,23 +50,23 @@ def test_bad_settings_are_told_before_anything_is_written(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("context", "told"),
     [
-        ("SHARD_SIZE=10", r"settings: no JSON .*; expected \{"),
+        ("SHARD_SIZE=10", r"settings: not JSON .*; expected \{"),
         ("[1]", "settings: expected an object"),
         ({"MAX_LISTENERS": True}, "settings: MAX_LISTENERS: expected text or a whole number"),
         ({"MAX_LISTENERS": None}, "settings: MAX_LISTENERS: expected text or a whole number"),
     ],
 )
-def test_a_context_of_another_shape_is_told(context: object, told: str) -> None:
+def test_settings_of_another_type_are_refused(context: object, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         settings_from(context)
 
 
-def test_no_context_changes_nothing() -> None:
+def test_a_missing_context_changes_nothing() -> None:
     assert settings_from(None) == {}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_an_override_replaces_what_the_stage_says_and_nothing_else(stage: str) -> None:
+def test_an_override_replaces_only_its_own_setting(stage: str) -> None:
     before = config_from({"stage": stage}.get)
     after = config_from({"stage": stage, "settings": {"MAX_LISTENERS": "50"}}.get)
 
@@ -81,7 +81,7 @@ def test_an_override_replaces_what_the_stage_says_and_nothing_else(stage: str) -
         "https://talks.example.org:443, http://localhost:3000",
     ],
 )
-def test_the_origins_of_browsers_reach_the_authorizer(origins: object) -> None:
+def test_allowed_origins_reach_the_authorizer(origins: object) -> None:
     config = config_from({"stage": "prod", "allowedOrigins": origins}.get)
 
     assert config.settings["ALLOWED_ORIGINS"] == (
@@ -107,12 +107,12 @@ def test_without_origins_any_browser_may_connect() -> None:
         ({"a": 1}, "allowedOrigins: expected a list"),
     ],
 )
-def test_what_is_no_origin_is_told(origins: object, told: str) -> None:
+def test_invalid_origins_are_refused(origins: object, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         config_from({"stage": "dev", "allowedOrigins": origins}.get)
 
 
-def test_the_other_choices_of_one_deployment() -> None:
+def test_the_other_options_of_a_deployment() -> None:
     context = {
         "stage": "prod",
         "gatewayLogRole": "existing",
@@ -131,12 +131,12 @@ def test_the_other_choices_of_one_deployment() -> None:
     [
         ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
         ({"identitySource": "token"}, "identitySource: expected one of none, host, not 'token'"),
-        ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address, not 'ops'"),
+        ({"alarmEmail": "ops"}, "alarmEmail: expected an e-mail address or none, not 'ops'"),
         ({"reservedConcurrency": "100"}, "reservedConcurrency: expected off, not '100'"),
         ({"protection": "on"}, "protection: expected off, not 'on'"),
         ({"stage": 7}, "unknown stage '7'; there are: dev, prod"),
     ],
 )
-def test_a_choice_that_there_is_not_is_told(context: dict[str, object], told: str) -> None:
+def test_unknown_values_are_refused(context: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         config_from(context.get)

@@ -1,4 +1,4 @@
-"""Machines, their executions and Transcribe's streams are bounded together."""
+"""Interpreted sessions, executions and Transcribe's streams fit each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def config(stage: str = "prod", **context: object) -> StageConfig:
     return config_from({"stage": stage, **context}.get)
 
 
-def test_the_default_is_for_the_default_quota() -> None:
+def test_defaults_fit_the_default_quota() -> None:
     (default,) = (
         item.default
         for item in ControlSettings.__dataclass_fields__.values()
@@ -28,7 +28,7 @@ def test_the_default_is_for_the_default_quota() -> None:
     assert MOST not in config().settings
 
 
-def test_a_raised_quota_is_for_runs_and_sessions_alike() -> None:
+def test_a_raised_quota_raises_executions_and_sessions() -> None:
     raised = config(transcribeStreams="100")
 
     assert raised.reserved_concurrency["interpreter"] == 100
@@ -37,7 +37,7 @@ def test_a_raised_quota_is_for_runs_and_sessions_alike() -> None:
     assert config("dev", transcribeStreams=100).settings[MOST] == "80"
 
 
-def test_fewer_sessions_can_be_chosen_but_not_more_than_there_are_streams_for() -> None:
+def test_sessions_can_be_lowered_but_not_raised_beyond_the_streams() -> None:
     assert config(settings={MOST: "3"}).settings[MOST] == "3"
     assert config(settings={MOST: "3"}, transcribeStreams=100).settings[MOST] == "3"
     with pytest.raises(
@@ -47,6 +47,6 @@ def test_fewer_sessions_can_be_chosen_but_not_more_than_there_are_streams_for() 
 
 
 @pytest.mark.parametrize("streams", ["", "many", "1", -3, True])
-def test_what_is_no_quota_is_told(streams: object) -> None:
+def test_invalid_quotas_are_refused(streams: object) -> None:
     with pytest.raises(ConfigError, match="transcribeStreams: expected the account's quota"):
         config(transcribeStreams=streams)

@@ -1,4 +1,4 @@
-"""A stage fits the Region that it is deployed to, or says why it cannot."""
+"""A stage fits its Region, or an error says why not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def engines(of: StageConfig) -> str | None:
     return of.settings.get(ENGINES)
 
 
-def test_the_table_says_what_botocore_does() -> None:
+def test_the_table_agrees_with_botocore() -> None:
     data = botocore.session.get_session().get_data("endpoints")
     (commercial,) = (item for item in data["partitions"] if item["partition"] == "aws")
 
@@ -70,7 +70,7 @@ def test_the_table_says_what_botocore_does() -> None:
         assert {region for region, facts in REGIONS.items() if name in facts.services} == there
 
 
-def test_the_table_says_what_the_documentation_does() -> None:
+def test_the_table_agrees_with_the_documentation() -> None:
     assert {
         region for region, facts in REGIONS.items() if facts.requests_per_second == 2_500
     } == WITH_2_500
@@ -92,12 +92,12 @@ def test_every_stage_fits_every_region(stage: str, region: str) -> None:
     assert bool(found.notes) == (quota < 10_000 or region not in WITH_AWS)
 
 
-def test_without_a_region_it_is_as_in_us_east_1() -> None:
+def test_without_a_region_a_stage_is_as_in_us_east_1() -> None:
     assert config("prod", None) == config("prod", "us-east-1")
     assert not config("prod", None).notes
 
 
-def test_a_smaller_quota_makes_every_throttle_smaller() -> None:
+def test_a_smaller_quota_scales_every_throttle_down() -> None:
     full, less = config("prod", "eu-central-1"), config("prod", "eu-south-1")
 
     for key, throttle in full.route_throttles.items():
@@ -106,14 +106,14 @@ def test_a_smaller_quota_makes_every_throttle_smaller() -> None:
     assert less.throttle.rate == full.throttle.rate // 4
 
 
-def test_a_raised_quota_is_said_by_whoever_raised_it() -> None:
+def test_a_raised_quota_is_given_by_the_context() -> None:
     raised = config("prod", "eu-south-1", apiRequestsPerSecond="20000")
 
     assert raised.route_throttles == config("prod", "eu-central-1").route_throttles
     assert quota_alarm_at(raised) == 20_000 * 60 * 0.8
 
 
-def test_throttles_that_leave_too_little_for_deliveries_are_told() -> None:
+def test_throttles_that_leave_too_little_for_deliveries_are_refused() -> None:
     greedy = replace(STAGES["dev"], throttle=Throttle(rate=5_000, burst=5_000))
 
     for quota, told in (
@@ -125,12 +125,12 @@ def test_throttles_that_leave_too_little_for_deliveries_are_told() -> None:
 
 
 @pytest.mark.parametrize("quota", ["many", "0", "-5", "2.5", True, ""])
-def test_a_quota_that_is_none_is_told(quota: object) -> None:
+def test_invalid_quotas_are_refused(quota: object) -> None:
     with pytest.raises(ConfigError, match="apiRequestsPerSecond: expected the account's quota"):
         config("dev", None, apiRequestsPerSecond=quota)
 
 
-def test_an_engine_that_cannot_run_there_is_refused() -> None:
+def test_an_engine_that_the_region_cannot_run_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"INTERPRETATION_ENGINES: Region eu-west-3 has no Transcribe streaming"
     ):
@@ -138,11 +138,11 @@ def test_an_engine_that_cannot_run_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize("chosen", ["none", "scripted"])
-def test_a_choice_without_aws_holds_everywhere(chosen: str) -> None:
+def test_engines_without_aws_are_accepted_everywhere(chosen: str) -> None:
     assert engines(config("dev", "eu-west-3", settings={ENGINES: chosen})) == chosen
 
 
-def test_a_region_that_is_not_in_the_table_gets_the_least_and_is_told() -> None:
+def test_an_unknown_region_gets_the_smallest_quota_and_a_note() -> None:
     found = config("prod", "us-gov-west-1")
 
     assert found.api_requests_per_second == 2_500
@@ -150,17 +150,17 @@ def test_a_region_that_is_not_in_the_table_gets_the_least_and_is_told() -> None:
     assert "us-gov-west-1 is not in infrastructure/stage/regions.py" in found.notes[0]
 
 
-def test_the_context_names_a_region_before_the_command_line_does() -> None:
+def test_the_context_overrides_the_region_of_the_command_line() -> None:
     assert config("dev", "eu-west-3", region="eu-central-1") == config("dev", "eu-central-1")
 
 
 @pytest.mark.parametrize("region", ["Frankfurt", "", "eu-central", 7])
-def test_what_is_no_region_is_told(region: object) -> None:
+def test_invalid_regions_are_refused(region: object) -> None:
     with pytest.raises(ConfigError, match="region: expected a Region like eu-central-1"):
         config("dev", None, region=region)
 
 
-def test_the_app_takes_the_region_that_the_command_line_deploys_to(tmp_path: Path) -> None:
+def test_the_app_uses_the_command_lines_region(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {**NO_BUNDLING}, CDK_DEFAULT_REGION="eu-south-1")
 
     assert done.returncode == 0, done.stderr

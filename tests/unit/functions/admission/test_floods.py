@@ -1,4 +1,4 @@
-"""Floods over one connection: what they cost, and that they end; who shares its address waits."""
+"""Floods over one connection are refused and closed, and their address is delayed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ JOIN = {"sessionId": "calm-otter-404", "targetLanguage": "es"}
 
 @pytest.fixture
 def database(world: World) -> CountingClient:
-    """Counts what the functions ask of the database."""
+    """Counts the functions' requests to the database."""
     counting = CountingClient()
     world.use_dynamodb(counting)
     return counting
 
 
 def invoke(world: World, connection: str, route: str, text: str) -> dict[str, Any] | None:
-    """One message, and the reply that it gets, if any; errors of all routes alike."""
+    """Send one message; returns its reply or pushed error, if any."""
     function = next(spec.function.name for spec in ROUTES if spec.key == route)
     before = len(world.pushes(connection))
     result = world._invoke(function, connection, route, text)
@@ -37,7 +37,7 @@ def invoke(world: World, connection: str, route: str, text: str) -> dict[str, An
 
 
 def flood(world: World, connection: str, route: str, text: str, most: int = 1_000) -> int:
-    """Send the same until the connection is closed; how many it took."""
+    """Repeat a message until the connection is closed; returns the number sent."""
     for number in range(most):
         invoke(world, connection, route, text)
         if connection in world.sender.deleted:
@@ -52,29 +52,33 @@ def request(route: str) -> str:
 @pytest.mark.parametrize(
     "route", [spec.key for spec in ROUTES if spec.key not in {"$connect", "$disconnect"}]
 )
-def test_a_flood_on_any_route_is_refused_told_and_closed(world: World, route: str) -> None:
-    stranger = world.stranger(address=HALL)
+def test_a_flood_on_any_route_is_refused_and_its_connection_closed(
+    world: World, route: str
+) -> None:
+    flooder = world.listen_only(address=HALL)
 
-    taken = flood(world, stranger, route, request(route))
+    taken = flood(world, flooder, route, request(route))
 
     assert taken < 600
-    farewell = world.pushes(stranger, "error")[-1]
-    assert (farewell["status"], farewell["code"]) == (429, "RATE_LIMITED")
-    assert farewell["message"].endswith("the connection is closed")
+    last_error = world.pushes(flooder, "error")[-1]
+    assert (last_error["status"], last_error["code"]) == (429, "RATE_LIMITED")
+    assert last_error["message"].endswith("the connection is closed")
     assert world.telemetry.warnings == []
 
 
-def test_audio_of_strangers_ends_after_a_handful(world: World, database: CountingClient) -> None:
-    stranger = world.stranger(address=HALL)
+def test_audio_of_a_listen_only_connection_is_cut_off_after_a_few_chunks(
+    world: World, database: CountingClient
+) -> None:
+    flooder = world.listen_only(address=HALL)
     database.requests.clear()
-    world.send_audio(stranger)
+    world.send_audio(flooder)
     assert database.requests == {}
     for number in range(1, 20):
-        world.send_audio(stranger, number)
+        world.send_audio(flooder, number)
 
-    assert stranger in world.sender.deleted
-    # One closing, and what is remembered of it; nothing for what was on its way.
-    assert len(world.pushes(stranger, "error")) == 5
+    assert flooder in world.sender.deleted
+    # One close and one mark; nothing for the messages already on their way.
+    assert len(world.pushes(flooder, "error")) == 5
     assert set(database.requests) <= {"get_item", "update_item"}
     assert sum(database.requests.values()) <= 5
 
@@ -88,15 +92,15 @@ def test_audio_of_strangers_ends_after_a_handful(world: World, database: Countin
         ("sendCaption", {"timestamp": 0, "endTimestamp": 1, "text": "", "final": True}),
     ],
 )
-def test_what_strangers_send_as_audio_ends_soon_whatever_is_wrong_with_it(
+def test_invalid_audio_of_a_listen_only_connection_is_cut_off_soon(
     world: World, route: str, fields: dict[str, object]
 ) -> None:
-    stranger = world.stranger(address=HALL)
+    flooder = world.listen_only(address=HALL)
 
-    assert flood(world, stranger, route, json.dumps({"action": route, **fields})) < 20
+    assert flood(world, flooder, route, json.dumps({"action": route, **fields})) < 20
 
 
-def test_a_source_may_try_out_what_is_no_chunk(world: World) -> None:
+def test_invalid_chunks_do_not_close_a_source(world: World) -> None:
     speaker, _ = world.create_session()
 
     errors = [invoke(world, speaker, "sendAudio", request("sendAudio")) for _ in range(60)]
@@ -104,8 +108,8 @@ def test_a_source_may_try_out_what_is_no_chunk(world: World) -> None:
     assert {error["code"] for error in errors if error} == {"INVALID_MESSAGE"}
 
 
-def test_over_budget_nothing_is_read(world: World, database: CountingClient) -> None:
-    listener = world.stranger()
+def test_a_request_over_budget_reads_nothing(world: World, database: CountingClient) -> None:
+    listener = world.listen_only()
     while (reply := world.ask(listener, "heartbeat"))["type"] == "heartbeatAck":
         database.requests.clear()
     database.requests.clear()
@@ -121,7 +125,7 @@ def test_over_budget_nothing_is_read(world: World, database: CountingClient) -> 
     assert database.requests == {}
 
 
-def test_budgets_fill_again(world: World) -> None:
+def test_budgets_refill(world: World) -> None:
     listener = world.connect()
     while world.ask(listener, "heartbeat")["type"] == "heartbeatAck":
         pass
@@ -130,7 +134,7 @@ def test_budgets_fill_again(world: World) -> None:
     assert world.ask(listener, "heartbeat")["type"] == "heartbeatAck"
 
 
-def test_what_honest_clients_do_is_never_refused(world: World) -> None:
+def test_honest_clients_are_never_refused(world: World) -> None:
     speaker, session_id = world.create_session(audioFormat={"chunkMs": 100})
     interpreter = world.interpreter(session_id)
     listener = world.listener(session_id)
@@ -148,7 +152,7 @@ def test_what_honest_clients_do_is_never_refused(world: World) -> None:
     assert world.sender.deleted == []
 
 
-def test_what_a_long_stall_has_piled_up_closes_nobody(world: World) -> None:
+def test_the_backlog_of_a_long_stall_closes_no_connection(world: World) -> None:
     speaker, session_id = world.create_session(audioFormat={"chunkMs": 100})
     listener = world.listener(session_id, "en")
     chunk = bytes(3_200)
@@ -165,7 +169,7 @@ def test_what_a_long_stall_has_piled_up_closes_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("step", [-3_600_000, 3_600_000])
-def test_a_clock_that_was_set_starves_nobody(world: World, step: int) -> None:
+def test_clock_steps_do_not_starve_connections(world: World, step: int) -> None:
     listener = world.connect()
     for _ in range(10):
         world.ask(listener, "heartbeat")
@@ -178,10 +182,10 @@ def test_a_clock_that_was_set_starves_nobody(world: World, step: int) -> None:
     assert set(replies) == {"heartbeatAck"}
 
 
-def test_guessing_sessions_ends_after_ten_and_costs_a_connection(
+def test_guessing_session_ids_is_refused_after_ten_and_closes_the_connection(
     world: World, database: CountingClient
 ) -> None:
-    guesser = world.stranger(address=HALL)
+    guesser = world.listen_only(address=HALL)
     codes = [world.ask(guesser, "joinSession", **JOIN)["code"] for _ in range(13)]
     database.requests.clear()
     assert codes == ["SESSION_NOT_FOUND"] * 10 + ["RATE_LIMITED"] * 3
@@ -193,9 +197,9 @@ def test_guessing_sessions_ends_after_ten_and_costs_a_connection(
     assert guesser in world.sender.deleted
 
 
-def test_a_typing_error_or_two_do_not_keep_anybody_out(world: World) -> None:
+def test_a_few_typing_errors_do_not_prevent_a_join(world: World) -> None:
     _, session_id = world.create_session()
-    listener = world.stranger()
+    listener = world.listen_only()
     for _ in range(5):
         world.ask(listener, "joinSession", **JOIN)
 
@@ -204,7 +208,7 @@ def test_a_typing_error_or_two_do_not_keep_anybody_out(world: World) -> None:
     assert joined["type"] == "sessionJoined"
 
 
-def test_listeners_who_ask_for_the_status_of_their_own_session_guess_nothing(world: World) -> None:
+def test_status_requests_of_listeners_do_not_count_as_guesses(world: World) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id)
     codes = []
@@ -218,27 +222,27 @@ def test_listeners_who_ask_for_the_status_of_their_own_session_guess_nothing(wor
 
 def abuse(world: World, address: str, times: int) -> None:
     for _ in range(times):
-        vandal = world.stranger(address=address)
+        abuser = world.listen_only(address=address)
         for seq in range(10):
-            world.send_audio(vandal, seq)
-        assert vandal in world.sender.deleted
+            world.send_audio(abuser, seq)
+        assert abuser in world.sender.deleted
 
 
 def delayed(world: World, address: str) -> list[float]:
-    """How long the next handshake waits; its turn to wait has come."""
+    """The delays of the next handshake, when slots are free."""
     world.clock.advance(5_000)
     world.pauses.clear()
-    world.stranger(address=address)
+    world.listen_only(address=address)
     return world.pauses
 
 
-def test_a_handful_of_abusive_connections_slows_nobody(world: World) -> None:
+def test_a_few_abusive_connections_cause_no_delay(world: World) -> None:
     abuse(world, HALL, 8)
 
     assert delayed(world, HALL) == []
 
 
-def test_who_keeps_opening_abusive_connections_waits_and_nobody_else(world: World) -> None:
+def test_only_addresses_with_many_abusive_connections_are_delayed(world: World) -> None:
     abuse(world, HALL, 15)
 
     assert delayed(world, HALL) == [0.5]
@@ -247,34 +251,34 @@ def test_who_keeps_opening_abusive_connections_waits_and_nobody_else(world: Worl
     assert delayed(world, HALL) == [2.0]
 
 
-def test_what_an_address_did_is_forgotten(world: World) -> None:
+def test_marks_of_an_address_expire(world: World) -> None:
     abuse(world, HALL, 15)
     world.clock.advance(10 * 60_000)
 
     assert delayed(world, HALL) == []
 
 
-def test_only_so_many_wait_at_once(world: World) -> None:
+def test_the_number_of_concurrent_delays_is_bounded(world: World) -> None:
     abuse(world, HALL, 40)
     world.clock.advance(5_000)
     world.pauses.clear()
 
     for _ in range(100):
-        world.stranger(address=HALL)
+        world.listen_only(address=HALL)
 
     assert world.pauses == [2.0] * 20
 
 
-def test_an_address_that_guesses_over_many_connections_waits_as_well(world: World) -> None:
+def test_guessing_over_many_connections_delays_the_address(world: World) -> None:
     for _ in range(20):
-        guesser = world.stranger(address=HALL)
+        guesser = world.listen_only(address=HALL)
         for _ in range(5):
             world.ask(guesser, "joinSession", **JOIN)
 
     assert delayed(world, HALL) == [1.0]
 
 
-def test_networks_of_ipv6_are_one_address(world: World) -> None:
+def test_an_ipv6_network_counts_as_one_address(world: World) -> None:
     for host in range(20):
         abuse(world, f"2001:db8:1:2::{host:x}", 1)
 
@@ -282,7 +286,7 @@ def test_networks_of_ipv6_are_one_address(world: World) -> None:
     assert delayed(world, "2001:db8:1:3::1") == []
 
 
-def test_addresses_are_nowhere_to_be_read(world: World, database: CountingClient) -> None:
+def test_addresses_are_not_stored_in_clear_text(world: World, database: CountingClient) -> None:
     abuse(world, HALL, 12)
 
     rows = str(database.scan(TableName="connections"))
@@ -290,38 +294,38 @@ def test_addresses_are_nowhere_to_be_read(world: World, database: CountingClient
     assert HALL not in rows
 
 
-def test_a_close_that_fails_is_tried_again(world: World) -> None:
-    stranger = world.stranger(address=HALL)
-    world.sender.failing = {stranger}
+def test_a_failed_close_is_retried(world: World) -> None:
+    flooder = world.listen_only(address=HALL)
+    world.sender.failing = {flooder}
     for seq in range(20):
-        world.send_audio(stranger, seq)
-    assert stranger not in world.sender.deleted
+        world.send_audio(flooder, seq)
+    assert flooder not in world.sender.deleted
     world.sender.failing = set()
     world.clock.advance(1_000)
 
-    world.send_audio(stranger, 21)
+    world.send_audio(flooder, 21)
 
-    assert stranger in world.sender.deleted
+    assert flooder in world.sender.deleted
 
 
-def test_a_close_that_fails_is_not_tried_again_by_all_that_a_flood_sends(world: World) -> None:
-    stranger = world.stranger(address=HALL)
-    world.sender.failing = {stranger}
+def test_a_failed_close_is_not_retried_for_every_message(world: World) -> None:
+    flooder = world.listen_only(address=HALL)
+    world.sender.failing = {flooder}
     for seq in range(2_000):  # 2 s
-        world.send_audio(stranger, seq)
+        world.send_audio(flooder, seq)
         world.clock.advance(1)
 
-    farewells = [post for post in world.sender.posts if b"the connection is closed" in post.data]
-    assert len(farewells) == 2
+    last_errors = [post for post in world.sender.posts if b"the connection is closed" in post.data]
+    assert len(last_errors) == 2
 
 
 def test_refusals_are_counted_by_reason_once_a_second(world: World) -> None:
-    stranger = world.stranger()
+    flooder = world.listen_only()
     for _ in range(3):
-        world.ask(stranger, "createSession", sourceLanguage="en")
+        world.ask(flooder, "createSession", sourceLanguage="en")
     assert world.telemetry.by_dimensions["RequestsRefused", "never"] == 1
     world.clock.advance(1_000)
 
-    world.ask(stranger, "createSession", sourceLanguage="en")
+    world.ask(flooder, "createSession", sourceLanguage="en")
 
     assert world.telemetry.by_dimensions["RequestsRefused", "never"] == 4

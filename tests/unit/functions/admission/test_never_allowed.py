@@ -1,4 +1,4 @@
-"""What a connection can never do is refused before anything is read."""
+"""Requests that a connection can never make are refused without a read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.world import World
 
 @pytest.fixture
 def database(world: World) -> CountingClient:
-    """Counts what the functions ask of the database."""
+    """Counts the functions' requests to the database."""
     counting = CountingClient()
     world.use_dynamodb(counting)
     return counting
@@ -22,24 +22,24 @@ def errors(world: World, connection: str) -> list[tuple[int, str]]:
     return [(each["status"], each["code"]) for each in world.pushes(connection, "error")]
 
 
-def test_audio_and_captions_of_strangers_cost_no_read(
+def test_audio_and_captions_of_listen_only_connections_cost_no_read(
     world: World, database: CountingClient
 ) -> None:
-    stranger = world.stranger()
+    listener = world.listen_only()
     database.requests.clear()
 
-    world.send_audio(stranger, 0)
-    world.send_caption(stranger)
+    world.send_audio(listener, 0)
+    world.send_caption(listener)
 
-    assert errors(world, stranger) == [(403, "FORBIDDEN")] * 2
+    assert errors(world, listener) == [(403, "FORBIDDEN")] * 2
     assert database.requests == {}
 
 
-def test_a_listener_who_never_sends_is_refused_like_any_listener(
+def test_a_listen_only_listener_is_refused_like_any_listener(
     world: World, database: CountingClient
 ) -> None:
     _, session_id = world.create_session()
-    listener = world.stranger()
+    listener = world.listen_only()
     world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
     database.requests.clear()
 
@@ -51,15 +51,15 @@ def test_a_listener_who_never_sends_is_refused_like_any_listener(
     assert database.requests == {}
 
 
-def test_fields_and_values_are_reported_first(world: World) -> None:
-    stranger = world.stranger()
+def test_invalid_fields_and_values_are_reported_first(world: World) -> None:
+    listener = world.listen_only()
 
-    world.send_text(stranger, "sendAudio", "no JSON")
-    world.send_text(stranger, "sendAudio", json.dumps({"action": "sendAudio", "seq": 1}))
-    world.send_audio(stranger, 0, bytes(3))
-    world.send_caption(stranger, "")
+    world.send_text(listener, "sendAudio", "no JSON")
+    world.send_text(listener, "sendAudio", json.dumps({"action": "sendAudio", "seq": 1}))
+    world.send_audio(listener, 0, bytes(3))
+    world.send_caption(listener, "")
 
-    assert [code for _, code in errors(world, stranger)] == [
+    assert [code for _, code in errors(world, listener)] == [
         "INVALID_MESSAGE",
         "INVALID_MESSAGE",
         "INVALID_AUDIO",
@@ -67,8 +67,8 @@ def test_fields_and_values_are_reported_first(world: World) -> None:
     ]
 
 
-def test_what_needs_a_token_costs_no_read_either(world: World, database: CountingClient) -> None:
-    stranger = world.stranger()
+def test_requests_that_need_a_token_cost_no_read(world: World, database: CountingClient) -> None:
+    listener = world.listen_only()
     database.requests.clear()
 
     for action, fields in (
@@ -81,13 +81,13 @@ def test_what_needs_a_token_costs_no_read_either(world: World, database: Countin
             {"sessionId": "calm-otter-404", "targetLanguage": "es", "role": "interpreter"},
         ),
     ):
-        reply = world.ask(stranger, action, **fields)
+        reply = world.ask(listener, action, **fields)
         assert (reply["status"], reply["code"]) == (401, "AUTHENTICATION_REQUIRED"), action
 
     assert database.requests == {}
 
 
-def test_who_was_connected_before_the_authorizer_said_so_is_judged_by_the_session(
+def test_connections_without_the_authorizers_mark_are_checked_against_the_session(
     world: World,
 ) -> None:
     _, session_id = world.create_session(interpretation={"engine": "aws", "languages": ["es"]})

@@ -1,4 +1,4 @@
-"""The decorator of the HTTP API: the status is the client's, whatever a service does."""
+"""Handlers of the HTTP API answer every event with a status and JSON."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def test_a_body_reaches_its_service_and_the_answer_is_json() -> None:
     assert ask(BodyRoute(Note, keep), given) == (200, {"note_id": "hello-alert", "owner": "alice"})
 
 
-def test_a_body_in_base64_is_the_same() -> None:
+def test_a_base64_body_is_decoded() -> None:
     body = base64.b64encode(b'{"text": "hello"}').decode()
 
     status, answer = ask(BodyRoute(Note, keep), event(body=body, encoded=True))
     assert (status, answer["note_id"]) == (200, "hello-info")
 
 
-def test_the_caller_is_of_the_tokens_claims() -> None:
+def test_the_caller_is_read_from_the_claims() -> None:
     callers: list[HttpCaller] = []
 
     def see(caller: HttpCaller) -> Kept:
@@ -106,7 +106,7 @@ def test_the_caller_is_of_the_tokens_claims() -> None:
 
     assert [caller.user_id for caller in callers] == ["alice"] * 4
     assert [caller.received_at for caller in callers] == [7] * 4
-    # Groups that give no right are not passed on.
+    # Groups without rights are dropped.
     assert [set(caller.groups) for caller in callers] == [
         {"operators", "speakers"},
         {"operators"},
@@ -119,8 +119,8 @@ def test_the_caller_is_of_the_tokens_claims() -> None:
     "claims",
     [None, {}, {**ALICE, "token_use": "id"}, {"sub": "alice"}, {"token_use": "access"}],
 )
-def test_only_access_tokens_of_users_count(claims: dict[str, str] | None) -> None:
-    # Whatever the body is: strangers learn nothing of it.
+def test_only_access_tokens_of_users_are_accepted(claims: dict[str, str] | None) -> None:
+    # Even with an invalid body: callers without a token learn nothing about it.
     for body in ('{"text": "hello"}', "{", "x" * (MAX_BODY_BYTES + 1)):
         status, code, _ = refused(event(body=body, claims=claims))
         assert (status, code) == (401, "AUTHENTICATION_REQUIRED")
@@ -140,7 +140,7 @@ def test_only_access_tokens_of_users_count(claims: dict[str, str] | None) -> Non
         ('{"text": "a", "note_kind": "loud"}', "note_kind: 'loud' is not one of info, alert"),
     ],
 )
-def test_what_is_no_request_names_the_field(body: str | None, told: str) -> None:
+def test_errors_name_the_field(body: str | None, told: str) -> None:
     assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
 
 
@@ -152,11 +152,11 @@ def test_what_is_no_request_names_the_field(body: str | None, told: str) -> None
         ('\ufeff{"text": "a"}', "body: begins with a byte order mark; send the JSON without it"),
     ],
 )
-def test_json_that_a_strict_decoder_minds_names_the_field(body: str, told: str) -> None:
+def test_errors_of_strict_decoding_name_the_field(body: str, told: str) -> None:
     assert refused(event(body=body)) == (400, "INVALID_MESSAGE", told)
 
 
-def test_a_text_that_is_no_utf_8() -> None:
+def test_a_body_must_be_utf_8() -> None:
     body = base64.b64encode(b'{"text": "\xff"}').decode()
 
     assert refused(event(body=body, encoded=True)) == (400, "INVALID_MESSAGE", "body: not UTF-8")
@@ -183,7 +183,7 @@ def test_every_code_has_the_catalogues_status(code: ErrorCode) -> None:
     )
 
 
-def test_what_nobody_foresaw_is_internal_counted_and_says_nothing() -> None:
+def test_unexpected_errors_are_internal_counted_and_without_detail() -> None:
     telemetry = RecordingTelemetry()
 
     def fail(_caller: HttpCaller) -> Kept:
@@ -196,7 +196,7 @@ def test_what_nobody_foresaw_is_internal_counted_and_says_nothing() -> None:
     assert telemetry.counts["InternalErrors"] == 1
 
 
-def test_a_raw_route_gets_headers_and_the_very_bytes() -> None:
+def test_a_signed_route_gets_the_headers_and_the_exact_bytes() -> None:
     seen: list[HttpRequest] = []
 
     def receive(request: HttpRequest) -> Kept:
@@ -211,7 +211,7 @@ def test_a_raw_route_gets_headers_and_the_very_bytes() -> None:
     assert seen == [HttpRequest({"x_signature": "v1=00"}, body, 7)] * 2
 
 
-def test_a_raw_route_has_the_same_limit() -> None:
+def test_a_signed_route_has_the_same_size_limit() -> None:
     status, body = ask(
         SignedRoute(lambda _: Kept("", "")), event(HOOK, "x" * (MAX_BODY_BYTES + 1), None)
     )
@@ -220,7 +220,7 @@ def test_a_raw_route_has_the_same_limit() -> None:
 
 
 @given(st.one_of(st.text(), st.binary()))
-def test_whatever_comes_is_answered(body: str | bytes) -> None:
+def test_every_body_is_answered(body: str | bytes) -> None:
     if isinstance(body, bytes):
         given = event(body=base64.b64encode(body).decode(), encoded=True)
     else:

@@ -1,4 +1,4 @@
-"""Decoding: any text becomes a request or an error that says what is wrong."""
+"""Every text decodes to a request, or to an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_faults_name_the_field(text: str, code: str, message: str) -> None:
     assert error.message.startswith(message)
 
 
-def test_what_could_be_read_is_given_back() -> None:
+def test_errors_repeat_action_and_request_id() -> None:
     head = fault('{"action": "joinSession", "requestId": "r7"}').head
     assert (head.action, head.request_id) == ("joinSession", "r7")
 
@@ -186,14 +186,14 @@ fields = st.sampled_from(
         ),
     )
 )
-def test_nothing_but_a_request_or_a_named_fault_comes_out(text: str) -> None:
+def test_every_text_becomes_a_request_or_a_named_fault(text: str) -> None:
     outcome = _outcome(text)
     if isinstance(outcome, MalformedRequestError):
         assert outcome.code in {"INVALID_MESSAGE", "UNKNOWN_ACTION"}
         assert ": " in outcome.message
 
 
-# As it is written: what a strict decoder minds, and what it does not.
+# JSON values as text: some that a strict decoder rejects, and some that it accepts.
 ODD = (
     *('"\\ud800"', '["\\udc00"]', '{"\\ud800": 0}', '"\ud800"', '"\\ud83d\\ude00"', "1e999"),
     *("-1" + "0" * 5_000, "[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "0" + "}" * 5_000),
@@ -212,7 +212,7 @@ members = st.tuples(
     st.lists(members, max_size=4),
     st.randoms(use_true_random=False),
 )
-def test_every_fault_of_a_json_object_is_told_with_its_action_and_request_id(
+def test_faults_of_json_objects_always_repeat_action_and_request_id(
     action: str, request_id: str, more: list[tuple[str, str]], order: Random
 ) -> None:
     written = [("action", json.dumps(action)), ("requestId", json.dumps(request_id)), *more]

@@ -1,4 +1,4 @@
-"""The decorators: whatever a service does, API Gateway gets 200 and the client an envelope."""
+"""Handlers of the WebSocket API return 200 and send an error on every failure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_reply_carries_the_request_id() -> None:
     assert reply == {"type": "heartbeatAck", "requestId": "r", "timestamp": 1}
 
 
-def test_no_reply_no_body() -> None:
+def test_without_a_reply_there_is_no_body() -> None:
     assert answer(lambda _caller, _request: None) == {}
 
 
@@ -69,7 +69,7 @@ def test_every_code_of_the_catalogue_becomes_its_envelope() -> None:
         }
 
 
-def test_unforeseen_faults_are_logged_and_told_without_their_text() -> None:
+def test_unexpected_errors_are_logged_and_sent_without_detail() -> None:
     reply = answer(failing(KeyError("secret table name")))
 
     assert (reply["status"], reply["code"]) == (500, "INTERNAL")
@@ -77,30 +77,30 @@ def test_unforeseen_faults_are_logged_and_told_without_their_text() -> None:
     assert telemetry.faults == ["request failed"]
 
 
-def test_size_comes_before_json() -> None:
+def test_size_is_checked_before_json() -> None:
     reply = answer(lambda _caller, _request: None, "{" * 4_097)
 
     assert (reply["status"], reply["code"]) == (413, "MESSAGE_TOO_LARGE")
 
 
-def test_a_message_that_is_too_large_is_told_with_its_action_and_request_id() -> None:
+def test_errors_of_oversized_messages_repeat_action_and_request_id() -> None:
     text = json.dumps({"action": "heartbeat", "requestId": "r7", "more": "x" * 5_000})
     reply = answer(lambda _caller, _request: None, text)
 
     assert (reply["action"], reply["requestId"]) == ("heartbeat", "r7")
 
 
-def test_request_of_another_function_is_no_crash() -> None:
+def test_a_request_of_another_function_is_refused() -> None:
     reply = answer(lambda _caller, _request: None, '{"action":"endSession"}')
 
     assert reply["code"] == "INVALID_MESSAGE"
 
 
-def test_missing_body_is_no_json() -> None:
+def test_a_missing_body_is_refused() -> None:
     assert answer(lambda _caller, _request: None, None)["code"] == "INVALID_MESSAGE"
 
 
-def test_errors_are_pushed_where_there_is_no_response() -> None:
+def test_errors_are_pushed_on_routes_without_a_response() -> None:
     pushed: list[tuple[str, bytes]] = []
     handler = message_handler(
         {Heartbeat: failing(LingocastError(ErrorCode.FORBIDDEN, "no"))},
