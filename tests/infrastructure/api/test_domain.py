@@ -69,7 +69,7 @@ def test_without_a_zone_the_target_is_an_output(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of an ACM certificate"),
+        ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of an ACM"),
         ({"certificateArn": CERTIFICATE}, "certificateArn: needs domainName"),
         ({"hostedZoneId": "Z0123"}, "hostedZoneId: needs domainName"),
         ({**GIVEN, "domainName": "wss://live.example.org/dev"}, "domainName: expected a name like"),
