@@ -232,9 +232,8 @@ def _require_conditions(
         update.require(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
     if conditions.not_heard:
         update.require(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
-    standbys = (
-        update.path("standbys") if conditions.standbys_unchanged or conditions.standby_room else ""
-    )
+    needs_standbys = conditions.standbys_unchanged or conditions.standby_room
+    standbys = update.path("standbys") if needs_standbys else ""
     if conditions.standbys_unchanged:
         update.require(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
         for who in before.standbys:

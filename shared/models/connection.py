@@ -100,11 +100,11 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, on which connection, and when it reached the gateway (ms).
+    """The sender of a request: connection, identity and time of receipt (ms).
 
-    Who has no token may have a `client_id`, by which their client is known again. `listen_only`:
-    the handshake brought neither a token nor a ticket, so this connection can never send audio or
-    captions. It is False if the authorizer did not say. `address` is the client's IP address.
+    `client_id` is the stable ID of a client without a token. `listen_only` means that the handshake
+    had neither a token nor a ticket, so that the connection can never send audio or captions; it is
+    False if the authorizer did not say. `address` is the client's IP address.
     """
 
     connection_id: str

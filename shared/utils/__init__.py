@@ -1,1 +1,1 @@
-"""Small tools of the functions: settings, clock, identifiers, validators, signing, routing."""
+"""Utilities: settings, clock, identifiers, validation, rate limits and telemetry."""

@@ -1,7 +1,7 @@
-"""Counts by language under any order of coming, moving and going, and of interleaved writes.
+"""Listener counts by language, with joins, moves and leaves whose writes interleave.
 
-The model is a counter. However the writes of several requests overlap, nobody is miscounted, there
-are never too many languages in use, and none is refused while there is room.
+The model is a counter. However the writes of several requests overlap, the counts are right, the
+number of languages in use stays within the limit, and none is refused while there is room.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ID = "golden-eagle-427"
 NOW = 1_700_000_000_000
 MOST = 3
 CODES = st.sampled_from(["en", "es", "fr", "de", "it", "ja", "ko"])
-# Calls of one count at most: try, look, make room, four times over.
+# Maximum calls of one count: try, read and make room, four times.
 CALLS = 12
 
 
