@@ -34,7 +34,7 @@ def build(app: DeviceApp) -> Any:
         {"POST /sync/messages": SignedRoute(app.sync_webhook.receive)}, telemetry=app.telemetry
     )
     from_schedule = schedule_handler(
-        {"presence": [app.device_presence.run]}, clock=app.clock, telemetry=app.telemetry
+        {"presence": [app.presence_check.run]}, clock=app.clock, telemetry=app.telemetry
     )
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any] | None:

@@ -1,1 +1,1 @@
-"""Device sync: a user's devices, their state, and the webhook that feeds them."""
+"""Device sync: a user's devices, their shared state, and the webhook of an external bus."""

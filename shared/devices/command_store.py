@@ -1,11 +1,11 @@
-"""Commands from device to device, each known for a day so that it is carried out once."""
+"""Commands in the devices table, kept for a day so that each is carried out once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from shared.data_access.table import ConditionFailedError, Item, Table
-from shared.devices.items import MESSAGE, message_of, text_of
+from shared.devices.items import MESSAGE, decode_message, encode_message
 from shared.models import schema
 from shared.protocol.device_messages import SyncMessage
 
@@ -16,8 +16,8 @@ _DELIVERED = "delivered"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownCommand:
-    """A command, and whether its target has got it."""
+class CommandRecord:
+    """A stored command, and whether its target has received it."""
 
     message: SyncMessage
     delivered: bool
@@ -29,20 +29,23 @@ class SyncCommandStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def find(self, user_id: str, command_id: str) -> KnownCommand | None:
-        """The command of that id, strongly consistent."""
+    def find(self, user_id: str, command_id: str) -> CommandRecord | None:
+        """Return the command with this id, strongly consistent."""
         item = self._table.get(_key(user_id, command_id))
-        return None if item is None else _command(item)
+        return None if item is None else _from_item(item)
 
-    def remember(self, user_id: str, command_id: str, message: SyncMessage) -> KnownCommand | None:
-        """Note a new command; None if it is new, or the one that has its id."""
-        _, place = _key(user_id, command_id)
+    def add(self, user_id: str, command_id: str, message: SyncMessage) -> CommandRecord | None:
+        """Store a new command.
+
+        Returns None, or the stored command if the id has been used before.
+        """
+        _, sort_key = _key(user_id, command_id)
         try:
             self._table.put_new(
                 {
                     schema.USER_ID: user_id,
-                    schema.DEVICE_ITEM: place,
-                    MESSAGE: text_of(message),
+                    schema.DEVICE_ITEM: sort_key,
+                    MESSAGE: encode_message(message),
                     schema.EXPIRES_AT: message.timestamp // 1000 + COMMAND_LIFETIME_SECONDS,
                 }
             )
@@ -50,8 +53,8 @@ class SyncCommandStore:
             return self.find(user_id, command_id)
         return None
 
-    def delivered(self, user_id: str, command_id: str) -> None:
-        """Its target has got it; nothing if the command has expired."""
+    def mark_delivered(self, user_id: str, command_id: str) -> None:
+        """Record that the target has received the command. Does nothing if it has expired."""
         try:
             self._table.update(
                 _key(user_id, command_id),
@@ -68,5 +71,5 @@ def _key(user_id: str, command_id: str) -> tuple[str, str]:
     return user_id, _PREFIX + command_id
 
 
-def _command(item: Item) -> KnownCommand:
-    return KnownCommand(message_of(item), bool(item.get(_DELIVERED)))
+def _from_item(item: Item) -> CommandRecord:
+    return CommandRecord(decode_message(item), bool(item.get(_DELIVERED)))

@@ -1,4 +1,4 @@
-"""Where the next page of a snapshot begins: a text that clients give back as they got it."""
+"""Cursor of a snapshot page, opaque to clients."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ _TEXT = re.compile(r"(\d{1,16})\.(\d{1,16})\.(\w+#.+)", re.DOTALL | re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Since when changes are asked for and when the first page was read (both ms), and the place of
-    the last row that was looked at.
+    """Position in a snapshot.
+
+    `since_ms` is the requested start of changes, `began_at` (ms) when the first page was read, and
+    `key` the key of the last row read.
     """
 
     since_ms: int
     began_at: int
-    place: str
+    key: str
 
     def __str__(self) -> str:
-        text = f"{self.since_ms}.{self.began_at}.{self.place}"
+        text = f"{self.since_ms}.{self.began_at}.{self.key}"
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """What `str` wrote. Raises INVALID_SYNC for anything else.
+        """Parse the output of `str`. Raises INVALID_SYNC.
 
-        It is not signed: it says where to go on in the caller's own state, and nothing of others.
+        Cursors are not signed: a forged one reaches only the caller's own state.
         """
         try:
             decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
@@ -43,5 +45,5 @@ class Cursor:
 
 def _invalid() -> ValidationError:
     return ValidationError(
-        ErrorCode.INVALID_SYNC, "cursor", "none that the service gave; begin without one"
+        ErrorCode.INVALID_SYNC, "cursor", "not a cursor of this service; start without one"
     )

@@ -1,4 +1,4 @@
-"""A user's device as the service remembers it."""
+"""A user's device as stored."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from shared.protocol.device_messages import Device
 
-#: So many devices a user may have.
+#: Maximum number of devices per user.
 MAX_DEVICES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class KnownDevice:
-    """One device: with a connection it is online, without one it is offline since then (ms)."""
+class DeviceRecord:
+    """A device, online on a connection, or offline since `offline_since` (ms)."""
 
     device_id: str
     name: str
@@ -22,9 +22,9 @@ class KnownDevice:
 
     @property
     def online(self) -> bool:
-        """Whether it has a connection."""
+        """Whether the device has a connection."""
         return self.connection_id is not None
 
-    def shown(self) -> Device:
-        """As the user's devices are told of it."""
+    def to_message(self) -> Device:
+        """Convert to the form that clients get."""
         return Device(device_id=self.device_id, name=self.name, kind=self.kind, online=self.online)

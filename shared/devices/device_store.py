@@ -1,4 +1,4 @@
-"""The devices table: which devices a user has, and on which connection each one is now."""
+"""Devices in the devices table, each with its current connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table
-from shared.devices.device import KnownDevice
+from shared.devices.device import DeviceRecord
 from shared.models import schema
 
 ONLINE_BUCKETS = 8
@@ -16,51 +16,50 @@ ONLINE_BUCKETS = 8
 _PREFIX = "device#"
 _CONNECTION = "connectionId"
 _OFFLINE_SINCE = "offlineSince"
-# The connection that the device was on before, until it has been told.
+# The device's former connection, until it has been closed.
 _REPLACED = "replacedConnectionId"
-# Each lost race was another connection of the same device; this many at once are a fault.
+# An attempt fails only if another connection registers the same device; this many are a fault.
 _ATTEMPTS = 5
 
 
 class DeviceStore:
     """Reads and writes devices. All methods raise StoreUnavailableError.
 
-    That a device goes offline is fenced by its connection: what is said of an older one is of no
-    effect.
+    Going offline is fenced by the connection: it has no effect once the device is on a newer one.
     """
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def of(self, user_id: str) -> list[KnownDevice]:
-        """All devices of a user, by id; one query, strongly consistent."""
+    def devices_of(self, user_id: str) -> list[DeviceRecord]:
+        """Return all devices of a user, by id; one query, strongly consistent."""
         items = self._table.query_partition(
             "#user = :user AND begins_with(#item, :prefix)",
             names={"#user": schema.USER_ID, "#item": schema.DEVICE_ITEM},
             values={":user": user_id, ":prefix": _PREFIX},
         )
-        return [_device(item) for item in items]
+        return [_from_item(item) for item in items]
 
-    def come_online(self, user_id: str, device: KnownDevice) -> KnownDevice | None:
-        """The device is on that connection now, whatever there was; returns that, or None.
+    def come_online(self, user_id: str, device: DeviceRecord) -> DeviceRecord | None:
+        """Put a device on its connection. Returns the device as it was before, or None.
 
-        Whoever gets another connection back has replaced it, and nobody else has. It is returned
-        again until it is `dismissed`.
+        If the returned device has another connection, this call has replaced it, and the caller
+        closes it. It is returned again until `confirm_closed`.
         """
-        place = _PREFIX + device.device_id
+        sort_key = _PREFIX + device.device_id
         for _ in range(_ATTEMPTS):
-            before = self._table.get((user_id, place)) or {}
+            before = self._table.get((user_id, sort_key)) or {}
             former = before.get(_CONNECTION)
             if former in {None, device.connection_id}:
                 former = before.get(_REPLACED)
             if self._put(user_id, device, before.get(_CONNECTION), former):
                 if not before:
                     return None
-                return replace(_device(before), connection_id=former or before.get(_CONNECTION))
-        raise StoreUnavailableError("put_item: others were always first")
+                return replace(_from_item(before), connection_id=former or before.get(_CONNECTION))
+        raise StoreUnavailableError("put_item: lost every race against other connections")
 
-    def dismissed(self, user_id: str, device_id: str, connection_id: str) -> None:
-        """The connection that this one has replaced knows of it."""
+    def confirm_closed(self, user_id: str, device_id: str, connection_id: str) -> None:
+        """Record that the connection which `connection_id` has replaced is closed."""
         self._table.update_if(
             (user_id, _PREFIX + device_id),
             "REMOVE #replaced",
@@ -70,9 +69,9 @@ class DeviceStore:
         )
 
     def _put(
-        self, user_id: str, device: KnownDevice, seen: str | None, replaced: str | None
+        self, user_id: str, device: DeviceRecord, seen: str | None, replaced: str | None
     ) -> bool:
-        """Write the device unless its connection has changed since it was `seen`."""
+        """Write the device unless its connection is no longer `seen`."""
         item = {
             schema.USER_ID: user_id,
             schema.DEVICE_ITEM: _PREFIX + device.device_id,
@@ -96,7 +95,7 @@ class DeviceStore:
         return True
 
     def go_offline(self, user_id: str, device_id: str, connection_id: str, now_ms: int) -> bool:
-        """That connection is over; False if the device is not on it."""
+        """Take the device offline; False if it is not on that connection."""
         try:
             self._table.update(
                 (user_id, _PREFIX + device_id),
@@ -113,8 +112,8 @@ class DeviceStore:
             return False
         return True
 
-    def forget(self, user_id: str, device: KnownDevice) -> bool:
-        """Remove a device that is offline; False if it has come online or is gone."""
+    def remove(self, user_id: str, device: DeviceRecord) -> bool:
+        """Remove an offline device; False if it has come online or has been removed."""
         try:
             self._table.delete_if(
                 (user_id, _PREFIX + device.device_id),
@@ -128,11 +127,11 @@ class DeviceStore:
 
     @staticmethod
     def buckets() -> tuple[str, ...]:
-        """The partitions of the index of devices that are online, each to be read by itself."""
+        """Return the partitions of the index of online devices, for `online`."""
         return tuple(map(str, range(ONLINE_BUCKETS)))
 
     def online(self, bucket: str) -> Iterator[tuple[str, str]]:
-        """User and device of all that are online, page by page; eventually consistent."""
+        """Yield user and device id of the online devices, page by page; eventually consistent."""
         items = self._table.query(
             schema.ONLINE_INDEX,
             "#bucket = :bucket",
@@ -142,20 +141,21 @@ class DeviceStore:
         for item in items:
             yield item[schema.USER_ID], item[schema.DEVICE_ITEM].removeprefix(_PREFIX)
 
-    def read(self, devices: Sequence[tuple[str, str]]) -> list[tuple[str, KnownDevice]]:
-        """Each of these, by user and device, with its user, if there is one; in any order,
-        eventually consistent.
+    def read(self, devices: Sequence[tuple[str, str]]) -> list[tuple[str, DeviceRecord]]:
+        """Return the given devices (user and device id) that exist, with their users.
+
+        In any order, eventually consistent.
         """
         keys = [(user_id, _PREFIX + device_id) for user_id, device_id in devices]
-        return [(item[schema.USER_ID], _device(item)) for item in self._table.batch_get(keys)]
+        return [(item[schema.USER_ID], _from_item(item)) for item in self._table.batch_get(keys)]
 
 
 def _bucket(user_id: str) -> str:
     return str(zlib.crc32(user_id.encode()) % ONLINE_BUCKETS)
 
 
-def _device(item: Item) -> KnownDevice:
-    return KnownDevice(
+def _from_item(item: Item) -> DeviceRecord:
+    return DeviceRecord(
         device_id=item[schema.DEVICE_ITEM].removeprefix(_PREFIX),
         name=item["name"],
         kind=item["kind"],

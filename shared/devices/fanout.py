@@ -1,4 +1,4 @@
-"""The way to a user's devices: the one fan-out, and what follows when it finds a device gone."""
+"""Fan-out to a user's devices, which takes devices offline when it finds them gone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.devices.device import KnownDevice
+from shared.devices.device import DeviceRecord
 from shared.devices.device_store import DeviceStore
 from shared.fanout.audience import DevicesAudience
 from shared.protocol.device_messages import DevicesChanged, SyncMessage
@@ -17,40 +17,41 @@ from shared.services.broadcast_handler import BroadcastHandler
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# How long a message to devices may take before it is given up (ms).
+# Deadline of a message to devices (ms).
 RELAY_DEADLINE_MS = 3_000
-# News of who is online may be old by the time that all have them, and is told again; so often.
-_ROUNDS = 3
+# Maximum sends of devicesChanged per change: the devices may change again during each send.
+_MAX_ROUNDS = 3
 
 
 class GoneConnections:
-    """What the fan-out finds gone, until whoever sent takes it: only they know whose it was."""
+    """Collects the connections that a fan-out finds gone, for the sender to take offline."""
 
     def __init__(self) -> None:
         self._found: list[str] = []
 
-    def note(self, _session_id: str, connection_id: str) -> None:
-        """The fan-out's `remove_gone`."""
+    def add(self, _session_id: str, connection_id: str) -> None:
+        """Add a connection; the fan-out's `remove_gone`."""
         self._found.append(connection_id)
 
-    def take(self) -> list[str]:
-        """What was found since the last time."""
+    def drain(self) -> list[str]:
+        """Return the connections added since the last call."""
         found, self._found = self._found, []
         return found
 
 
 @dataclass
 class Delivery:
-    """How a message went: how many devices got it, which ones were gone, and all that there are."""
+    """Outcome of a message: how many devices received it, which were gone, and all devices."""
 
     delivered: int = 0
-    gone: list[KnownDevice] = field(default_factory=list)
-    devices: list[KnownDevice] = field(default_factory=list)
+    gone: list[DeviceRecord] = field(default_factory=list)
+    devices: list[DeviceRecord] = field(default_factory=list)
 
 
 class DeviceFanout:
-    """Sends to devices of one user. Who is gone goes offline, and `clean_up` forgets what else the
-    connections were, as everywhere.
+    """Sends to the devices of one user.
+
+    Takes gone devices offline; `clean_up` removes their connections, as after a $disconnect.
     """
 
     def __init__(
@@ -70,41 +71,44 @@ class DeviceFanout:
         self._clock = clock
         self._telemetry = telemetry
 
-    def to_others(
+    def send_to_others(
         self, user_id: str, message: SyncMessage, *, connection_id: str | None = None
     ) -> Delivery:
-        """To all of a user's devices that are online, but for the one that says it: whatever is on
-        that connection, or else the message's origin. Raises StoreUnavailableError if they cannot
-        be read.
+        """Send to the user's online devices, except the origin.
+
+        The origin is the device on `connection_id`, or else the one that the message names. Raises
+        StoreUnavailableError if the devices cannot be read.
         """
-        devices = self._devices.of(user_id)
-        message = said_on(connection_id, devices, message) or message
+        devices = self._devices.devices_of(user_id)
+        message = with_origin(message, connection_id, devices) or message
         others = [item for item in devices if item.device_id != message.origin_device_id]
         recipients = _connections(others, connection_id)
         return self._send(user_id, recipients.copy, encode(message), Delivery(devices=devices))
 
-    def to_one(self, user_id: str, device: KnownDevice, message: ServerMessage) -> Delivery:
-        """To the connection that a device is on."""
+    def send_to(self, user_id: str, device: DeviceRecord, message: ServerMessage) -> Delivery:
+        """Send to one device."""
         delivery = Delivery(devices=[device])
         return self._send(user_id, lambda: _connections([device]), encode(message), delivery)
 
-    def tell_devices(self, user_id: str, *, connection_id: str | None = None) -> list[KnownDevice]:
-        """Tell all devices but the one on `connection_id` which ones there are; returns them.
+    def send_devices_changed(
+        self, user_id: str, *, connection_id: str | None = None
+    ) -> list[DeviceRecord]:
+        """Send the list of devices to all devices but the one on `connection_id`; return it.
 
-        What was told is compared with what there is by then, and told anew if it differs: somebody
-        was found gone, or another instance tells of another change at the same time, and its news
-        may have been overtaken by these. Raises StoreUnavailableError.
+        The list is read again after each send and sent again if it has changed: the send may have
+        found a device gone, and another instance's newer list may have been overtaken. Raises
+        StoreUnavailableError.
         """
-        devices = self._devices.of(user_id)
-        for _ in range(_ROUNDS):
+        devices = self._devices.devices_of(user_id)
+        for _ in range(_MAX_ROUNDS):
             recipients = _connections(devices, connection_id)
-            data = encode(DevicesChanged(devices=[device.shown() for device in devices]))
+            data = encode(DevicesChanged(devices=[device.to_message() for device in devices]))
             delivery = Delivery(devices=devices)
             if not recipients:
                 break
             self._send(user_id, recipients.copy, data, delivery)
-            told, devices = devices, self._devices.of(user_id)
-            if devices == told:
+            sent, devices = devices, self._devices.devices_of(user_id)
+            if devices == sent:
                 break
         return devices
 
@@ -112,20 +116,20 @@ class DeviceFanout:
         self, user_id: str, online: Callable[[], Sequence[str]], data: bytes, delivery: Delivery
     ) -> Delivery:
         deadline_at = self._clock.now_ms() + RELAY_DEADLINE_MS
-        self._gone.take()
+        self._gone.drain()
         (sent,) = self._broadcasts.broadcast([(DevicesAudience(online), data)], deadline_at)
         result = sent.result
         if result.error is not None:
             raise StoreUnavailableError(result.error)
         delivery.delivered = result.success_count
-        gone = set(self._gone.take())
+        gone = set(self._gone.drain())
         delivery.gone = [device for device in delivery.devices if device.connection_id in gone]
         if gone:
-            self._give_up(user_id, delivery.gone)
+            self._take_offline(user_id, delivery.gone)
         return delivery
 
-    def _give_up(self, user_id: str, gone: Sequence[KnownDevice]) -> None:
-        """Best effort: what fails here, the pass of every minute finds."""
+    def _take_offline(self, user_id: str, gone: Sequence[DeviceRecord]) -> None:
+        """Take gone devices offline. The presence check makes up for failures."""
         now = self._clock.now_ms()
         connections = _connections(gone)
         try:
@@ -133,14 +137,15 @@ class DeviceFanout:
                 self._devices.go_offline(user_id, device.device_id, connection_id, now)
             self._clean_up(connections)
         except StoreUnavailableError as error:
-            self._telemetry.warn("device that is gone not given up", cause=error.cause)
+            self._telemetry.warn("gone device not taken offline", cause=error.cause)
 
 
-def said_on(
-    connection_id: str | None, devices: Sequence[KnownDevice], message: SyncMessage
+def with_origin(
+    message: SyncMessage, connection_id: str | None, devices: Sequence[DeviceRecord]
 ) -> SyncMessage | None:
-    """The message with the device that is on that connection now as its origin; None if there is
-    none. What comes over no connection is as it was.
+    """Set a message's origin to the device now on `connection_id`.
+
+    Returns None if no device is on it, and the message unchanged if there is no connection.
     """
     if connection_id is None:
         return message
@@ -150,8 +155,8 @@ def said_on(
     return None
 
 
-def _connections(devices: Sequence[KnownDevice], except_for: str | None = None) -> list[str]:
-    """Where those of them are that are online, but for one connection."""
+def _connections(devices: Sequence[DeviceRecord], except_for: str | None = None) -> list[str]:
+    """Return the connections of the online devices, except one."""
     return [
         device.connection_id
         for device in devices

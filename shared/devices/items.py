@@ -1,7 +1,7 @@
-"""A message of device sync as an attribute of a row.
+"""A device sync message as an attribute.
 
-As the text that devices get: numbers and texts stay as they were said, which a map of DynamoDB's
-own types would not promise (it has no floats, and 38 digits).
+Stored as JSON, to keep numbers exactly as sent: DynamoDB has no floats, and its numbers have 38
+digits.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MESSAGE = "message"
 _decoder = msgspec.json.Decoder(SyncMessage)
 
 
-def text_of(message: SyncMessage) -> str:
-    """The attribute's value."""
+def encode_message(message: SyncMessage) -> str:
+    """Encode a message as the value of the attribute."""
     return encode(message).decode()
 
 
-def message_of(item: Item) -> SyncMessage:
-    """What `text_of` wrote into a row."""
+def decode_message(item: Item) -> SyncMessage:
+    """Decode the message of an item."""
     return _decoder.decode(item[MESSAGE])

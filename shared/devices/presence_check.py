@@ -1,5 +1,6 @@
-"""Who is online, looked at by the clock: devices whose connection is over without a word go
-offline, and how many there are is told to operators.
+"""Presence check of all online devices, each minute.
+
+Takes devices offline whose connection ended without a $disconnect, and counts the others.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from shared.devices.fanout import DeviceFanout
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# Rows of one BatchGetItem, and how long a round with them may take (ms).
+# Rows per round, as many as one BatchGetItem takes, and the time to reserve for a round (ms).
 _ROUND = 100
 _ROUND_MS = 2_000
-# How long telling one user's devices may take (ms).
-_TELL_MS = 3_500
+# Time to reserve for sending devicesChanged to one user (ms).
+_SEND_MS = 3_500
 
 
-class DevicePresence:
-    """The pass of every minute."""
+class PresenceCheck:
+    """Takes devices without a connection offline."""
 
     def __init__(
         self,
@@ -39,14 +40,14 @@ class DevicePresence:
         self._telemetry = telemetry
 
     def run(self, until_ms: int) -> None:
-        """Look at all devices that are online, or at as many as there is time for by `until_ms`.
+        """Check all online devices, or as many as possible by `until_ms`.
 
         Raises StoreUnavailableError.
         """
         buckets = self._devices.buckets()
-        # Whoever is cut short shall not always be cut short of the same ones.
+        # Rotate the start bucket so that truncated runs stay fair.
         first = self._clock.now_ms() // 60_000 % len(buckets)
-        # An index that changes while it is read may name one of them twice.
+        # An index that changes during the read may list a device twice.
         online = dict.fromkeys(
             device
             for bucket in (*buckets[first:], *buckets[:first])
@@ -54,27 +55,27 @@ class DevicePresence:
         )
         self._telemetry.count("ConnectedDevices", len(online))
         self._telemetry.count("ConnectedUsers", len({user_id for user_id, _ in online}))
-        waiting = iter(online)
-        while devices := list(islice(waiting, _ROUND)):
+        remaining = iter(online)
+        while devices := list(islice(remaining, _ROUND)):
             if self._clock.now_ms() + _ROUND_MS > until_ms:
-                self._telemetry.warn("pass over devices cut short", online=len(online))
+                self._telemetry.warn("presence check cut short", online=len(online))
                 return
-            for user_id in self._give_up_gone(devices):
-                if self._clock.now_ms() + _TELL_MS > until_ms:
-                    # They hear it with the next change.
-                    self._telemetry.warn("devices not told of one that is gone")
+            for user_id in self._take_offline(devices):
+                if self._clock.now_ms() + _SEND_MS > until_ms:
+                    # The user's next change sends the list.
+                    self._telemetry.warn("devicesChanged not sent")
                     return
-                self._tell(user_id)
+                self._send_devices_changed(user_id)
 
-    def _give_up_gone(self, online: list[tuple[str, str]]) -> list[str]:
-        """Those whose connection is not known any more go offline; whose devices they were."""
+    def _take_offline(self, online: list[tuple[str, str]]) -> list[str]:
+        """Take devices offline whose connection has no row; return their users."""
         found = [
             (user_id, device, device.connection_id)
             for user_id, device in self._devices.read(online)
             if device.connection_id is not None
         ]
-        asked = list(dict.fromkeys(connection_id for _, _, connection_id in found))
-        known = {row.connection_id for row in self._rows.read(asked)}
+        connection_ids = list(dict.fromkeys(connection_id for _, _, connection_id in found))
+        known = {row.connection_id for row in self._rows.read(connection_ids)}
         now = self._clock.now_ms()
         users = {
             user_id: None
@@ -84,8 +85,8 @@ class DevicePresence:
         }
         return list(users)
 
-    def _tell(self, user_id: str) -> None:
+    def _send_devices_changed(self, user_id: str) -> None:
         try:
-            self._fanout.tell_devices(user_id)
+            self._fanout.send_devices_changed(user_id)
         except StoreUnavailableError as error:
-            self._telemetry.warn("devices not told of one that is gone", cause=error.cause)
+            self._telemetry.warn("devicesChanged not sent", cause=error.cause)

@@ -1,4 +1,4 @@
-"""What a device has missed: a user's state since then, in pages that fit a frame."""
+"""Snapshots of a user's state since a given time, in pages that fit a frame."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from shared.protocol.device_messages import GetSyncSnapshot, SyncMessage, SyncSn
 from shared.protocol.message_base import encode
 from shared.utils.clock import Clock
 
-#: The largest page as JSON: a frame has at most 32 KB, and other things grow too.
+#: Maximum size of a page as JSON. A frame holds 32 KB; this leaves room for growth.
 MAX_PAGE_BYTES = 24 * 1024
-#: What came so long before is in a snapshot too (ms): it may have been written later than it came,
-#: by an instance whose clock differs. Merging it again changes nothing.
+#: Snapshots also contain changes from this long before the requested time (ms): an instance with
+#: another clock may have written one later than its timestamp. Merging it again changes nothing.
 OVERLAP_MS = 60_000
 
-# The cursor, a requestId and the rest of the message around the items, each at its longest.
-_AROUND_BYTES = 2 * 1024
-# Rows that one page looks at: of who asks for the latest changes of very many contents, several
-# pages may be empty.
-_MOST_ROWS = 2_000
+# Maximum size of a page without its items: the cursor, a requestId and the rest of the message.
+_ENVELOPE_BYTES = 2 * 1024
+# Maximum rows read per page. A user with very many contents may get empty pages.
+_MAX_ROWS = 2_000
 
 
 class SyncSnapshots:
-    """Reads pages of state, one after the other by place, each strongly consistent.
+    """Reads pages of state in key order, strongly consistent.
 
-    All pages carry the time of the first one: what changes while they are read has that time or a
-    later one, so whoever asks for changes since then misses nothing.
+    All pages carry the time of the first one. Changes made while the pages are read have that time
+    or a later one, so a client that next requests changes since then misses none.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class SyncSnapshots:
         self._clock = clock
 
     def get_sync_snapshot(self, caller: Caller, request: GetSyncSnapshot) -> SyncSnapshot:
-        """A page; what its cursor says counts more than `since`.
+        """Return a page. A cursor takes precedence over `since`.
 
         Raises INVALID_SYNC, AUTHENTICATION_REQUIRED or CONNECTION_NOT_FOUND.
         """
@@ -51,20 +50,20 @@ class SyncSnapshots:
         return self._page(user_id, cursor)
 
     def first_page(self, user_id: str, since_ms: int) -> SyncSnapshot:
-        """The first page of what has changed since then."""
+        """Return the first page of changes since a time (ms)."""
         return self._page(user_id, Cursor(since_ms, self._clock.now_ms(), ""))
 
     def _page(self, user_id: str, cursor: Cursor) -> SyncSnapshot:
         items: list[SyncMessage] = []
-        left = MAX_PAGE_BYTES - _AROUND_BYTES
-        last = cursor.place
-        for number, (place, message) in enumerate(self._states.after(user_id, last)):
+        left = MAX_PAGE_BYTES - _ENVELOPE_BYTES
+        last = cursor.key
+        for number, (key, message) in enumerate(self._states.after(user_id, last)):
             changed = message.timestamp >= cursor.since_ms - OVERLAP_MS
             left -= (len(encode(message)) + 1) if changed else 0
-            if left < 0 or number == _MOST_ROWS:
+            if left < 0 or number == _MAX_ROWS:
                 more = Cursor(cursor.since_ms, cursor.began_at, last)
                 return SyncSnapshot(items=items, cursor=str(more), timestamp=cursor.began_at)
             if changed:
                 items.append(message)
-            last = place
+            last = key
         return SyncSnapshot(items=items, cursor=None, timestamp=cursor.began_at)

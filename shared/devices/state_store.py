@@ -1,7 +1,6 @@
-"""What a user's devices agree on: of each kind and content the message that has won.
+"""Synchronised state: the winning message of each kind and content.
 
-The order of clocks decides in the condition of the write itself, so that any number of instances
-come to the same.
+The condition of the write compares the clocks, so that any number of instances agree on the winner.
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ from collections.abc import Iterator
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Table
-from shared.devices.items import MESSAGE, message_of, text_of
+from shared.devices.items import MESSAGE, decode_message, encode_message
 from shared.models import schema
 from shared.protocol.device_messages import SyncMessage
 
 _PREFIX = "state#"
 _CLOCK = "clock"
-# Rows in one answer of the database: about as many as a page of a snapshot holds.
-_ROWS = 200
-# Who loses to a row that is gone the next moment tries again, so often.
-_TRIES = 3
+# Rows per query, about as many as a snapshot page holds.
+_QUERY_LIMIT = 200
+# Attempts to write if the row that refused the write is deleted before it is read.
+_ATTEMPTS = 3
 
 
 class SyncStateStore:
@@ -29,47 +28,49 @@ class SyncStateStore:
         self._table = table
 
     def write(self, user_id: str, message: SyncMessage) -> SyncMessage | None:
-        """Let `message` be what counts of its content, if its clock is greater; None if so.
-        Otherwise what does count: of the same clock, or a greater one.
+        """Store a message if its clock is later than that of its content's current one.
+
+        Returns None, or the current message, whose clock is equal or later.
         """
-        place = _PREFIX + _place(message)
+        sort_key = _PREFIX + _key(message)
         clock = message.hlc.sortable()
-        for _ in range(_TRIES):
+        for _ in range(_ATTEMPTS):
             try:
                 self._table.put_if(
                     {
                         schema.USER_ID: user_id,
-                        schema.DEVICE_ITEM: place,
+                        schema.DEVICE_ITEM: sort_key,
                         _CLOCK: clock,
-                        MESSAGE: text_of(message),
+                        MESSAGE: encode_message(message),
                     },
                     condition="attribute_not_exists(#clock) OR #clock < :clock",
                     names={"#clock": _CLOCK},
                     values={":clock": clock},
                 )
             except ConditionFailedError:
-                there = self._table.get((user_id, place))
-                if there is not None:
-                    return message_of(there)
+                current = self._table.get((user_id, sort_key))
+                if current is not None:
+                    return decode_message(current)
             else:
                 return None
-        raise StoreUnavailableError("put_item: lost to nobody")
+        raise StoreUnavailableError("put_item: refused, but no row found")
 
-    def after(self, user_id: str, place: str) -> Iterator[tuple[str, SyncMessage]]:
-        """All of a user's state after a place, each with its own, in the order of places; strongly
-        consistent, some hundred rows at a time. The place before all is "".
+    def after(self, user_id: str, key: str) -> Iterator[tuple[str, SyncMessage]]:
+        """Yield the user's state after a key, with keys, in key order.
+
+        The key "" precedes all others. Strongly consistent, a few hundred rows at a time.
         """
         items = self._table.query_partition(
             "#user = :user AND #item > :after",
             names={"#user": schema.USER_ID, "#item": schema.DEVICE_ITEM},
-            values={":user": user_id, ":after": _PREFIX + place},
-            limit=_ROWS,
+            values={":user": user_id, ":after": _PREFIX + key},
+            limit=_QUERY_LIMIT,
         )
         for item in items:
             if not item[schema.DEVICE_ITEM].startswith(_PREFIX):
                 return
-            yield item[schema.DEVICE_ITEM].removeprefix(_PREFIX), message_of(item)
+            yield item[schema.DEVICE_ITEM].removeprefix(_PREFIX), decode_message(item)
 
 
-def _place(message: SyncMessage) -> str:
+def _key(message: SyncMessage) -> str:
     return f"{message.kind}#{message.content_id}"

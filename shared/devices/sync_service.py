@@ -1,4 +1,4 @@
-"""`sync`: what a device says to its user's other devices."""
+"""The `sync` request: a change or command for the user's other devices."""
 
 from __future__ import annotations
 
@@ -16,47 +16,49 @@ from shared.utils.clock import Clock
 
 
 class SyncService:
-    """Takes syncs from devices."""
+    """Answers sync."""
 
     def __init__(
         self,
         relay: SyncRelay,
-        origins: ConnectionDevices,
+        connection_devices: ConnectionDevices,
         connections: ConnectionsRepository,
         clock: Clock,
     ) -> None:
         self._relay = relay
-        self._origins = origins
+        self._connection_devices = connection_devices
         self._connections = connections
         self._clock = clock
 
     def sync(self, caller: Caller, request: Sync) -> SyncAccepted:
-        """Merge and relay. Raises INVALID_SYNC, CLOCK_SKEW, AUTHENTICATION_REQUIRED,
-        CONNECTION_NOT_FOUND, DEVICE_NOT_REGISTERED, DEVICE_NOT_FOUND or DEVICE_OFFLINE.
+        """Merge and relay a change or command.
+
+        Raises INVALID_SYNC, CLOCK_SKEW, AUTHENTICATION_REQUIRED, CONNECTION_NOT_FOUND,
+        DEVICE_NOT_REGISTERED, DEVICE_NOT_FOUND or DEVICE_OFFLINE.
         """
         message = validate_sync(request, caller.received_at)
         validate_clock(message.hlc, self._clock.now_ms())
         user_id = require_user(caller, "sync")
         require_registered(self._connections.get(caller.connection_id))
-        origin = self._origins.of(user_id, caller.connection_id)
+        origin = self._connection_devices.look_up(user_id, caller.connection_id)
         try:
-            accepted = self._relay.accept(
+            result = self._relay.accept(
                 user_id,
                 msgspec.structs.replace(message, origin_device_id=origin),
                 from_connection=caller.connection_id,
             )
         except LingocastError:
-            # Perhaps because the connection is that device no more.
-            self._origins.forget(caller.connection_id)
+            # The cause may be a stale cache entry.
+            self._connection_devices.forget(caller.connection_id)
             raise
-        if accepted.devices is not None and not any(
+        if result.devices is not None and not any(
             device.device_id == origin and device.connection_id == caller.connection_id
-            for device in accepted.devices
+            for device in result.devices
         ):
-            self._origins.forget(caller.connection_id)
+            self._connection_devices.forget(caller.connection_id)
         return SyncAccepted(
             kind=request.kind,
-            applied=accepted.applied,
-            delivered=accepted.delivered,
-            current=accepted.current,
+            applied=result.applied,
+            delivered=result.delivered,
+            current=result.current,
         )

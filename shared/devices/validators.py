@@ -1,4 +1,4 @@
-"""Every limit and domain of device sync, once: ids, names, positions, commands, clocks."""
+"""Limits of device sync: ids, names, positions, commands, clocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from shared.models.errors import ErrorCode, ValidationError
 from shared.models.hlc import Hlc
 from shared.protocol.device_messages import RegisterDevice, Sync, SyncMessage
 
-#: How far a clock may run ahead of the service's (ms): one broken phone must not win for ever.
+#: Maximum lead of a clock over the service's (ms), so that a wrong clock does not always win.
 MAX_CLOCK_AHEAD_MS = 60_000
 MAX_NAME_LENGTH = 64
 MAX_KIND_LENGTH = 32
 MAX_CONTENT_ID_LENGTH = 128
-#: Of a command's arguments as JSON.
+#: Maximum size of a command's arguments as JSON.
 MAX_ARGUMENTS_BYTES = 4 * 1024
-#: Objects and arrays within each other, the arguments themselves included: whatever reads or writes
-#: JSON, here and on devices, gives up at some depth, and not all at the same.
+#: Maximum nesting of the arguments, including themselves: JSON libraries have different limits.
 MAX_ARGUMENTS_DEPTH = 32
 
 _Value = TypeVar("_Value")
@@ -31,7 +30,7 @@ _COMMAND = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
 def validate_uuid(text: str, field: str, code: ErrorCode = ErrorCode.INVALID_SYNC) -> str:
-    """The UUID in lower case. Raises `code`."""
+    """Return the UUID in lower case. Raises `code`."""
     lowered = text.lower()
     if not _UUID.fullmatch(lowered):
         raise ValidationError(
@@ -41,37 +40,38 @@ def validate_uuid(text: str, field: str, code: ErrorCode = ErrorCode.INVALID_SYN
 
 
 def validate_device(request: RegisterDevice) -> RegisterDevice:
-    """The request with its id in lower case. Raises INVALID_DEVICE."""
-    for field, text, most in (
+    """Return the request with its id in lower case. Raises INVALID_DEVICE."""
+    for field, text, limit in (
         ("name", request.name, MAX_NAME_LENGTH),
         ("kind", request.kind, MAX_KIND_LENGTH),
     ):
-        if text is not None and len(text) > most:
+        if text is not None and len(text) > limit:
             raise ValidationError(
-                ErrorCode.INVALID_DEVICE, field, f"{len(text)} characters, it may have {most}"
+                ErrorCode.INVALID_DEVICE, field, f"{len(text)} characters, the maximum is {limit}"
             )
     device_id = validate_uuid(request.device_id, "deviceId", ErrorCode.INVALID_DEVICE)
     return msgspec.structs.replace(request, device_id=device_id)
 
 
 def validate_clock(hlc: Hlc, now_ms: int, field: str = "hlc.wallMs") -> None:
-    """A clock that is at most 60 s ahead of `now_ms`. Raises CLOCK_SKEW."""
+    """Check that a clock is at most 60 s ahead of `now_ms`. Raises CLOCK_SKEW."""
     ahead = hlc.wall_ms - now_ms
     if ahead > MAX_CLOCK_AHEAD_MS:
         raise ValidationError(
             ErrorCode.CLOCK_SKEW,
             field,
-            f"{ahead} ms ahead of the service, a clock may be {MAX_CLOCK_AHEAD_MS}; set it right",
+            f"{ahead} ms ahead of the service, the maximum is {MAX_CLOCK_AHEAD_MS}; set the clock",
         )
 
 
 def validate_sync(request: Sync, timestamp: int) -> SyncMessage:
-    """The message with the fields of its kind and no others, ids in lower case; `timestamp` (ms)
-    is when it came. Raises INVALID_SYNC.
+    """Return the message with only the fields of its kind, and UUIDs in lower case.
+
+    `timestamp` (ms) is when it was received. Raises INVALID_SYNC.
     """
     if request.kind == "deviceCommand":
         return _command(request, timestamp)
-    content_id = _present(request.content_id, "contentId")
+    content_id = _required(request.content_id, "contentId")
     if not 1 <= len(content_id) <= MAX_CONTENT_ID_LENGTH:
         raise _invalid(
             "contentId", f"{len(content_id)} characters, not between 1 and {MAX_CONTENT_ID_LENGTH}"
@@ -82,7 +82,7 @@ def validate_sync(request: Sync, timestamp: int) -> SyncMessage:
             hlc=request.hlc,
             timestamp=timestamp,
             content_id=content_id,
-            operation=_present(request.operation, "operation"),
+            operation=_required(request.operation, "operation"),
         )
     position, duration = _progress(request)
     return SyncMessage(
@@ -96,55 +96,55 @@ def validate_sync(request: Sync, timestamp: int) -> SyncMessage:
 
 
 def _progress(request: Sync) -> tuple[float, float]:
-    position = _present(request.position_seconds, "positionSeconds")
-    duration = _present(request.duration_seconds, "durationSeconds")
+    position = _required(request.position_seconds, "positionSeconds")
+    duration = _required(request.duration_seconds, "durationSeconds")
     if not math.isfinite(duration) or duration < 0:
-        raise _invalid("durationSeconds", "not a number of at least 0")
+        raise _invalid("durationSeconds", "not a finite number of at least 0")
     if not 0 <= position <= duration:
         raise _invalid("positionSeconds", "not between 0 and durationSeconds")
     return position, duration
 
 
 def _command(request: Sync, timestamp: int) -> SyncMessage:
-    command = _present(request.command, "command")
+    command = _required(request.command, "command")
     if not _COMMAND.fullmatch(command):
         raise _invalid("command", "not a letter and up to 31 letters, digits, - and _")
     if request.arguments is not None:
-        if _is_deeper(request.arguments, MAX_ARGUMENTS_DEPTH):
+        if _is_nested_deeper(request.arguments, MAX_ARGUMENTS_DEPTH):
             raise _invalid("arguments", f"nested deeper than {MAX_ARGUMENTS_DEPTH}; flatten them")
         size = len(msgspec.json.encode(request.arguments))
         if size > MAX_ARGUMENTS_BYTES:
             raise _invalid(
-                "arguments", f"{size} bytes as JSON, they may have {MAX_ARGUMENTS_BYTES}"
+                "arguments", f"{size} bytes as JSON, the maximum is {MAX_ARGUMENTS_BYTES}"
             )
     return SyncMessage(
         kind=request.kind,
         hlc=request.hlc,
         timestamp=timestamp,
-        command_id=validate_uuid(_present(request.command_id, "commandId"), "commandId"),
+        command_id=validate_uuid(_required(request.command_id, "commandId"), "commandId"),
         target_device_id=validate_uuid(
-            _present(request.target_device_id, "targetDeviceId"), "targetDeviceId"
+            _required(request.target_device_id, "targetDeviceId"), "targetDeviceId"
         ),
         command=command,
         arguments=request.arguments,
     )
 
 
-def _is_deeper(content: object, most: int) -> bool:
-    """Level by level, as recursion is what this is to prevent."""
+def _is_nested_deeper(content: object, limit: int) -> bool:
+    # Not recursive, so that deep nesting cannot exhaust the stack.
     level = [content]
-    for _ in range(most):
-        level = [inner for each in level for inner in _parts(each)]
+    for _ in range(limit):
+        level = [inner for each in level for inner in _children(each)]
     return any(isinstance(each, dict | list) for each in level)
 
 
-def _parts(content: object) -> Iterable[object]:
+def _children(content: object) -> Iterable[object]:
     if isinstance(content, dict):
         return content.values()
     return content if isinstance(content, list) else ()
 
 
-def _present(value: _Value | None, field: str) -> _Value:
+def _required(value: _Value | None, field: str) -> _Value:
     if value is None:
         raise _invalid(field, "missing")
     return value

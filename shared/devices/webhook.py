@@ -1,4 +1,4 @@
-"""POST /sync/messages: what a message bus outside says to a user's devices."""
+"""POST /sync/messages: changes and commands from an external message bus."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from shared.protocol.webhook_messages import (
 )
 from shared.utils.clock import Clock
 
-#: The node of the bus's clock: a device of the same millisecond and counter wins if it sorts later.
+#: Node of the bus's clock. With equal time and counter, the node that sorts later wins.
 BUS_NODE = "bus"
 
 _CHANNEL_PREFIX = "user."
 
 
 class SyncWebhook:
-    """Converts messages of the bus to those of devices. `check` raises INVALID_SIGNATURE."""
+    """Merges and relays messages of the bus. `check` raises INVALID_SIGNATURE."""
 
     def __init__(
         self, relay: SyncRelay, check: Callable[[HttpRequest], None], clock: Clock
@@ -39,28 +39,28 @@ class SyncWebhook:
         self._clock = clock
 
     def receive(self, request: HttpRequest) -> BusAccepted:
-        """Merge and relay one message. Nothing of the body is read before its signature fits.
+        """Merge and relay one message. Its body is not parsed until the signature is verified.
 
         Raises INVALID_SIGNATURE, INVALID_MESSAGE, INVALID_SYNC, CLOCK_SKEW, DEVICE_NOT_FOUND or
-        DEVICE_OFFLINE, with the field in front.
+        DEVICE_OFFLINE; errors of a field start with its name.
         """
         self._check(request)
         envelope = decoded(request.body, BusEnvelope)
-        user_id = _user_of(envelope.channel)
+        user_id = _user_id(envelope.channel)
         try:
-            message = converted(envelope.message, request.received_at)
+            message = to_sync_message(envelope.message, request.received_at)
             validate_clock(message.hlc, self._clock.now_ms(), "timestamp")
-            accepted = self._relay.accept(user_id, message)
+            result = self._relay.accept(user_id, message)
         except ValidationError as error:
             raise ValidationError(error.code, f"message.{error.field}", error.reason) from error
-        return BusAccepted(applied=accepted.applied, relayed_to_devices=accepted.delivered)
+        return BusAccepted(applied=result.applied, relayed_to_devices=result.delivered)
 
 
-def converted(message: AnyBusMessage, received_at: int) -> SyncMessage:
-    """The message as a device's would be. Raises INVALID_SYNC."""
+def to_sync_message(message: AnyBusMessage, received_at: int) -> SyncMessage:
+    """Convert a bus message to that of a device. Raises INVALID_SYNC."""
     hlc = Hlc(message.timestamp, 0, BUS_NODE)
     if not isinstance(message, DeviceCommanded):
-        # Kept as it is: devices name contents by texts, in which case counts.
+        # Not converted to lower case: the content ids of devices are case-sensitive.
         validate_uuid(message.content_id, "contentId")
     if isinstance(message, DeviceCommanded):
         sync = Sync(
@@ -86,14 +86,14 @@ def converted(message: AnyBusMessage, received_at: int) -> SyncMessage:
             content_id=message.content_id,
             operation=message.operation,
         )
-    found = validate_sync(sync, received_at)
+    validated = validate_sync(sync, received_at)
     if message.device_id is None:
-        return found
+        return validated
     origin = validate_uuid(message.device_id, "deviceId")
-    return msgspec.structs.replace(found, origin_device_id=origin)
+    return msgspec.structs.replace(validated, origin_device_id=origin)
 
 
-def _user_of(channel: str) -> str:
+def _user_id(channel: str) -> str:
     user_id = channel.removeprefix(_CHANNEL_PREFIX)
     if user_id == channel or not user_id:
         raise ValidationError(ErrorCode.INVALID_SYNC, "channel", "not of the form user.<userId>")

@@ -1,24 +1,24 @@
-"""Checks webhooks with a secret that is read when it is needed, and kept for a while."""
+"""Signature check of webhooks, with a cached secret."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.devices.webhook_signature import SignedBody, signature_does_not_fit
+from shared.devices.webhook_signature import SignedBody, wrong_signature
 from shared.protocol.http_messages import HttpRequest
 from shared.utils.clock import Clock
 
-# How long a secret is used without reading it again (s).
-KEPT_SECONDS = 300.0
-# A signature that does not fit has the secret read again, as it may have been changed: but no
-# oftener than this (s), for anybody can send what does not fit.
-AGAIN_SECONDS = 10.0
+# Lifetime of the cached secret (s).
+SECRET_LIFETIME_SECONDS = 300.0
+# A wrong signature makes the check read the secret again, because it may have been rotated, but
+# only at this interval (s): anyone can send wrong signatures.
+REREAD_INTERVAL_SECONDS = 10.0
 
 
 class WebhookCheck:
-    """Raises INVALID_SIGNATURE for a request that was not signed with the secret, or not lately.
+    """Checks that a request is signed with the secret and recent.
 
-    `read` gives the secret as it is now; raises StoreUnavailableError.
+    `read` returns the current secret, or raises StoreUnavailableError.
     """
 
     def __init__(self, read: Callable[[], str], clock: Clock) -> None:
@@ -28,14 +28,15 @@ class WebhookCheck:
         self._read_at: float | None = None
 
     def check(self, request: HttpRequest) -> None:
-        """Pass, or raise INVALID_SIGNATURE or StoreUnavailableError."""
+        """Raise INVALID_SIGNATURE or StoreUnavailableError unless the signature is valid."""
         signed = SignedBody.of(request.headers, request.body, self._clock.now_ms())
-        if signed.fits(self._not_older_than(KEPT_SECONDS)):
+        if signed.matches(self._secret_within(SECRET_LIFETIME_SECONDS)):
             return
-        if not signed.fits(self._not_older_than(AGAIN_SECONDS)):
-            raise signature_does_not_fit()
+        if not signed.matches(self._secret_within(REREAD_INTERVAL_SECONDS)):
+            raise wrong_signature()
 
-    def _not_older_than(self, seconds: float) -> str:
+    def _secret_within(self, seconds: float) -> str:
+        """Return the secret, read at most `seconds` ago."""
         now = self._clock.monotonic()
         if self._read_at is None or now - self._read_at >= seconds:
             self._secret = self._read()

@@ -10,7 +10,7 @@ from shared.devices.command_store import SyncCommandStore
 from shared.devices.connection_devices import ConnectionDevices
 from shared.devices.device_store import DeviceStore
 from shared.devices.fanout import DeviceFanout, GoneConnections
-from shared.devices.presence_check import DevicePresence
+from shared.devices.presence_check import PresenceCheck
 from shared.devices.registry import DeviceRegistry
 from shared.devices.relay import SyncRelay
 from shared.devices.snapshots import SyncSnapshots
@@ -56,8 +56,8 @@ class DeviceApp(App):
         return SyncWebhook(self._sync_relay, check.check, self.clock)
 
     @cached_property
-    def device_presence(self) -> DevicePresence:
-        return DevicePresence(
+    def presence_check(self) -> PresenceCheck:
+        return PresenceCheck(
             self._devices,
             MemberRows(self._aws.connections),
             self._device_fanout,
@@ -99,7 +99,7 @@ class DeviceApp(App):
         broadcasts = BroadcastHandler(
             self._aws.sender,
             self._rosters,
-            remove_gone=gone.note,
+            remove_gone=gone.add,
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -1,4 +1,4 @@
-"""Commands from one device to another: to their target alone, and carried out once."""
+"""Commands from one device to another: relayed to their target alone, and only once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers.device_people import Phone, device_id, phone
 from tests.helpers.world import World
 
 
-def test_a_command_goes_to_its_target_alone(three: tuple[Phone, Phone, Phone]) -> None:
+def test_a_command_reaches_only_its_target(three: tuple[Phone, Phone, Phone]) -> None:
     one, two, other = three
     identity = str(uuid.uuid4())
 
@@ -26,20 +26,22 @@ def test_a_command_goes_to_its_target_alone(three: tuple[Phone, Phone, Phone]) -
     assert one.snapshot() == []
 
 
-def test_a_command_is_carried_out_once(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+def test_a_repeated_command_is_relayed_once(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
     one, two, _ = three
     command: dict[str, Any] = {"commandId": str(uuid.uuid4()), "hlc": one.clock()}
     first = one.command(two.device_id, **command)
 
     assert one.command(two.device_id, **command) == first
     world.disconnect(two.connection)
-    # Who has got it may go.
+    # The target has received it and may disconnect.
     assert one.command(two.device_id, **command) == first
     assert len(two.heard()) == 1
     assert world.telemetry.counts["SyncDuplicates"] == 2
 
 
-def test_a_command_that_did_not_arrive_is_sent_again_by_the_next_try(
+def test_a_retry_sends_an_undelivered_command_again(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, _ = three
@@ -52,7 +54,7 @@ def test_a_command_that_did_not_arrive_is_sent_again_by_the_next_try(
     assert len(two.heard()) == 1
 
 
-def test_an_id_is_one_commands(three: tuple[Phone, Phone, Phone]) -> None:
+def test_an_id_cannot_be_reused_for_another_command(three: tuple[Phone, Phone, Phone]) -> None:
     one, two, _ = three
     identity = str(uuid.uuid4())
     one.command(two.device_id, "play", commandId=identity)
@@ -60,11 +62,11 @@ def test_an_id_is_one_commands(three: tuple[Phone, Phone, Phone]) -> None:
     reply = one.command(two.device_id, "pause", commandId=identity)
 
     assert reply["code"] == "INVALID_SYNC"
-    assert reply["message"].startswith("commandId: another command has it")
+    assert reply["message"].startswith("commandId: already used by another command")
     assert [item["command"] for item in two.heard()] == ["play"]
 
 
-def test_commands_of_others_are_not_in_the_way(
+def test_commands_of_other_users_are_independent(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, _ = three
@@ -77,7 +79,7 @@ def test_commands_of_others_are_not_in_the_way(
     assert one.command(device_id(5))["code"] == "DEVICE_NOT_FOUND"
 
 
-def test_a_handoff_to_a_device_that_is_offline(
+def test_a_command_to_an_offline_device_is_refused(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, _ = three
@@ -92,7 +94,7 @@ def test_a_handoff_to_a_device_that_is_offline(
     assert len(back.heard()) == 1
 
 
-def test_a_handoff_to_a_device_that_vanishes_just_then(
+def test_a_command_to_a_gone_device_takes_it_offline(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, other = three

@@ -1,8 +1,8 @@
-"""Whatever is lost, repeated or overtaken, a user's devices come to the same state in the end.
+"""Eventual consistency of a user's devices under loss, duplication and reordering.
 
-Two to five devices with clocks that are wrong say things, offline and online. Requests do not
-arrive, arrive twice, or late; replies and pushes are lost; functions die between two calls to the
-database; connections are replaced. Each device follows the documented rules and nothing else.
+Two to five devices with wrong clocks make changes, offline and online. Requests are lost,
+duplicated or delayed; replies and pushes are lost; functions die between two database calls;
+connections are replaced. Each device follows only the documented rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.helpers.device_people import device_id
 from tests.helpers.world import World, new_world
 
 CONTENTS = st.sampled_from(["film", "series"])
-# The first ones more often, so that there is something between them.
+# Low numbers are more frequent, so that the same devices interact.
 NUMBERS = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 3, 4])
 SKEWS_MS = st.integers(-300_000, 50_000)
 Key = tuple[str, str]
@@ -32,28 +32,28 @@ Key = tuple[str, str]
 
 @dataclass
 class Replica:
-    """A device as the protocol's page tells its author to write one."""
+    """A device's replica, as the protocol page describes it."""
 
     identity: str
     skew_ms: int
     clock: HybridClock
     state: dict[Key, tuple[Hlc, Message]] = field(default_factory=dict)
-    # Said, and not known to have been accepted.
-    unsaid: list[Message] = field(default_factory=list)
-    # None while it is away; what was pushed and not read yet is after `read` messages.
+    # Changes without a reply.
+    pending: list[Message] = field(default_factory=list)
+    # None while offline. `read` is the number of pushes processed.
     connection: str | None = None
     read: int = 0
     since: int = 0
 
     def merge(self, message: Message, now_ms: int) -> None:
-        """What was said by somebody counts here, if it is later than what is known."""
-        said = message["hlc"]
-        hlc = Hlc(said["wallMs"], said["counter"], said["node"])
+        """Apply a change if it is later than the replica's state."""
+        clock = message["hlc"]
+        hlc = Hlc(clock["wallMs"], clock["counter"], clock["node"])
         self.clock.merge(hlc, now_ms + self.skew_ms)
         key = message["kind"], message["contentId"]
         known = self.state.get(key)
         if known is None or known[0] < hlc:
-            self.state[key] = hlc, _said(message)
+            self.state[key] = hlc, _content(message)
 
 
 def die() -> None:
@@ -61,7 +61,7 @@ def die() -> None:
 
 
 class Devices(RuleBasedStateMachine):
-    """One user's devices, and what has been said in all."""
+    """One user's devices, and all changes made on them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Devices(RuleBasedStateMachine):
             Replica(device_id(number + 1), skew, HybridClock(device_id(number + 1)))
             for number, skew in enumerate(skews)
         ]
-        self.said: dict[Key, list[tuple[Hlc, Message]]] = {}
+        self.changes: dict[Key, list[tuple[Hlc, Message]]] = {}
         for replica in self.replicas:
             self.arrive(replica)
 
@@ -87,32 +87,33 @@ class Devices(RuleBasedStateMachine):
         assert replica.connection is not None
         return self.world.ask(replica.connection, action, **fields)
 
-    def say(self, replica: Replica, fields: Message) -> None:
+    def change(self, replica: Replica, fields: Message) -> None:
         hlc = replica.clock.tick(self.world.clock.now_ms() + replica.skew_ms)
         message = {**fields, "hlc": _as_json(hlc)}
-        replica.unsaid.append(message)
+        replica.pending.append(message)
         replica.merge(message, self.world.clock.now_ms())
-        self.said.setdefault((fields["kind"], fields["contentId"]), []).append(
-            (hlc, _said(message))
+        self.changes.setdefault((fields["kind"], fields["contentId"]), []).append(
+            (hlc, _content(message))
         )
 
     @rule(number=NUMBERS, content=CONTENTS, position=st.integers(0, 9), listed=st.booleans())
     def act(self, number: int, content: str, position: int, listed: bool) -> None:
-        """The user has done something on a device, online or not."""
+        """Make a change on a device, online or offline."""
         if listed:
             fields: Message = {
                 "contentId": content,
                 "operation": "remove" if position % 2 else "add",
             }
-            self.say(self.of(number), {"kind": "watchlistUpdate", **fields})
+            self.change(self.of(number), {"kind": "watchlistUpdate", **fields})
         else:
             fields = {"contentId": content, "positionSeconds": position, "durationSeconds": 9}
-            self.say(self.of(number), {"kind": "progressUpdate", **fields})
+            self.change(self.of(number), {"kind": "progressUpdate", **fields})
 
     @rule(number=NUMBERS, how=st.sampled_from(["arrive", "leave", "vanish"]))
     def move(self, number: int, how: str) -> None:
-        """A device connects, perhaps once more; it disconnects; or nobody is told that it does, and
-        what is pushed from then on is lost.
+        """Connect a device, perhaps again, disconnect it, or let its connection vanish.
+
+        Pushes to a vanished connection are lost.
         """
         replica = self.of(number)
         if how == "arrive":
@@ -126,7 +127,7 @@ class Devices(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def fall_behind(self, number: int) -> None:
-        """What is pushed to a device is refused, until the next time: it does not hear of it."""
+        """Start or stop refusing pushes to a device."""
         replica = self.of(number)
         if replica.connection is not None:
             self.world.sender.failing ^= {replica.connection}
@@ -137,13 +138,14 @@ class Devices(RuleBasedStateMachine):
         calls=st.integers(0, 3),
     )
     def send(self, number: int, how: str, calls: int) -> None:
-        """Something that is unsaid. It may arrive twice, or its answer not at all; the function may
-        die in the middle of it.
+        """Send a pending change.
+
+        It may be duplicated, its reply lost, or the function die halfway.
         """
         replica = self.of(number)
-        if replica.connection is None or not replica.unsaid:
+        if replica.connection is None or not replica.pending:
             return
-        message = replica.unsaid[-1 if how == "newest first" else 0]
+        message = replica.pending[-1 if how == "newest first" else 0]
         if how == "dying":
             self.database.interrupt(die, after=calls)
         reply = self.ask(replica, "sync", **message)
@@ -151,11 +153,11 @@ class Devices(RuleBasedStateMachine):
         if how == "twice":
             reply = self.ask(replica, "sync", **message)
         if how != "unanswered":
-            self.hear_answer(replica, message, reply)
+            self.process_reply(replica, message, reply)
 
     @rule(number=NUMBERS)
     def read(self, number: int) -> None:
-        self.hear(self.of(number))
+        self.process_pushes(self.of(number))
 
     @rule(milliseconds=st.integers(1, 400_000))
     def wait(self, milliseconds: int) -> None:
@@ -163,18 +165,20 @@ class Devices(RuleBasedStateMachine):
         self.world.presence()
 
     def settle(self) -> None:
-        """In the end everybody is there, says what is unsaid, and asks for what was missed."""
+        """Bring all devices online, send their pending changes, and fetch what they missed."""
         self.world.sender.failing.clear()
         for replica in self.replicas:
             self.arrive(replica)
         for replica in self.replicas:
-            for message in list(replica.unsaid):
-                self.hear_answer(replica, message, self.ask(replica, "sync", **message))
-            assert replica.unsaid == []
+            for message in list(replica.pending):
+                self.process_reply(replica, message, self.ask(replica, "sync", **message))
+            assert replica.pending == []
         for replica in self.replicas:
-            self.hear(replica)
+            self.process_pushes(replica)
             self.catch_up(replica)
-        latest = {key: max(said, key=lambda item: item[0]) for key, said in self.said.items()}
+        latest = {
+            key: max(changes, key=lambda item: item[0]) for key, changes in self.changes.items()
+        }
         newcomer = Replica(device_id(100), 0, HybridClock("newcomer"))
         self.arrive(newcomer)
         for replica in (*self.replicas, newcomer):
@@ -186,7 +190,7 @@ class Devices(RuleBasedStateMachine):
                 self.settle()
 
     def arrive(self, replica: Replica) -> None:
-        self.hear(replica)
+        self.process_pushes(replica)
         replica.connection, replica.read = self.world.connect("alice"), 0
         reply = self.ask(replica, "registerDevice", deviceId=replica.identity, since=replica.since)
         assert reply["type"] == "deviceRegistered"
@@ -206,7 +210,7 @@ class Devices(RuleBasedStateMachine):
             page = self.ask(replica, "getSyncSnapshot", cursor=page["cursor"])
             yield page
 
-    def hear(self, replica: Replica) -> None:
+    def process_pushes(self, replica: Replica) -> None:
         if replica.connection is None:
             return
         pushes = self.world.pushes(replica.connection)
@@ -216,17 +220,17 @@ class Devices(RuleBasedStateMachine):
                 replica.merge(push, self.world.clock.now_ms())
         replica.read = len(pushes)
 
-    def hear_answer(self, replica: Replica, message: Message, reply: Message) -> None:
+    def process_reply(self, replica: Replica, message: Message, reply: Message) -> None:
         if reply["type"] == "error":
             assert reply["code"] in {"INTERNAL", "DEVICE_NOT_REGISTERED"}, reply
             return
-        replica.unsaid.remove(message)
+        replica.pending.remove(message)
         if not reply["applied"]:
             replica.merge(reply["current"], self.world.clock.now_ms())
 
 
-def _said(message: Message) -> Message:
-    """What it says of its content."""
+def _content(message: Message) -> Message:
+    """Return the fields that change the content."""
     names = ("operation", "positionSeconds", "durationSeconds")
     return {name: message[name] for name in names if name in message}
 

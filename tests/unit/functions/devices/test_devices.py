@@ -1,4 +1,4 @@
-"""registerDevice and what tells a user's devices of each other."""
+"""registerDevice, and devicesChanged to the user's other devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers.device_people import device_id, last_change, online, phone
 from tests.helpers.world import World
 
 
-def test_a_device_is_registered_under_its_name_and_the_others_are_told(world: World) -> None:
+def test_registering_notifies_the_other_devices(world: World) -> None:
     first = phone(world, "alice", 1, name="Phone <1>", kind="phone")
     second = phone(world, "alice", 2, name="TV", kind="tv")
 
@@ -24,7 +24,7 @@ def test_a_device_is_registered_under_its_name_and_the_others_are_told(world: Wo
     assert second.heard(None) == []
 
 
-def test_devices_of_others_are_nobodys_business(world: World) -> None:
+def test_devices_of_other_users_are_invisible(world: World) -> None:
     alice = phone(world, "alice", 1)
     bob = phone(world, "bob", 1)
 
@@ -32,7 +32,7 @@ def test_devices_of_others_are_nobodys_business(world: World) -> None:
     assert alice.heard(None) == []
 
 
-def test_the_newer_connection_is_the_device_and_the_older_one_is_told_and_closed(
+def test_a_newer_connection_replaces_and_closes_the_older_one(
     world: World,
 ) -> None:
     tv = phone(world, "alice", 2)
@@ -41,9 +41,9 @@ def test_the_newer_connection_is_the_device_and_the_older_one_is_told_and_closed
 
     assert old.heard("deviceReplaced") == [{"type": "deviceReplaced", "deviceId": device_id(1)}]
     assert world.sender.deleted == [old.connection]
-    # What is left out stays as it was.
+    # Missing fields keep their values.
     assert new.registered["devices"][0]["name"] == "Phone"
-    # Its farewell comes late, and is of no effect.
+    # Its late $disconnect has no effect.
     before = len(tv.heard("devicesChanged"))
     world.disconnect(old.connection)
     assert len(tv.heard("devicesChanged")) == before
@@ -52,7 +52,7 @@ def test_the_newer_connection_is_the_device_and_the_older_one_is_told_and_closed
     assert old.heard() == []
 
 
-def test_a_replaced_connection_is_no_device_any_more(world: World) -> None:
+def test_a_replaced_connection_is_no_longer_registered(world: World) -> None:
     old = phone(world, "alice", 1)
     phone(world, "alice", 1)
 
@@ -83,10 +83,10 @@ def test_a_connection_is_one_device_at_a_time(world: World) -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("commands_first", [False, True])
-def test_who_has_spoken_as_one_device_speaks_as_the_other_from_then_on(
+def test_syncs_come_from_the_new_device_after_a_change(
     world: World, *, elsewhere: bool, commands_first: bool
 ) -> None:
-    """Also to an instance that has not heard of the change, and to who is the former device now."""
+    """Even if another instance made the change, and another connection is now the old device."""
     tv, one = phone(world, "alice", 9), phone(world, "alice", 1)
     one.watch("film")
 
@@ -103,7 +103,7 @@ def test_who_has_spoken_as_one_device_speaks_as_the_other_from_then_on(
     assert one.command(device_id(2))["code"] == "INVALID_SYNC"
 
 
-def test_who_was_replaced_elsewhere_commands_nobody(world: World) -> None:
+def test_a_connection_replaced_by_another_instance_cannot_command(world: World) -> None:
     tv, one = phone(world, "alice", 9), phone(world, "alice", 1)
     one.watch("film")
     heard = len(tv.heard())
@@ -115,7 +115,7 @@ def test_who_was_replaced_elsewhere_commands_nobody(world: World) -> None:
     assert len(tv.heard()) == heard
 
 
-def test_ids_are_the_same_in_either_case(world: World) -> None:
+def test_device_ids_are_case_insensitive(world: World) -> None:
     connection = world.connect("alice")
 
     reply = world.ask(connection, "registerDevice", deviceId="3F2B8C1E-5A4D-4E6F-9B7A-0C1D2E3F4A5B")
@@ -134,7 +134,7 @@ def test_ids_are_the_same_in_either_case(world: World) -> None:
         ({"since": -1}, "INVALID_MESSAGE", "since: "),
     ],
 )
-def test_fields_out_of_their_domain(
+def test_invalid_fields_are_refused(
     world: World, fields: dict[str, Any], code: str, text: str
 ) -> None:
     connection = world.connect("alice")
@@ -146,7 +146,7 @@ def test_fields_out_of_their_domain(
     assert reply["message"].startswith(text)
 
 
-def test_the_longest_names_are_kept_as_they_are(world: World) -> None:
+def test_the_longest_names_are_kept_unchanged(world: World) -> None:
     name = "\N{GRINNING FACE}" * 63 + "\0"
 
     reply = phone(world, "alice", name=name, kind="x" * 32).registered
@@ -155,7 +155,7 @@ def test_the_longest_names_are_kept_as_they_are(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["registerDevice", "getSyncSnapshot", "sync"])
-def test_nobody_has_no_devices(world: World, action: str) -> None:
+def test_anonymous_callers_are_refused(world: World, action: str) -> None:
     hlc = {"wallMs": 1, "counter": 0, "node": "x"}
     sync = {"kind": "watchlistUpdate", "hlc": hlc, "contentId": "x", "operation": "add"}
 
@@ -164,7 +164,7 @@ def test_nobody_has_no_devices(world: World, action: str) -> None:
     assert (reply["status"], reply["code"]) == (401, "AUTHENTICATION_REQUIRED")
 
 
-def test_a_device_too_many_takes_the_place_of_the_one_that_is_offline_for_longest(
+def test_a_new_device_replaces_the_one_offline_longest_at_the_limit(
     world: World,
 ) -> None:
     phones = [phone(world, "alice", number) for number in range(1, 51)]

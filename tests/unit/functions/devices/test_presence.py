@@ -1,4 +1,4 @@
-"""Who of a user's devices is online: by what they do, by what is found, and by the clock."""
+"""Presence of devices: by $disconnect, by fan-outs, and by the presence check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.device_people import device_id, last_change, online, phone
 from tests.helpers.world import World
 
 
-def test_whoever_disconnects_is_offline_and_the_others_are_told_once(world: World) -> None:
+def test_a_disconnect_takes_the_device_offline_and_notifies_once(world: World) -> None:
     first, second = phone(world, "alice", 1), phone(world, "alice", 2)
 
     world.disconnect(second.connection)
@@ -25,7 +25,7 @@ def test_whoever_disconnects_is_offline_and_the_others_are_told_once(world: Worl
     assert len(first.heard("devicesChanged")) == 2
 
 
-def test_who_is_found_gone_by_the_news_is_part_of_the_next_news(world: World) -> None:
+def test_a_device_found_gone_by_devices_changed_causes_another_one(world: World) -> None:
     first, second = phone(world, "alice", 1), phone(world, "alice", 2)
     world.sender.gone.add(second.connection)
 
@@ -33,12 +33,12 @@ def test_who_is_found_gone_by_the_news_is_part_of_the_next_news(world: World) ->
 
     expected = {device_id(1): True, device_id(2): False, device_id(3): True}
     assert last_change(world, first.connection) == expected
-    # Its connection is cleaned up after, too.
+    # Its connection is cleaned up too.
     assert world.clean_ups.events == [{"connectionId": second.connection}]
     assert world.connections.get(second.connection) is None
 
 
-def test_news_that_always_finds_somebody_gone_comes_to_an_end(world: World) -> None:
+def test_the_number_of_devices_changed_rounds_is_limited(world: World) -> None:
     for number in range(1, 9):
         phone(world, "alice", number)
     for number in range(1, 8):
@@ -47,14 +47,12 @@ def test_news_that_always_finds_somebody_gone_comes_to_an_end(world: World) -> N
 
     phone(world, "alice", 9)
 
-    # One more is gone each time: 8 are told, then 7, then 6.
+    # One more is gone each time: 8 posts, then 7, then 6.
     assert len(world.sender.posts) - posts == 8 + 7 + 6
 
 
-def test_news_that_are_overtaken_by_newer_ones_are_told_anew(world: World) -> None:
-    """Somebody leaves, and all are told, after another instance has read who is there and before it
-    tells them.
-    """
+def test_an_overtaken_devices_changed_is_sent_again(world: World) -> None:
+    """A device disconnects between another instance's read of the devices and its push."""
     sender: Any = Meddled(world.sender)
     world.sender = sender
     world.use_dynamodb(dynamodb())
@@ -68,8 +66,8 @@ def test_news_that_are_overtaken_by_newer_ones_are_told_anew(world: World) -> No
     assert online(newcomer.registered["devices"]) == truth
 
 
-def test_a_connection_that_is_over_does_not_become_a_device(world: World) -> None:
-    """Its farewell came first, while the request was on its way."""
+def test_a_closed_connection_cannot_register(world: World) -> None:
+    """Its $disconnect came while the request was on its way."""
     first = phone(world, "alice", 1)
     late = world.connect("alice")
     world.disconnect(late)
@@ -82,8 +80,8 @@ def test_a_connection_that_is_over_does_not_become_a_device(world: World) -> Non
     assert online(devices) == {device_id(1): False, device_id(3): True}
 
 
-def test_a_farewell_between_any_two_calls_leaves_nobody_online(world: World) -> None:
-    """Whenever it comes, in the end the device is offline, at the latest after a minute's pass."""
+def test_a_disconnect_between_any_two_calls_leaves_the_device_offline(world: World) -> None:
+    """The device is offline at the latest after the next presence check."""
     database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     watcher = phone(world, "alice", 100)
@@ -104,7 +102,7 @@ def test_a_farewell_between_any_two_calls_leaves_nobody_online(world: World) -> 
         pytest.fail("registering makes more calls than were tried")
 
 
-def test_those_whose_connection_is_not_known_any_more_go_offline_by_the_clock(
+def test_the_presence_check_takes_devices_without_connection_offline(
     world: World,
 ) -> None:
     first, second = phone(world, "alice", 1), phone(world, "alice", 2)
@@ -116,13 +114,13 @@ def test_those_whose_connection_is_not_known_any_more_go_offline_by_the_clock(
     assert world.telemetry.counts["ConnectedDevices"] == 3
     assert world.telemetry.counts["ConnectedUsers"] == 2
     assert last_change(world, first.connection) == {device_id(1): True, device_id(2): False}
-    told = len(first.heard("devicesChanged"))
+    count = len(first.heard("devicesChanged"))
     world.presence()
     assert world.telemetry.counts["ConnectedDevices"] == 3 + 2
-    assert len(first.heard("devicesChanged")) == told
+    assert len(first.heard("devicesChanged")) == count
 
 
-def test_more_than_a_hundred_devices_are_looked_at(world: World) -> None:
+def test_the_presence_check_covers_more_than_a_hundred_devices(world: World) -> None:
     for number in range(130):
         phone(world, f"user-{number}", 1)
     watcher = phone(world, "user-77", 2)
@@ -134,28 +132,28 @@ def test_more_than_a_hundred_devices_are_looked_at(world: World) -> None:
     assert last_change(world, watcher.connection) == {device_id(1): False, device_id(2): True}
 
 
-class Late:
-    """A context of an invocation whose time is nearly up."""
+class LateContext:
+    """Context of an invocation that is about to time out."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 2_000
 
 
-def test_a_pass_stops_in_time(world: World) -> None:
+def test_the_presence_check_stops_before_its_time_is_up(world: World) -> None:
     phone(world, "alice", 1)
 
-    world.call("device_sync", {}, Late())
+    world.call("device_sync", {}, LateContext())
 
     assert world.telemetry.counts["ConnectedDevices"] == 1
-    assert world.telemetry.warnings == ["pass over devices cut short"]
+    assert world.telemetry.warnings == ["presence check cut short"]
 
 
-def test_anonymous_farewells_do_not_look_for_devices(world: World) -> None:
+def test_anonymous_disconnects_do_not_read_devices(world: World) -> None:
     counted = Interleaved(dynamodb())
     world.use_dynamodb(counted)
     listener = world.connect()
     reached: list[str] = []
-    # The row is read, then deleted: nothing comes after.
+    # The row is read and deleted; no call follows.
     counted.interrupt(lambda: reached.append("a third call"), after=2)
 
     world.disconnect(listener)
@@ -164,7 +162,7 @@ def test_anonymous_farewells_do_not_look_for_devices(world: World) -> None:
     assert reached == []
 
 
-def test_if_devices_cannot_be_reached_everything_else_of_a_farewell_goes_on(
+def test_a_disconnect_completes_if_the_devices_table_is_unavailable(
     world: World,
 ) -> None:
     _, session_id = world.create_session()
@@ -181,7 +179,7 @@ def test_if_devices_cannot_be_reached_everything_else_of_a_farewell_goes_on(
     assert world.telemetry.counts["DevicesUnavailable"] == 1
 
 
-def test_requests_are_signs_of_life(world: World) -> None:
+def test_requests_count_as_activity(world: World) -> None:
     one = phone(world, "alice", 1)
     connected_at = world.clock.now_ms()
     world.clock.advance(100_000)

@@ -1,4 +1,4 @@
-"""getSyncSnapshot: what a device has missed, in pages that fit a frame."""
+"""getSyncSnapshot: missed changes, in pages that fit a frame."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.helpers.device_people import Phone, phone
 from tests.helpers.world import World
 
 MAX_PAGE_BYTES = 24 * 1024
-# Whatever a place of the table may be called.
-PLACES = st.builds(
+# All possible keys of state rows.
+KEYS = st.builds(
     lambda kind, content: f"{kind}#{content}",
     st.sampled_from(["watchlistUpdate", "progressUpdate"]),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128),
@@ -44,7 +44,7 @@ def contents(items: list[Message]) -> list[str]:
     return [item["contentId"] for item in items]
 
 
-def test_of_each_content_what_won_and_no_commands(world: World) -> None:
+def test_contains_the_winner_of_each_content_and_no_commands(world: World) -> None:
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
     one.watch("film", 1)
     one.watch("film", 2)
@@ -55,11 +55,11 @@ def test_of_each_content_what_won_and_no_commands(world: World) -> None:
 
     assert [item["kind"] for item in items] == ["progressUpdate", "watchlistUpdate"]
     assert (items[0]["positionSeconds"], items[1]["operation"]) == (2, "remove")
-    # An item is what the device would have been sent.
+    # Items equal the pushes that the device would have received.
     assert items == two.heard()[1:3]
 
 
-def test_only_what_has_changed_since_less_a_minute(world: World) -> None:
+def test_contains_changes_since_a_time_minus_the_overlap(world: World) -> None:
     one = phone(world, "alice", 1)
     one.watch("old")
     world.clock.advance(60_001)
@@ -74,9 +74,9 @@ def test_only_what_has_changed_since_less_a_minute(world: World) -> None:
     assert page["timestamp"] == since
 
 
-def test_pages_hold_everything_once_and_are_no_larger_than_they_may_be(world: World) -> None:
+def test_pages_contain_everything_once_within_the_size_limit(world: World) -> None:
     one = phone(world, "alice", 1)
-    # Six bytes a character as JSON, and the longest that there may be.
+    # Each character takes six bytes as JSON; ids have the maximum length.
     names = [f"{number:03d}" + "\x01" * 125 for number in range(60)]
     for name in names:
         one.sync("watchlistUpdate", contentId=name, operation="add")
@@ -88,12 +88,12 @@ def test_pages_hold_everything_once_and_are_no_larger_than_they_may_be(world: Wo
         size = len(json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode())
         assert size <= MAX_PAGE_BYTES
         assert page["items"]
-    # No page could have held much more.
+    # Pages are nearly full.
     assert sum(len(json.dumps(page)) for page in found[:-1]) > 20_000 * (len(found) - 1)
     assert contents([item for page in found for item in page["items"]]) == names
 
 
-def test_all_pages_have_the_time_of_the_first_one(world: World) -> None:
+def test_all_pages_carry_the_time_of_the_first(world: World) -> None:
     one = phone(world, "alice", 1)
     for number in range(150):
         one.watch(f"{number:03d}")
@@ -106,12 +106,12 @@ def test_all_pages_have_the_time_of_the_first_one(world: World) -> None:
 
     assert second["cursor"] is None
     assert second["timestamp"] == first["timestamp"]
-    # So whoever asks for what has changed since then gets what changed behind the first page.
+    # So a request for changes since then includes changes made behind the first page.
     changed = {item["contentId"]: item for item in one.snapshot(since=second["timestamp"])}
     assert changed["000"]["positionSeconds"] == 99
 
 
-def test_who_has_very_many_contents_gets_the_latest_of_them_in_several_steps(
+def test_very_many_contents_take_several_pages(
     world: World,
 ) -> None:
     one = phone(world, "alice", 1)
@@ -127,19 +127,19 @@ def test_who_has_very_many_contents_gets_the_latest_of_them_in_several_steps(
     assert [len(page["items"]) for page in found] == [0, 1]
 
 
-def test_a_device_that_registers_is_sent_the_first_page(world: World) -> None:
+def test_registering_with_since_pushes_the_first_page(world: World) -> None:
     phone(world, "alice", 1).watch("film")
 
     back = phone(world, "alice", 2, since=0)
-    never_away = phone(world, "alice", 3)
+    without_since = phone(world, "alice", 3)
 
     (page,) = back.heard("syncSnapshot")
     assert contents(page["items"]) == ["film"]
     assert page["timestamp"] == back.registered["timestamp"]
-    assert never_away.heard("syncSnapshot") == []
+    assert without_since.heard("syncSnapshot") == []
 
 
-def test_nobody_reads_what_is_anothers(world: World) -> None:
+def test_users_cannot_read_each_others_state(world: World) -> None:
     alice = phone(world, "alice", 1)
     for number in range(150):
         alice.watch(f"secret-{number}")
@@ -150,7 +150,7 @@ def test_nobody_reads_what_is_anothers(world: World) -> None:
     for fields in ({}, {"since": 0}, {"cursor": cursor}):
         reply = world.ask(mallory.connection, "getSyncSnapshot", **fields)
         assert reply["items"] == []
-    # Nor does a user whose name begins alike.
+    # Nor can a user whose name is a prefix of another's.
     assert phone(world, "alic", 1).snapshot() == []
 
 
@@ -171,13 +171,13 @@ def b64(text: str) -> str:
         b64("1.2.#b"),
     ],
 )
-def test_what_is_no_cursor_is_refused(world: World, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(world: World, cursor: str) -> None:
     one = phone(world, "alice", 1)
 
     reply = world.ask(one.connection, "getSyncSnapshot", cursor=cursor)
 
     assert reply["code"] == "INVALID_SYNC"
-    assert reply["message"].startswith("cursor: none that the service gave")
+    assert reply["message"].startswith("cursor: not a cursor of this service")
 
 
 def test_a_cursor_that_is_too_long_is_refused(world: World) -> None:
@@ -188,11 +188,9 @@ def test_a_cursor_that_is_too_long_is_refused(world: World) -> None:
     assert (reply["code"], reply["message"][:6]) == ("INVALID_MESSAGE", "cursor")
 
 
-@given(TIMES, TIMES, PLACES)
-def test_cursors_are_read_as_they_were_written_and_fit_a_request(
-    since: int, began: int, place: str
-) -> None:
-    cursor = Cursor(since, began, place)
+@given(TIMES, TIMES, KEYS)
+def test_cursors_round_trip_and_fit_a_request(since: int, began: int, key: str) -> None:
+    cursor = Cursor(since, began, key)
 
     assert Cursor.parse(str(cursor)) == cursor
     assert len(str(cursor)) <= 1_024
@@ -200,7 +198,7 @@ def test_cursors_are_read_as_they_were_written_and_fit_a_request(
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 @example("MS4yLmEjYg")
-def test_any_other_text_is_refused_and_nothing_else_happens(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     codes: list[str] = []
     try:
         cursor = Cursor.parse(text)

@@ -1,4 +1,4 @@
-"""sync: what a device says reaches its user's other devices, and counts or not by its clock."""
+"""sync: changes reach the user's other devices, ordered by their clocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers.device_people import Phone, device_id, phone
 from tests.helpers.world import World
 
 
-def test_progress_reaches_the_other_devices_and_never_its_origin_or_another_user(
+def test_a_change_reaches_only_the_users_other_devices(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, *others = three
@@ -45,7 +45,9 @@ def test_progress_reaches_the_other_devices_and_never_its_origin_or_another_user
     assert world.telemetry.durations.count("SyncRelayDuration") == 1
 
 
-def test_texts_arrive_as_they_are(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+def test_texts_and_arguments_arrive_unchanged(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
     one, other, _ = three
     content = '<script>alert("1")</script>\0\x1b[2J\u202e\N{GRINNING FACE} '
     arguments = {
@@ -63,9 +65,7 @@ def test_texts_arrive_as_they_are(world: World, three: tuple[Phone, Phone, Phone
     assert other.snapshot()[0]["contentId"] == content
 
 
-def test_the_greater_clock_wins_whatever_comes_first(
-    world: World, three: tuple[Phone, Phone, Phone]
-) -> None:
+def test_the_later_clock_wins_in_any_order(world: World, three: tuple[Phone, Phone, Phone]) -> None:
     one, two, three_ = three
     now = world.clock.now_ms()
     late = {"wallMs": now, "counter": 1, "node": "b"}
@@ -87,7 +87,7 @@ def test_the_greater_clock_wins_whatever_comes_first(
     assert [item["positionSeconds"] for item in one.snapshot()] == [10]
 
 
-def test_contents_and_kinds_do_not_get_in_each_others_way(
+def test_contents_and_kinds_are_independent(
     three: tuple[Phone, Phone, Phone],
 ) -> None:
     one, two, _ = three
@@ -100,7 +100,7 @@ def test_contents_and_kinds_do_not_get_in_each_others_way(
     assert len(one.snapshot()) == 3
 
 
-def test_a_repetition_is_answered_and_relayed_again(
+def test_a_repeated_change_is_relayed_again(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, _ = three
@@ -114,7 +114,9 @@ def test_a_repetition_is_answered_and_relayed_again(
     assert world.telemetry.counts["SyncConflicts"] == 0
 
 
-def test_one_clock_does_not_say_two_things(world: World, three: tuple[Phone, Phone, Phone]) -> None:
+def test_a_clock_cannot_be_reused_for_another_change(
+    world: World, three: tuple[Phone, Phone, Phone]
+) -> None:
     one, two, _ = three
     hlc = one.clock()
     one.watch("film", 1, hlc=hlc)
@@ -126,11 +128,11 @@ def test_one_clock_does_not_say_two_things(world: World, three: tuple[Phone, Pho
     assert len(two.heard()) == 1
 
 
-def test_what_died_before_it_was_relayed_is_relayed_by_the_next_try(world: World) -> None:
+def test_a_retry_relays_after_a_crash(world: World) -> None:
     database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
-    one.watch("film")  # so that it is known, and a sync writes at once
+    one.watch("film")  # so that its device is cached, and a sync starts with its write
     hlc = one.clock()
 
     def die() -> None:
@@ -144,10 +146,10 @@ def test_what_died_before_it_was_relayed_is_relayed_by_the_next_try(world: World
     assert two.heard()[-1]["contentId"] == "series"
 
 
-def test_a_device_that_registers_while_something_is_said_hears_it_or_finds_it(
+def test_a_device_that_registers_during_a_sync_gets_the_change(
     world: World,
 ) -> None:
-    """Between whichever two calls of the sync it comes."""
+    """Pushed or in its snapshot, whichever two calls of the sync it comes between."""
     database = Interleaved(dynamodb())
     world.use_dynamodb(database)
     one = phone(world, "alice", 100)
@@ -170,7 +172,7 @@ def test_a_device_that_registers_while_something_is_said_hears_it_or_finds_it(
     pytest.fail("a sync makes more calls than were tried")
 
 
-def test_who_vanishes_meanwhile_goes_offline_and_the_others_are_told(
+def test_a_gone_device_goes_offline_and_the_others_are_notified(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, gone = three
@@ -189,7 +191,7 @@ def test_who_vanishes_meanwhile_goes_offline_and_the_others_are_told(
     assert len(world.sender.posts) == posts + 1
 
 
-def test_who_cannot_be_reached_now_keeps_nobody_else_from_it(
+def test_a_failed_push_does_not_affect_other_devices(
     world: World, three: tuple[Phone, Phone, Phone]
 ) -> None:
     one, two, slow = three
@@ -201,7 +203,7 @@ def test_who_cannot_be_reached_now_keeps_nobody_else_from_it(
 
 
 @pytest.mark.parametrize("ahead_ms", [60_000, 60_001])
-def test_a_clock_may_be_a_minute_ahead_and_no_more(
+def test_a_clock_may_be_at_most_a_minute_ahead(
     world: World, three: tuple[Phone, Phone, Phone], ahead_ms: int
 ) -> None:
     one, two, _ = three
@@ -217,7 +219,7 @@ def test_a_clock_may_be_a_minute_ahead_and_no_more(
         assert reply["applied"] is True
 
 
-def test_a_connection_that_is_no_device_says_nothing(world: World) -> None:
+def test_an_unregistered_connection_is_refused(world: World) -> None:
     two = phone(world, "alice", 2)
     stranger = Phone(world, device_id(1), world.connect("alice"), {})
 
@@ -227,7 +229,7 @@ def test_a_connection_that_is_no_device_says_nothing(world: World) -> None:
     assert (two.heard(), two.snapshot()) == ([], [])
 
 
-def test_if_the_table_is_out_of_reach_the_device_may_try_again(world: World) -> None:
+def test_an_unavailable_table_is_a_retryable_error(world: World) -> None:
     one = phone(world, "alice", 1)
     dynamodb().delete_table(TableName="devices")
 

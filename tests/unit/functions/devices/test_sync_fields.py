@@ -1,4 +1,4 @@
-"""What a sync may say: fields of its kind and in their domain, or nothing happens at all."""
+"""Validation of sync: an invalid request changes nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ COMMAND = {
             "deviceCommand",
             {**COMMAND, "targetDeviceId": device_id(1)},
             "INVALID_SYNC",
-            "targetDeviceId: the device itself",
+            "targetDeviceId: the sending device",
         ),
         (
             "deviceCommand",
@@ -57,7 +57,7 @@ COMMAND = {
         ),
     ],
 )
-def test_fields_out_of_their_domain_change_nothing(
+def test_invalid_fields_change_nothing(
     three: tuple[Phone, Phone, Phone], kind: str, fields: dict[str, Any], code: str, text: str
 ) -> None:
     one, two, _ = three
@@ -82,7 +82,7 @@ def test_fields_out_of_their_domain_change_nothing(
         "now",
     ],
 )
-def test_clocks_out_of_their_domain(three: tuple[Phone, Phone, Phone], hlc: Any) -> None:
+def test_invalid_clocks_are_refused(three: tuple[Phone, Phone, Phone], hlc: Any) -> None:
     reply = three[0].watch("film", hlc=hlc)
 
     assert reply["code"] == "INVALID_MESSAGE"
@@ -90,8 +90,10 @@ def test_clocks_out_of_their_domain(three: tuple[Phone, Phone, Phone], hlc: Any)
 
 
 @pytest.mark.parametrize("depth", [33, *range(900, 1000, 7), 1_800])
-def test_arguments_that_are_nested_too_deep(three: tuple[Phone, Phone, Phone], depth: int) -> None:
-    """Also what the parser just manages, and what writes it again, deeper in the call, does not."""
+def test_arguments_nested_too_deep_are_refused(
+    three: tuple[Phone, Phone, Phone], depth: int
+) -> None:
+    """Includes depths that the parser accepts but the encoder, deeper in the stack, does not."""
     one, two, _ = three
     request = {"action": "sync", "kind": "deviceCommand", "hlc": one.clock(), **COMMAND}
     nested = '{"in": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
@@ -115,7 +117,7 @@ def test_arguments_may_be_nested(three: tuple[Phone, Phone, Phone]) -> None:
     assert two.heard()[0]["arguments"] == {"in": arguments}
 
 
-def test_what_is_of_another_kind_is_not_passed_on(three: tuple[Phone, Phone, Phone]) -> None:
+def test_fields_of_another_kind_are_not_relayed(three: tuple[Phone, Phone, Phone]) -> None:
     one, two, _ = three
 
     one.sync("watchlistUpdate", **WATCHED, operation="remove", command="play")

@@ -1,4 +1,4 @@
-"""POST /sync/messages: the bus outside joins a user's devices, if it can sign."""
+"""POST /sync/messages: changes and commands from an external message bus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILM = str(uuid.UUID(int=77))
 def send(
     world: World, envelope: object, *, body: bytes | None = None, encoded: bool = False
 ) -> tuple[int, Message]:
-    """Sign and post now; status and answer."""
+    """Sign and post an envelope; return status and body."""
     body = as_body(envelope) if body is None else body
     now = world.clock.now_ms()
     return post(world, body, signed_headers(world.sync_secret, body, now // 1000), encoded=encoded)
@@ -43,7 +43,7 @@ def post(
 
 
 @pytest.mark.parametrize("encoded", [False, True])
-def test_all_devices_of_the_user_get_it(world: World, encoded: bool) -> None:
+def test_all_devices_of_the_user_receive_a_change(world: World, encoded: bool) -> None:
     one, two, bob = phone(world, "alice", 1), phone(world, "alice", 2), phone(world, "bob", 3)
     now = world.clock.now_ms()
 
@@ -67,7 +67,7 @@ def test_all_devices_of_the_user_get_it(world: World, encoded: bool) -> None:
     assert bob.heard() == []
 
 
-def test_the_device_that_it_came_from_does_not_get_it(world: World) -> None:
+def test_the_origin_does_not_receive_its_own_change(world: World) -> None:
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
 
     _, answer = send(world, watchlist("alice", FILM, 5, deviceId=one.device_id))
@@ -77,7 +77,7 @@ def test_the_device_that_it_came_from_does_not_get_it(world: World) -> None:
     assert two.heard()[0]["originDeviceId"] == one.device_id
 
 
-def test_it_takes_part_in_the_order_of_clocks(world: World) -> None:
+def test_bus_messages_are_ordered_by_clock(world: World) -> None:
     one = phone(world, "alice", 1)
     now = world.clock.now_ms()
     one.watch(FILM, 20, hlc={"wallMs": now, "counter": 0, "node": "a phone"})
@@ -90,12 +90,12 @@ def test_it_takes_part_in_the_order_of_clocks(world: World) -> None:
     assert one.snapshot()[0]["positionSeconds"] == 5.5
 
 
-def test_what_comes_again_changes_nothing(world: World) -> None:
+def test_repeated_messages_change_nothing(world: World) -> None:
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
     now = world.clock.now_ms()
-    told = command("alice", str(uuid.uuid4()), two.device_id, now, arguments={"why": ["<b>"]})
+    commanded = command("alice", str(uuid.uuid4()), two.device_id, now, arguments={"why": ["<b>"]})
 
-    for envelope in (watchlist("alice", FILM, now), told):
+    for envelope in (watchlist("alice", FILM, now), commanded):
         assert send(world, envelope) == send(world, envelope)
     assert [item["kind"] for item in two.heard()] == ["watchlistUpdate"] * 2 + ["deviceCommand"]
     assert two.heard()[-1]["arguments"] == {"why": ["<b>"]}
@@ -118,47 +118,72 @@ def with_(envelope: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {**envelope, "message": {**envelope["message"], **fields}}
 
 
-LISTED = watchlist("alice", FILM, 5)
+ADDED = watchlist("alice", FILM, 5)
 WATCHED = progress("alice", FILM, 5)
-TOLD = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
+COMMANDED = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
 
 
 @pytest.mark.parametrize(
     ("envelope", "status", "code", "text"),
     [
-        ([LISTED], 400, "INVALID_MESSAGE", "body: expected object"),
-        ({"message": LISTED["message"]}, 400, "INVALID_MESSAGE", "channel: missing"),
+        ([ADDED], 400, "INVALID_MESSAGE", "body: expected object"),
+        ({"message": ADDED["message"]}, 400, "INVALID_MESSAGE", "channel: missing"),
         ({"channel": "user.alice"}, 400, "INVALID_MESSAGE", "message: missing"),
-        ({**LISTED, "channel": "alice"}, 400, "INVALID_SYNC", "channel: not of the form"),
-        ({**LISTED, "channel": "user."}, 400, "INVALID_SYNC", "channel: not of the form"),
-        ({**LISTED, "channel": "user." + "x" * 252}, 400, "INVALID_MESSAGE", "channel: "),
+        ({**ADDED, "channel": "alice"}, 400, "INVALID_SYNC", "channel: not of the form"),
+        ({**ADDED, "channel": "user."}, 400, "INVALID_SYNC", "channel: not of the form"),
+        ({**ADDED, "channel": "user." + "x" * 252}, 400, "INVALID_MESSAGE", "channel: "),
         (
-            with_(LISTED, type="DANCE"),
+            with_(ADDED, type="DANCE"),
             400,
             "INVALID_MESSAGE",
             "message.type: 'DANCE' is not one of WATCHLIST_UPDATE, PROGRESS_UPDATE, DEVICE_COMMAND",
         ),
-        (without(LISTED, "type"), 400, "INVALID_MESSAGE", "message.type: missing"),
-        (without(LISTED, "timestamp"), 400, "INVALID_MESSAGE", "message.timestamp: missing"),
-        (with_(LISTED, timestamp="now"), 400, "INVALID_MESSAGE", "message.timestamp: "),
-        (with_(LISTED, operation="has"), 400, "INVALID_MESSAGE", "message.operation: "),
-        (without(LISTED, "contentId"), 400, "INVALID_MESSAGE", "message.contentId: missing"),
-        (with_(LISTED, contentId="film"), 400, "INVALID_SYNC", "message.contentId: not a UUID"),
+        (without(ADDED, "type"), 400, "INVALID_MESSAGE", "message.type: missing"),
+        (without(ADDED, "timestamp"), 400, "INVALID_MESSAGE", "message.timestamp: missing"),
+        (with_(ADDED, timestamp="now"), 400, "INVALID_MESSAGE", "message.timestamp: "),
+        (with_(ADDED, operation="has"), 400, "INVALID_MESSAGE", "message.operation: "),
+        (without(ADDED, "contentId"), 400, "INVALID_MESSAGE", "message.contentId: missing"),
+        (with_(ADDED, contentId="film"), 400, "INVALID_SYNC", "message.contentId: not a UUID"),
         (with_(WATCHED, contentId="film"), 400, "INVALID_SYNC", "message.contentId: not a UUID"),
-        (with_(LISTED, deviceId="phone"), 400, "INVALID_SYNC", "message.deviceId: not a UUID"),
+        (with_(ADDED, deviceId="phone"), 400, "INVALID_SYNC", "message.deviceId: not a UUID"),
         (with_(WATCHED, positionSeconds=61), 400, "INVALID_SYNC", "message.positionSeconds: "),
-        (with_(TOLD, commandId="x"), 400, "INVALID_SYNC", "message.commandId: not a UUID"),
-        (with_(TOLD, targetDeviceId="x"), 400, "INVALID_SYNC", "message.targetDeviceId: not a"),
-        (with_(TOLD, command="!"), 400, "INVALID_SYNC", "message.command: "),
-        (with_(TOLD, arguments={"x": "y" * 5_000}), 400, "INVALID_SYNC", "message.arguments: "),
-        (with_(TOLD, deviceId=device_id(1)), 400, "INVALID_SYNC", "message.targetDeviceId: the"),
-        (with_(TOLD, targetDeviceId=device_id(9)), 404, "DEVICE_NOT_FOUND", "message.targetDev"),
-        (with_(TOLD, targetDeviceId=device_id(2)), 409, "DEVICE_OFFLINE", "message.targetDevic"),
-        (with_(LISTED, timestamp=2**53 - 1), 400, "CLOCK_SKEW", "message.timestamp: "),
+        (with_(COMMANDED, commandId="x"), 400, "INVALID_SYNC", "message.commandId: not a UUID"),
+        (
+            with_(COMMANDED, targetDeviceId="x"),
+            400,
+            "INVALID_SYNC",
+            "message.targetDeviceId: not a",
+        ),
+        (with_(COMMANDED, command="!"), 400, "INVALID_SYNC", "message.command: "),
+        (
+            with_(COMMANDED, arguments={"x": "y" * 5_000}),
+            400,
+            "INVALID_SYNC",
+            "message.arguments: ",
+        ),
+        (
+            with_(COMMANDED, deviceId=device_id(1)),
+            400,
+            "INVALID_SYNC",
+            "message.targetDeviceId: the",
+        ),
+        (
+            with_(COMMANDED, targetDeviceId=device_id(9)),
+            404,
+            "DEVICE_NOT_FOUND",
+            "message.targetDev",
+        ),
+        (
+            with_(COMMANDED, targetDeviceId=device_id(2)),
+            409,
+            "DEVICE_OFFLINE",
+            "message.targetDevic",
+        ),
+        (with_(ADDED, timestamp=2**53 - 1), 400, "CLOCK_SKEW", "message.timestamp: "),
         ("x" * 24_575, 413, "MESSAGE_TOO_LARGE", "body: "),
     ],
 )
-def test_what_is_wrong_is_told_with_its_field_and_changes_nothing(
+def test_errors_name_the_field_and_change_nothing(
     world: World, envelope: object, status: int, code: str, text: str
 ) -> None:
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
@@ -181,7 +206,7 @@ def test_a_body_that_is_not_json(world: World) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
-def test_nothing_that_is_signed_makes_it_fail(world: World, body: bytes) -> None:
+def test_any_signed_body_is_answered(world: World, body: bytes) -> None:
     status, answer = send(world, None, body=body, encoded=True)
 
     assert (status, answer["code"]) == (400, "INVALID_MESSAGE")
@@ -192,17 +217,17 @@ def test_nothing_that_is_signed_makes_it_fail(world: World, body: bytes) -> None
     [
         ({"X-Lingocast-Signature": None}, "X-Lingocast-Signature: missing"),
         ({"X-Lingocast-Timestamp": None}, "X-Lingocast-Timestamp: missing"),
-        ({"X-Lingocast-Signature": "v1=" + "0" * 64}, "X-Lingocast-Signature: does not fit"),
+        ({"X-Lingocast-Signature": "v1=" + "0" * 64}, "X-Lingocast-Signature: does not match"),
         ({"X-Lingocast-Signature": "v2=" + "0" * 64}, "X-Lingocast-Signature: missing, or not"),
-        ({"X-Lingocast-Timestamp": "soon"}, "X-Lingocast-Timestamp: missing, or no"),
-        ({"X-Lingocast-Timestamp": "\u0661"}, "X-Lingocast-Timestamp: missing, or no"),
+        ({"X-Lingocast-Timestamp": "soon"}, "X-Lingocast-Timestamp: missing, or not"),
+        ({"X-Lingocast-Timestamp": "\u0661"}, "X-Lingocast-Timestamp: missing, or not"),
     ],
 )
-def test_without_a_signature_nothing_is_read(
+def test_invalid_signatures_change_nothing(
     world: World, changes: dict[str, str | None], text: str
 ) -> None:
     one = phone(world, "alice", 1)
-    body = as_body(LISTED)
+    body = as_body(ADDED)
     signed = signed_headers(world.sync_secret, body, world.clock.now_ms() // 1000)
     headers = {name: value for name, value in {**signed, **changes}.items() if value is not None}
 
@@ -213,38 +238,38 @@ def test_without_a_signature_nothing_is_read(
     assert (one.heard(), one.snapshot()) == ([], [])
 
 
-def test_a_signature_is_of_one_body_and_one_time(world: World) -> None:
+def test_a_signature_is_valid_for_one_body_and_time(world: World) -> None:
     now = world.clock.now_ms() // 1000
-    headers = signed_headers(world.sync_secret, as_body(LISTED), now)
+    headers = signed_headers(world.sync_secret, as_body(ADDED), now)
     later = {**headers, "X-Lingocast-Timestamp": str(now + 1)}
 
     assert post(world, as_body(WATCHED), headers)[0] == 401
-    assert post(world, as_body(LISTED), later)[0] == 401
-    assert post(world, as_body(LISTED), headers)[0] == 200
+    assert post(world, as_body(ADDED), later)[0] == 401
+    assert post(world, as_body(ADDED), headers)[0] == 200
 
 
 @pytest.mark.parametrize(("age", "status"), [(300, 200), (301, 401), (-300, 200), (-301, 401)])
-def test_a_signature_is_good_for_five_minutes(world: World, age: int, status: int) -> None:
-    body = as_body(LISTED)
+def test_a_signature_is_valid_for_five_minutes(world: World, age: int, status: int) -> None:
+    body = as_body(ADDED)
     headers = signed_headers(world.sync_secret, body, world.clock.now_ms() // 1000 - age)
 
     assert post(world, body, headers)[0] == status
 
 
-def test_another_secret_does_not_do(world: World) -> None:
-    body = as_body(LISTED)
+def test_a_signature_by_another_secret_is_refused(world: World) -> None:
+    body = as_body(ADDED)
     headers = signed_headers("guessed", body, world.clock.now_ms() // 1000)
 
     assert post(world, body, headers)[0] == 401
 
 
-def test_a_secret_that_was_changed_is_taken_up(world: World) -> None:
-    assert send(world, LISTED)[0] == 200
-    body = as_body(LISTED)
+def test_a_rotated_secret_takes_effect(world: World) -> None:
+    assert send(world, ADDED)[0] == 200
+    body = as_body(ADDED)
     old = world.sync_secret
     world.clock.advance(10_000)
 
     world.sync_secret = "a new one"
-    assert send(world, LISTED)[0] == 200
+    assert send(world, ADDED)[0] == 200
     headers = signed_headers(old, body, world.clock.now_ms() // 1000)
     assert post(world, body, headers)[0] == 401

@@ -1,4 +1,4 @@
-"""The rows of device sync: devices by connection, state by clock, commands by id."""
+"""Stores of device sync over moto: devices, state, commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.devices.command_store import COMMAND_LIFETIME_SECONDS, SyncCommandStore
-from shared.devices.device import KnownDevice
+from shared.devices.device import DeviceRecord
 from shared.devices.device_store import DeviceStore
 from shared.devices.state_store import SyncStateStore
 from shared.models.hlc import Hlc
@@ -27,8 +27,8 @@ def tables() -> Iterator[None]:
         yield
 
 
-def phone(connection_id: str | None, number: int = 1) -> KnownDevice:
-    return KnownDevice(f"phone-{number}", "Phone", "phone", connection_id)
+def phone(connection_id: str | None, number: int = 1) -> DeviceRecord:
+    return DeviceRecord(f"phone-{number}", "Phone", "phone", connection_id)
 
 
 def watched(hlc: Hlc, content: str = "film", position: float = 1.0) -> SyncMessage:
@@ -56,18 +56,18 @@ def online(devices: DeviceStore) -> list[tuple[str, str]]:
     return [found for bucket in devices.buckets() for found in devices.online(bucket)]
 
 
-def test_whoever_comes_online_learns_whom_they_replace() -> None:
+def test_coming_online_returns_the_replaced_connection() -> None:
     devices = DeviceStore(devices_table())
 
     assert devices.come_online("alice", phone("c1")) is None
     assert devices.come_online("alice", phone("c2")) == phone("c1")
-    assert devices.of("alice") == [phone("c2")]
-    assert devices.of("ali") == []
+    assert devices.devices_of("alice") == [phone("c2")]
+    assert devices.devices_of("ali") == []
     assert online(devices) == [("alice", "phone-1")]
     assert devices.read([("alice", "phone-1"), ("bob", "phone-1")]) == [("alice", phone("c2"))]
 
 
-def test_only_its_present_connection_takes_a_device_offline() -> None:
+def test_only_the_current_connection_takes_a_device_offline() -> None:
     devices = DeviceStore(devices_table())
     devices.come_online("alice", phone("c2"))
 
@@ -75,47 +75,47 @@ def test_only_its_present_connection_takes_a_device_offline() -> None:
     assert not devices.go_offline("alice", "phone-9", "c2", 7)
     assert devices.go_offline("alice", "phone-1", "c2", 7)
     assert not devices.go_offline("alice", "phone-1", "c2", 8)
-    assert devices.of("alice") == [KnownDevice("phone-1", "Phone", "phone", None, 7)]
+    assert devices.devices_of("alice") == [DeviceRecord("phone-1", "Phone", "phone", None, 7)]
     assert online(devices) == []
 
 
-def test_a_device_that_has_come_back_is_not_forgotten() -> None:
+def test_a_device_that_has_come_back_is_not_removed() -> None:
     devices = DeviceStore(devices_table())
     devices.come_online("alice", phone("c1"))
     devices.go_offline("alice", "phone-1", "c1", 7)
-    (seen,) = devices.of("alice")
+    (seen,) = devices.devices_of("alice")
     devices.come_online("alice", phone("c2"))
 
-    assert not devices.forget("alice", seen)
+    assert not devices.remove("alice", seen)
     devices.go_offline("alice", "phone-1", "c2", 8)
-    assert not devices.forget("alice", seen)
-    (seen,) = devices.of("alice")
-    assert devices.forget("alice", seen)
-    assert devices.of("alice") == []
+    assert not devices.remove("alice", seen)
+    (seen,) = devices.devices_of("alice")
+    assert devices.remove("alice", seen)
+    assert devices.devices_of("alice") == []
 
 
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(CLOCKS, min_size=1, max_size=6))
-def test_the_greatest_clock_stays_in_whatever_order_they_come(clocks: list[Hlc]) -> None:
+def test_the_latest_clock_wins_in_any_order(clocks: list[Hlc]) -> None:
     states, user = SyncStateStore(devices_table()), str(uuid.uuid4())
-    greatest: Hlc | None = None
+    latest: Hlc | None = None
     for hlc in clocks:
         current = states.write(user, watched(hlc))
-        if greatest is None or hlc > greatest:
+        if latest is None or hlc > latest:
             assert current is None
-            greatest = hlc
+            latest = hlc
         else:
             assert current is not None
-            assert current.hlc == greatest
+            assert current.hlc == latest
     assert [message.hlc for _, message in states.after(user, "")] == [max(clocks)]
 
 
-def test_state_is_read_from_any_place_on_and_nothing_else_is() -> None:
+def test_reads_only_the_users_state_after_a_key() -> None:
     states, table = SyncStateStore(devices_table()), devices_table()
     DeviceStore(table).come_online("alice", phone("c1"))
-    SyncCommandStore(table).remember("alice", "an id", commanded())
+    SyncCommandStore(table).add("alice", "an id", commanded())
     states.write("alicia", watched(Hlc(1, 0, "x")))
     names = ["b", "a\N{GRINNING FACE}", "a\0", "a"]
     for name in names:
@@ -124,21 +124,21 @@ def test_state_is_read_from_any_place_on_and_nothing_else_is() -> None:
     found = list(states.after("alice", ""))
 
     assert [message.content_id for _, message in found] == sorted(names)
-    for number, (place, _) in enumerate(found):
-        assert list(states.after("alice", place)) == found[number + 1 :]
+    for number, (key, _) in enumerate(found):
+        assert list(states.after("alice", key)) == found[number + 1 :]
 
 
-def test_a_command_is_new_once_and_is_gone_after_a_day() -> None:
+def test_a_command_is_new_once_and_expires_after_a_day() -> None:
     commands = SyncCommandStore(devices_table())
 
     assert commands.find("alice", "an id") is None
-    assert commands.remember("alice", "an id", commanded()) is None
-    known = commands.remember("alice", "an id", commanded(timestamp=9))
+    assert commands.add("alice", "an id", commanded()) is None
+    known = commands.add("alice", "an id", commanded(timestamp=9))
     assert known is not None
     assert (known.message, known.delivered) == (commanded(), False)
     assert commands.find("bob", "an id") is None
-    commands.delivered("alice", "an id")
-    commands.delivered("alice", "no such id")
+    commands.mark_delivered("alice", "an id")
+    commands.mark_delivered("alice", "no such id")
     known = commands.find("alice", "an id")
     assert known is not None
     assert known.delivered

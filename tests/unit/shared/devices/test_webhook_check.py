@@ -1,4 +1,4 @@
-"""How often a secret is read: not for every request, and not for everybody who cannot sign."""
+"""Webhook signatures, and how often the secret is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.doubles import ManualClock
 
 
 class Vault:
-    """A secret, and how often it was read."""
+    """A secret that counts its reads."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -40,7 +40,7 @@ class Vault:
         return True
 
 
-def test_the_secret_is_kept_for_five_minutes() -> None:
+def test_the_secret_is_cached_for_five_minutes() -> None:
     vault = Vault()
     for _ in range(10):
         assert vault.passes("first")
@@ -52,7 +52,7 @@ def test_the_secret_is_kept_for_five_minutes() -> None:
     assert vault.reads == 2
 
 
-def test_an_old_secret_goes_in_the_end_though_its_signatures_fit() -> None:
+def test_an_old_secret_expires_even_if_its_signatures_match() -> None:
     vault = Vault()
     assert vault.passes("first")
     vault.secret = "second"
@@ -61,7 +61,7 @@ def test_an_old_secret_goes_in_the_end_though_its_signatures_fit() -> None:
     assert not vault.passes("first")
 
 
-def test_it_is_read_again_when_a_signature_does_not_fit() -> None:
+def test_a_wrong_signature_makes_it_read_again() -> None:
     vault = Vault()
     assert vault.passes("first")
     vault.secret = "second"
@@ -71,7 +71,7 @@ def test_it_is_read_again_when_a_signature_does_not_fit() -> None:
     assert vault.reads == 2
 
 
-def test_whoever_cannot_sign_does_not_have_it_read_each_time() -> None:
+def test_wrong_signatures_do_not_make_it_read_each_time() -> None:
     vault = Vault()
     for _ in range(100):
         assert not vault.passes("guessed")
@@ -80,7 +80,7 @@ def test_whoever_cannot_sign_does_not_have_it_read_each_time() -> None:
     assert vault.reads <= 2
 
 
-def test_a_secret_that_cannot_be_read_is_no_wrong_signature() -> None:
+def test_an_unreadable_secret_is_not_a_wrong_signature() -> None:
     def fail() -> str:
         raise StoreUnavailableError("get_secret_value: AccessDenied")
 
@@ -98,33 +98,33 @@ def test_a_secret_that_cannot_be_read_is_no_wrong_signature() -> None:
     ),
     st.binary(max_size=20),
 )
-def test_no_headers_pass_but_those_of_who_knows_the_secret(
-    headers: dict[str, str], body: bytes
-) -> None:
+def test_arbitrary_headers_never_match(headers: dict[str, str], body: bytes) -> None:
     codes: list[ErrorCode] = []
     try:
-        assert not SignedBody.of(headers, body, 1_700_000_000_000).fits("a secret")
+        assert not SignedBody.of(headers, body, 1_700_000_000_000).matches("a secret")
     except LingocastError as error:
         codes.append(error.code)
     assert codes in ([], [ErrorCode.INVALID_SIGNATURE])
 
 
 @given(st.binary(max_size=200), st.text(min_size=1, max_size=40), st.integers(0, 10**12 - 1))
-def test_what_is_signed_fits_and_nothing_else(body: bytes, secret: str, seconds: int) -> None:
+def test_a_signature_matches_only_its_body_and_secret(
+    body: bytes, secret: str, seconds: int
+) -> None:
     secret = secret.encode(errors="replace").decode()
     headers = signed_headers(secret, body, seconds)
     lowered = {name.lower(): value for name, value in headers.items()}
 
-    assert SignedBody.of(lowered, body, seconds * 1000).fits(secret)
-    assert not SignedBody.of(lowered, body + b" ", seconds * 1000).fits(secret)
-    assert not SignedBody.of(lowered, body, seconds * 1000).fits(secret + " ")
+    assert SignedBody.of(lowered, body, seconds * 1000).matches(secret)
+    assert not SignedBody.of(lowered, body + b" ", seconds * 1000).matches(secret)
+    assert not SignedBody.of(lowered, body, seconds * 1000).matches(secret + " ")
 
 
-def test_what_openssl_signs_fits() -> None:
+def test_signatures_of_openssl_match() -> None:
     """`printf '1700000000.{"channel":"user.alice"}' | openssl dgst -sha256 -hmac SECRET -r`"""
     made = "a88636c2bd2f288bb8c2a6a2a8ef7bcb0ed8a22d2fba9e140079278fc306f5b9"
     headers = {"x-lingocast-timestamp": "1700000000", "x-lingocast-signature": f"v1={made}"}
     signed = SignedBody.of(headers, b'{"channel":"user.alice"}', 1_700_000_000_000)
 
-    assert signed.fits("local-sync-secret")
-    assert not signed.fits("local-sync-secrets")
+    assert signed.matches("local-sync-secret")
+    assert not signed.matches("local-sync-secrets")
