@@ -1,1 +1,1 @@
-"""Sound from files, pipes and devices: reading, converting and recording."""
+"""Sound files, pipes and devices: reading, conversion and outputs."""

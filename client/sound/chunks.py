@@ -1,4 +1,4 @@
-"""From samples to the chunks of a session. Needs nothing that not every machine has."""
+"""Splitting of samples into chunks, with the standard library only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from shared.utils.validators import MIN_AUDIO_CHUNK_BYTES
 
 
 def chunks(pcm: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
-    """The samples as chunks of chunkMs each; the last may be shorter."""
+    """Split samples into chunks of chunkMs; the last may be shorter."""
     size = audio_format.chunk_bytes
     for start in range(0, len(pcm), size):
         yield pad_last_chunk(pcm[start : start + size], audio_format)
 
 
 def pad_last_chunk(chunk: bytes, audio_format: AudioFormat) -> bytes:
-    """A last chunk as it may be sent: whole samples, padded with zeros to the minimum of 100 B."""
+    """Cut a last chunk to whole samples and pad it with zeros to the minimum of 100 B."""
     frame = audio_format.frame_bytes
     whole = chunk[: len(chunk) // frame * frame]
     return whole.ljust(MIN_AUDIO_CHUNK_BYTES, b"\0")

@@ -1,4 +1,4 @@
-"""From samples as they are read to the chunks of a session, a block at a time."""
+"""Conversion of samples to the chunks of a session, block by block."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _BLOCKS_PER_SECOND = 50
 
 
 def block_frames(sample_rate: int) -> int:
-    """How many frames are read at once: 20 ms, and at least one."""
+    """Return the number of frames in a block: 20 ms, at least one."""
     return max(sample_rate // _BLOCKS_PER_SECOND, 1)
 
 
 def convert(blocks: Iterator[Samples], sample_rate: int, to: AudioFormat) -> Iterator[bytes]:
-    """Blocks of frames as s16le mono at the session's rate.
+    """Convert blocks of frames to s16le mono at the session's rate.
 
-    16-bit mono samples at that rate come out exactly as they were. Raises SoundError for a
-    session that is not PCM: there is no opus encoder here.
+    16-bit mono samples at that rate are unchanged. Raises SoundError if the session is not PCM:
+    the client has no opus encoder.
     """
     if not to.is_pcm:
         raise SoundError(f"the session's audio is {to.encoding}, which this client cannot encode")
@@ -46,20 +46,20 @@ def convert(blocks: Iterator[Samples], sample_rate: int, to: AudioFormat) -> Ite
 
 
 def to_s16le(samples: Samples) -> bytes:
-    """Samples between -1.0 and 1.0 as 16-bit integers; what is louder is clipped."""
+    """Convert samples between -1.0 and 1.0 to s16le; louder ones are clipped."""
     scaled = np.rint(samples * FULL_SCALE)
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
 def read_blocks(reader: SampleReader) -> Iterator[Samples]:
-    """All that a reader has. Raises SoundError."""
+    """Read a reader to its end. Raises SoundError."""
     frames = block_frames(reader.sample_rate)
     while len(block := reader.read(frames)):
         yield block
 
 
 def to_chunks(pcm: Iterator[bytes], audio_format: AudioFormat) -> Iterator[bytes]:
-    """Bytes of any length as chunks of chunkMs; the last may be shorter."""
+    """Regroup bytes into chunks of chunkMs; the last may be shorter."""
     size = audio_format.chunk_bytes
     waiting = bytearray()
     for part in pcm:

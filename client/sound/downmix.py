@@ -1,8 +1,8 @@
-"""Several channels to one, so that nothing that is heard in any of them is lost.
+"""Downmix of several channels to mono that keeps every channel audible.
 
-The mean loses what stands in one channel only (-6 dB of two) and cancels what stands in two with
-opposite sign. Here channels are summed, each with the sign that makes them agree, and the sum is
-brought to the level of the loudest channel. Both follow the sound slowly, by measured energy.
+A mean attenuates a signal in one channel only (-6 dB of two) and cancels signals of opposite sign.
+Here the channels are summed, each with the sign that aligns them, and the sum is scaled to the
+level of the loudest channel. Signs and gain follow the measured energy slowly.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import numpy as np
 
 from client.sound.encodings import Samples
 
-# How long a measurement is remembered.
+# Time constant of the measurements.
 _MEMORY_SECONDS = 0.4
-# Channels that agree less than this have opposite signs. True stereo stays far above.
+# Channels with a lower correlation have opposite signs. True stereo is far above.
 _OPPOSITE = -0.7
 _MAX_GAIN = 2.0
-# After a peak the gain comes back by 8 dB/s.
+# Gain recovery after a peak.
 _RELEASE_DB_PER_SECOND = 8.0
 _FULL = 1.0 + 1e-9
 
 
 class Downmix:
-    """Mixes block by block, each of some 20 ms, at `sample_rate`."""
+    """Mixes blocks of about 20 ms at `sample_rate`."""
 
     def __init__(self, channels: int, sample_rate: int) -> None:
         self._channels = channels
@@ -35,13 +35,13 @@ class Downmix:
         self._ceiling = 1.0
 
     def mix(self, block: Samples) -> Samples:
-        """The block as one channel."""
+        """Mix a block to one channel."""
         if self._channels == 1:
             return block[:, 0]
         seconds = len(block) / self._sample_rate
         self._measure(block, np.exp(-seconds / _MEMORY_SECONDS))
         if self._mixed_energy == 0.0:
-            return _mean(block)  # constant so far: nothing sounds, nothing is decided
+            return _mean(block)  # no sound yet to measure
         gain = min(np.sqrt(self._loudest_energy / self._mixed_energy), _MAX_GAIN)
         self._ceiling = min(self._ceiling * 10 ** (_RELEASE_DB_PER_SECOND * seconds / 20), 1.0)
         before = self._weights
@@ -56,20 +56,20 @@ class Downmix:
         return mixed
 
     def _measure(self, block: Samples, keep: float) -> None:
-        centred = block - block.mean(axis=0)  # a constant offset is no sound
+        centred = block - block.mean(axis=0)  # without DC offset
         covariance = centred.T @ centred / self._sample_rate
         self._covariance = keep * self._covariance + covariance
         if self._weights is None:
-            self._agree_at_first()
+            self._initialize_signs()
         else:
-            self._agree()
-        # The loudest one now, not on the whole: two who take turns are both at full level.
+            self._update_signs()
+        # The loudest channel of this block: two speakers who take turns are both at full level.
         self._loudest_energy = keep * self._loudest_energy + float(covariance.diagonal().max())
         mixed = float(self._signs @ covariance @ self._signs)
         self._mixed_energy = keep * self._mixed_energy + max(mixed, 0.0)
 
-    def _agree_at_first(self) -> None:
-        """Signs from scratch, from the loudest channel to the quietest."""
+    def _initialize_signs(self) -> None:
+        """Choose the signs, from the loudest channel to the quietest."""
         order = np.argsort(-self._covariance.diagonal(), kind="stable")
         signs = np.zeros(self._channels)
         signs[order[0]] = 1.0
@@ -81,8 +81,8 @@ class Downmix:
             signs[channel] = -1.0 if opposite else 1.0
         self._signs = signs
 
-    def _agree(self) -> None:
-        """Turn channels that have come to oppose the loudest one."""
+    def _update_signs(self) -> None:
+        """Flip channels that now oppose the loudest one."""
         energies = self._covariance.diagonal()
         loudest = int(energies.argmax())
         agreement = self._signs * self._covariance[:, loudest] * self._signs[loudest]
@@ -96,7 +96,7 @@ def _mean(block: Samples) -> Samples:
 
 
 def _ramped(block: Samples, before: Samples | None, after: Samples) -> Samples:
-    """The weighted sum, with weights that go from one to the other without a step."""
+    """Return the weighted sum, with weights that fade from `before` to `after`."""
     if before is None or np.array_equal(before, after):
         return block @ after
     way = np.linspace(0.0, 1.0, len(block), endpoint=False)[:, np.newaxis]

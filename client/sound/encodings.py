@@ -1,4 +1,4 @@
-"""Samples as WAV files encode them, to floating point between -1.0 and 1.0."""
+"""Decoding of WAV sample encodings to floating point between -1.0 and 1.0."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ _24_BITS = 2**23
 
 
 class UnsupportedEncodingError(SoundError):
-    """An encoding that is not decoded here; a library may know it."""
+    """An encoding that this module does not decode; libsndfile may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a `fmt ` chunk says. `width` is the size of one sample in bytes, `bits` how many of
-    them count.
-    """
+    """Content of a `fmt ` chunk; `width` is the bytes per sample, `bits` the valid bits."""
 
     tag: int
     channels: int
@@ -39,12 +37,12 @@ class Encoding:
 
     @property
     def frame_bytes(self) -> int:
-        """One sample of each channel."""
+        """Bytes per frame: one sample of each channel."""
         return self.channels * self.width
 
 
 def parse_format(body: bytes) -> Encoding:
-    """The encoding in a `fmt ` chunk. Raises SoundError; UnsupportedEncodingError for others."""
+    """Parse a `fmt ` chunk. Raises SoundError, or UnsupportedEncodingError for other encodings."""
     if len(body) < 16:
         raise SoundError("damaged: the description of its format is too short")
     tag, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", body)
@@ -57,7 +55,7 @@ def parse_format(body: bytes) -> Encoding:
         valid = valid if 0 < valid <= container else container
     if channels == 0 or rate == 0:
         raise SoundError("damaged: it claims to have no channels or no sample rate")
-    # The size of a frame decides: 24 bits may stand in 3 bytes or in 4.
+    # The frame size decides: 24-bit samples may take 3 or 4 bytes.
     width = -(-bits // 8)
     if frame_bytes and frame_bytes % channels == 0 and frame_bytes // channels >= width:
         width = frame_bytes // channels
@@ -68,12 +66,12 @@ def parse_format(body: bytes) -> Encoding:
 
 
 class Decoder:
-    """Decodes whole frames, block by block."""
+    """Decodes blocks of whole frames."""
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        # Whether 24 bits in 32 stand in the lower ones, against the specification; None until the
-        # first sound tells.
+        # Whether 24-bit samples use the lower bits of 32, against the specification; None until
+        # the first non-zero samples.
         self._low: bool | None = None if self._is_24_in_32 else False
 
     @property
@@ -82,19 +80,19 @@ class Decoder:
         return (encoding.tag, encoding.width, encoding.bits) == (PCM, 4, 24)
 
     def decode(self, data: bytes) -> Samples:
-        """One row a frame, one column a channel; NaN becomes silence."""
+        """Decode to one row per frame and one column per channel; NaN becomes silence."""
         return sanitize(self._samples(data).reshape(-1, self._encoding.channels))
 
     def _samples(self, data: bytes) -> Samples:
         encoding = self._encoding
         if encoding.tag == FLOAT:
-            with np.errstate(invalid="ignore"):  # a signalling NaN is one more to clean
+            with np.errstate(invalid="ignore"):  # signalling NaNs are sanitized as well
                 return np.frombuffer(data, dtype=f"<f{encoding.width}").astype(np.float64)
         if encoding.tag in _COMPANDED:
             return _COMPANDED[encoding.tag][np.frombuffer(data, dtype=np.uint8)]
         if encoding.width == 1:  # the only unsigned kind
             return (np.frombuffer(data, dtype=np.uint8).astype(np.float64) - 128) / 128
-        # As the upper bytes of 32-bit samples, so that the sign comes out right.
+        # Put the bytes into the upper ones of 32-bit samples, to keep the sign.
         wide = np.zeros((len(data) // encoding.width, 4), dtype=np.uint8)
         wide[:, 4 - encoding.width :] = np.frombuffer(data, dtype=np.uint8).reshape(
             -1, encoding.width
@@ -106,14 +104,12 @@ class Decoder:
 
 
 def sanitize(samples: Samples) -> Samples:
-    """Samples that are numbers within full scale: no NaN, no infinity, no garbage beyond."""
+    """Replace NaN and infinity, and clip to full scale."""
     return np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 
 
 def _stands_low(integers: npt.NDArray[np.int32]) -> bool:
-    """Whether 24-bit samples stand in the lower bits of 32: the lowest byte is in use, and all of
-    them fit.
-    """
+    """Return whether 24-bit samples use the lower bits of 32: lowest byte used, and all fit."""
     uses_lowest_byte = bool((integers & 0xFF).any())
     return uses_lowest_byte and bool(((integers >= -_24_BITS) & (integers < _24_BITS)).all())
 

@@ -1,4 +1,4 @@
-"""Which format an input has, told by its first bytes."""
+"""Detection of an input's format by its first bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from client.sound.library import CONVERT, LibraryReader
 from client.sound.reader import SampleReader, empty_sound_error
 from client.sound.wav_header import is_wav, read_wav_header
 
-# The beginnings of what libsndfile reads.
+# Magic bytes of formats that libsndfile reads.
 _LIBRARY: Final = (
     b"fLaC",
     b"OggS",
@@ -24,8 +24,7 @@ _LIBRARY: Final = (
     b"Creative Voice File",
     b"NIST_1A",
 )
-# What people take for sound, or pipe by mistake, by its beginning. As raw samples it would be
-# noise.
+# Magic bytes of other formats that users may pass by mistake. As raw samples they would be noise.
 _FOREIGN: Final = {
     b"\x1aE\xdf\xa3": "Matroska or WebM",
     b"0&\xb2u\x8ef\xcf\x11": "Windows Media",
@@ -39,11 +38,10 @@ _FOREIGN: Final = {
     b"GIF8": "GIF",
 }
 _HEAD_BYTES = 12
-# Whatever a microphone or an archive has; anything else is damage, and would take memory or time
-# accordingly.
+# Plausible limits; higher values mean a damaged file, and would cost memory and time.
 _MAX_CHANNELS = 256
 _RATES_HZ: Final = range(1_000, 1_000_001)
-# MPEG audio: consecutive frames that make a stream, and the bytes that so many take at most.
+# MPEG audio: consecutive frames that identify a stream, and their maximum size.
 _MPEG_FRAMES = 3
 _MPEG_BYTES = 3 * 1_441 + 4
 _MPEG_1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -52,9 +50,9 @@ _MPEG_1_HZ = (44_100, 48_000, 32_000)
 
 
 def open_reader(source: ByteInput, *, may_be_raw: bool) -> SampleReader | None:
-    """A reader for whatever it is; None for raw samples, which have no known beginning.
+    """Return a reader for the input's format; None for raw samples, which have no magic bytes.
 
-    Blocks until the first bytes are there. Raises SoundError.
+    Blocks until the first bytes arrive. Raises SoundError.
     """
     reader = _reader(source, may_be_raw=may_be_raw)
     if reader is None:
@@ -98,9 +96,9 @@ def _foreign(head: bytes) -> str | None:
 
 
 def _is_mp3(source: ByteInput) -> bool:
-    """Whether MPEG layer III frames follow each other from the first byte on.
+    """Return whether the input begins with consecutive MPEG layer III frames.
 
-    Two bytes could be a raw sample; so could not three headers at just the right distances.
+    One header could be a raw sample; three headers at the right distances could not.
     """
     if not _frame_bytes(source.peek(4)):
         return False
@@ -115,7 +113,7 @@ def _is_mp3(source: ByteInput) -> bool:
 
 
 def _frame_bytes(header: bytes) -> int:
-    """The size of a layer III frame by its header; 0 if it is none."""
+    """Return the size of a layer III frame from its header; 0 for an invalid header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return 0
     version, kbps_index, rate_index = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3

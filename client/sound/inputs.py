@@ -1,4 +1,4 @@
-"""Bytes of a sound, whatever they come from: a file, a pipe, a socket, a device, memory."""
+"""Byte inputs for sound: files, pipes, sockets, devices and memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOUNDLESS = "a device without sound (such as /dev/null or /dev/zero)"
 
 
 class ByteInput(Protocol):
-    """Where bytes come from. Reading blocks; `stop` makes the end of it from another thread."""
+    """Source of bytes. Reads block; `stop` ends them from another thread."""
 
     @property
     def seekable(self) -> bool:
@@ -27,36 +27,36 @@ class ByteInput(Protocol):
 
     @property
     def remaining(self) -> int | None:
-        """Bytes until the end, if that is known."""
+        """Bytes until the end, if known."""
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, which stay unread; fewer only at the end."""
+        """Return the next bytes without consuming them; fewer only at the end."""
 
     def read(self, size: int) -> bytes:
-        """The next bytes; fewer only at the end. Raises SoundError."""
+        """Read the next bytes; fewer only at the end. Raises SoundError."""
 
     def read_some(self, size: int) -> bytes:
-        """At least one of the next bytes, at most `size`; none only at the end."""
+        """Read at least one byte and at most `size`; none only at the end."""
 
-    def rewound(self) -> int | None:
-        """The descriptor of a regular file, back at its first byte; None for anything else."""
+    def rewind(self) -> int | None:
+        """Rewind a regular file and return its descriptor; None for anything else."""
 
     def stop(self) -> None:
-        """End a read that waits; from now on there is nothing more to read."""
+        """End a waiting read; later reads return nothing."""
 
     def close(self) -> None:
-        """Release what is held, once nobody reads any more."""
+        """Release all resources, after the last read."""
 
 
 class _Buffered(abc.ABC):
-    """Look-ahead over a raw read that may return fewer bytes than asked for."""
+    """Look-ahead over raw reads that may return fewer bytes than requested."""
 
     def __init__(self) -> None:
         self._ahead = bytearray()
 
     @abc.abstractmethod
     def _raw(self, size: int) -> bytes:
-        """At most `size` bytes, at least one; none at the end."""
+        """Read at least one byte and at most `size`; none at the end."""
 
     def _fill(self, size: int) -> None:
         while len(self._ahead) < size:
@@ -86,7 +86,7 @@ class _Buffered(abc.ABC):
 
 
 class MemoryInput(_Buffered):
-    """Bytes that are there already."""
+    """Bytes in memory."""
 
     seekable = True
 
@@ -105,11 +105,11 @@ class MemoryInput(_Buffered):
         self._at += len(data)
         return data
 
-    def rewound(self) -> None:
-        """There is no descriptor."""
+    def rewind(self) -> None:
+        """Do nothing: there is no descriptor."""
 
     def stop(self) -> None:
-        """Leave nothing to read."""
+        """Discard the remaining bytes."""
         self._at = len(self._content)
         self._ahead.clear()
 
@@ -120,8 +120,8 @@ class MemoryInput(_Buffered):
 class DescriptorInput(_Buffered):
     """A file descriptor of any kind, read in a thread that `stop` can release.
 
-    Every wait is a poll of two descriptors, the input's and that of a pipe of our own, so no
-    thread is ever stuck in a read. `name` begins the error messages.
+    Every wait polls the input and an internal wake-up pipe, so no thread gets stuck in a read.
+    `name` begins the error messages.
     """
 
     def __init__(self, descriptor: int, name: str, *, owned: bool) -> None:
@@ -133,7 +133,7 @@ class DescriptorInput(_Buffered):
             status = os.fstat(descriptor)
         except OSError as fault:
             raise read_error(name, fault) from fault
-        _refuse_what_is_no_input(status, descriptor, name, owned=owned)
+        _reject_unusable(status, descriptor, name, owned=owned)
         self._size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._start = os.lseek(descriptor, 0, os.SEEK_CUR) if self.seekable else 0
         self._wake_read, self._wake_write = os.pipe()
@@ -149,7 +149,7 @@ class DescriptorInput(_Buffered):
 
     @property
     def remaining(self) -> int | None:
-        """Bytes until the end of a regular file, as long as it was when it was opened."""
+        """Bytes until the end of a regular file, by its size when it was opened."""
         if self._size is None:
             return None
         return max(self._size - os.lseek(self._descriptor, 0, os.SEEK_CUR), 0) + len(self._ahead)
@@ -161,14 +161,14 @@ class DescriptorInput(_Buffered):
                 break
             try:
                 return os.read(self._descriptor, min(size, _READ_BYTES))
-            except BlockingIOError:  # another reader of the same pipe was faster
+            except BlockingIOError:  # another process has read from the same pipe
                 continue
             except OSError as fault:
                 raise read_error(self._name, fault) from fault
         return b""
 
-    def rewound(self) -> int | None:
-        """As ByteInput.rewound."""
+    def rewind(self) -> int | None:
+        """As ByteInput.rewind."""
         if not self.seekable:
             return None
         self._ahead.clear()
@@ -176,13 +176,13 @@ class DescriptorInput(_Buffered):
         return self._descriptor
 
     def stop(self) -> None:
-        """Release a thread that waits in a read; later reads find the end."""
+        """As ByteInput.stop."""
         if not self._stopped.is_set():
             self._stopped.set()
             os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
-        """Close it, if it was opened here, and the pipe that wakes."""
+        """Close the wake-up pipe, and the descriptor if it is owned."""
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
         if self._owned:
@@ -190,9 +190,9 @@ class DescriptorInput(_Buffered):
 
 
 def open_path(path: str) -> DescriptorInput:
-    """A file, FIFO or device by name. Raises SoundError, saying what to do about it.
+    """Open a file, FIFO or device, without waiting for a FIFO's writer.
 
-    Opening does not block: a FIFO may have no writer yet.
+    Raises SoundError with advice.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -206,7 +206,7 @@ def open_path(path: str) -> DescriptorInput:
 
 
 def read_error(name: str, fault: OSError | ValueError) -> SoundError:
-    """The error for an input that cannot be opened or read."""
+    """Return the error for an input that cannot be opened or read."""
     match getattr(fault, "errno", None):
         case errno.ENOENT:
             return SoundError(f"{name}: there is no such file; check the spelling")
@@ -223,9 +223,7 @@ def _directory(name: str) -> SoundError:
     return SoundError(f"{name} is a directory; name a sound file in it")
 
 
-def _refuse_what_is_no_input(
-    status: os.stat_result, descriptor: int, name: str, *, owned: bool
-) -> None:
+def _reject_unusable(status: os.stat_result, descriptor: int, name: str, *, owned: bool) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise _directory(name)
     if os.isatty(descriptor):

@@ -1,4 +1,4 @@
-"""FLAC, OGG, MP3, AIFF and the rest, by libsndfile.
+"""Reading of FLAC, OGG, MP3, AIFF and other formats with libsndfile.
 
 https://libsndfile.github.io/libsndfile/api.html
 """
@@ -17,30 +17,32 @@ from client.sound.encodings import Samples, sanitize
 from client.sound.inputs import ByteInput
 
 CONVERT: Final = "convert it: ffmpeg -i YOUR_FILE -c:a pcm_s16le speech.wav"
-# Decoders look back within a frame or two, and metadata; a pipe is remembered that far.
+# Bytes of a pipe to keep: decoders seek back over a frame or two, and over metadata.
 _WINDOW_BYTES = 2**20
 _PUMP_BYTES = 16_384
-# The length that a pipe pretends to have, and what is plainly no length.
+# Pretended length of a pipe, and the limit above which a length is not real.
 _NO_END = 2**62
 _BEYOND = 2**61
 
 
-class _Streamed(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is only read forward. soundfile seeks after each read of what can seek, which
-    makes an MP3's decoder lose its memory of the frame before: noise, and errors on stderr.
+class _ForwardOnlyFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is only read forward.
+
+    soundfile seeks after each read of a seekable file. That makes the MP3 decoder lose the previous
+    frame, which causes noise and errors on stderr.
     """
 
     def seekable(self) -> bool:
-        """No."""
+        """Return False."""
         return False
 
 
 class LibraryReader:
-    """Samples of any format that libsndfile knows.
+    """Samples of any format that libsndfile supports.
 
-    A pipe is given to it in the one way in which its decoder of that format streams: FLAC and MP3
-    through callbacks that can go back a little, OGG and others through a real pipe. So is a file
-    that is truncated: an OGG without its last page has no length and cannot be opened as a file.
+    Pipes are passed in the way that the format's decoder can stream: FLAC and MP3 through callbacks
+    that seek back a little, OGG and others through an OS pipe. Truncated files are passed likewise:
+    an OGG without its last page has no length and cannot be opened as a file.
     """
 
     def __init__(self, source: ByteInput) -> None:
@@ -50,27 +52,27 @@ class LibraryReader:
         self._frames: int | None = None
         try:
             self._file = self._opened()
-        except (soundfile.SoundFileError, TypeError) as fault:  # TypeError: it is taken for raw
+        except (soundfile.SoundFileError, TypeError) as fault:  # TypeError: taken for raw samples
             self._join()
             where = ";" if source.seekable else " from a pipe; name the file, or"
             raise SoundError(f"not a sound file that can be read here{where} {CONVERT}") from fault
 
     def _opened(self) -> soundfile.SoundFile:
-        descriptor = self._input.rewound()
+        descriptor = self._input.rewind()
         if descriptor is not None:
             with contextlib.suppress(soundfile.SoundFileError):
-                file = _Streamed(descriptor, closefd=False)
+                file = _ForwardOnlyFile(descriptor, closefd=False)
                 if 0 < file.frames < _BEYOND:
                     self._frames = int(file.frames)
                     return file
                 file.close()
-            self._input.rewound()
+            self._input.rewind()
         head = self._input.peek(4)
         if head == b"fLaC" or head[:3] == b"ID3" or head[:1] == b"\xff":
             self._window = _Window(self._input)
-            return _Streamed(self._window)
-        reading, self._pump = _pumped(self._input)
-        return _Streamed(reading)
+            return _ForwardOnlyFile(self._window)
+        reading, self._pump = _start_pump(self._input)
+        return _ForwardOnlyFile(reading)
 
     @property
     def sample_rate(self) -> int:
@@ -84,11 +86,11 @@ class LibraryReader:
 
     @property
     def frames(self) -> int | None:
-        """How many the header claims; None for an input that may be live."""
+        """Number of frames by the header; None for an input that may be live."""
         return self._frames
 
     def read(self, frames: int) -> Samples:
-        """The next frames; fewer only at the end. Raises SoundError for damage on the way."""
+        """Read the next frames; fewer only at the end. Raises SoundError for damaged data."""
         try:
             samples: Samples = self._file.read(frames, dtype="float64", always_2d=True)
         except soundfile.SoundFileError as fault:
@@ -98,7 +100,7 @@ class LibraryReader:
         return sanitize(samples)
 
     def close(self) -> None:
-        """Release the decoder. Its input must have been stopped, or be at its end."""
+        """Release the decoder. The input must be stopped or at its end."""
         with contextlib.suppress(soundfile.SoundFileError):
             self._file.close()
         self._join()
@@ -110,9 +112,9 @@ class LibraryReader:
 
 
 class _Window:
-    """A file object over bytes that come once: reads forward, and back within the window.
+    """A file object over a stream: reads forward, and seeks back within the window.
 
-    libsndfile calls it from C, so nothing may be raised; a fault is kept and looks like the end.
+    libsndfile calls it from C, so it must not raise. It stores the error and reports the end.
     """
 
     def __init__(self, source: ByteInput) -> None:
@@ -125,10 +127,10 @@ class _Window:
         self.fault: SoundError | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position, which is returned."""
+        """Set and return the position."""
         if whence == os.SEEK_END and offset < 0:
-            # The MP3 decoder looks for a tag at the end. Told that it cannot, it knows that this
-            # is a stream, and otherwise warns on stderr about the length.
+            # The MP3 decoder looks for a tag at the end. A failed seek tells it that this is a
+            # stream; otherwise it warns about the length on stderr.
             self._refused = True
             self._at = self._before_end
             return -1
@@ -139,24 +141,24 @@ class _Window:
         return self._at
 
     def tell(self) -> int:
-        """The position; -1 just after a seek that was refused."""
+        """Return the position; -1 right after a refused seek."""
         if self._refused:
             self._refused = False
             return -1
         return self._at
 
     def write(self, data: bytes) -> int:
-        """Take nothing: soundfile asks for the method."""
+        """Do nothing; soundfile requires the method."""
         return 0
 
     def readinto(self, target: memoryview) -> int:
-        """Fill `target` from the position on; how many bytes there were."""
+        """Fill `target` and return the number of bytes."""
         data = self.read(len(target))
         target[: len(data)] = data
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
-        """The bytes at the position; none at the end that is pretended."""
+        """Read bytes at the position; none at the pretended end."""
         if self._at >= _BEYOND:
             return b""
         if self._at < self._base:
@@ -179,14 +181,15 @@ class _Window:
                 return
             self._kept += data
             surplus = len(self._kept) - 2 * _WINDOW_BYTES
-            if surplus > 0:  # while something long is skipped
+            if surplus > 0:  # during a long skip
                 del self._kept[: surplus + _WINDOW_BYTES]
                 self._base += surplus + _WINDOW_BYTES
 
 
-def _pumped(source: ByteInput) -> tuple[int, threading.Thread]:
-    """The reading end of a pipe, and the thread that fills it until the input ends, or until
-    nobody reads any more.
+def _start_pump(source: ByteInput) -> tuple[int, threading.Thread]:
+    """Start a thread that copies the input to a pipe, until the input or the pipe's reader ends.
+
+    Returns the pipe's reading end and the thread.
     """
     reading, writing = os.pipe()
 

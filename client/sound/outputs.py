@@ -1,4 +1,4 @@
-"""Where recorded bytes go: a file, a FIFO, a device. Writing can be ended from another thread."""
+"""Outputs for recordings: files, FIFOs and devices, with writes that another thread can end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from client.errors import SoundError
 
-# How often a FIFO is looked at that nobody reads yet; the kernel does not tell.
+# Poll interval for the reader of a FIFO; the kernel does not signal it.
 _READER_POLL_MS = 100
 _ANOTHER = "name another file with --out"
 
 
 class StoppedError(Exception):
-    """`stop` was called while something was written."""
+    """`stop` was called during a write."""
 
 
 class DescriptorOutput:
-    """A file, FIFO or device by name. Raises SoundError if it can never be written."""
+    """A file, FIFO or device by name. Raises SoundError if it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class DescriptorOutput:
         self._stopped = threading.Event()
 
     def open(self) -> None:
-        """Open it; waits for the reader of a FIFO. Raises OSError, StoppedError."""
+        """Open the output, waiting for the reader of a FIFO. Raises OSError, StoppedError."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         while True:
             try:
@@ -45,7 +45,7 @@ class DescriptorOutput:
         self.regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
 
     def write(self, data: bytes) -> None:
-        """Append all of it. Raises OSError, StoppedError."""
+        """Append `data`. Raises OSError, StoppedError."""
         view = memoryview(data)
         while view:
             try:
@@ -66,20 +66,20 @@ class DescriptorOutput:
             raise StoppedError
 
     def stop(self) -> None:
-        """End a wait for whoever should read."""
+        """End a waiting open or write."""
         if not self._stopped.is_set():
             self._stopped.set()
             os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
-        """Close it, once nobody writes any more."""
+        """Close the output, after the last write."""
         for descriptor in (self._wake_read, self._wake_write, self._descriptor):
             if descriptor >= 0:
                 os.close(descriptor)
 
 
 def prepare_directory(path: Path) -> None:
-    """Make the directory of a file that is to be written, and see whether that will work.
+    """Create the parent directory of `path` and check that `path` is writable.
 
     Raises SoundError.
     """
@@ -95,7 +95,7 @@ def prepare_directory(path: Path) -> None:
 
 
 def write_error(path: Path, fault: OSError | ValueError) -> SoundError:
-    """The error for a file that cannot be created or written."""
+    """Return the error for a file that cannot be created or written."""
     match getattr(fault, "errno", None):
         case errno.EPIPE:
             return SoundError(f"{path}: its reader has gone")

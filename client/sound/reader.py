@@ -1,4 +1,4 @@
-"""What reads samples, whatever the format of the file; and raw samples."""
+"""The interface of sample readers, and the reader of PCM frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from client.sound.inputs import ByteInput
 
 
 class SampleReader(Protocol):
-    """Samples between -1.0 and 1.0, one row a frame and one column a channel."""
+    """Reads samples between -1.0 and 1.0: one row per frame, one column per channel."""
 
     @property
     def sample_rate(self) -> int:
@@ -22,22 +22,22 @@ class SampleReader(Protocol):
 
     @property
     def frames(self) -> int | None:
-        """How many there will be, where that is known beyond doubt."""
+        """Number of frames, if known for certain."""
 
     def read(self, frames: int) -> Samples:
-        """The next frames; fewer only at the end. Raises SoundError."""
+        """Read the next frames; fewer only at the end. Raises SoundError."""
 
     def close(self) -> None:
         """Release what is held."""
 
 
 def empty_sound_error() -> SoundError:
-    """The error for an input in which there is none."""
+    """Return the error for an input without sound."""
     return SoundError("contains no sound; record something first")
 
 
 class PcmReader:
-    """Encoded frames without a header, up to `length` bytes if that is given."""
+    """Reader of encoded frames without header, of up to `length` bytes if given."""
 
     def __init__(self, source: ByteInput, encoding: Encoding, length: int | None = None) -> None:
         self._input = source
@@ -57,7 +57,7 @@ class PcmReader:
 
     @property
     def frames(self) -> int | None:
-        """How many are left; None for an input that may be live."""
+        """Number of remaining frames; None for an input that may be live."""
         remaining = self._input.remaining
         if remaining is None:
             return None
@@ -65,7 +65,7 @@ class PcmReader:
         return size // self._encoding.frame_bytes
 
     def read(self, frames: int) -> Samples:
-        """The next frames; half a frame at the end is left out."""
+        """Read the next frames; an incomplete frame at the end is dropped."""
         frame_bytes = self._encoding.frame_bytes
         size = frames * frame_bytes
         if self._left is not None:
@@ -75,9 +75,9 @@ class PcmReader:
         return self._decoder.decode(data[: len(data) // frame_bytes * frame_bytes])
 
     def close(self) -> None:
-        """Do nothing: the input belongs to who opened it."""
+        """Do nothing: the caller closes the input."""
 
 
 def raw_reader(source: ByteInput, sample_rate: int) -> PcmReader:
-    """Raw s16le mono samples."""
+    """Return a reader of raw s16le mono samples."""
     return PcmReader(source, Encoding(PCM, channels=1, sample_rate=sample_rate, width=2, bits=16))

@@ -1,4 +1,4 @@
-"""An input as a source of chunks: opened and decoded in threads, never more than a block ahead."""
+"""A sound input as a source of chunks, decoded in threads at most one block ahead."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from shared.models.audio_format import AudioFormat
 
 
 class SoundInput:
-    """One input, opened once and read once. `name` begins the error messages.
+    """One input that is read once; `name` begins the error messages.
 
-    `prepare` and the iterator of `chunks` block, and may be called from any thread; `stop` ends
-    that from another one.
+    `prepare` and the iterator of `chunks` block, and may be called from any thread. `stop` ends
+    them from another thread.
     """
 
     def __init__(self, source: ByteInput, name: str, *, may_be_raw: bool) -> None:
@@ -35,11 +35,11 @@ class SoundInput:
 
     @property
     def live(self) -> bool:
-        """Whether it may come no faster than it is spoken: all but regular files."""
+        """Whether the input may be live: anything but a regular file."""
         return not self._input.seekable
 
     def total(self, audio_format: AudioFormat) -> int | None:
-        """How many chunks there will be, where that is known."""
+        """Return the number of chunks, if known."""
         reader = self._reader
         if reader is None or self._frames is None:
             return None
@@ -47,7 +47,7 @@ class SoundInput:
         return -int(-samples // (audio_format.chunk_bytes // audio_format.frame_bytes))
 
     def prepare(self) -> None:
-        """Find out what it is, and that there is sound in it. Raises SoundError."""
+        """Detect the format and read the first block. Raises SoundError."""
         with self._lock:
             self._prepare()
 
@@ -72,7 +72,7 @@ class SoundInput:
                 raise empty_sound_error()
 
     def chunks(self, audio_format: AudioFormat) -> Iterator[bytes]:
-        """All of it as the chunks of a session. Raises SoundError."""
+        """Yield the input as chunks of a session. Raises SoundError."""
         pcm = self._converted(audio_format)
         chunks = to_chunks(pcm, audio_format)
         while True:
@@ -100,11 +100,11 @@ class SoundInput:
         return fault if text.startswith(self._name) else SoundError(f"{self._name}: {text}")
 
     def stop(self) -> None:
-        """End what waits for bytes; nothing more will be read."""
+        """End a waiting read; nothing more is read."""
         self._input.stop()
 
     def close(self) -> None:
-        """Stop, wait for the thread that reads, and release everything."""
+        """Stop, wait for the reading thread, and release all resources."""
         self.stop()
         with self._lock:
             if self._reader is not None:
@@ -113,7 +113,7 @@ class SoundInput:
 
 
 class SoundSource:
-    """The chunks of an input, as `client.playback.capture.ChunkSource` wants them."""
+    """A `client.playback.capture.ChunkSource` over a sound input."""
 
     def __init__(self, sound: SoundInput, audio_format: AudioFormat) -> None:
         self._sound = sound
@@ -126,7 +126,7 @@ class SoundSource:
 
     @property
     def total(self) -> int | None:
-        """How many chunks there will be, if a header says so."""
+        """Number of chunks, if the header tells."""
         return self._sound.total(self._format)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

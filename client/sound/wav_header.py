@@ -1,8 +1,7 @@
-"""The header of a WAV file, read forward only, so that a pipe does as well as a file.
+"""WAV header parser that reads forward only, for pipes as well as files.
 
-The field's library, libsndfile, refuses or misreads what recorders really write: sizes that were
-never filled in, odd chunks without their pad byte, 24-bit samples in 4 bytes. So this is read
-here.
+libsndfile rejects or misreads files that recorders really write: sizes that were never filled in,
+odd chunks without pad byte, 24-bit samples in 4 bytes. Hence this parser.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from client.sound.encodings import Encoding, parse_format
 from client.sound.inputs import ByteInput
 from client.sound.reader import PcmReader, empty_sound_error
 
-# From here on a size is what recorders write that do not know it yet: arecord 0x80000000, sox
-# 0x7FFFF000 or so, ffmpeg 0xFFFFFFFF.
+# Recorders that do not know the size yet write this or more: arecord 0x80000000, sox about
+# 0x7FFFF000, ffmpeg 0xFFFFFFFF.
 _UNSIZED = 0x7FFF_0000
 _NOT_IN_32_BITS = 0xFFFF_FFFF
-# Chunks that are not sound and stand before it or behind it.
+# Names of the chunks of a WAV file.
 _KNOWN = {
     *(b"fmt ", b"data", b"LIST", b"fact", b"bext", b"cue ", b"smpl", b"inst", b"plst", b"ds64"),
     *(b"id3 ", b"ID3 ", b"iXML", b"axml", b"chna", b"cart", b"PEAK", b"DISP", b"_PMX", b"acid"),
@@ -28,14 +27,15 @@ _BLOCK_BYTES = 65_536
 
 
 def is_wav(head: bytes) -> bool:
-    """Whether the first 12 bytes are those of a WAV file."""
+    """Return whether the first 12 bytes are those of a WAV file."""
     return head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:12] == b"WAVE"
 
 
 def read_wav_header(source: ByteInput) -> PcmReader:
     """Read up to the first sample.
 
-    Raises SoundError: damaged, without sound; UnsupportedEncodingError for a library to try.
+    Raises SoundError for a damaged file or one without sound, and UnsupportedEncodingError for an
+    encoding that libsndfile may support.
     """
     return _Header(source).read()
 
@@ -44,7 +44,7 @@ class _Header:
     def __init__(self, source: ByteInput) -> None:
         self._input = source
         head = source.read(12)
-        (self._riff_left,) = struct.unpack_from("<I", head, 4)  # counted from behind that field
+        (self._riff_left,) = struct.unpack_from("<I", head, 4)  # bytes after that field
         self._riff_left -= 4
         self._data_size: int | None = None  # of a `ds64` chunk
         self._encoding: Encoding | None = None
@@ -69,7 +69,7 @@ class _Header:
         raise SoundError("damaged: it ends before any sound")
 
     def _data(self, size: int) -> PcmReader | None:
-        """A reader from here on; None if the chunk is empty."""
+        """Return a reader of the chunk's samples; None if the chunk is empty."""
         if self._encoding is None:
             raise SoundError("damaged: its sound comes before the description of its format")
         if size == _NOT_IN_32_BITS and self._data_size is not None:
@@ -81,14 +81,14 @@ class _Header:
         return PcmReader(self._input, self._encoding, size)
 
     def _is_there(self, size: int) -> bool:
-        """Whether a file is really that long."""
+        """Return whether a file is really that long."""
         remaining = self._input.remaining
         return remaining is not None and size <= remaining
 
     def _is_empty(self) -> bool:
-        """Whether a size of 0 means what it says: what follows is the next chunk, or nothing.
+        """Return whether a size of 0 is true: the next chunk or the end follows.
 
-        A recorder that streams, or that died, leaves 0 there too, and then samples follow.
+        A recorder that streams or has crashed leaves 0 too, and then samples follow.
         """
         head = self._input.peek(8)
         if len(head) < 8:
@@ -106,7 +106,7 @@ class _Header:
             self._riff_left = riff_size
 
     def _skip_pad(self, size: int) -> None:
-        """The pad byte behind a chunk of odd length, unless its writer forgot it."""
+        """Skip the pad byte after a chunk of odd length, unless the writer omitted it."""
         if size % 2 == 0:
             return
         ahead = self._input.peek(5)
@@ -114,7 +114,7 @@ class _Header:
             self._take(1)
 
     def _body(self, size: int) -> bytes:
-        """The beginning of a chunk's body; the rest, however long, is skipped."""
+        """Return the beginning of a chunk's body and skip the rest."""
         body = self._take(min(size, _BLOCK_BYTES))
         left = size - len(body)
         while left > 0 and (skipped := self._take(min(left, _BLOCK_BYTES))):
@@ -129,5 +129,5 @@ class _Header:
 
 
 def _is_name(name: bytes) -> bool:
-    """Whether these four bytes may name a chunk."""
+    """Return whether four bytes may be a chunk name."""
     return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)

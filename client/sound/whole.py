@@ -1,4 +1,4 @@
-"""Whole recordings in memory, for what is short: sentences of a demonstration, of a voice."""
+"""Whole recordings in memory, for short sounds such as single sentences."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Samples between -1.0 and 1.0, one row a frame and one column a channel, and their rate."""
+    """Samples between -1.0 and 1.0 (one row per frame, one column per channel) and their rate."""
 
     samples: Samples
     sample_rate: int
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Duration in seconds."""
         return len(self.samples) / self.sample_rate
 
 
 def read_sound(path: Path) -> Sound:
-    """The sound in a file of any format. Raises SoundError, saying what to do about it."""
+    """Read a sound file of any supported format. Raises SoundError with advice."""
     return _from_file(path, _whole)
 
 
 def parse_sound(content: bytes) -> Sound:
-    """The sound in the bytes of a WAV file. Raises SoundError."""
+    """Parse the content of a WAV file. Raises SoundError."""
     return _whole(_reader(MemoryInput(content)))
 
 
 def load_pcm(path: Path, audio_format: AudioFormat) -> bytes:
-    """The file as s16le mono samples at the session's rate. Raises SoundError."""
+    """Load a file as s16le mono samples at the session's rate. Raises SoundError."""
 
     def converted_whole(reader: SampleReader) -> bytes:
         pcm = b"".join(convert(read_blocks(reader), reader.sample_rate, audio_format))
@@ -58,7 +58,7 @@ def load_pcm(path: Path, audio_format: AudioFormat) -> bytes:
 
 
 def to_pcm(sound: Sound, audio_format: AudioFormat) -> bytes:
-    """The sound as s16le mono samples at the session's rate. Raises SoundError if not PCM."""
+    """Convert a sound to s16le mono at the session's rate. Raises SoundError if not PCM."""
     size = block_frames(sound.sample_rate)
     blocks = (sound.samples[start : start + size] for start in range(0, len(sound.samples), size))
     return b"".join(convert(blocks, sound.sample_rate, audio_format))
