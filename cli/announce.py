@@ -15,7 +15,7 @@ from cli.client_id import kept_client_id
 from cli.console import Display, describe_coverage
 from cli.options import (
     DEFAULT_URL,
-    Access,
+    Connector,
     TokenCommandOption,
     TokenFileOption,
     TokenOption,
@@ -86,8 +86,8 @@ def announce_command(
     texts = translations(translate)
 
     async def flow(display: Display) -> None:
-        client_id = functools.cache(lambda: kept_client_id(display.say))
-        access = Access(
+        client_id = functools.cache(lambda: kept_client_id(display.print))
+        access = Connector(
             url,
             token,
             token_url,
@@ -110,10 +110,10 @@ def announce_command(
                     translations=texts,
                     idempotency_key=key,
                 )
-                notices.banner(display, told)
+                notices.show_announcement(display, told)
                 if told.coverage is not None:
-                    display.say(f"  {describe_coverage(told.coverage)}")
-                display.say("It is shown until you take it back: python -m cli announce --clear")
+                    display.print(f"  {describe_coverage(told.coverage)}")
+                display.print("It is shown until you take it back: python -m cli announce --clear")
 
     run(flow)
 
@@ -135,19 +135,19 @@ def _check(text: str | None, scope: _Scope, *, clear: bool, active: bool) -> Non
 async def _clear(display: Display, connection: Connection) -> None:
     reply = await connection.clear_announcement("all")
     if reply.announcement_id is None:
-        display.say("Nothing is announced to everyone, so there is nothing to take back.")
+        display.print("Nothing is announced to everyone, so there is nothing to take back.")
     else:
-        display.say("Taken back: it is not shown any more.")
+        display.print("Taken back: it is not shown any more.")
 
 
 async def _show_active(display: Display, connection: Connection) -> None:
     reply = await connection.get_active_announcement("all")
     announcement = to_announcement(reply)
     if announcement is None:
-        display.say("Nothing is announced to everyone.")
+        display.print("Nothing is announced to everyone.")
         return
-    notices.banner(display, announcement)
+    notices.show_announcement(display, announcement)
     since = datetime.fromtimestamp(announcement.created_at / 1000).astimezone()
-    display.say(f"  since {since:%Y-%m-%d %H:%M:%S}")
+    display.print(f"  since {since:%Y-%m-%d %H:%M:%S}")
     if announcement.coverage is not None:
-        display.say(f"  {describe_coverage(announcement.coverage)}")
+        display.print(f"  {describe_coverage(announcement.coverage)}")

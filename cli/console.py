@@ -47,7 +47,7 @@ class Display:
         self._partial_until = 0.0
         self.playout: Playout | None = None  # what is heard, for the summary of a listener
 
-    def say(self, line: str, style: str = "") -> None:
+    def print(self, line: str, style: str = "") -> None:
         """Print a line that stays; what a terminal would obey in it is shown as an escape."""
         self._console.print(Text(printable(line), style=style))
 
@@ -63,38 +63,38 @@ class Display:
                 self._status.update(Text(describe()))
                 self._next = now + _LIVE_SECONDS
         elif now >= self._next:
-            self.say(describe())
+            self.print(describe())
             self._next = now + _PLAIN_SECONDS
 
-    def sent(self, report: StreamReport) -> None:
+    def show_sent(self, report: StreamReport) -> None:
         """Progress of a stream of one's own."""
         self.progress(lambda: describe_stream(report) + self._audience)
 
-    def listened_to(self, status: SessionStatus) -> None:
+    def set_audience(self, status: SessionStatus) -> None:
         """Show from now on who listens to one's own stream."""
         self._audience = f", {describe_audience(status)}"
 
-    def hears(self, playout: Playout) -> None:
+    def track_playout(self, playout: Playout) -> None:
         """Remember what is heard, for the summary, without showing it."""
         self.playout = playout
 
-    def heard(self, playout: Playout) -> None:
+    def show_playout(self, playout: Playout) -> None:
         """Progress of what is heard."""
-        self.hears(playout)
-        self.progress(lambda: describe_hearing(playout.stats()) + self._being_said())
+        self.track_playout(playout)
+        self.progress(lambda: describe_playout(playout.stats()) + self._partial_caption())
 
-    def captioned(self, caption: Caption) -> None:
+    def show_caption(self, caption: Caption) -> None:
         """Show what is said: a final caption as a line that stays, a partial one behind the
         progress, where there is a line that changes.
         """
         if caption.final:
             self._partial = ""
-            self.say(describe_caption(caption))
+            self.print(describe_caption(caption))
         elif self._console.is_terminal:
             self._partial = printable(caption.text)[-_PARTIAL_CHARACTERS:]
             self._partial_until = self._monotonic() + _PARTIAL_SECONDS
 
-    def _being_said(self) -> str:
+    def _partial_caption(self) -> str:
         if not self._partial or self._monotonic() >= self._partial_until:
             return ""
         return f" | {self._partial} …"
@@ -154,7 +154,7 @@ def _by_language(counts: dict[str, int]) -> str:
     return f" ({counted})" if counted else ""
 
 
-def describe_hearing(stats: ListenStats) -> str:
+def describe_playout(stats: ListenStats) -> str:
     """`heard: 16 chunks, 0 gaps, 0 late, latency p50 12 ms, p95 18 ms, p99 31 ms`."""
     return f"heard: {_counts(stats.counts)}{_latency(stats.latency)}"
 
@@ -203,24 +203,24 @@ def _latency(latency: LatencySummary | None) -> str:
     return f", latency p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
 
 
-def summarize_catch_ups(display: Display, counts: CatchUpCounts) -> None:
+def print_catch_up_summary(display: Display, counts: CatchUpCounts) -> None:
     """Say what was left out because the network was too slow, if anything was."""
     if counts.restarts:
         times = "once" if counts.restarts == 1 else f"{counts.restarts} times"
-        display.say(
+        display.print(
             f"The network was too slow for the sound: skipped to live {times}, "
             f"{counts.skipped} chunks left out as too old."
         )
 
 
-def summarize_hearing(display: Display, recorded: str | None) -> None:
+def print_playout_summary(display: Display, recorded: str | None) -> None:
     """Say what was heard, once all is over, and the line about its recording."""
     display.close()
     if display.playout is None:
         return
     stats = display.playout.stats()
-    display.say(describe_hearing(stats))
+    display.print(describe_playout(stats))
     if stats.interpretation is not None:
-        display.say(describe_interpretation(stats.interpretation, display.playout.delay_ms))
+        display.print(describe_interpretation(stats.interpretation, display.playout.delay_ms))
     if recorded is not None:
-        display.say(recorded)
+        display.print(recorded)

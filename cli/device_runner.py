@@ -17,7 +17,7 @@ from cli.device_notices import (
     describe_progress,
     describe_watchlist,
 )
-from cli.options import Access
+from cli.options import Connector
 from cli.running import run
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
@@ -56,7 +56,7 @@ class DeviceRunner:
     async def device(self, display: Display, hooks: DeviceHooks) -> DeviceSync:
         """The device, with what it knows of before; it is kept from now on. Raises ClientError."""
         who = self.tokens
-        access = Access(
+        access = Connector(
             self.url,
             who.token,
             who.token_url,
@@ -72,7 +72,7 @@ class DeviceRunner:
         # A server on this machine forgets everything when it ends, and signs with another key when
         # it starts again.
         run_of_server = bearer.key_id if is_local(self.url) else ""
-        file = DeviceFile(path, account_of(self.url, bearer.user, run_of_server), display.say)
+        file = DeviceFile(path, account_of(self.url, bearer.user, run_of_server), display.print)
         saved, offset, clock = file.load(), ClockOffset(), SystemClock()
         replica = DeviceReplica(
             saved.device_id, lambda: clock.now_ms() + offset.offset_ms, saved=saved
@@ -109,35 +109,35 @@ def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
 
     def devices(listed: list[Device]) -> None:
         if household.know(listed):
-            display.say(household.describe())
+            display.print(household.describe())
 
     def caught_up(news: list[SyncMessage]) -> None:
         if known:
             for message in news:
-                display.say(describe_news(message, household))
+                display.print(describe_news(message, household))
             return
         known.append(True)
-        display.say(describe_watchlist(replica))
+        display.print(describe_watchlist(replica))
         for line in describe_progress(replica):
-            display.say(line)
-        display.say("What changes is shown until you press Ctrl-C.")
+            display.print(line)
+        display.print("What changes is shown until you press Ctrl-C.")
 
     def away(lost: Disconnected) -> None:
-        display.say(f"Lost: {lost.reason}. Trying for {lost.seconds:.0f} s to come back …")
+        display.print(f"Lost: {lost.reason}. Trying for {lost.seconds:.0f} s to come back …")
 
     def other(event: Event) -> None:
         if isinstance(event, Notification):
-            notices.notice(display, event)
+            notices.show_notice(display, event)
 
     hooks.on_devices = devices
     hooks.on_caught_up = caught_up
-    hooks.on_news = lambda message: display.say(describe_news(message, household))
-    hooks.on_accepted = lambda change, reply: display.say(
+    hooks.on_news = lambda message: display.print(describe_news(message, household))
+    hooks.on_accepted = lambda change, reply: display.print(
         describe_accepted(change, reply, household)
     )
-    hooks.on_refused = lambda change, refused: display.say(f"Refused: {refused}")
+    hooks.on_refused = lambda change, refused: display.print(f"Refused: {refused}")
     hooks.on_disconnected = away
-    hooks.on_reconnected = lambda seconds: display.say(f"Back after {seconds:.1f} s.")
+    hooks.on_reconnected = lambda seconds: display.print(f"Back after {seconds:.1f} s.")
     hooks.on_event = other
 
 
@@ -149,7 +149,7 @@ def act(machine: DeviceRunner, do: Callable[[DeviceReplica, Household], object])
         hooks = DeviceHooks(on_refused=lambda change, refused: refusals.append(refused))
         device = await machine.device(display, hooks)
         household = Household(device.replica.device_id)
-        hooks.on_accepted = lambda change, reply: display.say(
+        hooks.on_accepted = lambda change, reply: display.print(
             describe_accepted(change, reply, household)
         )
 

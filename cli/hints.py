@@ -59,7 +59,7 @@ _BY_KIND: dict[type[ClientError], str] = {
 }
 
 
-def remedy(error: ClientError) -> str | None:
+def hint_for(error: ClientError) -> str | None:
     """What to do about the error; None if its own message says so, or nobody knows."""
     match error:
         case HandshakeRefusedError(status=403):

@@ -12,10 +12,10 @@ from typing import Annotated, Final, Literal
 import typer
 
 from cli import notices
-from cli.console import Display, describe_stream, summarize_hearing
+from cli.console import Display, describe_stream, print_playout_summary
 from cli.options import (
     DEFAULT_URL,
-    Access,
+    Connector,
     DelayOption,
     LanguageOption,
     ReconnectOption,
@@ -114,7 +114,7 @@ def interpret_command(
     * `python -m cli interpret golden-eagle-427 --engine offline --languages es,ca`
     """
     code = required_session(session, secret_file)
-    access = Access(
+    access = Connector(
         url,
         token,
         token_url,
@@ -137,14 +137,16 @@ def interpret_command(
 
     async def flow(display: Display) -> None:
         def joined(reply: SessionJoined) -> None:
-            notices.joined(display, reply)
+            notices.show_joined(display, reply)
             if begin is Start.FLOOR:
-                display.say("Your words begin when the floor is first heard.")
+                display.print("Your words begin when the floor is first heard.")
 
-        hooks = Hooks(joined, display.hears, lambda notice: notices.notice(display, notice))
+        hooks = Hooks(
+            joined, display.track_playout, lambda notice: notices.show_notice(display, notice)
+        )
         with contextlib.ExitStack() as files:
-            heard = RecordingFile(out, files, display.say)
-            files.callback(lambda: summarize_hearing(display, heard.summary()))
+            heard = RecordingFile(out, files, display.print)
+            files.callback(lambda: print_playout_summary(display, heard.summary()))
             source = await prepare_source(file, files)
             async with access.connect() as connection:
                 report = await interpret(
@@ -159,10 +161,10 @@ def interpret_command(
                     open_sink=heard.open,
                     playout_delay_ms=playout_delay,
                     hooks=hooks,
-                    on_progress=display.sent,
+                    on_progress=display.show_sent,
                 )
             display.close()
-            display.say(describe_stream(report.stream, "spoken"))
+            display.print(describe_stream(report.stream, "spoken"))
 
     run(flow)
 
@@ -182,28 +184,28 @@ def _option(name: str) -> str:
     return "FILE.wav" if name == "file" else f"--{name.replace('_', '-')}"
 
 
-async def _by_machine(display: Display, name: str, access: Access, options: Options) -> None:
+async def _by_machine(display: Display, name: str, access: Connector, options: Options) -> None:
     """Run a machine until the session ends, or Ctrl-C lets it retire. Raises ClientError."""
 
     def told(news: News) -> None:
         if line := describe_news(news):
-            display.say(line)
+            display.print(line)
 
     session_id = JoinCode.parse(options.session_id).session_id
     try:
         engine = make_engine(name)
         try:
             machine = Machine(engine, access.connect, options, hooks=MachineHooks(told))
-            display.say(f"The engine {name} interprets {session_id} from now on.")
+            display.print(f"The engine {name} interprets {session_id} from now on.")
             reason = await _until_over(display, machine)
         finally:
             await engine.close()
     except EngineError as fault:
         raise MachineError(str(fault)) from None
     display.close()
-    display.say(describe_report(machine.report))
+    display.print(describe_report(machine.report))
     if reason is not None:
-        notices.over(display, reason)
+        notices.show_session_end(display, reason)
 
 
 async def _until_over(display: Display, machine: Machine) -> str | None:
@@ -214,7 +216,7 @@ async def _until_over(display: Display, machine: Machine) -> str | None:
         if retiring:  # and now really
             running.cancel()
         else:
-            display.say("Finishing the sentence; Ctrl-C again stops at once.")
+            display.print("Finishing the sentence; Ctrl-C again stops at once.")
             retiring.append(asyncio.create_task(machine.retire()))
 
     with _on_signals(interrupted):

@@ -12,12 +12,12 @@ import typer
 from cli import notices
 from cli.announce import announce_command
 from cli.client_id import kept_client_id
-from cli.console import Display, summarize_catch_ups, summarize_hearing
+from cli.console import Display, print_catch_up_summary, print_playout_summary
 from cli.devices import devices_app
 from cli.interpret import interpret_command
 from cli.options import (
     DEFAULT_URL,
-    Access,
+    Connector,
     DelayOption,
     LanguageOption,
     ReconnectOption,
@@ -106,8 +106,8 @@ def listen_command(
     code = required_session(session, secret_file)
 
     async def flow(display: Display) -> None:
-        client_id = functools.cache(lambda: kept_client_id(display.say))
-        access = Access(
+        client_id = functools.cache(lambda: kept_client_id(display.print))
+        access = Connector(
             url,
             token,
             None,
@@ -119,20 +119,22 @@ def listen_command(
             token_file=token_file,
         )
         with contextlib.ExitStack() as files:
-            heard = RecordingFile(out, files, display.say)
-            files.callback(lambda: summarize_hearing(display, heard.summary()))
+            heard = RecordingFile(out, files, display.print)
+            files.callback(lambda: print_playout_summary(display, heard.summary()))
             async with access.connect() as connection:
-                files.callback(lambda: summarize_catch_ups(display, connection.catch_ups))
-                reader = AutoAcknowledge(connection, display.say)
+                files.callback(lambda: print_catch_up_summary(display, connection.catch_ups))
+                reader = AutoAcknowledge(connection, display.print)
 
                 def noticed(notice: Notice) -> None:
-                    notices.notice(display, notice)
+                    notices.show_notice(display, notice)
                     if acknowledge:
                         reader.acknowledge(notice)
 
-                hooks = Hooks(lambda reply: notices.joined(display, reply), display.heard, noticed)
+                hooks = Hooks(
+                    lambda reply: notices.show_joined(display, reply), display.show_playout, noticed
+                )
                 if captions:
-                    hooks.on_caption = display.captioned
+                    hooks.on_caption = display.show_caption
 
                 async def hear() -> None:
                     await listen(

@@ -52,7 +52,7 @@ _BANNERS: dict[MessageType, str] = {
 }
 
 
-def invite(
+def show_join_commands(
     display: Display, session: SessionCreated, url: str | None, token_url: str | None
 ) -> None:
     """Tell the speaker the session's id, and how others come in: at `url` if it is no default,
@@ -62,97 +62,99 @@ def invite(
     tokens = f" --token-url {token_url}" if token_url else ""
     client = "python -m cli"
     code = shlex.quote(str(JoinCode(session.session_id, session.secret)))
-    display.say(f"Session {session.session_id}", style="bold green")
-    display.say(f"  listen:    {client} listen {code} --language es{at}")
-    display.say(f"  interpret: {client} interpret {code} FILE.wav --language es{at}{tokens}")
+    display.print(f"Session {session.session_id}", style="bold green")
+    display.print(f"  listen:    {client} listen {code} --language es{at}")
+    display.print(f"  interpret: {client} interpret {code} FILE.wav --language es{at}{tokens}")
 
 
-def joined(display: Display, reply: SessionJoined) -> None:
+def show_joined(display: Display, reply: SessionJoined) -> None:
     """Tell what one joined and whom one hears."""
     if reply.role == "interpreter" and reply.lease is not None and not reply.lease.holds:
-        display.say(
+        display.print(
             f"You wait for your turn to be the voice of {reply.target_language} "
             f"in {reply.session_id}."
         )
     elif reply.role == "interpreter":
-        display.say(f"You are the voice of {reply.target_language} in {reply.session_id}.")
+        display.print(f"You are the voice of {reply.target_language} in {reply.session_id}.")
     elif reply.target_language == reply.source_language:
-        display.say(f"You are in {reply.session_id} and hear the speaker.")
+        display.print(f"You are in {reply.session_id} and hear the speaker.")
     else:
         heard = _SOURCES[reply.channel_source]
-        display.say(f"You are in {reply.session_id}; in {reply.target_language} you hear {heard}.")
-    _absence(display, reply)
+        display.print(
+            f"You are in {reply.session_id}; in {reply.target_language} you hear {heard}."
+        )
+    _show_interruptions(display, reply)
 
 
-def _absence(display: Display, reply: SessionJoined) -> None:
+def _show_interruptions(display: Display, reply: SessionJoined) -> None:
     if not reply.broadcast_state.is_broadcasting():
-        display.say(_condition(reply.broadcast_state))
+        display.print(_describe_state(reply.broadcast_state))
     if not reply.speaker_connected:
-        display.say("The speaker is not connected at the moment.")
+        display.print("The speaker is not connected at the moment.")
 
 
-def notice(display: Display, event: Notice) -> None:
+def show_notice(display: Display, event: Notice) -> None:
     """Tell what changed, if it means something to a person."""
     match event:
         case Disconnected(reason=reason, seconds=seconds):
-            display.say(f"Lost: {reason}. Trying for {seconds:.0f} s to come back …")
+            display.print(f"Lost: {reason}. Trying for {seconds:.0f} s to come back …")
         case Reconnected(reply=reply, seconds=seconds):
-            display.say(f"Back in {reply.session_id} after {seconds:.1f} s.")
-            _absence(display, reply)
+            display.print(f"Back in {reply.session_id} after {seconds:.1f} s.")
+            _show_interruptions(display, reply)
         case CaughtUp(seconds=seconds):
-            display.say(
+            display.print(
                 f"The network is too slow: sound came {seconds:.1f} s late; now it is live."
             )
         case Notification():
-            _told(display, event)
+            _show_message(display, event)
 
 
-def _told(display: Display, event: Notification) -> None:
+def _show_message(display: Display, event: Notification) -> None:
     match event.message:
         case ChannelSourceChanged() as change:
-            display.say(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
+            display.print(f"In {change.language} you now hear {_SOURCES[change.to_source]}.")
         case BroadcastStateChanged(broadcast_state=state):
-            display.say(_condition(state))
+            display.print(_describe_state(state))
         case SpeakerDisconnected(grace_seconds=seconds):
-            display.say(f"The speaker has lost the connection; up to {seconds} s to come back.")
+            display.print(f"The speaker has lost the connection; up to {seconds} s to come back.")
         case SpeakerReconnected():
-            display.say("The speaker is back.")
+            display.print("The speaker is back.")
         case ConnectionTimeout(idle_seconds=seconds):
-            display.say(f"The service has not heard from here for {seconds} s, and hangs up.")
+            display.print(f"The service has not heard from here for {seconds} s, and hangs up.")
         case SessionEnded(reason=reason):
-            over(display, reason)
+            show_session_end(display, reason)
         case InterpreterLease() as told:
-            _turn(display, told)
+            _show_lease(display, told)
         case SessionStatus() as status:
-            display.listened_to(status)
+            display.set_audience(status)
         case Announcement() | ActiveAnnouncement() as message:
             if announcement := to_announcement(message):
-                banner(display, announcement)
+                show_announcement(display, announcement)
         case AnnouncementCleared(scope=scope):
             whose = "speaker's " if scope == "session" else ""
-            display.say(f"The {whose}announcement is over.")
+            display.print(f"The {whose}announcement is over.")
         case _:
             pass
 
 
-def _turn(display: Display, told: InterpreterLease) -> None:
+def _show_lease(display: Display, told: InterpreterLease) -> None:
     language, reason = told.lease.language, told.reason
     if told.lease.holds:
-        display.say(f"You are the voice of {language} now{_GOT.get(reason, '')}.")
+        display.print(f"You are the voice of {language} now{_GOT.get(reason, '')}.")
     else:
         why = _LOST.get(reason, "The service did not hear from here in time; {} is not yours now.")
-        display.say(f"{why.format(language)} You wait for your turn.")
+        display.print(f"{why.format(language)} You wait for your turn.")
 
 
-def banner(display: Display, announcement: Announcement) -> None:
+def show_announcement(display: Display, announcement: Announcement) -> None:
     """Show an announcement, in the colour of its type."""
     kind = announcement.message_type
     by = " by the speaker" if announcement.scope == "session" else ""
     weight = "" if kind == "info" else f" ({kind})"
-    display.say(f"Announcement{by}{weight}: {announcement.message}", style=_BANNERS[kind])
+    display.print(f"Announcement{by}{weight}: {announcement.message}", style=_BANNERS[kind])
 
 
-def _condition(state: BroadcastState) -> str:
+def _describe_state(state: BroadcastState) -> str:
     if state.is_broadcasting():
         return f"The broadcast is on, at a volume of {state.volume:.0%}."
     silences = [
@@ -163,9 +165,9 @@ def _condition(state: BroadcastState) -> str:
     return f"The broadcast is {' and '.join(word for holds, word in silences if holds)}."
 
 
-def over(display: Display, reason: str | None) -> None:
+def show_session_end(display: Display, reason: str | None) -> None:
     """Tell that the session is over, or (None) that it goes on."""
     if reason is None:
-        display.say("The session stays open.")
+        display.print("The session stays open.")
     else:
-        display.say(f"The session is over: {_REASONS.get(reason, reason)}.")
+        display.print(f"The session is over: {_REASONS.get(reason, reason)}.")

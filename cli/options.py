@@ -117,7 +117,7 @@ DelayOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Connector:
     """Where to connect, and who one is: a token, or `groups` (also none) to fetch one for; without
     either, an anonymous client with an id, if it has one.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from cli.console import Display
-from cli.hints import remedy
+from cli.hints import hint_for
 from client.errors import ClientError
 from client.escaping import printable
 
@@ -26,13 +26,13 @@ def run(
         with display:
             asyncio.run(flow(display))
     except ClientError as error:
-        advice = remedy(error)
+        advice = hint_for(error)
         line = f"error: {error}" + (f"; {advice}" if advice else "")
         typer.echo(printable(line), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         if interrupted_exit_code:
-            display.say("Interrupted.")
+            display.print("Interrupted.")
         raise typer.Exit(interrupted_exit_code) from None
 
 

@@ -14,8 +14,8 @@ from cli.console import Display, describe_stream
 from cli.interpretation_options import InterpretOption, IntoOption, described, requested
 from cli.options import (
     DEFAULT_URL,
-    Access,
     ChunkOption,
+    Connector,
     LanguageOption,
     ReconnectOption,
     SampleRateOption,
@@ -101,7 +101,7 @@ def speak_command(
         raise typer.BadParameter("there is no --announce to translate", param_hint="--translate")
     texts = translations(translate)
     interpretation = requested(interpret, into)
-    access = Access(
+    access = Connector(
         url,
         token,
         token_url,
@@ -120,16 +120,16 @@ def speak_command(
 
             async def created(session: SessionCreated) -> None:
                 at = None if url == DEFAULT_URL else url
-                notices.invite(display, session, at, token_url)
+                notices.show_join_commands(display, session, at, token_url)
                 if session.interpretation is not None:
-                    display.say(described(session.interpretation))
+                    display.print(described(session.interpretation))
                 if announce is not None:
                     await _announce(display, connection, announce, announce_type, texts)
                 if wait:
-                    display.say(f"Speaking in {wait:g} s …")
+                    display.print(f"Speaking in {wait:g} s …")
                     await asyncio.sleep(wait)
                 if wait_enter:
-                    display.say("Press Enter to speak …")
+                    display.print("Press Enter to speak …")
                     await enter_pressed()
 
             report = await speak(
@@ -141,14 +141,14 @@ def speak_command(
                 interpretation=interpretation,
                 access=join_by.value,
                 on_created=created,
-                on_progress=display.sent,
-                on_notice=lambda notice: notices.notice(display, notice),
+                on_progress=display.show_sent,
+                on_notice=lambda notice: notices.show_notice(display, notice),
                 keep_open_seconds=_kept_open(keep_open, interpretation),
                 end=end,
             )
         display.close()
-        display.say(describe_stream(report.stream, "spoken"))
-        notices.over(display, report.ended_early or ("ended" if end else None))
+        display.print(describe_stream(report.stream, "spoken"))
+        notices.show_session_end(display, report.ended_early or ("ended" if end else None))
 
     run(flow)
 
@@ -171,6 +171,6 @@ async def _announce(
     try:
         told = await connection.announce(text, "session", weight.message_type, translations=texts)
     except RequestRefusedError as refused:
-        display.say(f"Not announced: {refused}")
+        display.print(f"Not announced: {refused}")
     else:
-        notices.banner(display, told)
+        notices.show_announcement(display, told)

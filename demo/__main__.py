@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from cli.hints import remedy
+from cli.hints import hint_for
 from cli.options import ChunkOption, DelayOption
 from cli.standard_io import serve
 from client.errors import ClientError
@@ -57,7 +57,7 @@ def main(
     try:
         fine = _run(show, file, out, AudioFormat(chunk_ms=chunk_ms), playout_delay)
     except ClientError as error:
-        advice = remedy(error)
+        advice = hint_for(error)
         show.failure(f"{error}; {advice}" if advice else str(error))
         raise typer.Exit(1) from None
     except LocalError as error:

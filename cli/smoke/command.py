@@ -10,8 +10,8 @@ from rich.console import Console
 
 from cli.options import (
     DEFAULT_URL,
-    Access,
     ChunkOption,
+    Connector,
     TokenCommandOption,
     TokenFileOption,
     TokenOption,
@@ -55,7 +55,7 @@ def smoke_command(
     * `python -m cli smoke`
     * `LINGOCAST_TOKEN=… python -m cli smoke --url wss://HOST/STAGE`
     """
-    access = Access(
+    access = Connector(
         url,
         token,
         token_url,

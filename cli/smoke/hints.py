@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from cli.hints import remedy
+from cli.hints import hint_for
 from client.errors import (
     ClientError,
     HandshakeRefusedError,
@@ -49,7 +49,7 @@ def logs_folder(function: str, url: str) -> str:
     return f"look into the log group {group}: aws logs tail {group} --since 10m"
 
 
-def cause(fault: ClientError, url: str, function: str = "control") -> str | None:
+def step_hint(fault: ClientError, url: str, function: str = "control") -> str | None:
     """What to do about a fault of a step that `function` serves."""
     match fault:
         case UnreachableError():
@@ -61,9 +61,9 @@ def cause(fault: ClientError, url: str, function: str = "control") -> str | None
         case RequestTimeoutError():
             return logs_folder(function, url)
         case TokenError():
-            return f"{remedy(fault)} {GET_TOKEN}"
+            return f"{hint_for(fault)} {GET_TOKEN}"
         case _:
-            return remedy(fault)
+            return hint_for(fault)
 
 
 def _refused(code: str, url: str) -> str | None:

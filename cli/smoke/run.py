@@ -1,6 +1,6 @@
 """A smoke test of any stack: one speaker, two listeners, a few seconds of sound, the controls.
 
-    report = await smoke(Access(url, token, token_url, user, ("speakers",)))
+    report = await smoke(Connector(url, token, token_url, user, ("speakers",)))
 
 It opens a session of its own, which nobody else is in, and ends it. Sound is checked byte for
 byte. Functions that have just been deployed start slowly, and the service drops what comes too
@@ -15,15 +15,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from cli.options import Access
+from cli.options import Connector
 from cli.smoke.audio import Scale, ServerTime, SmokeListener, refusal
 from cli.smoke.hints import (
     GET_TOKEN,
     IDENTITY_WANTED,
     STAGE_WRONG,
     TOKEN_REFUSED,
-    cause,
     logs_folder,
+    step_hint,
 )
 from cli.smoke.report import SmokeReport, Step, StepError
 from client.connection.clock_offset import ClockOffset
@@ -75,7 +75,7 @@ class Plan:
 
 
 async def smoke(
-    access: Access,
+    access: Connector,
     plan: Plan | None = None,
     *,
     clock: Clock | None = None,
@@ -97,7 +97,7 @@ async def smoke(
 
 
 class _Run:
-    def __init__(self, access: Access, plan: Plan, clock: Clock, sleep: Sleep) -> None:
+    def __init__(self, access: Connector, plan: Plan, clock: Clock, sleep: Sleep) -> None:
         self.report = SmokeReport(access.url.partition("?")[0], plan.steps())
         self.connections = AsyncExitStack()
         self._access = access
@@ -135,7 +135,7 @@ class _Run:
             try:
                 yield step
             except ClientError as fault:
-                raise StepError(str(fault), cause(fault, self._access.url, function)) from None
+                raise StepError(str(fault), step_hint(fault, self._access.url, function)) from None
 
     async def _token(self) -> str | None:
         with self._step("token") as step:

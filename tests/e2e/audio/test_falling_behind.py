@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from cli.options import Access
+from cli.options import Connector
 from client.connection.reconnecting import reconnecting
 from client.protocol.events import AudioReceived, CaughtUp, Disconnected, RolledOver
 from local.endpoints import Endpoints
@@ -57,7 +57,7 @@ async def test_a_listener_on_a_slow_link_hears_live_sound(
         asyncio.timeout(LIMIT_SECONDS),
         stage.session(audioFormat={}) as (speaker, session_id),
         slow_link(endpoints.websocket_url, SOUND_BYTES_PER_SECOND // 10) as url,
-        reconnecting(Access(url, None, None, None).open) as listener,
+        reconnecting(Connector(url, None, None, None).open) as listener,
     ):
         await listener.join(session_id, "en")
         speech = Speech(speaker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.options import Access
+from cli.options import Connector
 from client.flows.speaker import speak
 from client.playback.capture import Recording
 from shared.models.interpretation import RequestedInterpretation
@@ -19,7 +19,7 @@ async def test_listeners_hear_and_read_spanish(aws_stack: AwsStack) -> None:
     stage, aws = aws_stack.stage, aws_stack.aws
     served, streams = len(aws.served), len(aws.streams)
     token = stage.token("alice", "speakers")
-    access = Access(stage.endpoints.websocket_url, token, None, None)
+    access = Connector(stage.endpoints.websocket_url, token, None, None)
     async with access.connect() as speaker, stage.connection() as listener:
 
         async def heard(session: SessionCreated) -> None:

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from cli.options import Access
+from cli.options import Connector
 from client.flows.speaker import speak
 from client.playback.capture import Recording
 from interpreter.engines.aws.engine import AwsEngine
@@ -43,14 +43,14 @@ async def test_speech_is_heard_and_read_in_spanish(
         async with (
             background() as start,
             stage.connection() as listener,
-            Access(url, stage.token("alice", "speakers"), None, None).connect() as speaker,
+            Connector(url, stage.token("alice", "speakers"), None, None).connect() as speaker,
         ):
 
             async def interpret(session: SessionCreated) -> None:
                 await joined(listener, session.session_id, "es")
                 machine = Machine(
                     engine,
-                    Access(url, token, None, None).connect,
+                    Connector(url, token, None, None).connect,
                     Options(session_id=session.session_id),
                     hooks=Hooks(told),
                 )

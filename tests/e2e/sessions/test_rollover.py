@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cli.options import Access
+from cli.options import Connector
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
 from client.flows.speaker import speak
@@ -53,8 +53,10 @@ class Source:
             self.happenings.add(notice.message.reason)
         self.happenings.add(type(notice))
 
-    def access(self, user: str, group: str) -> Access:
-        return Access(self.endpoints.websocket_url, None, self.endpoints.token_url, user, (group,))
+    def access(self, user: str, group: str) -> Connector:
+        return Connector(
+            self.endpoints.websocket_url, None, self.endpoints.token_url, user, (group,)
+        )
 
     async def speak(self, audience: list[Ears]) -> None:
         async def created(session: SessionCreated) -> None:

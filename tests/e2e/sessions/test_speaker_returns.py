@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cli.options import Access
+from cli.options import Connector
 from client.errors import DisplacedError, RequestRefusedError
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks
@@ -35,7 +35,7 @@ class Voice:
             for ears in audience:
                 await ears.happenings.until("joined")
 
-        access = Access(url, None, self.stage.endpoints.token_url, "alice", ("speakers",))
+        access = Connector(url, None, self.stage.endpoints.token_url, "alice", ("speakers",))
         async with access.connect() as connection:
             await speak(
                 connection,
@@ -103,7 +103,7 @@ async def test_listeners_hear_an_interpreter_who_reconnects(stage: Stage) -> Non
     interpreter, ears = Happenings(), Ears(url, "es")
 
     async def interpreting(address: str, session_id: str) -> None:
-        access = Access(address, None, stage.endpoints.token_url, "ines", ("interpreters",))
+        access = Connector(address, None, stage.endpoints.token_url, "ines", ("interpreters",))
         async with access.connect() as connection:
             await interpret(
                 connection,

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from cli.options import Access
+from cli.options import Connector
 from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
@@ -74,7 +74,7 @@ class Participant:
     def noted(self, notice: Notice) -> None:
         self.happenings.add(type(notice))
 
-    async def speak(self, access: Access, audience: list[Ears]) -> None:
+    async def speak(self, access: Connector, audience: list[Ears]) -> None:
         async def created(session: SessionCreated) -> None:
             self.opened.add(session.session_id)
             for ears in audience:
@@ -90,7 +90,7 @@ class Participant:
                 on_notice=self.noted,
             )
 
-    async def interpret(self, access: Access, session_id: str) -> None:
+    async def interpret(self, access: Connector, session_id: str) -> None:
         async with access.connect() as connection:
             await interpret(
                 connection,
@@ -102,7 +102,7 @@ class Participant:
             )
 
 
-async def listening(ears: Ears, access: Access, session_id: str) -> None:
+async def listening(ears: Ears, access: Connector, session_id: str) -> None:
     hooks = Hooks(lambda reply: ears.happenings.add("joined"), on_notice=ears.noted)
     async with access.connect() as connection:
         await listen(
@@ -146,9 +146,9 @@ async def test_a_session_continues_over_three_token_renewals(
     assert token_url is not None
     keep_refresh_token(endpoints, tmp_path / "tokens.json")
     command = shlex.join([sys.executable, "-c", FETCH, token_url, "lena"])
-    speaking = Access(url, None, token_url, "alice", ("speakers",))
-    interpreting = Access(url, None, None, None, token_file=tmp_path / "tokens.json")
-    with_token = Access(url, None, None, None, token_command=command)
+    speaking = Connector(url, None, token_url, "alice", ("speakers",))
+    interpreting = Connector(url, None, None, None, token_file=tmp_path / "tokens.json")
+    with_token = Connector(url, None, None, None, token_command=command)
     english, french = Ears(url, "en"), Ears(url, "fr")
     speaker, interpreter, operator = Participant(), Participant(), Operator(endpoints)
 
@@ -156,7 +156,7 @@ async def test_a_session_continues_over_three_token_renewals(
         start(speaker.speak(speaking, [english, french]))
         session_id = str(await speaker.opened.first())
         start(listening(english, with_token, session_id))
-        start(listening(french, Access(url, None, None, None), session_id))
+        start(listening(french, Connector(url, None, None, None), session_id))
         for ears in (english, french):
             await ears.happenings.until("joined")
         start(interpreter.interpret(interpreting, session_id))

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from cli.options import Access
+from cli.options import Connector
 from client.connection.websocket import connect
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource
@@ -60,8 +60,8 @@ class Floor:
         return str(await self.opened.first())
 
 
-def access(endpoints: Endpoints, user: str, group: str) -> Access:
-    return Access(endpoints.websocket_url, None, endpoints.token_url, user, (group,))
+def access(endpoints: Endpoints, user: str, group: str) -> Connector:
+    return Connector(endpoints.websocket_url, None, endpoints.token_url, user, (group,))
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.options import Access
+from cli.options import Connector
 from client.flows.listener import Hooks, listen
 from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
@@ -97,7 +97,7 @@ class Ears:
 
     async def listen(self, session_id: str) -> None:
         hooks = Hooks(lambda joined: self.happenings.add("joined"), on_notice=self.noted)
-        async with Access(self.url, None, None, None).connect() as connection:
+        async with Connector(self.url, None, None, None).connect() as connection:
             await listen(
                 connection,
                 session_id,

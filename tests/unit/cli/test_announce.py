@@ -266,7 +266,7 @@ def test_banners_have_the_colour_of_their_type(kind: MessageType, colour: str) -
     announcement = Announcement(
         announcement_id="a", scope="all", message="[red]\x1b[2J", message_type=kind, created_at=1
     )
-    notices.notice(Display(console), Notification(announcement))
+    notices.show_notice(Display(console), Notification(announcement))
     assert f";{colour}m" in printed.getvalue()
     assert "[red]\\x1b[2J" in printed.getvalue()
     assert printed.getvalue().count("\x1b[") == 2  # the colour, and its end

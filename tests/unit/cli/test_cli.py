@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.hints import remedy
+from cli.hints import hint_for
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -217,9 +217,9 @@ def test_the_enter_key_and_sound_cannot_share_standard_input() -> None:
     ],
 )
 def test_errors_have_remedies(error: ClientError, part: str) -> None:
-    assert part in (remedy(error) or "")
+    assert part in (hint_for(error) or "")
 
 
 @pytest.mark.parametrize("error", [SoundError("x"), HandshakeRefusedError(500)])
 def test_no_remedy_is_made_up(error: ClientError) -> None:
-    assert remedy(error) is None
+    assert hint_for(error) is None

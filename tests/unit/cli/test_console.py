@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from cli import notices
-from cli.console import Display, describe_hearing, describe_interpretation, describe_stream
+from cli.console import Display, describe_interpretation, describe_playout, describe_stream
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import InterpretationLatencySummary
 from client.playback.jitter import JitterCounts
@@ -45,7 +45,7 @@ def test_without_a_terminal_progress_is_a_plain_line_now_and_then() -> None:
     with display:
         for _ in range(100):  # 20 s
             clock.advance(200)
-            display.sent(StreamReport(200, total=100, captured=1, sent=1))
+            display.show_sent(StreamReport(200, total=100, captured=1, sent=1))
     lines = output.getvalue().splitlines()
     assert lines == ["speaking: 0.2 s of 20.0 s, 1 chunks sent"] * 4
 
@@ -54,8 +54,8 @@ def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
     clock = FakeClock()
     display, output = _display(clock, terminal=True)
     with display:
-        display.sent(StreamReport(200))
-        display.say("Session [golden]-eagle-427")
+        display.show_sent(StreamReport(200))
+        display.print("Session [golden]-eagle-427")
     assert "Session [golden]-eagle-427" in output.getvalue()
     assert display._status is None
 
@@ -71,10 +71,10 @@ def test_a_stream_tells_what_went_wrong() -> None:
 def test_what_was_heard_is_told_with_its_latency() -> None:
     counts = JitterCounts(received=9, played=8, late=1, gaps=1, gap_chunks=2)
     stats = ListenStats("es", counts, LatencySummary(9, 12.4, 30, 41, 50))
-    assert describe_hearing(stats) == (
+    assert describe_playout(stats) == (
         "heard: 8 chunks, 1 gaps, 1 late, 2 not played, latency p50 12 ms, p95 30 ms, p99 41 ms"
     )
-    assert describe_hearing(ListenStats(None, JitterCounts(), None)) == (
+    assert describe_playout(ListenStats(None, JitterCounts(), None)) == (
         "heard: 0 chunks, 0 gaps, 0 late"
     )
 
@@ -95,9 +95,9 @@ def _caption(text: str, *, final: bool = True, spoken: bool = True) -> Caption:
 def test_final_captions_stay_and_obey_nobody() -> None:
     display, output = _display(FakeClock())
     with display:
-        display.captioned(_caption("Buenos", final=False))
-        display.captioned(_caption("Buenos\n[red]días\x1b[2J\u202e."))
-        display.captioned(_caption("Adiós.", spoken=False))
+        display.show_caption(_caption("Buenos", final=False))
+        display.show_caption(_caption("Buenos\n[red]días\x1b[2J\u202e."))
+        display.show_caption(_caption("Adiós.", spoken=False))
     assert output.getvalue().splitlines() == [
         "[es] Buenos [red]días\\x1b[2J\\u202e.",
         "[es, not spoken] Adiós.",
@@ -107,7 +107,7 @@ def test_final_captions_stay_and_obey_nobody() -> None:
 def _progress(display: Display, clock: FakeClock) -> str:
     """What the line that changes says now."""
     clock.advance(200)
-    display.heard(Playout(FORMAT, NullSink()))
+    display.show_playout(Playout(FORMAT, NullSink()))
     assert display._status is not None
     return str(display._status.status)
 
@@ -116,16 +116,16 @@ def test_partial_captions_stand_behind_the_progress_of_a_terminal() -> None:
     clock = FakeClock()
     display, output = _display(clock, terminal=True)
     with display:
-        display.captioned(_caption("uno\x1b[2J dos", final=False))
+        display.show_caption(_caption("uno\x1b[2J dos", final=False))
         assert "0 late | uno\\x1b[2J dos …" in _progress(display, clock)
-        display.captioned(_caption("0" * 100 + " and the end", final=False))
+        display.show_caption(_caption("0" * 100 + " and the end", final=False))
         shown = _progress(display, clock)
         assert " and the end …" in shown
         assert "0" * 61 not in shown
-        display.captioned(_caption("Fin."))
+        display.show_caption(_caption("Fin."))
         assert "[es] Fin." in output.getvalue()
         assert "|" not in _progress(display, clock)
-        display.captioned(_caption("of whom", final=False))
+        display.show_caption(_caption("of whom", final=False))
         clock.advance(6_000)
         assert "of whom" not in _progress(display, clock)
 
@@ -135,8 +135,8 @@ def test_without_a_terminal_progress_has_no_partial_captions() -> None:
     display, output = _display(clock)
     with display:
         clock.advance(6_000)
-        display.captioned(_caption("uno dos", final=False))
-        display.heard(Playout(FORMAT, NullSink()))
+        display.show_caption(_caption("uno dos", final=False))
+        display.show_playout(Playout(FORMAT, NullSink()))
     assert output.getvalue().splitlines() == ["heard: 0 chunks, 0 gaps, 0 late"]
 
 
@@ -168,7 +168,7 @@ def test_what_happens_is_told_in_words() -> None:
         HeartbeatAck(timestamp=1),
         SessionEnded(session_id="s", reason="speakerLeft"),
     ):
-        notices.notice(display, Notification(message))
+        notices.show_notice(display, Notification(message))
     assert output.getvalue().splitlines() == [
         "In es you now hear an interpreter.",
         "The speaker has lost the connection; up to 60 s to come back.",
@@ -187,7 +187,7 @@ def test_ones_own_absence_and_return_are_told() -> None:
         Reconnected(reply, 1.26),
         Reconnected(absent, 2),
     ):
-        notices.notice(display, notice)
+        notices.show_notice(display, notice)
     assert output.getvalue().splitlines() == [
         "Lost: the connection broke off. Trying for 60 s to come back …",
         "Back in golden-eagle-427 after 1.3 s.",
@@ -209,7 +209,7 @@ def test_an_invitation_works_when_pasted() -> None:
         connection_expires_at=0,
         resume_token="r",
     )
-    notices.invite(display, created, "ws://x:1/dev", "http://x:2/token")
+    notices.show_join_commands(display, created, "ws://x:1/dev", "http://x:2/token")
     assert output.getvalue().splitlines() == [
         "Session golden-eagle-427",
         "  listen:    python -m cli listen golden-eagle-427 --language es --url ws://x:1/dev",

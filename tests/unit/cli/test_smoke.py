@@ -12,9 +12,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from cli.options import Access
+from cli.options import Connector
 from cli.smoke.audio import tone
-from cli.smoke.hints import cause
+from cli.smoke.hints import step_hint
 from cli.smoke.report import SmokeReport, as_json
 from cli.smoke.run import Plan, smoke
 from client.errors import (
@@ -49,7 +49,7 @@ async def _smoke(service: FakeService, plan: Plan = PLAN) -> SmokeReport:
     service.audio_format["chunkMs"] = plan.chunk_ms
     time = Time()
     async with serving(service.handle) as url:
-        access = Access(f"{url}?token=secret", TOKEN, None, None, ("speakers",))
+        access = Connector(f"{url}?token=secret", TOKEN, None, None, ("speakers",))
         return await smoke(access, plan, clock=time, sleep=time.sleep)
 
 
@@ -237,7 +237,7 @@ async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
 
     async with serve(FakeService().handle, "127.0.0.1", 0, process_request=check) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        access = Access(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
+        access = Connector(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
         report = await smoke(access, PLAN)
     _failed(report, "speaker connects", "HTTP status 403", remedy)
 
@@ -256,13 +256,13 @@ async def test_an_api_that_wants_a_token_of_everybody_is_told_from_one_of_anothe
     service.audio_format["chunkMs"] = PLAN.chunk_ms
     async with serve(service.handle, "127.0.0.1", 0, process_request=check) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        access = Access(f"ws://127.0.0.1:{port}/dev", TOKEN, None, None, ("speakers",))
+        access = Connector(f"ws://127.0.0.1:{port}/dev", TOKEN, None, None, ("speakers",))
         report = await smoke(access, PLAN)
     _failed(report, step, "HTTP status 401", "--context identitySource=host")
 
 
 async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
-    report = await smoke(Access(DEPLOYED, None, None, None, ("speakers",)))
+    report = await smoke(Connector(DEPLOYED, None, None, None, ("speakers",)))
     _failed(report, "token", "none", "docs/operations.md says how to get one")
 
 
@@ -291,4 +291,4 @@ async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
     ],
 )
 def test_causes_are_named(fault: ClientError, url: str, remedy: str) -> None:
-    assert remedy in (cause(fault, url) or "")
+    assert remedy in (step_hint(fault, url) or "")

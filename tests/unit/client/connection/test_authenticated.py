@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from cli.options import Access
+from cli.options import Connector
 from client.connection.authenticated import connect_with_token
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection, connect
@@ -250,8 +250,8 @@ async def test_later_connections_take_the_renewed_token() -> None:
 def test_an_access_says_where_newer_tokens_come_from() -> None:
     local, remote = "ws://127.0.0.1:8765/dev", "wss://abc.example/dev"
 
-    assert Access(local, None, None, None, ("speakers",)).tokens.renewable
-    assert Access(remote, "a.b.c", None, None, (), token_command="print-token").tokens.renewable
-    assert not Access(remote, "a.b.c", None, None, ("speakers",)).tokens.renewable
-    assert not Access(local, "a.b.c", None, None, ("speakers",)).tokens.renewable
-    assert not Access(remote, None, None, None).tokens.renewable
+    assert Connector(local, None, None, None, ("speakers",)).tokens.renewable
+    assert Connector(remote, "a.b.c", None, None, (), token_command="print-token").tokens.renewable
+    assert not Connector(remote, "a.b.c", None, None, ("speakers",)).tokens.renewable
+    assert not Connector(local, "a.b.c", None, None, ("speakers",)).tokens.renewable
+    assert not Connector(remote, None, None, None).tokens.renewable

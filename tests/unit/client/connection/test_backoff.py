@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.hints import remedy
+from cli.hints import hint_for
 from client.connection.backoff import Reconnection, Seat
 from client.errors import (
     ClientError,
@@ -63,7 +63,7 @@ def test_the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() -> N
     ) as gave_up:
         reconnection.delay_after(last, SPEAKER, 160)
     assert gave_up.value.last is last
-    assert "check the network" in (remedy(gave_up.value) or "")
+    assert "check the network" in (hint_for(gave_up.value) or "")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_speaker_whom_the_owner_displaced_does_not_take_the_floor_back() -> No
     removed = ConnectionLostError("Connection Closed Normally", 1000)
     with pytest.raises(DisplacedError) as displaced:
         _started().delay_after(removed, SPEAKER, 100)
-    assert "go on there" in (remedy(displaced.value) or "")
+    assert "go on there" in (hint_for(displaced.value) or "")
     assert _started().delay_after(removed, _seat("listener"), 100) == 0.5
 
 

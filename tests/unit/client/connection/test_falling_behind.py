@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from cli.notices import notice
+from cli.notices import show_notice
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection
@@ -183,6 +183,6 @@ async def test_requests_wait_also_if_it_was_about_to_move_on_anyway() -> None:
 @pytest.mark.parametrize("seconds", [2.04, 27.0])
 def test_people_are_told_in_one_line(seconds: float) -> None:
     display, output = _display(FakeClock())
-    notice(display, CaughtUp(seconds))
+    show_notice(display, CaughtUp(seconds))
     (line,) = output.getvalue().splitlines()
     assert f"{seconds:.1f} s late" in line

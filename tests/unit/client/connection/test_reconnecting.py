@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from cli.options import Access
+from cli.options import Connector
 from client.connection.clock_offset import ClockOffset
 from client.connection.reconnecting import ReconnectingConnection, reconnecting
 from client.connection.websocket import Connection, connect
@@ -225,7 +225,7 @@ async def test_each_connection_has_a_token_of_its_own() -> None:
     service = FakeService()
     with token_service(200, '{"token": "t"}') as (token_url, asked):
         async with serving(service.handle) as url:
-            access = Access(url, None, token_url, "alice", ("speakers",))
+            access = Connector(url, None, token_url, "alice", ("speakers",))
             clock = FakeClock()
             async with reconnecting(access.open, clock=clock, sleep=clock.sleep) as connection:
                 await connection.create_session("en")

@@ -56,8 +56,8 @@ def test_the_line_of_progress_says_who_listens_once_it_is_known() -> None:
 
     for _ in range(2):
         clock.advance(6_000)
-        display.sent(report)
-        notices.notice(display, Notification(status()))
+        display.show_sent(report)
+        notices.show_notice(display, Notification(status()))
 
     assert output.getvalue().splitlines() == [
         "speaking: 0.2 s, 1 chunks sent",

@@ -201,7 +201,7 @@ async def test_who_is_through_hands_over_to_who_waits_and_leaves_in_any_case() -
 def test_turns_in_words(
     message: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notices.notice(Display(), Notification(msgspec.convert(message, InterpreterLease)))
+    notices.show_notice(Display(), Notification(msgspec.convert(message, InterpreterLease)))
     assert capsys.readouterr().out == line + "\n"
 
 

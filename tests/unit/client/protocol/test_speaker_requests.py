@@ -177,6 +177,6 @@ def test_people_are_told_in_words(state: BroadcastState, words: str) -> None:
     printed = io.StringIO()
     message: ServerMessage = BroadcastStateChanged(session_id=SESSION, broadcast_state=state)
 
-    notices.notice(Display(Console(file=printed, width=100)), Notification(message))
+    notices.show_notice(Display(Console(file=printed, width=100)), Notification(message))
 
     assert printed.getvalue().strip() == words
