@@ -133,7 +133,7 @@ async def test_a_token_that_is_about_to_expire_is_renewed_before_the_handshake()
         assert service.handshakes == source.issued
 
 
-async def test_a_new_token_that_is_refused_is_the_end() -> None:
+async def test_a_refused_new_token_is_not_retried() -> None:
     time = VirtualTime()
     source = Source(time)
     service = Service()
@@ -144,7 +144,7 @@ async def test_a_new_token_that_is_refused_is_the_end() -> None:
     assert len(source.issued) == 1
 
 
-async def test_nothing_is_tried_again_where_nothing_renews() -> None:
+async def test_a_refused_handshake_is_not_retried_without_source() -> None:
     service = Service()
     with pytest.raises(HandshakeRefusedError):
         async with connected(service, TokenCache(None, "a.b.c", VirtualTime())):
@@ -162,7 +162,7 @@ async def test_a_source_that_only_has_the_refused_token_does_not_help() -> None:
     assert service.handshakes == [token]
 
 
-async def test_why_there_is_no_newer_token_is_told_rather_than_the_refusal() -> None:
+async def test_the_token_error_is_raised_rather_than_the_refusal() -> None:
     class Broken:
         async def fetch(self) -> str:
             raise TokenError("the token command ended with status 1")
@@ -202,7 +202,7 @@ async def test_refused_audio_renews_the_token_and_is_no_end_of_the_talk() -> Non
     assert not service.expired
 
 
-async def test_what_was_refused_before_one_waits_renews_nothing_again() -> None:
+async def test_earlier_refusals_do_not_trigger_another_renewal() -> None:
     """Chunks on the way during a renewal are refused too."""
     time = VirtualTime()
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
@@ -219,7 +219,7 @@ async def test_what_was_refused_before_one_waits_renews_nothing_again() -> None:
         await asyncio.wait_for(waiting, 10)
 
 
-async def test_without_a_renewal_the_refusal_is_told_as_it_is() -> None:
+async def test_without_a_renewal_the_refusal_is_raised_unchanged() -> None:
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
     service = Service(accepted=[token])
     async with connected(service, TokenCache(None, token, VirtualTime())) as connection:

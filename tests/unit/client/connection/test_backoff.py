@@ -46,7 +46,7 @@ def test_each_wait_is_longer_than_the_last_up_to_a_limit() -> None:
     assert waits == [0.5, 1, 2, 4, 8, 8, 8]
 
 
-def test_clients_that_were_dropped_together_come_back_apart() -> None:
+def test_clients_dropped_together_reconnect_apart() -> None:
     assert [
         _started(random_fraction).delay_after(LOST, SPEAKER, 100) for random_fraction in (0, 0.5)
     ] == [0, 0.25]
@@ -80,7 +80,7 @@ def test_the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() -> N
         _refused("GATEWAY_FAULT", retryable=True),
     ],
 )
-def test_what_may_pass_is_tried_again(fault: ClientError) -> None:
+def test_transient_errors_are_retried(fault: ClientError) -> None:
     assert _started().delay_after(fault, SPEAKER, 100) == 0.5
 
 
@@ -96,7 +96,7 @@ def test_what_may_pass_is_tried_again(fault: ClientError) -> None:
         SoundError("s"),
     ],
 )
-def test_what_cannot_pass_ends_it_at_once(fault: ClientError) -> None:
+def test_permanent_errors_are_raised_at_once(fault: ClientError) -> None:
     with pytest.raises(type(fault)) as ended:
         _started().delay_after(fault, SPEAKER, 100)
     assert ended.value is fault

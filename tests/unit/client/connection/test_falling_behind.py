@@ -69,7 +69,7 @@ async def _fall_behind(
     await _chunk(service, 1)  # 4.8 s late
 
 
-async def test_it_takes_its_seat_on_a_new_connection() -> None:
+async def test_a_listener_that_falls_behind_moves_to_a_new_connection() -> None:
     service, clock = Slow(), FakeClock()
     async with steadfast(service, clock) as (connection, _):
         joined = await connection.join(SESSION, "en")
@@ -116,7 +116,7 @@ class Halting(Line):
             yield connection
 
 
-async def test_a_loss_while_it_moves_on_is_come_back_from_once() -> None:
+async def test_a_loss_during_the_move_reconnects_once() -> None:
     """Two who join by one resume token would push each other out."""
     service, clock = FakeService(), FakeClock()
 

@@ -77,7 +77,7 @@ async def test_a_speaker_who_was_told_of_a_timeout_comes_back_whatever_the_code(
         assert (await _away_and_back(connection)).reply.epoch == 2
 
 
-async def test_a_displaced_speaker_stays_away() -> None:
+async def test_a_displaced_speaker_does_not_reconnect() -> None:
     service = FakeService()
     async with steadfast(service, FakeClock()) as (connection, _):
         await connection.create_session("en")
@@ -110,7 +110,7 @@ async def test_an_interpreter_waits_until_its_own_seat_is_free() -> None:
     assert returned.seconds == 0.5 + 1 + 2
 
 
-async def test_everything_that_may_pass_is_outlasted() -> None:
+async def test_transient_errors_are_retried_until_reconnected() -> None:
     service, clock = FakeService(), FakeClock()
     async with steadfast(service, clock) as (connection, line):
         await connection.create_session("en")
@@ -121,7 +121,7 @@ async def test_everything_that_may_pass_is_outlasted() -> None:
 
 
 @pytest.mark.parametrize("code", ["SESSION_ENDED", "FORBIDDEN"])
-async def test_a_refusal_for_good_ends_everything_at_once(code: str) -> None:
+async def test_a_permanent_refusal_ends_reconnection(code: str) -> None:
     service, clock = FakeService(), FakeClock()
     async with steadfast(service, clock) as (connection, _):
         await connection.create_session("en")
@@ -136,7 +136,7 @@ async def test_a_refusal_for_good_ends_everything_at_once(code: str) -> None:
     assert clock.ms == 500
 
 
-async def test_the_time_of_grace_bounds_it() -> None:
+async def test_reconnection_ends_after_the_grace_period() -> None:
     service, clock = FakeService(), FakeClock()
     async with steadfast(service, clock, grace_seconds=10) as (connection, line):
         await connection.create_session("en")
@@ -148,7 +148,7 @@ async def test_the_time_of_grace_bounds_it() -> None:
     assert clock.ms == 10_000
 
 
-async def test_before_there_is_a_session_there_is_nothing_to_come_back_to() -> None:
+async def test_without_a_session_there_is_no_reconnection() -> None:
     async def slam(connection: object) -> None:
         """Close at once."""
 
@@ -157,7 +157,7 @@ async def test_before_there_is_a_session_there_is_nothing_to_come_back_to() -> N
             await connection.create_session("en")
 
 
-async def test_while_away_chunks_are_refused_and_requests_wait() -> None:
+async def test_while_disconnected_chunks_are_refused_and_requests_wait() -> None:
     service, asleep, awake = FakeService(), asyncio.Event(), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -180,7 +180,7 @@ async def test_while_away_chunks_are_refused_and_requests_wait() -> None:
     assert service.actions() == ["createSession", "joinSession", "endSession"]
 
 
-async def test_what_is_known_of_the_servers_clock_outlives_a_connection() -> None:
+async def test_the_clock_offset_outlives_a_connection() -> None:
     class Ahead(FakeService):
         async def _heartbeat(self, connection, request) -> None:  # type: ignore[no-untyped-def]
             ack = {"type": "heartbeatAck", "timestamp": T0 + 60_000, "clientTime": T0}
@@ -203,7 +203,7 @@ async def test_what_is_known_of_the_servers_clock_outlives_a_connection() -> Non
             assert connection.now_ms() == T0 + 60_000
 
 
-async def test_closing_while_away_ends_it() -> None:
+async def test_closing_while_disconnected_ends_reconnection() -> None:
     service, asleep = FakeService(), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -246,7 +246,7 @@ async def test_events_before_the_loss_come_before_it() -> None:
     assert kinds == [AudioReceived, Disconnected, Reconnected]
 
 
-async def test_a_fault_of_the_program_does_not_look_like_the_end_of_a_session() -> None:
+async def test_an_unexpected_exception_does_not_look_like_the_end_of_a_session() -> None:
     async def hear() -> None:
         service = FakeService()
         async with steadfast(service, FakeClock()) as (connection, line):

@@ -146,7 +146,7 @@ async def test_a_token_that_was_half_over_is_renewed_by_the_clock() -> None:
     assert wire.times == [1_200]
 
 
-async def test_failures_are_repeated_with_pauses_and_told_once(
+async def test_failures_are_retried_with_backoff_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     time = VirtualTime()
@@ -239,7 +239,7 @@ async def test_a_source_that_repeats_itself_is_asked_again_before_the_end() -> N
 
 
 @pytest.mark.parametrize("code", ["CONNECTION_NOT_FOUND", "UNKNOWN_ACTION"])
-async def test_where_it_is_of_no_use_nothing_more_is_sent(
+async def test_renewal_stops_when_it_is_pointless(
     code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     time = VirtualTime()
@@ -276,7 +276,7 @@ async def test_a_refusal_renews_at_once_and_those_on_the_way_do_not() -> None:
     assert len(wire.sent) <= 2
 
 
-async def test_many_who_are_refused_at_once_renew_once() -> None:
+async def test_concurrent_refusals_renew_once() -> None:
     time = VirtualTime()
     source, wire = Source(time), Wire(time)
     async with keeping(source, wire) as authenticator:
@@ -296,7 +296,7 @@ async def test_two_connections_share_a_renewal() -> None:
     assert source.asked == 3
 
 
-async def test_where_nothing_renews_it_that_is_said_in_time(
+async def test_an_expiring_token_without_source_is_logged_in_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     time = VirtualTime()
@@ -351,7 +351,7 @@ async def test_a_handshake_takes_the_old_token_if_there_is_no_newer_one() -> Non
     assert await tokens.current(time.now_ms()) == first
 
 
-async def test_without_any_token_the_fault_is_told() -> None:
+async def test_without_any_token_the_error_is_raised() -> None:
     time = VirtualTime()
     with pytest.raises(TokenError, match="down"):
         await TokenCache(Source(time, faults=[TokenError("down")]), None, time).current(T0)

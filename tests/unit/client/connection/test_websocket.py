@@ -218,14 +218,14 @@ async def test_a_refused_handshake_tells_the_status() -> None:
         ("ws://[::1", "not a WebSocket address"),
     ],
 )
-async def test_what_cannot_be_reached_is_told_without_the_token(url: str, message: str) -> None:
+async def test_an_unreachable_address_is_reported_without_the_token(url: str, message: str) -> None:
     with pytest.raises(UnreachableError, match=message) as fault:
         async with connect(url):
             pass
     assert "secret" not in str(fault.value)
 
 
-async def test_a_server_of_another_kind_is_told() -> None:
+async def test_a_server_without_websocket_is_reported() -> None:
     async def gibberish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example.com\r\n\r\n")
         writer.close()

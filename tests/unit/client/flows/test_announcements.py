@@ -131,7 +131,7 @@ class Announcing(FakeService):
         )
 
 
-async def test_a_return_tells_nothing_twice_and_knows_what_still_holds() -> None:
+async def test_a_reconnection_repeats_no_news_and_keeps_active_announcements() -> None:
     service, clock = Announcing(), FakeClock()
     async with steadfast(service, clock) as (connection, line):
         await connection.join(SESSION, "es")
@@ -202,7 +202,7 @@ class Reader(AnnouncementRequests):
         return reply
 
 
-async def test_whatever_becomes_of_one_confirmation_the_next_is_made() -> None:
+async def test_a_failed_acknowledgement_does_not_stop_the_next() -> None:
     over = RequestRefusedError("ANNOUNCEMENT_NOT_FOUND", 404, "gone", retryable=False)
     busy = RequestRefusedError("UNAVAILABLE", 503, "later", retryable=True)
     told: list[str] = []

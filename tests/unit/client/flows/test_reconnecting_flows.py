@@ -43,7 +43,7 @@ class Noted:
             await self._changed.wait()
 
 
-async def test_what_is_spoken_while_away_is_dropped_and_counted() -> None:
+async def test_audio_captured_while_disconnected_is_dropped_and_counted() -> None:
     """The speaker's own time goes on: 1.5 s without a connection cost the chunks of that time."""
     service, clock, noted, over = FakeService(SHORT), FakeClock(), Noted(), asyncio.Event()
     cut_at: list[float] = []
@@ -149,7 +149,7 @@ async def test_an_interpreter_speaks_on_after_its_own_return() -> None:
     assert service.actions()[-1] == "leaveSession"
 
 
-async def test_who_comes_back_to_a_session_by_link_brings_its_secret_again() -> None:
+async def test_rejoining_a_session_by_link_sends_its_secret_again() -> None:
     service, clock = FakeService(SHORT), FakeClock()
     async with steadfast(service, clock) as (connection, line), connect(line.url) as speaker:
         created: SessionCreated = await speaker.create_session("en")

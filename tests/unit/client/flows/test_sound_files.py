@@ -42,14 +42,14 @@ async def test_a_recorder_that_starts_late_is_heard_from_its_first_sample(
 
 
 @pytest.mark.parametrize("content", [b"", wav(b"")], ids=["nothing", "empty wav"])
-async def test_what_is_wrong_with_a_late_one_is_told_when_it_comes(
+async def test_errors_of_a_late_recorder_are_raised_when_they_occur(
     tmp_path: Path, content: bytes
 ) -> None:
     with pytest.raises(SoundError, match="fifo: contains no sound"):
         await _chunks(tmp_path / "fifo", content)
 
 
-async def test_one_that_never_starts_can_be_left(tmp_path: Path) -> None:
+async def test_a_recorder_that_never_starts_can_be_cancelled(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with contextlib.ExitStack() as files:
         await prepare_source(str(tmp_path / "fifo"), files, starting_seconds=0)
@@ -59,7 +59,7 @@ async def test_one_that_never_starts_can_be_left(tmp_path: Path) -> None:
     ("content", "message"),
     [(b"", "contains no sound"), (wav(b""), "contains no sound"), (b"words", "not a sound file")],
 )
-async def test_what_is_wrong_with_a_file_is_told_before_a_session_opens(
+async def test_errors_of_a_file_are_raised_before_a_session_opens(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "speech.wav").write_bytes(content)
@@ -67,7 +67,7 @@ async def test_what_is_wrong_with_a_file_is_told_before_a_session_opens(
         await prepare_source(str(tmp_path / "speech.wav"), files)
 
 
-async def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+async def test_a_file_without_permission_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "speech.wav").write_bytes(wav(PCM))
     (tmp_path / "speech.wav").chmod(0)
     if os.access(tmp_path / "speech.wav", os.R_OK):

@@ -133,7 +133,7 @@ async def _interpret(
             return await interpreting
 
 
-async def test_who_waits_speaks_when_it_is_their_turn() -> None:
+async def test_a_standby_sends_once_promoted() -> None:
     service, reasons = Turns(), list[str]()
     report = await _interpret(service, reasons, standby=True)
     assert (report.stream.sent, report.stream.off_air) == (CHUNKS, 0)
@@ -143,7 +143,7 @@ async def test_who_waits_speaks_when_it_is_their_turn() -> None:
     assert "handOver" not in service.actions(), "nobody waits"
 
 
-async def test_who_takes_over_speaks_at_once() -> None:
+async def test_an_interpreter_who_takes_over_sends_at_once() -> None:
     service, reasons = Turns(), list[str]()
     report = await _interpret(service, reasons, take_over=True)
     assert report.stream.sent == CHUNKS
@@ -151,13 +151,13 @@ async def test_who_takes_over_speaks_at_once() -> None:
     assert reasons == ["takenOver"]
 
 
-async def test_where_nobody_is_there_is_nothing_to_take_over() -> None:
+async def test_a_free_channel_needs_no_takeover() -> None:
     service = Turns(free=True)
     await _interpret(service, take_over=True)
     assert "takeOver" not in service.actions()
 
 
-async def test_who_is_displaced_waits_and_sends_nothing_meanwhile() -> None:
+async def test_a_displaced_interpreter_sends_nothing_until_promoted() -> None:
     service, reasons = Turns(free=True), list[str]()
     service.displaces_after = 1
     report = await _interpret(service, reasons, hesitant=True)
@@ -167,14 +167,14 @@ async def test_who_is_displaced_waits_and_sends_nothing_meanwhile() -> None:
     assert service.actions()[-1] == "leaveSession"
 
 
-async def test_who_is_displaced_before_being_told_goes_on() -> None:
+async def test_a_refusal_before_the_lease_message_does_not_end_the_stream() -> None:
     service = Turns(free=True)
     service.refuses = "FORBIDDEN"
     report = await _interpret(service)
     assert (report.stream.sent, report.stream.refused) == (CHUNKS, CHUNKS)
 
 
-async def test_who_is_through_hands_over_to_who_waits_and_leaves_in_any_case() -> None:
+async def test_after_the_source_ends_the_interpreter_hands_over_and_leaves() -> None:
     service = Turns(free=True, standbys=1)
     await _interpret(service)
     assert service.actions()[-2:] == ["handOver", "leaveSession"]
@@ -205,7 +205,7 @@ def test_turns_in_words(
     assert capsys.readouterr().out == line + "\n"
 
 
-def test_what_was_not_sent_is_told() -> None:
+def test_unsent_chunks_are_reported() -> None:
     line = describe_stream(StreamReport(200, captured=5, sent=2, off_air=3), "spoken")
     assert line == (
         "spoken: 1.0 s, 2 chunks sent, 3 not sent while another interpreter was the voice"

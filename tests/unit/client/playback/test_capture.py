@@ -65,7 +65,7 @@ async def test_a_live_source_that_stalled_dates_its_later_chunks_later() -> None
     ]
 
 
-async def test_what_piled_up_while_this_program_was_halted_comes_at_once_with_its_times() -> None:
+async def test_chunks_buffered_while_suspended_come_at_once_with_their_times() -> None:
     clock = FakeClock()
     result = await _captured(Microphone(clock, [200, 3_200, *[0] * 15, 200, 200]), clock)
     # The second chunk had waited for 3 s, which is known once the third is there at once.

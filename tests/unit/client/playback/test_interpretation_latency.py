@@ -73,7 +73,7 @@ def test_the_first_chunk_says_what_a_sentence_took() -> None:
     assert [summary.total.p50, summary.deliver.p95, summary.recognise.count] == [518, 40, 2]
 
 
-def test_sound_that_renders_nothing_is_none_of_its_business() -> None:
+def test_chunks_without_renders_are_ignored() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for seq in range(5):
         latency.add(audio(seq), T0 + seq * 200)
@@ -90,7 +90,7 @@ def test_a_chunk_that_comes_twice_counts_once() -> None:
     assert totals(latency) == [518]
 
 
-def test_who_comes_in_the_middle_of_a_sentence_does_not_measure_it() -> None:
+def test_joining_within_a_sentence_does_not_measure_it() -> None:
     latency = InterpretationLatency(CHUNK_MS)
     for chunk in [*sentence(0, 0)[1:], *sentence(5_000, 3)]:
         latency.add(chunk, sent_at(chunk) + 40)
@@ -180,7 +180,7 @@ def test_memory_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("delay", [40, 5_000])
-def test_a_listener_has_one_also_of_chunks_that_come_too_late_to_be_played(delay: int) -> None:
+def test_late_chunks_are_measured_too(delay: int) -> None:
     playout = Playout(FORMAT, NullSink(), playout_delay_ms=400)
     for chunk in sentence(0, 0):
         playout.push(AudioReceived(chunk, sent_at(chunk)))

@@ -67,7 +67,7 @@ def test_joining_in_the_middle_is_no_gap() -> None:
     assert _numbers(buffer.flush()) == [70]
 
 
-def test_what_comes_after_its_time_is_late_and_not_played() -> None:
+def test_a_chunk_after_its_playout_time_is_late() -> None:
     buffer = JitterBuffer(FORMAT, playout_delay_ms=400)
     buffer.push(audio(0), _complete_at(0))
     assert buffer.push(audio(1), _complete_at(1) + 401) is ChunkOutcome.LATE
@@ -76,7 +76,7 @@ def test_what_comes_after_its_time_is_late_and_not_played() -> None:
     assert (buffer.counts.late, buffer.counts.received) == (1, 3)
 
 
-def test_what_comes_after_a_later_chunk_was_played_is_late() -> None:
+def test_a_chunk_after_a_later_one_was_played_is_late() -> None:
     buffer = JitterBuffer(FORMAT, playout_delay_ms=400)
     buffer.push(audio(5), _complete_at(5))
     buffer.pop(_complete_at(5) + 400)

@@ -47,7 +47,7 @@ step = st.integers(min_value=-60_000, max_value=60_000)
     arrivals=st.lists(st.tuples(jitter, st.one_of(st.just(0), step)), min_size=1, max_size=60),
     lost=st.sets(st.integers(min_value=1, max_value=59)),
 )
-def test_no_step_of_the_senders_clock_is_a_lag(
+def test_a_step_of_the_senders_clock_is_not_lag(
     arrivals: list[tuple[float, int]], lost: set[int]
 ) -> None:
     meter, clock_ms = LagMeter(), 0
@@ -77,7 +77,7 @@ def test_a_late_first_chunk_is_no_baseline() -> None:
     assert _observe(meter, _chunk(9, 1_800), 3_800) == 2_000
 
 
-def test_pauses_of_an_interpreter_are_no_lag() -> None:
+def test_pauses_of_an_interpreter_are_not_lag() -> None:
     meter = LagMeter()
     _observe(meter, _chunk(0, 0), 0)
     assert _observe(meter, _chunk(1, 30_000), 30_000) == 0
@@ -92,7 +92,7 @@ def test_a_new_epoch_or_language_begins_anew() -> None:
     assert _observe(meter, _chunk(9, 0, language="es"), 9_000) == 0
 
 
-def test_what_comes_twice_or_out_of_order_changes_nothing() -> None:
+def test_repeated_or_reordered_chunks_change_nothing() -> None:
     meter = LagMeter()
     _observe(meter, _chunk(3, 600), 600)
     assert _observe(meter, _chunk(3, 600), 9_000) == 0

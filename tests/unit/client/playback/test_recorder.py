@@ -52,7 +52,7 @@ def test_a_fifo_gives_its_reader_a_stream(tmp_path: Path) -> None:
     assert told == []
 
 
-def test_a_fifo_that_nobody_reads_is_told_once_and_holds_up_nothing(tmp_path: Path) -> None:
+def test_a_fifo_without_reader_is_reported_once_and_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     told: list[str] = []
@@ -65,7 +65,7 @@ def test_a_fifo_that_nobody_reads_is_told_once_and_holds_up_nothing(tmp_path: Pa
     assert told[1] == f"{path} lacks 2.0 s that could not be written in time"
 
 
-def test_a_reader_who_goes_is_told_and_listening_goes_on(tmp_path: Path) -> None:
+def test_a_reader_that_closes_is_reported_and_listening_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     told: list[str] = []
@@ -78,7 +78,7 @@ def test_a_reader_who_goes_is_told_and_listening_goes_on(tmp_path: Path) -> None
     assert told == [f"Recording stops, listening goes on: {path}: its reader has gone"]
 
 
-def test_a_disk_that_is_full_is_told_once_and_listening_goes_on() -> None:
+def test_a_full_disk_is_reported_once_and_listening_goes_on() -> None:
     told: list[str] = []
     recorder = Recorder(Path("/dev/full"), 16_000, told.append)
     for _ in range(100):
@@ -110,9 +110,7 @@ def test_a_disk_that_fills_up_keeps_what_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "file/heard.wav"])
-def test_what_can_never_be_written_is_told_before_anything_is_heard(
-    tmp_path: Path, name: str
-) -> None:
+def test_an_unwritable_path_is_rejected_before_listening(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     with contextlib.ExitStack() as files:
         with pytest.raises(SoundError, match=r"cannot be written: .*; name another file") as fault:
@@ -148,7 +146,7 @@ def test_the_summary_says_whether_the_recording_is_whole(tmp_path: Path) -> None
     assert summary(None, 3) is None
 
 
-def test_without_a_name_sound_is_forgotten_and_opus_cannot_be_recorded(tmp_path: Path) -> None:
+def test_without_a_path_audio_is_discarded_and_opus_cannot_be_recorded(tmp_path: Path) -> None:
     opus = AudioFormat(encoding="opus")
     with contextlib.ExitStack() as files:
         assert isinstance(RecordingFile(None, files, print).open(opus), NullSink)

@@ -39,7 +39,7 @@ def play(*arrivals: int | BroadcastState) -> tuple[list[float], tuple[int, int, 
         pytest.param((1, "off", "off", "on", 5), id="told twice"),
     ],
 )
-def test_what_a_silence_withheld_is_not_lost(
+def test_chunks_withheld_during_a_pause_are_not_lost(
     order: tuple[str | int, ...], silence: BroadcastState
 ) -> None:
     states = {"off": silence, "on": ON}

@@ -24,7 +24,7 @@ def test_what_is_written_is_an_ordinary_wav_file(tmp_path: Path) -> None:
         assert file.readframes(4) == b"\1\0\2\0\0\0\0\0"
 
 
-def test_it_is_one_after_every_write_should_its_writer_die(tmp_path: Path) -> None:
+def test_the_file_is_valid_after_every_write(tmp_path: Path) -> None:
     path = tmp_path / "heard.wav"
     with WavWriter(path, 8_000) as writer:
         for count in range(1, 4):
@@ -60,7 +60,7 @@ def test_no_gap_can_fill_the_disk(tmp_path: Path) -> None:
     assert (tmp_path / "heard.wav").stat().st_size < 8_000 * 2 * MAX_SILENCE_MS / 1000 + 100
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file" / "heard.wav"):
         with pytest.raises(SoundError, match=r"cannot be written: .*; name another file") as fault:

@@ -36,7 +36,7 @@ MESSAGES = ANNOUNCEMENTS.map(
 
 
 @given(st.lists(st.one_of(MESSAGES, st.just("lost")), max_size=40))
-def test_whatever_comes_is_told_once_newer_after_older_and_never_after_its_end(
+def test_each_announcement_is_news_once_in_order_and_never_after_its_end(
     messages: list[ServerMessage | str],
 ) -> None:
     board, over = AnnouncementTracker(), set[str]()
@@ -105,7 +105,7 @@ def test_a_clear_in_another_session_ends_nothing_here() -> None:
     assert board.active == {"session": announcement(1, scope="session")}
 
 
-def test_what_was_replaced_while_away_does_not_come_back_and_what_held_is_no_news() -> None:
+def test_after_reconnecting_replaced_announcements_stay_gone_and_active_ones_are_no_news() -> None:
     board = AnnouncementTracker()
     board.apply(announcement(1))
     board.apply(announcement(2))
@@ -149,5 +149,5 @@ def test_another_sessions_announcement_may_be_older() -> None:
         AnnouncementCleared(announcement_id=None, scope="all"),
     ],
 )
-def test_nothing_is_no_news(nothing: ServerMessage) -> None:
+def test_a_reply_without_announcement_is_no_news(nothing: ServerMessage) -> None:
     assert not AnnouncementTracker().apply(nothing)

@@ -41,7 +41,7 @@ def texts(track: CaptionTrack) -> list[str]:
 class TestTrack:
     """What a reader sees."""
 
-    def test_a_partial_one_is_replaced_until_the_final_one_stays(self) -> None:
+    def test_a_partial_caption_is_replaced_until_the_final_one(self) -> None:
         track = CaptionTrack()
 
         seen = []
@@ -59,21 +59,21 @@ class TestTrack:
         ]
         assert texts(track) == ["Buenos días."]
 
-    def test_a_recogniser_may_think_again_without_having_heard_more(self) -> None:
+    def test_a_revised_partial_caption_of_the_same_length_is_shown(self) -> None:
         track = CaptionTrack()
         track.push(partial("Bueno"))
 
         assert track.push(partial("Buenos")) is CaptionOutcome.PARTIAL
         assert track.push(partial("Buenos")) is CaptionOutcome.STALE
 
-    def test_what_comes_twice_is_shown_once(self) -> None:
+    def test_a_repeated_caption_is_shown_once(self) -> None:
         track = CaptionTrack()
 
         assert track.push(caption("Hola.")) is CaptionOutcome.FINAL
         assert track.push(caption("Hola.")) is CaptionOutcome.STALE
         assert texts(track) == ["Hola."]
 
-    def test_a_partial_one_that_was_overtaken_is_not_shown(self) -> None:
+    def test_an_outdated_partial_caption_is_not_shown(self) -> None:
         track = CaptionTrack()
         track.push(partial("uno dos", end=800))
 
@@ -87,7 +87,7 @@ class TestTrack:
         # Silence around words belongs to both neighbours for some recognisers.
         assert track.push(partial("cuatro", 900, 1_300)) is CaptionOutcome.PARTIAL
 
-    def test_a_final_one_leaves_what_is_said_after_it(self) -> None:
+    def test_a_final_caption_keeps_the_partial_of_a_later_utterance(self) -> None:
         track = CaptionTrack()
         later = partial("dos", 1_000, 1_500)
         track.push(later)
@@ -95,7 +95,7 @@ class TestTrack:
         assert track.push(caption("Uno.", 0, 1_000)) is CaptionOutcome.FINAL
         assert track.partial == later
 
-    def test_final_ones_take_their_places_by_the_floors_time(self) -> None:
+    def test_final_captions_are_ordered_by_the_floors_time(self) -> None:
         track = CaptionTrack()
 
         for begin in (2_000, 0, 1_000):
@@ -103,7 +103,7 @@ class TestTrack:
 
         assert texts(track) == ["0", "1000", "2000"]
 
-    def test_a_former_voice_is_not_read_any_more(self) -> None:
+    def test_a_caption_of_an_older_epoch_is_stale(self) -> None:
         track = CaptionTrack()
         track.push(caption("of the first"))
         track.push(partial("of the first", 1_000, 1_500))
@@ -113,7 +113,7 @@ class TestTrack:
         assert track.push(caption("late", 1_000, 2_000)) is CaptionOutcome.STALE
         assert texts(track) == ["of the first", "of the second"]
 
-    def test_floor_and_language_have_nothing_to_do_with_each_other(self) -> None:
+    def test_floor_and_language_are_independent(self) -> None:
         track = CaptionTrack()
         track.push(caption("Hola.", 1_000, 2_000, epoch=7))
         track.push(partial("mundo", 2_000, 2_500, epoch=7))
@@ -127,7 +127,7 @@ class TestTrack:
         assert track.push(caption("Tarde.", 3_000, 4_000, epoch=7)) is CaptionOutcome.STALE
         assert texts(track) == ["Hola.", "Hello.", "Otra vez."]
 
-    def test_it_is_bounded_and_what_is_forgotten_does_not_return(self) -> None:
+    def test_the_track_is_bounded_and_forgotten_captions_do_not_return(self) -> None:
         track = CaptionTrack(max_finals=3)
         for number in range(5):
             track.push(caption(str(number), number * 1_000, number * 1_000 + 900))
@@ -136,7 +136,7 @@ class TestTrack:
         assert track.push(caption("0", 0, 900)) is CaptionOutcome.STALE
         assert texts(track) == ["2", "3", "4"]
 
-    def test_a_speaker_with_another_clock_is_read_on(self) -> None:
+    def test_captions_continue_with_another_speaker_clock(self) -> None:
         track = CaptionTrack(max_finals=3)
         hour = 3_600_000
         for number in range(4):
@@ -147,7 +147,7 @@ class TestTrack:
         assert track.push(caption("Then.")) is CaptionOutcome.FINAL
         assert texts(track) == ["2", "3", "Then."]
 
-    def test_of_languages_long_gone_nothing_is_kept(self) -> None:
+    def test_former_languages_are_forgotten(self) -> None:
         track = CaptionTrack(max_finals=3)
         track.push(caption("first", epoch=5))
         for number in range(40):
@@ -234,7 +234,7 @@ class TestCore:
         interpreter = self.seated(source="floor", role="interpreter")
         assert self.read(interpreter, spanish, floor) == ["Hello."]
 
-    def test_who_falls_back_to_the_floor_reads_the_floor(self) -> None:
+    def test_a_listener_who_falls_back_to_the_floor_reads_the_floor(self) -> None:
         core = self.seated()
         change = ChannelSourceChanged(
             session_id=SESSION, language="es", from_source="machine", to_source="floor", epoch=3
@@ -244,7 +244,7 @@ class TestCore:
         spanish, floor = caption("Hola."), caption("Hello.", language="en")
         assert self.read(core, spanish, floor) == ["Hello."]
 
-    def test_of_another_session_or_of_none_nothing_is_read(self) -> None:
+    def test_captions_of_another_session_are_ignored(self) -> None:
         elsewhere = msgspec.structs.replace(caption("Hola."), session_id="calm-otter-404")
         core = self.seated()
 
@@ -252,7 +252,7 @@ class TestCore:
         assert self.read(SessionCore(), caption("Hola.")) == []
         assert core.ignored == 1
 
-    def test_who_is_heard_no_more_is_read_no_more(self) -> None:
+    def test_captions_of_a_replaced_interpreter_are_ignored(self) -> None:
         core = self.seated(source="human")
         change = ChannelSourceChanged(
             session_id=SESSION, language="es", from_source="human", to_source="machine", epoch=4
@@ -261,7 +261,7 @@ class TestCore:
 
         assert self.read(core, caption("old", epoch=3), caption("new", epoch=4)) == ["new"]
 
-    def test_one_that_is_faster_than_the_reply_waits_for_it(self) -> None:
+    def test_a_caption_before_the_reply_is_held_until_the_reply(self) -> None:
         core = SessionCore()
         request_id, _ = core.ask(JoinSession(session_id=SESSION, target_language="es"))
         assert core.receive(encode(caption("Hola.")), T0) == []

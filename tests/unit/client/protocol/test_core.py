@@ -170,7 +170,7 @@ def test_what_is_unknown_or_malformed_is_ignored_and_counted() -> None:
     assert core.ignored == len(frames)
 
 
-def test_a_reply_that_nobody_waits_for_changes_nothing() -> None:
+def test_an_unexpected_reply_changes_nothing() -> None:
     core = SessionCore()
     request_id, _ = core.ask(JOIN)
     core.give_up(request_id)
@@ -220,7 +220,7 @@ def test_two_interpreters_are_never_heard_together(successor: str) -> None:
     assert _hears(core, _audio("es", epoch=5))
 
 
-def test_a_change_of_source_that_was_overtaken_changes_nothing() -> None:
+def test_an_outdated_change_of_source_changes_nothing() -> None:
     core = _joined(channelSource="human")
     _receive(core, _change("human", "machine", epoch=6), _change("human", "floor", epoch=5))
     assert core.state is not None
@@ -264,7 +264,7 @@ def test_a_change_of_source_before_the_reply_is_newer_than_the_reply() -> None:
     assert core.state.channel_source == "human"
 
 
-def test_what_was_kept_for_a_refused_join_goes() -> None:
+def test_held_messages_of_a_refused_join_are_dropped() -> None:
     core = SessionCore()
     request_id, _ = core.ask(JOIN)
     _receive(core, _audio("en"))
@@ -273,7 +273,7 @@ def test_what_was_kept_for_a_refused_join_goes() -> None:
     assert core.ignored == 1
 
 
-def test_nothing_is_kept_without_bound() -> None:
+def test_held_messages_are_bounded() -> None:
     core = SessionCore()
     core.ask(JOIN)
     for _ in range(1_000):

@@ -21,17 +21,17 @@ def test_a_chunk_of_the_lost_connection_does_not_bring_the_speaker_back() -> Non
     assert not LEFT.audio_received(1, 1_500).connected
 
 
-def test_a_chunk_of_a_newer_epoch_does() -> None:
+def test_a_chunk_of_a_newer_epoch_brings_the_speaker_back() -> None:
     assert LEFT.audio_received(2, 1_001).connected
 
 
-def test_sound_that_goes_on_after_the_news_of_the_loss_was_overtaken() -> None:
+def test_audio_after_the_straggler_time_brings_the_speaker_back() -> None:
     late_news = Floor().audio_received(1, 0).audio_received(2, 900).disconnected(1_000)
     assert not late_news.audio_received(2, 2_900).connected
     assert late_news.audio_received(2, 3_100).connected
 
 
-def test_whoever_came_during_the_absence_knows_no_epoch() -> None:
+def test_a_client_that_joined_during_the_absence_knows_no_epoch() -> None:
     assert Floor(connected=False).audio_received(7, 10).connected
 
 
@@ -44,11 +44,11 @@ def test_whoever_came_during_the_absence_knows_no_epoch() -> None:
         (LEFT.audio_received(2, 1_001).disconnected(5_000), False),
     ],
 )
-def test_a_return_that_was_heard_need_not_be_told(floor: Floor, known: bool) -> None:
+def test_a_return_shown_by_audio_counts_as_reported(floor: Floor, known: bool) -> None:
     assert floor.has_reported(2) is known
 
 
-def test_nothing_new_is_the_same() -> None:
+def test_a_chunk_of_the_known_epoch_changes_nothing() -> None:
     floor = Floor().audio_received(1, 0)
     assert floor.audio_received(1, 200) is floor
 
@@ -82,14 +82,14 @@ def _news(core: SessionCore, message: dict[str, Any] | Audio, at: float) -> list
 BACK = {"type": "speakerReconnected", "sessionId": SESSION, "epoch": 2}
 
 
-def test_a_loss_and_a_return_are_told() -> None:
+def test_a_loss_and_a_return_are_reported() -> None:
     core = _listening()
     _away(core)
     assert _news(core, BACK, 2_000) == [SpeakerReconnected(session_id=SESSION, epoch=2)]
     assert _connected(core)
 
 
-def test_the_first_sound_tells_the_return_once() -> None:
+def test_the_first_chunk_reports_the_return_once() -> None:
     core = _listening()
     assert _news(core, audio(5, epoch=1), 900) == []
     _away(core)
@@ -108,7 +108,7 @@ def test_a_floor_that_is_taken_over_without_a_loss_is_told_after_its_sound_too()
     assert len(_news(core, BACK, 1_000)) == 1
 
 
-def test_whoever_joins_during_the_absence_knows_of_it() -> None:
+def test_a_client_that_joins_during_the_absence_knows_of_it() -> None:
     core = _listening(speakerConnected=False)
     assert not _connected(core)
     assert len(_news(core, audio(3, epoch=4), 10)) == 1

@@ -78,14 +78,14 @@ def holds(core: SessionCore) -> tuple[bool, int | None]:
     return core.state.holds, core.state.epoch
 
 
-def test_who_joins_is_the_voice_or_waits() -> None:
+def test_a_joining_interpreter_holds_the_lease_or_is_a_standby() -> None:
     holder = interpreting(holds=True, epoch=3)
     assert holder.state is not None
     assert holder.state.holds
     assert not interpreting(holds=False).state.holds  # type: ignore[union-attr]
 
 
-def test_a_listener_holds_nothing() -> None:
+def test_a_listener_holds_no_lease() -> None:
     core = SessionCore()
     request_id, _ = core.ask(JoinSession(session_id=SESSION, target_language="es"))
     receive(core, {**JOINED, "requestId": request_id})
@@ -95,7 +95,7 @@ def test_a_listener_holds_nothing() -> None:
     assert not core.state.holds
 
 
-def test_a_push_tells_and_an_acknowledgement_that_says_the_same_does_not() -> None:
+def test_a_push_is_reported_and_an_equal_acknowledgement_is_not() -> None:
     core = interpreting(holds=False)
     assert news(receive(core, told("promoted", holds=True, epoch=4))) == [(True, "promoted")]
     assert holds(core) == (True, 4)
@@ -122,7 +122,7 @@ def test_a_lost_push_heals_by_the_next_acknowledgement(
     assert receive(core, told("promoted", holds=after, epoch=7, standbys=2)) == []
 
 
-def test_how_many_wait_is_known_without_being_told() -> None:
+def test_the_number_of_standbys_is_updated_silently() -> None:
     core = interpreting(holds=True, epoch=4)
     beat, _ = core.ask(Heartbeat())
     assert news(receive(core, ack(beat, holds=True, epoch=4, standbys=2))) == []
@@ -131,7 +131,7 @@ def test_how_many_wait_is_known_without_being_told() -> None:
     assert core.state.lease.standbys == 2
 
 
-def test_an_acknowledgement_does_not_undo_what_was_told_meanwhile() -> None:
+def test_an_acknowledgement_does_not_undo_a_newer_push() -> None:
     core = interpreting(holds=True)
     beat, _ = core.ask(Heartbeat())
     receive(core, told("takenOver", holds=False))
@@ -147,7 +147,7 @@ def test_acknowledgements_out_of_order_end_with_the_newest() -> None:
     assert holds(core) == (False, None)
 
 
-def test_an_acknowledgement_that_nobody_waits_for_tells_nothing() -> None:
+def test_an_unexpected_acknowledgement_is_ignored() -> None:
     core = interpreting(holds=True)
     beat, _ = core.ask(Heartbeat())
     core.give_up(beat)
@@ -155,7 +155,7 @@ def test_an_acknowledgement_that_nobody_waits_for_tells_nothing() -> None:
     assert holds(core)[0]
 
 
-def test_news_of_another_language_are_not_ours() -> None:
+def test_a_lease_of_another_language_is_ignored() -> None:
     core = interpreting(holds=True)
     other = told("takenOver", holds=False)
     other["lease"]["language"] = "fr"
@@ -229,7 +229,7 @@ class Leasing(FakeService):
         """Captions have no reply."""
 
 
-async def test_interpreters_ask_for_their_turn() -> None:
+async def test_interpreters_send_takeover_and_handover_requests() -> None:
     service = Leasing()
     async with serving(service.handle) as url, connect(url, lease_seconds=30) as connection:
         status = await connection.session_status(SESSION, "ticket")
@@ -260,7 +260,7 @@ async def test_a_session_is_opened_with_interpretation() -> None:
     assert service.requests[0]["interpretation"] == {"engine": "aws", "languages": "auto"}
 
 
-async def test_an_interpreter_gives_signs_of_life_without_waiting_for_answers() -> None:
+async def test_an_interpreter_sends_heartbeats_without_waiting_for_replies() -> None:
     service, clock = Leasing(), FakeClock()
     service.answers_beats = False
     async with serving(service.handle) as url:
@@ -274,7 +274,7 @@ async def test_an_interpreter_gives_signs_of_life_without_waiting_for_answers() 
                 await service.beats.get()
 
 
-async def test_listeners_beat_no_faster() -> None:
+async def test_listeners_keep_the_normal_heartbeat_interval() -> None:
     service = Leasing()
     async with serving(service.handle) as url:
         opened = connect(url, heartbeat_seconds=3_600, lease_seconds=0)
@@ -284,7 +284,7 @@ async def test_listeners_beat_no_faster() -> None:
     assert service.beats.empty()
 
 
-async def test_a_connection_whose_seat_has_moved_on_gives_no_more_signs_of_life() -> None:
+async def test_a_connection_that_lost_its_seat_sends_no_more_heartbeats() -> None:
     class Moved(Leasing):
         async def _heartbeat(self, connection, request) -> None:  # type: ignore[no-untyped-def]
             self.beats.put_nowait(None)
@@ -307,7 +307,7 @@ async def test_a_connection_whose_seat_has_moved_on_gives_no_more_signs_of_life(
     assert service.beats.empty()
 
 
-async def test_an_interpreter_that_comes_back_waits_if_need_be() -> None:
+async def test_a_returning_interpreter_may_become_a_standby() -> None:
     service = FakeService()
     async with steadfast(service, FakeClock()) as (connection, _):
         await connection.join(SESSION, "es", "interpreter", source="machine", ticket="t")
@@ -319,7 +319,7 @@ async def test_an_interpreter_that_comes_back_waits_if_need_be() -> None:
     assert (again["standby"], again["source"], again["ticket"]) == (True, "machine", "t")
 
 
-async def test_captions_are_not_queued_while_away() -> None:
+async def test_captions_are_not_queued_while_disconnected() -> None:
     service, asleep = FakeService(), asyncio.Event()
 
     async def sleep(seconds: float) -> None:

@@ -60,7 +60,7 @@ def test_the_order_in_which_messages_come_does_not_matter(
     assert laptop.progress == phone.progress
 
 
-def test_what_is_said_after_hearing_something_wins_whatever_the_clocks_show() -> None:
+def test_a_change_made_after_receiving_another_wins_whatever_the_clocks() -> None:
     behind, ahead = replica("behind", T0 - 3_600_000), replica("ahead", T0 + 30_000)
     behind.apply(told(ahead.add("film"), "ahead"))
     later = behind.remove("film")
@@ -69,7 +69,7 @@ def test_what_is_said_after_hearing_something_wins_whatever_the_clocks_show() ->
     assert ahead.watchlist == behind.watchlist == frozenset()
 
 
-def test_a_change_that_lost_is_replaced_by_what_won_and_not_sent_again() -> None:
+def test_a_losing_change_is_replaced_by_the_winner_and_not_sent_again() -> None:
     phone, laptop = replica("phone", T0 + 1_000), replica("laptop")
     change, winner = laptop.set_progress("film", 10, 100), told(phone.set_progress("film", 50, 100))
     laptop.confirm(change, accepted(change, current=winner))
@@ -77,14 +77,14 @@ def test_a_change_that_lost_is_replaced_by_what_won_and_not_sent_again() -> None
     assert laptop.progress == {"film": Progress(50, 100)}
 
 
-def test_news_of_something_newer_makes_ones_own_change_needless() -> None:
+def test_a_newer_message_discards_the_pending_change() -> None:
     phone, laptop = replica("phone", T0 + 1_000), replica("laptop")
     laptop.add("film")
     assert laptop.apply(told(phone.remove("film")))
     assert laptop.pending == []
 
 
-def test_what_is_refused_was_never_said() -> None:
+def test_a_refused_change_is_rolled_back() -> None:
     laptop = replica()
     first = laptop.set_progress("film", 10, 100)
     laptop.confirm(first, accepted(first))
@@ -104,7 +104,7 @@ def test_the_answer_to_an_older_change_leaves_the_newer_one_pending() -> None:
     assert laptop.watchlist == frozenset()
 
 
-def test_a_command_is_obeyed_once_and_only_by_its_target() -> None:
+def test_a_command_is_news_once_and_only_for_its_target() -> None:
     phone, laptop, tablet = replica("phone"), replica("laptop"), replica("tablet")
     command = phone.command("laptop", "seek", {"position": 12.5})
     again = phone.command("laptop", "seek", {"position": 12.5})
@@ -144,7 +144,7 @@ def test_a_clock_that_was_ahead_does_not_stay_so() -> None:
     assert [change.kind for change in laptop.pending] == ["watchlistUpdate", "deviceCommand"]
 
 
-def test_what_is_said_anew_is_still_later_than_what_was_heard_before() -> None:
+def test_restamped_changes_are_later_than_received_ones() -> None:
     now = [T0 + 600_000]
     laptop = DeviceReplica("laptop", lambda: now[0])
     heard = told(replica("phone", T0 + 30_000).add("film"))
@@ -158,7 +158,7 @@ def test_what_is_said_anew_is_still_later_than_what_was_heard_before() -> None:
 
 
 @pytest.mark.parametrize("winner", ["add", "remove"])
-def test_of_the_same_moment_what_the_service_says_counts(winner: str) -> None:
+def test_for_equal_clocks_the_services_message_wins(winner: str) -> None:
     """Somebody copied this device with its clock."""
     laptop, copy = replica(), replica()
     change = laptop.add("film") if winner == "remove" else laptop.remove("film")

@@ -70,7 +70,7 @@ def test_replicas_converge(clocks: list[int], story: Story) -> None:
         simulation.settle()
 
 
-def test_a_command_reaches_its_target_and_is_obeyed_once() -> None:
+def test_a_command_reaches_its_target_and_is_news_once() -> None:
     with new_world() as world:
         laptop, tv = phone(world, "alice", 1), phone(world, "alice", 2)
         sender = DeviceReplica(laptop.device_id, world.clock.now_ms)

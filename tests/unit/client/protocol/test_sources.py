@@ -70,7 +70,7 @@ def test_one_interpreter_after_the_other_and_each_time_the_floor_again() -> None
         assert (hears(core, "es", epoch), hears(core, "en", 1)) == (False, True)
 
 
-def test_from_one_person_to_the_next_the_former_is_heard_no_more() -> None:
+def test_after_a_takeover_the_former_interpreter_is_not_heard() -> None:
     core = listening()
     told(core, change("floor", "human", 4))
     told(core, change("human", "human", 5))
@@ -93,7 +93,7 @@ def test_in_whichever_order_the_news_comes_the_last_source_is_heard(
 
 
 @given(HISTORIES)
-def test_what_was_overtaken_is_no_news(changes: list[Message]) -> None:
+def test_an_outdated_change_is_no_news(changes: list[Message]) -> None:
     core = listening()
     if not changes:
         return

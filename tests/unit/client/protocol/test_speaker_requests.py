@@ -54,7 +54,7 @@ def known(core: SessionCore) -> BroadcastState:
     return core.state.broadcast_state
 
 
-def test_a_change_is_told_and_remembered() -> None:
+def test_a_state_change_is_reported_and_applied() -> None:
     core = seated()
 
     (event,) = receive(core, changed(5, isPaused=True, volume=0.5))
@@ -64,7 +64,7 @@ def test_a_change_is_told_and_remembered() -> None:
 
 
 @pytest.mark.parametrize("at", [5, 4])
-def test_what_is_known_or_older_is_ignored(at: int) -> None:
+def test_a_known_or_older_state_is_ignored(at: int) -> None:
     core = seated()
     receive(core, changed(5, isPaused=True))
 
@@ -79,7 +79,7 @@ def test_another_sessions_state_is_not_ours() -> None:
     assert known(core).is_broadcasting()
 
 
-def test_a_volume_that_is_none_is_no_message() -> None:
+def test_an_invalid_volume_is_ignored() -> None:
     core = seated()
 
     assert receive(core, changed(5, volume=1.5)) == []
@@ -173,7 +173,7 @@ async def test_a_speaker_controls_over_any_connection(
         (BroadcastState(is_paused=True, is_muted=True), "The broadcast is paused and muted."),
     ],
 )
-def test_people_are_told_in_words(state: BroadcastState, words: str) -> None:
+def test_state_changes_are_described_in_words(state: BroadcastState, words: str) -> None:
     printed = io.StringIO()
     message: ServerMessage = BroadcastStateChanged(session_id=SESSION, broadcast_state=state)
 

@@ -46,7 +46,7 @@ def test_a_written_file_is_read_back_sample_for_sample(tmp_path: Path) -> None:
     assert load_pcm(tmp_path / "a.wav", FORMAT) == pcm
 
 
-def test_what_is_too_loud_is_clipped() -> None:
+def test_loud_samples_are_clipped() -> None:
     pcm = to_pcm(_sound(np.array([1.0, 3.0, -3.0])), FORMAT)
     assert _integers(pcm) == [32_767, 32_767, -32_768]
 
@@ -62,7 +62,7 @@ def test_a_tone_survives_resampling_without_clicks_between_blocks(rate: int) -> 
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_blocks_are_resampled_as_the_whole_is(rate: int) -> None:
+def test_resampling_by_blocks_equals_resampling_the_whole(rate: int) -> None:
     voice = speechlike(2 * rate + 17, rate)
     pcm = np.frombuffer(to_pcm(_sound(voice, rate), FORMAT), "<i2").astype(int)
     whole = np.rint(soxr.resample(voice, rate, 16_000, quality="HQ") * 32_768).astype(int)
@@ -82,7 +82,7 @@ def test_an_opus_session_cannot_be_spoken_into() -> None:
     st.sampled_from([8_000, 11_025, 16_000]),
     st.lists(st.integers(0, 5_000), max_size=30),
 )
-def test_chunks_are_what_the_server_takes(
+def test_chunks_have_the_size_the_server_accepts(
     source: bytes, samples: int, chunk_ms: int, rate: int, cuts: list[int]
 ) -> None:
     audio_format = AudioFormat(sample_rate=rate, chunk_ms=chunk_ms)
@@ -103,12 +103,12 @@ def test_chunks_are_what_the_server_takes(
     assert list(to_chunks(iter([*pieces, rest]), audio_format)) == parts
 
 
-def test_no_sound_is_no_chunk() -> None:
+def test_empty_input_yields_no_chunk() -> None:
     assert list(chunks(b"", FORMAT)) == []
     assert list(to_chunks(iter([b"", b""]), FORMAT)) == []
 
 
-def test_the_volume_scales_and_full_volume_touches_nothing() -> None:
+def test_volume_scales_samples_and_full_volume_leaves_them_unchanged() -> None:
     pcm = np.array([-32_768, 100, 32_767], dtype="<i2").tobytes()
     assert at_volume(pcm, 1.0) is pcm
     assert _integers(at_volume(pcm, 0.5)) == [-16_384, 50, 16_384]

@@ -68,13 +68,13 @@ def test_two_who_take_turns_on_a_channel_each_are_both_at_full_level() -> None:
         assert abs(level_db(result[part], (left + right)[part])) < 0.5
 
 
-def test_a_constant_offset_is_no_sound() -> None:
+def test_a_dc_offset_does_not_count_as_sound() -> None:
     offset = np.full_like(VOICE, 0.4)
     assert abs(level_db(mixed(VOICE, offset) - mixed(VOICE, offset).mean(), VOICE)) < 1.0
 
 
 @pytest.mark.parametrize("before", [VOICE, OTHER], ids=["same voice", "another"])
-def test_a_plug_that_turns_the_phase_over_is_followed_without_a_click(before: Samples) -> None:
+def test_a_phase_inversion_is_followed_without_a_click(before: Samples) -> None:
     left = np.concatenate([before, VOICE])
     right = np.concatenate([before, -VOICE])
     result = mixed(left, right)
@@ -82,7 +82,7 @@ def test_a_plug_that_turns_the_phase_over_is_followed_without_a_click(before: Sa
     assert abs(level_db(settled, VOICE[RATE // 2 :])) < 1.0
 
 
-def test_weights_change_without_a_step() -> None:
+def test_weights_fade_without_a_step() -> None:
     tone = 0.5 * np.sin(2 * np.pi * 200 * np.arange(4 * RATE) / RATE)
     half = np.arange(len(tone)) < 2 * RATE
     steepest = np.abs(np.diff(tone)).max()
@@ -90,7 +90,7 @@ def test_weights_change_without_a_step() -> None:
     assert np.abs(np.diff(fades)).max() < 2.5 * steepest
 
 
-def test_stereo_that_is_wide_is_not_turned_over_and_back() -> None:
+def test_wide_stereo_is_not_inverted() -> None:
     side = 0.6 * OTHER
     result = mixed(VOICE + side, VOICE - side)
     assert level_db(result, VOICE) > -1.0

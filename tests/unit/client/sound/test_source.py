@@ -75,7 +75,9 @@ def _file(path: Path, content: bytes, *, may_be_raw: bool = True) -> Iterator[So
 
 
 @pytest.mark.parametrize("content", [PCM, wav(PCM), UNSIZED], ids=["raw", "wav", "streamed wav"])
-async def test_16_bits_come_sample_for_sample_from_anywhere(tmp_path: Path, content: bytes) -> None:
+async def test_16_bit_samples_are_read_exactly_from_every_input(
+    tmp_path: Path, content: bytes
+) -> None:
     expected = [PCM[at : at + 6_400] for at in range(0, len(PCM), 6_400)]
     with _pipe(content) as sound:
         assert (await _chunks(sound), sound.live) == (expected, True)
@@ -90,7 +92,7 @@ async def test_16_bits_come_sample_for_sample_from_anywhere(tmp_path: Path, cont
         assert await _chunks(sound) == expected
 
 
-async def test_input_that_is_there_already_is_read_from_where_it_stands(tmp_path: Path) -> None:
+async def test_an_open_descriptor_is_read_from_its_current_position(tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(b"header" + PCM[:800])
     with (tmp_path / "raw").open("rb", buffering=0) as file:
         file.seek(6)
@@ -99,7 +101,7 @@ async def test_input_that_is_there_already_is_read_from_where_it_stands(tmp_path
             assert await _chunks(sound) == [PCM[:800]]
 
 
-async def test_a_short_rest_is_padded() -> None:
+async def test_a_short_last_chunk_is_padded() -> None:
     with _pipe(PCM[: 6_400 + 3]) as sound:
         assert [len(chunk) for chunk in await _chunks(sound)] == [6_400, 100]
 
@@ -121,7 +123,7 @@ def _tone(frames: int, rate: int = 16_000) -> np.ndarray:
 
 @pytest.mark.parametrize("name", _LIBRARY)
 @pytest.mark.parametrize("rate", [16_000, 48_000])
-async def test_what_the_library_reads_is_read_from_files_and_pipes(
+async def test_library_formats_are_read_from_files_and_pipes(
     tmp_path: Path, name: str, rate: int
 ) -> None:
     kind, subtype = _LIBRARY[name]
@@ -172,7 +174,7 @@ async def test_raw_samples_that_look_like_the_beginning_of_an_mp3_are_raw(first:
     ],
     ids=["nothing", "empty wav", "metadata", "m4a", "bad flac", "avi", "adpcm"],
 )
-async def test_a_pipe_that_holds_no_sound_is_told_in_one_line(content: bytes, message: str) -> None:
+async def test_a_pipe_without_sound_gives_a_one_line_error(content: bytes, message: str) -> None:
     with _pipe(content) as sound:
         for _ in range(2):  # also to whoever asks again
             with pytest.raises(SoundError, match=message) as fault:
@@ -194,7 +196,7 @@ async def test_a_long_pipe_that_is_only_headed_like_sound_is_left(magic: bytes) 
 
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 @pytest.mark.parametrize("name", [*_LIBRARY, "WAV"])
-async def test_a_truncated_file_gives_what_is_there_or_one_line(
+async def test_a_truncated_file_is_read_as_far_as_possible_or_gives_a_one_line_error(
     tmp_path: Path, name: str, cut: float
 ) -> None:
     kind, subtype = _LIBRARY.get(name, ("WAV", "PCM_16"))
@@ -219,7 +221,7 @@ async def test_a_truncated_file_gives_what_is_there_or_one_line(
         (wav(PCM)[:10_000], 2),
     ],
 )
-async def test_how_many_chunks_there_will_be_is_known_of_files(
+async def test_the_number_of_chunks_of_a_file_is_known(
     tmp_path: Path, content: bytes, chunks: int
 ) -> None:
     with _file(tmp_path / "sound", content) as sound:
@@ -279,13 +281,13 @@ async def test_a_pipe_that_falls_silent_within_a_header_can_be_left(start: bytes
     ],
     ids=["null", "zero", "random", "directory", "missing", "NUL", "long"],
 )
-def test_what_is_no_input_is_told_in_one_line(path: str, message: str) -> None:
+def test_an_unusable_input_gives_a_one_line_error(path: str, message: str) -> None:
     with pytest.raises(SoundError, match=message) as fault:
         open_path(path)
     assert "\n" not in str(fault.value)
 
 
-def test_a_terminal_is_no_sound() -> None:
+def test_a_terminal_is_rejected_as_input() -> None:
     ours, theirs = os.openpty()
     with pytest.raises(SoundError, match=r"is a terminal .* pipe sound into it"):
         DescriptorInput(theirs, "standard input", owned=False)
@@ -293,7 +295,7 @@ def test_a_terminal_is_no_sound() -> None:
     os.close(theirs)
 
 
-async def test_a_descriptor_that_is_only_for_writing_is_told(tmp_path: Path) -> None:
+async def test_a_write_only_descriptor_is_rejected(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         source = DescriptorInput(file.fileno(), "standard input", owned=False)
         sound = SoundInput(source, "standard input", may_be_raw=True)
@@ -302,7 +304,7 @@ async def test_a_descriptor_that_is_only_for_writing_is_told(tmp_path: Path) -> 
         sound.close()
 
 
-def test_a_closed_descriptor_is_told() -> None:
+def test_a_closed_descriptor_is_rejected() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     os.close(writing)
@@ -376,7 +378,7 @@ async def test_a_long_flac_takes_the_memory_of_a_moment(tmp_path: Path) -> None:
     st.integers(1, 500),
     st.booleans(),
 )
-def test_any_bytes_in_pieces_of_any_size_end_as_chunks_or_as_one_line(
+def test_arbitrary_bytes_become_chunks_or_a_one_line_error(
     content: bytes, piece: int, may_be_raw: bool
 ) -> None:
     reading, writing = os.pipe()

@@ -77,7 +77,7 @@ def test_24_bits_in_4_bytes_are_read_wherever_they_stand(
     assert (sound.samples[:, 0] * 2**23).tolist() == _24.tolist()
 
 
-def test_where_24_bits_stand_is_told_by_the_first_sound_not_by_silence() -> None:
+def test_24_bit_alignment_is_detected_from_sound_not_silence() -> None:
     silence = np.zeros(10_000, dtype="<i4")
     data = np.concatenate([silence, _24]).astype("<i4").tobytes()
     sound = parse_sound(wav(data, bits=24, width=4))
@@ -94,7 +94,7 @@ def test_channels_are_columns() -> None:
     assert (sound.samples * 32_768).tolist() == [[1, -1], [2, -2]]
 
 
-def test_numbers_that_are_none_become_silence_and_loud_ones_full_scale() -> None:
+def test_nan_becomes_silence_and_loud_samples_full_scale() -> None:
     data = np.array([np.nan, np.inf, -np.inf, 1e30, -7.0], dtype="<f4").tobytes()
     sound = parse_sound(wav(data, tag=FLOAT, bits=32))
     assert sound.samples[:, 0].tolist() == [0, 1, -1, 1, -1]
@@ -194,7 +194,7 @@ def test_a_truncated_file_gives_the_frames_that_are_there(channels: int) -> None
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_read_is_one_line_that_names_file_and_remedy(
+def test_an_unreadable_file_gives_one_line_with_name_and_advice(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "a.wav"
@@ -205,7 +205,7 @@ def test_what_cannot_be_read_is_one_line_that_names_file_and_remedy(
     assert "\n" not in str(fault.value)
 
 
-def test_a_missing_file_and_a_directory_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_directory_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(SoundError, match="no such file; check the spelling"):
         read_sound(tmp_path / "none.wav")
     with pytest.raises(SoundError, match="is a directory"):
@@ -243,7 +243,7 @@ _CHUNKS = st.one_of(
     st.sampled_from([b"RIFF", b"RF64", b"BW64"]),
     st.integers(0, 12),
 )
-def test_any_order_of_chunks_of_any_size_is_sound_or_one_line(
+def test_riff_chunks_in_any_order_give_sound_or_a_one_line_error(
     chunks: list[bytes], size: int | None, kind: bytes, cut: int
 ) -> None:
     content = riff(*chunks, size=size, kind=kind)
