@@ -1,4 +1,4 @@
-"""How many examples property tests try: few by default, many on request."""
+"""How much tests try: little by default, much on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DEEP = os.environ.get("LINGOCAST_DEEP_TESTS") == "1"
 
 
 def examples(default: int, deep: int) -> int:
-    """The number of examples, of which a test with LINGOCAST_DEEP_TESTS=1 takes `deep`."""
+    """The size of a test: `deep` with LINGOCAST_DEEP_TESTS=1."""
     return deep if _DEEP else default
 
 

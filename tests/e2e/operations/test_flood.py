@@ -18,7 +18,7 @@ from tests.helpers.wire import PATIENCE_SECONDS, wire
 
 VANDALS = 8
 # Of a second each: a machine that halts for a second loses none.
-CHUNKS = 5
+CHUNKS = 3
 FLOODS: dict[str, dict[str, object]] = {
     "sendAudio": {"action": "sendAudio", "seq": 1, "timestamp": 1, "audio": "A" * 8_536},
     "heartbeat": {"action": "heartbeat"},

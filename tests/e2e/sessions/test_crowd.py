@@ -1,4 +1,4 @@
-"""Five hundred listeners join, switch, vanish and return; the counters match in the end."""
+"""Hundreds of listeners join, switch, vanish and return; the counters match in the end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from local.endpoints import Endpoints
 from tests.e2e.support.crowd import PATIENCE_SECONDS, Crowd
 from tests.e2e.support.operator import Operator, Row
 from tests.e2e.support.stage import Stage
+from tests.helpers.depth import examples
 
-LISTENERS = 500
+LISTENERS = examples(default=300, deep=1_000)
 SEED = 4
 
 # Two rounds of concurrent events per listener, after all have joined.
