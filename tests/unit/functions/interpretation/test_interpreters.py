@@ -1,4 +1,4 @@
-"""Interpreters: one a language, by right, with an epoch that grows."""
+"""Interpreters: rights, one per language, epochs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def join(world: World, connection: str, session_id: str, language: str = "es", *
     )
 
 
-def test_interpreter_holds_the_language_alone(world: World) -> None:
+def test_one_interpreter_per_language(world: World) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     unaffected = world.listener(session_id, "fr")
@@ -47,7 +47,7 @@ def test_interpreter_holds_the_language_alone(world: World) -> None:
     assert world.session(session_id).listener_count == 2
 
 
-def test_interpreter_who_goes_gives_the_language_back(world: World) -> None:
+def test_a_leaving_interpreter_releases_the_language(world: World) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     first = world.interpreter(session_id, "es")
@@ -74,7 +74,7 @@ def test_interpreters_need_the_group_or_the_sessions_list(world: World) -> None:
     assert join(world, ines, open_session)["type"] == "sessionJoined"
 
 
-def test_floor_has_no_interpreter(world: World) -> None:
+def test_the_source_language_has_no_interpreter(world: World) -> None:
     _, session_id = world.create_session()
 
     reply = join(world, world.connect("ines", "interpreters"), session_id, "en")

@@ -1,25 +1,25 @@
-"""A language is its interpreter's for as long as signs of life come; then it is the next one's."""
+"""Leases of interpreters and stand-bys: renewal, expiry and succession."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.helpers.world import World
-from tests.unit.functions.booths import LEASE_MS, Theatre
+from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
 
 
 @pytest.fixture
-def theatre(world: World) -> Theatre:
-    return Theatre(world)
+def session(world: World) -> InterpretedSession:
+    return InterpretedSession(world)
 
 
 class TestLease:
-    def test_joining_tells_what_one_has(self, theatre: Theatre) -> None:
-        world = theatre.world
+    def test_the_join_reply_contains_the_lease(self, session: InterpretedSession) -> None:
+        world = session.world
         first, second = (world.connect(user, "interpreters") for user in ("ines", "ivan"))
         until = world.clock.now_ms() + LEASE_MS
 
-        held, waited = theatre.join(first), theatre.join(second, standby=True)
+        held, waited = session.join(first), session.join(second, standby=True)
 
         assert (held["epoch"], held["lease"]) == (
             1,
@@ -32,214 +32,226 @@ class TestLease:
             "standbys": 0,
             "leaseUntil": until,
         }
-        assert theatre.changes() == [("floor", "human", 1)]
+        assert session.source_changes() == [("floor", "human", 1)]
 
-    def test_heartbeats_keep_both_the_language_and_the_place(self, theatre: Theatre) -> None:
-        voice, other = theatre.interpreter(), theatre.interpreter("ivan", standby=True)
+    def test_heartbeats_renew_interpreter_and_standby(self, session: InterpretedSession) -> None:
+        interpreter, other = session.interpreter(), session.interpreter("ivan", standby=True)
 
-        theatre.pass_time(10_000, voice, other)
-        theatre.floor_speaks()
+        session.pass_time(10_000, interpreter, other)
+        session.send_floor_chunk()
 
-        assert (theatre.voice(), theatre.waiting()) == (voice, {other})
-        assert theatre.heard() == []
-        now = theatre.world.clock.now_ms()
-        assert theatre.beat(voice)["lease"] == {
+        assert (session.holder(), session.standbys()) == (interpreter, {other})
+        assert session.received_chunks() == []
+        now = session.world.clock.now_ms()
+        assert session.heartbeat(interpreter)["lease"] == {
             "language": "es",
             "holds": True,
             "epoch": 1,
             "standbys": 1,
             "leaseUntil": now + LEASE_MS,
         }
-        assert theatre.beat(other)["lease"] == {
+        assert session.heartbeat(other)["lease"] == {
             "language": "es",
             "holds": False,
             "standbys": 0,
             "leaseUntil": now + LEASE_MS,
         }
 
-    def test_others_have_no_lease_in_their_acknowledgement(self, theatre: Theatre) -> None:
-        assert "lease" not in theatre.beat(theatre.speaker)
-        assert "lease" not in theatre.beat(theatre.listener)
+    def test_other_roles_have_no_lease_in_their_acknowledgement(
+        self, session: InterpretedSession
+    ) -> None:
+        assert "lease" not in session.heartbeat(session.speaker)
+        assert "lease" not in session.heartbeat(session.listener)
 
-    def test_audio_keeps_it_too_without_heartbeats(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter()
+    def test_chunks_renew_the_lease(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
 
         for _ in range(20):
-            theatre.world.clock.advance(1_000)
-            assert theatre.speaks(voice)
-            theatre.floor_speaks()
+            session.world.clock.advance(1_000)
+            assert session.send_chunk(interpreter)
+            session.send_floor_chunk()
 
-        assert theatre.voice() == voice
-        assert theatre.heard() == [("es", 1)] * 20
+        assert session.holder() == interpreter
+        assert session.received_chunks() == [("es", 1)] * 20
 
-    def test_any_instance_of_the_service_takes_heartbeats(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter()
+    def test_heartbeats_to_different_instances(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
         for _ in range(4):
-            theatre.pass_time(1_000, voice)
-            with theatre.world.another_instance("control"):
-                theatre.pass_time(1_000, voice)
-        theatre.floor_speaks()
+            session.pass_time(1_000, interpreter)
+            with session.world.another_instance("control"):
+                session.pass_time(1_000, interpreter)
+        session.send_floor_chunk()
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
-    def test_heartbeats_keep_the_connection_open_as_well(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter()
+    def test_heartbeats_keep_the_connection_from_idling(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
 
-        theatre.pass_time(130_000, voice)
-        theatre.world.sweep()
+        session.pass_time(130_000, interpreter)
+        session.world.sweep()
 
-        assert voice not in theatre.world.sender.deleted
-        assert theatre.voice() == voice
+        assert interpreter not in session.world.sender.deleted
+        assert session.holder() == interpreter
 
-    def test_silence_alone_loses_nothing(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter()
+    def test_silence_alone_does_not_end_the_lease(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
         for _ in range(60):
-            theatre.pass_time(1_000, voice)
-            theatre.floor_speaks()
+            session.pass_time(1_000, interpreter)
+            session.send_floor_chunk()
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
 
 class TestExpiry:
-    def test_the_floors_next_chunk_goes_to_whom_nobody_interprets_for(
-        self, theatre: Theatre
+    def test_the_floors_next_chunk_ends_the_lease_and_reaches_the_listeners(
+        self, session: InterpretedSession
     ) -> None:
-        voice = theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS)
-        theatre.floor_speaks()
-        assert theatre.heard() == []
+        interpreter = session.interpreter()
+        session.world.clock.advance(LEASE_MS)
+        session.send_floor_chunk()
+        assert session.received_chunks() == []
 
-        theatre.world.clock.advance(1)
-        theatre.floor_speaks()
+        session.world.clock.advance(1)
+        session.send_floor_chunk()
 
-        assert theatre.heard() == [("en", 1)]
-        assert theatre.changes() == [("floor", "human", 1), ("human", "floor", 1)]
-        assert theatre.leases(voice) == [("expired", False, None)]
-        assert theatre.voice() is None
-        assert theatre.world.telemetry.counts["InterpreterLeaseExpired"] == 1
+        assert session.received_chunks() == [("en", 1)]
+        assert session.source_changes() == [("floor", "human", 1), ("human", "floor", 1)]
+        assert session.lease_pushes(interpreter) == [("expired", False, None)]
+        assert session.holder() is None
+        assert session.world.telemetry.counts["InterpreterLeaseExpired"] == 1
 
-    def test_it_is_told_once(self, theatre: Theatre) -> None:
-        theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS + 1)
+    def test_notified_once(self, session: InterpretedSession) -> None:
+        session.interpreter()
+        session.world.clock.advance(LEASE_MS + 1)
 
         for _ in range(5):
-            theatre.floor_speaks()
+            session.send_floor_chunk()
 
-        assert theatre.changes()[1:] == [("human", "floor", 1)]
-        assert theatre.heard() == [("en", 1)] * 5
+        assert session.source_changes()[1:] == [("human", "floor", 1)]
+        assert session.received_chunks() == [("en", 1)] * 5
 
-    def test_who_wakes_up_is_refused_and_has_the_language_again_by_a_heartbeat(
-        self, theatre: Theatre
-    ) -> None:
-        voice = theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS + 1)
-        theatre.floor_speaks()
+    def test_a_late_heartbeat_reacquires_a_free_language(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
+        session.world.clock.advance(LEASE_MS + 1)
+        session.send_floor_chunk()
 
-        assert not theatre.speaks(voice)
-        lease = theatre.beat(voice)["lease"]
+        assert not session.send_chunk(interpreter)
+        lease = session.heartbeat(interpreter)["lease"]
 
         assert (lease["holds"], lease["epoch"]) == (True, 2)
-        assert theatre.speaks(voice)
-        assert theatre.heard() == [("en", 1), ("es", 2)]
-        assert theatre.changes()[-1] == ("floor", "human", 2)
+        assert session.send_chunk(interpreter)
+        assert session.received_chunks() == [("en", 1), ("es", 2)]
+        assert session.source_changes()[-1] == ("floor", "human", 2)
 
-    def test_who_wakes_up_after_somebody_came_waits_behind_them(self, theatre: Theatre) -> None:
-        stalled = theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS + 1)
-        theatre.floor_speaks()
-        successor = theatre.interpreter("ivan")
+    def test_a_late_heartbeat_makes_a_standby_if_the_language_is_taken(
+        self, session: InterpretedSession
+    ) -> None:
+        stalled = session.interpreter()
+        session.world.clock.advance(LEASE_MS + 1)
+        session.send_floor_chunk()
+        successor = session.interpreter("ivan")
 
-        assert not theatre.speaks(stalled)
-        lease = theatre.beat(stalled)["lease"]
+        assert not session.send_chunk(stalled)
+        lease = session.heartbeat(stalled)["lease"]
 
-        assert (lease["holds"], theatre.voice(), theatre.waiting()) == (False, successor, {stalled})
-        assert not theatre.speaks(stalled)
+        assert (lease["holds"], session.holder(), session.standbys()) == (
+            False,
+            successor,
+            {stalled},
+        )
+        assert not session.send_chunk(stalled)
 
-    def test_the_minutes_sweep_sees_it_where_the_floor_is_silent(self, theatre: Theatre) -> None:
-        theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS + 1)
+    def test_the_sweep_ends_the_lease_while_the_floor_is_silent(
+        self, session: InterpretedSession
+    ) -> None:
+        session.interpreter()
+        session.world.clock.advance(LEASE_MS + 1)
 
-        theatre.world.sweep()
+        session.world.sweep()
 
-        assert theatre.voice() is None
-        assert theatre.changes()[-1] == ("human", "floor", 1)
+        assert session.holder() is None
+        assert session.source_changes()[-1] == ("human", "floor", 1)
 
-    def test_joining_sees_it(self, theatre: Theatre) -> None:
-        theatre.interpreter()
-        theatre.world.clock.advance(LEASE_MS + 1)
+    def test_a_join_ends_the_lease(self, session: InterpretedSession) -> None:
+        session.interpreter()
+        session.world.clock.advance(LEASE_MS + 1)
 
-        newcomer = theatre.interpreter("ivan")
+        newcomer = session.interpreter("ivan")
 
-        assert (theatre.voice(), theatre.epoch()) == (newcomer, 2)
+        assert (session.holder(), session.epoch()) == (newcomer, 2)
 
-    def test_who_waits_comes_before_who_joins(self, theatre: Theatre) -> None:
-        theatre.interpreter()
-        waiting = theatre.interpreter("ivan", standby=True)
-        theatre.pass_time(LEASE_MS + 1, waiting)
+    def test_a_standby_precedes_a_newcomer(self, session: InterpretedSession) -> None:
+        session.interpreter()
+        standby = session.interpreter("ivan", standby=True)
+        session.pass_time(LEASE_MS + 1, standby)
 
-        refused = theatre.join(theatre.world.connect("ira", "interpreters"))
+        refused = session.join(session.world.connect("ira", "interpreters"))
 
         assert refused["code"] == "LANGUAGE_TAKEN"
-        assert theatre.voice() == waiting
+        assert session.holder() == standby
 
-    def test_interpreters_of_other_languages_are_left_alone(self, theatre: Theatre) -> None:
-        theatre.interpreter()
-        french = theatre.world.interpreter(theatre.session_id, "fr", "ivan")
-        theatre.pass_time(LEASE_MS + 1, french)
+    def test_other_languages_are_unaffected(self, session: InterpretedSession) -> None:
+        session.interpreter()
+        french = session.world.interpreter(session.session_id, "fr", "ivan")
+        session.pass_time(LEASE_MS + 1, french)
 
-        theatre.floor_speaks()
+        session.send_floor_chunk()
 
-        assert theatre.world.session(theatre.session_id).interpreted() == {"fr": "human"}
+        assert session.world.session(session.session_id).interpreted() == {"fr": "human"}
 
-    def test_a_pause_costs_nobody_their_language_who_is_alive(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter()
-        theatre.world.ask(theatre.speaker, "pauseBroadcast")
-        theatre.pass_time(60_000, voice)
-        theatre.world.ask(theatre.speaker, "resumeBroadcast")
+    def test_a_pause_does_not_end_the_lease(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter()
+        session.world.ask(session.speaker, "pauseBroadcast")
+        session.pass_time(60_000, interpreter)
+        session.world.ask(session.speaker, "resumeBroadcast")
 
-        theatre.floor_speaks()
+        session.send_floor_chunk()
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
 
-class TestLadder:
-    def test_people_come_before_machines_and_the_floor_comes_last(self, theatre: Theatre) -> None:
-        first = theatre.interpreter("one")
-        machine = theatre.interpreter("two", standby=True, source="machine")
-        human = theatre.interpreter("three", standby=True)
+class TestSuccession:
+    def test_humans_precede_machines_and_the_floor_comes_last(
+        self, session: InterpretedSession
+    ) -> None:
+        first = session.interpreter("one")
+        machine = session.interpreter("two", standby=True, source="machine")
+        human = session.interpreter("three", standby=True)
         steps = []
         for lost in (first, human, machine):
-            theatre.world.disconnect(lost)
-            steps.append(theatre.voice())
+            session.world.disconnect(lost)
+            steps.append(session.holder())
 
         assert steps == [human, machine, None]
-        assert theatre.changes() == [
+        assert session.source_changes() == [
             ("floor", "human", 1),
             ("human", "human", 2),
             ("human", "machine", 3),
             ("machine", "floor", 3),
         ]
-        assert theatre.leases(human) == [("promoted", True, 2)]
-        assert theatre.leases(machine) == [("promoted", True, 3)]
-        assert theatre.world.telemetry.counts["InterpreterPromoted"] == 2
+        assert session.lease_pushes(human) == [("promoted", True, 2)]
+        assert session.lease_pushes(machine) == [("promoted", True, 3)]
+        assert session.world.telemetry.counts["InterpreterPromoted"] == 2
 
-    def test_who_has_waited_longest_is_next(self, theatre: Theatre) -> None:
-        first = theatre.interpreter("one")
-        waiting: list[str] = []
+    def test_the_longest_waiting_standby_is_next(self, session: InterpretedSession) -> None:
+        first = session.interpreter("one")
+        standbys: list[str] = []
         for user in ("two", "three", "four"):
-            theatre.pass_time(500, first, *waiting)
-            waiting.append(theatre.interpreter(user, standby=True))
+            session.pass_time(500, first, *standbys)
+            standbys.append(session.interpreter(user, standby=True))
 
-        theatre.world.ask(first, "leaveSession")
+        session.world.ask(first, "leaveSession")
 
-        assert (theatre.voice(), theatre.waiting()) == (waiting[0], set(waiting[1:]))
+        assert (session.holder(), session.standbys()) == (standbys[0], set(standbys[1:]))
 
     @pytest.mark.parametrize("how", ["expires", "leaves", "disconnects", "is gone"])
-    def test_however_the_interpreter_is_lost(self, theatre: Theatre, how: str) -> None:
-        world = theatre.world
-        first, second = theatre.interpreter("one"), theatre.interpreter("two", standby=True)
+    def test_every_way_of_losing_the_interpreter(
+        self, session: InterpretedSession, how: str
+    ) -> None:
+        world = session.world
+        first, second = session.interpreter("one"), session.interpreter("two", standby=True)
         if how == "expires":
-            theatre.pass_time(LEASE_MS + 1, second)
+            session.pass_time(LEASE_MS + 1, second)
         elif how == "leaves":
             world.ask(first, "leaveSession")
         elif how == "disconnects":
@@ -247,114 +259,114 @@ class TestLadder:
         else:
             world.sender.gone.add(first)
 
-        theatre.floor_speaks()
+        session.send_floor_chunk()
 
-        assert (theatre.voice(), theatre.epoch(), theatre.waiting()) == (second, 2, set())
-        assert theatre.changes()[1:] == [("human", "human", 2)]
-        theatre.speaks(first)
-        theatre.speaks(second)
-        assert theatre.heard() == [("es", 2)]
+        assert (session.holder(), session.epoch(), session.standbys()) == (second, 2, set())
+        assert session.source_changes()[1:] == [("human", "human", 2)]
+        session.send_chunk(first)
+        session.send_chunk(second)
+        assert session.received_chunks() == [("es", 2)]
 
-    def test_the_chunk_in_hand_is_not_for_those_who_have_the_next_one(
-        self, theatre: Theatre
+    def test_the_chunk_that_detects_the_expiry_is_not_sent_if_a_standby_succeeds(
+        self, session: InterpretedSession
     ) -> None:
-        theatre.interpreter("one")
-        second = theatre.interpreter("two", standby=True)
-        theatre.pass_time(LEASE_MS + 1, second)
+        session.interpreter("one")
+        second = session.interpreter("two", standby=True)
+        session.pass_time(LEASE_MS + 1, second)
 
-        theatre.floor_speaks()
+        session.send_floor_chunk()
 
-        assert theatre.heard() == []
+        assert session.received_chunks() == []
 
-    def test_who_waits_and_is_dead_is_passed_over_and_forgotten(self, theatre: Theatre) -> None:
-        first = theatre.interpreter("one")
-        theatre.interpreter("dead", standby=True)
-        theatre.pass_time(1_000, first)
-        alive = theatre.interpreter("alive", standby=True)
-        theatre.pass_time(LEASE_MS - 500, first, alive)
+    def test_expired_standbys_are_skipped_and_removed(self, session: InterpretedSession) -> None:
+        first = session.interpreter("one")
+        session.interpreter("dead", standby=True)
+        session.pass_time(1_000, first)
+        alive = session.interpreter("alive", standby=True)
+        session.pass_time(LEASE_MS - 500, first, alive)
 
-        theatre.world.disconnect(first)
+        session.world.disconnect(first)
 
-        assert (theatre.voice(), theatre.waiting()) == (alive, set())
+        assert (session.holder(), session.standbys()) == (alive, set())
 
-    def test_nobody_is_left_but_the_dead(self, theatre: Theatre) -> None:
-        first = theatre.interpreter("one")
-        theatre.interpreter("dead", standby=True)
-        theatre.pass_time(LEASE_MS + 1, first)
-
-        theatre.world.disconnect(first)
-
-        assert (theatre.voice(), theatre.waiting()) == (None, set())
-        assert theatre.changes()[-1] == ("human", "floor", 1)
-
-    def test_who_is_next_and_turns_out_to_be_gone_is_passed_over_at_once(
-        self, theatre: Theatre
+    def test_the_floor_follows_if_all_standbys_have_expired(
+        self, session: InterpretedSession
     ) -> None:
-        first = theatre.interpreter("one")
-        gone = theatre.interpreter("gone", standby=True)
-        last = theatre.interpreter("last", standby=True)
-        theatre.world.sender.gone.add(gone)
+        first = session.interpreter("one")
+        session.interpreter("dead", standby=True)
+        session.pass_time(LEASE_MS + 1, first)
 
-        theatre.world.disconnect(first)
+        session.world.disconnect(first)
 
-        assert theatre.voice() == last
-        assert theatre.leases(last) == [("promoted", True, 3)]
+        assert (session.holder(), session.standbys()) == (None, set())
+        assert session.source_changes()[-1] == ("human", "floor", 1)
 
-    def test_who_stops_waiting_is_told_of_nothing(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
-        leaves = theatre.interpreter("two", standby=True)
-        drops = theatre.interpreter("three", standby=True)
+    def test_a_gone_successor_is_skipped_at_once(self, session: InterpretedSession) -> None:
+        first = session.interpreter("one")
+        gone = session.interpreter("gone", standby=True)
+        last = session.interpreter("last", standby=True)
+        session.world.sender.gone.add(gone)
 
-        theatre.world.ask(leaves, "leaveSession")
-        theatre.world.disconnect(drops)
+        session.world.disconnect(first)
 
-        assert (theatre.voice(), theatre.waiting()) == (voice, set())
-        assert theatre.changes() == [("floor", "human", 1)]
+        assert session.holder() == last
+        assert session.lease_pushes(last) == [("promoted", True, 3)]
 
-    def test_a_few_may_wait_and_one_more_is_told_so(self, theatre: Theatre) -> None:
-        theatre.interpreter("one")
+    def test_a_leaving_standby_changes_nothing_else(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
+        leaves = session.interpreter("two", standby=True)
+        drops = session.interpreter("three", standby=True)
+
+        session.world.ask(leaves, "leaveSession")
+        session.world.disconnect(drops)
+
+        assert (session.holder(), session.standbys()) == (interpreter, set())
+        assert session.source_changes() == [("floor", "human", 1)]
+
+    def test_the_number_of_standbys_is_limited(self, session: InterpretedSession) -> None:
+        session.interpreter("one")
         for number in range(8):
-            theatre.interpreter(f"user{number}", standby=True)
-        connection = theatre.world.connect("more", "interpreters")
+            session.interpreter(f"user{number}", standby=True)
+        connection = session.world.connect("more", "interpreters")
 
-        refused = theatre.join(connection, standby=True)
+        refused = session.join(connection, standby=True)
 
         assert (refused["code"], refused["status"]) == ("LANGUAGE_TAKEN", 409)
         assert "8 stand-bys" in refused["message"]
-        assert theatre.world.ask(connection, "leaveSession")["code"] == "NOT_IN_SESSION"
+        assert session.world.ask(connection, "leaveSession")["code"] == "NOT_IN_SESSION"
 
-    def test_the_dead_take_no_room(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
+    def test_expired_standbys_do_not_count(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
         for number in range(8):
-            theatre.interpreter(f"user{number}", standby=True)
-        theatre.pass_time(LEASE_MS + 1, voice)
+            session.interpreter(f"user{number}", standby=True)
+        session.pass_time(LEASE_MS + 1, interpreter)
 
-        newcomer = theatre.interpreter("more", standby=True)
+        newcomer = session.interpreter("more", standby=True)
 
-        assert theatre.waiting() == {newcomer}
+        assert session.standbys() == {newcomer}
 
-    def test_all_of_them_hear_the_floor(self, theatre: Theatre) -> None:
-        both = theatre.interpreter("one"), theatre.interpreter("two", standby=True)
+    def test_interpreter_and_standbys_hear_the_floor(self, session: InterpretedSession) -> None:
+        both = session.interpreter("one"), session.interpreter("two", standby=True)
 
-        theatre.floor_speaks()
+        session.send_floor_chunk()
 
         for connection in both:
-            (audio,) = theatre.world.pushes(connection, "audio")
+            (audio,) = session.world.pushes(connection, "audio")
             assert audio["language"] == "en"
 
 
 class TestRequests:
     @pytest.mark.parametrize("fields", [{"standby": True}, {"source": "human"}])
     @pytest.mark.parametrize("role", ["listener", "speaker"])
-    def test_only_interpreters_wait_or_are_machines(
-        self, theatre: Theatre, fields: dict[str, object], role: str
+    def test_only_interpreters_may_set_standby_and_source(
+        self, session: InterpretedSession, fields: dict[str, object], role: str
     ) -> None:
-        connection = theatre.world.connect("alice", "speakers")
+        connection = session.world.connect("alice", "speakers")
 
-        refused = theatre.world.ask(
+        refused = session.world.ask(
             connection,
             "joinSession",
-            sessionId=theatre.session_id,
+            sessionId=session.session_id,
             targetLanguage="fr",
             role=role,
             **fields,
@@ -363,33 +375,35 @@ class TestRequests:
         assert refused["code"] == "INVALID_MESSAGE"
         assert refused["message"].startswith(f"{next(iter(fields))}:")
 
-    def test_a_machine_is_said_to_be_one(self, theatre: Theatre) -> None:
-        theatre.interpreter(source="machine")
+    def test_a_machine_is_named_as_the_source(self, session: InterpretedSession) -> None:
+        session.interpreter(source="machine")
 
-        joined = theatre.world.ask(
-            theatre.world.connect(),
+        joined = session.world.ask(
+            session.world.connect(),
             "joinSession",
-            sessionId=theatre.session_id,
+            sessionId=session.session_id,
             targetLanguage="es",
         )
 
-        assert theatre.changes() == [("floor", "machine", 1)]
+        assert session.source_changes() == [("floor", "machine", 1)]
         assert (joined["channelSource"], joined["channels"]) == ("machine", {"es": "machine"})
 
-    def test_a_repeated_join_of_who_waits_is_answered_again(self, theatre: Theatre) -> None:
-        theatre.interpreter("one")
-        waiting = theatre.interpreter("two", standby=True)
+    def test_a_repeated_join_of_a_standby_is_answered_again(
+        self, session: InterpretedSession
+    ) -> None:
+        session.interpreter("one")
+        standby = session.interpreter("two", standby=True)
 
-        again = theatre.join(waiting, standby=True)
+        again = session.join(standby, standby=True)
 
         assert (again["type"], again["lease"]["holds"]) == ("sessionJoined", False)
 
-    def test_a_session_that_ends_ends_their_places(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
-        waiting = theatre.interpreter("two", standby=True)
-        theatre.world.ask(theatre.speaker, "endSession")
+    def test_the_end_of_the_session_ends_all_leases(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
+        standby = session.interpreter("two", standby=True)
+        session.world.ask(session.speaker, "endSession")
 
-        assert "lease" not in theatre.beat(voice)
-        assert "lease" not in theatre.beat(waiting)
-        theatre.world.disconnect(voice)
-        assert theatre.changes() == [("floor", "human", 1)]
+        assert "lease" not in session.heartbeat(interpreter)
+        assert "lease" not in session.heartbeat(standby)
+        session.world.disconnect(interpreter)
+        assert session.source_changes() == [("floor", "human", 1)]

@@ -1,4 +1,4 @@
-"""Who has left, or is gone, interprets no more, whatever they were just saying."""
+"""A heartbeat concurrent with leaving or disconnecting does not restore the lease."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import pytest
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
-from tests.unit.functions.booths import LEASE_MS, Theatre
+from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
 
-# No request makes as many calls.
-_MOST_CALLS = 40
+# More calls than any request makes.
+_MAX_CALLS = 40
 
-Doing = Callable[[World, str], object]
-FAREWELLS: dict[str, Doing] = {
-    "leaves": lambda world, who: world.ask(who, "leaveSession"),
-    "disconnects": lambda world, who: world.disconnect(who),
+Event = Callable[[World, str], object]
+DEPARTURES: dict[str, Event] = {
+    "leaves": lambda world, connection: world.ask(connection, "leaveSession"),
+    "disconnects": lambda world, connection: world.disconnect(connection),
 }
 
 
-def heartbeat(world: World, who: str) -> None:
-    world.ask(who, "heartbeat")
+def heartbeat(world: World, connection: str) -> None:
+    world.ask(connection, "heartbeat")
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["alive", "with a lease that has run out"])
-@pytest.mark.parametrize("waits", [False, True], ids=["interprets", "waits"])
-@pytest.mark.parametrize("farewell", FAREWELLS)
+@pytest.mark.parametrize("late", [False, True], ids=["with a live lease", "with an expired lease"])
+@pytest.mark.parametrize("standby", [False, True], ids=["interpreter", "stand-by"])
+@pytest.mark.parametrize("departure", DEPARTURES)
 @pytest.mark.parametrize("heartbeat_first", [False, True])
-def test_a_heartbeat_beside_the_farewell(
-    world: World, farewell: str, heartbeat_first: bool, waits: bool, late: bool
+def test_a_heartbeat_during_a_departure(
+    world: World, departure: str, heartbeat_first: bool, standby: bool, late: bool
 ) -> None:
     database = Interleaved(dynamodb())
     world.use_dynamodb(database)
-    goes = FAREWELLS[farewell]
-    first, second = (heartbeat, goes) if heartbeat_first else (goes, heartbeat)
-    for calls in range(_MOST_CALLS):
-        theatre = Theatre(world)
-        other = theatre.interpreter("other") if waits else None
-        leaver = theatre.interpreter("leaver", standby=waits)
+    depart = DEPARTURES[departure]
+    first, second = (heartbeat, depart) if heartbeat_first else (depart, heartbeat)
+    for calls in range(_MAX_CALLS):
+        session = InterpretedSession(world)
+        other = session.interpreter("other") if standby else None
+        leaver = session.interpreter("leaver", standby=standby)
         if late:
-            theatre.pass_time(LEASE_MS + 1, *filter(None, [other]))
-        database.interrupt(lambda who=leaver: second(world, who), after=calls)  # type: ignore[misc]
+            session.pass_time(LEASE_MS + 1, *filter(None, [other]))
+        database.interrupt(lambda leaver=leaver: second(world, leaver), after=calls)  # type: ignore[misc]
         first(world, leaver)
         if database.cancel():
             break
 
-        assert theatre.voice() == other
-        assert leaver not in theatre.waiting()
-        assert not theatre.speaks(leaver)
+        assert session.holder() == other
+        assert leaver not in session.standbys()
+        assert not session.send_chunk(leaver)
         if other is None:
-            assert theatre.changes()[-1][1] == "floor"
-            assert theatre.join(world.connect("next", "interpreters"))["lease"]["holds"]
-    assert 0 < calls < _MOST_CALLS - 1
+            assert session.source_changes()[-1][1] == "floor"
+            assert session.join(world.connect("next", "interpreters"))["lease"]["holds"]
+    assert 0 < calls < _MAX_CALLS - 1

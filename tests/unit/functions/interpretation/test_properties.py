@@ -1,5 +1,6 @@
-"""Any order of what interpreters do and suffer, some of it in the middle of something else: one is
-heard at most, epochs only grow, and whoever is next is next.
+"""Properties of succession under random events, some of them interleaved.
+
+At most one interpreter is heard, epochs only increase, and the right stand-by succeeds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from shared.models.session import Channel
 from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World, new_world
-from tests.unit.functions.booths import Theatre
+from tests.unit.functions.interpretation.interpreted_session import InterpretedSession
 
 PICK = st.integers(0, 99)
 CALLS = st.integers(0, 8)
@@ -25,17 +26,17 @@ CALLS = st.integers(0, 8)
 
 @dataclass
 class Interpreter:
-    """Somebody in a booth, on which connection; `beats` unless it hangs."""
+    """An interpreter or stand-by; sends heartbeats if `alive`."""
 
     user: str
     source: str
     connection: str
     token: str
-    beats: bool = True
+    alive: bool = True
 
 
-class Booths(RuleBasedStateMachine):
-    """One language of one session, and everybody who sits there for it."""
+class Interpreters(RuleBasedStateMachine):
+    """The interpreter and stand-bys of one language of a session."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +44,11 @@ class Booths(RuleBasedStateMachine):
         self.world: World = self._opened.enter_context(new_world())
         self.database = Interleaved(dynamodb())
         self.world.use_dynamodb(self.database)
-        self.theatre = Theatre(self.world)
+        self.session = InterpretedSession(self.world)
         self.present: list[Interpreter] = []
-        #: Connections that have held the language and are not to be heard under that epoch.
-        self.greatest_epoch = 0
+        self.last_epoch = 0
         self.holder: str | None = None
-        self._named = 0
+        self._users = 0
 
     def teardown(self) -> None:
         self._opened.close()
@@ -57,30 +57,30 @@ class Booths(RuleBasedStateMachine):
         return self.present[pick % len(self.present)]
 
     def channel(self) -> Channel:
-        session = self.world.session(self.theatre.session_id)
+        session = self.world.session(self.session.session_id)
         return session.channels.get("es") or Channel(epoch=0)
 
-    def next_one(self) -> str | None:
-        """Who the ladder has next, by the rule as the protocol has it."""
+    def successor(self) -> str | None:
+        """The stand-by that succeeds next, by the rule in the protocol."""
         now = self.world.clock.now_ms()
         alive = [
-            (waits.source == "machine", waits.since, connection)
-            for connection, waits in self.channel().standbys.items()
-            if waits.lease_until >= now
+            (standby.source == "machine", standby.since, connection)
+            for connection, standby in self.channel().standbys.items()
+            if standby.lease_until >= now
         ]
         return min(alive)[2] if alive else None
 
     def join(self, source: str, *, standby: bool, **more: Any) -> dict[str, Any]:
-        self._named += 1
-        user = more.pop("user", f"user{self._named}")
+        self._users += 1
+        user = more.pop("user", f"user{self._users}")
         connection = self.world.connect(user, "interpreters")
-        reply = self.theatre.join(connection, source=source, standby=standby, **more)
+        reply = self.session.join(connection, source=source, standby=standby, **more)
         if reply["type"] == "sessionJoined":
             self.present.append(Interpreter(user, source, connection, reply["resumeToken"]))
         return reply
 
     @rule(source=st.sampled_from(["human", "machine"]), standby=st.booleans())
-    def joins(self, source: str, standby: bool) -> None:
+    def join_somebody(self, source: str, standby: bool) -> None:
         before, now = self.channel(), self.world.clock.now_ms()
         held = before.connection_id is not None and before.lease_until >= now
         reply = self.join(source, standby=standby)
@@ -90,21 +90,21 @@ class Booths(RuleBasedStateMachine):
             assert reply.get("code") == "LANGUAGE_TAKEN" or not reply["lease"]["holds"]
 
     @rule(milliseconds=st.sampled_from([200, 1_000, 2_600]))
-    def time_passes(self, milliseconds: int) -> None:
-        lively = [each.connection for each in self.present if each.beats]
-        self.theatre.pass_time(milliseconds, *lively)
+    def advance(self, milliseconds: int) -> None:
+        alive = [each.connection for each in self.present if each.alive]
+        self.session.pass_time(milliseconds, *alive)
 
     @precondition(lambda self: self.present)
     @rule(pick=PICK)
-    def hangs_or_wakes_up(self, pick: int) -> None:
+    def hang_or_wake_up(self, pick: int) -> None:
         each = self.picked(pick)
-        each.beats = not each.beats
+        each.alive = not each.alive
 
     @precondition(lambda self: self.present)
     @rule(pick=PICK)
-    def beats(self, pick: int) -> None:
+    def heartbeat(self, pick: int) -> None:
         each = self.picked(pick)
-        lease = self.theatre.beat(each.connection).get("lease")
+        lease = self.session.heartbeat(each.connection).get("lease")
         channel = self.channel()
         if lease is None:
             assert len(channel.standbys) >= 8
@@ -112,19 +112,19 @@ class Booths(RuleBasedStateMachine):
             assert lease["holds"] == (channel.connection_id == each.connection)
 
     @rule()
-    def the_floor_speaks(self) -> None:
-        before, expected = self.channel(), self.next_one()
+    def send_floor_chunk(self) -> None:
+        before, expected = self.channel(), self.successor()
         lost = before.connection_id is not None and before.lease_until < self.world.clock.now_ms()
-        self.theatre.floor_speaks()
+        self.session.send_floor_chunk()
         assert self.channel().connection_id == (expected if lost else before.connection_id)
 
     @precondition(lambda self: self.present)
-    @rule(pick=PICK, leaves=st.booleans())
-    def goes(self, pick: int, leaves: bool) -> None:
+    @rule(pick=PICK, by_request=st.booleans())
+    def leave(self, pick: int, by_request: bool) -> None:
         each = self.picked(pick)
-        before, expected = self.channel(), self.next_one()
+        before, expected = self.channel(), self.successor()
         self.present.remove(each)
-        if leaves:
+        if by_request:
             assert self.world.ask(each.connection, "leaveSession")["type"] == "sessionLeft"
         else:
             self.world.disconnect(each.connection)
@@ -133,7 +133,7 @@ class Booths(RuleBasedStateMachine):
 
     @precondition(lambda self: self.present)
     @rule(pick=PICK)
-    def takes_over(self, pick: int) -> None:
+    def take_over(self, pick: int) -> None:
         each, before = self.picked(pick), self.channel()
         alive = before.lease_until >= self.world.clock.now_ms()
         reply = self.world.ask(each.connection, "takeOver")
@@ -148,8 +148,8 @@ class Booths(RuleBasedStateMachine):
 
     @precondition(lambda self: self.present)
     @rule(pick=PICK)
-    def hands_over(self, pick: int) -> None:
-        each, before, expected = self.picked(pick), self.channel(), self.next_one()
+    def hand_over(self, pick: int) -> None:
+        each, before, expected = self.picked(pick), self.channel(), self.successor()
         reply = self.world.ask(each.connection, "handOver")
         if before.connection_id != each.connection:
             assert reply["code"] == "FORBIDDEN"
@@ -161,11 +161,11 @@ class Booths(RuleBasedStateMachine):
 
     @precondition(lambda self: self.present)
     @rule(pick=PICK)
-    def rolls_over(self, pick: int) -> None:
+    def roll_over(self, pick: int) -> None:
         each, before = self.picked(pick), self.channel()
         reply = self.join(each.source, standby=True, user=each.user, resumeToken=each.token)
         if not reply.get("resumed"):
-            return  # it had no place that could pass on
+            return  # it had no place to take over
         self.present.remove(each)
         moved = self.present[-1].connection
         after = self.channel()
@@ -185,48 +185,46 @@ class Booths(RuleBasedStateMachine):
         meanwhile=st.sampled_from(["takeOver", "handOver", "heartbeat", "floor", "sendAudio"]),
         calls=CALLS,
     )
-    def one_in_the_middle_of_another(
-        self, first: int, second: int, what: str, meanwhile: str, calls: int
-    ) -> None:
+    def interleave(self, first: int, second: int, what: str, meanwhile: str, calls: int) -> None:
         other = self.picked(second).connection
-        happening: Callable[[], object]
+        event: Callable[[], object]
         if meanwhile == "floor":
-            happening = self.theatre.floor_speaks
+            event = self.session.send_floor_chunk
         elif meanwhile == "sendAudio":
-            happening = lambda: self.theatre.speaks(other)  # noqa: E731
+            event = lambda: self.session.send_chunk(other)  # noqa: E731
         else:
-            happening = lambda: self.world.ask(other, meanwhile)  # noqa: E731
-        self.database.interrupt(happening, after=calls)
+            event = lambda: self.world.ask(other, meanwhile)  # noqa: E731
+        self.database.interrupt(event, after=calls)
         self.world.ask(self.picked(first).connection, what)
         self.database.cancel()
 
     @rule()
-    def everybody_speaks(self) -> None:
-        """Only who holds the language is heard, under its epoch."""
+    def send_chunks(self) -> None:
+        """Only the holder of the language is heard, with its epoch."""
         channel = self.channel()
         refused = set()
         for each in self.present:
             self.world.sender.posts.clear()
-            self.theatre.speaks(each.connection)
-            # Who speaks faster than time passes is told so as well.
+            self.session.send_chunk(each.connection)
+            # Errors about the pace of audio are ignored.
             errors = self.world.pushes(each.connection, "error")
             if any(error["code"] == "FORBIDDEN" for error in errors):
                 refused.add(each.connection)
             elif not errors:
-                assert self.theatre.heard() == [("es", channel.epoch)]
+                assert self.session.received_chunks() == [("es", channel.epoch)]
         assert refused == {each.connection for each in self.present} - {channel.connection_id}
 
     @invariant()
-    def one_holds_and_epochs_grow(self) -> None:
+    def at_most_one_holder_and_increasing_epochs(self) -> None:
         channel = self.channel()
         assert channel.connection_id not in channel.standbys
-        assert channel.epoch >= self.greatest_epoch
+        assert channel.epoch >= self.last_epoch
         if channel.connection_id not in {None, self.holder}:
-            assert channel.epoch > self.greatest_epoch
-        self.greatest_epoch, self.holder = channel.epoch, channel.connection_id or self.holder
+            assert channel.epoch > self.last_epoch
+        self.last_epoch, self.holder = channel.epoch, channel.connection_id or self.holder
 
     @invariant()
-    def not_too_many_wait_and_all_of_them_sit_there(self) -> None:
+    def standbys_are_limited_and_seated(self) -> None:
         channel = self.channel()
         seated = {each.connection for each in self.present}
         assert len(channel.standbys) <= 9
@@ -234,5 +232,5 @@ class Booths(RuleBasedStateMachine):
         assert set(channel.standbys) <= seated
 
 
-TestBooths = Booths.TestCase
-TestBooths.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TestInterpreters = Interpreters.TestCase
+TestInterpreters.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)

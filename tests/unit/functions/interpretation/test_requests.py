@@ -1,4 +1,4 @@
-"""createSession with machine interpretation: what may be asked, and that it is begun."""
+"""createSession with machine interpretation: validation, and the start of the run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.helpers.database.interleaved import Interleaved
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 
-ASKED = {"engine": "aws", "languages": ["ES", "pt-BR"]}
+INTERPRETATION = {"engine": "aws", "languages": ["ES", "pt-BR"]}
 
 
-def opened(world: World, **fields: Any) -> dict[str, Any]:
+def create_session(world: World, **fields: Any) -> dict[str, Any]:
     speaker = world.connect("alice", "speakers")
     return world.ask(speaker, "createSession", sourceLanguage="en", **fields)
 
 
-def test_a_session_is_interpreted_as_it_was_asked(world: World) -> None:
-    reply = opened(world, interpretation=ASKED)
+def test_the_request_is_stored_and_answered(world: World) -> None:
+    reply = create_session(world, interpretation=INTERPRETATION)
 
     assert reply["interpretation"] == {"engine": "aws", "languages": ["es", "pt-br"]}
     session = world.session(reply["sessionId"])
@@ -30,16 +30,16 @@ def test_a_session_is_interpreted_as_it_was_asked(world: World) -> None:
     assert session.interpreter_run == InterpreterRun(0, world.clock.now_ms() + RUN_LEASE_MS)
 
 
-def test_every_language_that_is_listened_to_can_be_asked_for(world: World) -> None:
-    reply = opened(world, interpretation={"engine": "scripted", "languages": "auto"})
+def test_the_languages_may_be_automatic(world: World) -> None:
+    reply = create_session(world, interpretation={"engine": "scripted", "languages": "auto"})
 
     assert reply["interpretation"] == {"engine": "scripted", "languages": "auto"}
     session = world.session(reply["sessionId"])
     assert session.interpretation == Interpretation(engine="scripted", languages="auto")
 
 
-def test_the_function_is_invoked_once_with_a_ticket_of_that_session(world: World) -> None:
-    reply = opened(world, interpretation=ASKED)
+def test_the_function_is_invoked_once_with_the_sessions_ticket(world: World) -> None:
+    reply = create_session(world, interpretation=INTERPRETATION)
 
     (event,) = world.interpreter_starts.events
     assert event.keys() == {"sessionId", "ticket", "generation"}
@@ -47,8 +47,8 @@ def test_the_function_is_invoked_once_with_a_ticket_of_that_session(world: World
     assert hashed_secret.matches(event["ticket"], world.session(reply["sessionId"]).ticket_hash)
 
 
-def test_nobody_else_is_told_the_ticket_and_it_is_nowhere_in_clear(world: World) -> None:
-    reply = opened(world, interpretation=ASKED)
+def test_the_ticket_is_stored_as_a_hash_and_not_disclosed(world: World) -> None:
+    reply = create_session(world, interpretation=INTERPRETATION)
 
     (event,) = world.interpreter_starts.events
     session = world.session(reply["sessionId"])
@@ -58,8 +58,8 @@ def test_nobody_else_is_told_the_ticket_and_it_is_nowhere_in_clear(world: World)
     assert session.ticket_hash not in repr(session)
 
 
-def test_who_asks_for_none_gets_none(world: World) -> None:
-    reply = opened(world)
+def test_without_interpretation(world: World) -> None:
+    reply = create_session(world)
 
     assert "interpretation" not in reply
     session = world.session(reply["sessionId"])
@@ -102,35 +102,35 @@ def test_who_asks_for_none_gets_none(world: World) -> None:
         ),
         ({"interpretation": {"languages": ["es"]}}, "INVALID_MESSAGE", "interpretation.engine"),
         (
-            {"interpretation": ASKED, "audioFormat": {"encoding": "opus"}},
+            {"interpretation": INTERPRETATION, "audioFormat": {"encoding": "opus"}},
             "INVALID_AUDIO_FORMAT",
             "audioFormat.encoding: machine interpretation hears pcm_s16le only",
         ),
     ],
 )
-def test_what_cannot_be_interpreted_is_refused_with_a_remedy(
+def test_invalid_requests_are_refused(
     world: World, fields: dict[str, Any], code: str, named: str
 ) -> None:
-    reply = opened(world, **fields)
+    reply = create_session(world, **fields)
 
     assert (reply["type"], reply["code"]) == ("error", code)
     assert named in reply["message"]
     assert world.interpreter_starts.events == []
 
 
-def test_a_function_that_cannot_be_invoked_costs_nobody_the_session(world: World) -> None:
+def test_the_session_is_created_even_if_the_function_cannot_be_invoked(world: World) -> None:
     world.interpreter_starts.lost = True
 
-    reply = opened(world, interpretation=ASKED)
+    reply = create_session(world, interpretation=INTERPRETATION)
 
     assert reply["type"] == "sessionCreated"
     assert world.telemetry.counts["InterpretersNotStarted"] == 1
     assert world.session(reply["sessionId"]).is_active
 
 
-def test_the_sweep_starts_what_is_missed_with_another_ticket(world: World) -> None:
+def test_the_sweep_starts_a_missing_run_with_a_new_ticket(world: World) -> None:
     world.interpreter_starts.lost = True
-    session_id = opened(world, interpretation=ASKED)["sessionId"]
+    session_id = create_session(world, interpretation=INTERPRETATION)["sessionId"]
     world.interpreter_starts.lost = False
     world.clock.advance(RUN_LEASE_MS + 1)
 
@@ -144,9 +144,9 @@ def test_the_sweep_starts_what_is_missed_with_another_ticket(world: World) -> No
     assert world.telemetry.counts["InterpretersRestarted"] == 1
 
 
-def test_the_sweep_starts_nothing_that_may_still_come(world: World) -> None:
-    opened(world, interpretation=ASKED)
-    opened(world)
+def test_the_sweep_does_not_start_a_run_within_its_lease(world: World) -> None:
+    create_session(world, interpretation=INTERPRETATION)
+    create_session(world)
     world.clock.advance(RUN_LEASE_MS)
 
     world.sweep()
@@ -154,8 +154,8 @@ def test_the_sweep_starts_nothing_that_may_still_come(world: World) -> None:
     assert len(world.interpreter_starts.events) == 1
 
 
-def test_two_sweeps_at_once_start_one_run(world: World) -> None:
-    opened(world, interpretation=ASKED)
+def test_two_sweeps_start_one_run(world: World) -> None:
+    create_session(world, interpretation=INTERPRETATION)
     world.clock.advance(RUN_LEASE_MS + 1)
 
     world.sweep()
@@ -164,11 +164,11 @@ def test_two_sweeps_at_once_start_one_run(world: World) -> None:
     assert len(world.interpreter_starts.events) == 2
 
 
-def test_no_more_sessions_than_there_are_machines(world: World) -> None:
-    """20 for Transcribe's 25 streams: while a run changes, its session has two of them."""
+def test_the_number_of_interpreted_sessions_is_limited(world: World) -> None:
+    """20 for Transcribe's 25 streams: a session has two while one run succeeds another."""
     speakers = [world.connect(f"speaker-{number}", "speakers") for number in range(21)]
-    asked = {"sourceLanguage": "en", "interpretation": ASKED}
-    replies = [world.ask(speaker, "createSession", **asked) for speaker in speakers]
+    fields = {"sourceLanguage": "en", "interpretation": INTERPRETATION}
+    replies = [world.ask(speaker, "createSession", **fields) for speaker in speakers]
 
     assert [reply["type"] for reply in replies] == ["sessionCreated"] * 20 + ["error"]
     refused = replies[-1]
@@ -176,22 +176,22 @@ def test_no_more_sessions_than_there_are_machines(world: World) -> None:
     assert refused["retryable"] is True
     assert refused["message"].startswith("interpretation: every machine is taken; try again")
     assert len(world.interpreter_starts.events) == 20
-    # With a machine again as soon as one is free, without one at any time.
+    # An ended session frees a machine; sessions without interpretation are not limited.
     world.ask(speakers[7], "endSession")
-    assert world.ask(speakers[20], "createSession", **asked)["type"] == "sessionCreated"
-    assert opened(world)["type"] == "sessionCreated"
+    assert world.ask(speakers[20], "createSession", **fields)["type"] == "sessionCreated"
+    assert create_session(world)["type"] == "sessionCreated"
 
 
-def test_a_request_that_was_sent_twice_holds_one_machine(world: World) -> None:
+def test_a_duplicated_request_takes_one_machine(world: World) -> None:
     client = Interleaved(dynamodb())
     world.use_dynamodb(client)
     world.use_settings(MAX_INTERPRETED_SESSIONS="2")
-    asked = {"sourceLanguage": "en", "interpretation": ASKED}
+    fields = {"sourceLanguage": "en", "interpretation": INTERPRETATION}
     speaker, other = world.connect("alice", "speakers"), world.connect("bob", "speakers")
-    # Both have found the speaker without a session; the second one is the first to sit down.
-    client.interrupt(lambda: world.ask(speaker, "createSession", **asked), after=4)
+    # Both requests find the speaker without a session; the second takes the seat first.
+    client.interrupt(lambda: world.ask(speaker, "createSession", **fields), after=4)
 
-    assert world.ask(speaker, "createSession", **asked)["code"] == "ALREADY_IN_SESSION"
+    assert world.ask(speaker, "createSession", **fields)["code"] == "ALREADY_IN_SESSION"
 
     assert not client.cancel()
-    assert world.ask(other, "createSession", **asked)["type"] == "sessionCreated"
+    assert world.ask(other, "createSession", **fields)["type"] == "sessionCreated"

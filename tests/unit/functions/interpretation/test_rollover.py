@@ -1,4 +1,4 @@
-"""Rolling over: whoever interprets, or waits, keeps what they have on a new connection."""
+"""Rollover of interpreters and stand-bys to a new connection."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import pytest
 
 from tests.helpers.clients import Message
 from tests.helpers.world import World
-from tests.unit.functions.booths import LEASE_MS, Theatre
+from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
 
 
 class Rolling:
-    """An interpreter who holds Spanish, and one who waits; either can roll over."""
+    """A session with an interpreter and two stand-bys, and resume tokens of the first two."""
 
     def __init__(self, world: World) -> None:
-        self.theatre = Theatre(world)
-        self.voice, self.voice_token = self._sit("one")
-        self.waits, self.waits_token = self._sit("two")
-        self.last, _ = self._sit("three")
+        self.session = InterpretedSession(world)
+        self.interpreter, self.interpreter_token = self._join("one")
+        self.standby, self.standby_token = self._join("two")
+        self.last, _ = self._join("three")
 
-    def _sit(self, user: str) -> tuple[str, str]:
-        connection = self.theatre.world.connect(user, "interpreters")
-        self.theatre.pass_time(10)
-        return connection, self.theatre.join(connection, standby=True)["resumeToken"]
+    def _join(self, user: str) -> tuple[str, str]:
+        connection = self.session.world.connect(user, "interpreters")
+        self.session.pass_time(10)
+        return connection, self.session.join(connection, standby=True)["resumeToken"]
 
-    def over(self, user: str, token: str) -> tuple[str, Message]:
-        connection = self.theatre.world.connect(user, "interpreters")
-        return connection, self.theatre.join(connection, standby=True, resumeToken=token)
+    def roll_over(self, user: str, token: str) -> tuple[str, Message]:
+        connection = self.session.world.connect(user, "interpreters")
+        return connection, self.session.join(connection, standby=True, resumeToken=token)
 
 
 @pytest.fixture
@@ -33,94 +33,94 @@ def rolling(world: World) -> Rolling:
     return Rolling(world)
 
 
-def test_who_waits_keeps_the_place_in_the_line(rolling: Rolling) -> None:
-    theatre = rolling.theatre
+def test_a_standby_keeps_its_rank(rolling: Rolling) -> None:
+    session = rolling.session
 
-    moved, reply = rolling.over("two", rolling.waits_token)
+    moved, reply = rolling.roll_over("two", rolling.standby_token)
 
     assert (reply["resumed"], reply["lease"]["holds"], "epoch" in reply) == (True, False, False)
-    assert theatre.waiting() == {moved, rolling.last}
-    theatre.world.disconnect(rolling.waits)
-    assert theatre.waiting() == {moved, rolling.last}
-    theatre.world.disconnect(rolling.voice)
-    assert theatre.voice() == moved
+    assert session.standbys() == {moved, rolling.last}
+    session.world.disconnect(rolling.standby)
+    assert session.standbys() == {moved, rolling.last}
+    session.world.disconnect(rolling.interpreter)
+    assert session.holder() == moved
 
 
-def test_who_interprets_leaves_the_line_as_it_is_and_nobody_is_told(rolling: Rolling) -> None:
-    theatre = rolling.theatre
+def test_an_interpreter_keeps_the_language_without_notifications(rolling: Rolling) -> None:
+    session = rolling.session
 
-    moved, reply = rolling.over("one", rolling.voice_token)
+    moved, reply = rolling.roll_over("one", rolling.interpreter_token)
 
     assert (reply["resumed"], reply["epoch"], reply["lease"]["standbys"]) == (True, 2, 2)
-    assert theatre.changes() == [("floor", "human", 1)]
-    assert theatre.leases(rolling.waits) == []
-    assert theatre.speaks(rolling.voice)
-    assert theatre.speaks(moved)
-    theatre.pass_time(2_001, moved)
-    assert not theatre.speaks(rolling.voice)
-    assert (theatre.voice(), theatre.waiting()) == (moved, {rolling.waits, rolling.last})
+    assert session.source_changes() == [("floor", "human", 1)]
+    assert session.lease_pushes(rolling.standby) == []
+    assert session.send_chunk(rolling.interpreter)
+    assert session.send_chunk(moved)
+    session.pass_time(2_001, moved)
+    assert not session.send_chunk(rolling.interpreter)
+    assert (session.holder(), session.standbys()) == (moved, {rolling.standby, rolling.last})
 
 
 @pytest.mark.parametrize("who", ["one", "two"])
-def test_heartbeats_of_the_former_connection_take_no_place(rolling: Rolling, who: str) -> None:
-    theatre = rolling.theatre
+def test_heartbeats_of_the_former_connection_are_refused(rolling: Rolling, who: str) -> None:
+    session = rolling.session
     old, token = {
-        "one": (rolling.voice, rolling.voice_token),
-        "two": (rolling.waits, rolling.waits_token),
+        "one": (rolling.interpreter, rolling.interpreter_token),
+        "two": (rolling.standby, rolling.standby_token),
     }[who]
-    theatre.beat(old)
-    rolling.over(who, token)
-    voice, waiting = theatre.voice(), theatre.waiting()
+    session.heartbeat(old)
+    rolling.roll_over(who, token)
+    holder, standbys = session.holder(), session.standbys()
 
-    assert theatre.world.ask(old, "heartbeat")["code"] == "CONNECTION_NOT_FOUND"
+    assert session.world.ask(old, "heartbeat")["code"] == "CONNECTION_NOT_FOUND"
 
-    assert (theatre.voice(), theatre.waiting()) == (voice, waiting)
-    assert len(waiting) == 2
+    assert (session.holder(), session.standbys()) == (holder, standbys)
+    assert len(standbys) == 2
 
 
 def test_the_new_connection_keeps_the_lease(rolling: Rolling) -> None:
-    theatre = rolling.theatre
-    moved, _ = rolling.over("one", rolling.voice_token)
+    session = rolling.session
+    moved, _ = rolling.roll_over("one", rolling.interpreter_token)
 
-    theatre.pass_time(2 * LEASE_MS, moved)
-    theatre.floor_speaks()
+    session.pass_time(2 * LEASE_MS, moved)
+    session.send_floor_chunk()
 
-    assert theatre.voice() == moved
-
-
-def test_who_takes_over_displaces_both_connections(rolling: Rolling) -> None:
-    theatre = rolling.theatre
-    moved, _ = rolling.over("one", rolling.voice_token)
-
-    theatre.world.ask(rolling.waits, "takeOver")
-
-    assert not theatre.speaks(rolling.voice)
-    assert not theatre.speaks(moved)
-    assert theatre.speaks(rolling.waits)
+    assert session.holder() == moved
 
 
-def test_a_machine_is_still_one(world: World) -> None:
-    theatre = Theatre(world)
+def test_a_takeover_displaces_both_connections(rolling: Rolling) -> None:
+    session = rolling.session
+    moved, _ = rolling.roll_over("one", rolling.interpreter_token)
+
+    session.world.ask(rolling.standby, "takeOver")
+
+    assert not session.send_chunk(rolling.interpreter)
+    assert not session.send_chunk(moved)
+    assert session.send_chunk(rolling.standby)
+
+
+def test_a_machine_stays_a_machine(world: World) -> None:
+    session = InterpretedSession(world)
     first = world.connect("robot", "interpreters")
-    token = theatre.join(first, source="machine")["resumeToken"]
+    token = session.join(first, source="machine")["resumeToken"]
     second = world.connect("robot", "interpreters")
-    theatre.join(second, resumeToken=token)
+    session.join(second, resumeToken=token)
     world.disconnect(first)
     world.clock.advance(LEASE_MS + 1)
-    theatre.floor_speaks()
+    session.send_floor_chunk()
 
-    theatre.beat(second)
+    session.heartbeat(second)
 
-    assert theatre.changes()[-1] == ("floor", "machine", 3)
+    assert session.source_changes()[-1] == ("floor", "machine", 3)
 
 
-def test_who_has_lost_the_place_joins_like_anybody_else(rolling: Rolling) -> None:
-    theatre = rolling.theatre
-    theatre.pass_time(LEASE_MS + 1, rolling.waits, rolling.last)
-    theatre.floor_speaks()
-    assert theatre.voice() == rolling.waits
+def test_after_expiry_the_join_is_not_a_rollover(rolling: Rolling) -> None:
+    session = rolling.session
+    session.pass_time(LEASE_MS + 1, rolling.standby, rolling.last)
+    session.send_floor_chunk()
+    assert session.holder() == rolling.standby
 
-    back, reply = rolling.over("one", rolling.voice_token)
+    back, reply = rolling.roll_over("one", rolling.interpreter_token)
 
     assert (reply["resumed"], reply["lease"]["holds"]) == (False, False)
-    assert theatre.waiting() == {back, rolling.last}
+    assert session.standbys() == {back, rolling.last}

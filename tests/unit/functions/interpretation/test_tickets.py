@@ -1,4 +1,4 @@
-"""Tickets: who has a session's own interprets it without a token, and nobody else does by one."""
+"""Tickets: the right to interpret one session without a token."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import pytest
 from shared.models.interpreter_run import RUN_LEASE_MS
 from tests.helpers.world import World
 
-ASKED = {"engine": "aws", "languages": ["es"]}
+INTERPRETATION = {"engine": "aws", "languages": ["es"]}
 
 
-def ticketed(world: World) -> tuple[str, str]:
-    """A session that a machine is to interpret, and its ticket."""
-    _, session_id = world.create_session(interpretation=ASKED)
+def create_session(world: World) -> tuple[str, str]:
+    """Create a session with machine interpretation; return its id and ticket."""
+    _, session_id = world.create_session(interpretation=INTERPRETATION)
     return session_id, world.interpreter_starts.events[-1]["ticket"]
 
 
-def test_the_session_s_own_interpreter_needs_no_token(world: World) -> None:
-    session_id, ticket = ticketed(world)
+def test_a_ticket_replaces_the_token(world: World) -> None:
+    session_id, ticket = create_session(world)
     machine = world.connect()
 
     reply = world.ask(
@@ -33,8 +33,8 @@ def test_the_session_s_own_interpreter_needs_no_token(world: World) -> None:
     assert ticket not in str(reply)
 
 
-def test_a_ticket_counts_where_the_session_lists_its_interpreters(world: World) -> None:
-    _, session_id = world.create_session(interpretation=ASKED, interpreters=["ines"])
+def test_a_ticket_is_accepted_if_the_session_lists_its_interpreters(world: World) -> None:
+    _, session_id = world.create_session(interpretation=INTERPRETATION, interpreters=["ines"])
     ticket = world.interpreter_starts.events[-1]["ticket"]
 
     reply = world.ask(
@@ -50,8 +50,8 @@ def test_a_ticket_counts_where_the_session_lists_its_interpreters(world: World) 
 
 
 @pytest.mark.parametrize("ticket", ["", "guessed", "secret-999"])
-def test_a_wrong_ticket_is_forbidden_whoever_brings_it(world: World, ticket: str) -> None:
-    session_id, _ = ticketed(world)
+def test_a_wrong_ticket_is_forbidden_with_or_without_token(world: World, ticket: str) -> None:
+    session_id, _ = create_session(world)
 
     for caller in (world.connect(), world.connect("ines", "interpreters")):
         reply = world.ask(
@@ -66,9 +66,9 @@ def test_a_wrong_ticket_is_forbidden_whoever_brings_it(world: World, ticket: str
         assert (reply["status"], reply["code"]) == (403, "FORBIDDEN")
 
 
-def test_a_ticket_is_of_one_session(world: World) -> None:
-    _, ticket = ticketed(world)
-    other, _ = ticketed(world)
+def test_a_ticket_is_valid_for_one_session(world: World) -> None:
+    _, ticket = create_session(world)
+    other, _ = create_session(world)
     _, plain = world.create_session()
 
     for session_id in (other, plain):
@@ -84,7 +84,7 @@ def test_a_ticket_is_of_one_session(world: World) -> None:
         assert reply["code"] == "FORBIDDEN"
 
 
-def test_of_a_session_that_there_is_not_a_ticket_says_nothing(world: World) -> None:
+def test_a_ticket_for_an_unknown_session(world: World) -> None:
     reply = world.ask(
         world.connect(),
         "joinSession",
@@ -97,8 +97,8 @@ def test_of_a_session_that_there_is_not_a_ticket_says_nothing(world: World) -> N
     assert reply["code"] == "SESSION_NOT_FOUND"
 
 
-def test_without_token_and_ticket_nobody_interprets(world: World) -> None:
-    session_id, _ = ticketed(world)
+def test_without_token_and_ticket_the_join_is_refused(world: World) -> None:
+    session_id, _ = create_session(world)
 
     reply = world.ask(
         world.connect(),
@@ -111,8 +111,8 @@ def test_without_token_and_ticket_nobody_interprets(world: World) -> None:
     assert reply["code"] == "AUTHENTICATION_REQUIRED"
 
 
-def test_a_ticket_gives_no_right_to_the_floor(world: World) -> None:
-    session_id, ticket = ticketed(world)
+def test_a_ticket_gives_no_right_to_speak(world: World) -> None:
+    session_id, ticket = create_session(world)
 
     reply = world.ask(
         world.connect(),
@@ -126,8 +126,8 @@ def test_a_ticket_gives_no_right_to_the_floor(world: World) -> None:
     assert reply["code"] == "AUTHENTICATION_REQUIRED"
 
 
-def test_when_the_sweep_has_another_started_the_former_ticket_is_void(world: World) -> None:
-    session_id, ticket = ticketed(world)
+def test_a_restarted_run_voids_the_former_ticket(world: World) -> None:
+    session_id, ticket = create_session(world)
     world.clock.advance(RUN_LEASE_MS + 1)
     world.sweep()
 

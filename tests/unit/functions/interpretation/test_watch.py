@@ -1,4 +1,4 @@
-"""The audio path and leases: what a chunk costs, what it does in trouble, and who is too silent."""
+"""Leases on the audio path: database calls, failures, and silent interpreters."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
-from tests.unit.functions.booths import LEASE_MS, Theatre
+from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
 
 
 class Database:
-    """A client of DynamoDB that counts its calls, and whose writes can fail."""
+    """DynamoDB client that records its calls. Those in `refused_calls` fail."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.refuses: set[str] = set()
+        self.refused_calls: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(dynamodb(), name)
 
-        def counted(**arguments: Any) -> Any:
+        def recorded(**arguments: Any) -> Any:
             self.calls.append(name)
-            if name in self.refuses:
+            if name in self.refused_calls:
                 raise EndpointConnectionError(endpoint_url="https://dynamodb")
             return call(**arguments)
 
-        return counted
+        return recorded
 
-    def during(self) -> list[str]:
-        """The calls since the last time."""
+    def drain(self) -> list[str]:
+        """Return the calls since the last drain."""
         made, self.calls = self.calls, []
         return made
 
 
 @pytest.fixture
-def theatre(world: World) -> Theatre:
-    return Theatre(world)
+def session(world: World) -> InterpretedSession:
+    return InterpretedSession(world)
 
 
 @pytest.fixture
@@ -49,202 +49,207 @@ def database(world: World) -> Database:
 
 
 class TestCosts:
-    def test_a_chunk_of_the_floor_is_one_read(self, theatre: Theatre, database: Database) -> None:
-        theatre.interpreter("one")
-        theatre.interpreter("two", standby=True)
-        theatre.floor_speaks()
-        database.during()
-
-        theatre.floor_speaks()
-
-        assert database.during() == ["get_item"]
-
-    def test_an_interpreters_chunk_renews_its_lease_and_is_charged_once_a_second(
-        self, theatre: Theatre, database: Database
+    def test_a_floor_chunk_is_one_read(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        voice = theatre.interpreter("one")
-        theatre.speaks(voice)
-        database.during()
-        for _ in range(10):
-            theatre.world.clock.advance(200)
-            assert theatre.speaks(voice)
+        session.interpreter("one")
+        session.interpreter("two", standby=True)
+        session.send_floor_chunk()
+        database.drain()
 
-        calls = database.during()
+        session.send_floor_chunk()
+
+        assert database.drain() == ["get_item"]
+
+    def test_interpreter_chunks_write_lease_and_usage_once_a_second(
+        self, session: InterpretedSession, database: Database
+    ) -> None:
+        interpreter = session.interpreter("one")
+        session.send_chunk(interpreter)
+        database.drain()
+        for _ in range(10):
+            session.world.clock.advance(200)
+            assert session.send_chunk(interpreter)
+
+        calls = database.drain()
         assert (calls.count("get_item"), calls.count("update_item")) == (10, 4)
 
-    @pytest.mark.parametrize("waits", [False, True])
-    def test_an_interpreters_heartbeat_is_one_write(
-        self, theatre: Theatre, database: Database, waits: bool
+    @pytest.mark.parametrize("standby", [False, True])
+    def test_a_heartbeat_of_an_interpreter_is_one_write(
+        self, session: InterpretedSession, database: Database, standby: bool
     ) -> None:
-        other = theatre.interpreter("one")
-        interpreter = theatre.interpreter("two", standby=True) if waits else other
-        theatre.beat(interpreter)
-        database.during()
+        other = session.interpreter("one")
+        interpreter = session.interpreter("two", standby=True) if standby else other
+        session.heartbeat(interpreter)
+        database.drain()
 
-        theatre.pass_time(1_000, interpreter)
+        session.pass_time(1_000, interpreter)
 
-        assert database.during() == ["update_item"]
+        assert database.drain() == ["update_item"]
 
-    def test_others_heartbeats_cost_what_they_did(
-        self, theatre: Theatre, database: Database
+    def test_heartbeats_of_other_roles(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        for connection in (theatre.speaker, theatre.listener):
-            theatre.beat(connection)
-            assert database.during() == ["update_item", "get_item"]
-        theatre.world.clock.advance(30_000)
-        for connection in (theatre.speaker, theatre.listener):
-            theatre.beat(connection)
-            assert database.during() == ["update_item"]
+        for connection in (session.speaker, session.listener):
+            session.heartbeat(connection)
+            assert database.drain() == ["update_item", "get_item"]
+        session.world.clock.advance(30_000)
+        for connection in (session.speaker, session.listener):
+            session.heartbeat(connection)
+            assert database.drain() == ["update_item"]
 
-    def test_an_expiry_is_one_write_and_the_push_comes_after_the_chunk(
-        self, theatre: Theatre, database: Database
+    def test_an_expiry_is_one_write_and_its_push_follows_the_chunk(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        theatre.interpreter("one")
-        theatre.world.clock.advance(LEASE_MS + 1)
-        database.during()
-        theatre.floor_speaks()
+        session.interpreter("one")
+        session.world.clock.advance(LEASE_MS + 1)
+        database.drain()
+        session.send_floor_chunk()
 
-        kinds = [push["type"] for push in theatre.world.pushes(theatre.listener)]
+        kinds = [push["type"] for push in session.world.pushes(session.listener)]
         assert kinds == ["channelSourceChanged", "audio", "channelSourceChanged"]
-        # This one, that its news have been told, that the speaker's connection is in use, and what
-        # audio it has sent.
-        assert database.during().count("update_item") == 4
+        # The expiry, the confirmed notification, the speaker's activity, and its audio usage.
+        assert database.drain().count("update_item") == 4
 
 
-class TestTrouble:
-    def test_a_chunk_goes_out_though_the_loss_cannot_be_written(
-        self, theatre: Theatre, database: Database
+class TestFailures:
+    def test_chunks_are_sent_even_if_the_expiry_cannot_be_written(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        voice = theatre.interpreter("one")
-        theatre.floor_speaks()
-        theatre.world.clock.advance(LEASE_MS + 1)
-        database.refuses.add("update_item")
-        database.during()
+        interpreter = session.interpreter("one")
+        session.send_floor_chunk()
+        session.world.clock.advance(LEASE_MS + 1)
+        database.refused_calls.add("update_item")
+        database.drain()
 
         for _ in range(3):
-            theatre.floor_speaks()
+            session.send_floor_chunk()
 
-        assert theatre.heard() == [("en", 1)] * 3
-        assert theatre.voice() == voice
-        # One attempt a second of each, the loss and the account of audio, tried twice.
-        assert database.during().count("update_item") == 4
-        database.refuses.clear()
-        theatre.world.clock.advance(1_000)
-        theatre.floor_speaks()
-        assert theatre.voice() is None
-        assert theatre.changes()[-1] == ("human", "floor", 1)
+        assert session.received_chunks() == [("en", 1)] * 3
+        assert session.holder() == interpreter
+        # One attempt a second to write the expiry and the audio usage, each tried twice.
+        assert database.drain().count("update_item") == 4
+        database.refused_calls.clear()
+        session.world.clock.advance(1_000)
+        session.send_floor_chunk()
+        assert session.holder() is None
+        assert session.source_changes()[-1] == ("human", "floor", 1)
 
-    def test_a_chunk_of_an_interpreter_goes_out_though_its_lease_cannot_be_renewed(
-        self, theatre: Theatre, database: Database
+    def test_chunks_are_sent_even_if_the_lease_cannot_be_renewed(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        voice = theatre.interpreter("one")
-        theatre.speaks(voice)
-        theatre.world.clock.advance(1_000)
-        database.refuses.add("update_item")
+        interpreter = session.interpreter("one")
+        session.send_chunk(interpreter)
+        session.world.clock.advance(1_000)
+        database.refused_calls.add("update_item")
 
-        assert theatre.speaks(voice)
+        assert session.send_chunk(interpreter)
 
-        assert theatre.heard() == [("es", 1)] * 2
+        assert session.received_chunks() == [("es", 1)] * 2
 
-    def test_a_heartbeat_that_cannot_be_written_is_told_so(
-        self, theatre: Theatre, database: Database
+    def test_a_heartbeat_that_cannot_be_written_is_a_retryable_error(
+        self, session: InterpretedSession, database: Database
     ) -> None:
-        voice = theatre.interpreter("one")
-        theatre.beat(voice)
-        database.refuses.add("update_item")
+        interpreter = session.interpreter("one")
+        session.heartbeat(interpreter)
+        database.refused_calls.add("update_item")
 
-        refused = theatre.world.ask(voice, "heartbeat")
+        refused = session.world.ask(interpreter, "heartbeat")
 
         assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
-        database.refuses.clear()
-        assert theatre.beat(voice)["lease"]["holds"]
+        database.refused_calls.clear()
+        assert session.heartbeat(interpreter)["lease"]["holds"]
 
 
 class TestSilence:
     @pytest.fixture(autouse=True)
-    def ten_seconds(self, world: World) -> None:
+    def limit_silence_to_ten_seconds(self, world: World) -> None:
         world.use_settings(INTERPRETER_SILENCE_SECONDS="10")
 
-    def speak_for(self, theatre: Theatre, milliseconds: int, *alive: str) -> None:
+    def send_floor_chunks(
+        self, session: InterpretedSession, milliseconds: int, *alive: str
+    ) -> None:
         for _ in range(milliseconds // 1_000):
-            theatre.pass_time(1_000, *alive)
-            theatre.floor_speaks()
+            session.pass_time(1_000, *alive)
+            session.send_floor_chunk()
 
-    def test_a_person_who_is_silent_while_the_floor_speaks_waits_behind_the_others(
-        self, theatre: Theatre
+    def test_a_silent_interpreter_becomes_the_last_standby(
+        self, session: InterpretedSession
     ) -> None:
-        silent = theatre.interpreter("one")
-        second = theatre.interpreter("two", standby=True)
-        theatre.floor_speaks()
+        silent = session.interpreter("one")
+        second = session.interpreter("two", standby=True)
+        session.send_floor_chunk()
 
-        self.speak_for(theatre, 10_000, silent, second)
-        assert theatre.voice() == silent
-        self.speak_for(theatre, 1_000, silent, second)
+        self.send_floor_chunks(session, 10_000, silent, second)
+        assert session.holder() == silent
+        self.send_floor_chunks(session, 1_000, silent, second)
 
-        assert (theatre.voice(), theatre.waiting()) == (second, {silent})
-        assert theatre.leases(silent) == [("silent", False, None)]
-        assert theatre.world.telemetry.counts["InterpreterSilent"] == 1
+        assert (session.holder(), session.standbys()) == (second, {silent})
+        assert session.lease_pushes(silent) == [("silent", False, None)]
+        assert session.world.telemetry.counts["InterpreterSilent"] == 1
 
-    def test_alone_they_leave_the_language_to_the_floor_until_they_take_over(
-        self, theatre: Theatre
+    def test_without_standbys_the_floor_follows_until_a_takeover(
+        self, session: InterpretedSession
     ) -> None:
-        silent = theatre.interpreter("one")
-        theatre.floor_speaks()
+        silent = session.interpreter("one")
+        session.send_floor_chunk()
 
-        self.speak_for(theatre, 12_000, silent)
+        self.send_floor_chunks(session, 12_000, silent)
 
-        assert (theatre.voice(), theatre.waiting()) == (None, {silent})
-        assert theatre.changes()[-1] == ("human", "floor", 1)
-        assert not theatre.speaks(silent)
-        assert theatre.beat(silent)["lease"]["holds"] is False
-        assert theatre.world.ask(silent, "takeOver")["lease"]["epoch"] == 2
-        assert theatre.speaks(silent)
+        assert (session.holder(), session.standbys()) == (None, {silent})
+        assert session.source_changes()[-1] == ("human", "floor", 1)
+        assert not session.send_chunk(silent)
+        assert session.heartbeat(silent)["lease"]["holds"] is False
+        assert session.world.ask(silent, "takeOver")["lease"]["epoch"] == 2
+        assert session.send_chunk(silent)
 
-    def test_who_says_something_now_and_then_keeps_it(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
+    def test_occasional_chunks_keep_the_language(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
         for _ in range(4):
-            self.speak_for(theatre, 9_000, voice)
-            assert theatre.speaks(voice)
+            self.send_floor_chunks(session, 9_000, interpreter)
+            assert session.send_chunk(interpreter)
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
-    def test_a_chunk_too_many_to_be_written_counts_as_well(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
-        self.speak_for(theatre, 5_000, voice)
-        assert theatre.speaks(voice)
-        theatre.world.clock.advance(900)
-        assert theatre.speaks(voice)
+    def test_chunks_within_the_renewal_interval_count_too(
+        self, session: InterpretedSession
+    ) -> None:
+        interpreter = session.interpreter("one")
+        self.send_floor_chunks(session, 5_000, interpreter)
+        assert session.send_chunk(interpreter)
+        session.world.clock.advance(900)
+        assert session.send_chunk(interpreter)
 
-        self.speak_for(theatre, 9_000, voice)
-        theatre.world.clock.advance(900)
-        theatre.floor_speaks()
+        self.send_floor_chunks(session, 9_000, interpreter)
+        session.world.clock.advance(900)
+        session.send_floor_chunk()
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
-    def test_machines_may_be_silent(self, theatre: Theatre) -> None:
-        machine = theatre.interpreter("robot", source="machine")
+    def test_machines_may_be_silent(self, session: InterpretedSession) -> None:
+        machine = session.interpreter("robot", source="machine")
 
-        self.speak_for(theatre, 30_000, machine)
+        self.send_floor_chunks(session, 30_000, machine)
 
-        assert theatre.voice() == machine
+        assert session.holder() == machine
 
-    def test_the_floors_own_silence_is_not_held_against_them(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
-        theatre.floor_speaks()
-        theatre.pass_time(60_000, voice)
+    def test_silence_of_the_floor_does_not_count(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
+        session.send_floor_chunk()
+        session.pass_time(60_000, interpreter)
 
-        self.speak_for(theatre, 9_000, voice)
+        self.send_floor_chunks(session, 9_000, interpreter)
 
-        assert theatre.voice() == voice
+        assert session.holder() == interpreter
 
-    def test_nor_is_a_pause(self, theatre: Theatre) -> None:
-        voice = theatre.interpreter("one")
-        self.speak_for(theatre, 5_000, voice)
-        theatre.world.ask(theatre.speaker, "pauseBroadcast")
-        self.speak_for(theatre, 20_000, voice)
-        theatre.world.ask(theatre.speaker, "resumeBroadcast")
+    def test_a_pause_does_not_count(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
+        self.send_floor_chunks(session, 5_000, interpreter)
+        session.world.ask(session.speaker, "pauseBroadcast")
+        self.send_floor_chunks(session, 20_000, interpreter)
+        session.world.ask(session.speaker, "resumeBroadcast")
 
-        self.speak_for(theatre, 9_000, voice)
-        assert theatre.voice() == voice
-        self.speak_for(theatre, 2_000, voice)
-        assert theatre.voice() is None
+        self.send_floor_chunks(session, 9_000, interpreter)
+        assert session.holder() == interpreter
+        self.send_floor_chunks(session, 2_000, interpreter)
+        assert session.holder() is None

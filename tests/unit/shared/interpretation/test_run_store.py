@@ -1,4 +1,4 @@
-"""One run at a time for a session: duplicates, lost races, runs that were never released."""
+"""Runs of session interpreters: one at a time, despite duplicates, races and crashes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def stored() -> InterpreterRun | None:
     return session.interpreter_run
 
 
-def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: RunStore) -> None:
+def test_the_first_claim_returns_the_session(runs: RunStore) -> None:
     claimed = runs.claim(ID, TICKET, 1, T0 + 1_000)
 
     assert claimed is not None
@@ -59,14 +59,14 @@ def test_the_first_run_claims_itself_and_learns_what_it_is_to_do(runs: RunStore)
     assert stored() == InterpreterRun(1, T0 + 1_000 + RUN_LEASE_MS)
 
 
-def test_an_event_that_is_delivered_twice_makes_one_run(runs: RunStore) -> None:
+def test_a_duplicated_invocation_claims_one_run(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
 
     assert runs.claim(ID, TICKET, 1, T0 + RUN_LEASE_MS) is None
     assert stored() == InterpreterRun(1, T0 + RUN_LEASE_MS)
 
 
-def test_a_successor_takes_over_from_a_run_that_lives_once(runs: RunStore) -> None:
+def test_a_live_run_has_one_successor(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
 
     second = runs.claim(ID, TICKET, 2, T0 + 5_000)
@@ -77,7 +77,7 @@ def test_a_successor_takes_over_from_a_run_that_lives_once(runs: RunStore) -> No
     assert runs.claim(ID, TICKET, 1, T0 + 6_000) is None
 
 
-def test_what_was_succeeded_can_neither_renew_nor_release(runs: RunStore) -> None:
+def test_a_run_with_a_successor_can_neither_renew_nor_release(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert runs.renew(ID, 1, T0 + 10_000)
     assert runs.claim(ID, TICKET, 2, T0 + 11_000)
@@ -94,11 +94,11 @@ def test_a_late_retry_after_a_crash_becomes_the_next_generation(runs: RunStore) 
 
     assert again is not None
     assert again.generation == 2
-    # The one that was believed dead wakes up.
+    # The run believed dead wakes up.
     assert not runs.renew(ID, 1, T0 + RUN_LEASE_MS + 2)
 
 
-def test_after_a_release_the_next_run_need_not_wait(runs: RunStore) -> None:
+def test_after_a_release_the_next_run_starts_at_once(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert runs.release(ID, 1)
 
@@ -108,7 +108,7 @@ def test_after_a_release_the_next_run_need_not_wait(runs: RunStore) -> None:
     assert again.generation == 2
 
 
-def test_no_ticket_but_the_session_s_own_claims(runs: RunStore) -> None:
+def test_only_the_sessions_ticket_claims(runs: RunStore) -> None:
     assert runs.claim(ID, hash_of("another"), 1, T0) is None
     assert runs.claim("calm-otter-002", TICKET, 1, T0) is None
 
@@ -123,7 +123,7 @@ def test_a_reissued_ticket_voids_the_former_one(runs: RunStore) -> None:
     assert runs.claim(ID, fresh, 1, now)
 
 
-def test_of_two_who_miss_a_run_one_has_the_next_started(runs: RunStore) -> None:
+def test_of_two_concurrent_reissues_one_succeeds(runs: RunStore) -> None:
     seen = InterpreterRun(0, T0 + RUN_LEASE_MS)
     now = T0 + RUN_LEASE_MS + 1
 
@@ -132,7 +132,7 @@ def test_of_two_who_miss_a_run_one_has_the_next_started(runs: RunStore) -> None:
     assert runs.claim(ID, hash_of("one"), 1, now)
 
 
-def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: RunStore) -> None:
+def test_reissue_fails_if_the_run_was_renewed_meanwhile(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     seen = InterpreterRun(1, T0 + RUN_LEASE_MS)
     assert runs.renew(ID, 1, T0 + RUN_LEASE_MS + 1)
@@ -140,7 +140,7 @@ def test_a_run_that_is_renewed_meanwhile_is_not_missed(runs: RunStore) -> None:
     assert not runs.reissue(ID, seen, hash_of("fresh"), T0 + RUN_LEASE_MS + 2)
 
 
-def test_a_session_that_is_over_has_no_runs(runs: RunStore) -> None:
+def test_an_ended_session_has_no_runs(runs: RunStore) -> None:
     assert runs.claim(ID, TICKET, 1, T0)
     assert sessions_repository().end(ID, "c1", T0 + 1)
 
@@ -150,7 +150,7 @@ def test_a_session_that_is_over_has_no_runs(runs: RunStore) -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_run_whose_answers_are_lost_is_the_claimants(runs: RunStore, fault: Fault) -> None:
+def test_calls_recognise_their_own_writes(runs: RunStore, fault: Fault) -> None:
     lossy = Lossy(dynamodb())
     later = RunStore(Table(lossy, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""So many sessions are interpreted by machine at a time, whatever is lost, repeated or raced."""
+"""Slots limit machine-interpreted sessions under loss, duplication and races."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tables() -> Iterator[None]:
         yield
 
 
-def write(session_id: str, now_ms: int = T0) -> None:
+def create(session_id: str, now_ms: int = T0) -> None:
     assert sessions_repository().create(
         Session(
             session_id=session_id,
@@ -51,68 +51,72 @@ def write(session_id: str, now_ms: int = T0) -> None:
     )
 
 
-def opened(session_id: str, now_ms: int = T0) -> bool:
+def take_and_create(session_id: str, now_ms: int = T0) -> bool:
     if not slots().take(session_id, now_ms):
         return False
-    write(session_id, now_ms)
+    create(session_id, now_ms)
     return True
 
 
 @with_tables
-def test_as_many_sessions_as_there_are_slots() -> None:
-    assert [opened(f"golden-eagle-00{number}") for number in range(3)] == [True, True, False]
+def test_one_session_per_slot() -> None:
+    assert [take_and_create(f"golden-eagle-00{number}") for number in range(3)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @with_tables
-def test_a_session_that_is_over_leaves_its_slot_to_the_next() -> None:
-    opened("golden-eagle-001")
-    opened("golden-eagle-002")
+def test_an_ended_session_frees_its_slot() -> None:
+    take_and_create("golden-eagle-001")
+    take_and_create("golden-eagle-002")
     sessions_repository().end("golden-eagle-001", "c1", T0 + 1)
 
-    assert opened("golden-eagle-003", T0 + 2)
-    assert not opened("golden-eagle-004", T0 + 3)
+    assert take_and_create("golden-eagle-003", T0 + 2)
+    assert not take_and_create("golden-eagle-004", T0 + 3)
 
 
 @with_tables
-def test_a_session_whose_end_was_lost_leaves_it_when_its_row_has_expired() -> None:
-    opened("golden-eagle-001")
-    opened("golden-eagle-002")
+def test_an_expired_session_frees_its_slot() -> None:
+    take_and_create("golden-eagle-001")
+    take_and_create("golden-eagle-002")
 
-    assert not opened("golden-eagle-003", T0 + WEEK_MS - 1_000)
-    assert opened("golden-eagle-003", T0 + WEEK_MS)
+    assert not take_and_create("golden-eagle-003", T0 + WEEK_MS - 1_000)
+    assert take_and_create("golden-eagle-003", T0 + WEEK_MS)
 
 
 @with_tables
-def test_a_session_that_was_never_written_leaves_it_after_a_minute() -> None:
-    opened("golden-eagle-001")
+def test_a_session_that_was_never_created_frees_its_slot_after_a_minute() -> None:
+    take_and_create("golden-eagle-001")
     assert slots().take("golden-eagle-002", T0)
 
-    assert not opened("golden-eagle-003", T0 + 59_999)
-    assert opened("golden-eagle-003", T0 + 60_000)
+    assert not take_and_create("golden-eagle-003", T0 + 59_999)
+    assert take_and_create("golden-eagle-003", T0 + 60_000)
 
 
 @with_tables
-def test_a_slot_can_be_given_back_before_that() -> None:
-    opened("golden-eagle-001")
+def test_a_slot_can_be_returned_earlier() -> None:
+    take_and_create("golden-eagle-001")
     slots().take("golden-eagle-002", T0)
     slots().undo_replace("golden-eagle-002")
     slots().undo_replace("golden-eagle-009")
 
-    assert opened("golden-eagle-003")
-    assert not opened("golden-eagle-004")
+    assert take_and_create("golden-eagle-003")
+    assert not take_and_create("golden-eagle-004")
 
 
 @with_tables
-def test_fewer_slots_than_before_let_in_nobody_until_enough_are_over() -> None:
+def test_the_number_of_slots_may_change() -> None:
     for number in range(2):
-        opened(f"golden-eagle-00{number}")
+        take_and_create(f"golden-eagle-00{number}")
 
     assert not slots(1).take("golden-eagle-003", T0)
     assert slots(3).take("golden-eagle-003", T0)
 
 
-class Meddled(Table):
-    """Somebody else takes the slot between the reading and the writing, the first few times."""
+class RacedTable(Table):
+    """Table on which another session takes the slot before the first few writes."""
 
     def __init__(self, times: int) -> None:
         super().__init__(dynamodb(), SESSIONS, schema.SESSION_ID)
@@ -127,29 +131,29 @@ class Meddled(Table):
 
 @pytest.mark.parametrize(("rivals", "gets_one"), [(1, True), (2, False)])
 @with_tables
-def test_of_two_who_want_the_same_slot_one_gets_the_next(rivals: int, gets_one: bool) -> None:
-    assert SlotStore(Meddled(rivals), 2).take("golden-eagle-001", T0) is gets_one
+def test_the_loser_of_a_race_gets_the_next_slot_if_free(rivals: int, gets_one: bool) -> None:
+    assert SlotStore(RacedTable(rivals), 2).take("golden-eagle-001", T0) is gets_one
 
 
 @with_tables
 @pytest.mark.parametrize("fault", [Fault.UNANSWERED, Fault.TWICE])
 @pytest.mark.parametrize("over", [False, True])
-def test_a_slot_whose_answer_is_lost_is_taken_once(fault: Fault, over: bool) -> None:
+def test_a_slot_is_taken_once_if_the_answer_is_lost(fault: Fault, over: bool) -> None:
     if over:
-        opened("golden-eagle-001")
-        opened("golden-eagle-002")
+        take_and_create("golden-eagle-001")
+        take_and_create("golden-eagle-002")
         sessions_repository().end("golden-eagle-001", "c1", T0)
     lossy = Lossy(dynamodb())
     lossy.plan(fault, 0, writes=True)
     table = Table(lossy, SESSIONS, schema.SESSION_ID)  # type: ignore[arg-type]
 
     assert SlotStore(table, 2).take("golden-eagle-003", T0)
-    write("golden-eagle-003")
-    assert [opened(f"golden-eagle-00{number}") for number in (4, 5)] == [not over, False]
+    create("golden-eagle-003")
+    assert [take_and_create(f"golden-eagle-00{number}") for number in (4, 5)] == [not over, False]
 
 
-class Machines(RuleBasedStateMachine):
-    """Sessions come and go, some of them half way, while time passes: never more than slots."""
+class Slots(RuleBasedStateMachine):
+    """Sessions start and end, some without being created, and never exceed the slots."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,26 +162,26 @@ class Machines(RuleBasedStateMachine):
         self._now = T0
         self._made = 0
         self._active: set[str] = set()
-        self._unwritten: dict[str, int] = {}
+        self._uncreated: dict[str, int] = {}
 
     def teardown(self) -> None:
         self._tables.__exit__(None, None, None)
 
-    @rule(written=st.booleans())
-    def open(self, written: bool) -> None:
+    @rule(created=st.booleans())
+    def open(self, created: bool) -> None:
         self._made += 1
         session_id = f"golden-eagle-{self._made:03}"
         held = len(self._active) + sum(
-            taken > self._now - 60_000 for taken in self._unwritten.values()
+            taken > self._now - 60_000 for taken in self._uncreated.values()
         )
         assert slots(3).take(session_id, self._now) == (held < 3)
         if held >= 3:
             return
-        if written:
-            write(session_id, self._now)
+        if created:
+            create(session_id, self._now)
             self._active.add(session_id)
         else:
-            self._unwritten[session_id] = self._now
+            self._uncreated[session_id] = self._now
 
     @precondition(lambda self: self._active)
     @rule(data=st.data())
@@ -195,7 +199,7 @@ class Machines(RuleBasedStateMachine):
         assert len(self._active) <= 3
 
 
-TestMachines = Machines.TestCase
-TestMachines.settings = settings(
+TestSlots = Slots.TestCase
+TestSlots.settings = settings(
     max_examples=examples(default=12, deep=100), stateful_step_count=12, deadline=None
 )
