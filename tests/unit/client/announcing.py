@@ -1,4 +1,4 @@
-"""Announcements by number, as a service tells of them."""
+"""Numbered announcements as the service sends them."""
 
 from __future__ import annotations
 

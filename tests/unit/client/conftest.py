@@ -1,4 +1,4 @@
-"""No test of the client reads or writes what its developer has configured."""
+"""Isolation of the client's tests from the developer's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens that say what a test wants, signed by nobody: clients only read them."""
+"""Test tokens with any claims, unsigned: clients only read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that break, and come back over the same service."""
+"""Connections that are lost and reopened over the same service."""
 
 from __future__ import annotations
 

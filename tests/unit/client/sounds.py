@@ -1,4 +1,4 @@
-"""Sound files made for tests: WAV of every kind byte by byte, others by libsndfile."""
+"""Sound files for tests: WAV byte by byte, other formats by libsndfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the client share: a clock of their own, chunks, and a service in memory."""
+"""Shared by the client's tests: a fake clock, chunks, and a service in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running devices, which note what they tell."""
+"""Running devices that record their callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service of device sync as its contract says, small enough to read: one user's state."""
+"""Reference model of the device-sync service: one user's state, by the contract."""
 
 from __future__ import annotations
 

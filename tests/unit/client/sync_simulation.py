@@ -1,4 +1,4 @@
-"""Stories of devices whose messages are lost, repeated and overtaken, and how they end."""
+"""Simulated devices whose messages are lost, repeated and reordered."""
 
 from __future__ import annotations
 

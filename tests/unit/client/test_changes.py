@@ -1,4 +1,4 @@
-"""Changes: a wait ends for every change that follows the version it was given."""
+"""Changes: a wait ends at every change after the given version."""
 
 from __future__ import annotations
 

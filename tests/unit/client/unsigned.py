@@ -1,4 +1,4 @@
-"""Tokens as far as a client reads them."""
+"""Unsigned tokens with readable claims."""
 
 from __future__ import annotations
 

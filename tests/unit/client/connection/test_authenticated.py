@@ -1,4 +1,4 @@
-"""Connections with tokens that expire: the handshake, what is refused, and what follows."""
+"""Connections with expiring tokens: handshakes, refusals and renewal."""
 
 from __future__ import annotations
 

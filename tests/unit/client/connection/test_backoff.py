@@ -1,4 +1,4 @@
-"""When a client comes back, and when it does not: decisions without any connection."""
+"""Reconnection policy, without any connection."""
 
 from __future__ import annotations
 

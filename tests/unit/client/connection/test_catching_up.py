@@ -1,4 +1,4 @@
-"""A listener who falls behind starts anew: seldom, and only if its own connection is slow."""
+"""A listener that falls behind restarts: rarely, and only if its own connection is slow."""
 
 from __future__ import annotations
 

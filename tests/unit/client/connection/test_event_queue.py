@@ -1,4 +1,4 @@
-"""The queue between a connection and its consumer: bounded, and old audio goes first."""
+"""The event queue: bounded, dropping old audio first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listener whose connection has become too slow takes its seat on another one."""
+"""A listener whose connection is too slow moves its seat to another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection that comes back by itself, against a service in memory whose connections break."""
+"""Reconnecting connections, against a service in memory that drops them."""
 
 from __future__ import annotations
 

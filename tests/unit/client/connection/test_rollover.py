@@ -1,4 +1,4 @@
-"""A client moves to a second connection before the first one's time is up."""
+"""Rollover to a second connection before the first one expires."""
 
 from __future__ import annotations
 

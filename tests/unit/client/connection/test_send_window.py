@@ -1,4 +1,4 @@
-"""How much sound may be under way: no more than the other end answers for within about a second."""
+"""The send window: no more audio in flight than about one second."""
 
 from __future__ import annotations
 

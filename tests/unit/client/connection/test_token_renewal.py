@@ -1,4 +1,4 @@
-"""A connection's token is renewed in time, and what goes wrong costs nothing while it lives."""
+"""Token renewal in time, and failures that cost nothing while the token lives."""
 
 from __future__ import annotations
 

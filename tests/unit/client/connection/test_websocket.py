@@ -1,4 +1,4 @@
-"""The transport, against scripted servers on this machine."""
+"""The WebSocket connection, against scripted servers on this machine."""
 
 from __future__ import annotations
 

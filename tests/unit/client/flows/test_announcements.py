@@ -1,4 +1,4 @@
-"""Announcements over connections: told once, confirmed, and known over returns."""
+"""Announcements over connections: shown once, acknowledged, and kept over reconnections."""
 
 from __future__ import annotations
 

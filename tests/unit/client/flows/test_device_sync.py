@@ -1,4 +1,4 @@
-"""A device kept in step over connections that break, against a service in memory."""
+"""Device sync over connections that are lost, against a service in memory."""
 
 from __future__ import annotations
 

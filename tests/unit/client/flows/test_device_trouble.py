@@ -1,4 +1,4 @@
-"""A device whose messages are refused, whose clock is wrong, or whose service is away."""
+"""Device sync with refused messages, wrong clocks and an unavailable service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speaker, listener and interpreter as a whole, against a service in memory."""
+"""Complete speaker, listener and interpreter flows, against a service in memory."""
 
 from __future__ import annotations
 

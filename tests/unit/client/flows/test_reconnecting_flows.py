@@ -1,4 +1,4 @@
-"""Speaker, listener and interpreter over connections that break and come back."""
+"""Speaker, listener and interpreter over connections that are lost and reopened."""
 
 from __future__ import annotations
 

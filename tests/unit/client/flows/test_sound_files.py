@@ -1,4 +1,4 @@
-"""Sources as the command line names them: what is told before a session opens, and what later."""
+"""Sources of the command line: errors before a session opens, and errors later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a speaker sees of those who listen."""
+"""The audience as a speaker sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending in real time: nothing is queued behind what cannot be sent."""
+"""Sending in real time: no audio is queued behind audio that cannot be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People take turns as interpreters of a language: they wait, take over, and hand over."""
+"""Interpreters of a language: stand-by, takeover and handover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Capturing in real time: when chunks are complete, and how they are dated."""
+"""Capture in real time: completion and timestamps of chunks."""
 
 from __future__ import annotations
 

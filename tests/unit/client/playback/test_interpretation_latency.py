@@ -1,4 +1,4 @@
-"""The ledger: what each sentence took, measured at its first chunk, whatever arrives and when."""
+"""Interpretation latency, measured at each sentence's first chunk in any order of arrival."""
 
 from __future__ import annotations
 

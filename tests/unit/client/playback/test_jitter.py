@@ -1,4 +1,4 @@
-"""The jitter buffer: order, delay, gaps, lateness, epochs."""
+"""The jitter buffer: order, delay, gaps, late chunks and epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks that are set, of sender and receiver, and single timestamps that are wrong."""
+"""Clock steps of sender and receiver, and single wrong timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PROTOCOL rule 1 for any course of events: a new epoch counts at once, the older one for 2 s."""
+"""PROTOCOL rule 1 under any events: a new epoch plays at once, the older one for 2 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interpreted speech: chunks in real time, and nothing at all between sentences."""
+"""Interpreted speech: chunks in real time, and none between sentences."""
 
 from __future__ import annotations
 

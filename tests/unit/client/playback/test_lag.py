@@ -1,4 +1,4 @@
-"""How far behind sound arrives: a slow network shows, clocks that step do not."""
+"""Lag of live audio: a slow network shows, clock steps do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Percentiles, and the estimate of the clocks' distance."""
+"""Latency percentiles, and the clock offset."""
 
 from __future__ import annotations
 

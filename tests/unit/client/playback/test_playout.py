@@ -1,4 +1,4 @@
-"""What reaches the loudspeaker."""
+"""Playout into a sink."""
 
 from __future__ import annotations
 

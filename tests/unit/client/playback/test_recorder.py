@@ -1,4 +1,4 @@
-"""Recording what is heard: whatever becomes of the file, hearing goes on."""
+"""Recording: whatever happens to the file, listening goes on."""
 
 from __future__ import annotations
 

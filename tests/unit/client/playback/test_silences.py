@@ -1,4 +1,4 @@
-"""Pauses and volume as a receiver knows them: what is newest holds, and a pause is no loss."""
+"""Pauses and volume at a receiver: the newest state wins, and a pause is no loss."""
 
 from __future__ import annotations
 

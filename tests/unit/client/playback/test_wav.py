@@ -1,4 +1,4 @@
-"""WAV files as they are written."""
+"""The WAV writer."""
 
 from __future__ import annotations
 

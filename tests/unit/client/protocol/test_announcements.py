@@ -1,4 +1,4 @@
-"""What a client shows of announcements, in whatever order and however often it is told."""
+"""Active announcements, from messages in any order and number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions: which are shown, and in which order they stay, however they arrive."""
+"""Captions: which are shown, and their order, however they arrive."""
 
 from __future__ import annotations
 

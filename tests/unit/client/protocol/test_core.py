@@ -1,4 +1,4 @@
-"""The protocol core: requests, replies, errors, and which audio is for us."""
+"""The protocol core: requests, replies, errors, and relevant audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the speaker is there, whichever of audio and messages comes first."""
+"""The speaker's presence, whichever of audio and messages arrives first."""
 
 from __future__ import annotations
 

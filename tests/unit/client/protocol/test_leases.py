@@ -1,4 +1,4 @@
-"""An interpreter's lease, as its client knows it."""
+"""An interpreter's lease, as seen by its client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replicas of a user's devices come to the same, whatever is lost, repeated or overtaken."""
+"""Replicas converge under loss, duplication and reordering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replicas of the client come to the same with the functions themselves, as with the model."""
+"""Replicas converge against the real functions, as against the model."""
 
 from __future__ import annotations
 

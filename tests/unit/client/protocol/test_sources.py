@@ -1,4 +1,4 @@
-"""Whom a listener hears while interpreters come, go and change, and the news of it is shuffled."""
+"""The source of a listener's audio while interpreters change and messages are reordered."""
 
 from __future__ import annotations
 

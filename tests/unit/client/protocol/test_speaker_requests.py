@@ -1,4 +1,4 @@
-"""The speaker's controls, and what a client makes of the news of them."""
+"""The speaker's controls, and how a client applies state changes."""
 
 from __future__ import annotations
 

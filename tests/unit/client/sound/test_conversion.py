@@ -1,4 +1,4 @@
-"""Mixing, resampling, chunking: block by block as in one go."""
+"""Mixing, resampling and chunking: by blocks as in one go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several channels to one: everything that sounds in any of them is heard, as loud as it was."""
+"""Downmix: every channel stays audible, at its own level."""
 
 from __future__ import annotations
 

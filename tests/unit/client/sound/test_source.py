@@ -1,4 +1,4 @@
-"""An input as chunks: from files, pipes, sockets and devices, at the rate at which it is used."""
+"""Inputs as chunks: from files, pipes, sockets and devices, read no faster than used."""
 
 from __future__ import annotations
 

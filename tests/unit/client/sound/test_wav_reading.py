@@ -1,4 +1,4 @@
-"""WAV files as recorders really write them, and what is said about the others."""
+"""WAV files as recorders really write them, and errors for the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens from a development server, and what is said when there are none."""
+"""Tokens of a development server, and errors without one."""
 
 from __future__ import annotations
 

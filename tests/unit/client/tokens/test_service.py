@@ -1,4 +1,4 @@
-"""Whatever answers at a token service's address, the client says so in one line and in time."""
+"""Token service errors: one line and in time, whatever the server answers."""
 
 from __future__ import annotations
 

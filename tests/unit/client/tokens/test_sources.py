@@ -1,4 +1,4 @@
-"""Where tokens come from: whatever a command, a file or a service does, it is one line."""
+"""Token sources: one-line errors of commands, files and services."""
 
 from __future__ import annotations
 

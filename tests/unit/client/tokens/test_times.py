@@ -1,4 +1,4 @@
-"""How long a token lives, whatever it says and whatever this machine's clock says."""
+"""Remaining life of a token, whatever its claims and this machine's clock."""
 
 from __future__ import annotations
 
