@@ -1,4 +1,4 @@
-# Lingocast: `make demo` shows it, `make test` proves it. Needs Python >= 3.11 and make.
+# Lingocast: `make demo` demonstrates it, `make test` runs the tests. Needs Python >= 3.11 and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .ONESHELL:
@@ -6,12 +6,12 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3 2>/dev/null || echo python3)
 VENV := .venv
-# Relative, so that no recipe names this folder, whose path may contain spaces. Tools run as modules:
-# the first line of an installed script is an absolute path.
+# A relative path: this folder's own path may contain spaces. Tools run as modules, because the first
+# line of an installed script is an absolute path.
 PY := $(VENV)/bin/python
 STAGE ?= dev
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# Node and pip trust what the machine trusts (a company's TLS proxy, say), not only their own lists.
+# Node also trusts the machine's certificates, for example of a company's TLS proxy.
 export NODE_USE_SYSTEM_CA := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -22,8 +22,8 @@ help: ## Show this list
 # --- set-up -------------------------------------------------------------------------------------
 
 .PHONY: setup setup-dev
-setup: $(VENV)/.installed node_modules/.installed ## Install what running needs, into .venv and node_modules
-setup-dev: setup $(VENV)/.installed-dev ## Install what tests and checks need too
+setup: $(VENV)/.installed node_modules/.installed ## Install the dependencies into .venv and node_modules
+setup-dev: setup $(VENV)/.installed-dev ## Install the tools of tests and checks too
 
 $(VENV)/bin/pip:
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
@@ -53,7 +53,7 @@ run: setup ## Serve the stack on this machine until Ctrl-C
 	@exec $(PY) -m local
 
 .PHONY: smoke
-smoke: setup ## Try a running stack, local or deployed: URL=wss://… TOKEN=…
+smoke: setup ## Smoke-test a running stack, local or deployed: URL=wss://… TOKEN=…
 	@LINGOCAST_TOKEN="$${TOKEN:-$${LINGOCAST_TOKEN:-}}" \
 	  $(PY) -m cli smoke $(if $(URL),--url "$(URL)") $(ARGS)
 
@@ -67,11 +67,11 @@ test: setup-dev ## Every test: unit, integration, infrastructure, end to end
 unit: setup-dev ## The fast tests alone
 	@$(PY) -m pytest tests/unit $(ARGS)
 
-e2e: setup-dev ## The tests over the whole local stack alone
+e2e: setup-dev ## The end-to-end tests on local stacks alone
 	@$(PY) -m pytest tests/e2e $(ARGS)
 
 .PHONY: conformance
-conformance: setup-dev ## Behaves as API Gateway? URL=wss://... asks AWS; STRICT_URL=, TOKEN=, SLOW=1
+conformance: setup-dev ## Check API Gateway's behaviour; URL=wss://... on AWS; STRICT_URL=, TOKEN=, SLOW=1
 	@CONFORMANCE_LISTING=1 CONFORMANCE_URL="$(URL)" CONFORMANCE_STRICT_URL="$(STRICT_URL)" \
 	CONFORMANCE_TOKEN="$(TOKEN)" CONFORMANCE_SLOW="$(SLOW)" \
 	$(PY) -m pytest tests/conformance --quiet --no-header $(ARGS)
@@ -83,12 +83,12 @@ lint: setup-dev ## Style (ruff)
 types: setup-dev ## Types (mypy, strict)
 	@$(PY) -m mypy .
 
-format: setup-dev ## Rewrite the code in the project's style
+format: setup-dev ## Format the code (ruff)
 	@$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
 .PHONY: openapi
-openapi: setup ## Write docs/http/openapi.json again, from the table of routes
+openapi: setup ## Regenerate docs/http/openapi.json from the table of routes
 	@$(PY) -m infrastructure.api.openapi
 
 # --- deploy -------------------------------------------------------------------------------------
@@ -106,14 +106,14 @@ template-check: setup-dev ## Check both stages' templates: the CDK's validator, 
 	  $(PY) $(VENV)/bin/cfn-lint --non-zero-exit-code informational cdk.out/check-$$stage/*.template.json
 	done
 
-# ARGS reaches the CDK: ARGS="--context alarmEmail=ops@example.org", see docs/operations.md.
+# ARGS goes to the CDK: ARGS="--context alarmEmail=ops@example.org", see docs/operations.md.
 CDK = node_modules/.bin/cdk $(1) --app "$(PY) app.py" --context stage=$(STAGE) $(ARGS)
 OUTPUTS = outputs-$(STAGE).json
 
 bootstrap: setup ## Prepare an AWS account and Region for deployments, once
 	@$(call CDK,bootstrap)
 
-diff: setup ## Show what a deployment would change; STAGE=dev
+diff: setup ## Show the changes of a deployment; STAGE=dev
 	@$(call CDK,diff)
 
 deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
@@ -121,7 +121,7 @@ deploy: setup ## Deploy to AWS with your credentials; STAGE=dev
 	echo "==> $(OUTPUTS)"
 	cat $(OUTPUTS)
 
-outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=dev
+outputs: setup ## Regenerate outputs-STAGE.json from the deployed stack; STAGE=dev
 	@$(PY) -m infrastructure.commands.outputs --stage $(STAGE) > $(OUTPUTS).new
 	mv $(OUTPUTS).new $(OUTPUTS)
 	cat $(OUTPUTS)
@@ -129,7 +129,7 @@ outputs: setup ## Write outputs-STAGE.json again, from what is deployed; STAGE=d
 user: setup ## Create a user: EMAIL=…, GROUP=speakers|interpreters|operators, MFA=1; STAGE=dev
 	@$(PY) -m infrastructure.commands.users create --stage $(STAGE) --email "$(EMAIL)" --group "$(GROUP)" $(if $(MFA),--mfa)
 
-token: setup ## Print an access token of a user: EMAIL=…; FILE=… asks once in 30 days; STAGE=dev
+token: setup ## Print an access token: EMAIL=…; FILE=… keeps it renewable for 30 days; STAGE=dev
 	@$(PY) -m infrastructure.commands.users token --stage $(STAGE) --email "$(EMAIL)" $(if $(FILE),--file "$(FILE)")
 
 destroy: setup ## Remove the deployed stack; STAGE=dev
@@ -143,5 +143,5 @@ conformance-destroy: setup ## Remove the deployed probe
 	@node_modules/.bin/cdk destroy --all --app "$(PY) -m conformance.app" $(ARGS)
 
 .PHONY: clean
-clean: ## Remove everything that was installed or generated here
+clean: ## Remove everything installed or generated
 	@rm -rf $(VENV) node_modules cdk.out .local demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
