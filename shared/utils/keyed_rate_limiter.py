@@ -13,8 +13,8 @@ _BUCKETS_KEPT = 1_024
 class KeyedRateLimiter:
     """Permits a burst of `burst` per key and `per_second` sustained, at most 1 000.
 
-    Callers pass the time (ms). A clock change blocks a key for at most a second and grants at most
-    one burst. Each instance counts for itself. It keeps 1 024 keys; the least recently used one is
+    Callers pass the time (ms). A clock change blocks a key for at most 1.6 s and grants at most one
+    burst. Each instance counts for itself. It keeps 1 024 keys; the least recently used one is
     dropped and starts afresh when it returns.
     """
 

@@ -12,7 +12,7 @@ class LeakyBucket:
     The level is never below 0, so silence earns no credit; refused amounts are not added. A time
     before the latest one drains nothing, because messages may overtake each other. Two such times
     in a row, both more than `STEP_MS` back and in order, mean that the clock was set back: the
-    bucket follows it and keeps its level.
+    bucket follows it and keeps its level. A smaller step lasts until the times have caught up.
     """
 
     __slots__ = ("_back", "_last", "_level")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.utils.leaky_bucket import LeakyBucket
+from shared.utils.leaky_bucket import STEP_MS, LeakyBucket
 
 T0 = 1_700_000_000_000
 LIMIT = 2_000
@@ -52,7 +52,7 @@ def test_alternating_times_earn_nothing() -> None:
     st.integers(-3_600_000, 3_600_000),
     st.lists(st.integers(0, 60), min_size=10, max_size=30),
 )
-def test_real_time_flows_within_a_second_of_a_clock_change(
+def test_real_time_flows_soon_after_a_clock_change(
     before: list[int], step: int, after: list[int]
 ) -> None:
     jittered = [200 * index + late for index, late in enumerate(before)]
@@ -61,21 +61,51 @@ def test_real_time_flows_within_a_second_of_a_clock_change(
     kept = taken([*jittered, *burst, *later])
     first = len(jittered) + len(burst)
     lost = [index - first for index in range(first, first + len(later)) if index not in kept]
-    # Full when the clock steps: what drains afterwards is heard; jitter costs a chunk at most.
-    assert all(index < 5 for index in lost[:-1])
-    assert len(lost) <= 6
+    # The bucket is full when the clock changes. Times a little more than STEP_MS back wait until they
+    # have caught up: 1 400 ms, jitter, and a chunk for the drain.
+    assert all(index < 7 for index in lost[:-1])
+    assert len(lost) <= 8
 
 
 @given(st.lists(st.integers(-300, 700), min_size=1, max_size=300), st.integers(1, 1_000))
-def test_no_interval_exceeds_real_time_and_the_limit(steps: list[int], amount: int) -> None:
+def test_reordered_messages_get_no_more_than_real_time_and_the_limit(
+    steps: list[int], amount: int
+) -> None:
+    times, now, newest = [], 10_000, 10_000
+    for step in steps:
+        now = max(now + step, newest - STEP_MS)
+        newest = max(newest, now)
+        times.append(now)
+    assert excess(times, amount) <= 0
+
+
+@given(st.lists(st.integers(-3_000, 700), min_size=1, max_size=300), st.integers(1, 1_000))
+def test_a_clock_set_back_repeats_at_most_the_time_by_which_it_was_set_back(
+    steps: list[int], amount: int
+) -> None:
     times, now = [], 10_000
     for step in steps:
         now += step
         times.append(now)
+    assert excess(times, amount) <= -sum(step for step in steps if step < 0)
+
+
+def excess(times: list[int], amount: int) -> int:
+    """How much more is taken in any interval than its real time, the limit and one amount allow."""
     kept = [times[index] for index in taken(times, amount)]
+    worst = 0
     for first in range(len(kept)):
-        newest = kept[first]
+        oldest = newest = kept[first]
         for last in range(first, len(kept)):
-            newest = max(newest, kept[last])
+            oldest, newest = min(oldest, kept[last]), max(newest, kept[last])
             audio = (last - first + 1) * amount
-            assert audio <= newest - min(kept[first : last + 1]) + LIMIT + amount
+            worst = max(worst, audio - (newest - oldest) - LIMIT - amount)
+    return worst
+
+
+def test_a_clock_set_back_by_less_than_two_chunks_over_the_step_catches_up() -> None:
+    burst = [0] * 12
+    later = [-1_400 + 200 * (index + 1) for index in range(12)]
+    kept = taken([*burst, *later])
+    # The second time back is no longer more than STEP_MS back, so it confirms nothing.
+    assert kept == [*range(11), *range(12 + 7, 24)]
