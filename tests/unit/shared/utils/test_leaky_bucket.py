@@ -61,7 +61,7 @@ def test_real_time_flows_soon_after_a_clock_change(
     kept = taken([*jittered, *burst, *later])
     first = len(jittered) + len(burst)
     lost = [index - first for index in range(first, first + len(later)) if index not in kept]
-    # The bucket is full when the clock changes. Times a little more than STEP_MS back wait until they
+    # The bucket is full when the clock changes. Times just over STEP_MS back wait until they
     # have caught up: 1 400 ms, jitter, and a chunk for the drain.
     assert all(index < 7 for index in lost[:-1])
     assert len(lost) <= 8
