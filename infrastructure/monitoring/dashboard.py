@@ -223,7 +223,7 @@ class Dashboard:
         return [
             graph("Announcements made a minute, by scope", [made]),
             graph("Readers told a minute", reached),
-            graph("Readers who could not be greeted at once", [later]),
+            graph("Replays of announcements deferred to the queue", [later]),
         ]
 
     def _functions(self) -> list[cloudwatch.IWidget]:

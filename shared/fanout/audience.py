@@ -111,11 +111,11 @@ class RecipientsAudience:
 
     session_id: str
     label: str
-    readers: Sequence[str]
+    recipients: Sequence[str]
 
     def connection_ids(self) -> Sequence[str]:
         """Return the connections as they were looked up."""
-        return self.readers
+        return self.recipients
 
 
 @dataclass(frozen=True)

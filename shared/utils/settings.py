@@ -179,7 +179,7 @@ class CleanUpSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncementTableSettings(Settings):
-    """Table of announcements, and the queue for late deliveries."""
+    """Table of announcements, and the queue for their redelivery."""
 
     announcements_table: str = _setting(ANNOUNCEMENTS_TABLE)
     announcement_queue_url: str = _setting(ANNOUNCEMENT_QUEUE_URL, setting_values.http_url)

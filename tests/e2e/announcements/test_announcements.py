@@ -33,7 +33,7 @@ async def announce(connection: Wire, scope: str = "all", **fields: Any) -> Messa
 
 
 async def announcement_message(connection: Wire, announcement_id: str) -> Message:
-    """Wait for this announcement, pushed or as a greeting."""
+    """Wait for this announcement, pushed when it was made or replayed."""
     return await connection.expect(
         lambda message: message["type"] in NEWS and message["announcementId"] == announcement_id
     )
@@ -48,8 +48,8 @@ async def shown(connection: Wire) -> list[str]:
     return [announcement.announcement_id for announcement in board.active.values()]
 
 
-async def greeting_ids(connection: Wire) -> list[str]:
-    """The announcements of greeting_ids, without those of the redelivery pass."""
+async def replayed_ids(connection: Wire) -> list[str]:
+    """The replayed announcements, without those of the redelivery pass."""
     return [
         message["announcementId"]
         for message in await connection.drained()
@@ -135,13 +135,13 @@ async def test_an_acknowledged_announcement_is_not_shown_again(stage: Stage, ide
         made = await announce(speaker, "session")
         async with wire(rita) as reader:
             await joined(reader, session_id, "es")
-            greeting = await reader.expect("activeAnnouncement")
-            assert greeting["message"] == "Pausa"
-            await reader.ask("acknowledgeAnnouncement", announcementId=greeting["announcementId"])
+            replay = await reader.expect("activeAnnouncement")
+            assert replay["message"] == "Pausa"
+            await reader.ask("acknowledgeAnnouncement", announcementId=replay["announcementId"])
         for address, expected in ((rita, []), (otto, [made["announcementId"]])):
             async with wire(address) as again:
                 await joined(again, session_id, "es")
-                assert await greeting_ids(again) == expected
+                assert await replayed_ids(again) == expected
                 active = await again.ask("getActiveAnnouncement")
                 assert active["announcementId"] == (expected[0] if expected else None)
 

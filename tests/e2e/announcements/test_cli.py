@@ -59,7 +59,7 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
                 await french.until("Announcement (warning): Lunch at noon")
                 await speaker.until("Announcement (warning): Lunch at noon")
                 # Wait until the redelivery pass is over: it reaches the newcomer, or has run before
-                # the newcomer connected. Later joins get the greeting only.
+                # the newcomer connected. Later joins get the replay only.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(2 * REDELIVERY_DELAY_SECONDS):
                         late = await newcomer.expect("announcement")

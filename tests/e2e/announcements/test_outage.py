@@ -1,4 +1,4 @@
-"""Outages of the announcements' table and queue: joins and audio go on, greetings come later."""
+"""Outages of the announcements' table and queue: joins and audio go on, replays come later."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def denied(access: AccessControl, *resources: str) -> Iterator[None]:
         policies.replace(CONTROL, whole)
 
 
-async def test_the_greeting_comes_by_the_queue_while_the_table_is_denied(
+async def test_the_replay_comes_by_the_queue_while_the_table_is_denied(
     controlled: ControlledStack,
 ) -> None:
     async with controlled.stage.session() as (speaker, session_id):
@@ -85,8 +85,8 @@ async def test_the_greeting_comes_by_the_queue_while_the_table_is_denied(
             async with controlled.stage.listener(session_id) as listener:
                 await speaker.send_audio(1)
                 assert (await listener.expect("audio"))["seq"] == 1
-                greeting = await listener.expect("activeAnnouncement")
-                assert greeting["announcementId"] == made
+                replay = await listener.expect("activeAnnouncement")
+                assert replay["announcementId"] == made
 
 
 async def test_joins_and_audio_go_on_without_the_queue(controlled: ControlledStack) -> None:

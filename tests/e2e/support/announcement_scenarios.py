@@ -94,8 +94,8 @@ async def active_is_asked_for(stack: RunningStack) -> None:
         assert (await speaker.ask("getActiveAnnouncement")).get("announcementId") == made
 
 
-async def who_comes_is_greeted_first(stack: RunningStack) -> None:
-    """The greeting precedes the reply: a later one may come by way of the queue."""
+async def replay_precedes_the_reply(stack: RunningStack) -> None:
+    """A replay after the reply may come from the queue."""
     async with stack.stage.session() as (speaker, session_id):
         made = await announced(speaker)
         async with stack.stage.connection() as reader:
@@ -105,7 +105,7 @@ async def who_comes_is_greeted_first(stack: RunningStack) -> None:
             assert (first["type"], first.get("announcementId")) == ("activeAnnouncement", made)
 
 
-async def greetings_are_counted(stack: RunningStack) -> None:
+async def replays_are_counted(stack: RunningStack) -> None:
     async with stack.stage.session() as (speaker, session_id):
         await announced(speaker)
         async with stack.stage.listener(session_id):
@@ -114,7 +114,7 @@ async def greetings_are_counted(stack: RunningStack) -> None:
 
 
 async def who_sat_down_unseen_is_told_later(stack: RunningStack) -> None:
-    """Simulate an index that lagged behind the join, and a join without a greeting."""
+    """Simulate an index that lagged behind the join, and a join without a replay."""
     operator = stack.operator
     async with stack.stage.session() as (speaker, session_id):
         before = await operator.known()
@@ -178,8 +178,8 @@ def _asking(connection_id: str) -> Row:
     }
 
 
-async def greeting_comes_later(stack: RunningStack) -> None:
-    """The queue message of the control function about a reader it could not greet."""
+async def replay_comes_later(stack: RunningStack) -> None:
+    """The queue message that the control function sends if a replay fails."""
     async with stack.stage.session() as (speaker, session_id):
         made = await announced(speaker)
         async with stack.stage.connection() as reader:
@@ -198,13 +198,13 @@ async def greeting_comes_later(stack: RunningStack) -> None:
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
 
 
-#: The control function leaves a greeting to the queue if it may not read what is announced: that
-#: is denied, and this with it, in test_announcements_outage.py.
+#: The control function defers a replay to the queue if it cannot read the announcements. Both are
+#: denied in test_outage.py.
 WITHOUT_THE_TABLE = {("control", Resource.ANNOUNCEMENT_QUEUE, SEND)}
 
 ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
-    ("control", Resource.ANNOUNCEMENTS, BATCH_GET): who_comes_is_greeted_first,
-    ("control", Resource.ANNOUNCEMENTS, UPDATE): greetings_are_counted,
+    ("control", Resource.ANNOUNCEMENTS, BATCH_GET): replay_precedes_the_reply,
+    ("control", Resource.ANNOUNCEMENTS, UPDATE): replays_are_counted,
     ("announcements", Resource.ANNOUNCEMENTS, BATCH_GET): active_is_asked_for,
     ("announcements", Resource.ANNOUNCEMENTS, PUT): session_is_told,
     ("announcements", Resource.ANNOUNCEMENTS, UPDATE): clearing_is_told,
@@ -219,5 +219,5 @@ ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("announcements", Resource.CONNECTIONS, DELETE): announcement_meets_a_ghost,
     ("announcements", Resource.IDLE_INDEX, QUERY): everybody_is_told,
     ("announcements", Resource.AUDIENCE_INDEX, QUERY): session_is_told,
-    ("announcements", Resource.POST_TO_CONNECTION, MANAGE): greeting_comes_later,
+    ("announcements", Resource.POST_TO_CONNECTION, MANAGE): replay_comes_later,
 }

@@ -15,7 +15,7 @@ every_queue = pytest.mark.parametrize(
     [
         ("timers", TIMEOUT, 5, 6 * TIMEOUT.timeout_seconds),
         ("statuses", SESSION_STATUS, 2, 6 * SESSION_STATUS.timeout_seconds),
-        # So that a reader who could not be greeted is before long.
+        # Retries soon, so that a failed replay is made up for before long.
         ("announcements-queue", ANNOUNCEMENTS, 20, 60),
     ],
 )
