@@ -13,7 +13,7 @@ SESSION = "golden-eagle-427"
 
 
 def announcement(number: int, created_at: int | None = None, scope: Scope = "all") -> Announcement:
-    """The announcement of that number, a ms after the one before."""
+    """Build an announcement, created 1 ms after the previous one."""
     return Announcement(
         announcement_id=f"a{number}",
         scope=scope,
@@ -25,7 +25,7 @@ def announcement(number: int, created_at: int | None = None, scope: Scope = "all
 
 
 def active(of: Announcement) -> ActiveAnnouncement:
-    """As it is told to whoever comes later."""
+    """The announcement as an ActiveAnnouncement reply."""
     return ActiveAnnouncement(
         announcement_id=of.announcement_id,
         scope=of.scope,

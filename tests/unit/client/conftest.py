@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command line keeps what it remembers, in this test."""
+    """The command line's configuration directory in this test."""
     for name in ("URL", "TOKEN", "TOKEN_URL", "TOKEN_COMMAND", "TOKEN_FILE", "SESSION"):
         monkeypatch.delenv(f"LINGOCAST_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

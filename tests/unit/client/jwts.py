@@ -11,12 +11,12 @@ _numbers = itertools.count(1)
 
 
 def jwt_saying(**claims: Any) -> str:
-    """A token with those claims, unlike all others."""
+    """Build a unique token with these claims."""
     return jwt_of({**claims, "jti": next(_numbers)})
 
 
 def jwt_of(claims: object) -> str:
-    """A token whose claims are any JSON."""
+    """Build a token whose claims are any JSON."""
     return f"{_part({'alg': 'RS256'})}.{_part(claims)}.c2lnbmF0dXJl"
 
 

@@ -14,7 +14,7 @@ from tests.unit.client.support import FakeClock, FakeService, serving
 
 
 class Line:
-    """Opens connections to a service; `faults` are raised by the next openings instead."""
+    """Opens connections to a service; the next openings raise `faults` instead."""
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ async def steadfast(
 
 
 async def cut(service: FakeService, close_code: int | None = None) -> None:
-    """End everybody's connection: abruptly, or with a code."""
+    """Close all connections: abruptly, or with a code."""
     for connection in service.everyone():
         if close_code is None:
             connection.transport.abort()

@@ -15,7 +15,7 @@ PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 
 
 def chunk(name: bytes, body: bytes, *, size: int | None = None, pad: bool = True) -> bytes:
-    """A chunk of a RIFF file; `size` is what it claims."""
+    """A chunk of a RIFF file that claims `size`."""
     claimed = len(body) if size is None else size
     return name + struct.pack("<I", claimed) + body + bytes(len(body) % 2 if pad else 0)
 

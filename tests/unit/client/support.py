@@ -23,7 +23,7 @@ Handler = Callable[[ServerConnection], Awaitable[None]]
 
 
 class FakeClock:
-    """Time that passes only when somebody sleeps, or a test says so."""
+    """Time that passes only in `sleep` or `advance`."""
 
     def __init__(self) -> None:
         self.ms = 0.0
@@ -43,7 +43,7 @@ class FakeClock:
 
 
 class Loudspeaker:
-    """Remembers the first byte of every chunk, and silences as negative durations."""
+    """Records the first byte of every chunk, and silences as negative durations."""
 
     def __init__(self) -> None:
         self.played: list[float] = []
@@ -109,7 +109,7 @@ JOINED: dict[str, Any] = {
 
 
 class FakeService:
-    """One session, as far as the client's flows need it: audio goes to whom the protocol says."""
+    """One session, as the client's flows need it, with audio routed by the protocol."""
 
     def __init__(self, audio_format: AudioFormat = FORMAT) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -133,7 +133,7 @@ class FakeService:
             self._interpreters.pop(connection, None)
 
     def actions(self) -> list[str]:
-        """What was asked, in order."""
+        """The requested actions in order."""
         return [request["action"] for request in self.requests]
 
     async def push(self, message: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class FakeService:
             await connection.send(json.dumps(message))
 
     def everyone(self) -> list[ServerConnection]:
-        """All who are in the session."""
+        """All connections in the session."""
         return [*self._languages, *self._interpreters, *filter(None, [self.speaker])]
 
     @staticmethod
@@ -204,7 +204,7 @@ class FakeService:
         await self._reply(connection, request, changed)
 
     async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
-        """Send a chunk to a listener of a language: tests lose and spoil chunks here."""
+        """Send a chunk to a listener; tests override it to lose and spoil chunks."""
         await to.send(json.dumps(chunk))
 
     async def _leaveSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
@@ -220,7 +220,7 @@ class FakeService:
 
 @contextlib.contextmanager
 def token_service(status: int, body: str) -> Iterator[tuple[str, list[Any]]]:
-    """The address of a token service that always answers so, and what it was asked."""
+    """Run a token service with a fixed answer; yield its address and the requests."""
     asked: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -17,7 +17,7 @@ from tests.unit.client.support import FakeClock
 
 @dataclass
 class Device:
-    """A running device, and what it tells."""
+    """A running device and its recorded callbacks."""
 
     sync: DeviceSync
     line: Line
@@ -33,7 +33,7 @@ class Device:
         self.changed.set()
 
     async def until(self, kind: str, count: int = 1) -> None:
-        """Wait until that has happened so often."""
+        """Wait until `count` events of `kind` have been noted."""
         async with asyncio.timeout(30):
             while len(self.of(kind)) < count:
                 self.changed.clear()
@@ -46,7 +46,7 @@ class Device:
 def device(
     url: str, name: str, clock: FakeClock | None = None, saved: SavedReplica | None = None
 ) -> Device:
-    """A device that is not connected yet; it waits in no time."""
+    """A device that is not connected yet and sleeps in no time."""
     clock = clock or FakeClock()
     offset, line = ClockOffset(), Line(url, clock)
     replica = DeviceReplica(name, lambda: clock.now_ms() + offset.offset_ms, saved=saved)
@@ -78,7 +78,7 @@ def device(
 
 @contextlib.asynccontextmanager
 async def running(made: Device) -> AsyncIterator[Device]:
-    """It runs, and has caught up."""
+    """Run a device; enter once it has caught up."""
     task = asyncio.create_task(made.sync.run())
     try:
         await made.until("caught up")

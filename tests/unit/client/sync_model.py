@@ -31,7 +31,7 @@ class SyncModel:
         self.items: dict[tuple[str, str], SyncMessage] = {}
 
     def sync(self, origin: str, change: Sync) -> tuple[SyncAccepted, SyncMessage | None]:
-        """The reply, and what is relayed to the others. Raises ClockSkewError."""
+        """Return the reply and the message relayed to the others. Raises ClockSkewError."""
         if change.hlc.wall_ms > self.now_ms + MAX_AHEAD_MS:
             raise ClockSkewError
         told = SyncMessage(
@@ -55,7 +55,7 @@ class SyncModel:
         return SyncAccepted(kind=change.kind, applied=True, delivered=1), told
 
     def snapshot(self, since: int, cursor: str | None) -> SyncSnapshot:
-        """A page by place; the cursor is the place before, the times of the first page."""
+        """Return a page; the cursor has the previous position and the first page's times."""
         after, began = json.loads(cursor) if cursor else (["", ""], self.now_ms)
         rest = [
             (place, item)
@@ -68,7 +68,7 @@ class SyncModel:
 
     @property
     def watchlist(self) -> set[str]:
-        """What a replica of all of it shows."""
+        """The state as a complete replica shows it."""
         return {
             content
             for (kind, content), item in self.items.items()
@@ -77,7 +77,7 @@ class SyncModel:
 
     @property
     def positions(self) -> dict[str, float | None]:
-        """Of each content the position that counts, in s."""
+        """The winning position of each content, in s."""
         return {
             content: item.position_seconds
             for (kind, content), item in self.items.items()
@@ -109,11 +109,11 @@ class SyncService:
             await self._tell_devices(connection)
 
     def actions(self) -> list[str]:
-        """What was asked, in order."""
+        """The requested actions in order."""
         return [request["action"] for request in self.requests]
 
     def devices(self) -> list[dict[str, Any]]:
-        """The user's devices as they are told."""
+        """The user's devices as the service lists them."""
         return [
             {"deviceId": device_id, "name": name, "kind": kind, "online": device_id in self.online}
             for device_id, (name, kind) in self.names.items()
@@ -191,7 +191,7 @@ class SyncService:
 
 
 def refusal(code: str, status: int, message: str, *, retryable: bool = False) -> dict[str, Any]:
-    """An error as the service tells it."""
+    """Build an error message of the service."""
     return {
         "type": "error",
         "status": status,

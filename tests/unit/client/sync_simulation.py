@@ -35,14 +35,14 @@ class Service(Protocol):
     now_ms: int
 
     def sync(self, origin: str, change: Sync) -> tuple[SyncAccepted, SyncMessage | None]:
-        """The reply, and what is relayed to the others. Raises ClockSkewError."""
+        """Return the reply and the message relayed to the others. Raises ClockSkewError."""
 
     def snapshot(self, since: int, cursor: str | None) -> SyncSnapshot:
         """A page of what has changed."""
 
 
 class Simulation:
-    """Devices, the service, and between them connections that lose and repeat."""
+    """Devices, the service, and connections that lose and repeat messages."""
 
     def __init__(self, clocks: list[int], service: Service) -> None:
         self.clocks = clocks
@@ -57,7 +57,7 @@ class Simulation:
         return lambda: self.service.now_ms + self.clocks[number]
 
     def send(self, number: int, *, reply_arrives: bool = True) -> None:
-        """The first pending change reaches the service; its reply may be lost."""
+        """Deliver the first pending change to the service; its reply may be lost."""
         device = self.devices[number]
         if not device.pending:
             return

@@ -95,7 +95,7 @@ class Service:
 
 
 class Accepting(Service):
-    """Accepts whatever the source has issued last."""
+    """Accepts all tokens that the source has issued."""
 
     def __init__(self, source: Source) -> None:
         super().__init__(accepted=source.issued)
@@ -203,7 +203,7 @@ async def test_refused_audio_renews_the_token_and_is_no_end_of_the_talk() -> Non
 
 
 async def test_earlier_refusals_do_not_trigger_another_renewal() -> None:
-    """Chunks on the way during a renewal are refused too."""
+    """Chunks in flight during a renewal are refused too."""
     time = VirtualTime()
     token = jwt_saying(iat=T0 // 1000, exp=T0 // 1000 + HOUR)
     service = Service(accepted=[token], expired=True)

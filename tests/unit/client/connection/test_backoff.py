@@ -118,7 +118,7 @@ def test_a_speaker_whom_the_owner_displaced_does_not_take_the_floor_back() -> No
 
 
 def test_a_loss_soon_after_a_return_counts_as_the_same() -> None:
-    """Two clients that push each other out must not do so for ever."""
+    """Two clients that displace each other must not do so forever."""
     reconnection = _started()
     for now in range(100, 160, 6):
         reconnection.delay_after(LOST, SPEAKER, now)

@@ -21,7 +21,7 @@ CHUNK_MS = 200
 
 @dataclass
 class Link:
-    """A connection whose downstream holds everything up for `delay_s`."""
+    """A connection whose downstream delays everything by `delay_s`."""
 
     delay_s: float = 0.0
     fault: Exception | None = None
@@ -39,7 +39,7 @@ def _catching_up(loop: VirtualLoop, *, enabled: bool = True) -> CatchUpMonitor:
 
 
 async def _play(listener: CatchUpMonitor, rate: float, seconds: float) -> list[int]:
-    """Chunks over a link of that rate; those that are played."""
+    """Send chunks over a link of that rate; return the played ones."""
     played = []
     for seq in range(round(seconds * 1000 * rate / CHUNK_MS)):
         audio = Audio(

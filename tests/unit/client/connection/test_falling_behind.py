@@ -30,7 +30,7 @@ SESSION = "golden-eagle-427"
 
 
 class Slow(FakeService):
-    """Answers no heartbeat: the reply waits behind sound that is not read."""
+    """Answers no heartbeat: the reply is queued behind unread audio."""
 
     async def _heartbeat(self, connection: ServerConnection, request: dict[str, Any]) -> None:
         pass
@@ -97,7 +97,7 @@ async def test_a_new_connection_that_is_refused_counts_as_a_loss() -> None:
 
 
 class Halting(Line):
-    """Its second opening, which moves on in time, waits for `halted`, the third one for `gate`."""
+    """The second opening, for the rollover, waits for `halted`, the third for `gate`."""
 
     def __init__(self, url: str, clock: FakeClock) -> None:
         super().__init__(url, clock)
@@ -117,7 +117,7 @@ class Halting(Line):
 
 
 async def test_a_loss_during_the_move_reconnects_once() -> None:
-    """Two who join by one resume token would push each other out."""
+    """Two joins with one resume token would displace each other."""
     service, clock = FakeService(), FakeClock()
 
     async def alarm(seconds: float) -> None:

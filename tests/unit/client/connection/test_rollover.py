@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 10
 
 
 class Alarms:
-    """Alarms that go off when a test says so."""
+    """Alarms that fire when a test says so."""
 
     def __init__(self) -> None:
         self._set: list[tuple[float, asyncio.Event]] = []
@@ -46,14 +46,14 @@ class Alarms:
         await rung.wait()
 
     async def ring(self, seconds: float) -> None:
-        """Let the alarm of so many seconds go off, once it is set."""
+        """Fire the alarm of `seconds`, once it is set."""
         await self.is_set(seconds)
         alarm = next(alarm for alarm in self._set if alarm[0] == seconds)
         self._set.remove(alarm)
         alarm[1].set()
 
     async def is_set(self, seconds: float) -> None:
-        """Wait until there is an alarm of so many seconds."""
+        """Wait until an alarm of `seconds` is set."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not any(alarm[0] == seconds for alarm in self._set):
                 self._changed.clear()
@@ -61,7 +61,7 @@ class Alarms:
 
 
 class Turn:
-    """A client whose alarms are the test's."""
+    """A client with test-controlled alarms."""
 
     def __init__(self, connection: ReconnectingConnection, line: Line, alarms: Alarms) -> None:
         self.connection = connection
@@ -74,7 +74,7 @@ class Turn:
         await self.alarms.ring(7_200 - 900)
 
     async def event(self, kind: type) -> object:
-        """The next event of a kind; others are passed over."""
+        """Return the next event of a kind, skipping others."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 event = await self.connection.next_event(PATIENCE_SECONDS)
@@ -150,7 +150,7 @@ async def test_an_attempt_that_fails_is_made_again_a_minute_later() -> None:
 
 
 async def test_without_a_way_to_move_it_comes_back_when_it_is_lost() -> None:
-    """An interpreter whose token is void finds its seat taken: by itself, until that is over."""
+    """An interpreter with an invalid token finds its seat taken by its own former connection."""
     service = FakeService()
     taken = {
         "type": "error",
@@ -172,7 +172,7 @@ async def test_without_a_way_to_move_it_comes_back_when_it_is_lost() -> None:
 
 
 async def test_that_the_former_connection_is_closed_early_is_no_loss() -> None:
-    """As the service closes a speaker that is displaced, when the token was not taken."""
+    """The service closes a displaced speaker with this code when it rejected the token."""
 
     class Displacing(FakeService):
         async def _joinSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802

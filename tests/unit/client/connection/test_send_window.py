@@ -8,7 +8,7 @@ from client.connection.send_window import SendWindow
 
 
 class Path:
-    """A connection with a clock of its own; a test answers its pings."""
+    """A connection with its own clock; tests answer its pings."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -65,7 +65,7 @@ async def test_a_path_that_is_always_slow_has_more_time() -> None:
 
 
 async def test_an_answer_that_is_there_but_not_read_yet_counts() -> None:
-    """The program was halted: the event loop has work before it gets to read."""
+    """After a suspension, the event loop has other work before it reads."""
     path = Path()
     await path.send()
     path.now += 5

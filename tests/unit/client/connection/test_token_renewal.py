@@ -30,7 +30,7 @@ LEAD = 600.0
 
 @dataclass
 class Source:
-    """Issues tokens by a clock of its own; `faults` come first, `same` gives one again."""
+    """Issues tokens by its own clock; raises `faults` first, repeats the last token if `same`."""
 
     time: VirtualTime
     life: float = LIFE
@@ -52,7 +52,7 @@ class Source:
 
 @dataclass
 class Wire:
-    """A connection whose service takes every token, but for `faults`."""
+    """A connection whose service accepts every token after `faults`."""
 
     time: VirtualTime
     wrong_ms: float = 0.0  # how far this machine's idea of the server's clock is off
@@ -82,7 +82,7 @@ class Wire:
 async def keeping(
     source: Source, wire: Wire, tokens: TokenCache | None = None
 ) -> AsyncIterator[TokenRenewal]:
-    """An authenticator at work on a connection with the first token."""
+    """A running renewal on a connection with the first token."""
     time = source.time
     tokens = tokens or TokenCache(source, None, time)
     await tokens.current(wire.now_ms())
@@ -327,7 +327,7 @@ async def test_a_handshake_takes_the_token_while_it_lives_and_a_newer_one_then()
 
 
 async def test_a_handshake_does_not_wait_for_a_renewal_that_can_follow_it() -> None:
-    """After a loss of the network a token command may hang, and each second of it is silence."""
+    """After a network loss a token command may hang, and each second of it is silence."""
     time = VirtualTime()
     source = Source(time)
     tokens = TokenCache(source, None, time)

@@ -182,7 +182,7 @@ async def test_announcing_over_any_connection(kind: str) -> None:
 
 
 class Reader(AnnouncementRequests):
-    """Answers each acknowledgement with what a test says; `asked` are the ids."""
+    """Answers each acknowledgement as the test says; `asked` has the ids."""
 
     def __init__(self, *faults: ClientError | None) -> None:
         self.asked: list[str] = []

@@ -149,7 +149,7 @@ async def test_a_snapshot_without_an_end_is_given_up() -> None:
 
 
 class Hurried:
-    """A connection whose consumer was too slow once: a message is missing, and counted."""
+    """A connection whose consumer was too slow once: one message was dropped and counted."""
 
     def __init__(self, service: SyncModel, lost: Sync) -> None:
         self.dropped_events = 0

@@ -24,7 +24,7 @@ TOLERANT_MS = 5_000  # a busy machine must not make a chunk late
 
 
 class Memory:
-    """A sink that keeps what it is given."""
+    """A sink that records its input."""
 
     def __init__(self) -> None:
         self.pcm = bytearray()

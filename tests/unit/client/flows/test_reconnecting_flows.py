@@ -44,7 +44,7 @@ class Noted:
 
 
 async def test_audio_captured_while_disconnected_is_dropped_and_counted() -> None:
-    """The speaker's own time goes on: 1.5 s without a connection cost the chunks of that time."""
+    """The speaker's clock goes on: 1.5 s without a connection cost the chunks of that time."""
     service, clock, noted, over = FakeService(SHORT), FakeClock(), Noted(), asyncio.Event()
     cut_at: list[float] = []
 

@@ -19,7 +19,7 @@ PCM = s16(range(3_200))
 
 
 async def _chunks(name: Path, content: bytes) -> list[bytes]:
-    """From a FIFO whose writer comes after the session has opened."""
+    """The FIFO's writer opens it after the session has started."""
     os.mkfifo(name)
     with contextlib.ExitStack() as files:
         open_source = await prepare_source(str(name), files, starting_seconds=0)

@@ -16,7 +16,7 @@ from tests.unit.client.support import FORMAT, T0, FakeClock
 
 
 class Wire:
-    """Remembers what was sent; `block` makes sending wait, as a full socket does."""
+    """Records sent chunks; `block` makes sending wait, like a full socket."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, int]] = []
@@ -29,7 +29,7 @@ class Wire:
 
 
 class Slow(Recording):
-    """Sound that is read beside the event loop, as files are."""
+    """Audio that is read in a thread, as files are."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self.chunks:

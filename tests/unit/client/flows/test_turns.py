@@ -78,7 +78,7 @@ def _source(audio_format: AudioFormat) -> ChunkSource:
 
 
 class Hesitant(Recording):
-    """Speaks its first chunk, and goes on once it is told something."""
+    """Sends its first chunk, and continues after the first notice."""
 
     def __init__(self, told: asyncio.Event, audio_format: AudioFormat) -> None:
         super().__init__(bytes([9]) * SHORT.chunk_bytes * CHUNKS, audio_format)

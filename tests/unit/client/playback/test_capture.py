@@ -12,7 +12,7 @@ CHUNK = FORMAT.chunk_bytes
 
 
 class Microphone:
-    """A live source whose chunks take their time; sleeping is its way of listening."""
+    """A live source with delayed chunks; it advances the clock while it waits."""
 
     live = True
     total = None

@@ -137,7 +137,7 @@ def test_a_clock_that_is_far_ahead_is_anchored_too() -> None:
 
 
 def test_a_slow_first_chunk_is_forgiven_once_faster_ones_come() -> None:
-    """A service that has just woken up: chunk 0 takes 900 ms, chunk 3 only 50 ms."""
+    """A cold start of the service: chunk 0 takes 900 ms, chunk 3 only 50 ms."""
     buffer = JitterBuffer(FORMAT, playout_delay_ms=400)
     for seq, latency in enumerate((900, 700, 500, 50)):
         buffer.push(audio(seq), _complete_at(seq) + latency)

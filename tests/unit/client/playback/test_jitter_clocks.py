@@ -50,7 +50,7 @@ def play(
 
 
 def delays(played: dict[int, float], chunk_ms: int = 200) -> dict[int, float]:
-    """From the end of each chunk's capture until it was played."""
+    """Time from the end of each chunk's capture to its playout."""
     return {seq: at - (seq + 1) * chunk_ms for seq, at in played.items()}
 
 
@@ -93,7 +93,7 @@ def test_a_single_wrong_timestamp_leaves_no_long_silence() -> None:
 
 @pytest.mark.parametrize("slow_by", [1_000, 3_000, 8_000])
 def test_a_burst_after_a_stall_is_no_step(slow_by: int) -> None:
-    """What a stall has held back comes at once; from then on chunks are as fast as ever."""
+    """After a stall the delayed chunks arrive at once; later chunks are as fast as before."""
     stall_ends = 50 * 200 + slow_by
 
     def transit(seq: int) -> int:
@@ -112,7 +112,7 @@ def test_a_network_that_became_slow_is_followed_within_a_second() -> None:
 
 
 def test_jitter_that_is_often_too_large_is_no_step() -> None:
-    """One chunk in three is late: the others are played at their time."""
+    """One chunk in three is late; the others are played on time."""
     _, played, _ = play(120, transit=lambda seq: 900 if seq % 3 == 0 else 40)
     assert [seq for seq in range(120) if seq not in played] == list(range(0, 120, 3))
 

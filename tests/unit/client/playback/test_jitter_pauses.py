@@ -26,7 +26,7 @@ def speech(*sentences: tuple[int, int]) -> list[Audio]:
 
 
 def played(buffer: JitterBuffer, said: list[Audio], network_ms: int = 30) -> list[PlayoutEvent]:
-    """What is played when each chunk arrives `network_ms` after it was complete."""
+    """Play the chunks, each arriving `network_ms` after it was complete."""
     events: list[PlayoutEvent] = []
     for chunk in said:
         at = chunk.timestamp + 200 + network_ms

@@ -15,7 +15,7 @@ MUTED = BroadcastState(is_muted=True, last_state_change=2)
 
 
 def play(*arrivals: int | BroadcastState) -> tuple[list[float], tuple[int, int, int]]:
-    """What sounds, and the chunks played, lost and withheld, by the order of arrival."""
+    """The sink's input, and the chunks played, lost and withheld, by order of arrival."""
     loudspeaker = Loudspeaker()
     playout = Playout(FORMAT, loudspeaker, playout_delay_ms=5_000)
     for arrival in arrivals:

@@ -39,7 +39,7 @@ def texts(track: CaptionTrack) -> list[str]:
 
 
 class TestTrack:
-    """What a reader sees."""
+    """The captions as a reader sees them."""
 
     def test_a_partial_caption_is_replaced_until_the_final_one(self) -> None:
         track = CaptionTrack()
@@ -212,7 +212,7 @@ def test_memory_is_bounded_and_in_order_whatever_comes(
 
 
 class TestCore:
-    """Captions come by the rules of the sound that they are the text of."""
+    """Captions follow the rules of the audio that they belong to."""
 
     def seated(self, language: str = "es", source: str = "machine", **fields: Any) -> SessionCore:
         core = SessionCore()

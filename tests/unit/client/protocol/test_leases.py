@@ -198,7 +198,7 @@ def test_what_a_chunk_renders_is_sent_with_it() -> None:
 
 
 class Leasing(FakeService):
-    """Answers what interpreters ask, and counts their signs of life."""
+    """Answers interpreters' requests and counts their heartbeats."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ def replica(name: str = "laptop", now_ms: int = T0) -> DeviceReplica:
 
 
 def told(change: Sync, origin: str = "phone", timestamp: int = T0) -> SyncMessage:
-    """What one device said, as another is told of it."""
+    """Convert one device's change to the message that another receives."""
     message = SyncModel()
     message.now_ms = timestamp
     relayed = message.sync(origin, change)[1]
@@ -159,7 +159,7 @@ def test_restamped_changes_are_later_than_received_ones() -> None:
 
 @pytest.mark.parametrize("winner", ["add", "remove"])
 def test_for_equal_clocks_the_services_message_wins(winner: str) -> None:
-    """Somebody copied this device with its clock."""
+    """Two devices may share an id and a clock, after a copy."""
     laptop, copy = replica(), replica()
     change = laptop.add("film") if winner == "remove" else laptop.remove("film")
     other = copy.remove("film") if winner == "remove" else copy.add("film")

@@ -37,7 +37,7 @@ class Functions:
         self._world.clock.advance(now_ms - self.now_ms)
 
     def sync(self, origin: str, change: Sync) -> tuple[SyncAccepted, SyncMessage | None]:
-        """What the functions answer, and relay to all others alike."""
+        """Return the functions' reply, and the message relayed to the others."""
         before = {it: len(device.heard()) for it, device in self._devices.items()}
         request = json.loads(encode(change))
         del request["action"]

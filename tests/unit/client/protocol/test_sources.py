@@ -18,7 +18,7 @@ Message = dict[str, Any]
 
 
 def listening(**more: Any) -> SessionCore:
-    """A listener of es, told as `more` says when it joined."""
+    """A listener of es; `more` overrides fields of its join reply."""
     core = SessionCore()
     request_id, _ = core.ask(JoinSession(session_id=SESSION, target_language="es"))
     reply = {**JOINED, "channelSource": "floor", "channels": {}, **more, "requestId": request_id}

@@ -116,7 +116,7 @@ def test_a_reply_is_a_change_too_and_an_older_one_none() -> None:
 
 
 class ControlledService(FakeService):
-    """Answers every control with what it was asked, as a state."""
+    """Answers every control with the requested state."""
 
     async def _control(self, connection: Any, request: dict[str, Any]) -> None:
         flags: dict[str, dict[str, Any]] = {

@@ -144,7 +144,7 @@ def test_blocks_of_any_length_give_numbers_within_full_scale(
 
 @pytest.mark.parametrize("delay_ms", [0.5, 2, 5, 12])
 def test_two_microphones_at_a_distance_keep_level_without_clicks(delay_ms: float) -> None:
-    """A voice of changing pitch, which such a delay cancels at some moments."""
+    """A voice of changing pitch, which such a delay cancels at times."""
     seconds = np.arange(4 * RATE) / RATE
     pitch = 100 + 60 * np.sin(2 * np.pi * 0.7 * seconds)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE

@@ -34,7 +34,7 @@ async def _chunks(sound: SoundInput, audio_format: AudioFormat = FORMAT) -> list
 
 
 def _fed(descriptor: int, content: bytes, piece: int = 4_096) -> threading.Thread:
-    """A thread that writes it, in pieces, and closes."""
+    """Write the content in pieces in a thread, then close."""
 
     def feed() -> None:
         with contextlib.suppress(OSError), os.fdopen(descriptor, "wb", 0) as pipe:
@@ -313,7 +313,7 @@ def test_a_closed_descriptor_is_rejected() -> None:
 
 
 class _Endless(MemoryInput):
-    """A recording of `size` bytes that is never in memory; counts how far it is ahead."""
+    """A recording of `size` bytes that is never in memory; tracks its read-ahead."""
 
     def __init__(self, head: bytes, size: int) -> None:
         super().__init__(head)
