@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.helpers.clients import Message
 from tests.helpers.database.interleaved import Interleaved
-from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import dynamodb
+from tests.helpers.lossy.faults import Fault, LossyClient
 from tests.helpers.world import World, new_world
 
 LANGUAGES = ("es", "fr", "de")
@@ -50,7 +50,7 @@ class Seats(RuleBasedStateMachine):
         self.world: World = self._opened.enter_context(new_world())
         self.speaker, self.session_id = self.world.create_session()
         self.database = Interleaved(dynamodb())
-        self.lossy = Lossy(self.database)
+        self.lossy = LossyClient(self.database)
         self.world.use_dynamodb(self.lossy)
         self.model: dict[str, str | None] = {}
         self.tokens: dict[str, str] = {}
@@ -165,7 +165,7 @@ class Seats(RuleBasedStateMachine):
         action = self._draw_action(data, kind, clients)
         self.lossy.plan(fault, position, times=times)
         action()
-        self.died |= self.lossy.over() and kind == "disconnect"
+        self.died |= self.lossy.end() and kind == "disconnect"
         if kind != "disconnect":
             action()
         self._update_from_rows(set(clients))
@@ -295,9 +295,9 @@ def test_counters_hold_if_any_call_of_any_step_fails() -> None:
             older, newer = seats.connects(), seats.connects()
             seats.join(older, "es")
             action = seats.action(kind, older, newer, "fr")
-            seats.lossy.plan(fault, position, times=1 if fault is Fault.TWICE else 2)
+            seats.lossy.plan(fault, position, times=1 if fault is Fault.APPLIED_TWICE else 2)
             action()
-            came = seats.lossy.over()
+            came = seats.lossy.end()
             action()
             assert seats.counted() == seats.seated(), f"{kind}: {fault.value}, call {position}"
             for client in (older, newer):

@@ -10,20 +10,20 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb, moto_tables
+from tests.helpers.lossy.faults import Fault, LossyClient
 
 ANY_FAULT = pytest.mark.parametrize("fault", Fault)
 
 
 @pytest.fixture
-def client() -> Iterator[Lossy]:
+def client() -> Iterator[LossyClient]:
     with moto_tables():
-        yield Lossy(dynamodb())
+        yield LossyClient(dynamodb())
 
 
 @pytest.fixture
-def table(client: Lossy) -> Table:
+def table(client: LossyClient) -> Table:
     table = Table(client, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
     table.put_new(row(n=1))
     return table
@@ -47,26 +47,26 @@ def step(table: Table, write_id: str | None = None) -> Item:
 
 @ANY_FAULT
 def test_a_conditional_update_is_applied_once_and_returns_the_old_row(
-    client: Lossy, table: Table, fault: Fault
+    client: LossyClient, table: Table, fault: Fault
 ) -> None:
     client.plan(fault, 0)
 
     assert step(table) == row(n=1)
 
-    assert client.over()
+    assert client.end()
     assert table.get("a") == row(n=2)
 
 
-def test_a_condition_broken_by_another_write_is_refused(client: Lossy, table: Table) -> None:
+def test_a_condition_broken_by_another_write_is_refused(client: LossyClient, table: Table) -> None:
     step(table)
 
-    client.plan(Fault.TWICE, 0)
+    client.plan(Fault.APPLIED_TWICE, 0)
     with pytest.raises(ConditionFailedError):
         step(table)
 
 
 @ANY_FAULT
-def test_a_repeated_create_succeeds(client: Lossy, table: Table, fault: Fault) -> None:
+def test_a_repeated_create_succeeds(client: LossyClient, table: Table, fault: Fault) -> None:
     client.plan(fault, 0)
 
     table.put_new({"announcementKey": "b", "n": 1})
@@ -77,7 +77,7 @@ def test_a_repeated_create_succeeds(client: Lossy, table: Table, fault: Fault) -
 
 
 @ANY_FAULT
-def test_a_row_is_replaced_once(client: Lossy, table: Table, fault: Fault) -> None:
+def test_a_row_is_replaced_once(client: LossyClient, table: Table, fault: Fault) -> None:
     def put(number: int) -> Item | None:
         return table.put_if(
             row(n=number), condition="#n < :n", names={"#n": "n"}, values={":n": number}
@@ -93,7 +93,7 @@ def test_a_row_is_replaced_once(client: Lossy, table: Table, fault: Fault) -> No
 
 @ANY_FAULT
 @pytest.mark.parametrize("key", ["a", "new"])
-def test_a_counter_counts_once(client: Lossy, table: Table, fault: Fault, key: str) -> None:
+def test_a_counter_counts_once(client: LossyClient, table: Table, fault: Fault, key: str) -> None:
     client.plan(fault, 0)
 
     table.upsert(key, "ADD #hits :one", names={"#hits": "hits"}, values={":one": 1})
@@ -125,9 +125,9 @@ class Taciturn:
         return passed_on
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
-def test_the_row_is_read_if_the_error_lacks_it(client: Lossy, fault: Fault) -> None:
-    lossy = Lossy(Taciturn(client))
+@pytest.mark.parametrize("fault", [Fault.REQUEST_LOST, Fault.RESPONSE_LOST])
+def test_the_row_is_read_if_the_error_lacks_it(client: LossyClient, fault: Fault) -> None:
+    lossy = LossyClient(Taciturn(client))
     table = Table(lossy, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY)  # type: ignore[arg-type]
     table.put_new(row(n=1))
 
@@ -140,9 +140,9 @@ def test_the_row_is_read_if_the_error_lacks_it(client: Lossy, fault: Fault) -> N
         step(table)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+@pytest.mark.parametrize("fault", [Fault.REQUEST_LOST, Fault.RESPONSE_LOST])
 def test_a_repeated_request_recognises_its_first_write(
-    client: Lossy, table: Table, fault: Fault
+    client: LossyClient, table: Table, fault: Fault
 ) -> None:
     client.plan(fault, 0, times=2)
     with pytest.raises(StoreUnavailableError):
@@ -160,7 +160,7 @@ def test_marks_are_hidden_from_repositories(table: Table) -> None:
     assert table.delete("a") == row(n=2)
 
 
-def test_the_number_of_marks_is_bounded(client: Lossy, table: Table) -> None:
+def test_the_number_of_marks_is_bounded(client: LossyClient, table: Table) -> None:
     for number in range(100):
         for write_id in (None, f"write {number}"):
             table.upsert(
@@ -172,8 +172,8 @@ def test_the_number_of_marks_is_bounded(client: Lossy, table: Table) -> None:
     assert sum(len(name) + len(value["S"]) for name, value in marks.items()) <= 270
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
-def test_a_delete_survives_a_lost_answer(client: Lossy, table: Table, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [Fault.REQUEST_LOST, Fault.RESPONSE_LOST])
+def test_a_delete_survives_a_lost_answer(client: LossyClient, table: Table, fault: Fault) -> None:
     client.plan(fault, 0)
 
     table.delete_if(

@@ -14,8 +14,8 @@ from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.models.session import Session
 from shared.utils.hashed_secret import hash_of
-from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
+from tests.helpers.lossy.faults import Fault, LossyClient
 
 T0 = 1_700_000_000_000
 ID = "golden-eagle-001"
@@ -151,7 +151,7 @@ def test_an_ended_session_has_no_runs(runs: RunStore) -> None:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_calls_recognise_their_own_writes(runs: RunStore, fault: Fault) -> None:
-    lossy = Lossy(dynamodb())
+    lossy = LossyClient(dynamodb())
     later = RunStore(Table(lossy, SESSIONS, schema.SESSION_ID))  # type: ignore[arg-type]
 
     lossy.plan(fault, 0)

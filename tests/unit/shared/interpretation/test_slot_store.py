@@ -15,9 +15,9 @@ from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Interpretation
 from shared.models.session import Session
-from tests.helpers.database.lossy import Fault, Lossy
 from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables, sessions_repository
 from tests.helpers.depth import examples
+from tests.helpers.lossy.faults import Fault, LossyClient
 
 T0 = 1_700_000_000_000
 with_tables = pytest.mark.usefixtures("tables")
@@ -136,14 +136,14 @@ def test_the_loser_of_a_race_gets_the_next_slot_if_free(rivals: int, gets_one: b
 
 
 @with_tables
-@pytest.mark.parametrize("fault", [Fault.UNANSWERED, Fault.TWICE])
+@pytest.mark.parametrize("fault", [Fault.RESPONSE_LOST, Fault.APPLIED_TWICE])
 @pytest.mark.parametrize("over", [False, True])
 def test_a_slot_is_taken_once_if_the_answer_is_lost(fault: Fault, over: bool) -> None:
     if over:
         take_and_create("golden-eagle-001")
         take_and_create("golden-eagle-002")
         sessions_repository().end("golden-eagle-001", "c1", T0)
-    lossy = Lossy(dynamodb())
+    lossy = LossyClient(dynamodb())
     lossy.plan(fault, 0, writes=True)
     table = Table(lossy, SESSIONS, schema.SESSION_ID)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What loses requests and answers, where a test wants it: the database, queues, other functions."""
+"""Doubles of the database, queues and functions that lose requests and responses on demand."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _WRITES = ("put_item", "update_item", "delete_item")
 
 
 class Fault(Enum):
-    """What becomes of a call."""
+    """What happens to a call."""
 
-    #: It never gets there.
-    LOST = "fails before"
-    #: It is carried out, and nobody hears of it.
-    UNANSWERED = "applied, answer lost"
-    #: The client library's second try of the same call, after the first one's answer was lost.
-    TWICE = "applied twice"
+    #: The call fails without being applied.
+    REQUEST_LOST = "request lost"
+    #: The call is applied, but its response is lost.
+    RESPONSE_LOST = "response lost"
+    #: The call is applied twice: the client library retried it after a lost response.
+    APPLIED_TWICE = "applied twice"
 
 
 class Faults:
-    """Counts the calls that pass, and lets a fault befall some of them."""
+    """Counts calls and injects the planned fault."""
 
     def __init__(self) -> None:
         self._fault: Fault | None = None
@@ -37,37 +37,38 @@ class Faults:
         self.calls = 0
 
     def plan(self, fault: Fault, position: int, *, times: int = 1, writes: bool = False) -> None:
-        """Let the fault befall `times` calls from a position on, which counts from 0 and now; with
-        `writes` nothing else counts.
+        """Inject a fault into `times` calls, starting with number `position` from now (0 is next).
+
+        With `writes`, reads are not counted and never fail.
         """
         self._fault, self._positions = fault, range(position, position + times)
         self._only_writes = writes
         self.calls = 0
 
-    def over(self) -> bool:
-        """Whether the fault has come; plans no other."""
-        came = self._fault is not None and self.calls > self._positions.start
+    def end(self) -> bool:
+        """End the plan. Returns whether the fault was injected."""
+        injected = self._fault is not None and self.calls > self._positions.start
         self._fault = None
-        return came
+        return injected
 
     def pass_on(self, call: Callable[[], Any], error: Exception, *, writes: bool = True) -> Any:
-        """The answer to a call. Raises `error` if that is lost."""
+        """Make a call and return its result, or raise `error` if the fault says so."""
         if self._only_writes and not writes:
             return call()
         number, self.calls = self.calls, self.calls + 1
         if self._fault is None or number not in self._positions:
             return call()
-        if self._fault is Fault.LOST or not writes:
+        if self._fault is Fault.REQUEST_LOST or not writes:
             raise error
-        with contextlib.suppress(ClientError):  # a refusal is an answer, too
+        with contextlib.suppress(ClientError):  # the response of a refused write is lost, too
             call()
-        if self._fault is Fault.TWICE:
+        if self._fault is Fault.APPLIED_TWICE:
             return call()
         raise error
 
 
-class Lossy(Faults):
-    """A client of DynamoDB whose calls faults may befall."""
+class LossyClient(Faults):
+    """A DynamoDB client that faults can hit."""
 
     def __init__(self, client: Any) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class Lossy(Faults):
 
 
 class LossyTimers:
-    """A queue whose messages faults may befall."""
+    """A timer queue that faults can hit."""
 
     def __init__(self, timers: Any, faults: Faults) -> None:
         self._timers = timers
@@ -100,11 +101,11 @@ class LossyTimers:
 
 
 class _InvocationLostError(Exception):
-    """Within this module."""
+    """Raised and caught by LossyInvoker alone."""
 
 
 class LossyInvoker:
-    """Asynchronous invocations that faults may befall."""
+    """A function invoker that faults can hit."""
 
     def __init__(self, invoker: FunctionInvoker, faults: Faults) -> None:
         self._invoker = invoker

@@ -1,9 +1,8 @@
-"""A service some of whose calls get lost, with a session in it, and what is true of it."""
+"""A world whose AWS calls can fail, with a session to run scenarios on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,23 +10,23 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.connection import Seat
 from tests.helpers.clients import Message
-from tests.helpers.database.lossy import Faults, Lossy, LossyInvoker, LossyTimers
 from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
 from tests.helpers.database.tables import SESSIONS
+from tests.helpers.lossy.faults import Faults, LossyClient, LossyInvoker, LossyTimers
 from tests.helpers.world import World
 
-# A client repeats a request that it is told to try again, so often at most.
-_REPEATS = 4
-_AGAIN = ("UNAVAILABLE", "INTERNAL")
+# Maximum attempts of a request whose error invites a retry.
+_ATTEMPTS = 4
+_RETRYABLE = ("UNAVAILABLE", "INTERNAL")
 
 
 class LossyWorld(World):
-    """Everything that functions call beside connections is lossy."""
+    """A world in which faults can hit every call but posts to connections."""
 
     def __init__(self) -> None:
         database = MemoryDynamoDB()
         super().__init__(database)
-        self.database = Lossy(database)
+        self.database = LossyClient(database)
         self.faults: Faults = self.database
         for name in ("timers", "status_timers", "announcement_timers"):
             setattr(self, name, LossyTimers(getattr(self, name), self.faults))
@@ -36,14 +35,14 @@ class LossyWorld(World):
         self.use_dynamodb(self.database)
 
     def sessions_table(self) -> Table:
-        """The sessions, as functions reach them."""
+        """The sessions table, over the lossy client."""
         client: Any = self.database
         return Table(client, SESSIONS, schema.SESSION_ID)
 
 
 @dataclass
-class Stage:
-    """A session with a speaker, a listener of es and one of fr."""
+class SessionSetup:
+    """A session with a speaker, a listener of Spanish and one of French."""
 
     world: LossyWorld = field(default_factory=LossyWorld)
 
@@ -51,20 +50,20 @@ class Stage:
         self.speaker, self.session_id = self.world.create_session()
         self.es = self.world.listener(self.session_id, "es")
         self.fr = self.world.listener(self.session_id, "fr")
-        #: Who listens to what, as the clients know it.
+        #: Languages of the listeners, by connection, as the clients know them.
         self.listening = {self.es: "es", self.fr: "fr"}
 
     def ask(self, connection: str, action: str, **fields: Any) -> Message:
-        """A request as a client makes it: repeated as long as it is told that this may help."""
+        """Send a request and return its reply; retry like a client on UNAVAILABLE and INTERNAL."""
         reply: Message = {}
-        for _ in range(_REPEATS):
+        for _ in range(_ATTEMPTS):
             reply = self.world.ask(connection, action, **fields)
-            if reply.get("code") not in _AGAIN:
+            if reply.get("code") not in _RETRYABLE:
                 break
         return reply
 
     def join(self, connection: str, language: str = "es", **fields: Any) -> Message:
-        """joinSession."""
+        """Join the session with retries. Returns the reply."""
         return self.ask(
             connection,
             "joinSession",
@@ -73,14 +72,14 @@ class Stage:
             **fields,
         )
 
-    def heard(self, connection: str, kind: str) -> Message:
-        """The last push of a type: there must be one."""
+    def last_push(self, connection: str, kind: str) -> Message:
+        """The last push of a type. Fails if none has arrived."""
         pushes = self.world.pushes(connection, kind)
-        assert pushes, f"{connection} has not been told {kind}"
+        assert pushes, f"{connection} received no {kind}"
         return pushes[-1]
 
-    def minutes_pass(self, count: int = 4) -> None:
-        """What the clock brings about, while everybody who is there shows it."""
+    def advance_minutes(self, count: int = 4) -> None:
+        """Run the scheduled tasks of `count` minutes, with heartbeats of open connections."""
         for _ in range(count):
             self.world.clock.advance(60_000)
             for connection in [self.speaker, *self.listening]:
@@ -89,8 +88,8 @@ class Stage:
             self.world.sweep()
             self.world.reconcile()
 
-    def counters_are_true(self) -> None:
-        """Counters, seats and what the clients know are the same."""
+    def check_counters(self) -> None:
+        """Assert that counters and seats agree with what the clients know."""
         session = self.world.session(self.session_id)
         truth = Counter(self.listening.values())
         seats: Counter[str] = Counter()
@@ -103,22 +102,6 @@ class Stage:
         assert session.listener_count == truth.total(), "counter"
 
     def seat_of(self, connection: str) -> Seat | None:
-        """The seat by the connection's row."""
+        """The seat in the connection's row, or None."""
         row = self.world.connections.get(connection)
         return row.membership.seat if row and row.membership else None
-
-
-Check = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Something that clients, timers or the clock ask for.
-
-    `prepare` returns what is done while calls get lost, and what must be true afterwards.
-    """
-
-    name: str
-    prepare: Callable[[Stage], tuple[Callable[[], object], Check]]
-    #: Whether nobody repeats it, so that the clock has to make up for what was lost.
-    by_clock: bool = False

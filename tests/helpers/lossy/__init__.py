@@ -1,0 +1,1 @@
+"""Lossy doubles of AWS, and scenarios that must survive the loss of any call."""
