@@ -18,7 +18,7 @@ _CONNECTION = "connectionId"
 _OFFLINE_SINCE = "offlineSince"
 # The device's former connection, until it has been closed.
 _REPLACED = "replacedConnectionId"
-# An attempt fails only if another connection registers the same device; this many are a fault.
+# An attempt fails only if another connection registers the device; this many in a row are a fault.
 _ATTEMPTS = 5
 
 

@@ -1,4 +1,4 @@
-"""Registration of connections as devices, and their way offline."""
+"""Devices come online by registering, and go offline when their connection ends."""
 
 from __future__ import annotations
 

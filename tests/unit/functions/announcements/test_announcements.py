@@ -196,7 +196,7 @@ class TestClearing:
 
         assert len(world.pushes(reader, "announcementCleared")) == 2
 
-    def test_a_session(self, world: World) -> None:
+    def test_clears_a_sessions_announcement(self, world: World) -> None:
         speaker, session_id = world.create_session()
         listener, nowhere = world.listener(session_id), world.connect()
         made = announce(world, speaker, "session")

@@ -120,7 +120,7 @@ def with_(envelope: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 ADDED = watchlist("alice", FILM, 5)
 WATCHED = progress("alice", FILM, 5)
-COMMANDED = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
+COMMAND = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
 
 
 @pytest.mark.parametrize(
@@ -147,38 +147,13 @@ COMMANDED = command("alice", str(uuid.UUID(int=5)), device_id(1), 5)
         (with_(WATCHED, contentId="film"), 400, "INVALID_SYNC", "message.contentId: not a UUID"),
         (with_(ADDED, deviceId="phone"), 400, "INVALID_SYNC", "message.deviceId: not a UUID"),
         (with_(WATCHED, positionSeconds=61), 400, "INVALID_SYNC", "message.positionSeconds: "),
-        (with_(COMMANDED, commandId="x"), 400, "INVALID_SYNC", "message.commandId: not a UUID"),
-        (
-            with_(COMMANDED, targetDeviceId="x"),
-            400,
-            "INVALID_SYNC",
-            "message.targetDeviceId: not a",
-        ),
-        (with_(COMMANDED, command="!"), 400, "INVALID_SYNC", "message.command: "),
-        (
-            with_(COMMANDED, arguments={"x": "y" * 5_000}),
-            400,
-            "INVALID_SYNC",
-            "message.arguments: ",
-        ),
-        (
-            with_(COMMANDED, deviceId=device_id(1)),
-            400,
-            "INVALID_SYNC",
-            "message.targetDeviceId: the",
-        ),
-        (
-            with_(COMMANDED, targetDeviceId=device_id(9)),
-            404,
-            "DEVICE_NOT_FOUND",
-            "message.targetDev",
-        ),
-        (
-            with_(COMMANDED, targetDeviceId=device_id(2)),
-            409,
-            "DEVICE_OFFLINE",
-            "message.targetDevic",
-        ),
+        (with_(COMMAND, commandId="x"), 400, "INVALID_SYNC", "message.commandId: not a UUID"),
+        (with_(COMMAND, targetDeviceId="x"), 400, "INVALID_SYNC", "message.targetDeviceId: not a"),
+        (with_(COMMAND, command="!"), 400, "INVALID_SYNC", "message.command: "),
+        (with_(COMMAND, arguments={"x": "y" * 5_000}), 400, "INVALID_SYNC", "message.arguments: "),
+        (with_(COMMAND, deviceId=device_id(1)), 400, "INVALID_SYNC", "message.targetDeviceId: the"),
+        (with_(COMMAND, targetDeviceId=device_id(9)), 404, "DEVICE_NOT_FOUND", "message.targetDev"),
+        (with_(COMMAND, targetDeviceId=device_id(2)), 409, "DEVICE_OFFLINE", "message.targetDevic"),
         (with_(ADDED, timestamp=2**53 - 1), 400, "CLOCK_SKEW", "message.timestamp: "),
         ("x" * 24_575, 413, "MESSAGE_TOO_LARGE", "body: "),
     ],
