@@ -32,11 +32,16 @@ from infrastructure.monitoring.metrics import StageMetrics
 from infrastructure.monitoring.notification import create_topic
 from infrastructure.resources.delivery import Canary, invoked_name
 from infrastructure.resources.identity import Identity
-from infrastructure.resources.queues import Announcements, Statuses, Timers, create_lost_events
+from infrastructure.resources.queues import (
+    AnnouncementQueue,
+    StatusQueue,
+    TimerQueue,
+    create_lost_events,
+)
 from infrastructure.resources.schedules import Schedules
 from infrastructure.resources.secrets import Secrets
 from infrastructure.resources.tables import Tables
-from infrastructure.stage.config import Delivery, StageConfig
+from infrastructure.stage.config import DeliveryMode, StageConfig
 from shared.models.timers import RECONCILE, STATUS_TICK
 from shared.utils import settings
 
@@ -63,9 +68,9 @@ class LingocastStack(cdk.Stack):
         identity = Identity(self, config)
         api = WebSocketApi(self, config)
         secrets = Secrets(self, config)
-        timers = Timers(self, config, TIMEOUT.timeout_seconds)
-        statuses = Statuses(self, config, SESSION_STATUS.timeout_seconds)
-        announcements = Announcements(self, config, ANNOUNCEMENTS.timeout_seconds)
+        timers = TimerQueue(self, config, TIMEOUT.timeout_seconds)
+        statuses = StatusQueue(self, config, SESSION_STATUS.timeout_seconds)
+        announcements = AnnouncementQueue(self, config, ANNOUNCEMENTS.timeout_seconds)
         lost_events = create_lost_events(self, config)
         # By name, because the roles that mention these functions are created before them.
         broadcast = invoked_name(config, BROADCAST.name)
@@ -122,7 +127,7 @@ class LingocastStack(cdk.Stack):
         topic = create_topic(self, config) if config.alarm_topic else None
         metrics = StageMetrics(config, api_id=api.api_id, http_api_id=http.api_id if http else None)
         alarms = Alarms(self, config, metrics, rules=schedules.names, notify=topic)
-        if config.delivery is not Delivery.PLAIN:
+        if config.delivery is not DeliveryMode.PLAIN:
             Canary(self, config, alarms.all, functions)
         Dashboard(self, config, metrics, alarms, rules=schedules.names)
 

@@ -45,7 +45,7 @@ RandomFraction = Callable[[], float]  # uniform in 0..1
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class HeldSeat:
     """The seat to rejoin after a loss; `expired` if the connection had reached its time limit.
 
     The `resume_token` reclaims the same seat, if the service still holds it.
@@ -59,7 +59,7 @@ class Seat:
     credentials: JoinCredentials = field(default_factory=JoinCredentials)
 
     @classmethod
-    def of(cls, state: SessionState, now_ms: float) -> Seat:
+    def of(cls, state: SessionState, now_ms: float) -> HeldSeat:
         """Return the seat of a session state, at server time `now_ms`."""
         expired = now_ms >= state.connection_expires_at - _EXPIRY_TOLERANCE_MS
         return cls(
@@ -98,7 +98,7 @@ class Reconnection:
         """Return the seconds left for attempts."""
         return max(self._deadline - now, 0.0)
 
-    def delay_after(self, fault: ClientError, seat: Seat | None, now: float) -> float:
+    def delay_after(self, fault: ClientError, seat: HeldSeat | None, now: float) -> float:
         """Return the seconds to wait before the next attempt, given the last one's `fault`.
 
         `seat` is None for a client outside a session. Raises `fault` if no attempt can succeed,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
-from client.connection.backoff import Seat
+from client.connection.backoff import HeldSeat
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection
 from shared.protocol.messages import SessionJoined
@@ -29,7 +29,7 @@ class Link:
         opened = open_connection(offset)
         return cls(await resources.enter_async_context(opened), resources)
 
-    async def join(self, seat: Seat) -> SessionJoined:
+    async def join(self, seat: HeldSeat) -> SessionJoined:
         """Join a session with an existing seat. Raises ClientError."""
         return await self.connection.join(
             seat.session_id,

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from client.changes import Changes
-from client.connection.backoff import RandomFraction, Reconnection, Seat
+from client.connection.backoff import HeldSeat, RandomFraction, Reconnection
 from client.connection.catching_up import CatchUpCounts, CatchUpMonitor
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
@@ -251,7 +251,7 @@ class ConnectionSupervisor:
                 if state is None:  # the client has left the session meanwhile
                     return None
                 self._merger = EventMerger()
-                reply = await link.join(Seat.of(state, self.now_ms()))
+                reply = await link.join(HeldSeat.of(state, self.now_ms()))
                 on_failure.pop_all()
         except ClientError as fault:
             _log.info("could not move to another connection: %s", fault)
@@ -288,7 +288,7 @@ class ConnectionSupervisor:
         await lost.close()
         if state is None:
             raise fault  # there is no seat to rejoin
-        seat, lost_at = Seat.of(state, self.now_ms()), self._clock.monotonic()
+        seat, lost_at = HeldSeat.of(state, self.now_ms()), self._clock.monotonic()
         self._reconnection.connection_lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
         self.announcements.connection_lost()
@@ -312,7 +312,7 @@ class ConnectionSupervisor:
         self._changes.notify()
         return link
 
-    async def _rejoin(self, seat: Seat) -> tuple[Link, SessionJoined]:
+    async def _rejoin(self, seat: HeldSeat) -> tuple[Link, SessionJoined]:
         async with AsyncExitStack() as on_failure:
             link = await self._open()
             on_failure.push_async_callback(link.close)

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 
 from infrastructure.api.websocket_api import WebSocketApi
 from infrastructure.catalogue.function_spec import Grant, Resource
-from infrastructure.resources.queues import Announcements, Statuses, Timers
+from infrastructure.resources.queues import AnnouncementQueue, StatusQueue, TimerQueue
 from infrastructure.resources.tables import Tables
 from shared.models import schema
 
@@ -27,9 +27,9 @@ class Permissions:
         self,
         tables: Tables,
         api: WebSocketApi,
-        timers: Timers,
-        statuses: Statuses,
-        announcements: Announcements,
+        timers: TimerQueue,
+        statuses: StatusQueue,
+        announcements: AnnouncementQueue,
         *,
         lost_events_arn: str,
         sync_secret_arn: str,

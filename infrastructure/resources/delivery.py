@@ -1,4 +1,4 @@
-"""Delivery of new code: all at once, or as a canary that an alarm rolls back.
+"""DeliveryMode of new code: all at once, or as a canary that an alarm rolls back.
 
 With a canary, every change of a function publishes a version, and callers use the alias `live`.
 CloudFormation has CodeDeploy shift the alias: 10 % of invocations for ten minutes, then all. An
@@ -22,7 +22,7 @@ from constructs import Construct
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.naming import construct_id
-from infrastructure.stage.config import Delivery, StageConfig
+from infrastructure.stage.config import DeliveryMode, StageConfig
 
 ALIAS = "live"
 # A predefined configuration whose ten minutes exceed the alarms' period of five:
@@ -63,7 +63,7 @@ class Served:
 def invoked_name(config: StageConfig, function: str) -> str:
     """The name by which other functions invoke it; its ARN ends with this name."""
     name = config.resource_name(function)
-    return f"{name}:{ALIAS}" if config.delivery is not Delivery.PLAIN else name
+    return f"{name}:{ALIAS}" if config.delivery is not DeliveryMode.PLAIN else name
 
 
 def serve(
@@ -74,7 +74,7 @@ def serve(
     layer: lambda_.LayerVersion,
 ) -> Served:
     """Add a version and an alias to the function where the stage delivers by alias."""
-    if config.delivery is Delivery.PLAIN:
+    if config.delivery is DeliveryMode.PLAIN:
         return Served(function)
     version = lambda_.CfnVersion(
         scope,
@@ -107,7 +107,7 @@ class Canary:
         watched = {config.resource_name(name) for name in ROLLBACK_ALARMS}
         self._alarms = [alarm.alarm_name for alarm in alarms if _name_of(alarm) in watched]
         self._application = codedeploy.CfnApplication(
-            scope, "Delivery", application_name=config.stack_name, compute_platform="Lambda"
+            scope, "DeliveryMode", application_name=config.stack_name, compute_platform="Lambda"
         )
         self._role = iam.Role(
             scope,
@@ -120,10 +120,10 @@ class Canary:
                 item.alias.cfn_options.update_policy = self._policy(spec)
 
     def _policy(self, spec: FunctionSpec) -> CfnUpdatePolicy:
-        canary = self._config.delivery is Delivery.CANARY
+        canary = self._config.delivery is DeliveryMode.CANARY
         group = codedeploy.CfnDeploymentGroup(
             self._scope,
-            construct_id(spec.name, "Delivery"),
+            construct_id(spec.name, "DeliveryMode"),
             application_name=self._application.ref,
             deployment_group_name=self._config.resource_name(spec.name),
             deployment_config_name=_CANARY if canary else _ALL_AT_ONCE,

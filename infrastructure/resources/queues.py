@@ -84,7 +84,7 @@ class _Queue:
         )
 
 
-class Timers(_Queue):
+class TimerQueue(_Queue):
     """Timers. Consumers check whether a timer is still relevant, so late is better than lost."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Timers(_Queue):
         )
 
 
-class Statuses(_Queue):
+class StatusQueue(_Queue):
     """Pending audience statuses. A late one is worthless, as the next supersedes it."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Statuses(_Queue):
         )
 
 
-class Announcements(_Queue):
+class AnnouncementQueue(_Queue):
     """Announcements to replay or redeliver after a failure."""
 
     def __init__(

@@ -33,7 +33,7 @@ class UnknownStageError(ConfigError):
     """Unknown stage; the message lists those that exist."""
 
 
-class Delivery(Enum):
+class DeliveryMode(Enum):
     """How new code reaches callers."""
 
     # Callers name the function without an alias: the next invocation runs the new code.
@@ -118,7 +118,7 @@ class StageConfig:
     # The account's quota of concurrent Transcribe streams; each interpreter run needs one.
     transcribe_streams: int = TRANSCRIBE_STREAMS
     gateway_log_role: GatewayLogRole = GatewayLogRole.CREATE
-    delivery: Delivery = Delivery.PLAIN
+    delivery: DeliveryMode = DeliveryMode.PLAIN
     connect_identity: ConnectIdentity = ConnectIdentity.NONE
     domain: CustomDomain | None = None
     # Without a topic, alarms notify nobody.
@@ -194,7 +194,7 @@ STAGES: Mapping[str, StageConfig] = {
             log_retention=logs.RetentionDays.THREE_MONTHS,
             recovery_days=35,
             deletion_protection=True,
-            delivery=Delivery.CANARY,
+            delivery=DeliveryMode.CANARY,
             throttle=Throttle(rate=500, burst=500),
             # People and their tools send requests now and then.
             http_throttle=Throttle(rate=20, burst=40),

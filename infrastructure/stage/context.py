@@ -13,7 +13,7 @@ from infrastructure.stage.config import (
     ConfigError,
     ConnectIdentity,
     CustomDomain,
-    Delivery,
+    DeliveryMode,
     GatewayLogRole,
     StageConfig,
     stage_config,
@@ -144,8 +144,8 @@ def _with_delivery(config: StageConfig, value: object) -> StageConfig:
     """
     if value is None:
         return config
-    choices = [item for item in Delivery if item is not Delivery.PLAIN]
-    if config.delivery is Delivery.PLAIN:
+    choices = [item for item in DeliveryMode if item is not DeliveryMode.PLAIN]
+    if config.delivery is DeliveryMode.PLAIN:
         raise ConfigError(f"delivery: {config.stage} has no aliases; leave delivery out")
     for item in choices:
         if item.value == value:

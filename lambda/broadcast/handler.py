@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.entrypoints.invocation import InvocationHandler, invocation_handler
 from shared.models.shard import ShardRequest
-from shared.services.audio.broadcast_service import BroadcastRequest
+from shared.services.audio.broadcast_service import BroadcastInvocation
 from shared.wiring.audio import AudioApp
 
 
@@ -16,7 +16,7 @@ def build(app: AudioApp) -> InvocationHandler:
     Shards list connection IDs; broadcasts name a session and a language.
     """
     broadcast = invocation_handler(
-        BroadcastRequest, app.broadcast_service.broadcast, telemetry=app.telemetry
+        BroadcastInvocation, app.broadcast_service.broadcast, telemetry=app.telemetry
     )
     shard = invocation_handler(ShardRequest, app.shard_service.send, telemetry=app.telemetry)
 

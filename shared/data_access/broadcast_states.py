@@ -17,7 +17,7 @@ from shared.data_access.session_items import (
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models.broadcast_state import BroadcastState
 from shared.models.errors import ErrorCode, LingocastError
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 
 # A speaker's own requests may overlap, but no person sends this many at once.
 _ATTEMPTS = 10
@@ -91,7 +91,7 @@ class BroadcastStates:
             "#changed": LAST_STATE_CHANGE,
         }
         values = {
-            ":active": SessionStatus.ACTIVE.value,
+            ":active": SessionLifecycle.ACTIVE.value,
             ":speaker": connection_id,
             ":state": state.to_dict(),
             ":previous": session.broadcast_state.last_state_change,

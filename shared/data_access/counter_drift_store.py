@@ -7,7 +7,7 @@ from typing import Any
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models.counter_drift import CounterDrift
-from shared.models.session import SessionStatus
+from shared.models.session import SessionLifecycle
 
 _FINDING = "countsFinding"
 
@@ -81,7 +81,7 @@ class CounterDriftStore:
                 expression,
                 condition=f"{ACTIVE} AND {condition}" if condition else ACTIVE,
                 names={"#status": "status", **(names or {"#finding": _FINDING})},
-                values={":active": SessionStatus.ACTIVE.value, **values},
+                values={":active": SessionLifecycle.ACTIVE.value, **values},
             )
         except ConditionFailedError:
             return False

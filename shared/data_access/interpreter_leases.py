@@ -14,7 +14,7 @@ from shared.data_access.pending_notifications import channel_subject, notificati
 from shared.data_access.session_items import CHANNELS_EPOCH, channel_item, from_item, standby_item
 from shared.data_access.table import Table
 from shared.data_access.unused_channels import remove_unused_channels
-from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionStatus, Standby
+from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionLifecycle, Standby
 from shared.models.succession_rules import MAX_STANDBYS
 
 _FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
@@ -169,7 +169,7 @@ class _Update:
     def __post_init__(self) -> None:
         self.names |= {"#status": "status", "#channels": "channels", "#language": self.language}
         self.require(ACTIVE)
-        self.value("active", SessionStatus.ACTIVE.value)
+        self.value("active", SessionLifecycle.ACTIVE.value)
 
     @property
     def channel(self) -> str:

@@ -9,7 +9,7 @@ from shared.data_access.session_items import REMOVED_LANGUAGES, sent_status
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import AudienceChange, languages_heard
-from shared.models.session import MAX_LANGUAGES, SessionStatus
+from shared.models.session import MAX_LANGUAGES, SessionLifecycle
 
 ACTIVE = "#status = :active"
 # A language fits if there is room for its counter, or it has one already. Counters at zero stay
@@ -136,7 +136,7 @@ class ListenerCounts:
                     **names,
                 },
                 values={
-                    ":active": SessionStatus.ACTIVE.value,
+                    ":active": SessionLifecycle.ACTIVE.value,
                     ":one": 1,
                     ":zero": 0,
                     ":language": language,
@@ -155,7 +155,7 @@ class ListenerCounts:
         False if the refused count of `listeners` more would be refused again.
         """
         item = self._table.get(session_id)
-        if item is None or item["status"] != SessionStatus.ACTIVE:
+        if item is None or item["status"] != SessionLifecycle.ACTIVE:
             return False
         if listeners and item["listenerCount"] >= item["maxListeners"]:
             return False
@@ -222,7 +222,7 @@ class ListenerCounts:
 def _change(before: Item, language: str, difference: int) -> AudienceChange:
     return AudienceChange(
         session_id=before[schema.SESSION_ID],
-        is_active=before.get("status") == SessionStatus.ACTIVE,
+        is_active=before.get("status") == SessionLifecycle.ACTIVE,
         listener_count=before["listenerCount"] + difference,
         languages=languages_heard(
             {*before["languageCounts"], language}, before.get("sourceLanguage", "")

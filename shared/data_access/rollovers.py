@@ -18,7 +18,7 @@ from shared.data_access.session_items import former_item, from_item
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.connection import Connection
-from shared.models.session import FormerSource, Session, SessionStatus
+from shared.models.session import FormerSource, Session, SessionLifecycle
 
 _REPLACED_BY = "replacedBy"
 # The sweep finds connections by their last activity, so it sees replaced ones first.
@@ -117,7 +117,7 @@ class Rollovers:
                 **({"#news": notification_attribute(SPEAKER)} if away else {}),
             },
             values={
-                ":active": SessionStatus.ACTIVE.value,
+                ":active": SessionLifecycle.ACTIVE.value,
                 ":connection": connection_id,
                 ":before": former.connection_id,
                 ":epoch": former.epoch,

@@ -15,7 +15,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import InterpreterRun
-from shared.models.session import Channel, FormerSource, Session, SessionStatus, Standby
+from shared.models.session import Channel, FormerSource, Session, SessionLifecycle, Standby
 
 # Attributes used by several modules.
 BROADCAST_STATE = "broadcastState"
@@ -141,7 +141,7 @@ def from_item(item: Item) -> Session:
         audio_format=msgspec.convert(item["audioFormat"], AudioFormat),
         created_at=item["createdAt"],
         max_listeners=item["maxListeners"],
-        status=SessionStatus(item["status"]),
+        status=SessionLifecycle(item["status"]),
         broadcast_state=_broadcast_state(item),
         audible_since=item.get(AUDIBLE_SINCE, 0),
         interpreters=frozenset(item.get("interpreters", ())) if item["restricted"] else None,
@@ -186,7 +186,7 @@ def _run(item: Item | None) -> InterpreterRun | None:
 def _broadcast_state(item: Item) -> BroadcastState:
     """Stored state, or the default. It is inactive from the end of the session."""
     state = BroadcastState.from_dict(item.get(BROADCAST_STATE, {}))
-    if item["status"] == SessionStatus.ACTIVE.value:
+    if item["status"] == SessionLifecycle.ACTIVE.value:
         return state
     return state.end(item.get(ENDED_AT, 0))
 

@@ -13,7 +13,7 @@ from shared.data_access.session_items import from_item, sent_status
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import SentStatus, languages_heard
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SessionStatuses:
             condition=f"{ACTIVE} AND (attribute_not_exists(#pending) OR #pending < :lost)",
             names={"#status": "status", "#pending": schema.STATUS_PENDING},
             values={
-                ":active": SessionStatus.ACTIVE.value,
+                ":active": SessionLifecycle.ACTIVE.value,
                 ":now": now_ms,
                 ":lost": lost_before_ms,
             },
@@ -69,7 +69,7 @@ class SessionStatuses:
             "REMOVE #pending",
             condition=f"{ACTIVE} AND #pending = :armed",
             names={"#status": "status", "#pending": schema.STATUS_PENDING},
-            values={":active": SessionStatus.ACTIVE.value, ":armed": armed_at},
+            values={":active": SessionLifecycle.ACTIVE.value, ":armed": armed_at},
         )
         return None if item is None else SessionAudience(from_item(item), sent_status(item))
 
@@ -110,7 +110,7 @@ class SessionStatuses:
             condition=f"{ACTIVE} AND (attribute_not_exists(#time) OR #time <= :now)",
             names=names,
             values={
-                ":active": SessionStatus.ACTIVE.value,
+                ":active": SessionLifecycle.ACTIVE.value,
                 ":count": status.listener_count,
                 ":languages": status.languages,
                 ":now": now_ms,

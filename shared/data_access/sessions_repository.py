@@ -9,7 +9,7 @@ from shared.data_access.pending_notifications import END, SPEAKER, notification_
 from shared.data_access.session_items import ENDED_AT, from_item, to_item
 from shared.data_access.table import ConditionFailedError
 from shared.models import schema
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 from shared.models.terms import EndReason
 
 # An ended session stays readable for this time, so that late requests get SESSION_ENDED.
@@ -62,7 +62,7 @@ class SessionsRepository(ListenerCounts):
                 "#news": notification_attribute(SPEAKER),
             },
             values={
-                ":active": SessionStatus.ACTIVE.value,
+                ":active": SessionLifecycle.ACTIVE.value,
                 ":connection": connection_id,
                 ":epoch": session.speaker_epoch,
                 ":next": session.speaker_epoch + 1,
@@ -85,7 +85,7 @@ class SessionsRepository(ListenerCounts):
                 "#news": notification_attribute(SPEAKER),
             },
             values={
-                ":active": SessionStatus.ACTIVE.value,
+                ":active": SessionLifecycle.ACTIVE.value,
                 ":speaker": connection_id,
                 ":until": until_ms,
             },
@@ -144,8 +144,8 @@ class SessionsRepository(ListenerCounts):
                 **names,
             },
             values={
-                ":active": SessionStatus.ACTIVE.value,
-                ":ended": SessionStatus.ENDED.value,
+                ":active": SessionLifecycle.ACTIVE.value,
+                ":ended": SessionLifecycle.ENDED.value,
                 ":reason": reason,
                 ":now": now_ms,
                 ":expires": now_ms // 1000 + _KEEP_ENDED_SECONDS,

@@ -8,7 +8,7 @@ from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.session_items import CHANNELS_EPOCH
 from shared.data_access.table import Table
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 
 # Maximum channels removed by one write.
 _AT_ONCE = 10
@@ -34,7 +34,7 @@ def remove_unused_channels(table: Table, session: Session) -> bool:
         "#epoch": "epoch",
     }
     kept = max(session.channels_epoch, *(session.channels[each].epoch for each in unused))
-    values: dict[str, Any] = {":active": SessionStatus.ACTIVE.value, ":none": 0, ":kept": kept}
+    values: dict[str, Any] = {":active": SessionLifecycle.ACTIVE.value, ":none": 0, ":kept": kept}
     conditions = [ACTIVE, "(attribute_not_exists(#kept) OR #kept <= :kept)"]
     removed = []
     for number, language in enumerate(unused):

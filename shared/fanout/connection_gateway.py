@@ -17,7 +17,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
 from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
 from shared.models.delivery import Batch, Outcome
@@ -156,7 +156,7 @@ class ConnectionGateway:
         remaining = (deadline_at - self._clock.now_ms()) / 1000
         plan = FanoutPlan(len(requests), self._concurrency, self._clock.monotonic() + remaining)
 
-        def request_of(number: int) -> Request:
+        def request_of(number: int) -> OutgoingRequest:
             message, connection_id = requests[number]
             return message.to(connection_id)
 
@@ -208,14 +208,14 @@ class _Message:
         self._body = body
         self._prepare(clock.now_ms())
 
-    def to(self, connection_id: str) -> Request:
+    def to(self, connection_id: str) -> OutgoingRequest:
         """Return the signed request to one connection."""
         now_ms = self._clock.now_ms()
         if now_ms - self._prepared_at > _SIGNATURE_AGE_MS:
             self._prepare(now_ms)
         path = self._address.path + _encode(connection_id)
         authorization = f"Authorization: {self._prepared.authorization(path)}"
-        return Request(
+        return OutgoingRequest(
             self._method, self._address.origin + path, [authorization, *self._headers], self._body
         )
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pycurl
 
-from shared.fanout.fanout_plan import FanoutPlan, Reply
+from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.utils.clock import Clock
 
 _SYSTEM_CA_BUNDLE = Path("/etc/pki/tls/certs/ca-bundle.crt")
@@ -27,7 +27,7 @@ _SYSTEM_CA_BUNDLE = Path("/etc/pki/tls/certs/ca-bundle.crt")
 _RESETS = frozenset((pycurl.E_GOT_NOTHING, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR))
 
 
-class Request(NamedTuple):
+class OutgoingRequest(NamedTuple):
     """A request to send. Header lines are `Name: value`; only POST has a body."""
 
     method: str
@@ -46,7 +46,7 @@ def default_ca_bundle() -> str:
     return str(files("botocore") / "cacert.pem")
 
 
-def reply_to(status: int) -> Reply:
+def reply_to(status: int) -> PostReply:
     """Map an HTTP status to the reply it stands for.
 
     PostToConnection answers 429 when it throttles the account or a slow recipient, and 410 for a
@@ -54,12 +54,12 @@ def reply_to(status: int) -> Reply:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html.
     """
     if 200 <= status < 300:
-        return Reply.ACCEPTED
+        return PostReply.ACCEPTED
     if status == 410:
-        return Reply.GONE
+        return PostReply.GONE
     if status == 429 or status >= 500:
-        return Reply.TRY_LATER
-    return Reply.REFUSED
+        return PostReply.TRY_LATER
+    return PostReply.REFUSED
 
 
 class CurlMulti:
@@ -91,7 +91,7 @@ class CurlMulti:
     def run(
         self,
         plan: FanoutPlan,
-        request_of: Callable[[int], Request],
+        request_of: Callable[[int], OutgoingRequest],
         on_accepted: Callable[[int, bytes], None] | None = None,
     ) -> Counter[str]:
         """Execute `plan`. Returns the errors of failed attempts and their counts.
@@ -124,7 +124,7 @@ class CurlMulti:
             transfer.curl.close()
         self._epoll.close()
 
-    def _start_all(self, plan: FanoutPlan, request_of: Callable[[int], Request]) -> None:
+    def _start_all(self, plan: FanoutPlan, request_of: Callable[[int], OutgoingRequest]) -> None:
         while (number := plan.take(self._clock.monotonic())) is not None:
             request = request_of(number)
             transfer = self._idle.pop() if self._idle else self._new_transfer()
@@ -158,7 +158,7 @@ class CurlMulti:
                 transfer = self._take_out(curl)
                 status: int = curl.getinfo(pycurl.RESPONSE_CODE)
                 reply = reply_to(status)
-                if reply is not Reply.ACCEPTED:
+                if reply is not PostReply.ACCEPTED:
                     errors[f"HTTP {status}"] += 1
                 elif on_accepted is not None:
                     on_accepted(transfer.number, bytes(transfer.response))
@@ -167,7 +167,7 @@ class CurlMulti:
                 transfer = self._take_out(curl)
                 errors[f"curl {code}"] += 1
                 reset = code in _RESETS and not curl.getinfo(pycurl.HEADER_SIZE)
-                plan.finish(transfer.number, Reply.RESET if reset else Reply.REFUSED, now)
+                plan.finish(transfer.number, PostReply.RESET if reset else PostReply.REFUSED, now)
 
     def _take_out(self, curl: pycurl.Curl) -> _Transfer:
         self._multi.remove_handle(curl)
@@ -232,7 +232,7 @@ class _Transfer:
         self._body: bytes | None = None
         self._fresh = False
 
-    def load(self, number: int, request: Request, *, fresh: bool) -> None:
+    def load(self, number: int, request: OutgoingRequest, *, fresh: bool) -> None:
         """Prepare the handle for `request`. The body is shared with libcurl, not copied."""
         self.number = number
         self.response.clear()

@@ -17,7 +17,7 @@ from shared.models.delivery import Outcome
 RETRY_DELAYS = (0.1, 0.2)
 
 
-class Reply(Enum):
+class PostReply(Enum):
     """Outcome of one attempt."""
 
     ACCEPTED = "accepted"
@@ -28,9 +28,9 @@ class Reply(Enum):
 
 
 _FINAL = {
-    Reply.ACCEPTED: Outcome.SENT,
-    Reply.GONE: Outcome.GONE,
-    Reply.REFUSED: Outcome.FAILED,
+    PostReply.ACCEPTED: Outcome.SENT,
+    PostReply.GONE: Outcome.GONE,
+    PostReply.REFUSED: Outcome.FAILED,
 }
 
 
@@ -75,12 +75,12 @@ class FanoutPlan:
         """Whether `request` was reset and needs a new connection."""
         return request in self._were_reset
 
-    def finish(self, request: int, reply: Reply, now: float) -> None:
+    def finish(self, request: int, reply: PostReply, now: float) -> None:
         """Record the reply to `request`. Raises KeyError if it was not in flight."""
         self._in_flight.remove(request)
-        if reply is Reply.TRY_LATER:
+        if reply is PostReply.TRY_LATER:
             self._retry(request, now)
-        elif reply is Reply.RESET:
+        elif reply is PostReply.RESET:
             self._renew(request, now)
         else:
             self._decide(request, _FINAL[reply])

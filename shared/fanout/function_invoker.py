@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
 from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sharded_sender import InvocationResult
 from shared.fanout.sigv4 import Credentials, SignerSource, host_of
@@ -73,7 +73,7 @@ class LambdaInvoker:
         signer = self._signers.current()
         answers: dict[int, bytes] = {}
 
-        def request_of(number: int) -> Request:
+        def request_of(number: int) -> OutgoingRequest:
             body = payloads[number]
             prepared = signer.prepare("POST", self._host, body, self._clock.now_ms())
             headers = [
@@ -84,7 +84,7 @@ class LambdaInvoker:
                 # Keep libcurl from waiting for 100 Continue before it sends the body.
                 "Expect:",
             ]
-            return Request("POST", self._url, headers, body)
+            return OutgoingRequest("POST", self._url, headers, body)
 
         remaining = (deadline_at - self._clock.now_ms()) / 1000
         plan = FanoutPlan(len(payloads), self._concurrency, self._clock.monotonic() + remaining)

@@ -20,7 +20,7 @@ from shared.data_access.session_items import (
 )
 from shared.data_access.table import Item, Table
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 
 _NAMES = {
     "#status": "status",
@@ -123,7 +123,7 @@ class RunStore:
             expression,
             condition=f"{ACTIVE} AND {condition}",
             names={**_NAMES, **names},
-            values={":active": SessionStatus.ACTIVE.value, **values},
+            values={":active": SessionLifecycle.ACTIVE.value, **values},
             revert=revert,
         )
 

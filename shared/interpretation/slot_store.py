@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.models import schema
-from shared.models.session import SessionStatus
+from shared.models.session import SessionLifecycle
 
 _HOLDER = "holder"
 _TAKEN_AT = "takenAt"
@@ -91,7 +91,7 @@ def _is_held(slot: Item, session: Item | None, now_ms: int) -> bool:
     if session is None:
         return bool(slot[_TAKEN_AT] > now_ms - _UNWRITTEN_MS)
     expired = session[schema.EXPIRES_AT] * 1000 <= now_ms
-    return session["status"] == SessionStatus.ACTIVE.value and not expired
+    return session["status"] == SessionLifecycle.ACTIVE.value and not expired
 
 
 def _values(row: Item) -> dict[str, object]:

@@ -16,7 +16,7 @@ from shared.models.terms import ChannelSource, EndReason
 MAX_LANGUAGES = 100
 
 
-class SessionStatus(StrEnum):
+class SessionLifecycle(StrEnum):
     """Status of a session. An ended session never becomes active again."""
 
     ACTIVE = "active"
@@ -106,7 +106,7 @@ class Session:
     audio_format: AudioFormat
     created_at: int
     max_listeners: int
-    status: SessionStatus = SessionStatus.ACTIVE
+    status: SessionLifecycle = SessionLifecycle.ACTIVE
     broadcast_state: BroadcastState = field(default_factory=BroadcastState)
     interpreters: frozenset[str] | None = None
     listener_count: int = 0
@@ -130,7 +130,7 @@ class Session:
     @property
     def is_active(self) -> bool:
         """False once the session has ended."""
-        return self.status is SessionStatus.ACTIVE
+        return self.status is SessionLifecycle.ACTIVE
 
     @property
     def speaker_connected(self) -> bool:
@@ -173,7 +173,7 @@ class Session:
 
     def ended(self, reason: EndReason) -> Session:
         """Copy of the session after its end."""
-        return replace(self, status=SessionStatus.ENDED, end_reason=reason, grace_until=None)
+        return replace(self, status=SessionLifecycle.ENDED, end_reason=reason, grace_until=None)
 
     def with_speaker(self, connection_id: str, epoch: int) -> Session:
         """Copy with another speaker, who is present."""

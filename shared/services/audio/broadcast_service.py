@@ -22,7 +22,7 @@ from shared.utils.validators import (
 )
 
 
-class BroadcastRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class BroadcastInvocation(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """An audio chunk in one language of a session.
 
     `epoch` is the epoch of the channel or the floor; an outdated epoch is refused. `deadline_at` is
@@ -49,7 +49,7 @@ class BroadcastService:
         self._broadcasts = broadcasts
         self._clock = clock
 
-    def broadcast(self, request: BroadcastRequest) -> BroadcastResult:
+    def broadcast(self, request: BroadcastInvocation) -> BroadcastResult:
         """Send a chunk to its audience. Nothing is sent while the session does not broadcast.
 
         Raises INVALID_SESSION_ID, INVALID_LANGUAGE, INVALID_MESSAGE, INVALID_AUDIO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.hints import hint_for
-from client.connection.backoff import Reconnection, Seat
+from client.connection.backoff import HeldSeat, Reconnection
 from client.errors import (
     ClientError,
     ConnectionLostError,
@@ -23,8 +23,8 @@ from shared.models.terms import Role
 LOST = ConnectionLostError("the connection broke off")
 
 
-def _seat(role: Role) -> Seat:
-    return Seat("golden-eagle-427", "es", role)
+def _seat(role: Role) -> HeldSeat:
+    return HeldSeat("golden-eagle-427", "es", role)
 
 
 SPEAKER = _seat("speaker")

@@ -17,7 +17,7 @@ from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.models.connection import SPEAKER_SEAT, Connection, LeftSeat, Membership, Seat
-from shared.models.session import Session, SessionStatus
+from shared.models.session import Session, SessionLifecycle
 from tests.helpers.database.tables import (
     SESSIONS,
     connections_repository,
@@ -144,7 +144,7 @@ class TestSessions:
         assert not sessions.end(ID, "c2", NOW + 2)
         assert not sessions.take_floor(stored(sessions), "c3")
         session = stored(sessions)
-        assert session.status is SessionStatus.ENDED
+        assert session.status is SessionLifecycle.ENDED
         assert session.broadcast_state == BroadcastState(
             is_active=False, volume=0.5, last_state_change=NOW + 1
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.fanout.curl_multi import CurlMulti, Request, default_ca_bundle, reply_to
-from shared.fanout.fanout_plan import FanoutPlan, Reply
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle, reply_to
+from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer, Trouble
@@ -37,10 +37,10 @@ def test_is_usable_after_an_exception_during_a_fanout(multi: CurlMulti) -> None:
     with ConnectionsServer() as server:
         server.script("0", Trouble.STALL)
 
-        def to(number: int) -> Request:
-            return Request("POST", f"{server.endpoint}/{number}", [], b"audio")
+        def to(number: int) -> OutgoingRequest:
+            return OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"audio")
 
-        def failing(number: int) -> Request:
+        def failing(number: int) -> OutgoingRequest:
             if number == 6:
                 raise RuntimeError("in mid-fan-out")
             return to(number)
@@ -59,8 +59,8 @@ def test_is_usable_after_an_exception_about_a_response(multi: CurlMulti) -> None
 
     with ConnectionsServer() as server:
 
-        def to(number: int) -> Request:
-            return Request("POST", f"{server.endpoint}/{number}", [], b"audio")
+        def to(number: int) -> OutgoingRequest:
+            return OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"audio")
 
         with pytest.raises(RuntimeError):
             multi.run(plan_for(8), to, reject)
@@ -75,7 +75,7 @@ def test_passes_on_response_bodies_by_number(multi: CurlMulti) -> None:
         server.gone.add("1")
         multi.run(
             plan_for(3),
-            lambda number: Request("GET", f"{server.endpoint}/{number}", []),
+            lambda number: OutgoingRequest("GET", f"{server.endpoint}/{number}", []),
             bodies.__setitem__,
         )
     assert bodies.keys() == {0, 2}
@@ -87,7 +87,7 @@ def test_counts_errors(multi: CurlMulti) -> None:
         server.statuses["0"] = 403
         server.script("1", 503)
         errors = multi.run(
-            plan_for(3), lambda number: Request("POST", f"{server.endpoint}/{number}", [], b"a")
+            plan_for(3), lambda number: OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"a")
         )
     assert errors == {"HTTP 403": 1, "HTTP 503": 1}
 
@@ -95,13 +95,13 @@ def test_counts_errors(multi: CurlMulti) -> None:
 @pytest.mark.parametrize(
     ("statuses", "reply"),
     [
-        ((200, 202, 204), Reply.ACCEPTED),
-        ((410,), Reply.GONE),
-        ((429, 500, 502, 503, 504), Reply.TRY_LATER),
-        ((301, 400, 403, 404, 408, 413), Reply.REFUSED),
+        ((200, 202, 204), PostReply.ACCEPTED),
+        ((410,), PostReply.GONE),
+        ((429, 500, 502, 503, 504), PostReply.TRY_LATER),
+        ((301, 400, 403, 404, 408, 413), PostReply.REFUSED),
     ],
 )
-def test_maps_statuses_to_replies(statuses: tuple[int, ...], reply: Reply) -> None:
+def test_maps_statuses_to_replies(statuses: tuple[int, ...], reply: PostReply) -> None:
     assert {reply_to(status) for status in statuses} == {reply}
 
 

@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.fanout.fanout_plan import FanoutPlan, Reply
+from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.models.delivery import Outcome
 from tests.helpers.depth import examples
 
 
-def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
+def sent_at(plan: FanoutPlan, replies: list[PostReply]) -> list[float]:
     """Run the plan, answering with `replies` in order; returns the times of the attempts."""
     now = 0.0
     times = []
@@ -33,12 +33,12 @@ def sent_at(plan: FanoutPlan, replies: list[Reply]) -> list[float]:
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        (Reply.ACCEPTED, Outcome.SENT),
-        (Reply.GONE, Outcome.GONE),
-        (Reply.REFUSED, Outcome.FAILED),
+        (PostReply.ACCEPTED, Outcome.SENT),
+        (PostReply.GONE, Outcome.GONE),
+        (PostReply.REFUSED, Outcome.FAILED),
     ],
 )
-def test_a_final_reply_decides_immediately(reply: Reply, outcome: Outcome) -> None:
+def test_a_final_reply_decides_immediately(reply: PostReply, outcome: Outcome) -> None:
     plan = FanoutPlan(1, 1, deadline=1.0)
     assert sent_at(plan, [reply]) == [0.0]
     assert plan.done
@@ -47,20 +47,20 @@ def test_a_final_reply_decides_immediately(reply: Reply, outcome: Outcome) -> No
 
 def test_retries_after_100_ms_and_again_after_200_ms() -> None:
     plan = FanoutPlan(1, 1, deadline=1.0)
-    times = sent_at(plan, [Reply.TRY_LATER, Reply.TRY_LATER, Reply.ACCEPTED])
+    times = sent_at(plan, [PostReply.TRY_LATER, PostReply.TRY_LATER, PostReply.ACCEPTED])
     assert times == pytest.approx([0.0, 0.1, 0.3])
     assert plan.outcomes() == [Outcome.SENT]
 
 
 def test_fails_after_the_second_retry() -> None:
     plan = FanoutPlan(1, 1, deadline=1.0)
-    assert len(sent_at(plan, [Reply.TRY_LATER] * 4)) == 3
+    assert len(sent_at(plan, [PostReply.TRY_LATER] * 4)) == 3
     assert plan.outcomes() == [Outcome.FAILED]
 
 
 def test_drops_a_request_whose_retry_is_due_after_the_deadline() -> None:
     plan = FanoutPlan(1, 1, deadline=0.25)
-    assert sent_at(plan, [Reply.TRY_LATER, Reply.TRY_LATER]) == pytest.approx([0.0, 0.1])
+    assert sent_at(plan, [PostReply.TRY_LATER, PostReply.TRY_LATER]) == pytest.approx([0.0, 0.1])
     assert plan.done
     assert plan.outcomes() == [Outcome.DROPPED]
 
@@ -69,10 +69,10 @@ def test_a_reset_is_retried_immediately_on_a_new_connection() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
     assert not plan.needs_fresh_connection(0)
-    plan.finish(0, Reply.RESET, 0.0)
+    plan.finish(0, PostReply.RESET, 0.0)
     assert plan.take(0.0) == 0
     assert plan.needs_fresh_connection(0)
-    replies = [Reply.TRY_LATER, Reply.ACCEPTED, Reply.TRY_LATER, Reply.ACCEPTED]
+    replies = [PostReply.TRY_LATER, PostReply.ACCEPTED, PostReply.TRY_LATER, PostReply.ACCEPTED]
     plan.finish(0, replies.pop(0), 0.0)
     assert sent_at(plan, replies) == pytest.approx([0.0, 0.1, 0.3])
     assert plan.outcomes() == [Outcome.SENT, Outcome.SENT]
@@ -80,21 +80,21 @@ def test_a_reset_is_retried_immediately_on_a_new_connection() -> None:
 
 def test_a_second_reset_is_a_failure() -> None:
     plan = FanoutPlan(1, 1, deadline=1.0)
-    assert sent_at(plan, [Reply.RESET] * 3) == [0.0, 0.0]
+    assert sent_at(plan, [PostReply.RESET] * 3) == [0.0, 0.0]
     assert plan.outcomes() == [Outcome.FAILED]
 
 
 def test_a_waiting_retry_frees_its_slot() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
-    plan.finish(0, Reply.TRY_LATER, 0.0)
+    plan.finish(0, PostReply.TRY_LATER, 0.0)
     assert plan.take(0.0) == 1
 
 
 def test_a_due_retry_without_a_free_slot_does_not_wake() -> None:
     plan = FanoutPlan(2, 1, deadline=1.0)
     assert plan.take(0.0) == 0
-    plan.finish(0, Reply.TRY_LATER, 0.0)
+    plan.finish(0, PostReply.TRY_LATER, 0.0)
     assert plan.wake_at() == pytest.approx(0.1)
     assert plan.take(0.05) == 1
     assert plan.wake_at() == 1.0
@@ -116,7 +116,7 @@ def test_sends_nothing_when_the_deadline_has_passed() -> None:
 
 def test_refuses_a_reply_to_an_unsent_request() -> None:
     with pytest.raises(KeyError):
-        FanoutPlan(1, 1, deadline=1.0).finish(0, Reply.ACCEPTED, 0.0)
+        FanoutPlan(1, 1, deadline=1.0).finish(0, PostReply.ACCEPTED, 0.0)
 
 
 class AnyFanout(RuleBasedStateMachine):
@@ -151,12 +151,12 @@ class AnyFanout(RuleBasedStateMachine):
         self.attempts[request] += 1
 
     @precondition(lambda self: self.in_flight)
-    @rule(index=st.integers(0, 3), reply=st.sampled_from(Reply))
-    def answer(self, index: int, reply: Reply) -> None:
+    @rule(index=st.integers(0, 3), reply=st.sampled_from(PostReply))
+    def answer(self, index: int, reply: PostReply) -> None:
         request = self.in_flight.pop(index % len(self.in_flight))
-        if reply is Reply.RESET:
+        if reply is PostReply.RESET:
             self.resets[request] += 1
-        elif reply is Reply.TRY_LATER:
+        elif reply is PostReply.TRY_LATER:
             counted = self.attempts[request] - self.resets[request]
             self.not_before[request] = self.now + (0.1 if counted == 1 else 0.2)
         self.plan.finish(request, reply, self.now)
@@ -193,10 +193,10 @@ class AnyFanout(RuleBasedStateMachine):
         if not hasattr(self, "plan"):
             return
         for request in self.in_flight:
-            self.plan.finish(request, Reply.TRY_LATER, self.now)
+            self.plan.finish(request, PostReply.TRY_LATER, self.now)
         for _ in range(4 * self.count + 2):
             while (next_request := self.plan.take(self.now)) is not None:
-                self.plan.finish(next_request, Reply.TRY_LATER, self.now)
+                self.plan.finish(next_request, PostReply.TRY_LATER, self.now)
             if self.plan.done or self.plan.expire(self.now):
                 break
             assert self.plan.wake_at() > self.now
