@@ -40,7 +40,7 @@ class GoneConnections:
 
 
 @dataclass
-class Delivery:
+class DeviceDelivery:
     """Outcome of a message: how many devices received it, which were gone, and all devices."""
 
     delivered: int = 0
@@ -73,7 +73,7 @@ class DeviceFanout:
 
     def send_to_others(
         self, user_id: str, message: SyncMessage, *, connection_id: str | None = None
-    ) -> Delivery:
+    ) -> DeviceDelivery:
         """Send to the user's online devices, except the origin.
 
         The origin is the device on `connection_id`, or else the one that the message names. Raises
@@ -83,11 +83,13 @@ class DeviceFanout:
         message = with_origin(message, connection_id, devices) or message
         others = [item for item in devices if item.device_id != message.origin_device_id]
         recipients = _connections(others, connection_id)
-        return self._send(user_id, recipients.copy, encode(message), Delivery(devices=devices))
+        return self._send(
+            user_id, recipients.copy, encode(message), DeviceDelivery(devices=devices)
+        )
 
-    def send_to(self, user_id: str, device: DeviceRecord, message: ServerMessage) -> Delivery:
+    def send_to(self, user_id: str, device: DeviceRecord, message: ServerMessage) -> DeviceDelivery:
         """Send to one device."""
-        delivery = Delivery(devices=[device])
+        delivery = DeviceDelivery(devices=[device])
         return self._send(user_id, lambda: _connections([device]), encode(message), delivery)
 
     def send_devices_changed(
@@ -103,7 +105,7 @@ class DeviceFanout:
         for _ in range(_MAX_ROUNDS):
             recipients = _connections(devices, connection_id)
             data = encode(DevicesChanged(devices=[device.to_message() for device in devices]))
-            delivery = Delivery(devices=devices)
+            delivery = DeviceDelivery(devices=devices)
             if not recipients:
                 break
             self._send(user_id, recipients.copy, data, delivery)
@@ -113,8 +115,12 @@ class DeviceFanout:
         return devices
 
     def _send(
-        self, user_id: str, online: Callable[[], Sequence[str]], data: bytes, delivery: Delivery
-    ) -> Delivery:
+        self,
+        user_id: str,
+        online: Callable[[], Sequence[str]],
+        data: bytes,
+        delivery: DeviceDelivery,
+    ) -> DeviceDelivery:
         deadline_at = self._clock.now_ms() + RELAY_DEADLINE_MS
         self._gone.drain()
         (sent,) = self._broadcasts.broadcast([(DevicesAudience(online), data)], deadline_at)

@@ -12,7 +12,7 @@ from typing import Protocol
 from shared.data_access.errors import StoreUnavailableError
 from shared.devices.command_store import CommandRecord
 from shared.devices.device import DeviceRecord
-from shared.devices.fanout import Delivery, DeviceFanout, with_origin
+from shared.devices.fanout import DeviceDelivery, DeviceFanout, with_origin
 from shared.models.errors import ErrorCode, ValidationError
 from shared.models.request_errors import device_not_registered
 from shared.protocol.device_messages import SyncMessage
@@ -158,7 +158,7 @@ class SyncRelay:
             # If the command is repeated, it is relayed again, and its target discards it.
             self._telemetry.warn("command not marked as delivered", cause=error.cause)
 
-    def _report(self, user_id: str, message: SyncMessage, delivery: Delivery) -> None:
+    def _report(self, user_id: str, message: SyncMessage, delivery: DeviceDelivery) -> None:
         if delivery.delivered:
             self._telemetry.count_by("SyncMessagesRelayed", delivery.delivered, Kind=message.kind)
             self._telemetry.duration("SyncRelayDuration", self._clock.now_ms() - message.timestamp)

@@ -87,7 +87,8 @@ def test_counts_errors(multi: CurlMulti) -> None:
         server.statuses["0"] = 403
         server.script("1", 503)
         errors = multi.run(
-            plan_for(3), lambda number: OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"a")
+            plan_for(3),
+            lambda number: OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"a"),
         )
     assert errors == {"HTTP 403": 1, "HTTP 503": 1}
 
