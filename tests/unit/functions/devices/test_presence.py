@@ -9,9 +9,9 @@ import pytest
 
 from shared.models.delivery import Outcome
 from tests.helpers.database.interleaved import Interleaved
-from tests.helpers.database.meddled import Meddled
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import device_id, last_change, online, phone
+from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
 
@@ -53,7 +53,7 @@ def test_the_number_of_devices_changed_rounds_is_limited(world: World) -> None:
 
 def test_an_overtaken_devices_changed_is_sent_again(world: World) -> None:
     """A device disconnects between another instance's read of the devices and its push."""
-    sender: Any = Meddled(world.sender)
+    sender: Any = RaceProxy(world.sender)
     world.sender = sender
     world.use_dynamodb(dynamodb())
     watcher, leaving = phone(world, "alice", 100), phone(world, "alice", 1)
@@ -61,6 +61,7 @@ def test_an_overtaken_devices_changed_is_sent_again(world: World) -> None:
 
     newcomer = phone(world, "alice", 2)
 
+    sender.assert_no_hooks_left()
     truth = {device_id(1): False, device_id(2): True, device_id(100): True}
     assert last_change(world, watcher.connection) == truth
     assert online(newcomer.registered["devices"]) == truth

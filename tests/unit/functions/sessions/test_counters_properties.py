@@ -7,7 +7,6 @@ crash between two writes; sweeps and checks run at any time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,36 +20,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])
 MOST = 8
-
-
-class Interrupted:
-    """A sessions repository that runs an action once between two writes."""
-
-    def __init__(self, sessions: Any) -> None:
-        self._sessions = sessions
-        self.after_count_in: Callable[[], None] | None = None
-        self.before_count_out: Callable[[], None] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sessions, name)
-
-    def count_in(self, session_id: str, language: str, **more: Any) -> bool:
-        counted: bool = self._sessions.count_in(session_id, language, **more)
-        happening, self.after_count_in = self.after_count_in, None
-        if happening:
-            happening()
-        return counted
-
-    def count_out(self, session_id: str, language: str, **more: Any) -> bool:
-        happening, self.before_count_out = self.before_count_out, None
-        if happening:
-            happening()
-        counted: bool = self._sessions.count_out(session_id, language, **more)
-        return counted
 
 
 def die() -> None:
@@ -68,7 +42,7 @@ class Counters(RuleBasedStateMachine):
     def begin(self) -> None:
         self.world: World = self._open.enter_context(new_world())
         self.speaker, self.session_id = self.world.create_session()
-        self.sessions = Interrupted(self.world.sessions)
+        self.sessions = RaceProxy(self.world.sessions)
         self.world.use_sessions(self.sessions)
         self.clients: dict[str, str | None] = {}
         self.tokens: dict[str, str] = {}
@@ -149,14 +123,14 @@ class Counters(RuleBasedStateMachine):
     @rule(language=LANGUAGES)
     def disconnects_before_the_joins_second_step(self, language: str) -> None:
         client = self.world.connect()
-        self.sessions.after_count_in = lambda: self.world.disconnect(client)
+        self.sessions.after["count_in"] = lambda: self.world.disconnect(client)
         assert self.join(client, language)["type"] == "error"
-        self.sessions.after_count_in = None
+        self.sessions.assert_no_hooks_left()
 
     @rule(language=LANGUAGES)
     def the_function_dies_between_the_steps_of_a_join(self, language: str) -> None:
         client = self.world.connect()
-        self.sessions.after_count_in = die
+        self.sessions.after["count_in"] = die
         assert self.join(client, language)["code"] == "INTERNAL"
         self.clients[client] = None
         self.deaths += 1
@@ -165,7 +139,7 @@ class Counters(RuleBasedStateMachine):
     @rule(data=st.data())
     def the_function_dies_between_the_steps_of_a_leave(self, data: st.DataObject) -> None:
         client = data.draw(st.sampled_from(self.listening()))
-        self.sessions.before_count_out = die
+        self.sessions.before["count_out"] = die
         assert self.world.ask(client, "leaveSession")["code"] == "INTERNAL"
         self.clients[client] = None
         self.deaths += 1

@@ -17,8 +17,8 @@ from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.clients import Message
-from tests.helpers.database.meddled import Meddled
 from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb
+from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World, new_world
 
 LANGUAGES = st.sampled_from(["es", "fr", "de"])
@@ -44,13 +44,13 @@ class Seats(RuleBasedStateMachine):
         self._opened = ExitStack()
         self.world: World = self._opened.enter_context(new_world())
         client = dynamodb()
-        self.meddled = Meddled(
+        self.rollovers = RaceProxy(
             Rollovers(
                 Table(client, SESSIONS, schema.SESSION_ID),
                 Table(client, CONNECTIONS, schema.CONNECTION_ID),
             )
         )
-        self.world.use_rollovers(self.meddled)
+        self.world.use_rollovers(self.rollovers)
         self.speaker, self.session_id = self.world.create_session()
         #: The model: listeners, replaced connections, and used or invalid tokens.
         self.listeners: list[Listener] = []
@@ -102,7 +102,7 @@ class Seats(RuleBasedStateMachine):
     ) -> None:
         listener = self.picked(pick)
         connection, changed = self.world.connect(), list[Message]()
-        getattr(self.meddled, when)[call] = lambda: changed.append(
+        getattr(self.rollovers, when)[call] = lambda: changed.append(
             self.world.ask(listener.connection, "changeLanguage", targetLanguage=language)
         )
         reply = self.join(connection, listener.language, listener.token)
@@ -125,7 +125,7 @@ class Seats(RuleBasedStateMachine):
             if new:
                 self.world.disconnect(connection)
 
-        getattr(self.meddled, when)[call] = end
+        getattr(self.rollovers, when)[call] = end
         reply = self.join(connection, listener.language, listener.token)
         if reply["type"] == "sessionJoined":
             assert not new
@@ -175,11 +175,15 @@ class Seats(RuleBasedStateMachine):
         listener.connection, listener.token = connection, reply["resumeToken"]
 
     @invariant()
-    def who_is_counted_is_who_is_there(self) -> None:
+    def counters_match_the_listeners(self) -> None:
         session = self.world.session(self.session_id)
         counted = {language: n for language, n in session.language_counts.items() if n}
         assert counted == Counter(listener.language for listener in self.listeners)
         assert session.listener_count == len(self.listeners)
+
+    @invariant()
+    def every_hook_has_run(self) -> None:
+        self.rollovers.assert_no_hooks_left()
 
 
 TestSeats = Seats.TestCase

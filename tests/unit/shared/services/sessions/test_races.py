@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Session
-from tests.helpers.database.meddled import Meddled
 from tests.helpers.database.tables import interpreter_leases
+from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
 
 @pytest.fixture
-def meddled(world: World) -> Meddled:
-    """Replaces the control function's sessions repository."""
-    sessions = Meddled(world.sessions)
+def sessions(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's sessions repository."""
+    sessions = RaceProxy(world.sessions)
     world.use_sessions(sessions)
-    return sessions
+    yield sessions
+    sessions.assert_no_hooks_left()
 
 
 @pytest.fixture
-def leases(world: World) -> Meddled:
-    """Replaces the control function's leases."""
-    leases = Meddled(interpreter_leases())
+def leases(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's leases."""
+    leases = RaceProxy(interpreter_leases())
     world.use_leases(leases)
-    return leases
+    yield leases
+    leases.assert_no_hooks_left()
 
 
 def truth(world: World, session_id: str) -> tuple[int, dict[str, int]]:
@@ -33,10 +37,10 @@ def truth(world: World, session_id: str) -> tuple[int, dict[str, int]]:
     return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
 
 
-def test_listener_vanishes_while_joining(world: World, meddled: Meddled) -> None:
+def test_listener_vanishes_while_joining(world: World, sessions: RaceProxy) -> None:
     _, session_id = world.create_session()
     listener = world.connect()
-    meddled.after["count_in"] = lambda: world.disconnect(listener)
+    sessions.after["count_in"] = lambda: world.disconnect(listener)
 
     reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
 
@@ -44,11 +48,11 @@ def test_listener_vanishes_while_joining(world: World, meddled: Meddled) -> None
     assert truth(world, session_id) == (0, {})
 
 
-def test_listener_joins_two_sessions_at_once(world: World, meddled: Meddled) -> None:
+def test_listener_joins_two_sessions_at_once(world: World, sessions: RaceProxy) -> None:
     _, first = world.create_session()
     _, second = world.create_session()
     listener = world.connect()
-    meddled.after["count_in"] = lambda: world.ask(
+    sessions.after["count_in"] = lambda: world.ask(
         listener, "joinSession", sessionId=second, targetLanguage="fr"
     )
 
@@ -59,9 +63,9 @@ def test_listener_joins_two_sessions_at_once(world: World, meddled: Meddled) -> 
     assert truth(world, second) == (1, {"fr": 1})
 
 
-def test_session_ends_while_a_listener_joins(world: World, meddled: Meddled) -> None:
+def test_session_ends_while_a_listener_joins(world: World, sessions: RaceProxy) -> None:
     speaker, session_id = world.create_session()
-    meddled.before["count_in"] = lambda: world.ask(speaker, "endSession")
+    sessions.before["count_in"] = lambda: world.ask(speaker, "endSession")
 
     reply = world.ask(world.connect(), "joinSession", sessionId=session_id, targetLanguage="es")
 
@@ -69,7 +73,7 @@ def test_session_ends_while_a_listener_joins(world: World, meddled: Meddled) -> 
     assert truth(world, session_id) == (0, {})
 
 
-def test_interpreter_vanishes_while_joining(world: World, leases: Meddled) -> None:
+def test_interpreter_vanishes_while_joining(world: World, leases: RaceProxy) -> None:
     _, session_id = world.create_session()
     interpreter = world.connect("ines", "interpreters")
     leases.after["change"] = lambda: world.disconnect(interpreter)
@@ -87,7 +91,7 @@ def test_interpreter_vanishes_while_joining(world: World, leases: Meddled) -> No
     assert (channel.epoch, channel.connection_id) == (1, None)
 
 
-def test_two_interpreters_join_one_language(world: World, leases: Meddled) -> None:
+def test_two_interpreters_join_one_language(world: World, leases: RaceProxy) -> None:
     _, session_id = world.create_session()
     second = world.connect("ivan", "interpreters")
     leases.before["change"] = lambda: world.interpreter(session_id, "es")
@@ -100,7 +104,7 @@ def test_two_interpreters_join_one_language(world: World, leases: Meddled) -> No
     assert world.ask(second, "leaveSession")["code"] == "NOT_IN_SESSION"
 
 
-def test_interpreter_joins_while_another_joins_and_leaves(world: World, leases: Meddled) -> None:
+def test_interpreter_joins_while_another_joins_and_leaves(world: World, leases: RaceProxy) -> None:
     _, session_id = world.create_session()
 
     def come_and_go() -> None:
@@ -114,9 +118,9 @@ def test_interpreter_joins_while_another_joins_and_leaves(world: World, leases: 
     assert (channel.epoch, channel.connection_id) == (2, second)
 
 
-def test_speaker_vanishes_while_creating(world: World, meddled: Meddled) -> None:
+def test_speaker_vanishes_while_creating(world: World, sessions: RaceProxy) -> None:
     speaker = world.connect("alice", "speakers")
-    meddled.after["create"] = lambda: world.disconnect(speaker)
+    sessions.after["create"] = lambda: world.disconnect(speaker)
 
     reply = world.ask(speaker, "createSession", sourceLanguage="en")
 
@@ -124,10 +128,10 @@ def test_speaker_vanishes_while_creating(world: World, meddled: Meddled) -> None
     assert world.sessions.get("golden-eagle-001") is None
 
 
-def test_listener_leaves_while_changing_language(world: World, meddled: Meddled) -> None:
+def test_listener_leaves_while_changing_language(world: World, sessions: RaceProxy) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.before["count_moved"] = lambda: world.disconnect(listener)
+    sessions.before["count_moved"] = lambda: world.disconnect(listener)
 
     reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
 
@@ -135,20 +139,20 @@ def test_listener_leaves_while_changing_language(world: World, meddled: Meddled)
     assert truth(world, session_id) == (0, {})
 
 
-def test_listener_vanishes_between_seat_and_counters(world: World, meddled: Meddled) -> None:
+def test_listener_vanishes_between_seat_and_counters(world: World, sessions: RaceProxy) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.after["count_moved"] = lambda: world.disconnect(listener)
+    sessions.after["count_moved"] = lambda: world.disconnect(listener)
 
     world.ask(listener, "changeLanguage", targetLanguage="fr")
 
     assert truth(world, session_id) == (0, {})
 
 
-def test_two_concurrent_language_changes(world: World, meddled: Meddled) -> None:
+def test_two_concurrent_language_changes(world: World, sessions: RaceProxy) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id, "es")
-    meddled.before["count_moved"] = lambda: world.ask(
+    sessions.before["count_moved"] = lambda: world.ask(
         listener, "changeLanguage", targetLanguage="de"
     )
 
@@ -158,11 +162,11 @@ def test_two_concurrent_language_changes(world: World, meddled: Meddled) -> None
     assert truth(world, session_id) == (1, {"fr": 1})
 
 
-def test_owner_returns_twice_concurrently(world: World, meddled: Meddled) -> None:
+def test_owner_returns_twice_concurrently(world: World, sessions: RaceProxy) -> None:
     _, session_id = world.create_session()
     first, second = world.connect("alice", "speakers"), world.connect("alice", "speakers")
     come_back = {"sessionId": session_id, "targetLanguage": "en", "role": "speaker"}
-    meddled.before["take_floor"] = lambda: world.ask(first, "joinSession", **come_back)
+    sessions.before["take_floor"] = lambda: world.ask(first, "joinSession", **come_back)
 
     reply = world.ask(second, "joinSession", **come_back)
 
@@ -175,7 +179,7 @@ def test_owner_returns_twice_concurrently(world: World, meddled: Meddled) -> Non
 
 
 def test_failed_disconnect_of_an_interpreter_is_completed_later(
-    world: World, leases: Meddled
+    world: World, leases: RaceProxy
 ) -> None:
     """The database fails midway; the next fan-out finds the row and completes the removal."""
 
@@ -196,7 +200,7 @@ def test_failed_disconnect_of_an_interpreter_is_completed_later(
     assert [m["to"] for m in world.pushes(listener, "channelSourceChanged")] == ["human", "floor"]
 
 
-def test_leaving_again_after_a_failure_works(world: World, leases: Meddled) -> None:
+def test_leaving_again_after_a_failure_works(world: World, leases: RaceProxy) -> None:
     def refuse() -> None:
         raise StoreUnavailableError("update_item: ThrottlingException")
 
@@ -209,10 +213,10 @@ def test_leaving_again_after_a_failure_works(world: World, leases: Meddled) -> N
     assert world.session(session_id).interpreted() == {}
 
 
-def test_session_ends_while_its_speaker_pauses(world: World, meddled: Meddled) -> None:
+def test_session_ends_while_its_speaker_pauses(world: World, sessions: RaceProxy) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
-    meddled.after["get"] = lambda: world.ask(speaker, "endSession")
+    sessions.after["get"] = lambda: world.ask(speaker, "endSession")
 
     reply = world.ask(speaker, "pauseBroadcast")
 
@@ -222,11 +226,11 @@ def test_session_ends_while_its_speaker_pauses(world: World, meddled: Meddled) -
 
 
 def test_owner_returns_elsewhere_while_the_former_connection_pauses(
-    world: World, meddled: Meddled
+    world: World, sessions: RaceProxy
 ) -> None:
     former, session_id = world.create_session()
     owner = world.connect("alice", "speakers")
-    meddled.after["get"] = lambda: world.ask(
+    sessions.after["get"] = lambda: world.ask(
         owner, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"
     )
 
@@ -236,10 +240,12 @@ def test_owner_returns_elsewhere_while_the_former_connection_pauses(
     assert world.session(session_id).broadcast_state.is_broadcasting()
 
 
-def test_two_concurrent_controls_both_apply_and_are_pushed(world: World, meddled: Meddled) -> None:
+def test_two_concurrent_controls_both_apply_and_are_pushed(
+    world: World, sessions: RaceProxy
+) -> None:
     speaker, session_id = world.create_session()
     listener = world.listener(session_id)
-    meddled.after["get"] = lambda: world.ask(speaker, "muteBroadcast")
+    sessions.after["get"] = lambda: world.ask(speaker, "muteBroadcast")
 
     reply = world.ask(speaker, "setVolume", volume=0.5)
 
@@ -251,11 +257,13 @@ def test_two_concurrent_controls_both_apply_and_are_pushed(world: World, meddled
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_returning_speaker_disconnects_meanwhile(world: World, meddled: Meddled, when: str) -> None:
+def test_returning_speaker_disconnects_meanwhile(
+    world: World, sessions: RaceProxy, when: str
+) -> None:
     _, session_id = world.create_session()
     listener = world.listener(session_id)
     returned = world.connect("alice", "speakers")
-    getattr(meddled, when)["take_floor"] = lambda: world.disconnect(returned)
+    getattr(sessions, when)["take_floor"] = lambda: world.disconnect(returned)
 
     reply = world.ask(
         returned, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker"

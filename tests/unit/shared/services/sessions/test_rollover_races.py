@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from shared.data_access.errors import StoreUnavailableError
@@ -9,31 +11,33 @@ from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.clients import Message
-from tests.helpers.database.meddled import Meddled
 from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, interpreter_leases
+from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
 
 @pytest.fixture
-def meddled(world: World) -> Meddled:
-    """Replaces the control function's rollovers."""
+def rollovers(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's rollovers."""
     client = dynamodb()
-    rollovers = Meddled(
+    rollovers = RaceProxy(
         Rollovers(
             Table(client, SESSIONS, schema.SESSION_ID),
             Table(client, CONNECTIONS, schema.CONNECTION_ID),
         )
     )
     world.use_rollovers(rollovers)
-    return rollovers
+    yield rollovers
+    rollovers.assert_no_hooks_left()
 
 
 @pytest.fixture
-def leases(world: World) -> Meddled:
-    """Replaces the control function's leases."""
-    leases = Meddled(interpreter_leases())
+def leases(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's leases."""
+    leases = RaceProxy(interpreter_leases())
     world.use_leases(leases)
-    return leases
+    yield leases
+    leases.assert_no_hooks_left()
 
 
 class Roll:
@@ -75,10 +79,10 @@ class TestListener:
     @pytest.mark.parametrize("call", ["candidate", "replace"])
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_the_old_connection_disconnects_meanwhile(
-        self, world: World, meddled: Meddled, call: str, when: str
+        self, world: World, rollovers: RaceProxy, call: str, when: str
     ) -> None:
         roll = Roll(world, "listener")
-        getattr(meddled, when)[call] = lambda: world.disconnect(roll.old)
+        getattr(rollovers, when)[call] = lambda: world.disconnect(roll.old)
 
         assert roll.over()["type"] == "sessionJoined"
 
@@ -86,9 +90,11 @@ class TestListener:
         world.disconnect(roll.new)
         assert roll.counts() == (0, {})
 
-    def test_the_new_connection_disconnects_meanwhile(self, world: World, meddled: Meddled) -> None:
+    def test_the_new_connection_disconnects_meanwhile(
+        self, world: World, rollovers: RaceProxy
+    ) -> None:
         roll = Roll(world, "listener")
-        meddled.after["replace"] = lambda: world.disconnect(roll.new)
+        rollovers.after["replace"] = lambda: world.disconnect(roll.new)
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 
@@ -97,24 +103,26 @@ class TestListener:
         world.disconnect(roll.old)
         assert roll.counts() == (1, {"es": 1})
 
-    def test_both_connections_disconnect_meanwhile(self, world: World, meddled: Meddled) -> None:
+    def test_both_connections_disconnect_meanwhile(
+        self, world: World, rollovers: RaceProxy
+    ) -> None:
         roll = Roll(world, "listener")
 
         def both() -> None:
             world.disconnect(roll.old)
             world.disconnect(roll.new)
 
-        meddled.after["replace"] = both
+        rollovers.after["replace"] = both
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 
         assert roll.counts() == (0, {})
 
     def test_the_old_connection_changes_language_meanwhile(
-        self, world: World, meddled: Meddled
+        self, world: World, rollovers: RaceProxy
     ) -> None:
         roll = Roll(world, "listener")
-        meddled.before["replace"] = lambda: world.ask(
+        rollovers.before["replace"] = lambda: world.ask(
             roll.old, "changeLanguage", targetLanguage="fr"
         )
 
@@ -124,11 +132,11 @@ class TestListener:
 
     @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession"])
     def test_late_requests_of_the_old_connection_change_nothing(
-        self, world: World, meddled: Meddled, action: str
+        self, world: World, rollovers: RaceProxy, action: str
     ) -> None:
         roll = Roll(world, "listener")
         replies: list[Message] = []
-        meddled.after["replace"] = lambda: replies.append(
+        rollovers.after["replace"] = lambda: replies.append(
             world.ask(roll.old, action, targetLanguage="fr")
         )
 
@@ -137,19 +145,21 @@ class TestListener:
         assert replies[0]["code"] == "CONNECTION_NOT_FOUND"
         assert roll.counts() == (1, {"es": 1})
 
-    def test_two_connections_use_one_token(self, world: World, meddled: Meddled) -> None:
+    def test_two_connections_use_one_token(self, world: World, rollovers: RaceProxy) -> None:
         roll = Roll(world, "listener")
         others: list[Message] = []
-        meddled.before["replace"] = lambda: others.append(roll.over(roll.third))
+        rollovers.before["replace"] = lambda: others.append(roll.over(roll.third))
 
         mine = roll.over()
 
         assert (mine["resumed"], others[0]["resumed"]) == (False, True)
         assert roll.counts() == (2, {"es": 2})
 
-    def test_one_connection_asks_twice_concurrently(self, world: World, meddled: Meddled) -> None:
+    def test_one_connection_asks_twice_concurrently(
+        self, world: World, rollovers: RaceProxy
+    ) -> None:
         roll = Roll(world, "listener")
-        meddled.before["replace"] = roll.over
+        rollovers.before["replace"] = roll.over
 
         assert roll.over()["code"] == "ALREADY_IN_SESSION"
         assert roll.over()["resumed"] is True
@@ -159,10 +169,10 @@ class TestListener:
         assert roll.counts() == (0, {})
 
     def test_a_database_failure_leaves_the_seat_unchanged(
-        self, world: World, meddled: Meddled
+        self, world: World, rollovers: RaceProxy
     ) -> None:
         roll = Roll(world, "listener")
-        meddled.before["replace"] = unavailable
+        rollovers.before["replace"] = unavailable
 
         assert roll.over()["code"] == "UNAVAILABLE"
 
@@ -172,11 +182,11 @@ class TestListener:
 
 class TestSpeaker:
     def test_the_owner_takes_the_floor_elsewhere_meanwhile(
-        self, world: World, meddled: Meddled
+        self, world: World, rollovers: RaceProxy
     ) -> None:
         """The last to arrive gets the floor."""
         roll = Roll(world, "speaker")
-        meddled.before["roll_over_floor"] = lambda: world.ask(
+        rollovers.before["roll_over_floor"] = lambda: world.ask(
             roll.third,
             "joinSession",
             sessionId=roll.session_id,
@@ -189,18 +199,20 @@ class TestSpeaker:
         assert (reply["resumed"], reply["epoch"]) == (False, 3)
         assert world.session(roll.session_id).speaker_connection_id == roll.new
 
-    def test_the_session_ends_meanwhile(self, world: World, meddled: Meddled) -> None:
+    def test_the_session_ends_meanwhile(self, world: World, rollovers: RaceProxy) -> None:
         roll = Roll(world, "speaker")
-        meddled.before["roll_over_floor"] = lambda: world.ask(roll.old, "endSession")
+        rollovers.before["roll_over_floor"] = lambda: world.ask(roll.old, "endSession")
 
         assert roll.over()["code"] == "SESSION_ENDED"
         assert world.ask(roll.new, "createSession", sourceLanguage="en")["type"] == "sessionCreated"
 
-    def test_the_old_connection_disconnects_meanwhile(self, world: World, meddled: Meddled) -> None:
+    def test_the_old_connection_disconnects_meanwhile(
+        self, world: World, rollovers: RaceProxy
+    ) -> None:
         """The members notified of the absence are notified of the return."""
         roll = Roll(world, "speaker")
         listener = world.listener(roll.session_id)
-        meddled.before["roll_over_floor"] = lambda: world.disconnect(roll.old)
+        rollovers.before["roll_over_floor"] = lambda: world.disconnect(roll.old)
 
         assert roll.over()["resumed"] is True
 
@@ -211,11 +223,11 @@ class TestSpeaker:
 
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_the_new_connection_disconnects_meanwhile(
-        self, world: World, meddled: Meddled, when: str
+        self, world: World, rollovers: RaceProxy, when: str
     ) -> None:
         """The grace period starts, since the new connection is closed."""
         roll = Roll(world, "speaker")
-        getattr(meddled, when)["roll_over_floor"] = lambda: world.disconnect(roll.new)
+        getattr(rollovers, when)["roll_over_floor"] = lambda: world.disconnect(roll.new)
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 
@@ -224,10 +236,10 @@ class TestSpeaker:
         assert not world.session(roll.session_id).is_active
 
     def test_an_unmarked_old_connection_still_starts_no_grace(
-        self, world: World, meddled: Meddled
+        self, world: World, rollovers: RaceProxy
     ) -> None:
         roll = Roll(world, "speaker")
-        meddled.before["replace"] = unavailable
+        rollovers.before["replace"] = unavailable
 
         assert roll.over()["resumed"] is True
         world.disconnect(roll.old)
@@ -236,7 +248,9 @@ class TestSpeaker:
 
 
 class TestInterpreter:
-    def test_the_old_connection_disconnects_meanwhile(self, world: World, leases: Meddled) -> None:
+    def test_the_old_connection_disconnects_meanwhile(
+        self, world: World, leases: RaceProxy
+    ) -> None:
         roll = Roll(world, "interpreter")
         leases.before["change"] = lambda: world.disconnect(roll.old)
 
@@ -247,7 +261,7 @@ class TestInterpreter:
         assert (channel.epoch, channel.connection_id) == (2, roll.new)
 
     def test_another_interpreter_takes_the_language_meanwhile(
-        self, world: World, leases: Meddled
+        self, world: World, leases: RaceProxy
     ) -> None:
         roll = Roll(world, "interpreter")
 
@@ -260,7 +274,9 @@ class TestInterpreter:
         assert roll.over()["code"] == "LANGUAGE_TAKEN"
         assert world.ask(roll.new, "leaveSession")["code"] == "NOT_IN_SESSION"
 
-    def test_the_new_connection_disconnects_meanwhile(self, world: World, leases: Meddled) -> None:
+    def test_the_new_connection_disconnects_meanwhile(
+        self, world: World, leases: RaceProxy
+    ) -> None:
         roll = Roll(world, "interpreter")
         leases.before["change"] = lambda: world.disconnect(roll.new)
 
