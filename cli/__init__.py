@@ -1,1 +1,1 @@
-"""The command line: `python -m cli --help`."""
+"""Command line of Lingocast; see `python -m cli --help`."""

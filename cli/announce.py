@@ -1,4 +1,4 @@
-"""The command line's `announce`: what an operator tells everyone."""
+"""The `announce` command: an operator's announcement to everyone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from cli import notices
-from cli.announce_options import TranslateOption, Weight, translations
-from cli.client_id import kept_client_id
+from cli.announce_options import AnnouncementType, TranslateOption, parse_translations
+from cli.client_id import load_client_id
 from cli.console import Display, describe_coverage
 from cli.options import (
     DEFAULT_URL,
@@ -40,27 +40,31 @@ def announce_command(
         str | None,
         typer.Argument(
             metavar="TEXT",
-            help="What to announce: 1 to 280 characters; 120 are read at a glance.",
+            help="Text to announce, 1 to 280 characters; up to 120 can be read at a glance.",
             show_default=False,
         ),
     ] = None,
-    weight: Annotated[
-        Weight, typer.Option("--type", help="How it is shown: blue, yellow or red.")
-    ] = Weight.INFO,
+    announcement_type: Annotated[
+        AnnouncementType,
+        typer.Option("--type", help="Type of the announcement: shown in blue, yellow or red."),
+    ] = AnnouncementType.INFO,
     translate: TranslateOption = None,
     scope: Annotated[
-        _Scope, typer.Option(help="To everyone connected; a session's speaker has `speak`.")
+        _Scope,
+        typer.Option(help="Recipients: all connections. Speakers use `speak --announce`."),
     ] = _Scope.ALL,
     key: Annotated[
         str | None,
-        typer.Option(help="With the same key it is announced once a day, however often you try."),
+        typer.Option(help="Idempotency key: the same key announces only once a day."),
     ] = None,
     clear: Annotated[
-        bool, typer.Option("--clear", help="Take back what is announced to everyone.")
+        bool, typer.Option("--clear", help="Clear the announcement to everyone.")
     ] = False,
     active: Annotated[
         bool,
-        typer.Option("--active", help="Show what is announced now, and operators how far it got."),
+        typer.Option(
+            "--active", help="Show the active announcement, and its delivery to operators."
+        ),
     ] = False,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
@@ -69,11 +73,11 @@ def announce_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
-    """Announce a text to everyone connected, take it back, or see how far it got.
+    """Announce a text to everyone connected, clear it, or show its delivery.
 
-    It needs a token of the group `operators`; a server on this machine gives you one. It is shown
-    until you take it back or announce something else, for 30 days at most, and also to those who
-    come later. A speaker announces to the own session with `speak --announce`.
+    Requires a token of the group `operators`; a local server issues one automatically. The
+    announcement stays until you clear or replace it, for at most 30 days, and also reaches people
+    who connect later. Speakers announce to their own session with `speak --announce`.
 
     Examples:
 
@@ -82,12 +86,12 @@ def announce_command(
     * `python -m cli announce --active`
     * `python -m cli announce --clear`
     """
-    _check(text, scope, clear=clear, active=active)
-    texts = translations(translate)
+    _check_options(text, scope, clear=clear, active=active)
+    translations = parse_translations(translate)
 
     async def flow(display: Display) -> None:
-        client_id = functools.cache(lambda: kept_client_id(display.print))
-        access = Connector(
+        client_id = functools.cache(lambda: load_client_id(display.print))
+        connector = Connector(
             url,
             token,
             token_url,
@@ -97,54 +101,54 @@ def announce_command(
             token_command=token_command,
             token_file=token_file,
         )
-        async with access.open(ClockOffset()) as connection:
+        async with connector.open(ClockOffset()) as connection:
             if clear:
                 await _clear(display, connection)
             elif text is None:
                 await _show_active(display, connection)
             else:
-                told = await connection.announce(
+                announcement = await connection.announce(
                     text,
                     "all",
-                    weight.message_type,
-                    translations=texts,
+                    announcement_type.message_type,
+                    translations=translations,
                     idempotency_key=key,
                 )
-                notices.show_announcement(display, told)
-                if told.coverage is not None:
-                    display.print(f"  {describe_coverage(told.coverage)}")
-                display.print("It is shown until you take it back: python -m cli announce --clear")
+                notices.show_announcement(display, announcement)
+                if announcement.coverage is not None:
+                    display.print(f"  {describe_coverage(announcement.coverage)}")
+                display.print("To clear it: python -m cli announce --clear")
 
     run(flow)
 
 
-def _check(text: str | None, scope: _Scope, *, clear: bool, active: bool) -> None:
-    """Raises typer.BadParameter."""
+def _check_options(text: str | None, scope: _Scope, *, clear: bool, active: bool) -> None:
+    """Check that the options fit together. Raises typer.BadParameter."""
     if scope is _Scope.SESSION:
         raise typer.BadParameter(
-            "to a session its speaker announces, as the session opens: "
+            "only the speaker announces to a session, when opening it: "
             'python -m cli speak FILE.wav --announce "Questions at the end"',
             param_hint="--scope",
         )
     if (text is not None) + clear + active != 1:
         raise typer.BadParameter(
-            'either a text, such as "Lunch at noon", or --clear, or --active', param_hint="TEXT"
+            'pass a text, such as "Lunch at noon", or --clear or --active', param_hint="TEXT"
         )
 
 
 async def _clear(display: Display, connection: Connection) -> None:
     reply = await connection.clear_announcement("all")
     if reply.announcement_id is None:
-        display.print("Nothing is announced to everyone, so there is nothing to take back.")
+        display.print("There is no announcement to clear.")
     else:
-        display.print("Taken back: it is not shown any more.")
+        display.print("Announcement cleared.")
 
 
 async def _show_active(display: Display, connection: Connection) -> None:
     reply = await connection.get_active_announcement("all")
     announcement = to_announcement(reply)
     if announcement is None:
-        display.print("Nothing is announced to everyone.")
+        display.print("There is no active announcement.")
         return
     notices.show_announcement(display, announcement)
     since = datetime.fromtimestamp(announcement.created_at / 1000).astimezone()

@@ -1,4 +1,4 @@
-"""The options of whoever announces: operators by `announce`, speakers by `speak --announce`."""
+"""Announcement options of `announce` (operators) and `speak --announce` (speakers)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 from shared.protocol.announcement_messages import MessageType
 
 
-class Weight(StrEnum):
-    """How an announcement is to be shown."""
+class AnnouncementType(StrEnum):
+    """Type of an announcement, which decides its colour."""
 
     INFO = "info"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Weight(StrEnum):
 
     @property
     def message_type(self) -> MessageType:
-        """As the protocol names it."""
+        """The protocol's name of the type."""
         return self.value
 
 
@@ -28,20 +28,20 @@ TranslateOption = Annotated[
     typer.Option(
         "--translate",
         metavar="LANG=TEXT",
-        help="The announcement for those who listen in LANG; as often as you like.",
+        help="Translation of the announcement for listeners in LANG; can be repeated.",
     ),
 ]
 
 
-def translations(given: list[str] | None) -> dict[str, str] | None:
-    """Texts by language code. Raises typer.BadParameter for what is not LANG=TEXT."""
+def parse_translations(options: list[str] | None) -> dict[str, str] | None:
+    """Parse LANG=TEXT options to texts by language code. Raises typer.BadParameter."""
     texts: dict[str, str] = {}
-    for item in given or []:
+    for item in options or []:
         language, equals, text = item.partition("=")
         code = language.strip().lower()
         if not equals or not code or not text.strip():
             raise typer.BadParameter(
-                f'{item!r} is not LANG=TEXT, such as es="Comida a las doce"',
+                f'{item!r}: expected LANG=TEXT, such as es="Comida a las doce"',
                 param_hint="--translate",
             )
         if code in texts:

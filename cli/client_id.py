@@ -1,4 +1,4 @@
-"""The random id by which the service knows an anonymous client again, kept in a file."""
+"""Random ID of an anonymous client, kept in a file so that the service recognises it."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from shared.models.errors import ValidationError
 from shared.utils.validators import validate_client_id
 
 _NAME = "client-id"
-_MAX_BYTES = 256  # whatever is longer is no id of ours
+_MAX_BYTES = 256  # a longer file does not hold a client ID
 
 
-def kept_client_id(
-    tell: Callable[[str], None], new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+def load_client_id(
+    warn: Callable[[str], None], new_id: Callable[[], str] = lambda: uuid.uuid4().hex
 ) -> str | None:
-    """This user's id on this machine, made at first use.
+    """Load this user's client ID, or create it at first use.
 
-    If it cannot be kept there is none, and `tell` gets one line about it.
+    Returns None, after a line to `warn`, if the ID cannot be saved.
     """
     try:
-        return _kept(config_dir() / _NAME, new_id)
+        return _load_or_create(config_dir() / _NAME, new_id)
     except OSError as fault:
-        tell(
-            f"No client id can be kept ({fault.strerror or fault}), so announcements that you "
-            "have confirmed will be shown again."
+        warn(
+            f"Cannot save a client ID ({fault.strerror or fault}), so announcements that you "
+            "confirmed will be shown again."
         )
         return None
 
 
-def _kept(path: Path, new_id: Callable[[], str]) -> str:
-    if known := _read(path):
-        return known
-    made = new_id()
+def _load_or_create(path: Path, new_id: Callable[[], str]) -> str:
+    if client_id := _read(path):
+        return client_id
+    created = new_id()
     try:
-        create_private(path, made.encode())
+        create_private(path, created.encode())
     except FileExistsError:
-        # Another program made one at the same moment, or what stands there is none.
-        if known := _read(path):
-            return known
-        write_private(path, made.encode())
-    return made
+        # Another process created one in the meantime, or the file holds no valid ID.
+        if client_id := _read(path):
+            return client_id
+        write_private(path, created.encode())
+    return created
 
 
 def _read(path: Path) -> str | None:

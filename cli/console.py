@@ -1,6 +1,6 @@
-"""What the command line shows: lines that stay, and one line of progress that changes.
+"""Terminal output: permanent lines, and one progress line that is updated in place.
 
-Without a terminal (a pipe, a log file) the progress becomes a plain line every few seconds.
+Without a terminal (a pipe, a log file) progress is a plain line every few seconds.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from shared.protocol.messages import SessionStatus
 
 _PLAIN_SECONDS = 5.0
 _LIVE_SECONDS = 0.1
-# A partial caption without a successor is of nobody who still speaks.
+# Hide a partial caption that is not updated: its speaker has stopped.
 _PARTIAL_SECONDS = 5.0
-# The end of a partial caption is what is new in it.
+# Show the end of a partial caption: new words are appended.
 _PARTIAL_CHARACTERS = 60
 
 
 class Display:
-    """Shows lines and progress; a context manager that cleans the terminal up."""
+    """Prints lines and progress; a context manager that restores the terminal."""
 
     def __init__(
         self, console: Console | None = None, monotonic: Callable[[], float] = time.monotonic
@@ -42,17 +42,17 @@ class Display:
         self._monotonic = monotonic
         self._status: Status | None = None
         self._next = monotonic() + _PLAIN_SECONDS
-        self._audience = ""  # who listens to one's own stream
-        self._partial = ""  # what is just being said, shown behind the progress
+        self._audience = ""  # appended to the progress of a stream
+        self._partial = ""  # partial caption, appended to the progress
         self._partial_until = 0.0
-        self.playout: Playout | None = None  # what is heard, for the summary of a listener
+        self.playout: Playout | None = None  # for the listener's summary
 
     def print(self, line: str, style: str = "") -> None:
-        """Print a line that stays; what a terminal would obey in it is shown as an escape."""
+        """Print a permanent line; control characters are shown as escapes."""
         self._console.print(Text(printable(line), style=style))
 
     def progress(self, describe: Callable[[], str]) -> None:
-        """Show how it goes, now and then."""
+        """Update the progress line, at a limited rate."""
         now = self._monotonic()
         if self._console.is_terminal:
             if self._status is None:
@@ -67,26 +67,24 @@ class Display:
             self._next = now + _PLAIN_SECONDS
 
     def show_sent(self, report: StreamReport) -> None:
-        """Progress of a stream of one's own."""
+        """Show the progress of an outgoing stream."""
         self.progress(lambda: describe_stream(report) + self._audience)
 
     def set_audience(self, status: SessionStatus) -> None:
-        """Show from now on who listens to one's own stream."""
+        """Add the audience to the progress of the outgoing stream."""
         self._audience = f", {describe_audience(status)}"
 
     def track_playout(self, playout: Playout) -> None:
-        """Remember what is heard, for the summary, without showing it."""
+        """Keep the playout for the summary, without showing progress."""
         self.playout = playout
 
     def show_playout(self, playout: Playout) -> None:
-        """Progress of what is heard."""
+        """Show the progress of playback."""
         self.track_playout(playout)
         self.progress(lambda: describe_playout(playout.stats()) + self._partial_caption())
 
     def show_caption(self, caption: Caption) -> None:
-        """Show what is said: a final caption as a line that stays, a partial one behind the
-        progress, where there is a line that changes.
-        """
+        """Print a final caption; show a partial one behind the progress of a terminal."""
         if caption.final:
             self._partial = ""
             self.print(describe_caption(caption))
@@ -100,7 +98,7 @@ class Display:
         return f" | {self._partial} …"
 
     def close(self) -> None:
-        """End the line of progress; lines may still be said."""
+        """End the progress line; printing lines still works."""
         if self._status is not None:
             self._status.stop()
             self._status = None
@@ -118,12 +116,12 @@ class Display:
 
 
 def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
-    """`speaking: 3.2 s of 7.1 s, 16 chunks sent`, with what went wrong."""
+    """`speaking: 3.2 s of 7.1 s, 16 chunks sent`, plus counts of chunks that were lost."""
     seconds = report.captured * report.chunk_ms / 1000
     total = "" if report.total is None else f" of {report.total * report.chunk_ms / 1000:.1f} s"
     line = f"{verb}: {seconds:.1f} s{total}, {report.sent} chunks sent"
     if report.dropped:
-        line += f", {report.dropped} dropped because the network was too slow or away"
+        line += f", {report.dropped} dropped (network slow or down)"
     if report.refused:
         line += f", {report.refused} refused"
     if report.off_air:
@@ -132,10 +130,11 @@ def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
 
 
 def describe_audience(status: SessionStatus) -> str:
-    """`15 listen (es 10, fr 5)`."""
+    """`15 listeners (es 10, fr 5)`."""
     if status.listener_count == 0:
-        return "nobody listens"
-    return f"{status.listener_count} listen{_by_language(status.language_distribution)}"
+        return "no listeners"
+    noun = "listener" if status.listener_count == 1 else "listeners"
+    return f"{status.listener_count} {noun}{_by_language(status.language_distribution)}"
 
 
 def describe_coverage(coverage: Coverage) -> str:
@@ -160,21 +159,21 @@ def describe_playout(stats: ListenStats) -> str:
 
 
 def describe_caption(caption: Caption) -> str:
-    """`[es] Hola.`, with a word where it was left out of the sound."""
+    """`[es] Hola.`, marked if it was not spoken."""
     unspoken = "" if caption.spoken else ", not spoken"
     return f"[{caption.language}{unspoken}] {caption.text}"
 
 
 def describe_interpretation(latency: InterpretationLatencySummary, playout_delay_ms: float) -> str:
-    """What interpretation took. Each stage has percentiles of its own, which need not add up."""
+    """Latency of interpretation. Percentiles are per stage and need not add up to the total."""
     p50 = _stages(latency, lambda stage: stage.p50)
     p95 = _stages(latency, lambda stage: stage.p95)
     missed = latency.sentences - latency.measured
-    unmeasured = f" ({missed} without their beginning)" if missed else ""
+    unmeasured = f" ({missed} not measured)" if missed else ""
     return (
-        f"interpreted: {latency.sentences} sentences{unmeasured}, from the end of a sentence to "
-        f"the arrival of its first sound p50 {p50}, p95 {p95}; "
-        f"played up to {playout_delay_ms:.0f} ms after that"
+        f"interpreted: {latency.sentences} sentences{unmeasured}, latency from end of sentence to "
+        f"first sound received p50 {p50}, p95 {p95}; "
+        f"playback up to {playout_delay_ms:.0f} ms later"
     )
 
 
@@ -204,17 +203,17 @@ def _latency(latency: LatencySummary | None) -> str:
 
 
 def print_catch_up_summary(display: Display, counts: CatchUpCounts) -> None:
-    """Say what was left out because the network was too slow, if anything was."""
+    """Print what was skipped because the network was too slow, if anything."""
     if counts.restarts:
         times = "once" if counts.restarts == 1 else f"{counts.restarts} times"
         display.print(
-            f"The network was too slow for the sound: skipped to live {times}, "
-            f"{counts.skipped} chunks left out as too old."
+            f"The network was too slow: skipped to live {times}, "
+            f"{counts.skipped} late chunks dropped."
         )
 
 
 def print_playout_summary(display: Display, recorded: str | None) -> None:
-    """Say what was heard, once all is over, and the line about its recording."""
+    """End the progress; print the playback's figures and the line about its recording."""
     display.close()
     if display.playout is None:
         return

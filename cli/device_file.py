@@ -1,4 +1,4 @@
-"""Which device this machine is, and what it knows, kept in a file between runs."""
+"""This machine's device ID and replica, kept in a file between runs."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ class _Saved(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def default_path(purpose: str, url: str, user: str) -> Path:
-    """The file of a user's device at a service: nobody's state gets into another's. Raises
-    DeviceFileError if nobody knows where home is.
+    """The device file of a user at a service, so that states of users never mix.
+
+    Raises DeviceFileError if the home directory is unknown.
     """
     try:
         return config_dir() / f"{purpose}-{account_of(url, user)[:12]}.json"
     except OSError as fault:
-        raise DeviceFileError(f"no directory to keep the device in ({fault})") from None
+        raise DeviceFileError(f"no directory for the device file ({fault})") from None
 
 
-def account_of(url: str, *who: str) -> str:
-    """What tells one user at one service from all others."""
-    return hashlib.sha256("\n".join((url.partition("?")[0], *who)).encode()).hexdigest()
+def account_of(url: str, *identity: str) -> str:
+    """Hash that identifies a user at a service."""
+    return hashlib.sha256("\n".join((url.partition("?")[0], *identity)).encode()).hexdigest()
 
 
 class DeviceFile:
-    """A device's id and replica; `tell` gets one line if they cannot be kept.
+    """Loads and saves a device's ID and replica; `warn` gets one line if saving fails.
 
-    `account` says whose they are. Of another account only the device's id is taken over: it says
-    nothing of that one's state.
+    From a file of another account only the device ID is used, which reveals nothing of its state.
     """
 
-    def __init__(self, path: Path, account: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, account: str, warn: Callable[[str], None]) -> None:
         self._path = path
         self._account = account
-        self._tell = tell
-        self._told = False
+        self._on_warning = warn
+        self._warned = False
 
     def load(self) -> SavedReplica:
-        """What was saved, or a new device. Raises DeviceFileError for a file that is not ours."""
+        """The saved replica, or a new device. Raises DeviceFileError for any other file."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -60,13 +60,13 @@ class DeviceFile:
             saved = msgspec.json.decode(content, type=_Saved)
             device_id = str(uuid.UUID(saved.replica.device_id))
         except (msgspec.DecodeError, ValueError):
-            raise DeviceFileError(f"{self._path} is no file of a device") from None
+            raise DeviceFileError(f"{self._path} is not a device file") from None
         if saved.account != self._account:
             return SavedReplica(device_id=device_id)
         return saved.replica
 
     def save(self, replica: DeviceReplica) -> None:
-        """Keep it for the next run."""
+        """Save the replica for the next run."""
         saved = _Saved(account=self._account, replica=replica.saved())
         try:
             write_private(self._path, msgspec.json.encode(saved))
@@ -74,9 +74,9 @@ class DeviceFile:
             self._warn(fault)
 
     def _warn(self, fault: OSError) -> None:
-        if not self._told:
-            self._told = True
-            self._tell(
-                f"{self._path} cannot be kept ({fault.strerror or fault}): "
-                "the next time this is another device."
+        if not self._warned:
+            self._warned = True
+            self._on_warning(
+                f"Cannot save {self._path} ({fault.strerror or fault}), "
+                "so the next run will be a new device."
             )

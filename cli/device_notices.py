@@ -1,4 +1,4 @@
-"""What happens among a user's devices, in words."""
+"""One-line descriptions of a user's devices and their changes."""
 
 from __future__ import annotations
 
@@ -11,84 +11,87 @@ from client.errors import UnknownDeviceError
 from client.protocol.replica import DeviceReplica
 from shared.protocol.device_messages import Device, Sync, SyncAccepted, SyncMessage
 
-# A device that is there only while it says one thing: nobody waits for it to come, or misses it.
-PASSING = "commandLine"
+# Kind of the short-lived device behind `devices add` and the like; lists of devices omit it.
+COMMAND_LINE_KIND = "commandLine"
 
-_SHORT = 8  # characters of an id that tell a user's devices apart
-_SHORTEST = 4  # of those that people may shorten an id to
+_SHORT_ID = 8  # characters of an ID that are shown
+_MIN_PREFIX = 4  # characters of an ID that are accepted instead of the whole
 
 
-class Household:
-    """A user's devices by the names that people give them; `own` is the id of this one."""
+class DeviceDirectory:
+    """A user's devices by name; `own_id` is the ID of this device."""
 
-    def __init__(self, own: str) -> None:
-        self._own = own
+    def __init__(self, own_id: str) -> None:
+        self._own_id = own_id
         self._devices: dict[str, Device] = {}
 
-    def know(self, devices: Sequence[Device]) -> bool:
-        """Take in the devices as they are now; whether that is news to people."""
-        before = self._lasting()
+    def update(self, devices: Sequence[Device]) -> bool:
+        """Replace the devices; return whether the visible ones changed."""
+        before = self._visible()
         self._devices = {device.device_id: device for device in devices}
-        return self._lasting() != before
+        return self._visible() != before
 
-    def _lasting(self) -> list[Device]:
+    def _visible(self) -> list[Device]:
         return [
-            it for it in self._devices.values() if self._own == it.device_id or it.kind != PASSING
+            device
+            for device in self._devices.values()
+            if device.device_id == self._own_id or device.kind != COMMAND_LINE_KIND
         ]
 
-    def name(self, device_id: str | None) -> str:
-        """What to call a device; ids tell those of one name apart."""
+    def label(self, device_id: str | None) -> str:
+        """Name of a device, followed by its ID if several have that name."""
         if device_id is None:
-            return "elsewhere"
+            return "another device"
         device = self._devices.get(device_id)
         if device is None:
-            return f"device {device_id[:_SHORT]}"
-        called = device.name or f"device {device_id[:_SHORT]}"
-        alike = sum(other.name == device.name for other in self._devices.values())
-        return called if alike == 1 or not device.name else f"{called} ({device_id[:_SHORT]})"
+            return f"device {device_id[:_SHORT_ID]}"
+        if not device.name:
+            return f"device {device_id[:_SHORT_ID]}"
+        same_name = sum(other.name == device.name for other in self._devices.values())
+        return device.name if same_name == 1 else f"{device.name} ({device_id[:_SHORT_ID]})"
 
-    def others(self) -> str:
-        """The names of all but this one."""
-        names = sorted(self.name(it.device_id) for it in self._others())
+    def describe_others(self) -> str:
+        """`phone, tv`: all devices but this one."""
+        names = sorted(self.label(it.device_id) for it in self._others())
         return ", ".join(names) or "none"
 
-    def find(self, called: str) -> str:
-        """The id of the device that a person calls so: by name, id, or how an id begins.
+    def find(self, name: str) -> str:
+        """The ID of the other device with this name, ID or start of an ID.
 
         Raises UnknownDeviceError.
         """
-        wanted = called.casefold()
+        wanted = name.casefold()
         others = self._others()
         found = [it for it in others if wanted in {it.name.casefold(), it.device_id}] or [
             it
             for it in others
-            if len(wanted) >= _SHORTEST
-            and (it.device_id.startswith(wanted) or self.name(it.device_id).casefold() == wanted)
+            if len(wanted) >= _MIN_PREFIX
+            and (it.device_id.startswith(wanted) or self.label(it.device_id).casefold() == wanted)
         ]
         if len(found) == 1:
             return found[0].device_id
         if found:
             ids = ", ".join(sorted(it.device_id for it in found))
-            raise UnknownDeviceError(f"several devices are called {called}; use an id: {ids}")
+            raise UnknownDeviceError(f"several devices are called {name}; use an ID: {ids}")
         raise UnknownDeviceError(
-            f"no other device is called {called}; your other devices: {self.others()}"
+            f"no other device is called {name}; your other devices: {self.describe_others()}"
         )
 
     def describe(self) -> str:
         """`Devices: laptop (this one), phone (online), tv (offline)`."""
         listed = sorted(
-            self._lasting(),
-            key=lambda it: (it.device_id != self._own, not it.online, it.name.casefold()),
+            self._visible(),
+            key=lambda it: (it.device_id != self._own_id, not it.online, it.name.casefold()),
         )
         return "Devices: " + ", ".join(
-            f"{self.name(it.device_id)} ({self._is(it)})" for it in listed
+            f"{self.label(it.device_id)} ({self._status(it)})" for it in listed
         )
 
     def _others(self) -> list[Device]:
-        return [it for it in self._lasting() if it.device_id != self._own]
+        return [it for it in self._visible() if it.device_id != self._own_id]
 
-    def _is(self, device: Device) -> str:
-        if device.device_id == self._own:
+    def _status(self, device: Device) -> str:
+        if device.device_id == self._own_id:
             return "this one"
         return "online" if device.online else "offline"
 
@@ -99,41 +102,41 @@ def describe_watchlist(replica: DeviceReplica) -> str:
 
 
 def describe_progress(replica: DeviceReplica) -> list[str]:
-    """`Progress: HEAT 2:00 of 2:50:00`, one line each."""
+    """`Progress: HEAT 2:00 of 2:50:00`, one line per content."""
     return [
         f"Progress: {content_id} {_time(it.position_seconds)} of {_time(it.duration_seconds)}"
         for content_id, it in sorted(replica.progress.items())
     ]
 
 
-def describe_news(message: SyncMessage, household: Household) -> str:
+def describe_change(message: SyncMessage, directory: DeviceDirectory) -> str:
     """`HEAT: added to the watchlist on phone`."""
-    origin = household.name(message.origin_device_id)
+    origin = directory.label(message.origin_device_id)
     if message.kind == "deviceCommand":
         return f"Command from {origin}: {message.command}{_arguments(message.arguments)}"
     return f"{_change(message)} on {origin}"
 
 
-def describe_accepted(change: Sync, reply: SyncAccepted, household: Household) -> str:
-    """What became of something that was said here."""
+def describe_result(change: Sync, reply: SyncAccepted, directory: DeviceDirectory) -> str:
+    """Result of a change that this device sent."""
     if reply.current is not None:
-        return f"Too late, something newer counts: {describe_news(reply.current, household)}"
+        return f"Not applied, a newer change wins: {describe_change(reply.current, directory)}"
     if change.kind == "deviceCommand":
-        target = household.name(change.target_device_id)
-        words = f"{change.command}{_arguments(change.arguments)}"
-        # Accepted is not received: its connection may have been busy.
-        return f"{target} was told: {words}" if reply.delivered else f"{target} was not reached"
-    return f"{_change(change)}; {_told(reply.delivered)}"
+        target = directory.label(change.target_device_id)
+        if not reply.delivered:  # accepted, but the device's connection was busy or gone
+            return f"{target} was not reached; try again"
+        return f"Sent to {target}: {change.command}{_arguments(change.arguments)}"
+    return f"{_change(change)}; {_delivery(reply.delivered)}"
 
 
-def _told(devices: int) -> str:
+def _delivery(devices: int) -> str:
     match devices:
         case 0:
             return "no other device is online"
         case 1:
-            return "1 other device was told"
+            return "sent to 1 other device"
         case _:
-            return f"{devices} others were told"
+            return f"sent to {devices} other devices"
 
 
 def _change(message: SyncMessage | Sync) -> str:

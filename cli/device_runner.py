@@ -1,4 +1,4 @@
-"""This machine as a device: with its file, over its user's connections, told in words."""
+"""Runs this machine as a device: loads its file, connects, and prints changes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cli import notices
 from cli.console import Display
 from cli.device_file import DeviceFile, account_of, default_path
 from cli.device_notices import (
-    PASSING,
-    Household,
-    describe_accepted,
-    describe_news,
+    COMMAND_LINE_KIND,
+    DeviceDirectory,
+    describe_change,
     describe_progress,
+    describe_result,
     describe_watchlist,
 )
 from cli.options import Connector
@@ -32,8 +32,8 @@ from shared.utils.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Who one is, as the options say."""
+class Credentials:
+    """The options that identify the user."""
 
     token: str | None
     token_url: str | None
@@ -44,35 +44,37 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRunner:
-    """Where to connect, as whom, and as which device."""
+    """Connects to a service as a device of a user."""
 
     url: str
-    tokens: Tokens
+    credentials: Credentials
     name: str
     kind: str
     device_file: Path | None
     reconnect_seconds: float = GRACE_SECONDS
 
-    async def device(self, display: Display, hooks: DeviceHooks) -> DeviceSync:
-        """The device, with what it knows of before; it is kept from now on. Raises ClientError."""
-        who = self.tokens
-        access = Connector(
+    async def create_device(self, display: Display, hooks: DeviceHooks) -> DeviceSync:
+        """The device with its saved replica, which it saves at every change.
+
+        Raises ClientError.
+        """
+        credentials = self.credentials
+        connector = Connector(
             self.url,
-            who.token,
-            who.token_url,
-            who.user,
+            credentials.token,
+            credentials.token_url,
+            credentials.user,
             (),
             self.reconnect_seconds,
-            token_command=who.token_command,
-            token_file=who.token_file,
+            token_command=credentials.token_command,
+            token_file=credentials.token_file,
         )
-        bearer = TokenIdentity.of(await access.token_to_use())
-        purpose = "command-line" if self.kind == PASSING else "device"
-        path = self.device_file or default_path(purpose, self.url, bearer.user)
-        # A server on this machine forgets everything when it ends, and signs with another key when
-        # it starts again.
-        run_of_server = bearer.key_id if is_local(self.url) else ""
-        file = DeviceFile(path, account_of(self.url, bearer.user, run_of_server), display.print)
+        identity = TokenIdentity.of(await connector.token_to_use())
+        purpose = "command-line" if self.kind == COMMAND_LINE_KIND else "device"
+        path = self.device_file or default_path(purpose, self.url, identity.user)
+        # A local server loses its state when it stops, and signs with a new key at the next start.
+        server_key = identity.key_id if is_local(self.url) else ""
+        file = DeviceFile(path, account_of(self.url, identity.user, server_key), display.print)
         saved, offset, clock = file.load(), ClockOffset(), SystemClock()
         replica = DeviceReplica(
             saved.device_id, lambda: clock.now_ms() + offset.offset_ms, saved=saved
@@ -80,7 +82,7 @@ class DeviceRunner:
         hooks.on_change = lambda: file.save(replica)
         return DeviceSync(
             replica,
-            access.open,
+            connector.open,
             name=self.name,
             kind=self.kind,
             grace_seconds=self.reconnect_seconds,
@@ -90,74 +92,75 @@ class DeviceRunner:
         )
 
 
-def watch(machine: DeviceRunner) -> None:
-    """Show what happens among the user's devices until Ctrl-C."""
+def watch(runner: DeviceRunner) -> None:
+    """Run the device and print changes until Ctrl-C."""
 
     async def flow(display: Display) -> None:
         hooks = DeviceHooks()
-        device = await machine.device(display, hooks)
-        _tell(display, device.replica, hooks)
+        device = await runner.create_device(display, hooks)
+        _print_changes(display, device.replica, hooks)
         await device.run()
 
     run(flow, interrupted_exit_code=0)
 
 
-def _tell(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
-    """Let a running device tell what happens."""
-    household = Household(replica.device_id)
-    known: list[bool] = []  # whether all that there is has been shown
+def _print_changes(display: Display, replica: DeviceReplica, hooks: DeviceHooks) -> None:
+    """Set hooks that print the initial state and all changes."""
+    directory = DeviceDirectory(replica.device_id)
+    state_shown = False
 
-    def devices(listed: list[Device]) -> None:
-        if household.know(listed):
-            display.print(household.describe())
+    def on_devices(devices: list[Device]) -> None:
+        if directory.update(devices):
+            display.print(directory.describe())
 
-    def caught_up(news: list[SyncMessage]) -> None:
-        if known:
-            for message in news:
-                display.print(describe_news(message, household))
+    def on_caught_up(missed: list[SyncMessage]) -> None:
+        nonlocal state_shown
+        if state_shown:
+            for message in missed:
+                display.print(describe_change(message, directory))
             return
-        known.append(True)
+        state_shown = True
         display.print(describe_watchlist(replica))
         for line in describe_progress(replica):
             display.print(line)
-        display.print("What changes is shown until you press Ctrl-C.")
+        display.print("Showing changes until you press Ctrl-C.")
 
-    def away(lost: Disconnected) -> None:
-        display.print(f"Lost: {lost.reason}. Trying for {lost.seconds:.0f} s to come back …")
+    def on_disconnected(lost: Disconnected) -> None:
+        display.print(f"Disconnected: {lost.reason}. Reconnecting for up to {lost.seconds:.0f} s …")
 
-    def other(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if isinstance(event, Notification):
             notices.show_notice(display, event)
 
-    hooks.on_devices = devices
-    hooks.on_caught_up = caught_up
-    hooks.on_news = lambda message: display.print(describe_news(message, household))
-    hooks.on_accepted = lambda change, reply: display.print(
-        describe_accepted(change, reply, household)
-    )
+    hooks.on_devices = on_devices
+    hooks.on_caught_up = on_caught_up
+    hooks.on_news = lambda message: display.print(describe_change(message, directory))
+    hooks.on_accepted = lambda sync, reply: display.print(describe_result(sync, reply, directory))
     hooks.on_refused = lambda change, refused: display.print(f"Refused: {refused}")
-    hooks.on_disconnected = away
-    hooks.on_reconnected = lambda seconds: display.print(f"Back after {seconds:.1f} s.")
-    hooks.on_event = other
+    hooks.on_disconnected = on_disconnected
+    hooks.on_reconnected = lambda seconds: display.print(f"Reconnected after {seconds:.1f} s.")
+    hooks.on_event = on_event
 
 
-def act(machine: DeviceRunner, do: Callable[[DeviceReplica, Household], object]) -> None:
-    """Say one thing to the user's devices, and tell what became of it."""
+def send_change(
+    runner: DeviceRunner, change: Callable[[DeviceReplica, DeviceDirectory], object]
+) -> None:
+    """Connect, send one change to the user's devices, and print its result."""
 
     async def flow(display: Display) -> None:
         refusals: list[RequestRefusedError] = []
-        hooks = DeviceHooks(on_refused=lambda change, refused: refusals.append(refused))
-        device = await machine.device(display, hooks)
-        household = Household(device.replica.device_id)
-        hooks.on_accepted = lambda change, reply: display.print(
-            describe_accepted(change, reply, household)
+        hooks = DeviceHooks(on_refused=lambda sync, refused: refusals.append(refused))
+        device = await runner.create_device(display, hooks)
+        directory = DeviceDirectory(device.replica.device_id)
+        hooks.on_accepted = lambda sync, reply: display.print(
+            describe_result(sync, reply, directory)
         )
 
-        def said(devices: list[Device]) -> None:
-            household.know(devices)
-            do(device.replica, household)
+        def on_devices(devices: list[Device]) -> None:
+            directory.update(devices)
+            change(device.replica, directory)
 
-        await device.run_once(said)
+        await device.run_once(on_devices)
         if refusals:
             raise refusals[-1]
 

@@ -1,4 +1,4 @@
-"""The command line's `devices`: this machine as one of its user's devices."""
+"""The `devices` command: this machine as one of its user's devices."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.device_notices import PASSING, Household
-from cli.device_runner import DeviceRunner, Tokens, act, watch
+from cli.device_notices import COMMAND_LINE_KIND, DeviceDirectory
+from cli.device_runner import Credentials, DeviceRunner, send_change, watch
 from cli.options import (
     DEFAULT_URL,
     ReconnectOption,
@@ -27,11 +27,11 @@ from client.protocol.replica import DeviceReplica
 devices_app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="markdown",
-    help="""Be one of your devices: see what the others say, or (below) say something to them.
+    help="""Run this machine as one of your devices, or change their shared state.
 
-    Without an action this machine is registered as a device, shows your devices, watchlist and
-    progress, and then whatever changes, until Ctrl-C. It needs a token; a server on this machine
-    gives you one.
+    Without a command, this machine registers as a device and shows your devices, watchlist and
+    progress, then every change, until Ctrl-C. Requires a token; a local server issues one
+    automatically.
 
     Examples, the second and third in another terminal:
 
@@ -42,21 +42,23 @@ devices_app = typer.Typer(
     """,
 )
 
-_HOST = socket.gethostname()[:48]  # with a word or two it is still a name
+_HOST = socket.gethostname()[:48]  # leaves room for a suffix in a name of 64 characters
 
 NameOption = Annotated[
     str | None,
-    typer.Option(help="What your devices call this one.", show_default="this machine's name"),
+    typer.Option(
+        help="Name of this device, shown on your other devices.", show_default="this machine's name"
+    ),
 ]
 DeviceFileOption = Annotated[
     Path | None,
     typer.Option(
-        help="Where to keep which device this is, and what it knows.",
+        help="File that keeps this device's ID and state.",
         show_default="in ~/.config/lingocast",
     ),
 ]
 ContentArgument = Annotated[
-    str, typer.Argument(metavar="CONTENT", help="What is watched: an id of 1 to 128 characters.")
+    str, typer.Argument(metavar="CONTENT", help="Content ID, 1 to 128 characters.")
 ]
 
 
@@ -65,7 +67,9 @@ def devices_command(
     context: typer.Context,
     *,
     name: NameOption = None,
-    kind: Annotated[str, typer.Option(help="What this device is: phone, tv …")] = "computer",
+    kind: Annotated[
+        str, typer.Option(help="Kind of this device, such as phone or tv.")
+    ] = "computer",
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
@@ -76,18 +80,17 @@ def devices_command(
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
     if context.invoked_subcommand is None:
-        tokens = Tokens(token, token_url, user, token_command, token_file)
-        machine = DeviceRunner(url, tokens, name or _HOST, kind, device_file, reconnect)
-        watch(machine)
+        credentials = Credentials(token, token_url, user, token_command, token_file)
+        watch(DeviceRunner(url, credentials, name or _HOST, kind, device_file, reconnect))
         return
     for option in context.params:
         source = context.get_parameter_source(option)
         if source is not None and source.name == "COMMANDLINE":
-            shown = option.replace("_", "-")
+            option_name = f"--{option.replace('_', '-')}"
             raise typer.BadParameter(
-                f"comes after the action: python -m cli devices "
-                f"{context.invoked_subcommand} … --{shown} …",
-                param_hint=f"--{shown}",
+                f"must follow the command: python -m cli devices "
+                f"{context.invoked_subcommand} … {option_name} …",
+                param_hint=option_name,
             )
 
 
@@ -103,12 +106,13 @@ def add_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
-    """Put a content on your watchlist.
+    """Add a content to your watchlist.
 
     Example: `python -m cli devices add ALIEN`
     """
-    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
-    act(machine, lambda replica, household: replica.add(content))
+    credentials = Credentials(token, token_url, user, token_command, token_file)
+    runner = _command_line_device(url, credentials, device_file)
+    send_change(runner, lambda replica, directory: replica.add(content))
 
 
 @devices_app.command("remove")
@@ -123,12 +127,13 @@ def remove_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
-    """Take a content from your watchlist.
+    """Remove a content from your watchlist.
 
     Example: `python -m cli devices remove ALIEN`
     """
-    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
-    act(machine, lambda replica, household: replica.remove(content))
+    credentials = Credentials(token, token_url, user, token_command, token_file)
+    runner = _command_line_device(url, credentials, device_file)
+    send_change(runner, lambda replica, directory: replica.remove(content))
 
 
 @devices_app.command("progress")
@@ -139,7 +144,7 @@ def progress_command(
         float, typer.Argument(metavar="POSITION", min=0, help="Seconds watched so far.")
     ],
     duration: Annotated[
-        float, typer.Argument(metavar="DURATION", min=0, help="Seconds that there are in all.")
+        float, typer.Argument(metavar="DURATION", min=0, help="Length in seconds.")
     ],
     device_file: DeviceFileOption = None,
     url: UrlOption = DEFAULT_URL,
@@ -149,12 +154,15 @@ def progress_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
-    """Say how far you have watched something.
+    """Set how far you have watched a content.
 
     Example, two minutes of an hour: `python -m cli devices progress ALIEN 120 3600`
     """
-    machine = _passing(url, Tokens(token, token_url, user, token_command, token_file), device_file)
-    act(machine, lambda replica, household: replica.set_progress(content, position, duration))
+    credentials = Credentials(token, token_url, user, token_command, token_file)
+    runner = _command_line_device(url, credentials, device_file)
+    send_change(
+        runner, lambda replica, directory: replica.set_progress(content, position, duration)
+    )
 
 
 @devices_app.command("command")
@@ -162,16 +170,17 @@ def command_command(
     *,
     device: Annotated[
         str,
-        typer.Argument(metavar="DEVICE", help="Which one: its name, its id, or how its id begins."),
+        typer.Argument(metavar="DEVICE", help="Name, ID or start of the ID of the device."),
     ],
     command: Annotated[
-        str, typer.Argument(metavar="COMMAND", help="play, pause, seek, handoff or your own word.")
+        str,
+        typer.Argument(metavar="COMMAND", help="play, pause, seek, handoff or your own command."),
     ],
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="KEY=VALUE…",
-            help="What the command needs to know; values are JSON, or else text.",
+            help="Arguments of the command; values are JSON or plain text.",
             show_default=False,
         ),
     ] = None,
@@ -183,34 +192,35 @@ def command_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
 ) -> None:
-    """Tell one of your devices to do something. It must be online.
+    """Send a command to one of your devices, which must be online.
 
     Example: `python -m cli devices command laptop seek position=12.5`
     """
-    named = _arguments(arguments)
+    parsed = _parse_arguments(arguments)
 
-    def tell(replica: DeviceReplica, household: Household) -> None:
-        replica.command(household.find(device), command, named)
+    def send(replica: DeviceReplica, directory: DeviceDirectory) -> None:
+        replica.command(directory.find(device), command, parsed)
 
-    act(_passing(url, Tokens(token, token_url, user, token_command, token_file), device_file), tell)
-
-
-def _passing(url: str, tokens: Tokens, path: Path | None) -> DeviceRunner:
-    """A device of its own for what is said and done: one that runs here meanwhile stays."""
-    return DeviceRunner(url, tokens, f"{_HOST} command line", PASSING, path)
+    credentials = Credentials(token, token_url, user, token_command, token_file)
+    send_change(_command_line_device(url, credentials, device_file), send)
 
 
-def _arguments(given: list[str] | None) -> dict[str, Any] | None:
-    """Arguments by name. Raises typer.BadParameter for what is not KEY=VALUE."""
-    named: dict[str, Any] = {}
-    for item in given or []:
+def _command_line_device(url: str, credentials: Credentials, path: Path | None) -> DeviceRunner:
+    """A separate short-lived device, so that it does not replace one that runs on this machine."""
+    return DeviceRunner(url, credentials, f"{_HOST} command line", COMMAND_LINE_KIND, path)
+
+
+def _parse_arguments(arguments: list[str] | None) -> dict[str, Any] | None:
+    """Parse KEY=VALUE arguments. Raises typer.BadParameter."""
+    parsed: dict[str, Any] = {}
+    for item in arguments or []:
         name, equals, value = item.partition("=")
         if not name or not equals:
             raise typer.BadParameter(
-                f"{item!r} is not KEY=VALUE, such as position=12.5", param_hint="KEY=VALUE"
+                f"{item!r}: expected KEY=VALUE, such as position=12.5", param_hint="KEY=VALUE"
             )
         try:
-            named[name] = msgspec.json.decode(value)
+            parsed[name] = msgspec.json.decode(value)
         except msgspec.DecodeError:
-            named[name] = value
-    return named or None
+            parsed[name] = value
+    return parsed or None

@@ -1,4 +1,4 @@
-"""What a person can do about an error: one line each."""
+"""Hints: what a user can do about an error, in one line."""
 
 from __future__ import annotations
 
@@ -17,42 +17,38 @@ from client.errors import (
 )
 from shared.models.errors import ErrorCode
 
-_GET_TOKEN = "pass --token (a local server also gives them out: --token-url)"
+_GET_TOKEN = "pass --token; a local server also issues tokens (--token-url)"
 _BY_CODE = {
     ErrorCode.AUTHENTICATION_REQUIRED: _GET_TOKEN,
     ErrorCode.TOKEN_EXPIRED: (
-        "start again with a new one; --token-command or --token-file renews it in time"
+        "start again with a new token; --token-command or --token-file renews it in time"
     ),
-    ErrorCode.FORBIDDEN: (
-        "use a token of a user who may (groups: speakers, interpreters, operators)"
-    ),
+    ErrorCode.FORBIDDEN: "use a token with the right group (speakers, interpreters or operators)",
     ErrorCode.SESSION_NOT_FOUND: (
-        "`speak` prints it when it begins; of a session by link copy all of it, in quotes"
+        "copy the session ID that `speak` prints; for a session by link, the whole code in quotes"
     ),
-    ErrorCode.INVALID_SESSION_ID: "`speak` prints it when it begins",
-    ErrorCode.SESSION_ENDED: "a speaker opens a new one with `speak`; listeners need its id",
+    ErrorCode.INVALID_SESSION_ID: "copy the session ID that `speak` prints",
+    ErrorCode.SESSION_ENDED: "the speaker can open a new session with `speak`; use its ID",
     ErrorCode.LANGUAGE_TAKEN: (
-        "--standby waits for that interpreter's turn to be over, --take-over ends it now"
+        "--standby waits until that interpreter stops, --take-over replaces it now"
     ),
-    ErrorCode.NO_STANDBY: "leave instead: then the floor is heard",
-    ErrorCode.SESSION_FULL: "try again when somebody has left",
+    ErrorCode.NO_STANDBY: "leave instead; listeners then hear the floor",
+    ErrorCode.SESSION_FULL: "try again when someone has left",
     ErrorCode.INTERPRETATION_FULL: (
-        "try again when another session is over, or speak without --interpret"
+        "try again when another session has ended, or speak without --interpret"
     ),
-    ErrorCode.CLOCK_SKEW: "set this machine's clock, best by NTP",
-    ErrorCode.INVALID_DEVICE: "--name has at most 64 characters, --kind at most 32",
-    ErrorCode.DEVICE_NOT_FOUND: "`python -m cli devices` shows the devices",
-    ErrorCode.DEVICE_OFFLINE: "start `python -m cli devices` there, and send it again",
+    ErrorCode.CLOCK_SKEW: "synchronize this machine's clock, for example with NTP",
+    ErrorCode.INVALID_DEVICE: "use at most 64 characters for --name and 32 for --kind",
+    ErrorCode.DEVICE_NOT_FOUND: "`python -m cli devices` lists your devices",
+    ErrorCode.DEVICE_OFFLINE: "start `python -m cli devices` there, then try again",
 }
-
-
-_TRY_AGAIN = "try again; a service that has just been started is slow at first"
+_TRY_AGAIN = "try again; a service that has just started is slow at first"
 _BY_KIND: dict[type[ClientError], str] = {
-    UnreachableError: "is the server running, and is --url right? `make run` starts one",
-    TokenError: "is the local server running, and is --token-url what it printed?",
-    DeviceFileError: "name another one with --device-file; it is made if it is not there",
-    DeviceReplacedError: "go on there, or be another device: --device-file other.json",
-    DisplacedError: "go on there, or end that one first",
+    UnreachableError: "check that the server is running (`make run`) and that --url is right",
+    TokenError: "check that the local server is running and that --token-url is the URL it printed",
+    DeviceFileError: "pass another file with --device-file; it is created if it does not exist",
+    DeviceReplacedError: "continue there, or run as another device: --device-file other.json",
+    DisplacedError: "continue there, or stop that program first",
     ReconnectTimeoutError: "check the network and the server, then start again",
     ConnectionLostError: "check the network and the server, then start again",
     RequestTimeoutError: _TRY_AGAIN,
@@ -60,7 +56,7 @@ _BY_KIND: dict[type[ClientError], str] = {
 
 
 def hint_for(error: ClientError) -> str | None:
-    """What to do about the error; None if its own message says so, or nobody knows."""
+    """Hint for an error, or None if its message says enough or no hint is known."""
     match error:
         case HandshakeRefusedError(status=403):
             return "the token is wrong or expired, or --url does not end in a stage such as /dev"

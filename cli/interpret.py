@@ -1,4 +1,4 @@
-"""The command line's `interpret`: by a person, or (`--engine`) by a machine."""
+"""The `interpret` command: by a person, or with `--engine` by a machine."""
 
 from __future__ import annotations
 
@@ -50,9 +50,17 @@ from shared.utils.validators import validate_language_code
 _AUTO: Final = "auto"
 _PROGRESS_SECONDS = 0.5
 
-
-# What only a person can want.
-_PERSONS = ("file", "language", "out", "start", "standby", "take_over", "stay", "playout_delay")
+# Options that make no sense with --engine.
+_HUMAN_OPTIONS = (
+    "file",
+    "language",
+    "out",
+    "start",
+    "standby",
+    "take_over",
+    "stay",
+    "playout_delay",
+)
 
 
 def interpret_command(
@@ -70,41 +78,42 @@ def interpret_command(
     language: LanguageOption = "es",
     engine: Annotated[
         str | None,
-        typer.Option(
-            help=f"Let a machine interpret: {', '.join(ENGINE_NAMES)}. FILE.wav is not needed."
-        ),
+        typer.Option(help=f"Interpret by machine, without FILE.wav: {', '.join(ENGINE_NAMES)}."),
     ] = None,
     languages: Annotated[
         str,
         typer.Option(
-            help="With --engine: the languages to serve, such as es,ca; auto is all that are "
-            "listened to."
+            help="With --engine: languages to interpret into, such as es,ca; auto serves all that "
+            "have listeners."
         ),
     ] = _AUTO,
     out: Annotated[
-        Path | None, typer.Option(help="Write the floor, as you hear it, to this WAV file.")
+        Path | None, typer.Option(help="Write the floor as you hear it to this WAV file.")
     ] = None,
     start: Annotated[
         Start | None,
         typer.Option(
-            help="When to begin to speak: at once, or when the floor is first heard.",
+            help="When to start speaking: now, or when you first hear the floor.",
             show_default="floor; now for -",
         ),
     ] = None,
     standby: Annotated[
-        bool, typer.Option("--standby", help="If the language has an interpreter, wait.")
+        bool,
+        typer.Option("--standby", help="If the language has an interpreter, wait for its seat."),
     ] = False,
     take_over: Annotated[
-        bool, typer.Option("--take-over", help="If the language has an interpreter, take it over.")
+        bool, typer.Option("--take-over", help="If the language has an interpreter, replace it.")
     ] = False,
     stay: Annotated[
-        bool, typer.Option("--stay", help="Stay silently until the session ends.")
+        bool, typer.Option("--stay", help="After the last chunk, stay until the session ends.")
     ] = False,
     playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
-    """Be the voice of another language in a session, and hear the floor meanwhile; or let a machine
-    be it, in all languages that somebody listens to, until the session ends or you press Ctrl-C.
+    """Interpret a session into another language, in person or by machine.
+
+    You hear the floor while you speak. With `--engine` a machine interprets into every language
+    that has listeners, until the session ends or you press Ctrl-C.
 
     Examples:
 
@@ -114,7 +123,7 @@ def interpret_command(
     * `python -m cli interpret golden-eagle-427 --engine offline --languages es,ca`
     """
     code = required_session(session, secret_file)
-    access = Connector(
+    connector = Connector(
         url,
         token,
         token_url,
@@ -124,41 +133,41 @@ def interpret_command(
         token_command=token_command,
         token_file=token_file,
     )
-    _check_given(context, engine)
+    _check_options(context, engine)
     if engine is not None:
-        options = Options(
+        machine_options = Options(
             session_id=str(code),
-            languages=_several(languages),
+            languages=_parse_languages(languages),
             limits=Limits(patience_seconds=reconnect),
         )
-        run(lambda display: _by_machine(display, engine, access, options))
+        run(lambda display: _run_machine(display, engine, connector, machine_options))
         return
-    begin = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
+    start_at = start or (Start.NOW if file == STANDARD_INPUT else Start.FLOOR)
 
     async def flow(display: Display) -> None:
-        def joined(reply: SessionJoined) -> None:
+        def on_joined(reply: SessionJoined) -> None:
             notices.show_joined(display, reply)
-            if begin is Start.FLOOR:
-                display.print("Your words begin when the floor is first heard.")
+            if start_at is Start.FLOOR:
+                display.print("Speaking starts when you first hear the floor.")
 
         hooks = Hooks(
-            joined, display.track_playout, lambda notice: notices.show_notice(display, notice)
+            on_joined, display.track_playout, lambda notice: notices.show_notice(display, notice)
         )
         with contextlib.ExitStack() as files:
-            heard = RecordingFile(out, files, display.print)
-            files.callback(lambda: print_playout_summary(display, heard.summary()))
+            recording = RecordingFile(out, files, display.print)
+            files.callback(lambda: print_playout_summary(display, recording.summary()))
             source = await prepare_source(file, files)
-            async with access.connect() as connection:
+            async with connector.connect() as connection:
                 report = await interpret(
                     connection,
                     str(code),
                     language,
                     source,
-                    start=begin,
+                    start=start_at,
                     stay=stay,
                     standby=standby,
                     take_over=take_over,
-                    open_sink=heard.open,
+                    open_sink=recording.open,
                     playout_delay_ms=playout_delay,
                     hooks=hooks,
                     on_progress=display.show_sent,
@@ -169,25 +178,25 @@ def interpret_command(
     run(flow)
 
 
-def _check_given(context: typer.Context, engine: str | None) -> None:
-    """Raises typer.BadParameter for what would do nothing."""
+def _check_options(context: typer.Context, engine: str | None) -> None:
+    """Reject options without effect. Raises typer.BadParameter."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     if engine is None and "languages" in given:
-        raise typer.BadParameter("there is no --engine to serve several", param_hint="--languages")
-    if engine is not None and (useless := [name for name in _PERSONS if name in given]):
-        names = ", ".join(_option(name) for name in useless)
-        raise typer.BadParameter(f"a machine needs no {names}", param_hint="--engine")
+        raise typer.BadParameter("needs --engine", param_hint="--languages")
+    if engine is not None and (useless := [name for name in _HUMAN_OPTIONS if name in given]):
+        names = ", ".join(_option_name(name) for name in useless)
+        raise typer.BadParameter(f"cannot be combined with {names}", param_hint="--engine")
 
 
-def _option(name: str) -> str:
+def _option_name(name: str) -> str:
     return "FILE.wav" if name == "file" else f"--{name.replace('_', '-')}"
 
 
-async def _by_machine(display: Display, name: str, access: Connector, options: Options) -> None:
-    """Run a machine until the session ends, or Ctrl-C lets it retire. Raises ClientError."""
+async def _run_machine(display: Display, name: str, connector: Connector, options: Options) -> None:
+    """Run a machine until the session ends or Ctrl-C retires it. Raises ClientError."""
 
-    def told(news: News) -> None:
+    def on_news(news: News) -> None:
         if line := describe_news(news):
             display.print(line)
 
@@ -195,9 +204,9 @@ async def _by_machine(display: Display, name: str, access: Connector, options: O
     try:
         engine = make_engine(name)
         try:
-            machine = Machine(engine, access.connect, options, hooks=MachineHooks(told))
-            display.print(f"The engine {name} interprets {session_id} from now on.")
-            reason = await _until_over(display, machine)
+            machine = Machine(engine, connector.connect, options, hooks=MachineHooks(on_news))
+            display.print(f"The engine {name} now interprets {session_id}.")
+            reason = await _run_until_end(display, machine)
         finally:
             await engine.close()
     except EngineError as fault:
@@ -208,18 +217,19 @@ async def _by_machine(display: Display, name: str, access: Connector, options: O
         notices.show_session_end(display, reason)
 
 
-async def _until_over(display: Display, machine: Machine) -> str | None:
+async def _run_until_end(display: Display, machine: Machine) -> str | None:
+    """Return the reason of the session's end, or None if Ctrl-C stopped the machine at once."""
     running = asyncio.create_task(machine.run())
     retiring: list[asyncio.Task[None]] = []
 
-    def interrupted() -> None:
-        if retiring:  # and now really
+    def on_interrupt() -> None:
+        if retiring:
             running.cancel()
         else:
-            display.print("Finishing the sentence; Ctrl-C again stops at once.")
+            display.print("Finishing the sentence. Press Ctrl-C again to stop at once.")
             retiring.append(asyncio.create_task(machine.retire()))
 
-    with _on_signals(interrupted):
+    with _handle_signals(on_interrupt):
         try:
             while not running.done():
                 display.progress(lambda: describe_report(machine.report))
@@ -233,21 +243,21 @@ async def _until_over(display: Display, machine: Machine) -> str | None:
 
 
 @contextlib.contextmanager
-def _on_signals(handle: Callable[[], None]) -> Iterator[None]:
-    """Have Ctrl-C, and whoever stops services, handled."""
+def _handle_signals(handle: Callable[[], None]) -> Iterator[None]:
+    """Handle SIGINT (Ctrl-C) and SIGTERM (service managers)."""
     loop = asyncio.get_running_loop()
-    handled = (signal.SIGINT, signal.SIGTERM)
-    for number in handled:
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
         loop.add_signal_handler(number, handle)
     try:
         yield
     finally:
-        for number in handled:
+        for number in signals:
             loop.remove_signal_handler(number)
 
 
-def _several(languages: str) -> tuple[str, ...] | Literal["auto"]:
-    """`es,ca` taken apart. Raises typer.BadParameter for what is no language."""
+def _parse_languages(languages: str) -> tuple[str, ...] | Literal["auto"]:
+    """Parse `es,ca` or `auto`. Raises typer.BadParameter for an invalid language code."""
     if languages == _AUTO:
         return _AUTO
     try:

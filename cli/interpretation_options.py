@@ -1,4 +1,4 @@
-"""The options of a speaker who has the session interpreted by machine."""
+"""Options of `speak` for interpretation by machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ InterpretOption = Annotated[
     typer.Option(
         "--interpret",
         metavar="ENGINE",
-        help="Have a machine of the service interpret: aws; on a laptop offline or scripted too.",
+        help="Have the service interpret by machine: aws, or locally also offline or scripted.",
     ),
 ]
 IntoOption = Annotated[
@@ -25,18 +25,19 @@ IntoOption = Annotated[
     typer.Option(
         "--into",
         metavar="LANG,LANG",
-        help="Languages for the machine, say es,ca. Without it, those that are listened to.",
+        help="Languages to interpret into, such as es,ca. Default: all that have listeners.",
     ),
 ]
 
 
-def requested(engine: str | None, into: str | None) -> RequestedInterpretation | None:
-    """What to ask the service for. Raises typer.BadParameter for languages without an engine, and
-    for too few or too many of them.
+def parse_interpretation(engine: str | None, into: str | None) -> RequestedInterpretation | None:
+    """The interpretation to request, or None.
+
+    Raises typer.BadParameter for languages without an engine, or too few or too many of them.
     """
     if engine is None:
         if into is not None:
-            raise typer.BadParameter("there is no --interpret to do that", param_hint="--into")
+            raise typer.BadParameter("needs --interpret", param_hint="--into")
         return None
     if into is None:
         return RequestedInterpretation(engine=engine, languages="auto")
@@ -49,8 +50,8 @@ def requested(engine: str | None, into: str | None) -> RequestedInterpretation |
     return RequestedInterpretation(engine=engine, languages=languages)
 
 
-def described(interpretation: Interpretation) -> str:
-    """What the service has agreed to do, in words."""
+def describe_interpretation(interpretation: Interpretation) -> str:
+    """`A machine (offline) interprets into es, ca.`"""
     languages = interpretation.languages
-    into = "what is listened to" if isinstance(languages, str) else ", ".join(languages)
+    into = "all languages with listeners" if isinstance(languages, str) else ", ".join(languages)
     return f"A machine ({interpretation.engine}) interprets into {into}."

@@ -1,4 +1,4 @@
-"""The command line: listening here, the other commands in files of their own."""
+"""The command line application, with the `listen` command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from cli import notices
 from cli.announce import announce_command
-from cli.client_id import kept_client_id
+from cli.client_id import load_client_id
 from cli.console import Display, print_catch_up_summary, print_playout_summary
 from cli.devices import devices_app
 from cli.interpret import interpret_command
@@ -45,16 +45,16 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Speak, listen and interpret live, in many languages.
 
-    Start a server with `make run`, then try, each in a terminal of its own:
+    Start a server with `make run`, then run these, each in its own terminal:
 
     * `python -m cli speak speech.wav --wait 30`
     * `python -m cli listen golden-eagle-427 --language es --out heard.wav`
     * `python -m cli interpret golden-eagle-427 spanish.wav --language es`
     * `python -m cli interpret golden-eagle-427 --engine offline`
 
-    When its connection is lost, each comes back by itself. `python -m cli announce` shows a
-    text to everyone, `python -m cli devices` keeps your devices in step, and
-    `python -m cli smoke` tries whether a stack works.
+    They reconnect automatically when a connection is lost. `python -m cli announce` shows a
+    text to everyone, `python -m cli devices` keeps your devices in sync, and
+    `python -m cli smoke` checks that a stack works.
     """,
 )
 
@@ -72,30 +72,32 @@ def listen_command(
     token_command: TokenCommandOption = None,
     token_file: TokenFileOption = None,
     language: LanguageOption = "en",
-    out: Annotated[Path | None, typer.Option(help="Write what is heard to this WAV file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write what you hear to this WAV file.")] = None,
     playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so long; else when the session ends.")
+        float | None,
+        typer.Option(min=0, help="Stop after this many seconds, not when the session ends."),
     ] = None,
     acknowledge: Annotated[
         bool,
         typer.Option(
-            "--acknowledge", help="Confirm the announcements that are shown: each is shown once."
+            "--acknowledge",
+            help="Confirm announcements, so that each is shown only once.",
         ),
     ] = False,
     captions: Annotated[
-        bool, typer.Option("--captions/--no-captions", help="Show what is said as text, too.")
+        bool,
+        typer.Option("--captions/--no-captions", help="Show captions of machine interpreters."),
     ] = True,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
-    """Hear a session in a language, until it ends or you press Ctrl-C.
+    """Listen to a session in a language until it ends or you press Ctrl-C.
 
-    Without an interpreter for that language you hear the speaker. Where a machine interprets, what
-    is said is shown as well, sentence by sentence. Announcements are shown, also
-    those that were made before you came, until you have confirmed them. Without a token you are
-    known again by a random id in ~/.config/lingocast/client-id. A session by link needs its secret:
-    as part of SESSION, which other users of this machine can see, or in LINGOCAST_SESSION or
-    --secret-file, which they cannot.
+    Without an interpreter for that language you hear the speaker. When a machine interprets, its
+    sentences appear as captions. Announcements appear too, including those made before you joined,
+    until you confirm them. Without a token, a random ID in ~/.config/lingocast/client-id identifies
+    you. A session by link needs its secret: in SESSION, where other users of this machine can see
+    it, or in LINGOCAST_SESSION or --secret-file, where they cannot.
 
     Examples:
 
@@ -106,8 +108,8 @@ def listen_command(
     code = required_session(session, secret_file)
 
     async def flow(display: Display) -> None:
-        client_id = functools.cache(lambda: kept_client_id(display.print))
-        access = Connector(
+        client_id = functools.cache(lambda: load_client_id(display.print))
+        connector = Connector(
             url,
             token,
             None,
@@ -119,35 +121,37 @@ def listen_command(
             token_file=token_file,
         )
         with contextlib.ExitStack() as files:
-            heard = RecordingFile(out, files, display.print)
-            files.callback(lambda: print_playout_summary(display, heard.summary()))
-            async with access.connect() as connection:
+            recording = RecordingFile(out, files, display.print)
+            files.callback(lambda: print_playout_summary(display, recording.summary()))
+            async with connector.connect() as connection:
                 files.callback(lambda: print_catch_up_summary(display, connection.catch_ups))
-                reader = AutoAcknowledge(connection, display.print)
+                acknowledger = AutoAcknowledge(connection, display.print)
 
-                def noticed(notice: Notice) -> None:
+                def on_notice(notice: Notice) -> None:
                     notices.show_notice(display, notice)
                     if acknowledge:
-                        reader.acknowledge(notice)
+                        acknowledger.acknowledge(notice)
 
                 hooks = Hooks(
-                    lambda reply: notices.show_joined(display, reply), display.show_playout, noticed
+                    lambda reply: notices.show_joined(display, reply),
+                    display.show_playout,
+                    on_notice,
                 )
                 if captions:
                     hooks.on_caption = display.show_caption
 
-                async def hear() -> None:
+                async def play() -> None:
                     await listen(
                         connection,
                         str(code),
                         language,
-                        open_sink=heard.open,
+                        open_sink=recording.open,
                         playout_delay_ms=playout_delay,
                         seconds=seconds,
                         hooks=hooks,
                     )
 
-                await run_until_first_ends(hear(), reader.run())
+                await run_until_first_ends(play(), acknowledger.run())
 
     run(flow, interrupted_exit_code=0)
 

@@ -1,4 +1,4 @@
-"""What happens in a session, in words."""
+"""One-line descriptions of what happens in a session."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from shared.protocol.messages import (
 
 _REASONS = {"ended": "the speaker ended it", "speakerLeft": "the speaker left"}
 _SOURCES: dict[ChannelSource, str] = {
-    "floor": "the floor, because nobody interprets it now",
+    "floor": "the floor (no interpreter)",
     "human": "an interpreter",
-    "machine": "a machine that interprets",
+    "machine": "a machine interpreter",
 }
-_GOT: dict[LeaseReason, str] = {
-    "promoted": ", because whoever was it is gone",
-    "handedOver": ": it was handed over to you",
+_ACQUIRED: dict[LeaseReason, str] = {
+    "promoted": ", because the previous interpreter is gone",
+    "handedOver": ": the previous interpreter handed over to you",
 }
 _LOST: dict[LeaseReason, str] = {
-    "takenOver": "Somebody has taken {} over.",
-    "handedOver": "You have handed {} over.",
-    "silent": "You were silent for too long to remain the voice of {}.",
+    "takenOver": "Another interpreter has taken over {}.",
+    "handedOver": "You have handed over {}.",
+    "silent": "You have lost {}: you were silent for too long.",
 }
 _BANNERS: dict[MessageType, str] = {
     "info": "bold white on blue",
@@ -55,8 +55,10 @@ _BANNERS: dict[MessageType, str] = {
 def show_join_commands(
     display: Display, session: SessionCreated, url: str | None, token_url: str | None
 ) -> None:
-    """Tell the speaker the session's id, and how others come in: at `url` if it is no default,
-    interpreters with a token from `token_url`. To a session by link the commands have its secret.
+    """Print the session's ID and the commands to join it.
+
+    `url` is None for the default URL; interpreters fetch a token from `token_url`. For a session by
+    link the commands contain its secret.
     """
     at = f" --url {url}" if url else ""
     tokens = f" --token-url {token_url}" if token_url else ""
@@ -68,12 +70,9 @@ def show_join_commands(
 
 
 def show_joined(display: Display, reply: SessionJoined) -> None:
-    """Tell what one joined and whom one hears."""
+    """Print the joined session, and which source the user hears."""
     if reply.role == "interpreter" and reply.lease is not None and not reply.lease.holds:
-        display.print(
-            f"You wait for your turn to be the voice of {reply.target_language} "
-            f"in {reply.session_id}."
-        )
+        display.print(f"You are a stand-by for {reply.target_language} in {reply.session_id}.")
     elif reply.role == "interpreter":
         display.print(f"You are the voice of {reply.target_language} in {reply.session_id}.")
     elif reply.target_language == reply.source_language:
@@ -94,16 +93,16 @@ def _show_interruptions(display: Display, reply: SessionJoined) -> None:
 
 
 def show_notice(display: Display, event: Notice) -> None:
-    """Tell what changed, if it means something to a person."""
+    """Print an event, if it matters to the user."""
     match event:
         case Disconnected(reason=reason, seconds=seconds):
-            display.print(f"Lost: {reason}. Trying for {seconds:.0f} s to come back …")
+            display.print(f"Disconnected: {reason}. Reconnecting for up to {seconds:.0f} s …")
         case Reconnected(reply=reply, seconds=seconds):
-            display.print(f"Back in {reply.session_id} after {seconds:.1f} s.")
+            display.print(f"Reconnected to {reply.session_id} after {seconds:.1f} s.")
             _show_interruptions(display, reply)
         case CaughtUp(seconds=seconds):
             display.print(
-                f"The network is too slow: sound came {seconds:.1f} s late; now it is live."
+                f"The network is too slow: sound was {seconds:.1f} s late; skipped to live."
             )
         case Notification():
             _show_message(display, event)
@@ -116,15 +115,17 @@ def _show_message(display: Display, event: Notification) -> None:
         case BroadcastStateChanged(broadcast_state=state):
             display.print(_describe_state(state))
         case SpeakerDisconnected(grace_seconds=seconds):
-            display.print(f"The speaker has lost the connection; up to {seconds} s to come back.")
+            display.print(
+                f"The speaker lost the connection and has up to {seconds} s to reconnect."
+            )
         case SpeakerReconnected():
             display.print("The speaker is back.")
         case ConnectionTimeout(idle_seconds=seconds):
-            display.print(f"The service has not heard from here for {seconds} s, and hangs up.")
+            display.print(f"The service is closing this connection: idle for {seconds} s.")
         case SessionEnded(reason=reason):
             show_session_end(display, reason)
-        case InterpreterLease() as told:
-            _show_lease(display, told)
+        case InterpreterLease() as message:
+            _show_lease(display, message)
         case SessionStatus() as status:
             display.set_audience(status)
         case Announcement() | ActiveAnnouncement() as message:
@@ -132,41 +133,41 @@ def _show_message(display: Display, event: Notification) -> None:
                 show_announcement(display, announcement)
         case AnnouncementCleared(scope=scope):
             whose = "speaker's " if scope == "session" else ""
-            display.print(f"The {whose}announcement is over.")
+            display.print(f"The {whose}announcement was cleared.")
         case _:
             pass
 
 
-def _show_lease(display: Display, told: InterpreterLease) -> None:
-    language, reason = told.lease.language, told.reason
-    if told.lease.holds:
-        display.print(f"You are the voice of {language} now{_GOT.get(reason, '')}.")
+def _show_lease(display: Display, message: InterpreterLease) -> None:
+    language, reason = message.lease.language, message.reason
+    if message.lease.holds:
+        display.print(f"You are the voice of {language} now{_ACQUIRED.get(reason, '')}.")
     else:
-        why = _LOST.get(reason, "The service did not hear from here in time; {} is not yours now.")
-        display.print(f"{why.format(language)} You wait for your turn.")
+        why = _LOST.get(reason, "You have lost {}: the service did not hear from you in time.")
+        display.print(f"{why.format(language)} You are now a stand-by.")
 
 
 def show_announcement(display: Display, announcement: Announcement) -> None:
-    """Show an announcement, in the colour of its type."""
+    """Print an announcement in the colour of its type."""
     kind = announcement.message_type
     by = " by the speaker" if announcement.scope == "session" else ""
-    weight = "" if kind == "info" else f" ({kind})"
-    display.print(f"Announcement{by}{weight}: {announcement.message}", style=_BANNERS[kind])
+    suffix = "" if kind == "info" else f" ({kind})"
+    display.print(f"Announcement{by}{suffix}: {announcement.message}", style=_BANNERS[kind])
 
 
 def _describe_state(state: BroadcastState) -> str:
     if state.is_broadcasting():
         return f"The broadcast is on, at a volume of {state.volume:.0%}."
-    silences = [
+    reasons = [
         (not state.is_active, "over"),
         (state.is_paused, "paused"),
         (state.is_muted, "muted"),
     ]
-    return f"The broadcast is {' and '.join(word for holds, word in silences if holds)}."
+    return f"The broadcast is {' and '.join(word for holds, word in reasons if holds)}."
 
 
 def show_session_end(display: Display, reason: str | None) -> None:
-    """Tell that the session is over, or (None) that it goes on."""
+    """Print why the session ended, or for None that it stays open."""
     if reason is None:
         display.print("The session stays open.")
     else:

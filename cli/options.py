@@ -1,4 +1,4 @@
-"""The options that the commands share, and what they mean."""
+"""Options shared by the commands, and the connector they configure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.standard_io import FileName
+from cli.standard_io import RawFileName
 from client.connection.authenticated import connect_with_token
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.clock_offset import ClockOffset
@@ -31,8 +31,8 @@ from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
 
 
-def _command_checked(text: str | None) -> str | None:
-    """Raises typer.BadParameter for what is no command."""
+def _valid_command(text: str | None) -> str | None:
+    """Validate --token-command. Raises typer.BadParameter."""
     if text is not None:
         try:
             parse_command(text)
@@ -42,17 +42,17 @@ def _command_checked(text: str | None) -> str | None:
 
 
 UrlOption = Annotated[
-    str, typer.Option(envvar="LINGOCAST_URL", help="WebSocket address of the service.")
+    str, typer.Option(envvar="LINGOCAST_URL", help="WebSocket URL of the service.")
 ]
 TokenOption = Annotated[
     str | None,
-    typer.Option(envvar="LINGOCAST_TOKEN", help="Who you are: a JWT. Listeners need none."),
+    typer.Option(envvar="LINGOCAST_TOKEN", help="JWT that identifies you. Listeners need none."),
 ]
 TokenUrlOption = Annotated[
     str | None,
     typer.Option(
         envvar="LINGOCAST_TOKEN_URL",
-        help="Fetch a token here instead; of a server on this machine it is known.",
+        help="URL of a token service. Defaults to that of the local server.",
     ),
 ]
 TokenCommandOption = Annotated[
@@ -60,8 +60,8 @@ TokenCommandOption = Annotated[
     typer.Option(
         envvar="LINGOCAST_TOKEN_COMMAND",
         metavar="COMMAND",
-        help="Prints a token; run again when that is about to expire. There is no shell.",
-        callback=_command_checked,
+        help="Command that prints a token; runs again before it expires. Runs without a shell.",
+        callback=_valid_command,
     ),
 ]
 TokenFileOption = Annotated[
@@ -69,57 +69,61 @@ TokenFileOption = Annotated[
     typer.Option(
         envvar="LINGOCAST_TOKEN_FILE",
         metavar="FILE",
-        help="Renew tokens by the refresh token that `make token FILE=…` keeps here.",
+        help="Renew tokens with the refresh token that `make token FILE=…` stores in this file.",
     ),
 ]
 UserOption = Annotated[
     str | None,
-    typer.Option(help="Whom to fetch a token for.", show_default="your login name"),
+    typer.Option(help="User to fetch a token for.", show_default="your login name"),
 ]
 ReconnectOption = Annotated[
     float,
     typer.Option(
         "--reconnect",
         min=0,
-        help="Seconds to try to come back when the connection is lost; 0: not at all.",
+        help="Seconds to keep trying to reconnect after a lost connection; 0 disables it.",
     ),
 ]
 LanguageOption = Annotated[
-    str, typer.Option("--language", "-l", help="Language code (BCP 47) such as en, es or pt-br.")
+    str, typer.Option("--language", "-l", help="Language code (BCP 47), such as en, es or pt-br.")
 ]
 SoundArgument = Annotated[
     str,
     typer.Argument(
         metavar="FILE.wav",
-        parser=FileName,
-        help="What to say: a sound file (WAV, FLAC, OGG, MP3 and others), or - for standard input: "
-        "the same, or raw 16-bit mono samples at the session's rate.",
+        parser=RawFileName,
+        help="Sound to send: a file (WAV, FLAC, OGG, MP3 and others), or - for standard input: "
+        "the same formats, or raw 16-bit mono samples at the session's rate.",
     ),
 ]
 ChunkOption = Annotated[
     int,
     typer.Option(
-        min=CHUNK_DURATIONS_MS[0], max=CHUNK_DURATIONS_MS[-1], help="Milliseconds in one message."
+        min=CHUNK_DURATIONS_MS[0], max=CHUNK_DURATIONS_MS[-1], help="Milliseconds per chunk."
     ),
 ]
 SampleRateOption = Annotated[
     int,
     typer.Option(
-        min=SAMPLE_RATES_HZ[0], max=SAMPLE_RATES_HZ[-1], help="Samples per second of the session."
+        min=SAMPLE_RATES_HZ[0], max=SAMPLE_RATES_HZ[-1], help="Sample rate of the session in Hz."
     ),
 ]
 DelayOption = Annotated[
     int,
     typer.Option(
-        min=0, max=10_000, help="Milliseconds from capture to playing; what comes later is lost."
+        min=0,
+        max=10_000,
+        help="Milliseconds from capture to playback; chunks that arrive later are dropped.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Where to connect, and who one is: a token, or `groups` (also none) to fetch one for; without
-    either, an anonymous client with an id, if it has one.
+    """Opens connections to a service, with the user's token or as an anonymous client.
+
+    Without a token it fetches one for `groups` (possibly empty), unless they are None. An anonymous
+    client sends its `client_id`, if any.
     """
 
     url: str
@@ -138,24 +142,24 @@ class Connector:
         object.__setattr__(self, "tokens", TokenCache(self._source(), self.token, self.clock))
 
     def connect(self) -> AbstractAsyncContextManager[ReconnectingConnection]:
-        """A connection that comes back by itself when it is lost. Raises ClientError."""
+        """Open a connection that reconnects automatically. Raises ClientError."""
         return reconnecting(self.open, grace_seconds=self.reconnect_seconds)
 
     def open(self, offset: ClockOffset) -> AbstractAsyncContextManager[Connection]:
-        """One connection, whose token is renewed for as long as it is open. Raises ClientError."""
+        """Open a single connection and renew its token while it is open. Raises ClientError."""
         return connect_with_token(self.url, self.tokens, offset, self.clock, self.client_id)
 
     async def token_to_use(self) -> str | None:
-        """The token to connect with now; None without one. Raises TokenError."""
+        """Token to connect with now, or None. Raises TokenError."""
         return await self.tokens.current(self.clock.now_ms())
 
     def _source(self) -> TokenSource | None:
-        """Where newer tokens come from."""
+        """Source of new tokens, or None."""
         if self.token_command is not None:
             return CommandTokenSource(parse_command(self.token_command))
         if self.token_file is not None:
             return RefreshTokenSource(self.token_file)
-        # A token that was given is somebody's; a server would give one of somebody else.
+        # A given token names its user; a token service would issue one for another user.
         if self.token is not None or self.groups is None:
             return None
         url = self.token_url or local_token_url(self.url)

@@ -1,4 +1,4 @@
-"""Running a command's flow: what people see of its end, by success, by an error or by Ctrl-C."""
+"""Runs a command's flow, and reports errors and Ctrl-C to the user."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cli.hints import hint_for
 from client.errors import ClientError
 from client.escaping import printable
 
-_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+_INTERRUPTED = 130  # what shells report after Ctrl-C
 
 
 def run(
     flow: Callable[[Display], Coroutine[Any, Any, None]], interrupted_exit_code: int = _INTERRUPTED
 ) -> None:
-    """Run a command's flow; an error becomes one line with its remedy, and exit code 1."""
+    """Run a flow. An error is printed as one line with a hint, and exits with 1."""
     display = Display()
     try:
         with display:
             asyncio.run(flow(display))
     except ClientError as error:
-        advice = hint_for(error)
-        line = f"error: {error}" + (f"; {advice}" if advice else "")
+        hint = hint_for(error)
+        line = f"error: {error}" + (f"; {hint}" if hint else "")
         typer.echo(printable(line), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -36,12 +36,12 @@ def run(
         raise typer.Exit(interrupted_exit_code) from None
 
 
-async def enter_pressed() -> None:
-    """Wait for a line on standard input, without a thread that could not be interrupted."""
+async def wait_for_enter() -> None:
+    """Wait for a line on standard input without a thread, so that Ctrl-C works."""
     loop, pressed = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin.fileno(), pressed.set)
-    except (OSError, ValueError):  # a file or nothing at all: there is no one to wait for
+    except (OSError, ValueError):  # standard input is a file or closed
         return
     try:
         await pressed.wait()

@@ -1,4 +1,4 @@
-"""The command line's `speak`."""
+"""The `speak` command."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Annotated
 import typer
 
 from cli import notices
-from cli.announce_options import TranslateOption, Weight, translations
+from cli.announce_options import AnnouncementType, TranslateOption, parse_translations
 from cli.console import Display, describe_stream
-from cli.interpretation_options import InterpretOption, IntoOption, described, requested
+from cli.interpretation_options import (
+    InterpretOption,
+    IntoOption,
+    describe_interpretation,
+    parse_interpretation,
+)
 from cli.options import (
     DEFAULT_URL,
     ChunkOption,
@@ -27,8 +32,8 @@ from cli.options import (
     UrlOption,
     UserOption,
 )
-from cli.running import enter_pressed, run
-from cli.session_option import AccessOption, JoinBy
+from cli.running import run, wait_for_enter
+from cli.session_option import AccessOption, SessionAccess
 from client.connection.backoff import GRACE_SECONDS
 from client.connection.reconnecting import ReconnectingConnection
 from client.errors import RequestRefusedError
@@ -38,8 +43,8 @@ from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import RequestedInterpretation
 from shared.protocol.messages import SessionCreated
 
-# How long a machine is behind, and takes to say a sentence.
-_FOR_INTERPRETERS_SECONDS = 6.0
+# A machine needs about this long to finish interpreting the last sentence.
+_KEEP_OPEN_FOR_MACHINE_SECONDS = 6.0
 
 
 def speak_command(
@@ -59,33 +64,34 @@ def speak_command(
         float, typer.Option(min=0, help="Seconds to wait for listeners before speaking.")
     ] = 0,
     wait_enter: Annotated[
-        bool, typer.Option("--wait-enter", help="Speak only when you press Enter.")
+        bool, typer.Option("--wait-enter", help="Wait for Enter before speaking.")
     ] = False,
     keep_open: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Seconds that the session stays open after the end.",
+            help="Seconds to keep the session open after the last chunk.",
             show_default="0; with --interpret 6",
         ),
     ] = None,
     announce: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Announce this to the session as it opens."),
+        typer.Option(metavar="TEXT", help="Announce this text to the session when it opens."),
     ] = None,
     announce_type: Annotated[
-        Weight, typer.Option(help="How that is shown: blue, yellow or red.")
-    ] = Weight.INFO,
+        AnnouncementType,
+        typer.Option(help="Type of that announcement: shown in blue, yellow or red."),
+    ] = AnnouncementType.INFO,
     translate: TranslateOption = None,
     interpret: InterpretOption = None,
     into: IntoOption = None,
-    join_by: AccessOption = JoinBy.CODE,
+    session_access: AccessOption = SessionAccess.CODE,
     end: Annotated[
-        bool, typer.Option("--end/--no-end", help="End the session when all is said.")
+        bool, typer.Option("--end/--no-end", help="End the session after the last chunk.")
     ] = True,
     reconnect: ReconnectOption = GRACE_SECONDS,
 ) -> None:
-    """Open a session and speak into it, in real time.
+    """Open a session and speak into it in real time.
 
     Examples:
 
@@ -96,12 +102,14 @@ def speak_command(
     * `python -m cli speak speech.wav --access link`
     """
     if wait_enter and file == STANDARD_INPUT:
-        raise typer.BadParameter("standard input cannot be both sound and the Enter key")
+        raise typer.BadParameter(
+            "standard input cannot carry both sound and the Enter key; omit --wait-enter"
+        )
     if announce is None and translate:
-        raise typer.BadParameter("there is no --announce to translate", param_hint="--translate")
-    texts = translations(translate)
-    interpretation = requested(interpret, into)
-    access = Connector(
+        raise typer.BadParameter("needs --announce", param_hint="--translate")
+    translations = parse_translations(translate)
+    interpretation = parse_interpretation(interpret, into)
+    connector = Connector(
         url,
         token,
         token_url,
@@ -116,21 +124,21 @@ def speak_command(
     async def flow(display: Display) -> None:
         async with contextlib.AsyncExitStack() as stack:
             source = await prepare_source(file, stack.enter_context(contextlib.ExitStack()))
-            connection = await stack.enter_async_context(access.connect())
+            connection = await stack.enter_async_context(connector.connect())
 
             async def created(session: SessionCreated) -> None:
-                at = None if url == DEFAULT_URL else url
-                notices.show_join_commands(display, session, at, token_url)
+                shown_url = None if url == DEFAULT_URL else url
+                notices.show_join_commands(display, session, shown_url, token_url)
                 if session.interpretation is not None:
-                    display.print(described(session.interpretation))
+                    display.print(describe_interpretation(session.interpretation))
                 if announce is not None:
-                    await _announce(display, connection, announce, announce_type, texts)
+                    await _announce(display, connection, announce, announce_type, translations)
                 if wait:
                     display.print(f"Speaking in {wait:g} s …")
                     await asyncio.sleep(wait)
                 if wait_enter:
                     display.print("Press Enter to speak …")
-                    await enter_pressed()
+                    await wait_for_enter()
 
             report = await speak(
                 connection,
@@ -139,11 +147,11 @@ def speak_command(
                 audio_format=audio_format,
                 quality_tier=quality,
                 interpretation=interpretation,
-                access=join_by.value,
+                access=session_access.value,
                 on_created=created,
                 on_progress=display.show_sent,
                 on_notice=lambda notice: notices.show_notice(display, notice),
-                keep_open_seconds=_kept_open(keep_open, interpretation),
+                keep_open_seconds=_keep_open_seconds(keep_open, interpretation),
                 end=end,
             )
         display.close()
@@ -153,24 +161,28 @@ def speak_command(
     run(flow)
 
 
-def _kept_open(asked: float | None, interpretation: RequestedInterpretation | None) -> float:
-    """For how many seconds: without the last ones the last sentence is not heard to its end."""
-    if asked is not None:
-        return asked
-    return 0.0 if interpretation is None else _FOR_INTERPRETERS_SECONDS
+def _keep_open_seconds(
+    option: float | None, interpretation: RequestedInterpretation | None
+) -> float:
+    """Default to enough time for a machine to interpret the last sentence."""
+    if option is not None:
+        return option
+    return 0.0 if interpretation is None else _KEEP_OPEN_FOR_MACHINE_SECONDS
 
 
 async def _announce(
     display: Display,
     connection: ReconnectingConnection,
     text: str,
-    weight: Weight,
-    texts: dict[str, str] | None,
+    announcement_type: AnnouncementType,
+    translations: dict[str, str] | None,
 ) -> None:
-    """Announce to one's session; if that does not work the talk goes on without it."""
+    """Announce to the speaker's session. A refusal is printed and does not stop the talk."""
     try:
-        told = await connection.announce(text, "session", weight.message_type, translations=texts)
+        announcement = await connection.announce(
+            text, "session", announcement_type.message_type, translations=translations
+        )
     except RequestRefusedError as refused:
-        display.print(f"Not announced: {refused}")
+        display.print(f"Announcement failed: {refused}")
     else:
-        notices.show_announcement(display, told)
+        notices.show_announcement(display, announcement)

@@ -1,4 +1,4 @@
-"""The edge of a command line: its standard streams, and the bytes of its arguments."""
+"""Standard streams of a command line, and validation of its arguments as UTF-8 text."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from shared.utils.text_arguments import NOT_UTF8, is_text
 _USAGE_ERROR = 2
 
 
-class FileName(str):
-    """An argument that names a file, and so may hold any bytes: an option's `parser`."""
+class RawFileName(str):
+    """File name argument that may contain any bytes; pass it as an option's `parser`."""
 
     __slots__ = ()
 
 
 def serve(app: typer.Typer, program: str) -> NoReturn:
-    """Run the command that the arguments name, and end the process with its exit status."""
+    """Run the command line and exit with its status."""
     with standard_streams():
-        checked(app)(prog_name=program)
+        with_text_check(app)(prog_name=program)
     raise SystemExit(0)
 
 
-def checked(app: typer.Typer) -> Any:
-    """The app's command, in which every option and argument of every command must be text.
+def with_text_check(app: typer.Typer) -> Any:
+    """The app's command, which rejects options and arguments that are not UTF-8 text.
 
-    That holds for environment variables in their place, too. Only paths and file names may be
-    any bytes.
+    Covers all subcommands, and environment variables that replace options. Only paths and file
+    names may contain any bytes.
     """
     command = typer.main.get_command(app)
     for parameter in _parameters(command):
-        _check(parameter)
+        _add_check(parameter)
     return command
 
 
@@ -44,21 +44,21 @@ def _parameters(command: Any) -> Iterator[Any]:
         yield from _parameters(inner)
 
 
-def _check(parameter: Any) -> None:
-    former = parameter.callback
+def _add_check(parameter: Any) -> None:
+    callback = parameter.callback
 
-    def checking(context: typer.Context, parameter: Any, value: Any) -> Any:
+    def check(context: typer.Context, parameter: Any, value: Any) -> Any:
         if not all(map(is_text, _texts(value))):
-            # The value may be a token: it is not shown.
-            typer.echo(f"error: {_hint(parameter)} {NOT_UTF8}", err=True)
+            # Do not show the value: it may be a token.
+            typer.echo(f"error: {_display_name(parameter)} {NOT_UTF8}", err=True)
             raise typer.Exit(_USAGE_ERROR)
-        return former(context, parameter, value) if former is not None else value
+        return callback(context, parameter, value) if callback is not None else value
 
-    parameter.callback = checking
+    parameter.callback = check
 
 
-def _hint(parameter: Any) -> str:
-    """How a person knows it: `--url (or LINGOCAST_URL)`, `TEXT`."""
+def _display_name(parameter: Any) -> str:
+    """`--url (or LINGOCAST_URL)`, `TEXT`."""
     option = parameter.opts[0]
     name = option if option.startswith("-") else parameter.metavar or option.upper()
     return f"{name} (or {parameter.envvar})" if parameter.envvar else name
@@ -66,7 +66,7 @@ def _hint(parameter: Any) -> str:
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if not isinstance(value, FileName):
+        if not isinstance(value, RawFileName):
             yield value
     elif isinstance(value, Iterable) and not isinstance(value, bytes):
         for item in value:

@@ -1,4 +1,4 @@
-"""The sound of a smoke test: chunks that cannot be mistaken for each other, and who checks them."""
+"""Test sound for the smoke test: distinguishable chunks, and the listener that checks them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionEnded
 from shared.utils.clock import Clock
 
-# Later than this after it was captured no listener plays a chunk.
+# Listeners drop chunks that arrive later than this after capture.
 PLAYOUT_DELAY_MS = 2_000
 _LOWEST_HZ = 220.0
 _SEMITONES = 24
@@ -26,7 +26,7 @@ _VOLUME = 0.3
 
 
 def tone(number: int, audio_format: AudioFormat) -> bytes:
-    """Chunk `number`: a tone of a scale, whose first two samples are the number."""
+    """Chunk `number`: a tone of a scale; its first two samples encode the number."""
     samples = audio_format.chunk_bytes // audio_format.frame_bytes
     hertz = _LOWEST_HZ * 2 ** (number % _SEMITONES / 12)
     wave = np.sin(2 * np.pi * hertz * np.arange(samples) / audio_format.sample_rate)
@@ -34,8 +34,8 @@ def tone(number: int, audio_format: AudioFormat) -> bytes:
     return number.to_bytes(4, "little") + pcm[4:]
 
 
-class Scale:
-    """Rising tones without an end, as a microphone would give them."""
+class ToneSource:
+    """Endless live source of rising tones, like a microphone."""
 
     live = True
     total = None
@@ -51,8 +51,9 @@ class Scale:
 
 
 class ServerTime:
-    """A clock that shows the server's time, as far as a connection knows it: listeners on this
-    machine measure by the same.
+    """Clock with the server's time as a connection estimates it.
+
+    Listeners on this machine use the same estimate, so latencies are comparable.
     """
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
@@ -76,48 +77,50 @@ class SmokeListener:
     language: str
     audio_format: AudioFormat
     ended: str | None = None
-    heard: list[AudioReceived] = field(default_factory=list)
+    received: list[AudioReceived] = field(default_factory=list)
 
-    async def hear(self, timeout_seconds: float) -> bool:
-        """Take in one event; False if none came in time."""
+    async def receive(self, timeout_seconds: float) -> bool:
+        """Receive one event; return False if none arrives in time."""
         event = await self.connection.next_event(timeout_seconds)
         match event:
             case AudioReceived():
-                self.heard.append(event)
+                self.received.append(event)
             case Notification(message=SessionEnded(reason=reason)):
                 self.ended = reason
         return event is not None
 
-    async def hear_all(self, wanted: list[Captured], clock: Clock, patience_seconds: float) -> None:
-        """Take in events until all chunks are there, or the patience is over."""
-        missing = {chunk.seq for chunk in wanted} - {item.audio.seq for item in self.heard}
-        until = clock.monotonic() + patience_seconds
-        while missing and await self.hear(max(until - clock.monotonic(), 0)):
-            if self.heard:
-                missing.discard(self.heard[-1].audio.seq)
+    async def receive_all(
+        self, wanted: list[Captured], clock: Clock, timeout_seconds: float
+    ) -> None:
+        """Receive events until all chunks have arrived or the timeout is over."""
+        missing = {chunk.seq for chunk in wanted} - {item.audio.seq for item in self.received}
+        until = clock.monotonic() + timeout_seconds
+        while missing and await self.receive(max(until - clock.monotonic(), 0)):
+            if self.received:
+                missing.discard(self.received[-1].audio.seq)
 
     def check(self, wanted: list[Captured]) -> LatencySummary:
-        """Whether a player plays just these chunks, in order and unchanged. Raises StepError."""
+        """Latency of the chunks. Raises StepError unless they play in order and unchanged."""
         buffer = JitterBuffer(self.audio_format, PLAYOUT_DELAY_MS)
         first = wanted[0].seq
-        arrived = [item for item in self.heard if item.audio.seq >= first]
+        arrived = [item for item in self.received if item.audio.seq >= first]
         for item in arrived:
             buffer.push(item.audio, item.received_at_ms)
         played = [event.audio for event in buffer.flush() if isinstance(event, Played)]
         latencies = buffer.latencies.summary()
         if latencies is None:
-            raise StepError("none of them")
+            raise StepError("no chunk arrived")
         sent = {chunk.seq: chunk.audio for chunk in wanted}
         seqs = [audio.seq for audio in played]
         for fault, numbers in (
             ("missing", [seq for seq in sent if seq not in {item.audio.seq for item in arrived}]),
-            ("too late to be played", [s for s in sent if s not in seqs]),
-            ("changed on the way", [a.seq for a in played if a.audio != sent.get(a.seq)]),
+            ("too late to play", [s for s in sent if s not in seqs]),
+            ("changed in transit", [a.seq for a in played if a.audio != sent.get(a.seq)]),
         ):
             if numbers:
                 raise StepError(f"{len(numbers)} of {len(sent)} {fault}: chunk {_list(numbers)}")
         if buffer.counts.duplicate:
-            raise StepError(f"{buffer.counts.duplicate} came twice")
+            raise StepError(f"{buffer.counts.duplicate} arrived twice")
         return latencies
 
 
@@ -126,8 +129,8 @@ def _list(numbers: list[int], most: int = 8) -> str:
     return ", ".join(map(str, numbers[:most])) + more
 
 
-async def refusal(connection: Connection) -> AudioRefused | None:
-    """Why the service did not take a chunk, if it said so already."""
+async def pending_refusal(connection: Connection) -> AudioRefused | None:
+    """The service's refusal of a chunk, if one has arrived."""
     while (event := await connection.next_event(0)) is not None:
         if isinstance(event, AudioRefused):
             return event

@@ -1,4 +1,4 @@
-"""The command line's `smoke`."""
+"""The `smoke` command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cli.options import (
     UrlOption,
     UserOption,
 )
-from cli.smoke.report import as_json, show
+from cli.smoke.report import as_json, print_report
 from cli.smoke.run import Plan, smoke
 
 _DEFAULT = Plan()
@@ -34,28 +34,28 @@ def smoke_command(
     token_url: TokenUrlOption = None,
     user: UserOption = None,
     seconds: Annotated[
-        float, typer.Option(min=0.6, max=60, help="Seconds of sound that are compared.")
+        float, typer.Option(min=0.6, max=60, help="Seconds of sound to compare.")
     ] = _DEFAULT.seconds,
     chunk_ms: ChunkOption = _DEFAULT.chunk_ms,
     timeout: Annotated[
-        float, typer.Option(min=1, max=600, help="Seconds that all of it may take.")
+        float, typer.Option(min=1, max=600, help="Seconds allowed for the whole test.")
     ] = _DEFAULT.timeout_seconds,
-    machine: Annotated[
+    json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
 ) -> None:
-    """Try a running stack, local or deployed: one speaker, two listeners, a few seconds of sound.
+    """Test a running stack, local or deployed: one speaker, two listeners, a few seconds of sound.
 
-    Tells for each step whether it worked, how long it took, and if not, what to do. The exit
-    status is 0 if everything works, else 1. A deployed stack needs a token of a user in the group
-    `speakers` (docs/operations.md).
+    Reports for each step whether it worked, how long it took and, if it failed, what to do. Exits
+    with 0 if all steps work, otherwise with 1. A deployed stack requires a token of a user in the
+    group `speakers` (docs/operations.md).
 
     Examples:
 
     * `python -m cli smoke`
     * `LINGOCAST_TOKEN=… python -m cli smoke --url wss://HOST/STAGE`
     """
-    access = Connector(
+    connector = Connector(
         url,
         token,
         token_url,
@@ -65,9 +65,9 @@ def smoke_command(
         token_file=token_file,
     )
     plan = Plan(seconds=seconds, chunk_ms=chunk_ms, timeout_seconds=timeout)
-    report = asyncio.run(smoke(access, plan))
-    if machine:
+    report = asyncio.run(smoke(connector, plan))
+    if json_output:
         typer.echo(as_json(report))
     else:
-        show(report, Console(highlight=False, soft_wrap=True))
+        print_report(report, Console(highlight=False, soft_wrap=True))
     raise typer.Exit(0 if report.ok else 1)

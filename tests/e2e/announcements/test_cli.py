@@ -76,7 +76,7 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
                 await back.until("Announcement (alert): The hall is closing")
                 assert banners(back) == ["Announcement (alert): The hall is closing"]
                 cleared = await operator.run("announce", "--clear")
-                assert cleared.lines == ["Taken back: it is not shown any more."]
+                assert cleared.lines == ["Announcement cleared."]
                 await french.until(OVER)
             assert banners(french) == [
                 "Announcement by the speaker: Ask at the end",
@@ -85,7 +85,7 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
                 OVER,
             ]
         again = await operator.run("announce", "--active")
-        assert again.lines == ["Nothing is announced to everyone."]
+        assert again.lines == ["There is no active announcement."]
 
 
 async def test_a_key_makes_one_announcement(stage: Stage, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from local.endpoints import Endpoints
 from tests.e2e.support.terminals import Desk
 
-READY = "What changes is shown until you press Ctrl-C."
+READY = "Showing changes until you press Ctrl-C."
 ALICE, BOB = ("--user", "cli-alice"), ("--user", "cli-bob")
 
 
@@ -33,7 +33,7 @@ async def test_two_devices_follow_each_other(endpoints: Endpoints, tmp_path: Pat
                 await terminal.until("ALIEN: watched 2:00 of 1:00:00 on ")
 
             told = await desk.run("devices", "command", "phone", "seek", "position=12.5", *ALICE)
-            assert (told.status, told.lines) == (0, ["phone was told: seek position=12.5"])
+            assert (told.status, told.lines) == (0, ["Sent to phone: seek position=12.5"])
             await phone.until("Command from ")
             assert await phone.ctrl_c() == 0
         await laptop.until("Devices: laptop (this one), phone (offline)")

@@ -90,7 +90,7 @@ def test_a_token_without_the_speakers_group_is_reported(
     token = stage.token("ines", *groups)
     ran = smoke(stage.endpoints.websocket_url, token=token)
 
-    ran.reports("failed: createSession", "came: FORBIDDEN", "in no group `speakers`")
+    ran.reports("failed: createSession", "actual: FORBIDDEN", "not in the group `speakers`")
     assert token not in ran.output
 
 

@@ -41,7 +41,7 @@ async def test_the_printed_commands_join_and_the_id_alone_does_not(
             await listener.until(f"You are in {session_id}")
             machine = ("interpret", interpret[1], "--engine", "scripted", "--languages", "es")
             async with at_home.open(*machine) as robot:
-                await listener.until("a machine that interprets")
+                await listener.until("a machine interpreter")
                 assert await robot.ctrl_c() == 0
                 assert not any(secret in line for line in robot.lines)
 

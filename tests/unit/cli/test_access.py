@@ -108,12 +108,12 @@ def test_interpreters_bring_it(speech: str) -> None:
     ("session", "content", "part"),
     [
         (SESSION, None, "cannot be read: No such file"),
-        (SESSION, b"", "not one line"),
-        (SESSION, b"two words", "not one line"),
-        (SESSION, b"x" * 5_000, "not one line"),
+        (SESSION, b"", "expected one line"),
+        (SESSION, b"two words", "expected one line"),
+        (SESSION, b"x" * 5_000, "expected one line"),
         (SESSION, b"\xff\xfe", "cannot be read: not UTF-8"),
         ("calm-otter-001", CODE.encode(), f"the secret of {SESSION}, not of calm-otter-001"),
-        (CODE, SECRET.encode(), "SESSION has the secret already"),
+        (CODE, SECRET.encode(), "SESSION already contains a secret"),
     ],
 )
 def test_a_secret_file_that_will_not_do_is_told(
@@ -136,7 +136,7 @@ def test_half_of_a_code_is_told() -> None:
     result = run("listen", f"{SESSION}#")
 
     assert result.exit_code == 2
-    assert "nothing follows the #" in result.stderr
+    assert "the secret after # is missing" in result.stderr
 
 
 @given(st.from_regex(r"[a-z]+-[a-z]+-[0-9]{3}", fullmatch=True), st.text("aZ9-_", min_size=1))

@@ -98,7 +98,7 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
     assert result.stdout.splitlines() == [
         "Announcement (warning): Lunch at noon",
         "  delivered to 3 (es 2, fr 1), acknowledged by 1 (es 1)",
-        "It is shown until you take it back: python -m cli announce --clear",
+        "To clear it: python -m cli announce --clear",
     ]
     (request,) = service.requests
     del request["requestId"]
@@ -115,7 +115,7 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
 @pytest.mark.parametrize(
     ("active", "option", "lines"),
     [
-        (None, "--active", ["Nothing is announced to everyone."]),
+        (None, "--active", ["There is no active announcement."]),
         (
             _told("activeAnnouncement", {}, coverage=COVERAGE),
             "--active",
@@ -125,11 +125,11 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
                 "  delivered to 3 (es 2, fr 1), acknowledged by 1 (es 1)",
             ],
         ),
-        (None, "--clear", ["Nothing is announced to everyone, so there is nothing to take back."]),
+        (None, "--clear", ["There is no announcement to clear."]),
         (
             _told("activeAnnouncement", {}),
             "--clear",
-            ["Taken back: it is not shown any more."],
+            ["Announcement cleared."],
         ),
     ],
 )
@@ -146,12 +146,12 @@ def test_what_is_announced_is_shown_and_taken_back(
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        ((), "either a text"),
-        (("Lunch", "--clear"), "either a text"),
-        (("--active", "--clear"), "either a text"),
-        (("Lunch", "--translate", "Comida"), "is not LANG=TEXT"),
-        (("Lunch", "--translate", "=Comida"), "is not LANG=TEXT"),
-        (("Lunch", "--translate", "es= "), "is not LANG=TEXT"),
+        ((), "pass a text"),
+        (("Lunch", "--clear"), "pass a text"),
+        (("--active", "--clear"), "pass a text"),
+        (("Lunch", "--translate", "Comida"), "expected LANG=TEXT"),
+        (("Lunch", "--translate", "=Comida"), "expected LANG=TEXT"),
+        (("Lunch", "--translate", "es= "), "expected LANG=TEXT"),
         (("Lunch", "--translate", "es=a", "--translate", "ES=b"), "es is translated twice"),
         (("Lunch", "--scope", "session"), "python -m cli speak FILE.wav --announce"),
         (("Lunch", "--type", "loud"), "'info'"),
@@ -204,7 +204,7 @@ def test_without_a_place_for_the_id_listening_works_and_says_so(config_home: Pat
     with server(service) as url:
         result = run("listen", SESSION, "--url", url, "--acknowledge")
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("No client id can be kept (")
+    assert result.stdout.startswith("Cannot save a client ID (")
     assert service.clients == [{}]
 
 
@@ -249,14 +249,14 @@ def test_a_talk_goes_on_without_its_announcement(speech: str) -> None:
     with server(service) as url:
         result = run("speak", speech, "--url", url, "--announce", "Lunch")
     assert result.exit_code == 0, result.output
-    assert "Not announced: UNAVAILABLE: announcements: later" in result.stdout
+    assert "Announcement failed: UNAVAILABLE: announcements: later" in result.stdout
     assert service.actions()[-1] == "endSession"
 
 
 def test_a_translation_of_nothing_is_told(speech: str) -> None:
     result = run("speak", speech, "--translate", "es=Hola")
     assert result.exit_code == 2
-    assert "no --announce to translate" in result.stderr
+    assert "needs --announce" in result.stderr
 
 
 @pytest.mark.parametrize(("kind", "colour"), [("info", "44"), ("warning", "43"), ("alert", "41")])

@@ -62,14 +62,14 @@ def test_sentences_are_shown_and_what_they_took() -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[:3] == [
-        "You are in golden-eagle-427; in es you hear a machine that interprets.",
+        "You are in golden-eagle-427; in es you hear a machine interpreter.",
         "[es] Hola,\\x1b[2J mundo.",
         "The session is over: the speaker ended it.",
     ]
     assert lines[3].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
-    assert lines[4].startswith("interpreted: 1 sentences, from the end of a sentence to the ")
+    assert lines[4].startswith("interpreted: 1 sentences, latency from end of sentence to ")
     assert "(recognise 300, translate 20, speak 80, deliver " in lines[4]
-    assert lines[4].endswith("; played up to 5000 ms after that")
+    assert lines[4].endswith("; playback up to 5000 ms later")
 
 
 def test_who_wants_no_text_gets_none() -> None:

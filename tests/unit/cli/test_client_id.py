@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from cli.client_id import kept_client_id
+from cli.client_id import load_client_id
 from client.connection.websocket import connect
 from client.tokens.private_files import config_dir, write_private
 from shared.models.errors import ValidationError
@@ -19,8 +19,8 @@ from tests.unit.client.support import serving
 
 def test_the_same_id_again_for_its_owner_alone(config_home: Path) -> None:
     told: list[str] = []
-    first = kept_client_id(told.append)
-    assert kept_client_id(told.append, lambda: "never-asked") == first
+    first = load_client_id(told.append)
+    assert load_client_id(told.append, lambda: "never-asked") == first
     assert told == []
     assert stat.S_IMODE((config_home / "client-id").stat().st_mode) == 0o600
     assert [path.name for path in config_home.iterdir()] == ["client-id"]
@@ -35,7 +35,7 @@ def test_programs_that_start_together_agree() -> None:
             ready.wait(30)  # all have found no file
             return f"client-{number}"
 
-        ids.append(kept_client_id(lambda line: None, new_id))
+        ids.append(load_client_id(lambda line: None, new_id))
 
     threads = [threading.Thread(target=start, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -50,7 +50,7 @@ def test_programs_that_start_together_agree() -> None:
 def test_what_is_no_id_is_replaced(config_home: Path, content: bytes) -> None:
     config_home.mkdir(parents=True)
     (config_home / "client-id").write_bytes(content)
-    made = kept_client_id(lambda line: None, lambda: "new-client-id")
+    made = load_client_id(lambda line: None, lambda: "new-client-id")
     assert made == "new-client-id"
     assert (config_home / "client-id").read_text() == "new-client-id"
 
@@ -63,9 +63,9 @@ def test_without_a_file_there_is_no_id_and_one_line(config_home: Path, hindrance
     else:
         (config_home / "client-id").mkdir(parents=True)
     told: list[str] = []
-    assert kept_client_id(told.append) is None
+    assert load_client_id(told.append) is None
     (line,) = told
-    assert line.startswith("No client id can be kept (")
+    assert line.startswith("Cannot save a client ID (")
 
 
 def test_a_relative_directory_counts_as_none(

@@ -63,8 +63,7 @@ def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
 def test_a_stream_tells_what_went_wrong() -> None:
     report = StreamReport(200, captured=10, sent=7, dropped=3, refused=1)
     assert describe_stream(report) == (
-        "speaking: 2.0 s, 7 chunks sent, "
-        "3 dropped because the network was too slow or away, 1 refused"
+        "speaking: 2.0 s, 7 chunks sent, 3 dropped (network slow or down), 1 refused"
     )
 
 
@@ -148,10 +147,10 @@ def test_what_interpretation_took_is_told_by_stages() -> None:
         12, 11, both(620, 900), both(450, 700), both(3, 4), both(25.4, 60), both(40, 130)
     )
     assert describe_interpretation(interpretation, 400) == (
-        "interpreted: 12 sentences (1 without their beginning), from the end of a sentence to the "
-        "arrival of its first sound p50 620 ms (recognise 450, translate 3, speak 25, deliver 40), "
+        "interpreted: 12 sentences (1 not measured), latency from end of sentence to first sound "
+        "received p50 620 ms (recognise 450, translate 3, speak 25, deliver 40), "
         "p95 900 ms (recognise 700, translate 4, speak 60, deliver 130); "
-        "played up to 400 ms after that"
+        "playback up to 400 ms later"
     )
 
 
@@ -171,9 +170,9 @@ def test_what_happens_is_told_in_words() -> None:
         notices.show_notice(display, Notification(message))
     assert output.getvalue().splitlines() == [
         "In es you now hear an interpreter.",
-        "The speaker has lost the connection; up to 60 s to come back.",
+        "The speaker lost the connection and has up to 60 s to reconnect.",
         "The speaker is back.",
-        "The service has not heard from here for 125 s, and hangs up.",
+        "The service is closing this connection: idle for 125 s.",
         "The session is over: the speaker left.",
     ]
 
@@ -189,9 +188,9 @@ def test_ones_own_absence_and_return_are_told() -> None:
     ):
         notices.show_notice(display, notice)
     assert output.getvalue().splitlines() == [
-        "Lost: the connection broke off. Trying for 60 s to come back …",
-        "Back in golden-eagle-427 after 1.3 s.",
-        "Back in golden-eagle-427 after 2.0 s.",
+        "Disconnected: the connection broke off. Reconnecting for up to 60 s …",
+        "Reconnected to golden-eagle-427 after 1.3 s.",
+        "Reconnected to golden-eagle-427 after 2.0 s.",
         "The speaker is not connected at the moment.",
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.device_file import DeviceFile, account_of, default_path
-from cli.device_notices import Household
+from cli.device_notices import DeviceDirectory
 from client.errors import DeviceFileError, UnknownDeviceError
 from client.protocol.replica import DeviceReplica, SavedReplica
 from client.tokens.development import TokenIdentity
@@ -35,7 +35,7 @@ def test_a_file_of_another_user_gives_the_device_and_nothing_else(tmp_path: Path
 def test_a_device_id_that_is_none_is_no_file_of_ours(tmp_path: Path) -> None:
     file = DeviceFile(tmp_path / "device.json", "account", print)
     file.save(DeviceReplica("no-uuid", lambda: T0))
-    with pytest.raises(DeviceFileError, match="no file of a device"):
+    with pytest.raises(DeviceFileError, match="is not a device file"):
         file.load()
 
 
@@ -76,27 +76,27 @@ def devices(*named: tuple[str, str]) -> list[Device]:
 
 
 def test_devices_of_one_name_are_told_apart() -> None:
-    household = Household("own")
-    household.know(devices(("own", "me"), (PHONE, "phone"), (TV, "phone")))
-    assert household.name(PHONE) == "phone (3f2b8c1e)"
-    assert household.find("3f2b") == household.find("PHONE (3F2B8C1E)") == PHONE
+    directory = DeviceDirectory("own")
+    directory.update(devices(("own", "me"), (PHONE, "phone"), (TV, "phone")))
+    assert directory.label(PHONE) == "phone (3f2b8c1e)"
+    assert directory.find("3f2b") == directory.find("PHONE (3F2B8C1E)") == PHONE
     with pytest.raises(UnknownDeviceError, match=f"several.*{PHONE}, {TV}"):
-        household.find("Phone")
+        directory.find("Phone")
     with pytest.raises(UnknownDeviceError, match="no other device is called me"):
-        household.find("me")
+        directory.find("me")
 
 
 def test_a_device_without_a_name_is_called_by_its_id() -> None:
-    household = Household("own")
-    household.know(devices((PHONE, ""), (TV, "")))
-    assert household.name(PHONE) == "device 3f2b8c1e"
-    assert household.name("unknown-to-us") == "device unknown-"
-    assert household.name(None) == "elsewhere"
-    assert household.find("7777") == TV
+    directory = DeviceDirectory("own")
+    directory.update(devices((PHONE, ""), (TV, "")))
+    assert directory.label(PHONE) == "device 3f2b8c1e"
+    assert directory.label("unknown-to-us") == "device unknown-"
+    assert directory.label(None) == "another device"
+    assert directory.find("7777") == TV
 
 
 def test_devices_are_news_once() -> None:
-    household = Household("own")
-    assert household.know(devices(("own", "me")))
-    assert not household.know(devices(("own", "me")))
-    assert household.know(devices(("own", "me"), (PHONE, "phone")))
+    directory = DeviceDirectory("own")
+    assert directory.update(devices(("own", "me")))
+    assert not directory.update(devices(("own", "me")))
+    assert directory.update(devices(("own", "me"), (PHONE, "phone")))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from cli.device_notices import PASSING
+from cli.device_notices import COMMAND_LINE_KIND
 from shared.models.hlc import Hlc
 from shared.protocol.device_messages import SyncMessage
 from tests.unit.cli.command_line import fails, run, server
@@ -76,7 +76,7 @@ class Evening(Home):
                 message(kind="deviceCommand", command_id=TV, target_device_id=device_id,
                         command="seek", arguments=seek)
             )  # fmt: skip
-            self.names["passing"] = ("laptop command line", PASSING)
+            self.names["passing"] = ("laptop command line", COMMAND_LINE_KIND)
             self.present.append("passing")
             await self._tell_devices(connection)
             self.present.append(TV)
@@ -92,7 +92,7 @@ def test_watching_shows_what_is_there_and_what_changes() -> None:
     assert result.stdout.splitlines() == [
         "Devices: laptop (this one), phone (online), tv (offline)",
         "Watchlist: empty",
-        "What changes is shown until you press Ctrl-C.",
+        "Showing changes until you press Ctrl-C.",
         "HEAT: added to the watchlist on phone",
         "HEAT: watched 1:05 of 1:00:00 on phone",
         "Command from phone: seek position=12.5 why=you\\x1bsaid",
@@ -100,7 +100,7 @@ def test_watching_shows_what_is_there_and_what_changes() -> None:
     ]
     assert result.stderr == (
         "error: another program is this device now; "
-        "go on there, or be another device: --device-file other.json\n"
+        "continue there, or run as another device: --device-file other.json\n"
     )
 
 
@@ -123,17 +123,17 @@ def test_what_was_seen_is_there_the_next_time_and_it_is_the_same_device(config_h
     [
         (
             ("add", "ALIEN"),
-            "ALIEN: added to the watchlist; 1 other device was told",
+            "ALIEN: added to the watchlist; sent to 1 other device",
             {"kind": "watchlistUpdate", "operation": "add", "contentId": "ALIEN"},
         ),
         (
             ("remove", "ALIEN"),
-            "ALIEN: removed from the watchlist; 1 other device was told",
+            "ALIEN: removed from the watchlist; sent to 1 other device",
             {"kind": "watchlistUpdate", "operation": "remove", "contentId": "ALIEN"},
         ),
         (
             ("progress", "ALIEN", "120", "3600"),
-            "ALIEN: watched 2:00 of 1:00:00; 1 other device was told",
+            "ALIEN: watched 2:00 of 1:00:00; sent to 1 other device",
             {
                 "kind": "progressUpdate",
                 "contentId": "ALIEN",
@@ -143,7 +143,7 @@ def test_what_was_seen_is_there_the_next_time_and_it_is_the_same_device(config_h
         ),
         (
             ("command", "Phone", "seek", "position=12.5", "title=Alien 3", 'list=["a"]'),
-            'phone was told: seek position=12.5 title=Alien 3 list=["a"]',
+            'Sent to phone: seek position=12.5 title=Alien 3 list=["a"]',
             {
                 "kind": "deviceCommand",
                 "targetDeviceId": PHONE,
@@ -193,7 +193,7 @@ def test_what_is_said_too_late_is_told_with_what_counts() -> None:
     with server(service) as url:
         result = run("devices", "add", "ALIEN", "--url", url, *ALICE)
     assert result.stdout.splitlines() == [
-        "Too late, something newer counts: ALIEN: removed from the watchlist on phone"
+        "Not applied, a newer change wins: ALIEN: removed from the watchlist on phone"
     ]
 
 
@@ -237,8 +237,8 @@ def test_without_a_token_it_is_told_what_is_missing() -> None:
     [
         (("--user", "bob", "add", "X"), "python -m cli devices add … --user …"),
         (("--device-file", "x.json", "remove", "X"), "devices remove … --device-file …"),
-        (("command", "phone", "seek", "12.5"), "'12.5' is not KEY=VALUE"),
-        (("command", "phone", "seek", "=12.5"), "is not KEY=VALUE"),
+        (("command", "phone", "seek", "12.5"), "'12.5': expected KEY=VALUE"),
+        (("command", "phone", "seek", "=12.5"), "expected KEY=VALUE"),
         (("progress", "ALIEN", "-1", "3600"), "-1"),
         (("dance",), "dance"),
     ],
@@ -263,7 +263,7 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     path.write_bytes(b"RIFF")
     with server(Home()) as url:
         result = run("devices", "add", "X", "--url", url, *ALICE, "--device-file", str(path))
-    fails(result, "talk.wav is no file of a device", "--device-file")
+    fails(result, "talk.wav is not a device file", "--device-file")
     assert path.read_bytes() == b"RIFF"
 
 
@@ -274,5 +274,6 @@ def test_a_file_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
         result = run("devices", "add", "X", "--url", url, *ALICE, "--device-file", str(path))
     assert result.exit_code == 0, result.output
     first, second = result.stdout.splitlines()
-    assert "device.json cannot be kept (" in first
+    assert first.startswith("Cannot save ")
+    assert "device.json (" in first
     assert second.startswith("X: added")

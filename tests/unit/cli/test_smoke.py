@@ -53,12 +53,12 @@ async def _smoke(service: FakeService, plan: Plan = PLAN) -> SmokeReport:
         return await smoke(access, plan, clock=time, sleep=time.sleep)
 
 
-def _failed(report: SmokeReport, name: str, came: str, remedy: str) -> None:
+def _failed(report: SmokeReport, name: str, actual: str, hint: str) -> None:
     assert not report.ok
     assert report.failure is not None
     assert report.failure.name == name
-    assert came in (report.failure.came or "")
-    assert remedy in (report.failure.remedy or "")
+    assert actual in (report.failure.actual or "")
+    assert hint in (report.failure.hint or "")
     done = NAMES.index(name)
     assert [step.status for step in report.steps[:done]] == ["ok"] * done
     assert {step.status for step in report.steps[done + 1 :]} <= {"not run"}
@@ -127,19 +127,19 @@ class Delaying(Tampering):
 
 
 @pytest.mark.parametrize(
-    ("service", "came"),
+    ("service", "actual"),
     [
         (Tampering, "1 of 10 missing: chunk 8"),
-        (Doubling, "1 came twice"),
-        (Spoiling, "1 of 10 changed on the way: chunk 8"),
-        (Delaying, "1 of 10 too late to be played: chunk 8"),
+        (Doubling, "1 arrived twice"),
+        (Spoiling, "1 of 10 changed in transit: chunk 8"),
+        (Delaying, "1 of 10 too late to play: chunk 8"),
     ],
 )
 async def test_each_chunk_must_arrive_once_in_time_and_unchanged(
-    service: type[FakeService], came: str
+    service: type[FakeService], actual: str
 ) -> None:
     report = await _smoke(service(), replace(PLAN, patience_seconds=0.5))
-    _failed(report, "es hears", came, "log of audio_processor")
+    _failed(report, "es hears", actual, "log of audio_processor")
 
 
 async def test_chunks_may_overtake_each_other() -> None:
@@ -165,7 +165,7 @@ class Silent(FakeService):
 async def test_silence_is_told_and_the_session_is_ended() -> None:
     service = Silent()
     report = await _smoke(service)
-    _failed(report, "first sound", "no sound in en and es", "no audio: look into")
+    _failed(report, "first sound", "no sound in en and es", "no audio: see the")
     assert service.actions()[-1] == "endSession"
 
 
@@ -177,7 +177,7 @@ async def test_what_the_service_says_about_audio_is_told() -> None:
             await self._reply(connection, request, error)
 
     report = await _smoke(Refusing())
-    _failed(report, "first sound", "the service says UNAVAILABLE: m", "audio_processor")
+    _failed(report, "first sound", "the service replied UNAVAILABLE: m", "audio_processor")
 
 
 class HangsUp(FakeService):
@@ -211,7 +211,7 @@ async def test_a_speaker_who_may_not_speak_is_told() -> None:
             await self._reply(connection, request, {**error, "retryable": False})
 
     report = await _smoke(Strict())
-    _failed(report, "createSession", "FORBIDDEN: m", "in no group `speakers`")
+    _failed(report, "createSession", "FORBIDDEN: m", "not in the group `speakers`")
 
 
 async def test_the_whole_is_bounded() -> None:
@@ -220,15 +220,15 @@ async def test_the_whole_is_bounded() -> None:
             """Never answer."""
 
     report = await _smoke(Mute(), replace(PLAN, timeout_seconds=0.2))
-    _failed(report, "createSession", "nothing within the 0.2 s of the whole test", "log of control")
+    _failed(report, "createSession", "no result within the test's 0.2 s", "log of control")
 
 
 @pytest.mark.parametrize(
-    ("stage", "remedy"),
+    ("stage", "hint"),
     [("dev", "the token is expired"), ("prod", "the URL names no stage of this API")],
 )
 async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
-    stage: str, remedy: str
+    stage: str, hint: str
 ) -> None:
     def check(connection: ServerConnection, request: Request) -> Response | None:
         asked = urlsplit(request.path)
@@ -239,7 +239,7 @@ async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
         port = next(iter(server.sockets)).getsockname()[1]
         access = Connector(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
         report = await smoke(access, PLAN)
-    _failed(report, "speaker connects", "HTTP status 403", remedy)
+    _failed(report, "speaker connects", "HTTP status 403", hint)
 
 
 @pytest.mark.parametrize(("token_opens", "step"), [(True, "en joins"), (False, "speaker connects")])
@@ -267,7 +267,7 @@ async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "url", "remedy"),
+    ("fault", "url", "hint"),
     [
         (UnreachableError("u"), LOCAL, "`make run`"),
         (UnreachableError("u"), DEPLOYED, "output WebSocketUrl"),
@@ -279,7 +279,7 @@ async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
         (
             RequestRefusedError("AUTHENTICATION_REQUIRED", 401, "m", retryable=False),
             LOCAL,
-            "--token-url as the local server printed it",
+            "--token-url with the URL that the local server printed",
         ),
         (
             RequestRefusedError("AUTHENTICATION_REQUIRED", 401, "m", retryable=False),
@@ -290,5 +290,5 @@ async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
         (ConnectionLostError("c"), LOCAL, "check the network"),
     ],
 )
-def test_causes_are_named(fault: ClientError, url: str, remedy: str) -> None:
-    assert remedy in (step_hint(fault, url) or "")
+def test_causes_are_named(fault: ClientError, url: str, hint: str) -> None:
+    assert hint in (step_hint(fault, url) or "")

@@ -53,7 +53,7 @@ def speech(tmp_path: Path) -> str:
         (
             ("--interpret", "offline"),
             {"engine": "offline", "languages": "auto"},
-            "A machine (offline) interprets into what is listened to.",
+            "A machine (offline) interprets into all languages with listeners.",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_an_engine_that_there_is_not_is_told_with_those_that_there_are(speech: s
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--into", "es"), "there is no --interpret"),
+        (("--into", "es"), "needs --interpret"),
         (("--interpret", "offline", "--into", " , "), "expected 1 to 20 languages"),
         (
             ("--interpret", "offline", "--into", ",".join(f"x{n}" for n in range(21))),

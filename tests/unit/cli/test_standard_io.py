@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pytest
 
 from cli.main import app
-from cli.standard_io import checked
+from cli.standard_io import with_text_check
 from client.errors import TokenError
 from client.tokens.development import login_name
 from tests.unit.cli.command_line import server
@@ -31,7 +31,7 @@ def _commands(command: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
     return found
 
 
-COMMAND = checked(app)
+COMMAND = with_text_check(app)
 PARAMETERS = _commands(COMMAND)
 
 

@@ -113,7 +113,7 @@ def test_a_speaker_whom_the_owner_displaced_does_not_take_the_floor_back() -> No
     removed = ConnectionLostError("Connection Closed Normally", 1000)
     with pytest.raises(DisplacedError) as displaced:
         _started().delay_after(removed, SPEAKER, 100)
-    assert "go on there" in (hint_for(displaced.value) or "")
+    assert "continue there" in (hint_for(displaced.value) or "")
     assert _started().delay_after(removed, _seat("listener"), 100) == 0.5
 
 

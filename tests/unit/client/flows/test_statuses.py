@@ -41,8 +41,8 @@ def status(**fields: object) -> SessionStatus:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        (status(), "15 listen (es 10, fr 5)"),
-        (status(listenerCount=0, languageDistribution={}), "nobody listens"),
+        (status(), "15 listeners (es 10, fr 5)"),
+        (status(listenerCount=0, languageDistribution={}), "no listeners"),
     ],
 )
 def test_an_audience_in_words(message: SessionStatus, words: str) -> None:
@@ -61,7 +61,7 @@ def test_the_line_of_progress_says_who_listens_once_it_is_known() -> None:
 
     assert output.getvalue().splitlines() == [
         "speaking: 0.2 s, 1 chunks sent",
-        "speaking: 0.2 s, 1 chunks sent, 15 listen (es 10, fr 5)",
+        "speaking: 0.2 s, 1 chunks sent, 15 listeners (es 10, fr 5)",
     ]
 
 

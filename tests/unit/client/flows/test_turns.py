@@ -185,16 +185,21 @@ async def test_after_the_source_ends_the_interpreter_hands_over_and_leaves() -> 
     [
         (
             told("promoted", holds=True),
-            "You are the voice of es now, because whoever was it is gone.",
+            "You are the voice of es now, because the previous interpreter is gone.",
         ),
-        (told("handedOver", holds=True), "You are the voice of es now: it was handed over to you."),
+        (
+            told("handedOver", holds=True),
+            "You are the voice of es now: the previous interpreter handed over to you.",
+        ),
         (told("takenOver", holds=True), "You are the voice of es now."),
-        (told("takenOver", holds=False), "Somebody has taken es over. You wait for your turn."),
-        (told("handedOver", holds=False), "You have handed es over. You wait for your turn."),
+        (
+            told("takenOver", holds=False),
+            "Another interpreter has taken over es. You are now a stand-by.",
+        ),
+        (told("handedOver", holds=False), "You have handed over es. You are now a stand-by."),
         (
             told("expired", holds=False),
-            "The service did not hear from here in time; es is not yours now. "
-            "You wait for your turn.",
+            "You have lost es: the service did not hear from you in time. You are now a stand-by.",
         ),
     ],
 )
@@ -225,6 +230,6 @@ def test_a_person_at_a_terminal_waits(tmp_path: Path) -> None:
         result = run("interpret", SESSION, str(sound), "--url", url, "--start", "now", "--standby")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[:2] == [
-        "You wait for your turn to be the voice of es in golden-eagle-427.",
-        "You are the voice of es now, because whoever was it is gone.",
+        "You are a stand-by for es in golden-eagle-427.",
+        "You are the voice of es now, because the previous interpreter is gone.",
     ]
