@@ -26,7 +26,7 @@ async def test_two_devices_follow_each_other(endpoints: Endpoints, tmp_path: Pat
             await laptop.until("Devices: laptop (this one), phone (online)")
 
             added = await desk.run("devices", "add", "ALIEN", *ALICE)
-            assert added.lines == ["ALIEN: added to the watchlist; 2 others were told"]
+            assert added.lines == ["ALIEN: added to the watchlist; sent to 2 other devices"]
             await desk.run("devices", "progress", "ALIEN", "120", "3600", *ALICE)
             for terminal in (laptop, phone):
                 await terminal.until("ALIEN: added to the watchlist on ")
@@ -66,5 +66,5 @@ async def test_a_second_program_with_the_same_file_replaces_the_first(
         async with desk.open("devices", *carol) as second:
             await second.until(READY)
             error = await first.until("error: ")
-            assert error.startswith("error: another program is this device now; go on there")
+            assert error.startswith("error: another program is this device now; continue there")
             assert await second.ctrl_c() == 0

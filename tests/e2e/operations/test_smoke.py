@@ -112,7 +112,7 @@ def test_a_wrong_stage_is_reported(stage: Stage) -> None:
 def test_an_address_without_a_server_is_reported() -> None:
     ran = smoke("ws://127.0.0.1:1/dev")
 
-    ran.reports("failed: speaker connects", "nothing listens there", "`make run` starts one")
+    ran.reports("failed: speaker connects", "nothing listens there", "(`make run`)")
 
 
 def test_a_missing_token_for_a_deployed_stack_is_reported_before_connecting() -> None:
